@@ -1,0 +1,12 @@
+# The warnings and sanitizers that every target of ours is built with.
+add_library(tern_flags INTERFACE)
+target_compile_options(tern_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+    -Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wcast-qual -Wswitch-enum)
+if(TERN_WERROR)
+    target_compile_options(tern_flags INTERFACE -Werror)
+endif()
+if(TERN_SANITIZE)
+    add_compile_options(-fsanitize=${TERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${TERN_SANITIZE})
+endif()

@@ -1,0 +1,141 @@
+#!/bin/sh
+# The main job, from a bare Debian or Ubuntu machine: installs what is missing, builds, copies a file
+# between two processes, first directly and then over a bad link, and verifies both copies.
+# SPDX-License-Identifier: MIT
+#
+#   sh apps/demo.sh
+#
+# Any of these may be set in the environment:
+set -eu
+unset CDPATH
+mib=${DEMO_MIB:-256}            # size of the file for the direct copy, MiB
+lossy_mib=${DEMO_LOSSY_MIB:-$mib} # ... and for the copy over the bad link
+delay=${DEMO_DELAY:-25}         # ms in each direction: 50 ms there and back
+loss=${DEMO_LOSS:-1}            # per cent, in each direction
+cc=${DEMO_CC-}                  # congestion control of the direct copy; empty: the default
+lossy_cc=${DEMO_LOSSY_CC-}      # ... and over the bad link
+
+cd "$(dirname "$0")/.."
+. .ci/need.sh
+
+bin=build/release/bin
+work=
+pids=
+
+clean() {
+    trap '' INT TERM HUP
+    for pid in $pids; do
+        kill "$pid" 2>/dev/null || true
+    done
+    for pid in $pids; do
+        wait "$pid" 2>/dev/null || true
+    done
+    [ -z "$work" ] || rm -rf "$work"
+}
+trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+fail() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+# --- install and build ----------------------------------------------------------------------------
+
+need_command cc gcc
+need_command cmake cmake
+need_command ninja ninja-build
+need_command pkg-config pkg-config
+need_library libsodium libsodium-dev
+need_library cmocka libcmocka-dev
+need_header ev.h libev-dev
+need_header stdlib.h libc6-dev
+need_install || exit 1
+
+say "building (build/release)"
+mkdir -p build/release
+{ { [ -f build/release/build.ninja ] || cmake --preset release; } &&
+    cmake --build build/release --target terncp ternlink; } >build/release/demo.log 2>&1 || {
+    tail -n 40 build/release/demo.log >&2
+    fail "the build failed; the whole log is build/release/demo.log"
+}
+
+# --- a server and its files -----------------------------------------------------------------------
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/tern-demo.XXXXXX")
+room=$(df -Pk "$work" | awk 'NR == 2 { print int($4 / 1024) }')
+largest=$mib
+[ "$lossy_mib" -le "$largest" ] || largest=$lossy_mib
+[ "$room" -gt $((3 * largest)) ] || fail "$work has $room MiB free; this needs $((3 * largest)) MiB:" \
+    "set TMPDIR to a roomier place"
+
+export XDG_CONFIG_HOME="$work/config"
+mkdir -p "$work/here" "$work/there" "$XDG_CONFIG_HOME"
+say "making a key and $mib MiB of random data"
+"$bin/terncp" keygen
+head -c $((mib * 1048576)) /dev/urandom >"$work/here/random.bin"
+
+# await FILE PATTERN PID: the first text in a log that the pattern's group matches.
+await() {
+    tries=0
+    while [ $tries -lt 100 ]; do
+        found=$(sed -n "s/$2/\\1/p" "$1" 2>/dev/null | head -n 1)
+        if [ -n "$found" ]; then
+            echo "$found"
+            return 0
+        fi
+        kill -0 "$3" 2>/dev/null || break
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    sed 's/^/    /' "$1" >&2
+    return 1
+}
+
+"$bin/terncp" serve --anonymous --root "$work/there" --listen 127.0.0.1:0 \
+    ${lossy_cc:+--cc "$lossy_cc"} 2>"$work/server.log" &
+pids="$pids $!"
+server=$(await "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*' $!) ||
+    fail "the server did not start"
+
+progress=none
+[ ! -t 2 ] || progress=auto
+
+# copy CC SOURCE DESTINATION
+copy() {
+    since=$(date +%s)
+    "$bin/terncp" --accept-new --progress "$progress" ${1:+--cc "$1"} "$2" "$3" ||
+        fail "terncp said $? when copying $2 to $3"
+    took=$(($(date +%s) - since))
+}
+
+# verify WHAT MIB ORIGINAL COPY
+verify() {
+    cmp "$3" "$4" || fail "$1: the copy differs from the original"
+    echo "verified: $1, $2 MiB in about $took s, sha256 $(sha256sum "$4" | cut -c 1-16)..., equal byte for byte"
+}
+
+# --- directly, up ---------------------------------------------------------------------------------
+
+say "copying $mib MiB to $server, directly"
+copy "$cc" "$work/here/random.bin" "tern://$server/direct.bin"
+verify "direct" "$mib" "$work/here/random.bin" "$work/there/direct.bin"
+
+# --- over a bad link, down ------------------------------------------------------------------------
+
+if [ "$lossy_mib" != "$mib" ]; then
+    head -c $((lossy_mib * 1048576)) /dev/urandom >"$work/there/direct.bin"
+fi
+"$bin/ternlink" udp --listen 127.0.0.1:0 --to "$server" --delay "$delay" --loss "$loss" \
+    >"$work/link.out" 2>"$work/link.log" &
+pids="$pids $!"
+link=$(await "$work/link.log" '.*listening on \([0-9.]*:[0-9]*\).*' $!) ||
+    fail "ternlink did not start"
+say "copying $lossy_mib MiB back through ternlink at $link: $((2 * delay)) ms round trip, $loss % loss"
+copy "$lossy_cc" "tern://$link/direct.bin" "$work/here/lossy.bin"
+verify "lossy" "$lossy_mib" "$work/there/direct.bin" "$work/here/lossy.bin"

@@ -1,0 +1,250 @@
+/* Writes the seeds of the fuzz corpora, a few small files for each target, from our own encoders.
+ *
+ *     build/fuzz/bin/seeds fuzz/corpus
+ *
+ * Run it again when the wire changes. What fuzzers found lies beside the seeds and is not touched.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/ranges.h"
+#include "fuzz.h"
+#include "wire/encode.h"
+#include "wire/params.h"
+
+static const char *root;
+static int failures;
+
+static const struct tern_cid cid = {8, {7, 1, 2, 3, 4, 5, 6, 7}};
+static const uint8_t bytes[2048] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+static void save(const char *target, const char *name, const void *data, size_t len)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", root, target);
+    (void)mkdir(path, 0777); /* most likely it is there; else fopen tells */
+    (void)snprintf(path, sizeof path, "%s/%s/%s", root, target, name);
+    FILE *file = fopen(path, "wb");
+    bool is_whole = file != NULL && fwrite(data, 1, len, file) == len;
+    if (file == NULL || fclose(file) != 0 || !is_whole) {
+        perror(path);
+        failures++;
+    }
+}
+
+/* --- headers ------------------------------------------------------------------------------------- */
+
+static void seed_headers(void)
+{
+    uint8_t buf[512];
+    struct tern_writer w;
+    struct tern_header unknown;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_header_encode_long(&w, TERN_PACKET_INITIAL, &cid, &cid, NULL, 0, 0, 1, 40);
+    tern_write_bytes(&w, bytes, 40);
+    tern_header_encode_long(&w, TERN_PACKET_HANDSHAKE, &cid, &cid, NULL, 0, 300, 2, 20);
+    tern_write_bytes(&w, bytes, 20);
+    tern_header_encode_short(&w, &cid, true, 70000, 3);
+    tern_write_bytes(&w, bytes, 32);
+    save("fuzz_header", "coalesced", buf, tern_writer_used(&w));
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_header_encode_long(&w, TERN_PACKET_INITIAL, &cid, &cid, bytes, 16, 0, 4, 24);
+    tern_write_bytes(&w, bytes, 24);
+    save("fuzz_header", "initial-token", buf, tern_writer_used(&w));
+    buf[4] ^= 0xff; /* a version that nobody speaks */
+    save("fuzz_header", "unknown-version", buf, tern_writer_used(&w));
+    if (tern_header_decode(&unknown, buf, tern_writer_used(&w), TERN_CID_SIZE) == 0) {
+        uint8_t answer[128];
+        struct tern_writer a;
+        tern_writer_init(&a, answer, sizeof answer);
+        tern_header_encode_negotiation(&a, &unknown, 0x55);
+        save("fuzz_header", "negotiation", answer, tern_writer_used(&a));
+    }
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_header_encode_short(&w, &cid, false, 7, 1);
+    tern_write_bytes(&w, bytes, 20);
+    save("fuzz_header", "short", buf, tern_writer_used(&w));
+}
+
+/* --- frames and the peer that says them ---------------------------------------------------------- */
+
+/* Level, direction, reading application and mode octet as fuzz_peer.c has them. */
+enum { INITIAL = 0x50, HANDSHAKE = 0x31, APP = 0x1a, TO_CLIENT = 0x04 };
+
+/* A payload as a seed for fuzz_frame, and in one packet, twice, for fuzz_peer. */
+static void save_payload(const char *name, uint8_t mode, const struct tern_writer *w)
+{
+    uint8_t buf[4096];
+    struct tern_writer p;
+    size_t len = TERN_MIN(tern_writer_used(w), (size_t)1020);
+    save("fuzz_frame", name, w->start, tern_writer_used(w));
+    tern_writer_init(&p, buf, sizeof buf);
+    tern_write_u8(&p, mode);
+    for (int i = 0; i < 2; i++) {
+        tern_write_u8(&p, (uint8_t)(len >> 2));
+        tern_write_u8(&p, (uint8_t)(len & 3) | 5 << 2);
+        tern_write_bytes(&p, w->start, len);
+    }
+    save("fuzz_peer", name, buf, tern_writer_used(&p));
+}
+
+static void seed_stream_frames(void)
+{
+    uint8_t buf[2048];
+    struct tern_writer w;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_stream(&w, 0, 0, 10, false);
+    tern_write_bytes(&w, bytes, 10);
+    tern_frame_encode_stream(&w, 0, 20, 10, true);
+    tern_write_bytes(&w, bytes, 10);
+    tern_frame_encode_stream(&w, 2, 5, 3, true);
+    tern_write_bytes(&w, bytes, 3);
+    save_payload("stream", APP, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_reset_stream(&w, 0, 7, 100);
+    tern_frame_encode_stop_sending(&w, 0, 7);
+    tern_frame_encode_reset_stream(&w, 2, 1, 0);
+    save_payload("reset", APP, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_max_data(&w, 1 << 20);
+    tern_frame_encode_max_stream_data(&w, 0, 1 << 20);
+    tern_frame_encode_max_streams(&w, true, 1000);
+    tern_frame_encode_max_streams(&w, false, 1000);
+    tern_frame_encode_data_blocked(&w, 4096);
+    tern_frame_encode_stream_data_blocked(&w, 0, 4096);
+    tern_frame_encode_streams_blocked(&w, true, 8);
+    tern_frame_encode_streams_blocked(&w, false, 8);
+    save_payload("limits", APP, &w);
+    save_payload("limits-to-client", APP | TO_CLIENT, &w);
+}
+
+static void seed_ack_frames(void)
+{
+    static const struct tern_range ranges[] = {{0, 1}, {3, 5}, {9, 12}};
+    static const struct tern_frame_ecn ecn = {5, 0, 1};
+    uint8_t buf[256];
+    struct tern_writer w;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_ack(&w, 0, 0, ranges, 1, NULL);
+    tern_frame_encode_ping(&w);
+    save_payload("ack", INITIAL, &w);
+    save_payload("ack-handshake", HANDSHAKE | TO_CLIENT, &w);
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_ack(&w, 11, 300, ranges, TERN_COUNT_OF(ranges), &ecn);
+    save_payload("ack-ecn", APP, &w);
+}
+
+static void seed_connection_frames(void)
+{
+    static const uint8_t token[TERN_RESET_TOKEN_BYTES] = "a reset token 16";
+    uint8_t buf[512];
+    struct tern_writer w;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_new_connection_id(&w, 4, 2, &cid, token);
+    tern_frame_encode_retire_connection_id(&w, 1);
+    tern_frame_encode_path_challenge(&w, bytes);
+    tern_frame_encode_path_response(&w, bytes);
+    save_payload("identifiers", APP, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_new_token(&w, bytes, 16);
+    tern_frame_encode_handshake_done(&w);
+    save_payload("done", APP | TO_CLIENT, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_connection_close(&w, true, 42, 0, (const uint8_t *)"enough", 6);
+    save_payload("close-app", APP, &w);
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_connection_close(&w, false, 10, 8, (const uint8_t *)"no", 2);
+    save_payload("close", INITIAL | TO_CLIENT, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_crypto(&w, 10, bytes, 40);
+    tern_frame_encode_crypto(&w, 0, bytes, 10);
+    save_payload("crypto", INITIAL, &w);
+    save_payload("crypto-handshake", HANDSHAKE, &w);
+    save_payload("crypto-app", APP, &w);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------ */
+
+static void seed_params(void)
+{
+    uint8_t buf[512] = {0};
+    struct tern_params params;
+    struct tern_writer w;
+    tern_params_init(&params);
+    params.has_initial_scid = true;
+    params.initial_scid = cid;
+    tern_writer_init(&w, buf + 1, sizeof buf - 1);
+    tern_params_encode(&w, &params);
+    save("fuzz_params", "client", buf, 1 + tern_writer_used(&w));
+
+    buf[0] = 1;
+    params.has_original_dcid = params.has_retry_scid = true;
+    params.original_dcid = params.retry_scid = cid;
+    params.has_stateless_reset_token = params.has_suite = true;
+    params.suite = 2;
+    params.disable_active_migration = true;
+    tern_writer_init(&w, buf + 1, sizeof buf - 1);
+    tern_params_encode(&w, &params);
+    save("fuzz_params", "server", buf, 1 + tern_writer_used(&w));
+}
+
+/* Each message of each pattern: raw, and as a mask over the true one. */
+static void seed_noise(void)
+{
+    uint8_t buf[160];
+    char name[32];
+    for (unsigned mode = 0; mode < 16; mode++) {
+        if ((mode >> 1 & 3) == 3) {
+            continue;
+        }
+        buf[0] = (uint8_t)mode;
+        memset(buf + 1, (mode & 8) != 0 ? 0 : 9, sizeof buf - 1);
+        buf[(mode & 8) != 0 ? 40 : 1] = 1;
+        (void)snprintf(name, sizeof name, "%s-message-%u-%s", (mode & 1) != 0 ? "xk" : "xx",
+                       1 + (mode >> 1 & 3), (mode & 8) != 0 ? "mask" : "raw");
+        save("fuzz_noise", name, buf, sizeof buf);
+    }
+}
+
+/* Operations as fuzz_endpoint_receive.c has them: to the server 0x0., to the client 0x08. */
+static void seed_endpoint(void)
+{
+    static const uint8_t handshake[] = {4,    1,    0x09, 1,    0x09, 1, 0x09, 7,    0x11, 1,
+                                        0x09, 0x0f, 0x22, 0x09, 1,    6, 0x76, 0x0f, 7,    1};
+    static const uint8_t lossy[] = {1,    5, 0x96, 1,    0x0d, 0x96, 1,    9,    0xa6, 1,
+                                    0x09, 3, 0x02, 0x1b, 1,    0x96, 0x09, 0xd6, 1,    9};
+    static const uint8_t damaged[] = {4,    4,    0, 30, 0xff, 0x1c, 0, 60, 1, 0x14, 1, 7,
+                                      0x80, 0x1c, 0, 20, 1,    1,    9, 1,  9, 1,    9};
+    static const uint8_t forged[] = {0, 0x80, 22, 0xc0, 0x54, 0x52, 0x4e, 2, 8, 1, 2, 3, 4,
+                                     5, 6,    7,  8,    0,    1,    2,    3, 4, 5, 1, 9, 1};
+    save("fuzz_endpoint_receive", "handshake", handshake, sizeof handshake);
+    save("fuzz_endpoint_receive", "lossy", lossy, sizeof lossy);
+    save("fuzz_endpoint_receive", "damaged", damaged, sizeof damaged);
+    save("fuzz_endpoint_receive", "forged", forged, sizeof forged);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: seeds FOLDER\n");
+        return 2;
+    }
+    root = argv[1];
+    (void)mkdir(root, 0777);
+    seed_headers();
+    seed_stream_frames();
+    seed_ack_frames();
+    seed_connection_frames();
+    seed_params();
+    seed_noise();
+    seed_endpoint();
+    return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,111 @@
+/* What an endpoint is told once, at birth: who it is, its limits, and its three callbacks.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONFIG_H
+#define TERN_CONFIG_H
+
+#include <tern/trace.h>
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Packet cipher suites, as a bitmap. The Noise handshake is not affected by the choice. */
+#define TERN_SUITE_CHACHA20_POLY1305 0x0001u /* always there */
+#define TERN_SUITE_AES_256_GCM 0x0002u       /* where the CPU has AES and carry-less multiply */
+#define TERN_SUITE_AEGIS_128L 0x0004u        /* built with libsodium >= 1.0.19 */
+#define TERN_SUITE_AEGIS_256 0x0008u         /* the same */
+#define TERN_SUITE_ANY 0xffffu
+
+/* Suites that this build offers on this machine, fastest first when `ranked` is not NULL
+ * (four entries, zero-padded). tern_init is called for you. */
+TERN_API unsigned tern_suites_available(unsigned ranked[4]);
+
+/* "aes-256-gcm" and so on; NULL for an unknown bit. */
+TERN_API const char *tern_suite_name(unsigned suite);
+
+/* Memory. realloc with size 0 never happens; a NULL return is handled everywhere. All three NULL
+ * means malloc, realloc and free. */
+typedef struct tern_allocator {
+    void *(*alloc)(void *user, size_t size);
+    void *(*realloc)(void *user, void *ptr, size_t size);
+    void (*free)(void *user, void *ptr);
+    void *user;
+} tern_allocator;
+
+/* Randomness: fills buf with len bytes fit for keys. NULL means libsodium's randombytes. Tests
+ * and simulators seed it; nobody else should set it. */
+typedef struct tern_random_source {
+    void (*fill)(void *user, uint8_t *buf, size_t len);
+    void *user;
+} tern_random_source;
+
+/* Asked once per handshake, with the peer's public key, as soon as the peer has proved that it
+ * holds the secret: on a client in first contact (no key was expected), on a server for each
+ * client. Return 0 to accept, TERN_ERR_REFUSED to refuse; the peer then sees a clean close.
+ * Runs inside tern_endpoint_receive and must not call back into the endpoint. */
+typedef int (*tern_verify_fn)(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZE]);
+
+/* Fill with tern_config_init, then change what you need. */
+typedef struct tern_config {
+    size_t size; /* set by tern_config_init; lets the structure grow */
+
+    /* Identity. NULL: a fresh throw-away key, which is what an anonymous client wants. */
+    const uint8_t *secret_key; /* TERN_KEY_SIZE bytes, copied */
+    bool accept;               /* take incoming connections (a server) */
+    bool silent;               /* answer only those who already know our public key */
+    tern_verify_fn verify;     /* NULL: accept any peer that proves its key */
+    void *verify_user;
+
+    unsigned suites; /* bitmap of acceptable suites; default TERN_SUITE_ANY */
+    const char *cc;  /* congestion control by name: "cubic" (default), "newreno" */
+
+    /* Times in nanoseconds. */
+    tern_time handshake_timeout; /* default 10 s */
+    tern_time idle_timeout;      /* default 30 s; the smaller of both ends counts; 0 = none */
+    tern_time keepalive;         /* PING when silent for this long; default 0 = never */
+    tern_time max_ack_delay;     /* default 25 ms */
+    tern_time initial_rtt;       /* default 333 ms, RFC 9002 section 6.2.2 */
+
+    /* Sizes in bytes. Windows start at the first figure and grow to the second by autotuning. */
+    size_t max_datagram;            /* largest UDP payload to try, 1200..65507; default 1452 */
+    uint64_t stream_window;         /* default 256 KiB */
+    uint64_t stream_window_max;     /* default 16 MiB */
+    uint64_t conn_window;           /* default 1 MiB */
+    uint64_t conn_window_max;       /* default 24 MiB */
+    uint64_t stream_send_buffer;    /* bytes a stream holds unacknowledged; default 16 MiB */
+    uint64_t max_streams_bidi;      /* that the peer may have open at once; default 128 */
+    uint64_t max_streams_uni;       /* the same; default 128 */
+    size_t max_connections;         /* in this endpoint; default 65536 */
+    size_t max_half_open;           /* handshakes in progress as a server; default 1024 */
+
+    tern_allocator allocator;
+    tern_random_source random;
+    tern_trace_sink trace; /* see tern/trace.h; all zero: no trace */
+} tern_config;
+
+TERN_API void tern_config_init(tern_config *config);
+
+/* Whom to connect to. Fill with tern_peer_init. */
+typedef struct tern_peer {
+    size_t size;
+    tern_addr addr;
+    tern_addr local;    /* family 0: the operating system chooses */
+    const uint8_t *key; /* expected public key (TERN_KEY_SIZE bytes, copied), or NULL: first
+                           contact, the verify callback decides */
+    const char *cc;     /* overrides config.cc when not NULL */
+} tern_peer;
+
+TERN_API void tern_peer_init(tern_peer *peer);
+
+/* A new key pair from the system's generator. */
+TERN_API void tern_key_generate(uint8_t secret[TERN_KEY_SIZE], uint8_t pub[TERN_KEY_SIZE]);
+
+/* The public key that belongs to a secret key. */
+TERN_API void tern_key_public(uint8_t pub[TERN_KEY_SIZE], const uint8_t secret[TERN_KEY_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

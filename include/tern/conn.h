@@ -1,0 +1,68 @@
+/* One connection: open streams, close, look inside.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONN_H
+#define TERN_CONN_H
+
+#include <tern/stream.h>
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opens a stream. Works from CONNECTED on (a client may also open before that: the bytes leave
+ * with the handshake's last message).
+ * 0 · TERN_ERR_LIMIT (the peer allows no more now; TERN_EVENT_OPENABLE comes when it does)
+ * · TERN_ERR_CLOSED · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_conn_open_stream(tern_conn *conn, tern_stream_kind kind,
+                                                   tern_stream **out);
+
+/* Starts to close with an application code and a reason of at most 256 bytes (cut if longer).
+ * Unsent stream data is dropped. TERN_EVENT_CLOSED follows. Closing twice does nothing. */
+TERN_API void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason);
+
+/* The peer's proved public key. TERN_ERR_STATE before it is known. */
+TERN_API TERN_MUST_CHECK int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE]);
+
+/* Keying material bound to this connection: the same label gives the same bytes at both ends and
+ * nowhere else. len at most 255. TERN_ERR_STATE before CONNECTED. */
+TERN_API TERN_MUST_CHECK int tern_conn_export(const tern_conn *conn, const char *label,
+                                              uint8_t *out, size_t len);
+
+/* A pointer of yours that rides on the connection. */
+TERN_API void tern_conn_set_user(tern_conn *conn, void *user);
+TERN_API void *tern_conn_user(const tern_conn *conn);
+
+TERN_API bool tern_conn_is_server(const tern_conn *conn);
+TERN_API bool tern_conn_is_established(const tern_conn *conn);
+TERN_API tern_addr tern_conn_remote(const tern_conn *conn);
+TERN_API tern_endpoint *tern_conn_endpoint(const tern_conn *conn);
+
+/* Figures for a HUD, an encoder or a log. Times in ns, sizes in bytes, counters since birth. */
+typedef struct tern_stats {
+    size_t size; /* set it to sizeof before the call */
+    tern_time smoothed_rtt, rtt_variance, min_rtt, latest_rtt; /* 0 before the first sample */
+    uint64_t cwnd, ssthresh, bytes_in_flight;
+    uint64_t pacing_rate;   /* bytes a second */
+    uint64_t delivery_rate; /* bytes a second, latest estimate */
+    uint64_t packets_sent, packets_received, packets_lost, packets_spurious;
+    uint64_t packets_dropped; /* arrived, but did not open or made no sense */
+    uint64_t bytes_sent, bytes_received; /* UDP payload */
+    uint64_t stream_bytes_sent, stream_bytes_received; /* new application data only */
+    uint64_t stream_bytes_resent;
+    uint64_t acks_sent, acks_received, ptos;
+    uint64_t datagram_size; /* largest UDP payload in use on this path */
+    unsigned suite;         /* TERN_SUITE_* in use */
+    const char *cc;
+    const char *state; /* "handshaking", "established", "closing", "draining", "closed" */
+    uint32_t key_phase; /* number of key updates so far */
+    uint64_t streams_open;
+} tern_stats;
+
+TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+/* An endpoint: many connections, no socket, no clock. Datagrams in, trains out, events polled.
+ *
+ * The whole of an event loop:
+ *     tern_endpoint_receive(ep, in, n, now);              for each batch from the network
+ *     tern_endpoint_tick(ep, now);                        when tern_endpoint_deadline has come
+ *     while (tern_endpoint_poll(ep, &ev)) handle(&ev);
+ *     while (tern_endpoint_transmit(ep, &train, now) > 0) send(&train);
+ * tern/udp.h and tern/ev.h do this for you over real sockets, tern/sim.h in virtual time.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_ENDPOINT_H
+#define TERN_ENDPOINT_H
+
+#include <tern/config.h>
+#include <tern/conn.h>
+#include <tern/event.h>
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 0 · TERN_ERR_INVALID (a setting is out of range) · TERN_ERR_NOMEM · TERN_ERR_UNSUPPORTED (no
+ * acceptable suite, or libsodium would not start). */
+TERN_API TERN_MUST_CHECK int tern_endpoint_new(tern_endpoint **out, const tern_config *config,
+                                               tern_time now);
+
+/* Frees it with all connections, without telling the peers. NULL is fine. */
+TERN_API void tern_endpoint_free(tern_endpoint *endpoint);
+
+/* Our public key, which clients may pin. */
+TERN_API void tern_endpoint_public_key(const tern_endpoint *endpoint, uint8_t out[TERN_KEY_SIZE]);
+
+/* Starts a connection; TERN_EVENT_CONNECTED or TERN_EVENT_CLOSED follows.
+ * 0 · TERN_ERR_INVALID · TERN_ERR_LIMIT · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_endpoint_connect(tern_endpoint *endpoint, const tern_peer *peer,
+                                                   tern_conn **out, tern_time now);
+
+/* Takes n datagrams. Junk is dropped and counted, never an error; only TERN_ERR_NOMEM is returned,
+ * after all of them were tried. */
+TERN_API TERN_MUST_CHECK int tern_endpoint_receive(tern_endpoint *endpoint, const tern_datagram *in,
+                                                   size_t n, tern_time now);
+
+/* Fills one train. Returns the number of datagrams in it, 0 when there is nothing to send now.
+ * train->data and train->capacity (at least 1200) are yours and kept. */
+TERN_API TERN_MUST_CHECK int tern_endpoint_transmit(tern_endpoint *endpoint, tern_train *train,
+                                                    tern_time now);
+
+/* When tern_endpoint_tick (and then transmit) wants to be called next; TERN_TIME_NEVER: not before
+ * something arrives or the application acts; a time in the past: at once. */
+TERN_API tern_time tern_endpoint_deadline(const tern_endpoint *endpoint);
+
+/* Time passed. Calling early is harmless. */
+TERN_API void tern_endpoint_tick(tern_endpoint *endpoint, tern_time now);
+
+/* Takes the next event. 1 = *out is filled, 0 = none. */
+TERN_API TERN_MUST_CHECK int tern_endpoint_poll(tern_endpoint *endpoint, tern_event *out);
+
+/* Counters of the endpoint. */
+typedef struct tern_endpoint_counters {
+    size_t size; /* set it to sizeof before the call */
+    uint64_t connections;  /* alive now, closing ones included */
+    uint64_t half_open;    /* handshaking as a server */
+    uint64_t accepted, connected; /* since birth */
+    uint64_t datagrams_received, datagrams_sent;
+    uint64_t dropped_unknown;  /* for no connection of ours */
+    uint64_t dropped_refused;  /* over a limit, or not accepting */
+    uint64_t version_negotiations;
+} tern_endpoint_counters;
+
+TERN_API void tern_endpoint_stats(const tern_endpoint *endpoint, tern_endpoint_counters *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

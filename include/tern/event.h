@@ -1,0 +1,59 @@
+/* What happened: events that the application polls from an endpoint.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_EVENT_H
+#define TERN_EVENT_H
+
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tern_event_type {
+    TERN_EVENT_NONE = 0,
+    TERN_EVENT_CONNECTED,       /* the handshake is complete and the peer's key is proved */
+    TERN_EVENT_CLOSED,          /* the connection is over; see `close`. Its handle and those of its
+                                   streams are valid until the next poll call */
+    TERN_EVENT_OPENABLE,        /* tern_conn_open_stream said TERN_ERR_LIMIT before, and the peer now
+                                   allows more streams */
+    TERN_EVENT_STREAM_OPENED,   /* the peer opened `stream` */
+    TERN_EVENT_STREAM_READABLE, /* new bytes, the end, or a reset can be read from `stream` */
+    TERN_EVENT_STREAM_WRITABLE, /* a write came back short before, and there is room again */
+    TERN_EVENT_STREAM_STOPPED,  /* the peer reads no more of `stream`: `code`; writes now fail */
+    TERN_EVENT_STREAM_CLOSED    /* both halves are done: all that we sent was acknowledged or
+                                   reset, all that came was read. Handle valid until next poll */
+} tern_event_type;
+
+typedef enum tern_closer {
+    TERN_CLOSED_LOCAL,   /* tern_conn_close was called here */
+    TERN_CLOSED_PEER,    /* the peer closed */
+    TERN_CLOSED_TIMEOUT, /* handshake or idle timeout */
+    TERN_CLOSED_ERROR    /* we found an error (the peer broke the protocol, no memory, ...) */
+} tern_closer;
+
+/* How a connection ended. */
+typedef struct tern_close_info {
+    tern_closer by;
+    int error;            /* 0 after a clean close, or a TERN_ERR_* that names the cause */
+    bool is_application;  /* `code` is the application's (true) or the transport's (false) */
+    uint64_t code;        /* as sent in CONNECTION_CLOSE; docs/protocol.md lists the transport's */
+    const uint8_t *reason; /* the peer's or our words, not terminated; may hold any bytes */
+    size_t reason_len;
+} tern_close_info;
+
+typedef struct tern_event {
+    tern_event_type type;
+    tern_conn *conn;
+    tern_stream *stream; /* NULL for connection events */
+    uint64_t code;       /* STREAM_STOPPED: the peer's code */
+    tern_close_info close; /* CLOSED */
+} tern_event;
+
+/* "stream-readable" and so on, for logs. */
+TERN_API const char *tern_event_name(tern_event_type type);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+/* The network simulator: links with delay, loss and all the rest, and a world in virtual time.
+ *
+ * Two layers. A *link* is one direction of a wire: packets go in at a time and come out at others;
+ * it is pure arithmetic over a seeded generator, so it also works in real time (tests/tools/ternlink
+ * drives it with a real clock). A *world* joins hosts (an endpoint each) by links, runs the clock
+ * from event to event, and hashes every packet, so that the same seed gives the same hash on every
+ * machine and compiler.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_SIM_H
+#define TERN_SIM_H
+
+#include <tern/endpoint.h>
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One direction of a link. All zero is a perfect wire. Fill with tern_link_config_init. */
+typedef struct tern_link_config {
+    size_t size;
+    tern_time delay;        /* one way */
+    tern_time jitter;       /* uniform in 0..jitter on top of delay; never reorders by itself */
+    double loss;            /* probability 0..1, independent */
+    double burst_enter;     /* Gilbert-Elliott: probability per packet to enter the bad state ... */
+    double burst_leave;     /* ... and to leave it; all packets are lost inside. 0: none */
+    double duplicate;       /* probability that a packet comes twice */
+    double reorder;         /* probability that a packet is held back ... */
+    tern_time reorder_delay; /* ... for this long; default 2 ms plus delay/4 when 0 */
+    double corrupt;         /* probability that one to four bits are flipped */
+    double ecn_mark;        /* probability that an ECT packet is marked CE */
+    uint64_t rate;          /* bits a second; 0: infinite */
+    size_t queue;           /* bytes of droptail queue before the rate; 0: one second's worth */
+    size_t mtu;             /* largest UDP payload that passes; 0: any */
+    size_t overhead;        /* bytes added to each packet for the rate (28: IPv4 and UDP) */
+    tern_time blackout_start, blackout_length; /* everything is lost in it; repeats every ... */
+    tern_time blackout_period;                 /* ... period when not 0 */
+} tern_link_config;
+
+TERN_API void tern_link_config_init(tern_link_config *config);
+
+typedef struct tern_link tern_link;
+
+typedef struct tern_link_counters {
+    size_t size;
+    uint64_t packets_in, packets_out, bytes_in, bytes_out;
+    uint64_t lost, queue_dropped, duplicated, reordered, corrupted, too_big, blacked_out, marked;
+    size_t queue_peak; /* bytes */
+} tern_link_counters;
+
+TERN_API TERN_MUST_CHECK int tern_link_new(tern_link **out, const tern_link_config *config,
+                                           uint64_t seed);
+TERN_API void tern_link_free(tern_link *link);
+
+/* A packet enters; the bytes are copied. tag and ecn come out with it. 0 (also when the link drops
+ * it) or TERN_ERR_NOMEM. */
+TERN_API TERN_MUST_CHECK int tern_link_send(tern_link *link, const uint8_t *data, size_t len,
+                                            uint8_t ecn, uint64_t tag, tern_time now);
+
+/* When the next packet comes out; TERN_TIME_NEVER if none is inside. */
+TERN_API tern_time tern_link_next(const tern_link *link);
+
+/* Takes a packet that is due. 1 and *len, ecn, tag are set; 0 none is due; TERN_ERR_BUFFER if
+ * capacity is too small (the packet stays). */
+TERN_API TERN_MUST_CHECK int tern_link_receive(tern_link *link, uint8_t *buf, size_t capacity,
+                                               size_t *len, uint8_t *ecn, uint64_t *tag,
+                                               tern_time now);
+
+TERN_API void tern_link_stats(const tern_link *link, tern_link_counters *out);
+
+/* Changes the link's behaviour from now on; packets inside keep their times. */
+TERN_API void tern_link_set(tern_link *link, const tern_link_config *config);
+
+/* --- the world --- */
+
+typedef struct tern_sim tern_sim;
+typedef struct tern_sim_host tern_sim_host;
+
+/* Everything random in the world comes from `seed`. The clock starts at one hour, so that
+ * subtracting from now never wraps. */
+TERN_API TERN_MUST_CHECK int tern_sim_new(tern_sim **out, uint64_t seed);
+TERN_API void tern_sim_free(tern_sim *sim); /* frees hosts and their endpoints too */
+
+/* Adds a host. `config` is copied; its random source is replaced by a seeded one (and the trace
+ * sink kept). addr must be unique in the world. */
+TERN_API TERN_MUST_CHECK int tern_sim_add_host(tern_sim *sim, const tern_addr *addr,
+                                               const tern_config *config, tern_sim_host **out);
+TERN_API tern_endpoint *tern_sim_host_endpoint(tern_sim_host *host);
+TERN_API tern_addr tern_sim_host_addr(const tern_sim_host *host);
+
+/* Joins two hosts with a link each way (`ba` NULL: the same both ways). */
+TERN_API TERN_MUST_CHECK int tern_sim_connect(tern_sim *sim, tern_sim_host *a, tern_sim_host *b,
+                                              const tern_link_config *ab,
+                                              const tern_link_config *ba);
+
+/* The link from a to b, to read its counters or to change it; NULL if they are not joined. */
+TERN_API tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host *b);
+
+/* From now on the host's packets carry another source address (a NAT forgot its mapping), and only
+ * packets to the new one reach it. */
+TERN_API TERN_MUST_CHECK int tern_sim_rebind(tern_sim *sim, tern_sim_host *host,
+                                             const tern_addr *addr);
+
+TERN_API tern_time tern_sim_now(const tern_sim *sim);
+
+/* Runs until the next moment at which something happens (a packet arrives, a deadline comes), does
+ * it, lets the endpoints transmit. Returns 1, 0 when nothing will ever happen again or `until` is
+ * reached first (the clock is then at `until`), or TERN_ERR_NOMEM. Afterwards poll the endpoints. */
+TERN_API TERN_MUST_CHECK int tern_sim_step(tern_sim *sim, tern_time until);
+
+/* Lets every host transmit what its endpoint has queued since the last step. */
+TERN_API TERN_MUST_CHECK int tern_sim_flush(tern_sim *sim);
+
+/* A hash over (time, from, to, length, bytes) of every packet sent so far. */
+TERN_API uint64_t tern_sim_hash(const tern_sim *sim);
+
+/* Sees every packet as it is sent (before loss), for tests that need the bytes. The hook may
+ * return false to drop the packet. Must not call back. */
+typedef bool (*tern_sim_tap_fn)(void *user, tern_time now, const tern_addr *from,
+                                const tern_addr *to, uint8_t *data, size_t len);
+TERN_API void tern_sim_tap(tern_sim *sim, tern_sim_tap_fn tap, void *user);
+
+/* The world's generator, for choices that a test makes: uniform 64 bits, and uniform below n. */
+TERN_API uint64_t tern_sim_random(tern_sim *sim);
+TERN_API uint64_t tern_sim_random_below(tern_sim *sim, uint64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,77 @@
+/* Streams: ordered byte pipes inside a connection, one way or both ways.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_STREAM_H
+#define TERN_STREAM_H
+
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tern_stream_kind { TERN_STREAM_BIDI = 0, TERN_STREAM_UNI = 1 } tern_stream_kind;
+
+#define TERN_FIN 1u /* flag of the write calls: these are the last bytes */
+
+/* Copies up to len bytes into the stream's send buffer and returns how many were taken. A short
+ * count (also 0) means the buffer is full: TERN_EVENT_STREAM_WRITABLE comes when there is room,
+ * and FIN was not taken. len 0 with TERN_FIN only ends the stream.
+ * Errors: TERN_ERR_STOPPED · TERN_ERR_STATE (after FIN or reset, or not our half) ·
+ * TERN_ERR_CLOSED · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_write(tern_stream *stream, const void *data,
+                                                     size_t len, unsigned flags);
+
+/* Releases the bytes of a tern_stream_write_ref. May run inside receive, tick, close or free;
+ * must not call back into the endpoint. */
+typedef void (*tern_release_fn)(void *arg, const void *data, size_t len);
+
+/* The same without a copy: the bytes are lent until `release` is called, once, after all of them
+ * were acknowledged or the stream died. All or nothing: returns len, or 0 when the buffer is full
+ * (nothing was taken then, WRITABLE follows), or an error as above (release is not called). */
+TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_write_ref(tern_stream *stream, const void *data,
+                                                         size_t len, tern_release_fn release,
+                                                         void *arg, unsigned flags);
+
+/* Bytes that tern_stream_write would take now. */
+TERN_API size_t tern_stream_writable(const tern_stream *stream);
+
+/* Reads up to len bytes (> 0). Returns the count, 0 at the end of the stream, TERN_ERR_AGAIN when
+ * nothing is there yet, TERN_ERR_RESET after the peer's reset (tern_stream_reset_code says why),
+ * TERN_ERR_STATE on a half that we cannot read. */
+TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_read(tern_stream *stream, void *buf, size_t len);
+
+/* Lends the next readable bytes without a copy; they stay valid until consume, read, or the next
+ * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream; else errors as read. */
+TERN_API TERN_MUST_CHECK int tern_stream_peek(tern_stream *stream, const uint8_t **data,
+                                              size_t *len);
+
+/* Takes n peeked bytes away, which grants the peer new credit. TERN_ERR_INVALID if n is more than
+ * a peek would give. Call it with 0 at the end of the stream to acknowledge the end. */
+TERN_API TERN_MUST_CHECK int tern_stream_consume(tern_stream *stream, size_t n);
+
+/* Gives up our sending half: unsent bytes are dropped, the peer reads TERN_ERR_RESET. */
+TERN_API TERN_MUST_CHECK int tern_stream_reset(tern_stream *stream, uint64_t code);
+
+/* Asks the peer to send no more; what arrives is discarded. */
+TERN_API TERN_MUST_CHECK int tern_stream_stop(tern_stream *stream, uint64_t code);
+
+/* RFC 9218 without HTTP: urgency 0 (first) to 7, default 3; streams of one urgency share by turns
+ * when incremental, else run one after the other. TERN_ERR_INVALID for urgency above 7. */
+TERN_API TERN_MUST_CHECK int tern_stream_set_priority(tern_stream *stream, unsigned urgency,
+                                                      bool incremental);
+
+TERN_API uint64_t tern_stream_id(const tern_stream *stream);
+TERN_API tern_stream_kind tern_stream_kind_of(const tern_stream *stream);
+TERN_API bool tern_stream_is_local(const tern_stream *stream); /* we opened it */
+TERN_API tern_conn *tern_stream_conn(const tern_stream *stream);
+TERN_API uint64_t tern_stream_reset_code(const tern_stream *stream); /* the peer's; 0 if none */
+
+/* A pointer of yours that rides on the stream. */
+TERN_API void tern_stream_set_user(tern_stream *stream, void *user);
+TERN_API void *tern_stream_user(const tern_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+/* The UDP driver: one socket, the platform's fastest batch calls, and one call that does it all.
+ *
+ * A whole client loop (see also tern/ev.h for libev):
+ *     tern_udp_open(&udp, ep, NULL);
+ *     for (;;) {
+ *         int rc = tern_udp_service(udp, TERN_SEC);        waits at most a second, receives, sends
+ *         while (tern_endpoint_poll(ep, &ev)) handle(&ev);
+ *     }
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_UDP_H
+#define TERN_UDP_H
+
+#include <tern/endpoint.h>
+#include <tern/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tern_udp tern_udp;
+
+/* Binds a non-blocking socket to `local` (NULL: any IPv6 and IPv4 address, any port; family 4 or 6
+ * with port 0: any port) and serves `endpoint` with it. The endpoint stays yours and must outlive
+ * the driver. Uses GSO, GRO, ECN marks and the local address by ancillary data where the kernel
+ * has them. 0 · TERN_ERR_SYSTEM (errno says why, for example EADDRINUSE) · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_udp_open(tern_udp **out, tern_endpoint *endpoint,
+                                           const tern_addr *local);
+
+/* Sends what the endpoint still has to say, then closes the socket and frees. NULL is fine. */
+TERN_API void tern_udp_close(tern_udp *udp);
+
+/* The now of this driver: CLOCK_MONOTONIC in nanoseconds. */
+TERN_API tern_time tern_udp_now(void);
+
+/* One round: sends what is ready, waits until something arrives, the endpoint's deadline comes or
+ * `timeout` ns have passed (0: does not wait), receives all that is there (bounded), ticks, sends.
+ * Returns 0 or TERN_ERR_SYSTEM / TERN_ERR_NOMEM. Network errors such as ECONNREFUSED are not
+ * errors here: the transport's own timers decide. */
+TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
+
+/* The parts, for event loops of your own: wait for readability of the descriptor and for
+ * tern_endpoint_deadline, then receive, then flush. */
+TERN_API int tern_udp_fd(const tern_udp *udp);
+TERN_API TERN_MUST_CHECK int tern_udp_receive(tern_udp *udp); /* reads until empty, bounded; ticks */
+TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp);   /* transmits until nothing is ready or
+                                                                 the socket is full */
+TERN_API bool tern_udp_wants_write(const tern_udp *udp); /* the socket was full: wait for writable */
+
+/* The address that the socket is bound to. */
+TERN_API tern_addr tern_udp_local(const tern_udp *udp);
+
+/* Switches GSO and GRO off, to compare or to work around a broken device. */
+TERN_API void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro);
+
+typedef struct tern_udp_counters {
+    size_t size; /* set it to sizeof before the call */
+    uint64_t sendmsg_calls, recvmsg_calls;
+    uint64_t datagrams_sent, datagrams_received;
+    bool has_gso, has_gro;
+    uint64_t send_errors; /* datagrams that the kernel refused, other than a full socket */
+    int last_error;       /* errno of the latest of them */
+} tern_udp_counters;
+
+TERN_API void tern_udp_stats(const tern_udp *udp, tern_udp_counters *out);
+
+/* Resolves a host name (blocking, getaddrinfo). family 0, 4 or 6.
+ * 0 · TERN_ERR_INVALID (no such host; *reason, if not NULL, says what the resolver said) */
+TERN_API TERN_MUST_CHECK int tern_udp_resolve(tern_addr *out, const char *host, uint16_t port,
+                                              int family, const char **reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,33 @@
+/* The few macros that the whole tree uses, and the assertion for our own bugs.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_BASE_DEF_H
+#define TERN_BASE_DEF_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <tern/types.h>
+
+/* For our bugs, never for a peer's bytes. */
+#define tern_assert(condition) assert(condition)
+
+#define TERN_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define TERN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define TERN_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define TERN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* a - b, or 0 where that would wrap. Clocks may step back a little and must not hurt. */
+static inline uint64_t tern_sub_sat(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* a + b, or the largest value where that would wrap (TERN_TIME_NEVER stays never). */
+static inline uint64_t tern_add_sat(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+#endif

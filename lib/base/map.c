@@ -1,0 +1,124 @@
+/* Open addressing with linear probing and backward-shift deletion, hashed by SipHash-2-4.
+ * SPDX-License-Identifier: MIT */
+#include "base/map.h"
+
+#include <sodium.h>
+
+#define FIRST_CAPACITY 16
+
+struct tern_map_slot {
+    void *value; /* NULL: empty */
+    uint64_t hash;
+    uint8_t len;
+    uint8_t key[TERN_MAP_KEY_MAX];
+};
+
+void tern_map_init(struct tern_map *map, struct tern_mem *mem, struct tern_random *random)
+{
+    memset(map, 0, sizeof *map);
+    map->mem = mem;
+    tern_random_fill(random, map->secret, sizeof map->secret);
+}
+
+void tern_map_clear(struct tern_map *map)
+{
+    tern_mem_free(map->mem, map->slots);
+    map->slots = NULL;
+    map->capacity = map->count = 0;
+}
+
+static uint64_t hash_of(const struct tern_map *map, const void *key, size_t len)
+{
+    uint8_t out[crypto_shorthash_BYTES];
+    uint64_t hash;
+    crypto_shorthash(out, key, len, map->secret);
+    memcpy(&hash, out, sizeof hash);
+    return hash;
+}
+
+/* The slot that holds the key, or the empty one where it would go. */
+static size_t probe(const struct tern_map *map, uint64_t hash, const void *key, size_t len)
+{
+    size_t mask = map->capacity - 1;
+    size_t at = (size_t)hash & mask;
+    for (;; at = (at + 1) & mask) {
+        const struct tern_map_slot *slot = &map->slots[at];
+        if (slot->value == NULL ||
+            (slot->hash == hash && slot->len == len && memcmp(slot->key, key, len) == 0)) {
+            return at;
+        }
+    }
+}
+
+static int grow(struct tern_map *map)
+{
+    struct tern_map wider = *map;
+    wider.capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity * 2;
+    wider.slots = tern_mem_zalloc(map->mem, wider.capacity * sizeof *wider.slots);
+    if (wider.slots == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < map->capacity; i++) {
+        const struct tern_map_slot *slot = &map->slots[i];
+        if (slot->value != NULL) {
+            wider.slots[probe(&wider, slot->hash, slot->key, slot->len)] = *slot;
+        }
+    }
+    tern_mem_free(map->mem, map->slots);
+    *map = wider;
+    return 0;
+}
+
+int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
+{
+    tern_assert(len <= TERN_MAP_KEY_MAX && value != NULL);
+    uint64_t hash = hash_of(map, key, len);
+    if (map->capacity > 0 && map->slots[probe(map, hash, key, len)].value != NULL) {
+        return TERN_ERR_STATE;
+    }
+    if (4 * (map->count + 1) > 3 * map->capacity) {
+        int rc = grow(map);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    struct tern_map_slot *slot = &map->slots[probe(map, hash, key, len)];
+    slot->value = value;
+    slot->hash = hash;
+    slot->len = (uint8_t)len;
+    memcpy(slot->key, key, len);
+    map->count++;
+    return 0;
+}
+
+void *tern_map_find(const struct tern_map *map, const void *key, size_t len)
+{
+    if (map->count == 0 || len > TERN_MAP_KEY_MAX) {
+        return NULL;
+    }
+    return map->slots[probe(map, hash_of(map, key, len), key, len)].value;
+}
+
+void *tern_map_drop(struct tern_map *map, const void *key, size_t len)
+{
+    if (map->count == 0 || len > TERN_MAP_KEY_MAX) {
+        return NULL;
+    }
+    size_t mask = map->capacity - 1;
+    size_t hole = probe(map, hash_of(map, key, len), key, len);
+    void *value = map->slots[hole].value;
+    if (value == NULL) {
+        return NULL;
+    }
+    /* Pull back what probed past the hole, so that no tombstone is needed. */
+    for (size_t at = (hole + 1) & mask; map->slots[at].value != NULL; at = (at + 1) & mask) {
+        size_t home = (size_t)map->slots[at].hash & mask;
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            map->slots[hole] = map->slots[at];
+            hole = at;
+        }
+    }
+    map->slots[hole].value = NULL;
+    map->count--;
+    return value;
+}

@@ -1,0 +1,29 @@
+/* A hash map from short byte strings to pointers under a random key (SipHash-2-4), so that a peer
+ * who chooses the keys cannot make them collide.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_BASE_MAP_H
+#define TERN_BASE_MAP_H
+
+#include "base/mem.h"
+#include "base/random.h"
+
+#define TERN_MAP_KEY_MAX 40 /* bytes of key kept in each slot */
+
+struct tern_map_slot;
+
+struct tern_map {
+    struct tern_mem *mem;
+    struct tern_map_slot *slots; /* open addressing, power of two, grows at 3/4 */
+    size_t capacity, count;
+    uint8_t secret[16];
+};
+
+void tern_map_init(struct tern_map *map, struct tern_mem *mem, struct tern_random *random);
+void tern_map_clear(struct tern_map *map);
+
+/* 0 · TERN_ERR_NOMEM · TERN_ERR_STATE (the key is there already). value not NULL. */
+TERN_MUST_CHECK int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value);
+void *tern_map_find(const struct tern_map *map, const void *key, size_t len); /* NULL: absent */
+void *tern_map_drop(struct tern_map *map, const void *key, size_t len); /* the value, or NULL */
+
+#endif

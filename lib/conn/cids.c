@@ -1,0 +1,284 @@
+/* Issuing, storing and retiring connection identifiers, all in fixed memory.
+ * SPDX-License-Identifier: MIT */
+#include "conn/cids.h"
+
+#define CID_SIZE 8
+
+void tern_cids_init(struct tern_cids *cids, struct tern_map *routes, void *owner)
+{
+    memset(cids, 0, sizeof *cids);
+    cids->routes = routes;
+    cids->owner = owner;
+    cids->peer_limit = 2; /* RFC 9000 §18.2: the default and the least */
+}
+
+static void unroute(struct tern_cids *cids, const struct tern_cid *cid)
+{
+    if (tern_map_find(cids->routes, cid->bytes, cid->len) == cids->owner) {
+        (void)tern_map_drop(cids->routes, cid->bytes, cid->len);
+    }
+}
+
+void tern_cids_clear(struct tern_cids *cids)
+{
+    tern_cids_drop_original(cids);
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->local[i].is_used) {
+            unroute(cids, &cids->local[i].cid);
+            cids->local[i].is_used = false;
+        }
+    }
+}
+
+void tern_cid_generate(struct tern_cid *out, struct tern_random *random)
+{
+    out->len = CID_SIZE;
+    tern_random_fill(random, out->bytes, CID_SIZE);
+    /* QUIC-LB §3: 3 bits of configuration rotation (0: the first), 5 bits of length - 1. */
+    out->bytes[0] = CID_SIZE - 1;
+}
+
+static struct tern_cid_local *free_local(struct tern_cids *cids)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (!cids->local[i].is_used) {
+            return &cids->local[i];
+        }
+    }
+    return NULL;
+}
+
+int tern_cids_issue(struct tern_cids *cids, struct tern_random *random, bool wants_send)
+{
+    struct tern_cid_local *slot = free_local(cids);
+    if (slot == NULL) {
+        return TERN_ERR_LIMIT;
+    }
+    struct tern_cid cid;
+    int rc;
+    do { /* 56 random bits: a second round is already a curiosity */
+        tern_cid_generate(&cid, random);
+        rc = tern_map_put(cids->routes, cid.bytes, cid.len, cids->owner);
+    } while (rc == TERN_ERR_STATE);
+    if (rc != 0) {
+        return rc;
+    }
+    slot->cid = cid;
+    slot->sequence = cids->next_sequence++;
+    slot->is_used = true;
+    slot->wants_send = wants_send;
+    return 0;
+}
+
+int tern_cids_route_original(struct tern_cids *cids, const struct tern_cid *cid)
+{
+    int rc = tern_map_put(cids->routes, cid->bytes, cid->len, cids->owner);
+    if (rc == 0) {
+        cids->original = *cid;
+        cids->original_is_routed = true;
+    }
+    return rc;
+}
+
+void tern_cids_drop_original(struct tern_cids *cids)
+{
+    if (cids->original_is_routed) {
+        unroute(cids, &cids->original);
+        cids->original_is_routed = false;
+    }
+}
+
+int tern_cids_fill(struct tern_cids *cids, struct tern_random *random)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        used += cids->local[i].is_used ? 1 : 0;
+    }
+    for (; used < TERN_CIDS_LIMIT && used < cids->peer_limit; used++) {
+        int rc = tern_cids_issue(cids, random, true);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+const struct tern_cid *tern_cids_remote(const struct tern_cids *cids)
+{
+    return &cids->remote[cids->active].cid;
+}
+
+void tern_cids_set_remote(struct tern_cids *cids, const struct tern_cid *cid)
+{
+    memset(&cids->remote[0], 0, sizeof cids->remote[0]);
+    cids->remote[0].cid = *cid;
+    cids->remote[0].is_used = true;
+    cids->active = 0;
+}
+
+static int queue_retire(struct tern_cids *cids, uint64_t sequence)
+{
+    for (size_t i = 0; i < cids->retire_count; i++) {
+        if (cids->retire[i] == sequence) {
+            return 0;
+        }
+    }
+    if (cids->retire_count == TERN_CIDS_RETIRE_MAX) {
+        return TERN_ERR_CONNECTION_ID_LIMIT; /* S2: the peer makes us retire faster than it acks */
+    }
+    cids->retire[cids->retire_count++] = sequence;
+    return 0;
+}
+
+/* Takes those below retire_prior_to out of use; the active one moves on if it must. */
+static int retire_old(struct tern_cids *cids)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        struct tern_cid_remote *slot = &cids->remote[i];
+        if (!slot->is_used || slot->sequence >= cids->retire_prior_to) {
+            continue;
+        }
+        int rc = queue_retire(cids, slot->sequence);
+        if (rc != 0) {
+            return rc;
+        }
+        slot->is_used = false;
+    }
+    for (size_t i = 0; i < TERN_CIDS_LIMIT && !cids->remote[cids->active].is_used; i++) {
+        if (cids->remote[i].is_used) {
+            cids->active = i;
+        }
+    }
+    return 0;
+}
+
+static bool same_remote(const struct tern_cid_remote *slot, const struct tern_cid *cid,
+                        const uint8_t *token)
+{
+    return tern_cid_equal(&slot->cid, cid) &&
+           (!slot->has_token || memcmp(slot->reset_token, token, TERN_RESET_TOKEN_SIZE) == 0);
+}
+
+int tern_cids_on_new(struct tern_cids *cids, uint64_t sequence, uint64_t retire_prior_to,
+                     const struct tern_cid *cid, const uint8_t token[TERN_RESET_TOKEN_SIZE])
+{
+    if (retire_prior_to > sequence || tern_cids_remote(cids)->len == 0) {
+        return TERN_ERR_PROTOCOL;
+    }
+    struct tern_cid_remote *slot = NULL;
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        struct tern_cid_remote *other = &cids->remote[i];
+        if (!other->is_used) {
+            slot = other;
+        } else if (other->sequence == sequence) { /* a repeat must say the same, RFC 9000 §19.15 */
+            return same_remote(other, cid, token) ? 0 : TERN_ERR_PROTOCOL;
+        } else if (tern_cid_equal(&other->cid, cid)) {
+            return TERN_ERR_PROTOCOL;
+        }
+    }
+    if (sequence < cids->retire_prior_to) { /* came late: answer with a RETIRE, keep nothing */
+        return queue_retire(cids, sequence);
+    }
+    struct tern_cid_remote fresh = {.cid = *cid, .sequence = sequence, .is_used = true};
+    memcpy(fresh.reset_token, token, TERN_RESET_TOKEN_SIZE);
+    fresh.has_token = true;
+    if (retire_prior_to > cids->retire_prior_to) {
+        cids->retire_prior_to = retire_prior_to;
+        for (size_t i = 0; i < TERN_CIDS_LIMIT && slot == NULL; i++) {
+            slot = cids->remote[i].sequence < retire_prior_to ? &cids->remote[i] : NULL;
+        }
+        if (slot == NULL) {
+            return TERN_ERR_CONNECTION_ID_LIMIT;
+        }
+        if (slot->is_used) {
+            int rc = queue_retire(cids, slot->sequence);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+        *slot = fresh;
+        return retire_old(cids);
+    }
+    if (slot == NULL) {
+        return TERN_ERR_CONNECTION_ID_LIMIT;
+    }
+    *slot = fresh;
+    return 0;
+}
+
+int tern_cids_on_retire(struct tern_cids *cids, uint64_t sequence, const struct tern_cid *used,
+                        struct tern_random *random)
+{
+    if (sequence >= cids->next_sequence) {
+        return TERN_ERR_PROTOCOL;
+    }
+    struct tern_cid_local *slot = tern_cids_find_local(cids, sequence);
+    if (slot == NULL) {
+        return 0;
+    }
+    if (tern_cid_equal(&slot->cid, used)) {
+        return TERN_ERR_PROTOCOL; /* RFC 9000 §19.16: not the one that this packet came to */
+    }
+    unroute(cids, &slot->cid);
+    slot->is_used = false;
+    return tern_cids_fill(cids, random);
+}
+
+struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->local[i].is_used && cids->local[i].wants_send) {
+            return &cids->local[i];
+        }
+    }
+    return NULL;
+}
+
+struct tern_cid_local *tern_cids_find_local(struct tern_cids *cids, uint64_t sequence)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->local[i].is_used && cids->local[i].sequence == sequence) {
+            return &cids->local[i];
+        }
+    }
+    return NULL;
+}
+
+bool tern_cids_next_retire(const struct tern_cids *cids, uint64_t *sequence)
+{
+    if (cids->retire_count == 0) {
+        return false;
+    }
+    *sequence = cids->retire[0];
+    return true;
+}
+
+void tern_cids_on_retire_sent(struct tern_cids *cids, uint64_t sequence)
+{
+    for (size_t i = 0; i < cids->retire_count; i++) {
+        if (cids->retire[i] == sequence) {
+            cids->retire[i] = cids->retire[--cids->retire_count];
+            return;
+        }
+    }
+}
+
+void tern_cids_on_retire_lost(struct tern_cids *cids, uint64_t sequence)
+{
+    /* A full queue means that 16 newer ones are owed already; the peer's limit stays hurt by its
+     * own flood and by nothing else. */
+    (void)queue_retire(cids, sequence);
+}
+
+bool tern_cids_wants(const struct tern_cids *cids)
+{
+    if (cids->retire_count > 0) {
+        return true;
+    }
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->local[i].is_used && cids->local[i].wants_send) {
+            return true;
+        }
+    }
+    return false;
+}

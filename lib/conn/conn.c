@@ -1,0 +1,300 @@
+/* Birth and death of a connection, and the few moves that concern all of its parts.
+ * SPDX-License-Identifier: MIT */
+#include "conn/conn.h"
+
+#include "conn/handshake.h"
+#include "crypto/token.h"
+
+#define ACK_DELAY_EXPONENT 3 /* RFC 9000 §18.2: the default */
+
+static void init_streams(struct tern_conn *conn)
+{
+    const tern_config *config = conn->env->config;
+    struct tern_streams_config settings = {
+        .is_server = conn->is_server,
+        .stream_window = config->stream_window,
+        .stream_window_max = config->stream_window_max,
+        .conn_window = config->conn_window,
+        .conn_window_max = config->conn_window_max,
+        .send_buffer = config->stream_send_buffer,
+        .max_bidi = config->max_streams_bidi,
+        .max_uni = config->max_streams_uni,
+    };
+    conn->has_streams = true;
+    tern_streams_init(&conn->streams, conn->env->mem, conn->env->random, &settings, conn);
+}
+
+static struct tern_conn *new_conn(struct tern_conn_env *env, bool is_server, tern_time now)
+{
+    struct tern_conn *conn = tern_mem_zalloc(env->mem, sizeof *conn);
+    if (conn == NULL) {
+        return NULL;
+    }
+    conn->env = env;
+    conn->is_server = is_server;
+    conn->number = env->next_number++;
+    tern_list_init(&conn->ready_node);
+    tern_list_init(&conn->event_node);
+    tern_list_init(&conn->all_node);
+    tern_heap_entry_init(&conn->timer);
+    tern_life_init(&conn->life);
+    for (size_t i = 0; i < TERN_LEVELS; i++) {
+        tern_time delay = i == TERN_LEVEL_APP ? env->config->max_ack_delay : 0;
+        tern_space_init(&conn->spaces[i], env->mem, delay);
+    }
+    tern_cids_init(&conn->cids, env->routes, conn);
+    init_streams(conn);
+    conn->trace.sink = env->config->trace;
+    conn->trace.conn_number = conn->number;
+    conn->trace.is_server = is_server;
+    conn->is_announced = !is_server; /* a server tells of a client when it has proved itself */
+    conn->born_at = conn->idle_from = conn->last_eliciting_at = now;
+    conn->idle_timeout = env->config->idle_timeout;
+    return conn;
+}
+
+/* What both roles do once the handshake's identifiers are known. */
+static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr *remote,
+                 const char *cc, tern_time now)
+{
+    const tern_config *config = conn->env->config;
+    conn->cc_ops = tern_cc_find(cc);
+    if (conn->cc_ops == NULL) {
+        return TERN_ERR_INVALID;
+    }
+    tern_path_init(&conn->path, local, remote, conn->cc_ops, config->initial_rtt, now);
+    int rc = tern_heap_reserve(conn->env->timers, conn->env->timers->count + 1);
+    if (rc == 0) {
+        rc = tern_cids_issue(&conn->cids, conn->env->random, false);
+    }
+    if (rc == 0) {
+        rc = tern_handshake_new(&conn->handshake, conn->env->mem);
+    }
+    return rc;
+}
+
+int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, const tern_peer *peer,
+                         tern_time now)
+{
+    struct tern_conn *conn = new_conn(env, false, now);
+    if (conn == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    const char *cc = peer->cc != NULL ? peer->cc : env->config->cc;
+    struct tern_cid dcid;
+    int rc = begin(conn, &peer->local, &peer->addr, cc, now);
+    if (rc != 0) {
+        goto out;
+    }
+    struct tern_handshake *hs = conn->handshake;
+    tern_cid_generate(&dcid, env->random);
+    hs->original_dcid = dcid;
+    hs->client_scid = conn->cids.local[0].cid;
+    hs->offered = (uint16_t)env->suites;
+    hs->pattern = peer->key != NULL ? TERN_PATTERN_XK : TERN_PATTERN_XX;
+    hs->is_keyed = peer->key != NULL;
+    if (peer->key != NULL) {
+        memcpy(hs->server_key, peer->key, TERN_KEY_SIZE);
+    }
+    tern_cids_set_remote(&conn->cids, &dcid);
+    conn->path.is_validated = true; /* a client chose its server: no limit binds it */
+    rc = tern_handshake_install_initial(conn);
+    if (rc == 0) {
+        rc = tern_handshake_start(conn);
+    }
+out:
+    if (rc != 0) {
+        tern_conn_free(conn);
+        return rc;
+    }
+    tern_conn_mark_ready(conn);
+    *out = conn;
+    return 0;
+}
+
+int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
+                         const struct tern_conn_first *first, tern_time now)
+{
+    struct tern_conn *conn = new_conn(env, true, now);
+    if (conn == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    int rc = begin(conn, &first->local, &first->remote, env->config->cc, now);
+    if (rc == 0) {
+        rc = tern_cids_route_original(&conn->cids, &first->dcid);
+    }
+    if (rc == 0) {
+        struct tern_handshake *hs = conn->handshake;
+        hs->original_dcid = first->dcid;
+        hs->client_scid = first->scid;
+        hs->is_keyed = first->is_keyed;
+        tern_cids_set_remote(&conn->cids, &first->scid);
+        rc = tern_handshake_install_initial(conn);
+    }
+    if (rc != 0) {
+        tern_conn_free(conn);
+        return rc;
+    }
+    *out = conn;
+    return 0;
+}
+
+void tern_conn_free(struct tern_conn *conn)
+{
+    if (conn == NULL) {
+        return;
+    }
+    struct tern_mem *mem = conn->env->mem;
+    tern_list_drop(&conn->ready_node);
+    tern_list_drop(&conn->event_node);
+    tern_list_drop(&conn->all_node);
+    tern_heap_drop(conn->env->timers, &conn->timer);
+    tern_cids_clear(&conn->cids);
+    tern_handshake_free(conn->handshake, mem);
+    for (size_t i = 0; i < TERN_LEVELS; i++) {
+        tern_space_clear(&conn->spaces[i]);
+    }
+    tern_conn_drop_streams(conn);
+    tern_mem_wipe(conn->exporter, sizeof conn->exporter);
+    tern_mem_free(mem, conn);
+}
+
+void tern_conn_drop_streams(struct tern_conn *conn)
+{
+    if (conn->has_streams) {
+        tern_streams_clear(&conn->streams);
+        conn->has_streams = false;
+    }
+}
+
+void tern_conn_mark_ready(struct tern_conn *conn)
+{
+    if (!tern_list_is_linked(&conn->ready_node)) {
+        tern_list_push_back(conn->env->ready, &conn->ready_node);
+    }
+}
+
+void tern_conn_mark_eventful(struct tern_conn *conn)
+{
+    if (!tern_list_is_linked(&conn->event_node)) {
+        tern_list_push_back(conn->env->eventful, &conn->event_node);
+    }
+}
+
+void tern_conn_on_over(struct tern_conn *conn, tern_time now)
+{
+    conn->wants_closed_event = conn->is_announced && !conn->is_told_closed;
+    if (conn->life.state == TERN_LIFE_DRAINING && conn->life.end_at == TERN_TIME_NEVER) {
+        conn->life.end_at = now + 3 * tern_conn_pto(conn, TERN_LEVEL_APP); /* RFC 9000 §10.2 */
+    }
+    tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
+    tern_conn_mark_ready(conn);
+    tern_conn_mark_eventful(conn);
+}
+
+void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, const char *reason,
+                    tern_time now)
+{
+    if (tern_life_fail(&conn->life, error, frame_type, reason)) {
+        tern_conn_on_over(conn, now);
+    }
+}
+
+void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level)
+{
+    if (!conn->spaces[level].is_discarded) {
+        tern_cc_on_discarded(&conn->path.cc, tern_space_discard(&conn->spaces[level]));
+        conn->pto_count = 0; /* RFC 9002 §6.2.2 */
+    }
+}
+
+tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level)
+{
+    tern_time delay = level != TERN_LEVEL_APP   ? 0
+                      : conn->has_peer_params ? conn->peer_params.max_ack_delay * TERN_MSEC
+                                              : conn->env->config->max_ack_delay;
+    return tern_rtt_pto(&conn->path.rtt, delay);
+}
+
+void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *out)
+{
+    const tern_config *config = conn->env->config;
+    tern_params_init(out);
+    out->max_idle_timeout = config->idle_timeout / TERN_MSEC;
+    out->max_udp_payload_size = TERN_DATAGRAM_MAX;
+    out->initial_max_data = config->conn_window;
+    out->initial_max_stream_data_bidi_local = config->stream_window;
+    out->initial_max_stream_data_bidi_remote = config->stream_window;
+    out->initial_max_stream_data_uni = config->stream_window;
+    out->initial_max_streams_bidi = config->max_streams_bidi;
+    out->initial_max_streams_uni = config->max_streams_uni;
+    out->ack_delay_exponent = ACK_DELAY_EXPONENT;
+    out->max_ack_delay = config->max_ack_delay / TERN_MSEC;
+    out->active_connection_id_limit = TERN_CIDS_LIMIT;
+    out->has_initial_scid = true;
+    out->initial_scid = conn->cids.local[0].cid;
+    if (conn->is_server) {
+        out->has_original_dcid = true;
+        out->original_dcid = conn->handshake->original_dcid;
+        out->has_stateless_reset_token = true;
+        tern_token_reset(out->stateless_reset_token, conn->env->secret_key,
+                         conn->cids.local[0].cid.bytes, conn->cids.local[0].cid.len);
+    }
+}
+
+int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params)
+{
+    conn->peer_params = *params;
+    conn->has_peer_params = true;
+    if (params->max_idle_timeout > 0) {
+        tern_time theirs = params->max_idle_timeout > UINT64_MAX / TERN_MSEC
+                               ? TERN_TIME_NEVER
+                               : params->max_idle_timeout * TERN_MSEC;
+        conn->idle_timeout =
+            conn->idle_timeout == 0 ? theirs : TERN_MIN(conn->idle_timeout, theirs);
+    }
+    conn->cids.peer_limit = params->active_connection_id_limit;
+    struct tern_streams_grant grant = {
+        .max_data = params->initial_max_data,
+        .bidi_local = params->initial_max_stream_data_bidi_local,
+        .bidi_remote = params->initial_max_stream_data_bidi_remote,
+        .uni = params->initial_max_stream_data_uni,
+        .streams_bidi = params->initial_max_streams_bidi,
+        .streams_uni = params->initial_max_streams_uni,
+    };
+    /* A server may use the credit once the client has proved itself, which is when it can first
+     * send application data at all. */
+    tern_streams_on_grant(&conn->streams, &grant);
+    return 0;
+}
+
+int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
+{
+    if (!tern_life_establish(&conn->life)) {
+        return TERN_ERR_INTERNAL;
+    }
+    conn->spaces[TERN_LEVEL_APP].skip_at = 16 + tern_random_below(conn->env->random, 256);
+    size_t ceiling = TERN_MIN(conn->env->config->max_datagram,
+                              (size_t)TERN_MIN(conn->peer_params.max_udp_payload_size,
+                                               (uint64_t)TERN_DATAGRAM_MAX));
+    tern_pmtud_init(&conn->path.pmtud, TERN_MAX(ceiling, (size_t)TERN_PMTUD_BASE));
+    if (conn->is_server) {
+        tern_path_validate(&conn->path);
+        conn->wants_handshake_done = true;
+        tern_conn_on_confirmed(conn);
+    }
+    tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
+    return tern_cids_fill(&conn->cids, conn->env->random);
+}
+
+void tern_conn_announce(struct tern_conn *conn)
+{
+    conn->is_announced = true;
+    conn->wants_connected_event = true;
+    tern_conn_mark_eventful(conn);
+}
+
+void tern_conn_on_confirmed(struct tern_conn *conn)
+{
+    conn->life.is_confirmed = true;
+}

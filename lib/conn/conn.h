@@ -1,0 +1,150 @@
+/* The whole state of one connection on one page; its birth and its death.
+ *
+ * How the parts work together (the five laws of docs/design.md): input, api and deadline change
+ * state and mark what is wanted; output alone emits. Receipts of what was sent come back through
+ * receipts.c. The endpoint lends four things of floor 2: the list of connections that want a look,
+ * the list of those with events, the heap of deadlines and the map of routes.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONN_CONN_H
+#define TERN_CONN_CONN_H
+
+#include <tern/conn.h>
+#include <tern/config.h>
+#include <tern/event.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "conn/cids.h"
+#include "conn/life.h"
+#include "conn/paths.h"
+#include "conn/space.h"
+#include "stream/table.h"
+#include "trace/trace.h"
+#include "wire/limits.h"
+#include "wire/params.h"
+
+struct tern_handshake;
+
+/* What all connections of an endpoint share. */
+struct tern_conn_env {
+    struct tern_mem *mem;
+    struct tern_random *random;
+    const tern_config *config;
+    tern_endpoint *endpoint;
+    unsigned suites; /* acceptable and available */
+    uint8_t secret_key[TERN_KEY_SIZE], public_key[TERN_KEY_SIZE];
+    struct tern_list *ready;    /* connections that output should look at */
+    struct tern_list *eventful; /* connections with something to tell */
+    struct tern_heap *timers;
+    struct tern_map *routes;
+    uint64_t next_number;
+};
+
+struct tern_conn_counters {
+    uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_dropped;
+    uint64_t bytes_sent, bytes_received, acks_sent, acks_received, ptos;
+};
+
+struct tern_conn {
+    struct tern_conn_env *env;
+    void *user;
+    bool is_server;
+    uint64_t number;
+
+    /* Links into the endpoint's collections. */
+    struct tern_list ready_node, event_node, all_node;
+    struct tern_heap_entry timer;
+
+    struct tern_life life;
+    struct tern_handshake *handshake; /* NULL once it is confirmed */
+    struct tern_space spaces[TERN_LEVELS];
+    struct tern_path path;
+    struct tern_cids cids;
+    struct tern_streams streams;
+    bool has_streams; /* until the application was told of the end */
+    struct tern_trace trace;
+    const struct tern_cc_ops *cc_ops;
+
+    /* Who we talk to. */
+    uint8_t peer_key[TERN_KEY_SIZE];
+    bool has_peer_key;
+    uint8_t exporter[32];
+    bool has_exporter;
+    unsigned suite;
+    struct tern_params peer_params;
+    bool has_peer_params;
+
+    /* Wants that belong to no component. */
+    bool wants_handshake_done;
+    bool wants_ping;
+    unsigned quiet_packets; /* sent in a row without asking for an ACK */
+    bool wants_connected_event, wants_closed_event;
+    bool is_half_open;   /* counted by the endpoint as a handshake in progress */
+    bool is_announced;   /* the application knows of this connection */
+    bool is_told_closed; /* the application has its CLOSED event */
+
+    /* Timers, as points in time. */
+    tern_time born_at;
+    tern_time idle_from;         /* a packet came, or our first eliciting one after it left */
+    tern_time last_eliciting_at; /* our latest ack-eliciting packet, at any level */
+    bool has_sent_since_received;
+    tern_time idle_timeout;       /* the smaller of both ends'; 0: none */
+    tern_time pacing_until;       /* output waits for the pacer; 0: it does not */
+    uint32_t pto_count;
+
+    struct tern_conn_counters counters;
+};
+
+/* A client's connection; its first message is queued. 0 · TERN_ERR_NOMEM · TERN_ERR_INVALID */
+TERN_MUST_CHECK int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env,
+                                         const tern_peer *peer, tern_time now);
+
+/* A server's connection for a first Initial packet that opened. `dcid` is the destination that the
+ * client chose, `scid` its own identifier; `is_keyed`: it knew our public key.
+ * 0 · TERN_ERR_NOMEM */
+struct tern_conn_first {
+    tern_addr local, remote;
+    struct tern_cid dcid, scid;
+    bool is_keyed;
+};
+TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
+                                         const struct tern_conn_first *first, tern_time now);
+
+/* Takes it out of everything and wipes it. NULL is fine. */
+void tern_conn_free(struct tern_conn *conn);
+
+/* Frees all streams; the application holds no handle any more. */
+void tern_conn_drop_streams(struct tern_conn *conn);
+
+/* Output should look at it again. */
+void tern_conn_mark_ready(struct tern_conn *conn);
+/* The application should be told something. */
+void tern_conn_mark_eventful(struct tern_conn *conn);
+
+/* An error of ours or of the peer's making ends the connection; marks what follows from that. */
+void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, const char *reason,
+                    tern_time now);
+/* After any move of life to an end: events, timers, memory. */
+void tern_conn_on_over(struct tern_conn *conn, tern_time now);
+
+/* Keys of a level are no longer needed. */
+void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level);
+
+/* The probe timeout of the application level, with our estimate of the peer's ack delay. */
+tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level);
+
+/* The transport parameters that we say. */
+void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *out);
+
+/* The peer's parameters have arrived and are proved. 0 · TERN_ERR_TRANSPORT_PARAMETER */
+TERN_MUST_CHECK int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params);
+
+/* The handshake is complete at this end. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_conn_on_complete(struct tern_conn *conn, tern_time now);
+/* The application may know: the peer is proved and welcome. */
+void tern_conn_announce(struct tern_conn *conn);
+/* ... and at the other (RFC 9001 §4.1.2). */
+void tern_conn_on_confirmed(struct tern_conn *conn);
+
+#endif

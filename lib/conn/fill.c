@@ -1,0 +1,317 @@
+/* Frames into packets. Each function takes what a component wants, writes it if it fits, leaves a
+ * receipt, and tells the component. A frame that does not fit waits for the next packet. [P §6]
+ * SPDX-License-Identifier: MIT */
+#include "conn/fill.h"
+
+#include "conn/receipts.h"
+#include "crypto/token.h"
+#include "wire/encode.h"
+#include "wire/frame.h"
+
+#define CRYPTO_MIN_ROOM 24 /* a CRYPTO frame with less than this is not worth its header */
+
+static void note(struct tern_fill *fill, struct tern_receipt receipt)
+{
+    tern_sent_note(&fill->space->loss.sent, &receipt);
+}
+
+static bool has_receipt_room(const struct tern_fill *fill)
+{
+    return fill->space->loss.sent.open_receipts < TERN_FILL_RECEIPTS_MAX;
+}
+
+/* A frame was encoded since `start`: keep it, or take it back when it did not fit. */
+static bool keep(struct tern_fill *fill, uint8_t *start)
+{
+    if (fill->w.failed) {
+        fill->w.at = start;
+        fill->w.failed = false;
+        return false;
+    }
+    fill->is_eliciting = true;
+    return true;
+}
+
+static void fill_ack(struct tern_fill *fill, tern_time now)
+{
+    struct tern_acks *acks = &fill->space->acks;
+    uint8_t *start = fill->w.at;
+    tern_time delay = fill->level == TERN_LEVEL_APP ? tern_sub_sat(now, acks->largest_at) : 0;
+    struct tern_frame_ecn ecn = {.ect0 = acks->ecn[0], .ect1 = acks->ecn[1], .ce = acks->ecn[2]};
+    tern_frame_encode_ack(&fill->w, acks->largest, (delay / TERN_USEC) >> 3, acks->ranges.items,
+                          acks->ranges.count, acks->has_ecn ? &ecn : NULL);
+    if (fill->w.failed) {
+        fill->w.at = start;
+        fill->w.failed = false;
+        return;
+    }
+    fill->has_ack = true;
+    tern_acks_on_sent(acks);
+    fill->conn->counters.acks_sent++;
+    note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK, .id = acks->largest});
+}
+
+static int fill_crypto(struct tern_fill *fill)
+{
+    struct tern_crypto_flow *flow = &fill->space->crypto;
+    while (tern_crypto_flow_wants(flow) && has_receipt_room(fill) &&
+           tern_writer_left(&fill->w) >= CRYPTO_MIN_ROOM) {
+        uint64_t offset;
+        size_t len = tern_writer_left(&fill->w) - TERN_FRAME_CRYPTO_HEADER_MAX;
+        const uint8_t *data = tern_crypto_flow_peek(flow, &offset, &len);
+        uint8_t *start = fill->w.at;
+        tern_frame_encode_crypto(&fill->w, offset, data, len);
+        if (!keep(fill, start)) {
+            return 0;
+        }
+        note(fill, (struct tern_receipt){
+                       .kind = TERN_RECEIPT_CRYPTO, .offset = offset, .len = (uint32_t)len});
+        int rc = tern_crypto_flow_on_sent(flow, offset, len);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void fill_handshake_done(struct tern_fill *fill)
+{
+    uint8_t *start = fill->w.at;
+    if (!fill->conn->wants_handshake_done) {
+        return;
+    }
+    tern_frame_encode_handshake_done(&fill->w);
+    if (keep(fill, start)) {
+        fill->conn->wants_handshake_done = false;
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_HANDSHAKE_DONE});
+    }
+}
+
+static void fill_path(struct tern_fill *fill, tern_time now)
+{
+    struct tern_path *path = &fill->conn->path;
+    uint8_t *start = fill->w.at;
+    if (path->response_count > 0) { /* one answer a packet: [P §14] */
+        tern_frame_encode_path_response(&fill->w, path->responses[0]);
+        if (keep(fill, start)) {
+            tern_path_on_response_sent(path);
+            fill->needs_full_size = true;
+        }
+    }
+    if (path->wants_challenge) {
+        start = fill->w.at;
+        tern_frame_encode_path_challenge(&fill->w, path->challenge);
+        if (keep(fill, start)) {
+            tern_path_on_challenge_sent(path, tern_conn_pto(fill->conn, TERN_LEVEL_APP), now);
+            fill->needs_full_size = true;
+        }
+    }
+}
+
+static void fill_cids(struct tern_fill *fill)
+{
+    struct tern_cids *cids = &fill->conn->cids;
+    struct tern_cid_local *cid;
+    uint64_t sequence;
+    while ((cid = tern_cids_next_new(cids)) != NULL && has_receipt_room(fill)) {
+        uint8_t token[TERN_RESET_TOKEN_SIZE];
+        uint8_t *start = fill->w.at;
+        tern_token_reset(token, fill->conn->env->secret_key, cid->cid.bytes, cid->cid.len);
+        tern_frame_encode_new_connection_id(&fill->w, cid->sequence, 0, &cid->cid, token);
+        if (!keep(fill, start)) {
+            return;
+        }
+        cid->wants_send = false;
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_CID, .id = cid->sequence});
+    }
+    while (tern_cids_next_retire(cids, &sequence) && has_receipt_room(fill)) {
+        uint8_t *start = fill->w.at;
+        tern_frame_encode_retire_connection_id(&fill->w, sequence);
+        if (!keep(fill, start)) {
+            return;
+        }
+        tern_cids_on_retire_sent(cids, sequence);
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_RETIRE_CID, .id = sequence});
+    }
+}
+
+static void encode_control(struct tern_writer *w, const struct tern_stream_control *c)
+{
+    switch (c->kind) {
+    case TERN_CONTROL_RESET_STREAM:
+        tern_frame_encode_reset_stream(w, c->id, c->value, c->extra);
+        break;
+    case TERN_CONTROL_STOP_SENDING:
+        tern_frame_encode_stop_sending(w, c->id, c->value);
+        break;
+    case TERN_CONTROL_MAX_STREAM_DATA:
+        tern_frame_encode_max_stream_data(w, c->id, c->value);
+        break;
+    case TERN_CONTROL_STREAM_DATA_BLOCKED:
+        tern_frame_encode_stream_data_blocked(w, c->id, c->value);
+        break;
+    case TERN_CONTROL_MAX_DATA:
+        tern_frame_encode_max_data(w, c->value);
+        break;
+    case TERN_CONTROL_DATA_BLOCKED:
+        tern_frame_encode_data_blocked(w, c->value);
+        break;
+    case TERN_CONTROL_MAX_STREAMS_BIDI:
+    case TERN_CONTROL_MAX_STREAMS_UNI:
+        tern_frame_encode_max_streams(w, c->kind == TERN_CONTROL_MAX_STREAMS_BIDI, c->value);
+        break;
+    case TERN_CONTROL_STREAMS_BLOCKED_BIDI:
+    case TERN_CONTROL_STREAMS_BLOCKED_UNI:
+        tern_frame_encode_streams_blocked(w, c->kind == TERN_CONTROL_STREAMS_BLOCKED_BIDI,
+                                          c->value);
+        break;
+    }
+}
+
+static void fill_controls(struct tern_fill *fill)
+{
+    struct tern_streams *streams = &fill->conn->streams;
+    struct tern_stream_control control;
+    while (has_receipt_room(fill) && tern_streams_next_control(streams, &control)) {
+        uint8_t *start = fill->w.at;
+        encode_control(&fill->w, &control);
+        if (!keep(fill, start)) {
+            return;
+        }
+        tern_streams_on_control_sent(streams, &control);
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_CONTROL,
+                                         .id = control.id,
+                                         .offset = control.value,
+                                         .extra = (uint16_t)control.kind});
+    }
+}
+
+/* As much stream data as fits. The last frame of a packet goes without its length. */
+static void fill_streams(struct tern_fill *fill)
+{
+    struct tern_streams *streams = &fill->conn->streams;
+    struct tern_stream_chunk chunk;
+    while (has_receipt_room(fill) && tern_streams_next_chunk(streams, &chunk)) {
+        size_t room = tern_writer_left(&fill->w);
+        size_t header = tern_frame_stream_size(chunk.id, chunk.offset, chunk.len);
+        if (room <= header) {
+            return;
+        }
+        tern_stream_chunk_cut(&chunk, room - header);
+        if (chunk.len == 0 && !chunk.fin) {
+            return;
+        }
+        tern_frame_encode_stream(&fill->w, chunk.id, chunk.offset, chunk.len, chunk.fin);
+        uint8_t *data = tern_write_room(&fill->w, chunk.len);
+        tern_assert(data != NULL);
+        tern_stream_chunk_copy(&chunk, data);
+        fill->is_eliciting = true;
+        tern_streams_on_chunk_sent(streams, &chunk);
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_STREAM,
+                                         .flags = chunk.fin ? TERN_RECEIPT_FIN : 0,
+                                         .id = chunk.id,
+                                         .offset = chunk.offset,
+                                         .len = (uint32_t)chunk.len});
+    }
+}
+
+static void fill_ping(struct tern_fill *fill)
+{
+    uint8_t *start = fill->w.at;
+    tern_frame_encode_ping(&fill->w);
+    if (keep(fill, start)) {
+        fill->conn->wants_ping = false;
+    }
+}
+
+static int fill_data(struct tern_fill *fill, tern_time now)
+{
+    int rc = fill_crypto(fill);
+    if (rc != 0) {
+        return rc;
+    }
+    if (fill->level == TERN_LEVEL_APP) {
+        fill_handshake_done(fill);
+        fill_path(fill, now);
+        fill_cids(fill);
+        fill_controls(fill);
+        fill_streams(fill);
+        if (fill->conn->wants_ping && !fill->is_eliciting) {
+            fill_ping(fill);
+        }
+    }
+    /* A probe must ask for an answer even when there is nothing to say. */
+    if (fill->space->probes > 0 && !fill->is_eliciting) {
+        fill_ping(fill);
+    }
+    return 0;
+}
+
+int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now)
+{
+    int rc = tern_sent_reserve(&fill->space->loss.sent, TERN_FILL_RECEIPTS_MAX + 1);
+    if (rc != 0) {
+        return rc;
+    }
+    bool wants_data = may_elicit && tern_fill_wants_data(fill->conn, fill->level);
+    if (tern_acks_is_due(&fill->space->acks, now) ||
+        (wants_data && tern_acks_is_owed(&fill->space->acks))) {
+        fill_ack(fill, now);
+    }
+    return wants_data ? fill_data(fill, now) : 0;
+}
+
+void tern_fill_close(struct tern_fill *fill)
+{
+    const struct tern_life *life = &fill->conn->life;
+    bool is_app = life->is_application;
+    if (is_app && fill->level != TERN_LEVEL_APP) {
+        /* RFC 9000 §10.2.3: nobody is authenticated yet; say no more than APPLICATION_ERROR. */
+        tern_frame_encode_connection_close(&fill->w, false, 0x0c, 0, NULL, 0);
+        return;
+    }
+    tern_frame_encode_connection_close(&fill->w, is_app, life->code, life->frame_type, life->reason,
+                                       life->reason_len);
+}
+
+void tern_fill_padding(struct tern_fill *fill, size_t len)
+{
+    size_t used = tern_writer_used(&fill->w);
+    if (used < len) {
+        uint8_t *room = tern_write_room(&fill->w, len - used);
+        if (room == NULL) {
+            fill->w.failed = false;
+            return;
+        }
+        memset(room, 0, len - used); /* PADDING is type 0 */
+        fill->is_padded = true;
+    }
+}
+
+void tern_fill_probe(struct tern_fill *fill, size_t datagram)
+{
+    fill_ping(fill);
+    note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_PROBE, .len = (uint32_t)datagram});
+    tern_fill_padding(fill, (size_t)(fill->w.end - fill->w.start));
+}
+
+bool tern_fill_wants_ack(const struct tern_conn *conn, enum tern_level level, tern_time now)
+{
+    return tern_acks_is_due(&conn->spaces[level].acks, now);
+}
+
+bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
+{
+    struct tern_stream_control control;
+    const struct tern_space *space = &conn->spaces[level];
+    if (space->probes > 0 || tern_crypto_flow_wants(&space->crypto)) {
+        return true;
+    }
+    if (level != TERN_LEVEL_APP) {
+        return false;
+    }
+    return conn->wants_handshake_done || conn->wants_ping || conn->path.wants_challenge ||
+           conn->path.response_count > 0 || tern_cids_wants(&conn->cids) ||
+           tern_streams_next_control(&conn->streams, &control) ||
+            tern_streams_has_data(&conn->streams);
+}

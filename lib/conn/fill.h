@@ -1,0 +1,40 @@
+/* One function for each frame sent: what is wanted becomes bytes in a packet and a receipt.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONN_FILL_H
+#define TERN_CONN_FILL_H
+
+#include "base/cursor.h"
+#include "conn/conn.h"
+
+#define TERN_FILL_RECEIPTS_MAX 48 /* frames with a receipt in one packet */
+
+/* The packet under construction. */
+struct tern_fill {
+    struct tern_conn *conn;
+    enum tern_level level;
+    struct tern_space *space;
+    struct tern_writer w;  /* over the room for frames */
+    bool is_eliciting;     /* holds a frame that asks for an ACK */
+    bool has_ack;
+    bool is_padded;        /* PADDING counts as in flight (RFC 9002 §2) */
+    bool needs_full_size;  /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
+};
+
+/* Puts into the packet what is wanted, in order of importance. `may_elicit`: congestion control,
+ * pacing and the amplification limit allow more than an ACK. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now);
+
+/* CONNECTION_CLOSE alone. */
+void tern_fill_close(struct tern_fill *fill);
+
+/* PING and PADDING up to the full room: a PMTU probe. */
+void tern_fill_probe(struct tern_fill *fill, size_t datagram);
+
+/* PADDING so that `len` bytes of frames stand there; never shortens. */
+void tern_fill_padding(struct tern_fill *fill, size_t len);
+
+/* Is there anything at this level that wants to leave? Split by whether it needs permission. */
+bool tern_fill_wants_ack(const struct tern_conn *conn, enum tern_level level, tern_time now);
+bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level);
+
+#endif

@@ -1,0 +1,185 @@
+/* What each frame does to the connection: state changes and marks, nothing is sent here.
+ * Which frame may stand in which packet is the rule table's word (wire/frame.h). [P §6]
+ * SPDX-License-Identifier: MIT */
+#include "conn/handle.h"
+
+#include "conn/handshake.h"
+#include "conn/recover.h"
+#include "wire/decode.h"
+#include "wire/frame.h"
+
+static int on_ack(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    int rc = tern_recover_on_ack(h->conn, h->level, f, now);
+    if (rc == TERN_ERR_PROTOCOL) {
+        h->reason = "acknowledged a packet that was never sent";
+    }
+    return rc;
+}
+
+static int on_crypto(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    struct tern_conn *conn = h->conn;
+    const struct tern_frame_crypto *c = &f->u.crypto;
+    int rc = tern_crypto_flow_receive(&conn->spaces[h->level].crypto, c->offset, c->data, c->len);
+    if (rc == 0) {
+        rc = tern_handshake_on_crypto(conn, h->level, now);
+    }
+    if (rc == TERN_ERR_REFUSED) {
+        h->reason = "identity refused";
+    } else if (rc == TERN_ERR_UNSUPPORTED) {
+        h->reason = "no common cipher suite";
+    }
+    return rc;
+}
+
+static int on_stream(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    const struct tern_frame_stream *s = &f->u.stream;
+    return tern_streams_on_stream(&h->conn->streams, s->id, s->offset, s->data, s->len, s->fin,
+                                  h->conn->path.rtt.smoothed, now);
+}
+
+static int on_new_token(struct tern_handle *h)
+{
+    /* Address tokens are of use from the first server that gives them; a client may drop any
+     * (RFC 9000 §8.1.3). Only servers send them. */
+    return h->conn->is_server ? TERN_ERR_PROTOCOL : 0;
+}
+
+static int on_new_connection_id(struct tern_handle *h, const struct tern_frame *f)
+{
+    const struct tern_frame_new_connection_id *n = &f->u.new_connection_id;
+    return tern_cids_on_new(&h->conn->cids, n->sequence, n->retire_prior_to, &n->cid,
+                            n->reset_token);
+}
+
+static int on_path_response(struct tern_handle *h, const struct tern_frame *f)
+{
+    /* One that answers nothing of ours is late or repeated, and harmless. */
+    (void)tern_path_on_response(&h->conn->path, f->u.path.data);
+    return 0;
+}
+
+static int on_connection_close(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    const struct tern_frame_connection_close *c = &f->u.connection_close;
+    if (tern_life_on_close(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len)) {
+        tern_conn_on_over(h->conn, now);
+    }
+    return 0;
+}
+
+static int on_handshake_done(struct tern_handle *h)
+{
+    if (h->conn->is_server) {
+        return TERN_ERR_PROTOCOL; /* RFC 9000 §19.20 */
+    }
+    tern_conn_on_confirmed(h->conn);
+    return 0;
+}
+
+/* Frames that concern streams. */
+static int on_stream_frame(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    struct tern_streams *streams = &h->conn->streams;
+    switch ((unsigned)f->type) {
+    case TERN_FRAME_STREAM:
+        return on_stream(h, f, now);
+    case TERN_FRAME_RESET_STREAM:
+        return tern_streams_on_reset(streams, f->u.reset_stream.id, f->u.reset_stream.code,
+                                     f->u.reset_stream.final_size);
+    case TERN_FRAME_STOP_SENDING:
+        return tern_streams_on_stop(streams, f->u.stop_sending.id, f->u.stop_sending.code);
+    case TERN_FRAME_MAX_DATA:
+        tern_streams_on_max_data(streams, f->u.limit.value);
+        return 0;
+    case TERN_FRAME_MAX_STREAM_DATA:
+        return tern_streams_on_max_stream_data(streams, f->u.limit.id, f->u.limit.value);
+    case TERN_FRAME_MAX_STREAMS_BIDI:
+        tern_streams_on_max_streams(streams, TERN_STREAM_BIDI, f->u.limit.value);
+        return 0;
+    case TERN_FRAME_MAX_STREAMS_UNI:
+        tern_streams_on_max_streams(streams, TERN_STREAM_UNI, f->u.limit.value);
+        return 0;
+    case TERN_FRAME_STREAM_DATA_BLOCKED:
+        return tern_streams_on_stream_blocked(streams, f->u.limit.id);
+    default: /* DATA_BLOCKED and STREAMS_BLOCKED are hints: credit follows consumption */
+        return 0;
+    }
+}
+
+static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time now)
+{
+    switch ((unsigned)f->type) {
+    case TERN_FRAME_PADDING:
+    case TERN_FRAME_PING:
+        return 0;
+    case TERN_FRAME_ACK:
+    case TERN_FRAME_ACK_ECN:
+        return on_ack(h, f, now);
+    case TERN_FRAME_CRYPTO:
+        return on_crypto(h, f, now);
+    case TERN_FRAME_NEW_TOKEN:
+        return on_new_token(h);
+    case TERN_FRAME_NEW_CONNECTION_ID:
+        return on_new_connection_id(h, f);
+    case TERN_FRAME_RETIRE_CONNECTION_ID:
+        return tern_cids_on_retire(&h->conn->cids, f->u.retire_connection_id.sequence, &h->dcid,
+                                   h->conn->env->random);
+    case TERN_FRAME_PATH_CHALLENGE:
+        tern_path_on_challenge(&h->conn->path, f->u.path.data);
+        return 0;
+    case TERN_FRAME_PATH_RESPONSE:
+        return on_path_response(h, f);
+    case TERN_FRAME_CONNECTION_CLOSE:
+    case TERN_FRAME_CONNECTION_CLOSE_APP:
+        return on_connection_close(h, f, now);
+    case TERN_FRAME_HANDSHAKE_DONE:
+        return on_handshake_done(h);
+    default:
+        return on_stream_frame(h, f, now);
+    }
+}
+
+/* May this frame stand in this packet? */
+static int check_rule(struct tern_handle *h, const struct tern_frame *f)
+{
+    const struct tern_frame_rule *rule = tern_frame_rule(f->type);
+    if (rule == NULL) {
+        return TERN_ERR_FRAME_ENCODING;
+    }
+    if ((rule->packets & (1u << h->packet_type)) == 0) {
+        h->reason = "frame not allowed in this packet";
+        return TERN_ERR_PROTOCOL;
+    }
+    h->is_eliciting = h->is_eliciting || rule->is_ack_eliciting;
+    h->is_probing_only = h->is_probing_only && rule->is_probing;
+    return 0;
+}
+
+int tern_handle_payload(struct tern_handle *h, const uint8_t *payload, size_t len, tern_time now)
+{
+    struct tern_reader r;
+    tern_reader_init(&r, payload, len);
+    h->is_probing_only = true;
+    if (len == 0) { /* RFC 9000 §12.4 */
+        h->reason = "packet without frames";
+        return TERN_ERR_PROTOCOL;
+    }
+    while (tern_reader_left(&r) > 0) {
+        struct tern_frame frame;
+        int rc = tern_frame_decode(&frame, &r);
+        h->frame_type = frame.type;
+        if (rc == 0) {
+            rc = check_rule(h, &frame);
+        }
+        if (rc == 0) {
+            rc = on_frame(h, &frame, now);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* The Noise handshake in CRYPTO frames: three messages, then keys for everything. [P §4]
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONN_HANDSHAKE_H
+#define TERN_CONN_HANDSHAKE_H
+
+#include "conn/conn.h"
+#include "crypto/noise.h"
+
+/* Pattern octet of message 1, [P §4.3]. */
+#define TERN_PATTERN_XX 0x01u
+#define TERN_PATTERN_XK 0x02u
+
+#define TERN_EARLY_PACKETS_MAX 10 /* [P §4.5]: 1-RTT packets kept until message 3 */
+
+struct tern_early_packet {
+    uint8_t *data;
+    size_t len;
+    uint8_t ecn;
+};
+
+struct tern_handshake {
+    struct tern_noise noise;
+    bool has_noise;
+    uint8_t pattern;
+    bool is_keyed;                   /* Initial keys include the server's public key */
+    uint16_t offered;                /* suites that the client named */
+    struct tern_cid original_dcid;   /* what the client first sent to */
+    struct tern_cid client_scid;
+    uint8_t server_key[TERN_KEY_SIZE]; /* on clients: the key that is pinned (XK) */
+    struct tern_early_packet early[TERN_EARLY_PACKETS_MAX];
+    size_t early_count;
+};
+
+/* 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_handshake_new(struct tern_handshake **out, struct tern_mem *mem);
+void tern_handshake_free(struct tern_handshake *hs, struct tern_mem *mem); /* wipes; NULL is fine */
+
+/* Installs the Initial keys. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_handshake_install_initial(struct tern_conn *conn);
+
+/* A client's message 1 into the Initial CRYPTO stream. 0 or an error of ours. */
+TERN_MUST_CHECK int tern_handshake_start(struct tern_conn *conn);
+
+/* New CRYPTO bytes are readable at a level: does what they allow.
+ * 0 · TERN_ERR_AGAIN (a message did not verify: drop it and wait for the true one) · any other
+ * error ends the connection */
+TERN_MUST_CHECK int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level,
+                                             tern_time now);
+
+/* Keeps a 1-RTT packet that came before message 3; beyond the bound it is dropped. */
+void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size_t len,
+                               uint8_t ecn);
+
+#endif

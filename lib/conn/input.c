@@ -1,0 +1,288 @@
+/* Packets of a datagram: keys by level and phase, numbers, duplicates, the peer's address.
+ *
+ * Whatever does not open is dropped without a trace in the connection's state: off-path and on-path
+ * forgers can send anything. What opens and breaks the rules ends the connection.
+ * SPDX-License-Identifier: MIT */
+#include "conn/input.h"
+
+#include "conn/handle.h"
+#include "conn/handshake.h"
+#include "wire/limits.h"
+
+#define SAMPLE_OFFSET 4 /* RFC 9001 §5.4.2: as if the packet number were four bytes */
+#define RESERVED_LONG 0x0cu
+#define RESERVED_SHORT 0x18u
+#define PHASE_BIT 0x04u
+
+/* Takes the mask off and reads the packet number. Returns the header's length, 0 when the packet is
+ * too short to hold a sample. */
+static size_t unmask(struct tern_opened *out, const struct tern_header *header, uint8_t *packet,
+                     const struct tern_packet_keys *keys, uint64_t expected)
+{
+    uint8_t mask[TERN_MASK_SIZE];
+    size_t sample_at = header->pn_offset + SAMPLE_OFFSET;
+    if (header->packet_len < sample_at + TERN_SAMPLE_SIZE) {
+        return 0;
+    }
+    tern_aead_mask(&keys->mask, packet + sample_at, mask);
+    size_t pn_len = tern_header_unmask(packet, header->pn_offset, mask);
+    uint64_t truncated = 0;
+    for (size_t i = 0; i < pn_len; i++) {
+        truncated = truncated << 8 | packet[header->pn_offset + i];
+    }
+    bool is_long = (packet[0] & 0x80u) != 0;
+    out->pn = tern_pn_decode(expected, truncated, pn_len);
+    out->phase_bit = !is_long && (packet[0] & PHASE_BIT) != 0;
+    out->has_reserved_bits = (packet[0] & (is_long ? RESERVED_LONG : RESERVED_SHORT)) != 0;
+    return header->pn_offset + pn_len;
+}
+
+static int open_payload(struct tern_opened *out, const struct tern_header *header, uint8_t *packet,
+                        size_t header_len, struct tern_packet_keys *keys)
+{
+    size_t sealed = header->packet_len - header_len;
+    int rc = tern_packet_open(keys, 0, out->pn, packet, header_len, packet + header_len, sealed);
+    if (rc == 0) {
+        out->payload = packet + header_len;
+        out->payload_len = sealed - tern_suite_tag_size(keys->suite);
+    }
+    return rc;
+}
+
+int tern_packet_unseal(struct tern_opened *out, const struct tern_header *header, uint8_t *packet,
+                       struct tern_packet_keys *keys, uint64_t expected)
+{
+    size_t header_len = unmask(out, header, packet, keys, expected);
+    return header_len == 0 ? TERN_ERR_CRYPTO
+                           : open_payload(out, header, packet, header_len, keys);
+}
+
+static void drop(struct tern_conn *conn, const char *why, tern_time now)
+{
+    conn->counters.packets_dropped++;
+    tern_trace_dropped(&conn->trace, why, now);
+}
+
+/* Opens a packet with the keys of its phase. 0 · TERN_ERR_CRYPTO (drop) · an error that ends us */
+static int open_in_space(struct tern_conn *conn, struct tern_space *space,
+                         const struct tern_header *header, uint8_t *packet,
+                         struct tern_opened *opened, tern_time now)
+{
+    struct tern_key_phase *kp = space->keys;
+    uint64_t expected = space->has_opened ? space->largest_opened + 1 : 0;
+    size_t header_len = unmask(opened, header, packet, &kp->rx, expected);
+    if (header_len == 0) {
+        return TERN_ERR_CRYPTO;
+    }
+    bool is_app = space == &conn->spaces[TERN_LEVEL_APP];
+    enum tern_key_choice choice =
+        is_app ? tern_key_phase_choose(kp, opened->phase_bit, opened->pn) : TERN_KEY_CURRENT;
+    struct tern_packet_keys *keys = tern_key_phase_keys(kp, choice);
+    if (keys == NULL || open_payload(opened, header, packet, header_len, keys) != 0) {
+        int rc = tern_key_phase_on_failed(kp);
+        return rc != 0 ? rc : TERN_ERR_CRYPTO;
+    }
+    return tern_key_phase_on_opened(kp, choice, opened->pn,
+                                    3 * tern_conn_pto(conn, TERN_LEVEL_APP),
+                                    space->loss.sent.next_pn, now);
+}
+
+/* A client learns the server's identifier from its first Initial and keeps to it (RFC 9000 §7.2). */
+static bool accept_scid(struct tern_conn *conn, const struct tern_header *header)
+{
+    if (conn->is_server || header->type != TERN_PACKET_INITIAL) {
+        return true;
+    }
+    if (!conn->spaces[TERN_LEVEL_INITIAL].has_opened) {
+        tern_cids_set_remote(&conn->cids, &header->scid);
+        return true;
+    }
+    return tern_cid_equal(&header->scid, tern_cids_remote(&conn->cids));
+}
+
+/* An authentic, newest, non-probing packet from elsewhere: the peer has moved (RFC 9000 §9.3). */
+static void follow_peer(struct tern_conn *conn, const tern_datagram *in, size_t len,
+                        bool is_newest, bool is_probing_only, tern_time now)
+{
+    struct tern_path *path = &conn->path;
+    if (tern_addr_equal(&path->remote, &in->remote)) {
+        if (path->local.family == 0) {
+            path->local = in->local; /* answer from where we are spoken to */
+        }
+        return;
+    }
+    if (!conn->is_server || !is_newest || is_probing_only || !conn->life.is_confirmed) {
+        return;
+    }
+    tern_path_move(path, &in->local, &in->remote, conn->env->random, conn->cc_ops,
+                   conn->env->config->initial_rtt, len, tern_conn_pto(conn, TERN_LEVEL_APP), now);
+}
+
+static int note_received(struct tern_conn *conn, struct tern_space *space,
+                         const struct tern_opened *opened, bool is_eliciting, uint8_t ecn,
+                         tern_time now)
+{
+    if (!tern_space_is_live(space)) {
+        return 0;
+    }
+    conn->idle_from = now;
+    conn->has_sent_since_received = false;
+    return tern_acks_on_received(&space->acks, opened->pn, is_eliciting, ecn, now);
+}
+
+static enum tern_level level_of(enum tern_packet_type type)
+{
+    return type == TERN_PACKET_INITIAL     ? TERN_LEVEL_INITIAL
+           : type == TERN_PACKET_HANDSHAKE ? TERN_LEVEL_HANDSHAKE
+                                           : TERN_LEVEL_APP;
+}
+
+static void on_opened(struct tern_conn *conn, const struct tern_header *header,
+                      const tern_datagram *in, struct tern_opened *opened, tern_time now)
+{
+    enum tern_level level = level_of(header->type);
+    struct tern_space *space = &conn->spaces[level];
+    bool is_newest = !space->has_opened || opened->pn > space->largest_opened;
+    struct tern_handle handle = {
+        .conn = conn, .level = level, .packet_type = (uint8_t)header->type, .dcid = header->dcid};
+    conn->counters.packets_received++;
+    tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
+                      header->packet_len, opened->payload, opened->payload_len, now);
+    if (level == TERN_LEVEL_HANDSHAKE && conn->is_server) {
+        tern_path_validate(&conn->path); /* RFC 9000 §8.1 */
+        tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
+    }
+    int rc = opened->has_reserved_bits
+                 ? TERN_ERR_PROTOCOL
+                 : tern_handle_payload(&handle, opened->payload, opened->payload_len, now);
+    if (rc == TERN_ERR_AGAIN) {
+        drop(conn, "handshake message did not verify", now);
+        return;
+    }
+    space->has_opened = true;
+    space->largest_opened = is_newest ? opened->pn : space->largest_opened;
+    if (rc == 0) {
+        rc = note_received(conn, space, opened, handle.is_eliciting, in->ecn, now);
+    }
+    if (rc != 0) {
+        tern_conn_fail(conn, rc, handle.frame_type, handle.reason, now);
+    } else if (level == TERN_LEVEL_APP) {
+        follow_peer(conn, in, header->packet_len, is_newest, handle.is_probing_only, now);
+    }
+}
+
+static void receive_packet(struct tern_conn *conn, const struct tern_header *header,
+                           const tern_datagram *in, uint8_t *packet, tern_time now)
+{
+    if (header->type != TERN_PACKET_INITIAL && header->type != TERN_PACKET_HANDSHAKE &&
+        header->type != TERN_PACKET_ONE_RTT) {
+        drop(conn, "packet type not in use", now);
+        return;
+    }
+    enum tern_level level = level_of(header->type);
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_opened opened;
+    if (!tern_space_is_live(space) ||
+        (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
+        if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {
+            tern_handshake_keep_early(conn, packet, header->packet_len, in->ecn);
+        }
+        drop(conn, "no keys for this level", now);
+        return;
+    }
+    int rc = open_in_space(conn, space, header, packet, &opened, now);
+    if (rc == TERN_ERR_CRYPTO) {
+        drop(conn, "did not open", now);
+    } else if (rc != 0) {
+        tern_conn_fail(conn, rc, 0, NULL, now);
+    } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
+        drop(conn, "duplicate", now);
+    } else if (!accept_scid(conn, header)) {
+        drop(conn, "source identifier changed", now);
+    } else {
+        on_opened(conn, header, in, &opened, now);
+    }
+}
+
+/* 1-RTT packets that overtook message 3. */
+static void replay_early(struct tern_conn *conn, const tern_datagram *in, tern_time now)
+{
+    struct tern_handshake *hs = conn->handshake;
+    size_t count = hs->early_count;
+    hs->early_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct tern_header header;
+        tern_datagram early = *in;
+        early.ecn = hs->early[i].ecn;
+        if (!tern_life_is_over(&conn->life) &&
+            tern_header_decode(&header, hs->early[i].data, hs->early[i].len, TERN_CID_SIZE) == 0) {
+            receive_packet(conn, &header, &early, hs->early[i].data, now);
+        }
+        tern_mem_free(conn->env->mem, hs->early[i].data);
+    }
+}
+
+/* What the packets of a datagram have made superfluous. */
+static void shed(struct tern_conn *conn, const tern_datagram *in, tern_time now)
+{
+    if (conn->handshake == NULL || conn->life.state != TERN_LIFE_ESTABLISHED) {
+        return;
+    }
+    replay_early(conn, in, now);
+    if (!conn->life.is_confirmed) {
+        return;
+    }
+    tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
+    tern_conn_discard_level(conn, TERN_LEVEL_HANDSHAKE);
+    tern_cids_drop_original(&conn->cids);
+    tern_handshake_free(conn->handshake, conn->env->mem);
+    conn->handshake = NULL;
+}
+
+static void receive_all(struct tern_conn *conn, const tern_datagram *in, uint8_t *data, size_t len,
+                        tern_time now)
+{
+    struct tern_cid first = {0};
+    for (size_t at = 0; at < len && !tern_life_is_over(&conn->life);) {
+        struct tern_header header;
+        if (tern_header_decode(&header, data + at, len - at, TERN_CID_SIZE) != 0 ||
+            header.type == TERN_PACKET_VERSION_UNKNOWN || header.packet_len == 0) {
+            drop(conn, "not a packet", now);
+            return;
+        }
+        if (at == 0) {
+            first = header.dcid;
+        } else if (!tern_cid_equal(&first, &header.dcid)) {
+            drop(conn, "coalesced for another connection", now); /* RFC 9000 §12.2, S6 */
+            return;
+        }
+        receive_packet(conn, &header, in, data + at, now);
+        at += header.packet_len;
+    }
+}
+
+void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t *data, size_t len,
+                       tern_time now)
+{
+    conn->counters.bytes_received += len;
+    tern_conn_mark_ready(conn);
+    if (conn->life.state == TERN_LIFE_CLOSING) {
+        /* RFC 9000 §10.2.1: answer, but ever more rarely. */
+        conn->life.close_heard++;
+        if ((conn->life.close_heard & (conn->life.close_heard - 1)) == 0) {
+            conn->life.wants_close = true;
+        }
+    }
+    if (tern_life_is_over(&conn->life)) {
+        return;
+    }
+    if (tern_addr_equal(&conn->path.remote, &in->remote)) {
+        tern_path_on_received(&conn->path, len);
+    }
+    receive_all(conn, in, data, len, now);
+    shed(conn, in, now);
+    if (tern_streams_has_event(&conn->streams) || conn->streams.is_openable) {
+        tern_conn_mark_eventful(conn);
+    }
+}
+

@@ -1,0 +1,166 @@
+/* Which keys open a packet, when they change, and when they are worn out.
+ * SPDX-License-Identifier: MIT */
+#include "conn/keyphase.h"
+
+#include "base/mem.h"
+
+/* We start an update long before a suite's limit, and after this many bytes in any case. */
+#define UPDATE_BYTES (UINT64_C(1) << 30) /* [P §5.5] */
+
+int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite, const uint8_t tx_secret[32],
+                        const uint8_t rx_secret[32])
+{
+    memset(kp, 0, sizeof *kp);
+    kp->previous_until = TERN_TIME_NEVER;
+    kp->is_acked = true; /* the handshake is what stands before the first phase */
+    int rc = tern_packet_keys_init(&kp->tx, suite, tx_secret);
+    if (rc == 0) {
+        rc = tern_packet_keys_init(&kp->rx, suite, rx_secret);
+    }
+    if (rc == 0) {
+        rc = tern_packet_keys_update(&kp->rx_next, &kp->rx);
+    }
+    if (rc != 0) {
+        tern_key_phase_clear(kp);
+    }
+    return rc;
+}
+
+void tern_key_phase_clear(struct tern_key_phase *kp)
+{
+    tern_packet_keys_clear(&kp->tx);
+    tern_packet_keys_clear(&kp->rx);
+    tern_packet_keys_clear(&kp->rx_next);
+    tern_packet_keys_clear(&kp->rx_previous);
+}
+
+enum tern_key_choice tern_key_phase_choose(const struct tern_key_phase *kp, bool phase_bit,
+                                           uint64_t pn)
+{
+    if (phase_bit == ((kp->phase & 1) != 0)) {
+        return TERN_KEY_CURRENT;
+    }
+    if (kp->has_rx_pn && pn < kp->first_rx_pn) {
+        return kp->previous_until == TERN_TIME_NEVER ? TERN_KEY_NONE : TERN_KEY_PREVIOUS;
+    }
+    if (!kp->has_rx_pn && kp->phase > 0) {
+        return TERN_KEY_PREVIOUS; /* we updated; the peer has not followed yet */
+    }
+    return TERN_KEY_NEXT;
+}
+
+struct tern_packet_keys *tern_key_phase_keys(struct tern_key_phase *kp, enum tern_key_choice choice)
+{
+    switch (choice) {
+    case TERN_KEY_CURRENT:
+        return &kp->rx;
+    case TERN_KEY_NEXT:
+        return &kp->rx_next;
+    case TERN_KEY_PREVIOUS:
+        return &kp->rx_previous;
+    case TERN_KEY_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* Moves every key one phase on. The new rx_next is derived here, once a phase and never from a
+ * packet that has not opened. */
+static int rotate(struct tern_key_phase *kp, tern_time three_pto, tern_time now)
+{
+    struct tern_packet_keys tx, next;
+    int rc = tern_packet_keys_update(&tx, &kp->tx);
+    if (rc == 0) {
+        rc = tern_packet_keys_update(&next, &kp->rx_next);
+    }
+    if (rc == 0) {
+        tern_packet_keys_clear(&kp->rx_previous);
+        kp->rx_previous = kp->rx;
+        kp->rx = kp->rx_next;
+        kp->rx_next = next;
+        kp->tx = tx;
+        kp->phase++;
+        kp->is_acked = false;
+        kp->sealed_bytes = 0;
+        kp->previous_until = now + three_pto;
+    }
+    tern_mem_wipe(&tx, sizeof tx);
+    tern_mem_wipe(&next, sizeof next);
+    return rc;
+}
+
+int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice choice, uint64_t pn,
+                             tern_time three_pto, uint64_t next_pn, tern_time now)
+{
+    if (choice == TERN_KEY_PREVIOUS) {
+        /* RFC 9001 §6.4: an old key on a packet newer than one with the new key. */
+        return kp->has_rx_pn && pn > kp->first_rx_pn ? TERN_ERR_KEY_UPDATE : 0;
+    }
+    if (choice == TERN_KEY_NEXT) {
+        if (!kp->is_acked) {
+            return TERN_ERR_KEY_UPDATE; /* §6.2: a second update before the first was settled */
+        }
+        int rc = rotate(kp, three_pto, now);
+        if (rc != 0) {
+            return rc;
+        }
+        kp->first_rx_pn = pn;
+        kp->first_tx_pn = next_pn;
+        kp->has_rx_pn = true;
+        return 0;
+    }
+    if (!kp->has_rx_pn || pn < kp->first_rx_pn) {
+        kp->first_rx_pn = pn;
+        kp->has_rx_pn = true;
+    }
+    return 0;
+}
+
+int tern_key_phase_on_failed(struct tern_key_phase *kp)
+{
+    kp->opened_failed++;
+    return kp->opened_failed > tern_suite_open_limit(kp->rx.suite) ? TERN_ERR_AEAD_LIMIT : 0;
+}
+
+void tern_key_phase_on_sealed(struct tern_key_phase *kp, uint64_t pn, size_t len)
+{
+    (void)pn;
+    kp->sealed_bytes += len;
+}
+
+void tern_key_phase_on_acked(struct tern_key_phase *kp, uint64_t pn)
+{
+    if (pn >= kp->first_tx_pn) {
+        kp->is_acked = true;
+    }
+}
+
+int tern_key_phase_advance(struct tern_key_phase *kp, uint64_t next_pn, tern_time three_pto,
+                           tern_time now)
+{
+    uint64_t limit = tern_suite_seal_limit(kp->tx.suite);
+    if (kp->tx.sealed < limit / 2 && kp->sealed_bytes < UPDATE_BYTES) {
+        return 0;
+    }
+    bool is_settled = kp->is_acked && kp->previous_until == TERN_TIME_NEVER &&
+                      (kp->has_rx_pn || kp->phase == 0);
+    if (is_settled) {
+        int rc = rotate(kp, three_pto, now);
+        if (rc != 0) {
+            return rc;
+        }
+        kp->first_tx_pn = next_pn;
+        kp->has_rx_pn = false;
+        return 0;
+    }
+    return kp->tx.sealed >= limit ? TERN_ERR_AEAD_LIMIT : 0;
+}
+
+void tern_key_phase_on_timer(struct tern_key_phase *kp, tern_time now)
+{
+    /* While the peer has not followed our update its packets still come with the old key. */
+    if (now >= kp->previous_until && kp->has_rx_pn) {
+        tern_packet_keys_clear(&kp->rx_previous);
+        kp->previous_until = TERN_TIME_NEVER;
+    }
+}

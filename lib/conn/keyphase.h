@@ -1,0 +1,52 @@
+/* The keys of 1-RTT packets through their phases: key update by RFC 9001 section 6.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_CONN_KEYPHASE_H
+#define TERN_CONN_KEYPHASE_H
+
+#include "crypto/keys.h"
+
+struct tern_key_phase {
+    struct tern_packet_keys tx, rx;
+    struct tern_packet_keys rx_next;  /* made ahead, so that an update costs no time that shows */
+    struct tern_packet_keys rx_previous;
+    uint32_t phase;           /* updates so far; its low bit is on the wire */
+    uint64_t first_rx_pn;     /* lowest number that opened in this phase */
+    uint64_t first_tx_pn;     /* lowest number that we sent in it */
+    bool has_rx_pn;           /* the peer has answered in this phase */
+    bool is_acked;            /* one of our packets of this phase was acknowledged */
+    tern_time previous_until; /* rx_previous is wiped then; NEVER: there is none */
+    uint64_t opened_failed;   /* forgeries, counted against the integrity limit */
+    uint64_t sealed_bytes;    /* in this phase */
+};
+
+TERN_MUST_CHECK int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite,
+                                        const uint8_t tx_secret[32], const uint8_t rx_secret[32]);
+void tern_key_phase_clear(struct tern_key_phase *kp);
+
+/* Which keys a packet wants: by its phase bit and number. NULL: none fit, drop it. */
+enum tern_key_choice { TERN_KEY_CURRENT, TERN_KEY_NEXT, TERN_KEY_PREVIOUS, TERN_KEY_NONE };
+enum tern_key_choice tern_key_phase_choose(const struct tern_key_phase *kp, bool phase_bit,
+                                           uint64_t pn);
+struct tern_packet_keys *tern_key_phase_keys(struct tern_key_phase *kp,
+                                             enum tern_key_choice choice);
+
+/* A packet opened. 0 · TERN_ERR_KEY_UPDATE (a second update before the first was acknowledged, or
+ * an old key on a newer packet) */
+TERN_MUST_CHECK int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice choice,
+                                             uint64_t pn, tern_time three_pto, uint64_t next_pn,
+                                             tern_time now);
+
+/* A forgery or an accident. 0 · TERN_ERR_AEAD_LIMIT */
+TERN_MUST_CHECK int tern_key_phase_on_failed(struct tern_key_phase *kp);
+
+void tern_key_phase_on_sealed(struct tern_key_phase *kp, uint64_t pn, size_t len);
+void tern_key_phase_on_acked(struct tern_key_phase *kp, uint64_t pn);
+
+/* Starts an update of ours when the limits of the suite come near and the last one is settled.
+ * 0 (also when nothing was due) · TERN_ERR_AEAD_LIMIT (due for too long) */
+TERN_MUST_CHECK int tern_key_phase_advance(struct tern_key_phase *kp, uint64_t next_pn,
+                                           tern_time three_pto, tern_time now);
+
+void tern_key_phase_on_timer(struct tern_key_phase *kp, tern_time now);
+
+#endif

@@ -1,0 +1,392 @@
+/* Packets are filled, padded, sealed and masked straight into the caller's train.
+ *
+ * A datagram is planned first (which levels have something, how long each packet is) and sealed
+ * when all of its packets stand, since padding goes into the last one. Congestion control, pacing
+ * and the amplification limit are asked once for each datagram; ACKs and probes need no leave from
+ * the first two. [P §3], [P §9]
+ * SPDX-License-Identifier: MIT */
+#include "conn/output.h"
+
+#include "conn/fill.h"
+#include "wire/frame.h"
+#include "wire/header.h"
+#include "wire/limits.h"
+
+#define QUIET_MAX 32 /* ACK-only packets in a row before one asks for an ACK (RFC 9000 §13.2.4) */
+
+/* One packet of a datagram, filled but not sealed. */
+struct tern_plan {
+    struct tern_fill fill;
+    uint8_t *at;
+    uint64_t pn;
+    size_t header_len, pn_len, tag_len;
+    unsigned flags;
+};
+
+static const enum tern_packet_type type_of[TERN_LEVELS] = {
+    [TERN_LEVEL_INITIAL] = TERN_PACKET_INITIAL,
+    [TERN_LEVEL_HANDSHAKE] = TERN_PACKET_HANDSHAKE,
+    [TERN_LEVEL_APP] = TERN_PACKET_ONE_RTT,
+};
+
+static size_t plan_size(const struct tern_plan *plan)
+{
+    return plan->header_len + tern_writer_used(&plan->fill.w) + plan->tag_len;
+}
+
+/* Lays a packet of a level out over `room` bytes. False when not even a small frame would fit. */
+static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern_level level,
+                       uint8_t *at, size_t room)
+{
+    struct tern_space *space = &conn->spaces[level];
+    uint64_t acked = space->loss.has_acked ? space->loss.largest_acked : TERN_PN_NONE;
+    memset(plan, 0, sizeof *plan);
+    if (level == TERN_LEVEL_APP && space->loss.sent.next_pn >= space->skip_at &&
+        tern_sent_reserve(&space->loss.sent, 0) == 0) {
+        tern_sent_skip(&space->loss.sent);
+        space->skip_at = space->loss.sent.next_pn + 64 + tern_random_below(conn->env->random, 4096);
+    }
+    plan->at = at;
+    plan->pn = space->loss.sent.next_pn;
+    plan->pn_len = tern_pn_size(plan->pn, acked);
+    plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
+    plan->header_len =
+        tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
+                         conn->cids.local[0].cid.len, 0, plan->pn_len);
+    if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
+        return false;
+    }
+    plan->fill.conn = conn;
+    plan->fill.level = level;
+    plan->fill.space = space;
+    tern_writer_init(&plan->fill.w, at + plan->header_len,
+                     room - plan->header_len - plan->tag_len);
+    return true;
+}
+
+static void write_header(const struct tern_plan *plan)
+{
+    const struct tern_conn *conn = plan->fill.conn;
+    struct tern_writer w;
+    size_t body = tern_writer_used(&plan->fill.w) + plan->tag_len;
+    tern_writer_init(&w, plan->at, plan->header_len);
+    if (plan->fill.level == TERN_LEVEL_APP) {
+        tern_header_encode_short(&w, tern_cids_remote(&conn->cids),
+                                 (plan->fill.space->keys->phase & 1) != 0, plan->pn, plan->pn_len);
+    } else {
+        tern_header_encode_long(&w, type_of[plan->fill.level], tern_cids_remote(&conn->cids),
+                                &conn->cids.local[0].cid, NULL, 0, plan->pn, plan->pn_len, body);
+    }
+    tern_assert(!w.failed && tern_writer_used(&w) == plan->header_len);
+}
+
+/* 0 · TERN_ERR_AEAD_LIMIT */
+static int seal(struct tern_plan *plan)
+{
+    struct tern_key_phase *kp = plan->fill.space->keys;
+    uint8_t mask[TERN_MASK_SIZE];
+    size_t len = tern_writer_used(&plan->fill.w);
+    int rc = tern_packet_seal(&kp->tx, 0, plan->pn, plan->at, plan->header_len,
+                              plan->at + plan->header_len, len);
+    if (rc != 0) {
+        return rc;
+    }
+    size_t pn_offset = plan->header_len - plan->pn_len;
+    tern_aead_mask(&kp->tx.mask, plan->at + pn_offset + 4, mask);
+    tern_header_mask(plan->at, pn_offset, plan->pn_len, mask);
+    tern_key_phase_on_sealed(kp, plan->pn, len);
+    return 0;
+}
+
+/* The packet is whole: into the books, then sealed. 0 · TERN_ERR_AEAD_LIMIT */
+static int plan_finish(struct tern_plan *plan, tern_time now)
+{
+    struct tern_conn *conn = plan->fill.conn;
+    struct tern_path *path = &conn->path;
+    size_t size = plan_size(plan);
+    unsigned flags = plan->flags;
+    write_header(plan);
+    tern_trace_packet(&conn->trace, TERN_TRACE_SENT, (uint8_t)type_of[plan->fill.level], plan->pn,
+                      size, plan->at + plan->header_len, tern_writer_used(&plan->fill.w), now);
+    flags |= plan->fill.is_eliciting ? TERN_SENT_ELICITING | TERN_SENT_IN_FLIGHT : 0;
+    flags |= plan->fill.is_padded ? TERN_SENT_IN_FLIGHT : 0;
+    uint64_t in_flight = path->cc.bytes_in_flight;
+    struct tern_sent_packet *packet =
+        tern_sent_commit(&plan->fill.space->loss.sent, size, flags, 0, 0, now);
+    if ((flags & TERN_SENT_IN_FLIGHT) != 0) {
+        tern_rate_on_sent(&path->rate, packet, in_flight, now);
+        tern_cc_on_sent(&path->cc, size, &path->rate, now);
+        tern_pacer_on_sent(&path->pacer, size, now);
+    }
+    if (plan->fill.is_eliciting) {
+        conn->idle_from = conn->has_sent_since_received ? conn->idle_from : now;
+        conn->has_sent_since_received = true;
+        conn->last_eliciting_at = now;
+        plan->fill.space->probes -= plan->fill.space->probes > 0 ? 1 : 0;
+        conn->quiet_packets = 0;
+    } else if (++conn->quiet_packets >= QUIET_MAX) {
+        conn->wants_ping = conn->life.state == TERN_LIFE_ESTABLISHED;
+    }
+    conn->counters.packets_sent++;
+    return seal(plan);
+}
+
+/* A packet too short for the mask's sample gets PADDING (RFC 9001 §5.4.2). */
+static void pad_for_sample(struct tern_plan *plan)
+{
+    bool was_padded = plan->fill.is_padded;
+    tern_fill_padding(&plan->fill, 4 - TERN_MIN(plan->pn_len, (size_t)4));
+    plan->fill.is_padded = was_padded; /* a byte or three: not worth the congestion window */
+}
+
+/* RFC 9000 §14.1: a datagram with an Initial that elicits an ACK, or any from a client, and one
+ * with a PATH frame, is expanded to 1200 bytes. */
+static bool must_expand(const struct tern_plan *plans, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tern_fill *fill = &plans[i].fill;
+        if (fill->needs_full_size ||
+            (fill->level == TERN_LEVEL_INITIAL && (!fill->conn->is_server || fill->is_eliciting))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int finish_all(struct tern_plan *plans, size_t n, size_t *total, tern_time now)
+{
+    if (must_expand(plans, n) && *total < TERN_INITIAL_DATAGRAM_MIN) {
+        struct tern_plan *last = &plans[n - 1];
+        tern_fill_padding(&last->fill, tern_writer_used(&last->fill.w) +
+                                           TERN_INITIAL_DATAGRAM_MIN - *total);
+    }
+    *total = 0;
+    for (size_t i = 0; i < n; i++) {
+        int rc = plan_finish(&plans[i], now);
+        if (rc != 0) {
+            return rc;
+        }
+        *total += plan_size(&plans[i]);
+    }
+    return 0;
+}
+
+/* After a client has sent a Handshake packet its Initial keys have done their work (RFC 9001 §4.9.1). */
+static void discard_initial(struct tern_conn *conn, const struct tern_plan *plans, size_t n)
+{
+    for (size_t i = 0; i < n && !conn->is_server; i++) {
+        if (plans[i].fill.level == TERN_LEVEL_HANDSHAKE) {
+            tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
+        }
+    }
+}
+
+/* Builds one datagram of at most `limit` bytes at `at`. *size is 0 when nothing wants to leave.
+ * 0 · TERN_ERR_NOMEM · TERN_ERR_AEAD_LIMIT */
+static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, bool may_elicit,
+                          size_t *size, tern_time now)
+{
+    struct tern_plan plans[TERN_LEVELS];
+    size_t n = 0, total = 0;
+    *size = 0;
+    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+        struct tern_plan *plan = &plans[n];
+        if (!tern_space_is_live(&conn->spaces[level]) ||
+            !plan_begin(plan, conn, (enum tern_level)level, at + total, limit - total)) {
+            continue;
+        }
+        bool may = may_elicit || conn->spaces[level].probes > 0;
+        int rc = tern_fill_packet(&plan->fill, may, now);
+        if (rc != 0) {
+            return rc;
+        }
+        if (tern_writer_used(&plan->fill.w) == 0) {
+            tern_sent_rollback(&conn->spaces[level].loss.sent);
+            continue;
+        }
+        pad_for_sample(plan);
+        total += plan_size(plan);
+        n++;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    int rc = finish_all(plans, n, &total, now);
+    discard_initial(conn, plans, n);
+    *size = total;
+    return rc;
+}
+
+/* May more than ACKs leave now? Notes what holds it back. */
+static bool ask_leave(struct tern_conn *conn, size_t datagram, tern_time now)
+{
+    struct tern_path *path = &conn->path;
+    conn->pacing_until = 0;
+    if (tern_cc_room(&path->cc) < datagram) {
+        return false;
+    }
+    if (tern_pacer_budget(&path->pacer, now) < datagram) {
+        conn->pacing_until = tern_pacer_next(&path->pacer, datagram);
+        return conn->pacing_until <= now;
+    }
+    return true;
+}
+
+static bool wants_any_data(struct tern_conn *conn)
+{
+    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+        if (tern_space_is_live(&conn->spaces[level]) &&
+            tern_fill_wants_data(conn, (enum tern_level)level)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_sent(struct tern_conn *conn, tern_train *train, size_t size)
+{
+    train->len += size;
+    conn->counters.bytes_sent += size;
+    conn->path.sent += conn->path.is_validated ? 0 : size;
+}
+
+/* --- the three kinds of train ----------------------------------------------------------------- */
+
+static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_time now)
+{
+    struct tern_plan plan;
+    size_t limit = TERN_MIN((size_t)TERN_INITIAL_DATAGRAM_MIN, train->capacity);
+    limit = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(&conn->path));
+    conn->life.wants_close = false;
+    if (conn->life.end_at == TERN_TIME_NEVER) {
+        conn->life.end_at = now + 3 * tern_conn_pto(conn, TERN_LEVEL_APP); /* RFC 9000 §10.2 */
+    }
+    /* At every level that the peer may have keys for; a server's Initial can be the only one. */
+    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+        if (!tern_space_is_live(&conn->spaces[level]) ||
+            !plan_begin(&plan, conn, (enum tern_level)level, train->data + train->len,
+                        limit - train->len)) {
+            continue;
+        }
+        if (tern_sent_reserve(&conn->spaces[level].loss.sent, 1) != 0) {
+            continue;
+        }
+        tern_fill_close(&plan.fill);
+        if (plan.fill.w.failed) {
+            continue;
+        }
+        bool is_last = level == TERN_LEVEL_APP ||
+                       !tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]);
+        if (is_last && !conn->is_server && level == TERN_LEVEL_INITIAL) {
+            tern_fill_padding(&plan.fill, limit - train->len - plan.header_len - plan.tag_len);
+        }
+        pad_for_sample(&plan);
+        if (plan_finish(&plan, now) == 0) {
+            count_sent(conn, train, plan_size(&plan));
+        }
+    }
+    train->segment = train->len;
+    return train->len > 0 ? 1 : 0;
+}
+
+static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_time now)
+{
+    struct tern_path *path = &conn->path;
+    struct tern_plan plan;
+    size_t size = tern_pmtud_wants(&path->pmtud, now);
+    if (size == 0 || size > train->capacity || !path->is_validated ||
+        tern_cc_room(&path->cc) < size) {
+        return 0;
+    }
+    if (!plan_begin(&plan, conn, TERN_LEVEL_APP, train->data, size) ||
+        tern_sent_reserve(&plan.fill.space->loss.sent, 2) != 0) {
+        return 0;
+    }
+    tern_fill_probe(&plan.fill, size);
+    plan.flags = TERN_SENT_PROBE;
+    if (plan_finish(&plan, now) != 0) {
+        return 0;
+    }
+    tern_pmtud_on_sent(&path->pmtud, plan.pn);
+    count_sent(conn, train, size);
+    train->segment = size;
+    return 1;
+}
+
+static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time now)
+{
+    struct tern_path *path = &conn->path;
+    bool is_established = conn->life.state == TERN_LIFE_ESTABLISHED && conn->handshake == NULL;
+    size_t limit = is_established ? path->pmtud.current : TERN_INITIAL_DATAGRAM_MIN;
+    size_t count = 0;
+    while (count < TERN_TRAIN_MAX && train->capacity - train->len >= limit) {
+        size_t allowed = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(path));
+        size_t size = 0;
+        if (allowed < TERN_MIN_SEND_ALLOWANCE) {
+            break;
+        }
+        int rc = build_datagram(conn, train->data + train->len, allowed,
+                                ask_leave(conn, limit, now), &size, now);
+        if (rc != 0) {
+            tern_conn_fail(conn, rc, 0, NULL, now);
+            break;
+        }
+        if (size == 0) {
+            break;
+        }
+        count_sent(conn, train, size);
+        count++;
+        if (count == 1) {
+            train->segment = size;
+            limit = TERN_MIN(limit, size);
+        }
+        if (size < limit || !is_established) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* Nothing more to say although the window is open: rate samples must know (RFC 9002 §7.8). */
+static void note_app_limited(struct tern_conn *conn)
+{
+    struct tern_path *path = &conn->path;
+    path->cc.is_app_limited = false;
+    if (tern_cc_room(&path->cc) >= path->cc.datagram && !wants_any_data(conn) &&
+        conn->pacing_until == 0) {
+        path->cc.is_app_limited = true;
+        tern_rate_on_app_limited(&path->rate, path->cc.bytes_in_flight);
+    }
+}
+
+size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time now)
+{
+    size_t count = 0;
+    train->len = train->segment = 0;
+    train->ecn = 0;
+    train->local = conn->path.local;
+    train->remote = conn->path.remote;
+    if (tern_life_is_over(&conn->life)) {
+        return conn->life.wants_close ? transmit_close(conn, train, now) : 0;
+    }
+    struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
+    if (conn->life.is_confirmed && app->keys != NULL) {
+        int rc = tern_key_phase_advance(app->keys, app->loss.sent.next_pn,
+                                        3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
+        if (rc != 0) {
+            tern_conn_fail(conn, rc, 0, NULL, now);
+            return transmit_close(conn, train, now);
+        }
+        count = transmit_probe(conn, train, now);
+    }
+    if (count == 0) {
+        count = transmit_data(conn, train, now);
+    }
+    if (count == 0 && conn->life.wants_close) { /* what we tried to build has failed us */
+        return transmit_close(conn, train, now);
+    }
+    if (count == 0) {
+        note_app_limited(conn);
+    }
+    return count;
+}

@@ -1,0 +1,137 @@
+/* Validation of addresses, the 3x limit, and moving to where the peer went.
+ * SPDX-License-Identifier: MIT */
+#include "conn/paths.h"
+
+#define AMPLIFICATION 3 /* RFC 9000 §8.1 */
+
+void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
+                    const struct tern_cc_ops *cc, tern_time initial_rtt, tern_time now)
+{
+    memset(path, 0, sizeof *path);
+    path->local = *local;
+    path->remote = *remote;
+    path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
+    tern_rtt_init(&path->rtt, initial_rtt);
+    tern_rate_init(&path->rate);
+    tern_pmtud_init(&path->pmtud, TERN_PMTUD_BASE);
+    tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
+    tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
+}
+
+void tern_path_on_received(struct tern_path *path, size_t len)
+{
+    path->received += len;
+}
+
+uint64_t tern_path_allowance(const struct tern_path *path)
+{
+    return path->is_validated ? UINT64_MAX : tern_sub_sat(AMPLIFICATION * path->received, path->sent);
+}
+
+void tern_path_validate(struct tern_path *path)
+{
+    path->is_validated = true;
+    path->fallback.family = 0;
+    path->has_challenge = path->wants_challenge = false;
+    path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
+}
+
+/* Only another port on the same host: most likely a NAT that forgot, over the same network, so that
+ * what was learnt about the path still holds (RFC 9000 §9.4). */
+static bool is_same_host(const tern_addr *a, const tern_addr *b)
+{
+    tern_addr x = *a;
+    x.port = b->port;
+    return tern_addr_equal(&x, b);
+}
+
+static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
+                           tern_time initial_rtt, tern_time now)
+{
+    uint64_t in_flight = path->cc.bytes_in_flight;
+    size_t datagram = path->cc.datagram;
+    tern_rtt_init(&path->rtt, initial_rtt);
+    tern_cc_init(&path->cc, cc, datagram, now);
+    path->cc.bytes_in_flight = in_flight; /* those packets are still unanswered */
+    tern_pacer_init(&path->pacer, datagram);
+}
+
+void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
+                    struct tern_random *random, const struct tern_cc_ops *cc,
+                    tern_time initial_rtt, size_t len, tern_time pto, tern_time now)
+{
+    bool is_return = path->fallback.family != 0 && tern_addr_equal(&path->fallback, remote);
+    bool was_validated = is_return ? path->fallback_validated : false;
+    if (!is_return) {
+        if (path->is_validated) {
+            path->fallback = path->remote;
+            path->fallback_validated = true;
+        }
+        if (!is_same_host(&path->remote, remote)) {
+            measure_afresh(path, cc, initial_rtt, now);
+        }
+    }
+    path->local = *local;
+    path->remote = *remote;
+    if (was_validated) {
+        tern_path_validate(path);
+        return;
+    }
+    path->is_validated = false;
+    path->received = len;
+    path->sent = 0;
+    tern_random_fill(random, path->challenge, TERN_PATH_CHALLENGE_SIZE);
+    path->wants_challenge = true;
+    path->has_challenge = false;
+    path->challenge_again = TERN_TIME_NEVER;
+    path->challenge_until = now + 3 * pto; /* RFC 9000 §8.2.4 */
+}
+
+void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_time now)
+{
+    path->wants_challenge = false;
+    path->has_challenge = true;
+    path->challenge_again = now + pto; /* one a PTO at most (S24) */
+}
+
+bool tern_path_on_response(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE])
+{
+    if (!path->has_challenge || memcmp(path->challenge, data, TERN_PATH_CHALLENGE_SIZE) != 0) {
+        return false;
+    }
+    tern_path_validate(path);
+    return true;
+}
+
+bool tern_path_on_timer(struct tern_path *path, tern_time now)
+{
+    if (now >= path->challenge_until) {
+        path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
+        path->has_challenge = path->wants_challenge = false;
+        if (path->fallback.family == 0) {
+            return false; /* nowhere to return to: the idle timeout decides */
+        }
+        path->remote = path->fallback;
+        tern_path_validate(path);
+        return true;
+    }
+    if (now >= path->challenge_again) {
+        path->challenge_again = TERN_TIME_NEVER;
+        path->wants_challenge = true;
+    }
+    return false;
+}
+
+void tern_path_on_challenge(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE])
+{
+    if (path->response_count < TERN_PATH_RESPONSES_MAX) {
+        memcpy(path->responses[path->response_count++], data, TERN_PATH_CHALLENGE_SIZE);
+    }
+}
+
+void tern_path_on_response_sent(struct tern_path *path)
+{
+    path->response_count--;
+    memmove(path->responses[0], path->responses[1],
+            path->response_count * TERN_PATH_CHALLENGE_SIZE);
+}

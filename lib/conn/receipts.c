@@ -1,0 +1,115 @@
+/* Ack or loss of a packet becomes ack or loss of what was in it.
+ * SPDX-License-Identifier: MIT */
+#include "conn/receipts.h"
+
+static struct tern_stream_control control_of(const struct tern_receipt *r)
+{
+    struct tern_stream_control c = {
+        .kind = (enum tern_stream_control_kind)r->extra, .id = r->id, .value = r->offset};
+    return c;
+}
+
+static void acked(struct tern_conn *conn, enum tern_level level, const struct tern_receipt *r)
+{
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_stream_control control;
+    switch ((enum tern_receipt_kind)r->kind) {
+    case TERN_RECEIPT_ACK:
+        tern_acks_on_acked(&space->acks, r->id);
+        break;
+    case TERN_RECEIPT_STREAM:
+        tern_streams_on_chunk_acked(&conn->streams, r->id, r->offset, r->len,
+                                    (r->flags & TERN_RECEIPT_FIN) != 0);
+        break;
+    case TERN_RECEIPT_CONTROL:
+        control = control_of(r);
+        tern_streams_on_control_acked(&conn->streams, &control);
+        break;
+    case TERN_RECEIPT_CRYPTO:
+        tern_crypto_flow_on_acked(&space->crypto, r->offset, r->len);
+        break;
+    case TERN_RECEIPT_HANDSHAKE_DONE:
+        conn->wants_handshake_done = false;
+        break;
+    case TERN_RECEIPT_NEW_CID:
+    case TERN_RECEIPT_RETIRE_CID:
+    case TERN_RECEIPT_PROBE: /* pmtud is told of whole packets */
+        break;
+    }
+}
+
+/* The frame is not known to have arrived and must leave again. */
+static int again(struct tern_conn *conn, enum tern_level level, const struct tern_receipt *r)
+{
+    struct tern_stream_control control;
+    struct tern_cid_local *cid;
+    switch ((enum tern_receipt_kind)r->kind) {
+    case TERN_RECEIPT_CRYPTO:
+        return tern_crypto_flow_on_lost(&conn->spaces[level].crypto, r->offset, r->len);
+    case TERN_RECEIPT_STREAM:
+        return tern_streams_on_chunk_lost(&conn->streams, r->id, r->offset, r->len,
+                                          (r->flags & TERN_RECEIPT_FIN) != 0);
+    case TERN_RECEIPT_CONTROL:
+        control = control_of(r);
+        tern_streams_on_control_lost(&conn->streams, &control);
+        return 0;
+    case TERN_RECEIPT_HANDSHAKE_DONE:
+        conn->wants_handshake_done = true;
+        return 0;
+    case TERN_RECEIPT_NEW_CID:
+        cid = tern_cids_find_local(&conn->cids, r->id);
+        if (cid != NULL) {
+            cid->wants_send = true;
+        }
+        return 0;
+    case TERN_RECEIPT_RETIRE_CID:
+        tern_cids_on_retire_lost(&conn->cids, r->id);
+        return 0;
+    case TERN_RECEIPT_ACK:
+    case TERN_RECEIPT_PROBE:
+        break;
+    }
+    return 0;
+}
+
+void tern_receipts_on_acked(struct tern_conn *conn, enum tern_level level,
+                            const struct tern_sent_packet *packet, uint64_t pn, tern_time now)
+{
+    const struct tern_sent *sent = &conn->spaces[level].loss.sent;
+    if (level == TERN_LEVEL_APP) {
+        tern_pmtud_on_acked(&conn->path.pmtud, pn, packet->size, now);
+    }
+    for (size_t i = 0; i < packet->receipt_count; i++) {
+        acked(conn, level, tern_sent_receipt(sent, packet, i));
+    }
+}
+
+int tern_receipts_on_lost(struct tern_conn *conn, enum tern_level level,
+                          const struct tern_sent_packet *packet, uint64_t pn, tern_time now)
+{
+    const struct tern_sent *sent = &conn->spaces[level].loss.sent;
+    bool is_probe = (packet->flags & TERN_SENT_PROBE) != 0;
+    if (level == TERN_LEVEL_APP && tern_pmtud_on_lost(&conn->path.pmtud, pn, packet->size, now)) {
+        tern_cc_set_datagram(&conn->path.cc, conn->path.pmtud.current);
+    }
+    for (size_t i = 0; !is_probe && i < packet->receipt_count; i++) {
+        int rc = again(conn, level, tern_sent_receipt(sent, packet, i));
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int tern_receipts_repeat(struct tern_conn *conn, enum tern_level level,
+                         const struct tern_sent_packet *packet)
+{
+    const struct tern_sent *sent = &conn->spaces[level].loss.sent;
+    for (size_t i = 0; i < packet->receipt_count; i++) {
+        int rc = again(conn, level, tern_sent_receipt(sent, packet, i));
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}

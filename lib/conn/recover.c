@@ -1,0 +1,257 @@
+/* ACKs and timers worked through loss detection, RTT, delivery rate and congestion control.
+ * RFC 9002 appendix A, in its order.
+ * SPDX-License-Identifier: MIT */
+#include "conn/recover.h"
+
+#include "conn/receipts.h"
+#include "wire/decode.h"
+
+#define PTO_BACKOFF_MAX 16 /* doublings; the idle timeout ends it long before */
+
+/* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
+static int settle_lost(struct tern_conn *conn, enum tern_level level,
+                       struct tern_loss_outcome *outcome, uint64_t prior_in_flight, tern_time now)
+{
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_path *path = &conn->path;
+    struct tern_cc_loss loss = {
+        .lost_bytes = outcome->lost_bytes,
+        .latest_sent_at = outcome->lost_latest_sent_at,
+        .largest_pn = outcome->lost_largest_pn,
+        .prior_in_flight = prior_in_flight,
+        .persistent = outcome->persistent,
+        .rtt = &path->rtt,
+        .rate = &path->rate,
+    };
+    const struct tern_sent_packet *packet;
+    uint64_t pn;
+    int rc = 0;
+    while ((packet = tern_loss_next_lost(&space->loss, &pn)) != NULL) {
+        if ((packet->flags & TERN_SENT_PROBE) == 0) {
+            tern_rate_on_lost(&path->rate, packet);
+            loss.tx_in_flight = packet->in_flight_before + packet->size;
+            loss.lost_since_sent = path->rate.lost - packet->lost_before;
+            conn->counters.packets_lost++;
+        }
+        int again = tern_receipts_on_lost(conn, level, packet, pn, now);
+        rc = rc == 0 ? again : rc;
+        tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn, packet->size, now);
+    }
+    if (outcome->lost_packets > 0) {
+        tern_cc_on_loss(&path->cc, &loss, now);
+    }
+    if (outcome->lost_probe_bytes > 0) {
+        tern_cc_on_discarded(&path->cc, outcome->lost_probe_bytes);
+    }
+    return rc;
+}
+
+static void settle_acked(struct tern_conn *conn, enum tern_level level,
+                         const struct tern_loss_outcome *outcome, uint64_t prior_in_flight,
+                         tern_time now)
+{
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_path *path = &conn->path;
+    struct tern_rate_sample sample = {0};
+    const struct tern_sent_packet *packet;
+    uint64_t pn;
+    while ((packet = tern_loss_next_acked(&space->loss, &pn)) != NULL) {
+        tern_rate_on_acked(&path->rate, packet, &sample, now);
+        tern_receipts_on_acked(conn, level, packet, pn, now);
+    }
+    tern_rate_finish(&path->rate, &sample, path->rtt.min);
+    path->delivery_rate = sample.rate > 0 ? sample.rate : path->delivery_rate;
+    if (outcome->acked_bytes == 0) {
+        return;
+    }
+    struct tern_cc_ack ack = {
+        .acked_bytes = outcome->acked_bytes,
+        .largest_sent_at = outcome->largest_acked_sent_at,
+        .largest_pn = outcome->largest_acked_pn,
+        .prior_in_flight = prior_in_flight,
+        .lost_bytes = outcome->lost_bytes,
+        .rtt = &path->rtt,
+        .rtt_sample = outcome->rtt_sample,
+        .rate = &path->rate,
+        .sample = &sample,
+        .next_pn = space->loss.sent.next_pn,
+    };
+    tern_cc_on_ack(&path->cc, &ack, now);
+}
+
+static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t raw_delay,
+                       tern_time sample, tern_time now)
+{
+    tern_time delay = 0;
+    if (level == TERN_LEVEL_APP && conn->has_peer_params) {
+        uint64_t exponent = conn->peer_params.ack_delay_exponent;
+        delay = raw_delay > (UINT64_MAX >> exponent) / TERN_USEC
+                    ? TERN_TIME_NEVER
+                    : (raw_delay << exponent) * TERN_USEC;
+        if (conn->life.is_confirmed) { /* RFC 9002 §5.3 */
+            delay = TERN_MIN(delay, conn->peer_params.max_ack_delay * TERN_MSEC);
+        }
+    }
+    tern_rtt_update(&conn->path.rtt, sample, delay, now);
+}
+
+static int walk_ranges(struct tern_space *space, const struct tern_frame_ack *ack,
+                       struct tern_loss_outcome *outcome)
+{
+    struct tern_ack_iter iter;
+    uint64_t smallest, largest;
+    int rc = tern_loss_ack_begin(&space->loss, ack->largest);
+    tern_ack_iter_init(&iter, ack);
+    while (rc == 0 && tern_ack_iter_next(&iter, &smallest, &largest)) {
+        rc = tern_loss_ack_range(&space->loss, smallest, largest, outcome);
+    }
+    return rc;
+}
+
+static bool may_reset_backoff(const struct tern_conn *conn, enum tern_level level)
+{
+    /* RFC 9002 §6.2.1: a client resets on nothing less than proof that its address is good. */
+    return conn->is_server || level != TERN_LEVEL_INITIAL;
+}
+
+int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
+                        const struct tern_frame *frame, tern_time now)
+{
+    const struct tern_frame_ack *ack = &frame->u.ack;
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_path *path = &conn->path;
+    struct tern_loss_outcome outcome = {0};
+    uint64_t prior_in_flight = path->cc.bytes_in_flight;
+    int rc = walk_ranges(space, ack, &outcome);
+    if (rc != 0) {
+        return rc;
+    }
+    conn->counters.acks_received++;
+    tern_loss_ack_finish(&space->loss, &outcome, now);
+    if (outcome.acked_packets == 0 && outcome.spurious_packets == 0) {
+        return 0;
+    }
+    conn->counters.packets_spurious += outcome.spurious_packets;
+    if (outcome.rtt_sample > 0) {
+        update_rtt(conn, level, ack->delay, outcome.rtt_sample, now);
+    }
+    tern_loss_detect(&space->loss, &path->rtt, tern_conn_pto(conn, level), &outcome, now);
+    rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
+    settle_acked(conn, level, &outcome, prior_in_flight, now);
+    tern_loss_settle(&space->loss, &path->rtt, now);
+    if (may_reset_backoff(conn, level)) {
+        conn->pto_count = 0;
+    }
+    if (level == TERN_LEVEL_APP) {
+        tern_key_phase_on_acked(space->keys, outcome.largest_acked_pn);
+    }
+    size_t datagram = path->pmtud.current;
+    if (path->cc.datagram != datagram) {
+        tern_cc_set_datagram(&path->cc, datagram);
+    }
+    uint64_t rate = path->cc.ops->pacing_rate(&path->cc, &path->rtt);
+    tern_pacer_set_rate(&path->pacer, rate, datagram, now);
+    tern_trace_metrics(&conn->trace, path->cc.cwnd, path->cc.bytes_in_flight, path->rtt.smoothed,
+                       path->rtt.latest, now);
+    return rc;
+}
+
+static tern_time earliest_loss_time(const struct tern_conn *conn, enum tern_level *level)
+{
+    tern_time earliest = TERN_TIME_NEVER;
+    for (unsigned i = 0; i < TERN_LEVELS; i++) {
+        if (tern_space_is_live(&conn->spaces[i]) && conn->spaces[i].loss.loss_time < earliest) {
+            earliest = conn->spaces[i].loss.loss_time;
+            *level = (enum tern_level)i;
+        }
+    }
+    return earliest;
+}
+
+/* RFC 9002 §6.2.2.1: a client whose address may not be validated yet keeps its timer armed. */
+static bool client_must_probe(const struct tern_conn *conn)
+{
+    return !conn->is_server && !conn->life.is_confirmed &&
+           conn->life.state <= TERN_LIFE_ESTABLISHED;
+}
+
+static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
+{
+    return tern_conn_pto(conn, level) << TERN_MIN(conn->pto_count, (uint32_t)PTO_BACKOFF_MAX);
+}
+
+static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level)
+{
+    tern_time earliest = TERN_TIME_NEVER;
+    for (unsigned i = 0; i < TERN_LEVELS; i++) {
+        const struct tern_space *space = &conn->spaces[i];
+        if (!tern_space_is_live(space) || space->loss.sent.eliciting_outstanding == 0 ||
+            (i == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
+            continue;
+        }
+        tern_time at = tern_add_sat(space->loss.sent.last_eliciting_at,
+                                    backed_off(conn, (enum tern_level)i));
+        if (at < earliest) {
+            earliest = at;
+            *level = (enum tern_level)i;
+        }
+    }
+    if (earliest == TERN_TIME_NEVER && client_must_probe(conn)) {
+        *level = tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]) ? TERN_LEVEL_HANDSHAKE
+                                                                         : TERN_LEVEL_INITIAL;
+        earliest = tern_add_sat(conn->last_eliciting_at, backed_off(conn, *level));
+    }
+    return earliest;
+}
+
+tern_time tern_recover_deadline(const struct tern_conn *conn)
+{
+    enum tern_level level = TERN_LEVEL_APP;
+    tern_time at = earliest_loss_time(conn, &level);
+    return at != TERN_TIME_NEVER ? at : probe_time(conn, &level);
+}
+
+static int on_loss_time(struct tern_conn *conn, enum tern_level level, tern_time now)
+{
+    struct tern_space *space = &conn->spaces[level];
+    struct tern_loss_outcome outcome = {0};
+    uint64_t prior_in_flight = conn->path.cc.bytes_in_flight;
+    tern_loss_detect(&space->loss, &conn->path.rtt, tern_conn_pto(conn, level), &outcome, now);
+    int rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
+    tern_loss_settle(&space->loss, &conn->path.rtt, now);
+    return rc;
+}
+
+/* RFC 9002 §6.2.4: two probes, with what is still unacknowledged rather than bare PINGs. */
+static int on_probe_time(struct tern_conn *conn, enum tern_level level)
+{
+    struct tern_space *space = &conn->spaces[level];
+    uint64_t cursor = 0;
+    int rc = 0;
+    conn->pto_count++;
+    conn->counters.ptos++;
+    space->probes = 2;
+    for (unsigned i = 0; i < 2 && rc == 0; i++) {
+        const struct tern_sent_packet *packet = tern_loss_oldest(&space->loss, &cursor);
+        if (packet == NULL) {
+            break;
+        }
+        rc = tern_receipts_repeat(conn, level, packet);
+    }
+    return rc;
+}
+
+void tern_recover_on_timer(struct tern_conn *conn, tern_time now)
+{
+    enum tern_level level = TERN_LEVEL_APP;
+    int rc = 0;
+    tern_time at = earliest_loss_time(conn, &level);
+    if (at != TERN_TIME_NEVER) {
+        rc = now >= at ? on_loss_time(conn, level, now) : 0;
+    } else if (now >= probe_time(conn, &level)) {
+        rc = on_probe_time(conn, level);
+    }
+    if (rc != 0) {
+        tern_conn_fail(conn, rc, 0, "out of memory", now);
+    }
+}

@@ -1,0 +1,195 @@
+/* The key schedule of RFC 9001 §5 over HMAC-SHA256, with our own labels. [P §5]
+ * SPDX-License-Identifier: MIT */
+#include "crypto/keys.h"
+
+#include "base/cursor.h"
+
+#define HKDF_LABEL_SIZE (2 + 1 + TERN_LABEL_MAX + 1 + 255)
+
+/* SHA-256 of "tern version 0x54524e01 initial salt", so that nobody need wonder where it is from.
+ * Another protocol version takes another salt. */
+static const uint8_t initial_salt[32] = {
+    0xd9, 0x31, 0x46, 0xad, 0xaf, 0xb1, 0x2c, 0xe0, 0x65, 0x1e, 0x1c, 0xcc, 0x0a, 0x5a, 0xef, 0x70,
+    0xa6, 0xf5, 0x46, 0xf6, 0x6a, 0xb4, 0xf6, 0x0d, 0x96, 0x72, 0x48, 0xea, 0x25, 0x3d, 0xb5, 0xb9,
+};
+
+void tern_hkdf_extract(uint8_t out[TERN_SECRET_SIZE], const uint8_t *salt, size_t salt_len,
+                       const uint8_t *ikm, size_t ikm_len)
+{
+    static const uint8_t no_salt[TERN_SECRET_SIZE]; /* RFC 5869 §2.2 */
+    crypto_auth_hmacsha256_state state;
+    if (salt_len == 0) {
+        salt = no_salt;
+        salt_len = sizeof no_salt;
+    }
+    (void)crypto_auth_hmacsha256_init(&state, salt, salt_len);
+    (void)crypto_auth_hmacsha256_update(&state, ikm, ikm_len);
+    (void)crypto_auth_hmacsha256_final(&state, out);
+    sodium_memzero(&state, sizeof state);
+}
+
+void tern_hkdf_expand(const uint8_t secret[TERN_SECRET_SIZE], const uint8_t *info, size_t info_len,
+                      uint8_t *out, size_t len)
+{
+    crypto_auth_hmacsha256_state state;
+    uint8_t block[TERN_SECRET_SIZE];
+    tern_assert(len <= TERN_HKDF_OUT_MAX);
+    for (size_t done = 0, n = 1; done < len; done += sizeof block, n++) {
+        uint8_t index = (uint8_t)n;
+        (void)crypto_auth_hmacsha256_init(&state, secret, TERN_SECRET_SIZE);
+        if (n > 1) {
+            (void)crypto_auth_hmacsha256_update(&state, block, sizeof block);
+        }
+        (void)crypto_auth_hmacsha256_update(&state, info, info_len);
+        (void)crypto_auth_hmacsha256_update(&state, &index, 1);
+        (void)crypto_auth_hmacsha256_final(&state, block);
+        memcpy(out + done, block, TERN_MIN(len - done, sizeof block));
+    }
+    sodium_memzero(&state, sizeof state);
+    sodium_memzero(block, sizeof block);
+}
+
+void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *prefix,
+                            const char *label, const uint8_t *context, size_t context_len,
+                            uint8_t *out, size_t len)
+{
+    uint8_t info[HKDF_LABEL_SIZE];
+    size_t prefix_len = strlen(prefix), label_len = strlen(label);
+    struct tern_writer w;
+    tern_assert(prefix_len + label_len <= TERN_LABEL_MAX && context_len <= 255);
+    tern_writer_init(&w, info, sizeof info);
+    tern_write_uint(&w, len, 2);
+    tern_write_u8(&w, (uint8_t)(prefix_len + label_len));
+    tern_write_bytes(&w, prefix, prefix_len);
+    tern_write_bytes(&w, label, label_len);
+    tern_write_u8(&w, (uint8_t)context_len);
+    tern_write_bytes(&w, context, context_len);
+    tern_assert(!w.failed);
+    tern_hkdf_expand(secret, info, tern_writer_used(&w), out, len);
+}
+
+void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_SECRET_SIZE],
+                          const uint8_t *dcid, size_t dcid_len, const uint8_t *server_public)
+{
+    uint8_t secret[TERN_SECRET_SIZE];
+    crypto_auth_hmacsha256_state state; /* HKDF-Extract(salt, DCID ‖ key), in pieces */
+    (void)crypto_auth_hmacsha256_init(&state, initial_salt, sizeof initial_salt);
+    (void)crypto_auth_hmacsha256_update(&state, dcid, dcid_len);
+    if (server_public != NULL) {
+        (void)crypto_auth_hmacsha256_update(&state, server_public, TERN_KEY_SIZE);
+    }
+    (void)crypto_auth_hmacsha256_final(&state, secret);
+    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, "client in", NULL, 0, client,
+                           TERN_SECRET_SIZE);
+    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, "server in", NULL, 0, server,
+                           TERN_SECRET_SIZE);
+    sodium_memzero(&state, sizeof state);
+    sodium_memzero(secret, sizeof secret);
+}
+
+/* Key and IV of keys->secret; the mask key is not of this phase alone. */
+static int derive_phase(struct tern_packet_keys *keys, const struct tern_suite *suite)
+{
+    uint8_t key[TERN_AEAD_KEY_MAX];
+    tern_hkdf_expand_label(keys->secret, keys->prefix, "key", NULL, 0, key, suite->key_size);
+    tern_hkdf_expand_label(keys->secret, keys->prefix, "iv", NULL, 0, keys->iv, suite->nonce_size);
+    int rc = tern_aead_init(&keys->aead, suite->bit, key);
+    sodium_memzero(key, sizeof key);
+    return rc;
+}
+
+int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsigned suite,
+                             const uint8_t secret[TERN_SECRET_SIZE], const char *prefix)
+{
+    const struct tern_suite *row = tern_suite_find(suite);
+    uint8_t mask_key[32];
+    memset(keys, 0, sizeof *keys);
+    if (row == NULL) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    keys->suite = suite;
+    keys->prefix = prefix;
+    memcpy(keys->secret, secret, TERN_SECRET_SIZE);
+    int rc = derive_phase(keys, row);
+    if (rc != 0) {
+        tern_packet_keys_clear(keys);
+        return rc;
+    }
+    tern_hkdf_expand_label(secret, prefix, "hp", NULL, 0, mask_key, row->mask_key_size);
+    tern_mask_key_init(&keys->mask, row, mask_key);
+    sodium_memzero(mask_key, sizeof mask_key);
+    return 0;
+}
+
+int tern_packet_keys_init(struct tern_packet_keys *keys, unsigned suite,
+                          const uint8_t secret[TERN_SECRET_SIZE])
+{
+    return tern_packet_keys_init_as(keys, suite, secret, TERN_LABEL_PREFIX);
+}
+
+void tern_packet_keys_clear(struct tern_packet_keys *keys)
+{
+    sodium_memzero(keys, sizeof *keys);
+}
+
+int tern_packet_keys_update(struct tern_packet_keys *next, const struct tern_packet_keys *current)
+{
+    const struct tern_suite *row = current->aead.suite;
+    struct tern_packet_keys fresh;
+    if (row == NULL) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    memset(&fresh, 0, sizeof fresh);
+    fresh.suite = current->suite;
+    fresh.prefix = current->prefix;
+    fresh.mask = current->mask;
+    tern_hkdf_expand_label(current->secret, current->prefix, "ku", NULL, 0, fresh.secret,
+                           TERN_SECRET_SIZE);
+    int rc = derive_phase(&fresh, row);
+    if (rc == 0) {
+        *next = fresh;
+    }
+    sodium_memzero(&fresh, sizeof fresh);
+    return rc;
+}
+
+void tern_packet_nonce(const struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,
+                       uint8_t nonce[TERN_AEAD_NONCE_MAX])
+{
+    size_t size = keys->aead.suite->nonce_size;
+    uint8_t *tail = nonce + size - 12;
+    memcpy(nonce, keys->iv, size);
+    for (size_t i = 0; i < 4; i++) {
+        tail[i] ^= (uint8_t)(path_id >> (8 * (3 - i)));
+    }
+    for (size_t i = 0; i < 8; i++) {
+        tail[4 + i] ^= (uint8_t)(pn >> (8 * (7 - i)));
+    }
+}
+
+int tern_packet_seal(struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,
+                     const uint8_t *header, size_t header_len, uint8_t *payload, size_t len)
+{
+    uint8_t nonce[TERN_AEAD_NONCE_MAX];
+    tern_assert(keys->aead.suite != NULL && pn <= TERN_PN_MAX);
+    if (keys->sealed >= keys->aead.suite->seal_limit) {
+        return TERN_ERR_AEAD_LIMIT;
+    }
+    tern_packet_nonce(keys, path_id, pn, nonce);
+    tern_aead_seal(&keys->aead, nonce, header, header_len, payload, len);
+    keys->sealed++;
+    return 0;
+}
+
+int tern_packet_open(struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,
+                     const uint8_t *header, size_t header_len, uint8_t *payload, size_t len)
+{
+    uint8_t nonce[TERN_AEAD_NONCE_MAX];
+    if (keys->aead.suite == NULL || pn > TERN_PN_MAX) {
+        return TERN_ERR_CRYPTO;
+    }
+    tern_packet_nonce(keys, path_id, pn, nonce);
+    int rc = tern_aead_open(&keys->aead, nonce, header, header_len, payload, len);
+    keys->opened += rc == 0;
+    return rc;
+}

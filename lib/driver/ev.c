@@ -1,0 +1,239 @@
+/* The libev binding: watchers for the socket, the endpoint's deadline, and work queued elsewhere.
+ *
+ * libev rounds its own timers up to the millisecond, which is coarser than pacing. Where timerfd
+ * exists the deadline is armed there, to the nanosecond; elsewhere by an ev_timer.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/timerfd.h>
+#endif
+
+#include <tern/ev.h>
+
+struct tern_ev {
+    struct ev_loop *loop;
+    tern_udp *udp;
+    tern_endpoint *endpoint;
+    tern_ev_fn ready;
+    void *user;
+
+    ev_io readable, writable;
+    ev_prepare prepare;
+    ev_watcher wake; /* never started: tern_ev_wake feeds it */
+    int alarm_fd;    /* -1: none, then `timer` serves */
+    ev_io alarm;
+    ev_timer timer;
+    tern_time armed; /* TERN_TIME_NEVER: not armed */
+    bool in_ready;
+    int error;
+};
+
+static void note_error(struct tern_ev *ev, int rc)
+{
+    if (rc != 0 && ev->error == 0) {
+        ev->error = rc;
+    }
+}
+
+/* --- the alarm --- */
+
+#if defined(__linux__)
+static int alarm_open(void)
+{
+    return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+}
+
+static bool alarm_set(int fd, tern_time at)
+{
+    struct itimerspec spec = {0};
+    spec.it_value.tv_sec = (time_t)(at / TERN_SEC);
+    spec.it_value.tv_nsec = (long)(at % TERN_SEC) + (at == 0); /* zero would disarm it */
+    return timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0;
+}
+#else
+static int alarm_open(void)
+{
+    return -1;
+}
+
+static bool alarm_set(int fd, tern_time at)
+{
+    (void)fd;
+    (void)at;
+    return false;
+}
+#endif
+
+static void timer_set(struct tern_ev *ev, tern_time at)
+{
+    tern_time now = tern_udp_now();
+    ev_now_update(ev->loop);
+    ev->timer.repeat = at > now ? (double)(at - now) / (double)TERN_SEC : 1e-9;
+    ev_timer_again(ev->loop, &ev->timer);
+}
+
+/* Arms for the endpoint's deadline. An alarm that rings too early costs one wake-up, one that is
+ * moved costs a system call each time: deadlines only ever move on while packets flow, so an
+ * earlier alarm is left as it is. */
+static void rearm(struct tern_ev *ev)
+{
+    tern_time at = tern_endpoint_deadline(ev->endpoint);
+    if (at >= ev->armed) {
+        return;
+    }
+    if (ev->alarm_fd < 0 || !alarm_set(ev->alarm_fd, at)) {
+        timer_set(ev, at);
+    }
+    ev->armed = at;
+}
+
+/* --- work --- */
+
+static void flush(struct tern_ev *ev)
+{
+    note_error(ev, tern_udp_flush(ev->udp));
+    if (tern_udp_wants_write(ev->udp)) {
+        ev_io_start(ev->loop, &ev->writable);
+    } else {
+        ev_io_stop(ev->loop, &ev->writable);
+    }
+}
+
+static void call_ready(struct tern_ev *ev)
+{
+    ev->in_ready = true;
+    ev->ready(ev, ev->user);
+    ev->in_ready = false;
+    flush(ev);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct tern_ev *ev = watcher->data;
+    note_error(ev, tern_udp_receive(ev->udp));
+    call_ready(ev);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    flush(watcher->data);
+}
+
+/* The deadline came, or nearly. */
+static void ring(struct tern_ev *ev)
+{
+    ev->armed = TERN_TIME_NEVER;
+    tern_time now = tern_udp_now();
+    if (tern_endpoint_deadline(ev->endpoint) <= now) {
+        tern_endpoint_tick(ev->endpoint, now);
+        call_ready(ev);
+    }
+}
+
+static void on_alarm(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct tern_ev *ev = watcher->data;
+    uint64_t rings = 0;
+    if (read(ev->alarm_fd, &rings, sizeof rings) == (ssize_t)sizeof rings) {
+        ring(ev);
+    }
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)revents;
+    ev_timer_stop(loop, watcher);
+    ring(watcher->data);
+}
+
+static void on_wake(struct ev_loop *loop, ev_watcher *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct tern_ev *ev = watcher->data;
+    flush(ev);
+    call_ready(ev);
+}
+
+/* Before the loop sleeps: whatever any other watcher queued goes out, and the alarm is right. */
+static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct tern_ev *ev = watcher->data;
+    if (!tern_udp_wants_write(ev->udp)) {
+        flush(ev);
+    }
+    rearm(ev);
+}
+
+/* --- start and stop --- */
+
+int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpoint *endpoint,
+                  tern_ev_fn ready, void *user)
+{
+    struct tern_ev *ev = calloc(1, sizeof *ev);
+    if (ev == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    ev->loop = loop;
+    ev->udp = udp;
+    ev->endpoint = endpoint;
+    ev->ready = ready;
+    ev->user = user;
+    ev->armed = TERN_TIME_NEVER;
+    ev->alarm_fd = alarm_open();
+    ev_io_init(&ev->readable, on_readable, tern_udp_fd(udp), EV_READ);
+    ev_io_init(&ev->writable, on_writable, tern_udp_fd(udp), EV_WRITE);
+    ev_io_init(&ev->alarm, on_alarm, ev->alarm_fd, EV_READ);
+    ev_timer_init(&ev->timer, on_timer, 0., 0.);
+    ev_prepare_init(&ev->prepare, on_prepare);
+    ev_init(&ev->wake, on_wake);
+    ev->readable.data = ev->writable.data = ev->alarm.data = ev;
+    ev->timer.data = ev->prepare.data = ev->wake.data = ev;
+    ev_io_start(loop, &ev->readable);
+    ev_prepare_start(loop, &ev->prepare);
+    if (ev->alarm_fd >= 0) {
+        ev_io_start(loop, &ev->alarm);
+    }
+    *out = ev;
+    return 0;
+}
+
+void tern_ev_wake(tern_ev *binding)
+{
+    if (!binding->in_ready) {
+        ev_feed_event(binding->loop, &binding->wake, EV_CUSTOM);
+    }
+}
+
+void tern_ev_stop(tern_ev *binding)
+{
+    if (binding == NULL) {
+        return;
+    }
+    ev_io_stop(binding->loop, &binding->readable);
+    ev_io_stop(binding->loop, &binding->writable);
+    ev_io_stop(binding->loop, &binding->alarm);
+    ev_timer_stop(binding->loop, &binding->timer);
+    ev_prepare_stop(binding->loop, &binding->prepare);
+    (void)ev_clear_pending(binding->loop, &binding->wake);
+    if (binding->alarm_fd >= 0) {
+        (void)close(binding->alarm_fd);
+    }
+    free(binding);
+}
+
+int tern_ev_error(const tern_ev *binding)
+{
+    return binding->error;
+}

@@ -1,0 +1,408 @@
+/* The UDP driver's portable core: it moves datagrams between one socket and one endpoint.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "driver/udp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER_LARGEST = 8 << 20, BUFFER_SMALLEST = 256 << 10 };
+
+/* How long tern_udp_close waits for a full socket. */
+#define CLOSE_PATIENCE (50 * TERN_MSEC)
+
+tern_time tern_udp_now(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
+    return (tern_time)ts.tv_sec * TERN_SEC + (tern_time)ts.tv_nsec;
+}
+
+/* --- open and close --- */
+
+/* Bursts of a fast path must fit while the application is busy. Refusal is no error: the kernel's
+ * own bound then stays. */
+static void enlarge_buffer(int fd, int option, int force)
+{
+    int size = BUFFER_LARGEST;
+    if (force != 0 && setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) == 0) {
+        return;
+    }
+    while (size >= BUFFER_SMALLEST && setsockopt(fd, SOL_SOCKET, option, &size, sizeof size) != 0) {
+        size /= 2;
+    }
+}
+
+static void enlarge_buffers(int fd)
+{
+#if defined(SO_RCVBUFFORCE) && defined(SO_SNDBUFFORCE)
+    enlarge_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE);
+    enlarge_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE);
+#else
+    enlarge_buffer(fd, SO_RCVBUF, 0);
+    enlarge_buffer(fd, SO_SNDBUF, 0);
+#endif
+}
+
+static int socket_new(int family)
+{
+    int fd = socket(family, SOCK_DGRAM, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int saved = errno;
+        (void)close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+/* A socket of the address's family, bound. */
+static int bound_socket(const tern_addr *local, int *family)
+{
+    *family = local->family == 4 ? AF_INET : AF_INET6;
+    int fd = socket_new(*family);
+    if (fd < 0) {
+        return -1;
+    }
+    union tern_sockaddr sa;
+    socklen_t len = tern_sockaddr_encode(&sa, local, *family);
+    int v6only = !tern_sockaddr_is_any(local);
+    if (*family == AF_INET6) {
+        /* [::] takes IPv4 as well, whatever the system's default is. */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    }
+    if (bind(fd, &sa.any, len) != 0) {
+        int saved = errno;
+        (void)close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int open_socket(struct tern_udp *udp, const tern_addr *local)
+{
+    tern_addr any = {.family = 6};
+    udp->fd = bound_socket(local != NULL ? local : &any, &udp->family);
+    if (udp->fd < 0 && local == NULL) {
+        any.family = 4; /* a machine without IPv6 */
+        udp->fd = bound_socket(&any, &udp->family);
+    }
+    if (udp->fd < 0) {
+        return TERN_ERR_SYSTEM;
+    }
+    union tern_sockaddr sa = {0};
+    socklen_t len = sizeof sa;
+    if (getsockname(udp->fd, &sa.any, &len) != 0) {
+        return TERN_ERR_SYSTEM;
+    }
+    udp->local = tern_sockaddr_decode(&sa);
+    enlarge_buffers(udp->fd);
+    return 0;
+}
+
+static void udp_free(struct tern_udp *udp)
+{
+    int saved = errno;
+    if (udp->fd >= 0) {
+        (void)close(udp->fd);
+    }
+    tern_udp_teardown(udp);
+    tern_outbox_clear(&udp->outbox);
+    free(udp);
+    errno = saved;
+}
+
+int tern_udp_open(tern_udp **out, tern_endpoint *endpoint, const tern_addr *local)
+{
+    if (local != NULL && local->family != 4 && local->family != 6) {
+        errno = EAFNOSUPPORT;
+        return TERN_ERR_SYSTEM;
+    }
+    struct tern_udp *udp = calloc(1, sizeof *udp);
+    if (udp == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    udp->fd = -1;
+    udp->endpoint = endpoint;
+    int rc = open_socket(udp, local);
+    if (rc == 0) {
+        size_t limit = udp->family == AF_INET ? TERN_OUTBOX_LEN4 : TERN_OUTBOX_LEN6;
+        rc = tern_outbox_init(&udp->outbox, limit);
+    }
+    if (rc == 0) {
+        rc = tern_udp_setup(udp);
+    }
+    if (rc != 0) {
+        udp_free(udp);
+        return rc;
+    }
+    *out = udp;
+    return 0;
+}
+
+void tern_udp_close(tern_udp *udp)
+{
+    if (udp == NULL) {
+        return;
+    }
+    tern_time until = tern_udp_now() + CLOSE_PATIENCE;
+    while (tern_udp_flush(udp) == 0 && udp->wants_write) {
+        tern_time now = tern_udp_now();
+        if (now >= until || tern_udp_wait(udp, until - now) < 0) {
+            break;
+        }
+    }
+    udp_free(udp);
+}
+
+/* --- out --- */
+
+void tern_udp_on_sent(struct tern_udp *udp, const struct tern_chunk *chunk)
+{
+    udp->counters.datagrams_sent += tern_chunk_datagrams(chunk);
+    if (udp->outbox.suspect) {
+        /* What GSO could not carry went through alone: the device or the route has no use for it. */
+        udp->outbox.suspect = false;
+        udp->counters.has_gso = false;
+    }
+    tern_outbox_pop(&udp->outbox, chunk);
+}
+
+static bool is_fatal(int error)
+{
+    return error == EBADF || error == ENOTSOCK || error == EFAULT;
+}
+
+static bool is_full(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+int tern_udp_on_refused(struct tern_udp *udp, const struct tern_chunk *chunk, int error)
+{
+    struct tern_outbox *box = &udp->outbox;
+    if (error == EINTR) {
+        return 0;
+    }
+    if (is_full(error)) {
+        return TERN_ERR_AGAIN;
+    }
+    if (is_fatal(error)) {
+        return TERN_ERR_SYSTEM;
+    }
+    if (chunk->segment != 0 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+        box->single = box->suspect = true;
+        return 0;
+    }
+    box->suspect = false;
+    if (chunk->train->local.family != 0 && (error == EINVAL || error == EADDRNOTAVAIL)) {
+        /* The interface lost this address. Any other source lets the connection migrate. */
+        chunk->train->local.family = 0;
+        box->single = true;
+        return 0;
+    }
+    /* Lost like any other datagram. ENOBUFS too: the socket would be writable at once, so that
+     * waiting for it would spin. */
+    udp->counters.send_errors += tern_chunk_datagrams(chunk);
+    udp->counters.last_error = error;
+    tern_outbox_pop(box, chunk);
+    return 0;
+}
+
+/* Fills the outbox. *is_all: the endpoint has nothing more to say. */
+static int fill_outbox(struct tern_udp *udp, bool *is_all)
+{
+    tern_time now = tern_udp_now();
+    tern_train *train = NULL;
+    *is_all = false;
+    while ((train = tern_outbox_room(&udp->outbox)) != NULL) {
+        int n = tern_endpoint_transmit(udp->endpoint, train, now);
+        if (n <= 0) {
+            *is_all = true;
+            return n;
+        }
+        tern_outbox_push(&udp->outbox);
+    }
+    return 0;
+}
+
+int tern_udp_flush(tern_udp *udp)
+{
+    bool is_all = false;
+    int filled = 0;
+    int rc = tern_udp_push(udp); /* what the socket had no room for */
+    while (rc == 0 && !is_all) {
+        filled = fill_outbox(udp, &is_all);
+        rc = tern_udp_push(udp);
+    }
+    udp->wants_write = rc == TERN_ERR_AGAIN;
+    if (rc == TERN_ERR_AGAIN) {
+        rc = 0;
+    }
+    return rc != 0 ? rc : filled;
+}
+
+bool tern_udp_wants_write(const tern_udp *udp)
+{
+    return udp->wants_write;
+}
+
+/* --- in --- */
+
+int tern_udp_on_unread(struct tern_udp *udp, int error)
+{
+    udp->is_drained = is_full(error) || error == EINTR;
+    if (is_fatal(error)) {
+        return TERN_ERR_SYSTEM;
+    }
+    if (!udp->is_drained) {
+        /* An ICMP message about an earlier datagram: forgeable, so it decides nothing. */
+        udp->counters.last_error = error;
+    }
+    return 0;
+}
+
+static void tick_if_due(struct tern_udp *udp)
+{
+    tern_time now = tern_udp_now();
+    if (tern_endpoint_deadline(udp->endpoint) <= now) {
+        tern_endpoint_tick(udp->endpoint, now);
+    }
+}
+
+int tern_udp_receive(tern_udp *udp)
+{
+    int rc = 0;
+    tern_datagram in[TERN_UDP_SLOTS];
+    udp->is_drained = false;
+    for (int round = 0; round < TERN_UDP_ROUNDS && !udp->is_drained; round++) {
+        int n = tern_udp_pull(udp, in);
+        if (n < 0) {
+            return n;
+        }
+        if (n > 0) {
+            int each = tern_endpoint_receive(udp->endpoint, in, (size_t)n, tern_udp_now());
+            rc = rc != 0 ? rc : each;
+        }
+    }
+    tick_if_due(udp);
+    return rc;
+}
+
+/* --- one call that does it all --- */
+
+static tern_time time_to_wait(const struct tern_udp *udp, tern_time timeout)
+{
+    tern_time deadline = tern_endpoint_deadline(udp->endpoint);
+    if (timeout == 0 || deadline == TERN_TIME_NEVER) {
+        return timeout;
+    }
+    tern_time now = tern_udp_now();
+    tern_time left = deadline > now ? deadline - now : 0;
+    return left < timeout ? left : timeout;
+}
+
+int tern_udp_service(tern_udp *udp, tern_time timeout)
+{
+    int rc = tern_udp_flush(udp);
+    if (rc != 0) {
+        return rc;
+    }
+    tern_time wait = time_to_wait(udp, timeout);
+    int came = wait > 0 ? tern_udp_wait(udp, wait) : 1;
+    if (came == TERN_ERR_AGAIN) {
+        return 0;
+    }
+    if (came < 0) {
+        return came;
+    }
+    if (came > 0) {
+        rc = tern_udp_receive(udp);
+    } else {
+        tick_if_due(udp);
+    }
+    int sent = tern_udp_flush(udp);
+    return rc != 0 ? rc : sent;
+}
+
+/* --- the rest --- */
+
+int tern_udp_fd(const tern_udp *udp)
+{
+    return udp->fd;
+}
+
+tern_addr tern_udp_local(const tern_udp *udp)
+{
+    return udp->local;
+}
+
+void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro)
+{
+    tern_udp_switch_offload(udp, gso, gro);
+}
+
+void tern_udp_stats(const tern_udp *udp, tern_udp_counters *out)
+{
+    size_t size = out->size < sizeof *out ? out->size : sizeof *out;
+    tern_udp_counters copy = udp->counters;
+    copy.size = size;
+    memcpy(out, &copy, size);
+}
+
+static int resolve_first(tern_addr *out, const struct addrinfo *list, uint16_t port)
+{
+    for (; list != NULL; list = list->ai_next) {
+        union tern_sockaddr sa = {0};
+        if (list->ai_addrlen <= sizeof sa) {
+            memcpy(&sa, list->ai_addr, list->ai_addrlen);
+            *out = tern_sockaddr_decode(&sa);
+            out->port = port;
+        }
+        if (list->ai_addrlen <= sizeof sa && out->family != 0) {
+            return 0;
+        }
+    }
+    return TERN_ERR_INVALID;
+}
+
+int tern_udp_resolve(tern_addr *out, const char *host, uint16_t port, int family,
+                     const char **reason)
+{
+    char bare[256];
+    size_t len = strlen(host);
+    if (len >= 2 && len < sizeof bare && host[0] == '[' && host[len - 1] == ']') {
+        (void)snprintf(bare, sizeof bare, "%.*s", (int)(len - 2), host + 1);
+        host = bare;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
+                             .ai_family = family == 4   ? AF_INET
+                                          : family == 6 ? AF_INET6
+                                                        : AF_UNSPEC};
+    struct addrinfo *list = NULL;
+    int failed = getaddrinfo(host, NULL, &hints, &list);
+    if (failed != 0) {
+        if (reason != NULL) {
+            *reason = gai_strerror(failed);
+        }
+        return TERN_ERR_INVALID;
+    }
+    int rc = resolve_first(out, list, port);
+    freeaddrinfo(list);
+    if (rc != 0 && reason != NULL) {
+        *reason = "no IPv4 or IPv6 address";
+    }
+    return rc;
+}

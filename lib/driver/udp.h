@@ -1,0 +1,64 @@
+/* The socket's state, and what a platform (udp_linux.c or udp_posix.c) does for it.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_DRIVER_UDP_H
+#define TERN_DRIVER_UDP_H
+
+#include <tern/udp.h>
+
+#include "driver/outbox.h"
+#include "driver/sockaddr.h"
+
+enum {
+    TERN_UDP_SLOTS = 16,        /* datagrams, or GRO bundles of them, read in one call */
+    TERN_UDP_SLOT_SIZE = 65536, /* a GRO bundle is an IP packet: never longer */
+    TERN_UDP_ROUNDS = 4         /* read calls before others get their turn */
+};
+
+struct tern_udp_platform;
+
+struct tern_udp {
+    tern_endpoint *endpoint;
+    int fd;
+    int family; /* of the socket: AF_INET or AF_INET6 */
+    tern_addr local;
+    struct tern_outbox outbox;
+    bool wants_write;
+    bool is_drained; /* the latest pull found the end of the queue */
+    tern_udp_counters counters;
+    struct tern_udp_platform *platform;
+};
+
+/* --- what udp.c gives to the platforms --- */
+
+/* The kernel took the first chunk. */
+void tern_udp_on_sent(struct tern_udp *udp, const struct tern_chunk *chunk);
+
+/* The kernel refused the first chunk with `error`. 0: go on with whatever is first now;
+ * TERN_ERR_AGAIN: the socket is full; TERN_ERR_SYSTEM: it is of no use any more. */
+TERN_MUST_CHECK int tern_udp_on_refused(struct tern_udp *udp, const struct tern_chunk *chunk,
+                                        int error);
+
+/* A read call failed: 0 for what comes and goes (then nothing was read), or TERN_ERR_SYSTEM. */
+TERN_MUST_CHECK int tern_udp_on_unread(struct tern_udp *udp, int error);
+
+/* --- what a platform does --- */
+
+/* Sets the socket's options and allocates the slots. 0 · TERN_ERR_NOMEM. What the kernel does not
+ * offer is left out and shows in the counters' has_gso and has_gro. */
+TERN_MUST_CHECK int tern_udp_setup(struct tern_udp *udp);
+void tern_udp_teardown(struct tern_udp *udp);
+
+/* Sends the outbox. 0 it is empty · TERN_ERR_AGAIN · TERN_ERR_SYSTEM */
+TERN_MUST_CHECK int tern_udp_push(struct tern_udp *udp);
+
+/* Reads up to TERN_UDP_SLOTS datagrams without waiting, valid until the next pull. Returns how
+ * many, or TERN_ERR_SYSTEM. */
+TERN_MUST_CHECK int tern_udp_pull(struct tern_udp *udp, tern_datagram *out);
+
+/* Waits until the socket is readable (or writable, when that is wanted) or `wait` has passed.
+ * 1 · 0 nothing came · TERN_ERR_AGAIN a signal came · TERN_ERR_SYSTEM */
+TERN_MUST_CHECK int tern_udp_wait(struct tern_udp *udp, tern_time wait);
+
+void tern_udp_switch_offload(struct tern_udp *udp, bool gso, bool gro);
+
+#endif

@@ -1,0 +1,92 @@
+/* Any POSIX system: one datagram a call, no offload, no ancillary data.
+ * SPDX-License-Identifier: MIT */
+#include "driver/udp.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+
+struct tern_udp_platform {
+    uint8_t slots[TERN_UDP_SLOTS][TERN_UDP_SLOT_SIZE];
+};
+
+int tern_udp_setup(struct tern_udp *udp)
+{
+    udp->platform = malloc(sizeof *udp->platform);
+    return udp->platform != NULL ? 0 : TERN_ERR_NOMEM;
+}
+
+void tern_udp_teardown(struct tern_udp *udp)
+{
+    free(udp->platform);
+    udp->platform = NULL;
+}
+
+void tern_udp_switch_offload(struct tern_udp *udp, bool gso, bool gro)
+{
+    (void)udp;
+    (void)gso;
+    (void)gro;
+}
+
+int tern_udp_push(struct tern_udp *udp)
+{
+    struct tern_chunk chunk;
+    while (tern_outbox_peek(&udp->outbox, false, &chunk, 1) > 0) {
+        union tern_sockaddr sa;
+        socklen_t len = tern_sockaddr_encode(&sa, &chunk.train->remote, udp->family);
+        udp->counters.sendmsg_calls++;
+        ssize_t sent = -1;
+        if (len == 0) {
+            errno = EAFNOSUPPORT;
+        } else {
+            sent = sendto(udp->fd, chunk.data, chunk.len, 0, &sa.any, len);
+        }
+        if (sent >= 0) {
+            tern_udp_on_sent(udp, &chunk);
+            continue;
+        }
+        int rc = tern_udp_on_refused(udp, &chunk, errno);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int tern_udp_pull(struct tern_udp *udp, tern_datagram *out)
+{
+    int n = 0;
+    while (n < TERN_UDP_SLOTS) {
+        union tern_sockaddr sa = {0};
+        socklen_t len = sizeof sa;
+        uint8_t *slot = udp->platform->slots[n];
+        udp->counters.recvmsg_calls++;
+        ssize_t got = recvfrom(udp->fd, slot, TERN_UDP_SLOT_SIZE, 0, &sa.any, &len);
+        if (got < 0) {
+            int rc = tern_udp_on_unread(udp, errno);
+            return rc != 0 ? rc : n;
+        }
+        out[n++] = (tern_datagram){.local = udp->local,
+                                   .remote = tern_sockaddr_decode(&sa),
+                                   .data = slot,
+                                   .len = (size_t)got};
+        udp->counters.datagrams_received++;
+    }
+    return n;
+}
+
+int tern_udp_wait(struct tern_udp *udp, tern_time wait)
+{
+    struct pollfd pfd = {.fd = udp->fd, .events = POLLIN};
+    if (udp->wants_write) {
+        pfd.events |= POLLOUT;
+    }
+    tern_time ms = wait / TERN_MSEC + (wait % TERN_MSEC > 0 ? 1 : 0); /* never too early */
+    int n = poll(&pfd, 1, wait == TERN_TIME_NEVER ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+    if (n < 0) {
+        return errno == EINTR ? TERN_ERR_AGAIN : TERN_ERR_SYSTEM;
+    }
+    return n > 0;
+}

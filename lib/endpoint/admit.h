@@ -1,0 +1,16 @@
+/* The door: whether a datagram for no connection of ours may begin one.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_ENDPOINT_ADMIT_H
+#define TERN_ENDPOINT_ADMIT_H
+
+#include "conn/conn.h"
+#include "wire/header.h"
+
+/* Does this Initial packet open, and with which keys? Works on a copy, before any allocation, so
+ * that junk costs some microseconds and no memory. On true, first->is_keyed is set.
+ * `scratch` has room for `len` bytes. */
+bool tern_admit_check(struct tern_conn_first *first, const struct tern_header *header,
+                      const uint8_t *data, size_t len, uint8_t *scratch,
+                      const struct tern_conn_env *env);
+
+#endif

@@ -1,0 +1,263 @@
+/* Many connections, one clock: datagrams in, trains out, deadlines, events.
+ * SPDX-License-Identifier: MIT */
+#include "endpoint/endpoint.h"
+
+#include <sodium.h>
+
+#include "conn/deadline.h"
+#include "conn/events.h"
+#include "conn/output.h"
+#include "endpoint/route.h"
+#include "wire/limits.h"
+
+static int check_config(const tern_config *c)
+{
+    if (c->size != sizeof *c || c->max_datagram < TERN_PMTUD_BASE ||
+        c->max_datagram > TERN_DATAGRAM_MAX || tern_cc_find(c->cc) == NULL) {
+        return TERN_ERR_INVALID;
+    }
+    if (c->stream_window == 0 || c->conn_window == 0 || c->stream_window > c->stream_window_max ||
+        c->conn_window > c->conn_window_max || c->conn_window_max > TERN_VARINT_MAX / 4 ||
+        c->stream_send_buffer == 0 || c->max_streams_bidi > TERN_STREAMS_MAX ||
+        c->max_streams_uni > TERN_STREAMS_MAX) {
+        return TERN_ERR_INVALID;
+    }
+    if (c->max_ack_delay >= (1u << 14) * TERN_MSEC || c->initial_rtt == 0 ||
+        c->handshake_timeout == 0 || c->max_connections == 0) {
+        return TERN_ERR_INVALID;
+    }
+    return 0;
+}
+
+static void init_env(struct tern_endpoint *ep, const tern_config *config)
+{
+    struct tern_conn_env *env = &ep->env;
+    env->mem = &ep->mem;
+    env->random = &ep->random;
+    env->config = &ep->config;
+    env->endpoint = ep;
+    env->ready = &ep->ready;
+    env->eventful = &ep->eventful;
+    env->timers = &ep->timers;
+    env->routes = &ep->routes;
+    env->suites = config->suites & tern_suites_available(NULL);
+    if (config->secret_key != NULL) {
+        memcpy(env->secret_key, config->secret_key, TERN_KEY_SIZE);
+    } else {
+        tern_random_fill(&ep->random, env->secret_key, TERN_KEY_SIZE);
+    }
+    tern_key_public(env->public_key, env->secret_key);
+    ep->config.secret_key = NULL; /* borrowed for the call only; the copy is in env */
+}
+
+int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time now)
+{
+    (void)now;
+    int rc = check_config(config);
+    if (rc != 0) {
+        return rc;
+    }
+    if (sodium_init() < 0) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    struct tern_mem mem;
+    tern_mem_init(&mem, &config->allocator);
+    struct tern_endpoint *ep = tern_mem_zalloc(&mem, sizeof *ep);
+    if (ep == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    ep->mem = mem;
+    ep->config = *config;
+    tern_random_init(&ep->random, &config->random);
+    tern_map_init(&ep->routes, &ep->mem, &ep->random);
+    tern_heap_init(&ep->timers, &ep->mem);
+    tern_list_init(&ep->conns);
+    tern_list_init(&ep->ready);
+    tern_list_init(&ep->eventful);
+    init_env(ep, config);
+    ep->scratch = tern_mem_alloc(&ep->mem, TERN_DATAGRAM_MAX);
+    if (ep->scratch == NULL || ep->env.suites == 0) {
+        rc = ep->scratch == NULL ? TERN_ERR_NOMEM : TERN_ERR_UNSUPPORTED;
+        tern_endpoint_free(ep);
+        return rc;
+    }
+    *out = ep;
+    return 0;
+}
+
+static void drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
+{
+    ep->half_open -= conn->is_half_open ? 1 : 0;
+    ep->conn_count--;
+    ep->told = ep->told == conn ? NULL : ep->told;
+    tern_conn_free(conn);
+}
+
+void tern_endpoint_free(tern_endpoint *ep)
+{
+    struct tern_list *node, *following;
+    if (ep == NULL) {
+        return;
+    }
+    TERN_LIST_EACH (node, following, &ep->conns) {
+        drop_conn(ep, TERN_CONTAINER_OF(node, struct tern_conn, all_node));
+    }
+    tern_heap_clear(&ep->timers);
+    tern_map_clear(&ep->routes);
+    struct tern_mem mem = ep->mem;
+    tern_mem_free(&mem, ep->scratch);
+    tern_mem_wipe(ep->env.secret_key, TERN_KEY_SIZE);
+    tern_mem_free(&mem, ep);
+}
+
+void tern_endpoint_public_key(const tern_endpoint *ep, uint8_t out[TERN_KEY_SIZE])
+{
+    memcpy(out, ep->env.public_key, TERN_KEY_SIZE);
+}
+
+int tern_endpoint_connect(tern_endpoint *ep, const tern_peer *peer, tern_conn **out, tern_time now)
+{
+    if (peer->size != sizeof *peer || (peer->addr.family != 4 && peer->addr.family != 6) ||
+        peer->addr.port == 0) {
+        return TERN_ERR_INVALID;
+    }
+    if (ep->conn_count >= ep->config.max_connections) {
+        return TERN_ERR_LIMIT;
+    }
+    struct tern_conn *conn;
+    int rc = tern_conn_new_client(&conn, &ep->env, peer, now);
+    if (rc != 0) {
+        return rc;
+    }
+    tern_list_push_back(&ep->conns, &conn->all_node);
+    ep->conn_count++;
+    *out = conn;
+    return 0;
+}
+
+int tern_endpoint_receive(tern_endpoint *ep, const tern_datagram *in, size_t n, tern_time now)
+{
+    int result = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t segment = in[i].segment == 0 ? in[i].len : in[i].segment;
+        for (size_t at = 0; at < in[i].len; at += segment) {
+            size_t len = TERN_MIN(segment, in[i].len - at);
+            int rc = tern_route_datagram(ep, &in[i], in[i].data + at, len, now);
+            result = result == 0 ? rc : result;
+        }
+    }
+    return result;
+}
+
+/* After a connection was worked on: is it over, and when does it want to be woken? */
+static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
+{
+    if (conn->is_half_open && conn->life.state != TERN_LIFE_HANDSHAKING) {
+        conn->is_half_open = false;
+        ep->half_open--;
+        ep->accepted += conn->life.state == TERN_LIFE_ESTABLISHED ? 1 : 0;
+    }
+    tern_list_drop(&conn->ready_node);
+    if (tern_conn_is_spent(conn) && ep->told != conn) {
+        drop_conn(ep, conn);
+        return;
+    }
+    tern_heap_set(&ep->timers, &conn->timer, tern_conn_deadline(conn, now));
+}
+
+int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
+{
+    if (train->capacity < TERN_PMTUD_BASE) {
+        return TERN_ERR_BUFFER;
+    }
+    if (tern_stateless_next(&ep->stateless, train)) {
+        ep->datagrams_sent++;
+        return 1;
+    }
+    while (!tern_list_is_empty(&ep->ready)) {
+        struct tern_conn *conn =
+            TERN_CONTAINER_OF(ep->ready.next, struct tern_conn, ready_node);
+        size_t count = tern_conn_transmit(conn, train, now);
+        if (count > 0) {
+            /* To the end of the line, so that many busy connections share by turns. */
+            tern_list_drop(&conn->ready_node);
+            tern_list_push_back(&ep->ready, &conn->ready_node);
+            ep->datagrams_sent += count;
+            return (int)count;
+        }
+        settle(ep, conn, now);
+    }
+    return 0;
+}
+
+tern_time tern_endpoint_deadline(const tern_endpoint *ep)
+{
+    if (!tern_list_is_empty(&ep->ready) || ep->stateless.count > 0) {
+        return 0;
+    }
+    const struct tern_heap_entry *top = tern_heap_top(&ep->timers);
+    return top == NULL ? TERN_TIME_NEVER : top->at;
+}
+
+void tern_endpoint_tick(tern_endpoint *ep, tern_time now)
+{
+    struct tern_heap_entry *top;
+    while ((top = tern_heap_top(&ep->timers)) != NULL && top->at <= now) {
+        struct tern_conn *conn = TERN_CONTAINER_OF(top, struct tern_conn, timer);
+        tern_heap_set(&ep->timers, top, TERN_TIME_NEVER); /* settle sets it anew */
+        tern_conn_tick(conn, now);
+    }
+}
+
+/* What the last poll closed is let go now: law of handles in tern/event.h. */
+static void bury_told(struct tern_endpoint *ep)
+{
+    struct tern_conn *conn = ep->told;
+    if (conn == NULL) {
+        return;
+    }
+    ep->told = NULL;
+    if (conn->has_streams) {
+        tern_streams_bury(&conn->streams);
+    }
+    if (conn->is_told_closed) {
+        tern_conn_drop_streams(conn);
+        if (tern_conn_is_spent(conn)) {
+            drop_conn(ep, conn);
+        }
+    }
+}
+
+int tern_endpoint_poll(tern_endpoint *ep, tern_event *out)
+{
+    bury_told(ep);
+    while (!tern_list_is_empty(&ep->eventful)) {
+        struct tern_conn *conn =
+            TERN_CONTAINER_OF(ep->eventful.next, struct tern_conn, event_node);
+        if (tern_conn_next_event(conn, out)) {
+            ep->told = conn;
+            ep->connected += out->type == TERN_EVENT_CONNECTED && !conn->is_server ? 1 : 0;
+            return 1;
+        }
+        tern_list_drop(&conn->event_node);
+    }
+    memset(out, 0, sizeof *out);
+    return 0;
+}
+
+void tern_endpoint_stats(const tern_endpoint *ep, tern_endpoint_counters *out)
+{
+    tern_endpoint_counters c = {
+        .size = out->size,
+        .connections = ep->conn_count,
+        .half_open = ep->half_open,
+        .accepted = ep->accepted,
+        .connected = ep->connected,
+        .datagrams_received = ep->datagrams_received,
+        .datagrams_sent = ep->datagrams_sent,
+        .dropped_unknown = ep->dropped_unknown,
+        .dropped_refused = ep->dropped_refused,
+        .version_negotiations = ep->stateless.negotiations,
+    };
+    memcpy(out, &c, TERN_MIN(out->size, sizeof c));
+}

@@ -1,0 +1,27 @@
+/* The endpoint: all connections, their routes, deadlines and ready list, under one clock.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_ENDPOINT_ENDPOINT_H
+#define TERN_ENDPOINT_ENDPOINT_H
+
+#include <tern/endpoint.h>
+
+#include "conn/conn.h"
+#include "endpoint/stateless.h"
+
+struct tern_endpoint {
+    struct tern_mem mem;
+    struct tern_random random;
+    tern_config config;
+    struct tern_conn_env env;
+    struct tern_map routes;   /* identifier to connection */
+    struct tern_heap timers;
+    struct tern_list conns, ready, eventful;
+    struct tern_conn *told;   /* its event was returned by the last poll: bury what it closed */
+    struct tern_stateless stateless;
+    size_t conn_count, half_open;
+    uint8_t *scratch;         /* one datagram, for the trial at the door */
+    uint64_t accepted, connected, datagrams_received, datagrams_sent, dropped_unknown,
+        dropped_refused;
+};
+
+#endif

@@ -1,0 +1,101 @@
+/* Received numbers as ranges, and the rules for when an ACK is due.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/acks.h"
+
+#define ACK_THRESHOLD 2 /* RFC 9000 §13.2.2 */
+#define WARMUP 16       /* the first packets are acknowledged at once, so that slow start is swift */
+#define ECN_CE 3
+
+void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay)
+{
+    memset(acks, 0, sizeof *acks);
+    tern_ranges_init(&acks->ranges, mem, TERN_ACKS_RANGES_MAX + 1);
+    acks->deadline = TERN_TIME_NEVER;
+    acks->max_delay = max_delay;
+    acks->threshold = ACK_THRESHOLD;
+    acks->warmup = WARMUP;
+}
+
+void tern_acks_clear(struct tern_acks *acks)
+{
+    tern_ranges_clear(&acks->ranges);
+    acks->deadline = TERN_TIME_NEVER;
+    acks->unacked = 0;
+}
+
+bool tern_acks_is_duplicate(const struct tern_acks *acks, uint64_t pn)
+{
+    return pn < acks->floor || tern_ranges_has(&acks->ranges, pn);
+}
+
+/* The oldest ranges are forgotten: what is below counts as received, so that it is not taken twice. */
+static void forget_oldest(struct tern_acks *acks)
+{
+    while (acks->ranges.count > TERN_ACKS_RANGES_MAX) {
+        acks->floor = TERN_MAX(acks->floor, acks->ranges.items[0].end);
+        tern_ranges_drop_lowest(&acks->ranges);
+    }
+}
+
+static void count_ecn(struct tern_acks *acks, uint8_t ecn)
+{
+    static const uint8_t slot[4] = {0, 1, 0, 2}; /* ECT(1) is 01, ECT(0) is 10, CE is 11 */
+    if (ecn != 0) {
+        acks->ecn[slot[ecn & 3]]++;
+        acks->has_ecn = true;
+    }
+}
+
+int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, uint8_t ecn,
+                          tern_time now)
+{
+    int rc = tern_ranges_add(&acks->ranges, pn, pn + 1);
+    if (rc != 0) {
+        return rc;
+    }
+    forget_oldest(acks);
+    count_ecn(acks, ecn);
+    bool is_in_order = !acks->has_any ? pn == 0 : pn == acks->largest + 1;
+    if (!acks->has_any || pn > acks->largest) {
+        acks->largest = pn;
+        acks->largest_at = now;
+    }
+    acks->has_any = true;
+    if (!eliciting) {
+        return 0;
+    }
+    acks->unacked++;
+    bool is_urgent = acks->unacked >= acks->threshold || !is_in_order || ecn == ECN_CE ||
+                     acks->warmup > 0;
+    acks->warmup -= acks->warmup > 0 ? 1 : 0;
+    tern_time due = is_urgent ? now : tern_add_sat(now, acks->max_delay);
+    acks->deadline = TERN_MIN(acks->deadline, due);
+    return 0;
+}
+
+bool tern_acks_is_due(const struct tern_acks *acks, tern_time now)
+{
+    return acks->unacked > 0 && now >= acks->deadline;
+}
+
+bool tern_acks_is_owed(const struct tern_acks *acks)
+{
+    return acks->unacked > 0;
+}
+
+void tern_acks_on_sent(struct tern_acks *acks)
+{
+    acks->unacked = 0;
+    acks->deadline = TERN_TIME_NEVER;
+}
+
+void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)
+{
+    if (acks->ranges.count == 0) {
+        return;
+    }
+    uint64_t newest = acks->ranges.items[acks->ranges.count - 1].start;
+    uint64_t bound = TERN_MIN(largest + 1, newest);
+    acks->floor = TERN_MAX(acks->floor, bound);
+    tern_ranges_drop_below(&acks->ranges, bound);
+}

@@ -1,0 +1,46 @@
+/* What we received in one packet number space, and when to say so. RFC 9000 section 13.2.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_RECOVERY_ACKS_H
+#define TERN_RECOVERY_ACKS_H
+
+#include "base/ranges.h"
+
+#define TERN_ACKS_RANGES_MAX 64 /* [P §14]: older ranges are forgotten */
+
+struct tern_acks {
+    struct tern_ranges ranges;
+    uint64_t floor;      /* everything below counts as received: its ranges were forgotten */
+    uint64_t largest;    /* valid when has_any */
+    tern_time largest_at;
+    tern_time deadline;  /* an ACK is due then; TERN_TIME_NEVER when none is owed */
+    tern_time max_delay; /* ours, as promised to the peer; 0 in Initial and Handshake */
+    uint64_t ecn[3];     /* ECT(0), ECT(1), CE counts; index = ECN_CE -> 2 */
+    uint32_t unacked;    /* ack-eliciting packets since the last ACK was sent */
+    uint32_t threshold;  /* ACK after this many: 2 by RFC 9000 §13.2.2 */
+    uint32_t warmup;     /* the first packets are acknowledged at once */
+    bool has_any, has_ecn;
+};
+
+void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay);
+void tern_acks_clear(struct tern_acks *acks);
+
+bool tern_acks_is_duplicate(const struct tern_acks *acks, uint64_t pn);
+
+/* Notes a packet (not a duplicate). Sets the deadline: at once for the threshold, a gap, reordering,
+ * CE, or the first 16; else now + max_delay. ecn: 0..3 as in the IP header. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting,
+                                          uint8_t ecn, tern_time now);
+
+/* Is an ACK due at `now`? (An ACK that is merely owed may ride along with other frames: see
+ * tern_acks_is_owed.) */
+bool tern_acks_is_due(const struct tern_acks *acks, tern_time now);
+bool tern_acks_is_owed(const struct tern_acks *acks);
+
+/* An ACK frame with all ranges left in a packet. */
+void tern_acks_on_sent(struct tern_acks *acks);
+
+/* The peer acknowledged a packet that carried an ACK whose largest was `largest`: ranges at or below
+ * it need not be repeated (RFC 9000 §13.2.4). Keeps the newest range. */
+void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest);
+
+#endif

@@ -1,0 +1,87 @@
+/* Congestion control as a const table of functions over one state; nothing else is known outside.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_RECOVERY_CC_H
+#define TERN_RECOVERY_CC_H
+
+#include "recovery/rate.h"
+#include "recovery/rtt.h"
+
+struct tern_cc;
+
+/* An ACK, after loss detection and with the rate sample done. */
+struct tern_cc_ack {
+    uint64_t acked_bytes;
+    tern_time largest_sent_at;   /* send time of the newest newly acked packet */
+    uint64_t largest_pn;
+    uint64_t prior_in_flight;    /* bytes in flight before this ACK */
+    uint64_t lost_bytes;         /* declared lost by the same ACK */
+    const struct tern_rtt *rtt;
+    tern_time rtt_sample;        /* 0: none */
+    const struct tern_rate *rate;
+    const struct tern_rate_sample *sample;
+    uint64_t next_pn;            /* the next packet number of this space (HyStart++ rounds) */
+};
+
+/* A congestion event: losses, or a rise of the peer's CE count (lost_bytes 0). */
+struct tern_cc_loss {
+    uint64_t lost_bytes;
+    tern_time latest_sent_at; /* newest lost (or marked) packet */
+    uint64_t largest_pn;
+    uint64_t prior_in_flight;
+    bool persistent;          /* RFC 9002 §7.6.2: fall to the minimum window */
+    bool is_ecn;
+    const struct tern_rtt *rtt;
+    const struct tern_rate *rate;
+    uint64_t tx_in_flight;    /* in flight when the newest lost packet was sent (BBR) */
+    uint64_t lost_since_sent; /* bytes lost from that packet's sending until now, itself included */
+};
+
+struct tern_cc_ops {
+    const char *name;
+    void (*init)(struct tern_cc *cc, tern_time now);
+    void (*on_sent)(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now);
+    void (*on_ack)(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
+    void (*on_loss)(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+    /* All losses of the last episode turned out spurious: undo. May be NULL. */
+    void (*on_spurious)(struct tern_cc *cc, tern_time now);
+    /* Bytes a second. */
+    uint64_t (*pacing_rate)(const struct tern_cc *cc, const struct tern_rtt *rtt);
+};
+
+/* The largest state that any controller needs, in 8-byte words. */
+#define TERN_CC_STATE_WORDS 96
+
+struct tern_cc {
+    const struct tern_cc_ops *ops;
+    uint64_t cwnd, ssthresh;      /* bytes */
+    uint64_t bytes_in_flight;     /* all spaces of this path; kept by the tern_cc_ functions below */
+    size_t datagram;              /* max datagram size (mds) */
+    tern_time recovery_start;     /* packets sent before it belong to the present episode; 0: none */
+    bool is_app_limited;          /* the window was not full when last looked at */
+    uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
+};
+
+/* The table for a name ("newreno", "cubic", "bbr"), or NULL. */
+const struct tern_cc_ops *tern_cc_find(const char *name);
+
+extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr;
+
+/* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
+void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram, tern_time now);
+
+void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now);
+/* Both lower bytes_in_flight by ack->acked_bytes or loss->lost_bytes first, then tell the controller. */
+void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
+void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+/* Bytes that left flight without a verdict: discarded spaces, lost probes. */
+void tern_cc_on_discarded(struct tern_cc *cc, uint64_t bytes);
+void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram);
+
+/* Bytes that may be sent now. */
+uint64_t tern_cc_room(const struct tern_cc *cc);
+static inline uint64_t tern_cc_min_window(const struct tern_cc *cc)
+{
+    return 2 * (uint64_t)cc->datagram; /* RFC 9002 §7.2 */
+}
+
+#endif

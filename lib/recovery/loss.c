@@ -1,0 +1,282 @@
+/* Loss detection over one ring of sent packets: RFC 9002 section 6.1 and appendix A.7, A.10.
+ *
+ * Cost: each slot is acknowledged once, declared lost at most once and passed by base once. `oldest`
+ * walks over everything settled, so that neither detect nor a repeated ACK looks at it again.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/loss.h"
+
+#define KEEP_LOST_SLOTS 1024 /* lost packets kept behind the oldest outstanding one */
+#define KEEP_LOST_PTOS 3
+
+void tern_loss_init(struct tern_loss *loss, struct tern_mem *mem)
+{
+    memset(loss, 0, sizeof *loss);
+    tern_sent_init(&loss->sent, mem);
+    loss->loss_time = TERN_TIME_NEVER;
+}
+
+void tern_loss_clear(struct tern_loss *loss)
+{
+    tern_sent_clear(&loss->sent);
+    loss->oldest = loss->sent.base;
+    loss->lost_kept = 0;
+    loss->loss_time = TERN_TIME_NEVER;
+    loss->acked_head = loss->acked_tail = loss->lost_head = loss->lost_tail = 0;
+}
+
+static void enqueue(struct tern_loss *loss, uint64_t *head, uint64_t *tail, uint64_t pn)
+{
+    tern_sent_find(&loss->sent, pn)->next = 0;
+    if (*head == 0) {
+        *head = pn + 1;
+    } else {
+        tern_sent_find(&loss->sent, *tail - 1)->next = pn + 1;
+    }
+    *tail = pn + 1;
+}
+
+static const struct tern_sent_packet *dequeue(struct tern_loss *loss, uint64_t *head,
+                                              uint64_t *tail, uint64_t *pn)
+{
+    if (*head == 0) {
+        return NULL;
+    }
+    *pn = *head - 1;
+    const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, *pn);
+    *head = packet->next;
+    *tail = *head == 0 ? 0 : *tail;
+    return packet;
+}
+
+/* The packet is no longer outstanding. */
+static void leave_flight(struct tern_sent *sent, const struct tern_sent_packet *packet)
+{
+    if ((packet->flags & TERN_SENT_IN_FLIGHT) != 0) {
+        sent->bytes_in_flight -= packet->size;
+    }
+    if ((packet->flags & TERN_SENT_ELICITING) != 0) {
+        sent->eliciting_outstanding--;
+    }
+}
+
+int tern_loss_ack_begin(struct tern_loss *loss, uint64_t largest)
+{
+    return largest >= loss->sent.next_pn ? TERN_ERR_PROTOCOL : 0;
+}
+
+static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uint64_t pn,
+                    struct tern_loss_outcome *outcome)
+{
+    if (packet->state == TERN_SENT_LOST) {
+        loss->lost_kept--;
+        outcome->spurious_packets++;
+        outcome->spurious_bytes += packet->size;
+        packet->state = TERN_SENT_ACKED;
+        packet->flags &= (uint8_t)~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
+        enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
+        return;
+    }
+    leave_flight(&loss->sent, packet);
+    packet->state = TERN_SENT_ACKED;
+    enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
+    outcome->acked_packets++;
+    outcome->acked_bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
+    outcome->acked_eliciting |= (packet->flags & TERN_SENT_ELICITING) != 0;
+    outcome->acked_ect += packet->ecn != 0 ? 1 : 0;
+    if (outcome->acked_packets == 1 || pn > outcome->largest_acked_pn) {
+        outcome->largest_acked_pn = pn;
+        outcome->largest_acked_sent_at = packet->sent_at;
+    }
+}
+
+int tern_loss_ack_range(struct tern_loss *loss, uint64_t smallest, uint64_t largest,
+                        struct tern_loss_outcome *outcome)
+{
+    struct tern_sent *sent = &loss->sent;
+    /* With no lost packet kept, nothing below `oldest` can change: a repeated ACK costs nothing. */
+    uint64_t lowest = loss->lost_kept > 0 ? sent->base : TERN_MAX(loss->oldest, sent->base);
+    uint64_t from = TERN_MAX(smallest, lowest);
+    if (largest >= sent->next_pn) {
+        return TERN_ERR_PROTOCOL;
+    }
+    if (sent->skipped > smallest && sent->skipped - 1 <= largest) {
+        return TERN_ERR_PROTOCOL; /* RFC 9000 §21.4: it cannot have been received */
+    }
+    for (uint64_t pn = from; pn <= largest; pn++) {
+        struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+        if (packet->state == TERN_SENT_OUTSTANDING || packet->state == TERN_SENT_LOST) {
+            ack_one(loss, packet, pn, outcome);
+        }
+    }
+    if (!loss->has_acked || largest > loss->largest_acked) {
+        loss->has_acked = true;
+        loss->largest_acked = largest;
+        outcome->largest_is_new = true;
+    }
+    return 0;
+}
+
+void tern_loss_ack_finish(struct tern_loss *loss, struct tern_loss_outcome *outcome, tern_time now)
+{
+    /* RFC 9002 §5.1: the largest is newly acknowledged, and something asked for the ACK. */
+    if (outcome->acked_packets > 0 && outcome->acked_eliciting && outcome->largest_is_new &&
+        outcome->largest_acked_pn == loss->largest_acked) {
+        tern_time sample = tern_sub_sat(now, outcome->largest_acked_sent_at);
+        outcome->rtt_sample = TERN_MAX(sample, (tern_time)1); /* 0 means none */
+    }
+}
+
+/* A run of lost packets with nothing acknowledged between, long enough to mean that the path was
+ * dead: RFC 9002 §7.6. */
+struct run {
+    tern_time first_sent_at;
+    bool is_open;
+};
+
+static void extend_run(struct run *run, const struct tern_sent_packet *packet,
+                       const struct tern_rtt *rtt, tern_time duration,
+                       struct tern_loss_outcome *outcome)
+{
+    if ((packet->flags & TERN_SENT_ELICITING) == 0 || !rtt->has_sample ||
+        packet->sent_at <= rtt->first_sample_at) {
+        return;
+    }
+    if (!run->is_open) {
+        run->is_open = true;
+        run->first_sent_at = packet->sent_at;
+    } else if (tern_sub_sat(packet->sent_at, run->first_sent_at) > duration) {
+        outcome->persistent = true;
+    }
+}
+
+static void lose_one(struct tern_loss *loss, struct tern_sent_packet *packet, uint64_t pn,
+                     struct tern_loss_outcome *outcome, tern_time now)
+{
+    leave_flight(&loss->sent, packet);
+    packet->state = TERN_SENT_LOST;
+    packet->lost_at = now;
+    loss->lost_kept++;
+    enqueue(loss, &loss->lost_head, &loss->lost_tail, pn);
+    if ((packet->flags & TERN_SENT_PROBE) != 0) {
+        outcome->lost_probe_packets++;
+        outcome->lost_probe_bytes += packet->size;
+        return;
+    }
+    if ((packet->flags & TERN_SENT_IN_FLIGHT) == 0) {
+        return;
+    }
+    if (outcome->lost_packets++ == 0) {
+        outcome->lost_earliest_sent_at = packet->sent_at;
+    }
+    outcome->lost_bytes += packet->size;
+    outcome->lost_latest_sent_at = packet->sent_at;
+    outcome->lost_largest_pn = pn;
+}
+
+/* Everything below it is acknowledged, lost or skipped. */
+static void advance_oldest(struct tern_loss *loss)
+{
+    while (loss->oldest < loss->sent.next_pn &&
+           tern_sent_find(&loss->sent, loss->oldest)->state != TERN_SENT_OUTSTANDING) {
+        loss->oldest++;
+    }
+}
+
+/* Numbers between that were never sent must not make a packet look three behind. Only one number in
+ * 64 or more is left out, so that the latest one is the only one that can matter. */
+static uint64_t skips_above(const struct tern_loss *loss, uint64_t pn)
+{
+    return loss->sent.skipped > pn + 1 && loss->sent.skipped - 1 < loss->largest_acked ? 1 : 0;
+}
+
+void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_time pto,
+                      struct tern_loss_outcome *outcome, tern_time now)
+{
+    struct run run = {0};
+    tern_time delay = tern_rtt_loss_delay(rtt);
+    loss->loss_time = TERN_TIME_NEVER;
+    if (!loss->has_acked) {
+        return;
+    }
+    loss->oldest = TERN_MAX(loss->oldest, loss->sent.base);
+    for (uint64_t pn = loss->oldest; pn < loss->largest_acked; pn++) {
+        struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
+        if (packet->state == TERN_SENT_ACKED) {
+            run.is_open = false;
+        }
+        if (packet->state != TERN_SENT_OUTSTANDING) {
+            continue;
+        }
+        if (loss->largest_acked - pn >= TERN_LOSS_PACKET_THRESHOLD + skips_above(loss, pn) ||
+            tern_sub_sat(now, packet->sent_at) >= delay) {
+            lose_one(loss, packet, pn, outcome, now);
+            extend_run(&run, packet, rtt, 3 * pto, outcome);
+        } else {
+            loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + delay);
+        }
+    }
+    advance_oldest(loss);
+}
+
+const struct tern_sent_packet *tern_loss_next_acked(struct tern_loss *loss, uint64_t *pn)
+{
+    return dequeue(loss, &loss->acked_head, &loss->acked_tail, pn);
+}
+
+const struct tern_sent_packet *tern_loss_next_lost(struct tern_loss *loss, uint64_t *pn)
+{
+    return dequeue(loss, &loss->lost_head, &loss->lost_tail, pn);
+}
+
+void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_time now)
+{
+    struct tern_sent *sent = &loss->sent;
+    tern_time keep = KEEP_LOST_PTOS * tern_rtt_pto(rtt, 0);
+    tern_assert(loss->acked_head == 0 && loss->lost_head == 0);
+    advance_oldest(loss);
+    while (sent->base < loss->oldest) {
+        const struct tern_sent_packet *packet = tern_sent_find(sent, sent->base);
+        if (packet->state == TERN_SENT_LOST && tern_sub_sat(now, packet->lost_at) < keep &&
+            loss->oldest - sent->base <= KEEP_LOST_SLOTS) {
+            break;
+        }
+        loss->lost_kept -= packet->state == TERN_SENT_LOST ? 1 : 0;
+        sent->receipt_base = packet->receipts + packet->receipt_count;
+        sent->base++;
+    }
+}
+
+const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, uint64_t *cursor)
+{
+    uint64_t pn = TERN_MAX(TERN_MAX(*cursor, loss->oldest), loss->sent.base);
+    for (; pn < loss->sent.next_pn; pn++) {
+        const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
+        if (packet->state == TERN_SENT_OUTSTANDING && (packet->flags & TERN_SENT_ELICITING) != 0) {
+            *cursor = pn + 1;
+            return packet;
+        }
+    }
+    *cursor = pn;
+    return NULL;
+}
+
+uint64_t tern_loss_discard(struct tern_loss *loss)
+{
+    uint64_t in_flight = loss->sent.bytes_in_flight;
+    tern_loss_clear(loss);
+    return in_flight;
+}
+
+bool tern_loss_is_consistent(const struct tern_loss *loss)
+{
+    const struct tern_sent *sent = &loss->sent;
+    uint64_t bytes = 0, eliciting = 0;
+    for (uint64_t pn = sent->base; pn < sent->next_pn; pn++) {
+        const struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+        if (packet->state == TERN_SENT_OUTSTANDING) {
+            bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
+            eliciting += (packet->flags & TERN_SENT_ELICITING) != 0 ? 1 : 0;
+        }
+    }
+    return bytes == sent->bytes_in_flight && eliciting == sent->eliciting_outstanding;
+}

@@ -1,0 +1,81 @@
+/* NewReno: RFC 9002 section 7.3, the reference to which others are compared.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/cc.h"
+
+struct newreno {
+    uint64_t acked; /* bytes acknowledged towards the next datagram of growth */
+};
+
+static_assert(sizeof(struct newreno) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+
+static struct newreno *state_of(struct tern_cc *cc)
+{
+    return (struct newreno *)(void *)cc->state;
+}
+
+static void newreno_init(struct tern_cc *cc, tern_time now)
+{
+    (void)now;
+    memset(cc->state, 0, sizeof cc->state);
+}
+
+static void newreno_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
+                            tern_time now)
+{
+    (void)cc;
+    (void)bytes;
+    (void)rate;
+    (void)now;
+}
+
+static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct newreno *state = state_of(cc);
+    (void)now;
+    /* RFC 9002 §7.8: a window that was not used says nothing about what it could be. */
+    if (cc->is_app_limited || (cc->recovery_start > 0 && ack->largest_sent_at <= cc->recovery_start)) {
+        return;
+    }
+    if (cc->cwnd < cc->ssthresh) {
+        cc->cwnd += ack->acked_bytes;
+        return;
+    }
+    state->acked += ack->acked_bytes;
+    if (state->acked >= cc->cwnd) {
+        state->acked -= cc->cwnd;
+        cc->cwnd += cc->datagram;
+    }
+}
+
+static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    if (loss->persistent) {
+        cc->cwnd = tern_cc_min_window(cc);
+        cc->recovery_start = 0;
+        return;
+    }
+    if (cc->recovery_start > 0 && loss->latest_sent_at <= cc->recovery_start) {
+        return; /* RFC 9002 §7.3.2: once a round trip */
+    }
+    cc->recovery_start = TERN_MAX(now, (tern_time)1);
+    cc->ssthresh = TERN_MAX(cc->cwnd / 2, tern_cc_min_window(cc));
+    cc->cwnd = cc->ssthresh;
+    state_of(cc)->acked = 0;
+}
+
+static uint64_t newreno_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
+{
+    /* RFC 9002 §7.7: a little above the window's own pace, twice in slow start. */
+    uint64_t gain = cc->cwnd < cc->ssthresh ? 200 : 125;
+    return cc->cwnd * gain / 100 * 1000000 / TERN_MAX(rtt->smoothed / 1000, (tern_time)1);
+}
+
+const struct tern_cc_ops tern_cc_newreno = {
+    .name = "newreno",
+    .init = newreno_init,
+    .on_sent = newreno_on_sent,
+    .on_ack = newreno_on_ack,
+    .on_loss = newreno_on_loss,
+    .on_spurious = NULL,
+    .pacing_rate = newreno_pacing_rate,
+};

@@ -1,0 +1,99 @@
+/* The search for the largest datagram that the path carries: ceiling first, then halving.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/pmtud.h"
+
+#define STEP_MIN 20               /* a smaller gain is not worth three probes */
+#define AGAIN_AFTER (600 * TERN_SEC) /* RFC 8899 §5.1.1: PMTU_RAISE_TIMER */
+#define BLACK_HOLE 6              /* losses of full size with none delivered: evidence, not bad luck */
+
+void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling)
+{
+    memset(pmtud, 0, sizeof *pmtud);
+    pmtud->current = TERN_PMTUD_BASE;
+    pmtud->ceiling = TERN_MAX(ceiling, (size_t)TERN_PMTUD_BASE);
+    pmtud->is_done = pmtud->ceiling == TERN_PMTUD_BASE;
+    pmtud->again_at = TERN_TIME_NEVER;
+}
+
+/* The next size worth trying, or 0 when the search is over. */
+static size_t next_size(const struct tern_pmtud *pmtud)
+{
+    if (pmtud->failed == 0) {
+        return pmtud->ceiling > pmtud->current ? pmtud->ceiling : 0;
+    }
+    size_t gap = pmtud->failed - pmtud->current;
+    return gap > STEP_MIN ? pmtud->current + gap / 2 : 0;
+}
+
+static void finish(struct tern_pmtud *pmtud, tern_time now)
+{
+    pmtud->is_done = true;
+    pmtud->probe = 0;
+    pmtud->again_at = pmtud->current < pmtud->ceiling ? now + AGAIN_AFTER : TERN_TIME_NEVER;
+}
+
+size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now)
+{
+    if (pmtud->is_done && now >= pmtud->again_at) {
+        pmtud->is_done = false;
+        pmtud->failed = 0;
+    }
+    if (pmtud->is_done || pmtud->in_flight) {
+        return 0;
+    }
+    if (pmtud->probe == 0) {
+        pmtud->probe = next_size(pmtud);
+        pmtud->tries = 0;
+    }
+    if (pmtud->probe == 0) {
+        finish(pmtud, now);
+    }
+    return pmtud->probe;
+}
+
+void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn)
+{
+    pmtud->in_flight = true;
+    pmtud->probe_pn = pn;
+    pmtud->tries++;
+}
+
+void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now)
+{
+    if (size >= pmtud->current) {
+        pmtud->black_hole = 0;
+    }
+    if (!pmtud->in_flight || pn != pmtud->probe_pn) {
+        return;
+    }
+    pmtud->in_flight = false;
+    pmtud->current = TERN_MAX(pmtud->current, pmtud->probe);
+    pmtud->probe = 0;
+    if (next_size(pmtud) == 0) {
+        finish(pmtud, now);
+    }
+}
+
+bool tern_pmtud_on_lost(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now)
+{
+    if (pmtud->in_flight && pn == pmtud->probe_pn) {
+        pmtud->in_flight = false;
+        if (pmtud->tries >= TERN_PMTUD_PROBES) { /* one loss never ends a search */
+            pmtud->failed = pmtud->probe;
+            pmtud->probe = 0;
+        }
+        return false;
+    }
+    if (size < pmtud->current || pmtud->current == TERN_PMTUD_BASE ||
+        ++pmtud->black_hole < BLACK_HOLE) {
+        return false;
+    }
+    pmtud->black_hole = 0;
+    pmtud->failed = pmtud->current;
+    pmtud->current = TERN_PMTUD_BASE;
+    pmtud->probe = 0;
+    pmtud->in_flight = false;
+    pmtud->is_done = false;
+    (void)now;
+    return true;
+}

@@ -1,0 +1,32 @@
+/* Datagram size of one path: from 1200 upward by probes. RFC 8899, RFC 9000 section 14.3.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_RECOVERY_PMTUD_H
+#define TERN_RECOVERY_PMTUD_H
+
+#include "base/def.h"
+
+#define TERN_PMTUD_BASE 1200u
+#define TERN_PMTUD_PROBES 3 /* RFC 8899 §5.1.2: MAX_PROBES */
+
+struct tern_pmtud {
+    size_t current;      /* confirmed size in use */
+    size_t ceiling;      /* never above: ours and the peer's max_udp_payload_size */
+    size_t probe;        /* size being probed; 0: none */
+    size_t failed;       /* smallest size that failed; 0: none */
+    uint64_t probe_pn;   /* packet number of the probe in flight, when in_flight */
+    uint32_t tries;
+    uint32_t black_hole; /* lost full-size packets with none of that size delivered since */
+    bool in_flight, is_done;
+    tern_time again_at;  /* when to search again after a finished search (600 s) */
+};
+
+void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling);
+
+/* The size to probe now, or 0. Tries the ceiling first, then halves the distance. */
+size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now);
+void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn);
+void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);
+/* Returns true when a black hole was found and `current` fell back to the base. */
+bool tern_pmtud_on_lost(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);
+
+#endif

@@ -1,0 +1,84 @@
+/* Delivery-rate sampling: draft-cheng-iccrg-delivery-rate-estimation sections 3.2 and 3.3.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/rate.h"
+
+void tern_rate_init(struct tern_rate *rate)
+{
+    memset(rate, 0, sizeof *rate);
+}
+
+void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, uint64_t in_flight,
+                       tern_time now)
+{
+    if (in_flight == 0) { /* a new flight: time spent idle says nothing about the path */
+        rate->first_sent_at = now;
+        rate->delivered_at = now;
+    }
+    packet->delivered = rate->delivered;
+    packet->lost_before = rate->lost;
+    packet->delivered_at = rate->delivered_at;
+    packet->first_sent_at = rate->first_sent_at;
+    packet->in_flight_before = in_flight;
+    if (rate->app_limited_until > 0) {
+        packet->flags |= TERN_SENT_APP_LIMITED;
+    }
+}
+
+void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *packet,
+                        struct tern_rate_sample *sample, tern_time now)
+{
+    if ((packet->flags & TERN_SENT_IN_FLIGHT) == 0) {
+        return;
+    }
+    rate->delivered += packet->size;
+    rate->delivered_at = now;
+    /* The newest packet of the ACK gives the sample. */
+    if (!sample->has_any || packet->delivered > sample->prior_delivered ||
+        (packet->delivered == sample->prior_delivered && packet->sent_at >= rate->first_sent_at)) {
+        sample->has_any = true;
+        sample->prior_delivered = packet->delivered;
+        sample->prior_at = packet->delivered_at;
+        sample->is_app_limited = (packet->flags & TERN_SENT_APP_LIMITED) != 0;
+        sample->send_elapsed = tern_sub_sat(packet->sent_at, packet->first_sent_at);
+        sample->ack_elapsed = tern_sub_sat(now, packet->delivered_at);
+        sample->in_flight_at_send = packet->in_flight_before + packet->size;
+        sample->lost = packet->lost_before; /* made a difference by finish */
+        rate->first_sent_at = packet->sent_at;
+    }
+}
+
+void tern_rate_on_lost(struct tern_rate *rate, const struct tern_sent_packet *packet)
+{
+    rate->lost += packet->size;
+}
+
+/* a * b / c without overflow for the sizes at hand. */
+static uint64_t scale(uint64_t bytes, tern_time interval)
+{
+    return bytes > UINT64_MAX / TERN_SEC ? bytes / TERN_MAX(interval / TERN_SEC, (tern_time)1)
+                                         : bytes * TERN_SEC / interval;
+}
+
+void tern_rate_finish(struct tern_rate *rate, struct tern_rate_sample *sample, tern_time min_rtt)
+{
+    if (rate->app_limited_until > 0 && rate->delivered > rate->app_limited_until) {
+        rate->app_limited_until = 0;
+    }
+    if (!sample->has_any) {
+        return;
+    }
+    sample->interval = TERN_MAX(sample->send_elapsed, sample->ack_elapsed);
+    sample->delivered = rate->delivered - sample->prior_delivered;
+    sample->lost = rate->lost - sample->lost;
+    /* Shorter than any round trip: ACKs came compressed, and the rate would be fantasy. */
+    if (sample->interval == 0 || sample->interval < min_rtt) {
+        return;
+    }
+    sample->rate = scale(sample->delivered, sample->interval);
+}
+
+void tern_rate_on_app_limited(struct tern_rate *rate, uint64_t in_flight)
+{
+    uint64_t mark = rate->delivered + in_flight;
+    rate->app_limited_until = mark > 0 ? mark : 1;
+}

@@ -1,0 +1,93 @@
+/* What conn hands to the application's trace sink; costs one test when nobody listens.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_TRACE_TRACE_H
+#define TERN_TRACE_TRACE_H
+
+#include <tern/trace.h>
+
+#include "base/def.h"
+
+struct tern_trace {
+    tern_trace_sink sink;
+    uint64_t conn_number;
+    bool is_server;
+};
+
+static inline bool tern_trace_is_on(const struct tern_trace *trace)
+{
+    return trace->sink.event != NULL;
+}
+
+static inline tern_trace_event tern_trace_start(const struct tern_trace *trace,
+                                                tern_trace_kind kind, tern_time now)
+{
+    tern_trace_event event = {0};
+    event.kind = kind;
+    event.now = now;
+    event.conn_number = trace->conn_number;
+    event.is_server = trace->is_server;
+    return event;
+}
+
+/* A packet sent or received, with its frames in plaintext. */
+static inline void tern_trace_packet(const struct tern_trace *trace, tern_trace_kind kind,
+                                     uint8_t packet_type, uint64_t pn, size_t size,
+                                     const uint8_t *payload, size_t len, tern_time now)
+{
+    if (tern_trace_is_on(trace)) {
+        tern_trace_event event = tern_trace_start(trace, kind, now);
+        event.packet_type = packet_type;
+        event.packet_number = pn;
+        event.packet_size = size;
+        event.payload = payload;
+        event.payload_len = len;
+        trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+static inline void tern_trace_dropped(const struct tern_trace *trace, const char *why,
+                                      tern_time now)
+{
+    if (tern_trace_is_on(trace)) {
+        tern_trace_event event = tern_trace_start(trace, TERN_TRACE_DROPPED, now);
+        event.text = why;
+        trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+static inline void tern_trace_lost(const struct tern_trace *trace, uint8_t packet_type,
+                                   uint64_t pn, size_t size, tern_time now)
+{
+    if (tern_trace_is_on(trace)) {
+        tern_trace_event event = tern_trace_start(trace, TERN_TRACE_LOST, now);
+        event.packet_type = packet_type;
+        event.packet_number = pn;
+        event.packet_size = size;
+        trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+static inline void tern_trace_state(const struct tern_trace *trace, const char *name, tern_time now)
+{
+    if (tern_trace_is_on(trace)) {
+        tern_trace_event event = tern_trace_start(trace, TERN_TRACE_STATE, now);
+        event.text = name;
+        trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+static inline void tern_trace_metrics(const struct tern_trace *trace, uint64_t cwnd,
+                                      uint64_t bytes_in_flight, tern_time smoothed_rtt,
+                                      tern_time latest_rtt, tern_time now)
+{
+    if (tern_trace_is_on(trace)) {
+        tern_trace_event event = tern_trace_start(trace, TERN_TRACE_METRICS, now);
+        event.cwnd = cwnd;
+        event.bytes_in_flight = bytes_in_flight;
+        event.smoothed_rtt = smoothed_rtt;
+        event.latest_rtt = latest_rtt;
+        trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+#endif

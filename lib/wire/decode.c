@@ -1,0 +1,248 @@
+/* One function for each frame read. Every bound of RFC 9000 section 19 that a frame can violate by
+ * itself is checked here; what depends on state is conn's business.
+ * SPDX-License-Identifier: MIT */
+#include "wire/decode.h"
+
+#define STREAM_FIN 0x01u
+#define STREAM_LEN 0x02u
+#define STREAM_OFF 0x04u
+
+static void decode_padding(struct tern_frame *out, struct tern_reader *r)
+{
+    out->padding = 1;
+    while (r->at < r->end && *r->at == 0) {
+        r->at++;
+        out->padding++;
+    }
+}
+
+/* Walks the ranges once: none may reach below zero. */
+static bool ranges_are_sound(struct tern_frame_ack *ack, struct tern_reader *r)
+{
+    const uint8_t *start = r->at;
+    if (r->failed || ack->first_range > ack->largest) {
+        return false;
+    }
+    uint64_t smallest = ack->largest - ack->first_range;
+    for (uint64_t i = 0; i < ack->range_count; i++) {
+        uint64_t gap = tern_read_varint(r);
+        uint64_t length = tern_read_varint(r);
+        if (r->failed || smallest < gap + 2 || smallest - gap - 2 < length) {
+            return false;
+        }
+        smallest -= gap + 2 + length;
+    }
+    ack->ranges = start;
+    ack->ranges_len = (size_t)(r->at - start);
+    return true;
+}
+
+static void decode_ack(struct tern_frame *out, struct tern_reader *r)
+{
+    struct tern_frame_ack *ack = &out->u.ack;
+    ack->largest = tern_read_varint(r);
+    ack->delay = tern_read_varint(r);
+    ack->range_count = tern_read_varint(r);
+    ack->first_range = tern_read_varint(r);
+    if (!ranges_are_sound(ack, r)) {
+        r->failed = true;
+        return;
+    }
+    ack->has_ecn = out->type == TERN_FRAME_ACK_ECN;
+    if (ack->has_ecn) {
+        ack->ecn.ect0 = tern_read_varint(r);
+        ack->ecn.ect1 = tern_read_varint(r);
+        ack->ecn.ce = tern_read_varint(r);
+    }
+}
+
+void tern_ack_iter_init(struct tern_ack_iter *iter, const struct tern_frame_ack *ack)
+{
+    tern_reader_init(&iter->r, ack->ranges, ack->ranges_len);
+    iter->largest = ack->largest;
+    iter->smallest = ack->largest - ack->first_range;
+    iter->left = ack->range_count;
+    iter->is_done = false;
+}
+
+bool tern_ack_iter_next(struct tern_ack_iter *iter, uint64_t *smallest, uint64_t *largest)
+{
+    if (iter->is_done) {
+        return false;
+    }
+    *smallest = iter->smallest;
+    *largest = iter->largest;
+    iter->is_done = iter->left == 0;
+    if (iter->left > 0) {
+        iter->left--;
+        iter->largest = iter->smallest - tern_read_varint(&iter->r) - 2;
+        iter->smallest = iter->largest - tern_read_varint(&iter->r);
+    }
+    return true;
+}
+
+/* Offset and length may not reach past 2^62 - 1 (RFC 9000 §19.6, §19.8). */
+static void check_span(struct tern_reader *r, uint64_t offset, uint64_t len)
+{
+    if (len > TERN_VARINT_MAX - offset) {
+        r->failed = true;
+    }
+}
+
+static void decode_crypto(struct tern_frame *out, struct tern_reader *r)
+{
+    out->u.crypto.offset = tern_read_varint(r);
+    uint64_t len = tern_read_varint(r);
+    out->u.crypto.data = tern_read_bytes(r, len);
+    out->u.crypto.len = (size_t)len;
+    check_span(r, out->u.crypto.offset, len);
+}
+
+static void decode_stream(struct tern_frame *out, struct tern_reader *r, uint64_t type)
+{
+    struct tern_frame_stream *s = &out->u.stream;
+    s->fin = (type & STREAM_FIN) != 0;
+    s->id = tern_read_varint(r);
+    s->offset = (type & STREAM_OFF) != 0 ? tern_read_varint(r) : 0;
+    uint64_t len = (type & STREAM_LEN) != 0 ? tern_read_varint(r) : tern_reader_left(r);
+    s->data = tern_read_bytes(r, len);
+    s->len = (size_t)len;
+    check_span(r, s->offset, len);
+}
+
+static void decode_new_token(struct tern_frame *out, struct tern_reader *r)
+{
+    uint64_t len = tern_read_varint(r);
+    out->u.new_token.token = tern_read_bytes(r, len);
+    out->u.new_token.len = (size_t)len;
+    if (len == 0) { /* RFC 9000 §19.7 */
+        r->failed = true;
+    }
+}
+
+static void decode_new_connection_id(struct tern_frame *out, struct tern_reader *r)
+{
+    struct tern_frame_new_connection_id *f = &out->u.new_connection_id;
+    f->sequence = tern_read_varint(r);
+    f->retire_prior_to = tern_read_varint(r);
+    uint8_t len = tern_read_u8(r);
+    if (len == 0 || len > TERN_CID_MAX || f->retire_prior_to > f->sequence) { /* §19.15 */
+        r->failed = true;
+    }
+    const uint8_t *cid = tern_read_bytes(r, len);
+    const uint8_t *token = tern_read_bytes(r, TERN_RESET_TOKEN_BYTES);
+    if (!r->failed) {
+        f->cid.len = len;
+        memcpy(f->cid.bytes, cid, len);
+        memcpy(f->reset_token, token, TERN_RESET_TOKEN_BYTES);
+    }
+}
+
+static void decode_path(struct tern_frame *out, struct tern_reader *r)
+{
+    const uint8_t *data = tern_read_bytes(r, sizeof out->u.path.data);
+    if (data != NULL) {
+        memcpy(out->u.path.data, data, sizeof out->u.path.data);
+    }
+}
+
+static void decode_close(struct tern_frame *out, struct tern_reader *r)
+{
+    struct tern_frame_connection_close *c = &out->u.connection_close;
+    c->is_application = out->type == TERN_FRAME_CONNECTION_CLOSE_APP;
+    c->code = tern_read_varint(r);
+    c->frame_type = c->is_application ? 0 : tern_read_varint(r);
+    uint64_t len = tern_read_varint(r);
+    c->reason = tern_read_bytes(r, len);
+    c->reason_len = (size_t)len;
+}
+
+/* Frames of one or two numbers. */
+static void decode_limit(struct tern_frame *out, struct tern_reader *r, bool has_id,
+                         uint64_t largest)
+{
+    out->u.limit.id = has_id ? tern_read_varint(r) : 0;
+    out->u.limit.value = tern_read_varint(r);
+    if (out->u.limit.value > largest) {
+        r->failed = true;
+    }
+}
+
+static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t type)
+{
+    switch (out->type) {
+    case TERN_FRAME_PADDING:
+        decode_padding(out, r);
+        break;
+    case TERN_FRAME_PING:
+    case TERN_FRAME_HANDSHAKE_DONE:
+        break;
+    case TERN_FRAME_ACK:
+    case TERN_FRAME_ACK_ECN:
+        decode_ack(out, r);
+        break;
+    case TERN_FRAME_RESET_STREAM:
+        out->u.reset_stream.id = tern_read_varint(r);
+        out->u.reset_stream.code = tern_read_varint(r);
+        out->u.reset_stream.final_size = tern_read_varint(r);
+        break;
+    case TERN_FRAME_STOP_SENDING:
+        out->u.stop_sending.id = tern_read_varint(r);
+        out->u.stop_sending.code = tern_read_varint(r);
+        break;
+    case TERN_FRAME_CRYPTO:
+        decode_crypto(out, r);
+        break;
+    case TERN_FRAME_NEW_TOKEN:
+        decode_new_token(out, r);
+        break;
+    case TERN_FRAME_STREAM:
+        decode_stream(out, r, type);
+        break;
+    case TERN_FRAME_MAX_DATA:
+    case TERN_FRAME_DATA_BLOCKED:
+        decode_limit(out, r, false, TERN_VARINT_MAX);
+        break;
+    case TERN_FRAME_MAX_STREAM_DATA:
+    case TERN_FRAME_STREAM_DATA_BLOCKED:
+        decode_limit(out, r, true, TERN_VARINT_MAX);
+        break;
+    case TERN_FRAME_MAX_STREAMS_BIDI:
+    case TERN_FRAME_MAX_STREAMS_UNI:
+    case TERN_FRAME_STREAMS_BLOCKED_BIDI:
+    case TERN_FRAME_STREAMS_BLOCKED_UNI:
+        decode_limit(out, r, false, TERN_STREAMS_MAX);
+        break;
+    case TERN_FRAME_NEW_CONNECTION_ID:
+        decode_new_connection_id(out, r);
+        break;
+    case TERN_FRAME_RETIRE_CONNECTION_ID:
+        out->u.retire_connection_id.sequence = tern_read_varint(r);
+        break;
+    case TERN_FRAME_PATH_CHALLENGE:
+    case TERN_FRAME_PATH_RESPONSE:
+        decode_path(out, r);
+        break;
+    case TERN_FRAME_CONNECTION_CLOSE:
+    case TERN_FRAME_CONNECTION_CLOSE_APP:
+        decode_close(out, r);
+        break;
+    }
+}
+
+int tern_frame_decode(struct tern_frame *out, struct tern_reader *r)
+{
+    const uint8_t *start = r->at;
+    memset(out, 0, sizeof *out);
+    uint64_t type = tern_read_varint(r);
+    if (r->failed || tern_frame_rule(type) == NULL) {
+        return TERN_ERR_FRAME_ENCODING;
+    }
+    bool is_stream = type >= TERN_FRAME_STREAM && type < TERN_FRAME_STREAM + 8;
+    out->type = is_stream ? TERN_FRAME_STREAM : (enum tern_frame_type)type;
+    if ((size_t)(r->at - start) != tern_varint_size(type)) {
+        return TERN_ERR_PROTOCOL;
+    }
+    decode_body(out, r, type);
+    return r->failed ? TERN_ERR_FRAME_ENCODING : 0;
+}

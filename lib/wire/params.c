@@ -1,0 +1,185 @@
+/* A table of numbers with their ranges, and the few parameters that are not numbers.
+ * SPDX-License-Identifier: MIT */
+#include "wire/params.h"
+
+enum param_id {
+    ID_ORIGINAL_DCID = 0x00,
+    ID_RESET_TOKEN = 0x02,
+    ID_ACTIVE_MIGRATION = 0x0c,
+    ID_PREFERRED_ADDRESS = 0x0d, /* refused: [P §7] */
+    ID_INITIAL_SCID = 0x0f,
+    ID_RETRY_SCID = 0x10
+};
+
+/* The parameters that are one varint. */
+static const struct {
+    uint64_t id;
+    size_t member;
+    uint64_t least, most;
+} numbers[] = {
+    {0x01, offsetof(struct tern_params, max_idle_timeout), 0, TERN_VARINT_MAX},
+    {0x03, offsetof(struct tern_params, max_udp_payload_size), 1200, TERN_VARINT_MAX},
+    {0x04, offsetof(struct tern_params, initial_max_data), 0, TERN_VARINT_MAX},
+    {0x05, offsetof(struct tern_params, initial_max_stream_data_bidi_local), 0, TERN_VARINT_MAX},
+    {0x06, offsetof(struct tern_params, initial_max_stream_data_bidi_remote), 0, TERN_VARINT_MAX},
+    {0x07, offsetof(struct tern_params, initial_max_stream_data_uni), 0, TERN_VARINT_MAX},
+    {0x08, offsetof(struct tern_params, initial_max_streams_bidi), 0, TERN_STREAMS_MAX},
+    {0x09, offsetof(struct tern_params, initial_max_streams_uni), 0, TERN_STREAMS_MAX},
+    {0x0a, offsetof(struct tern_params, ack_delay_exponent), 0, TERN_ACK_DELAY_EXPONENT_MAX},
+    {0x0b, offsetof(struct tern_params, max_ack_delay), 0, TERN_MAX_ACK_DELAY_MAX - 1},
+    {0x0e, offsetof(struct tern_params, active_connection_id_limit), TERN_CID_LIMIT_MIN,
+     TERN_VARINT_MAX},
+};
+
+#define SEEN_SUITE 32u /* bit of the private parameter in the set of those seen */
+
+void tern_params_init(struct tern_params *params)
+{
+    memset(params, 0, sizeof *params);
+    params->max_udp_payload_size = TERN_DATAGRAM_MAX;
+    params->ack_delay_exponent = TERN_ACK_DELAY_EXPONENT;
+    params->max_ack_delay = 25;
+    params->active_connection_id_limit = TERN_CID_LIMIT_MIN;
+}
+
+static uint64_t *member_of(struct tern_params *params, size_t offset)
+{
+    return (uint64_t *)(void *)((char *)params + offset);
+}
+
+static uint64_t value_of(const struct tern_params *params, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)params + offset, sizeof value);
+    return value;
+}
+
+static void encode_bytes(struct tern_writer *w, uint64_t id, const uint8_t *bytes, size_t len)
+{
+    tern_write_varint(w, id);
+    tern_write_varint(w, len);
+    tern_write_bytes(w, bytes, len);
+}
+
+void tern_params_encode(struct tern_writer *w, const struct tern_params *params)
+{
+    for (size_t i = 0; i < TERN_COUNT_OF(numbers); i++) {
+        uint64_t value = TERN_MIN(value_of(params, numbers[i].member), numbers[i].most);
+        tern_write_varint(w, numbers[i].id);
+        tern_write_varint(w, tern_varint_size(value));
+        tern_write_varint(w, value);
+    }
+    if (params->disable_active_migration) {
+        encode_bytes(w, ID_ACTIVE_MIGRATION, NULL, 0);
+    }
+    if (params->has_original_dcid) {
+        encode_bytes(w, ID_ORIGINAL_DCID, params->original_dcid.bytes, params->original_dcid.len);
+    }
+    if (params->has_stateless_reset_token) {
+        encode_bytes(w, ID_RESET_TOKEN, params->stateless_reset_token, TERN_RESET_TOKEN_BYTES);
+    }
+    if (params->has_initial_scid) {
+        encode_bytes(w, ID_INITIAL_SCID, params->initial_scid.bytes, params->initial_scid.len);
+    }
+    if (params->has_retry_scid) {
+        encode_bytes(w, ID_RETRY_SCID, params->retry_scid.bytes, params->retry_scid.len);
+    }
+    if (params->has_suite) {
+        uint8_t suite[2] = {(uint8_t)(params->suite >> 8), (uint8_t)params->suite};
+        encode_bytes(w, TERN_PARAM_SUITE, suite, sizeof suite);
+    }
+}
+
+static bool decode_cid(struct tern_cid *cid, bool *has, const uint8_t *bytes, size_t len)
+{
+    if (len > TERN_CID_MAX) {
+        return false;
+    }
+    cid->len = (uint8_t)len;
+    memcpy(cid->bytes, bytes, len);
+    *has = true;
+    return true;
+}
+
+static bool decode_number(struct tern_params *out, size_t i, const uint8_t *bytes, size_t len)
+{
+    struct tern_reader r;
+    tern_reader_init(&r, bytes, len);
+    uint64_t value = tern_read_varint(&r);
+    if (r.failed || tern_reader_left(&r) > 0 || value < numbers[i].least ||
+        value > numbers[i].most) {
+        return false;
+    }
+    *member_of(out, numbers[i].member) = value;
+    return true;
+}
+
+static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *bytes, size_t len,
+                         bool from_server)
+{
+    switch (id) {
+    case ID_ORIGINAL_DCID:
+        return from_server &&
+               decode_cid(&out->original_dcid, &out->has_original_dcid, bytes, len);
+    case ID_INITIAL_SCID:
+        return decode_cid(&out->initial_scid, &out->has_initial_scid, bytes, len);
+    case ID_RETRY_SCID:
+        return from_server && decode_cid(&out->retry_scid, &out->has_retry_scid, bytes, len);
+    case ID_RESET_TOKEN:
+        if (!from_server || len != TERN_RESET_TOKEN_BYTES) {
+            return false;
+        }
+        memcpy(out->stateless_reset_token, bytes, len);
+        out->has_stateless_reset_token = true;
+        return true;
+    case ID_ACTIVE_MIGRATION:
+        out->disable_active_migration = true;
+        return len == 0;
+    case TERN_PARAM_SUITE:
+        if (!from_server || len != 2) {
+            return false;
+        }
+        out->suite = (uint16_t)(bytes[0] << 8 | bytes[1]);
+        out->has_suite = true;
+        return true;
+    case ID_PREFERRED_ADDRESS:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool decode_one(struct tern_params *out, uint64_t id, const uint8_t *bytes, size_t len,
+                       bool from_server)
+{
+    for (size_t i = 0; i < TERN_COUNT_OF(numbers); i++) {
+        if (numbers[i].id == id) {
+            return decode_number(out, i, bytes, len);
+        }
+    }
+    return decode_other(out, id, bytes, len, from_server);
+}
+
+int tern_params_decode(struct tern_params *out, const uint8_t *data, size_t len, bool from_server)
+{
+    struct tern_reader r;
+    uint64_t seen = 0;
+    tern_params_init(out);
+    tern_reader_init(&r, data, len);
+    while (tern_reader_left(&r) > 0) {
+        uint64_t id = tern_read_varint(&r);
+        uint64_t size = tern_read_varint(&r);
+        const uint8_t *bytes = tern_read_bytes(&r, size);
+        if (r.failed) {
+            return TERN_ERR_TRANSPORT_PARAMETER;
+        }
+        uint64_t bit = id < SEEN_SUITE          ? UINT64_C(1) << id
+                       : id == TERN_PARAM_SUITE ? UINT64_C(1) << SEEN_SUITE
+                                                : 0;
+        if ((seen & bit) != 0 || !decode_one(out, id, bytes, (size_t)size, from_server)) {
+            return TERN_ERR_TRANSPORT_PARAMETER;
+        }
+        seen |= bit;
+    }
+    return 0;
+}

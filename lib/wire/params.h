@@ -1,0 +1,41 @@
+/* Transport parameters: what each end grants the other, inside the handshake's messages.
+ * RFC 9000 section 18, [P §7].
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_WIRE_PARAMS_H
+#define TERN_WIRE_PARAMS_H
+
+#include "base/cursor.h"
+#include "wire/header.h"
+
+/* Of our own, in a range that IANA leaves to private use. */
+#define TERN_PARAM_SUITE 0x74656e01u /* server only: the packet suite it chose, u16 */
+
+struct tern_params {
+    uint64_t max_idle_timeout; /* ms; 0: none */
+    uint64_t max_udp_payload_size;
+    uint64_t initial_max_data;
+    uint64_t initial_max_stream_data_bidi_local, initial_max_stream_data_bidi_remote,
+        initial_max_stream_data_uni;
+    uint64_t initial_max_streams_bidi, initial_max_streams_uni;
+    uint64_t ack_delay_exponent;
+    uint64_t max_ack_delay; /* ms */
+    uint64_t active_connection_id_limit;
+    bool disable_active_migration;
+    bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
+    struct tern_cid original_dcid, initial_scid, retry_scid;
+    uint8_t stateless_reset_token[TERN_RESET_TOKEN_BYTES];
+    uint16_t suite;
+};
+
+/* The defaults of RFC 9000 §18.2. */
+void tern_params_init(struct tern_params *params);
+
+/* w->failed when they do not fit. */
+void tern_params_encode(struct tern_writer *w, const struct tern_params *params);
+
+/* 0 · TERN_ERR_TRANSPORT_PARAMETER (malformed, twice, out of range, or not this sender's to say).
+ * Unknown ones are skipped. */
+TERN_MUST_CHECK int tern_params_decode(struct tern_params *out, const uint8_t *data, size_t len,
+                                       bool from_server);
+
+#endif

@@ -1,0 +1,286 @@
+#!/bin/sh
+# All tests, from a bare Debian or Ubuntu machine: installs what is missing, builds, runs, counts.
+# SPDX-License-Identifier: MIT
+#
+#   sh tests/run.sh                    all that CI runs
+#   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (20)
+#   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
+set -eu
+unset CDPATH
+cd "$(dirname "$0")/.."
+. .ci/need.sh
+
+what=${1:-all}
+seconds=${2:-20}
+jobs=$(nproc 2>/dev/null || echo 2)
+passed=0
+failed=0
+skipped=0
+table=
+
+usage() {
+    sed -n '5,8s/^# *//p' tests/run.sh
+    exit "$1"
+}
+
+case $what in
+all | lint | unit | sim | e2e | fuzz | coverage) ;;
+-h | --help) usage 0 ;;
+*) usage 2 >&2 ;;
+esac
+case $seconds in
+'' | *[!0-9]*) usage 2 >&2 ;;
+esac
+
+# --- counting -------------------------------------------------------------------------------------
+
+# count NAME PASSED FAILED SKIPPED SECONDS
+count() {
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    skipped=$((skipped + $4))
+    table="$table$(printf '%-10s %6d %6d %7d %6ss' "$1" "$2" "$3" "$4" "$5")
+"
+}
+
+finish() {
+    printf '\n%-10s %6s %6s %7s %7s\n%s' layer passed failed skipped time "$table"
+    if [ "$skipped" -gt 0 ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+    [ "$failed" = 0 ] || exit 1
+    exit 0
+}
+
+# --- what the machine must have -------------------------------------------------------------------
+
+install() {
+    need_command gcc gcc
+    need_command g++ g++
+    need_command clang clang
+    need_command cmake cmake
+    need_command ninja ninja-build
+    need_command pkg-config pkg-config
+    need_command nm binutils
+    need_library libsodium libsodium-dev
+    need_library cmocka libcmocka-dev
+    need_header ev.h libev-dev
+    need_header stdlib.h libc6-dev
+    case $what in
+    all | lint)
+        need_command clang-format clang-format
+        need_command clang-tidy clang-tidy
+        need_command cppcheck cppcheck
+        need_command shellcheck shellcheck
+        ;;
+    esac
+    need_install || exit 1
+    case $what in
+    all | fuzz) install_runtime ;;
+    coverage) install_gcovr ;;
+    esac
+}
+
+# clang's sanitizers and libFuzzer are a package of their own on some releases.
+install_runtime() {
+    probe=$(mktemp -d)
+    printf '#include <stddef.h>\nint LLVMFuzzerTestOneInput(const unsigned char *, size_t);\n%s\n' \
+        'int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n) { return !p && n; }' \
+        >"$probe/probe.c"
+    if ! clang -fsanitize=fuzzer,address -o "$probe/probe" "$probe/probe.c" >/dev/null 2>&1; then
+        major=$(clang -dumpversion | cut -d . -f 1)
+        need_list=" libclang-rt-$major-dev"
+        need_install || exit 1
+    fi
+    rm -rf "$probe"
+}
+
+# A nicer table, if it can be had; gcov's own otherwise.
+install_gcovr() {
+    need_command gcovr gcovr
+    need_install || need_list=
+}
+
+# --- building -------------------------------------------------------------------------------------
+
+# build FOLDER COMPILER PRESET [cmake options]: build/FOLDER. Ends the run when it does not build.
+build() {
+    folder=build/$1
+    compiler=$2
+    preset=$3
+    shift 3
+    mkdir -p "$folder"
+    since=$(date +%s)
+    printf '%s: building with %s ... ' "$folder" "$compiler"
+    if { CC=$compiler cmake --preset "$preset" -B "$folder" "$@" && cmake --build "$folder" -j "$jobs"; } \
+        >"$folder/run.log" 2>&1; then
+        echo "done, $(($(date +%s) - since)) s"
+        return
+    fi
+    echo "FAILED"
+    grep -E 'error|Error|FAILED' "$folder/run.log" | head -n 40 || true
+    echo "The whole log: $folder/run.log"
+    count "build" 0 1 0 $(($(date +%s) - since))
+    finish
+}
+
+# --- layers ---------------------------------------------------------------------------------------
+
+# layer LABEL FOLDER: the ctest entries of one label, counted from ctest's own summary.
+layer() {
+    log=build/$2/ctest-$1.log
+    since=$(date +%s)
+    printf '%s: running ... ' "$1"
+    ctest --test-dir "build/$2" -L "^$1\$" --output-on-failure -j "$jobs" >"$log" 2>&1 || true
+    took=$(($(date +%s) - since))
+    # "97% tests passed, 3 tests failed out of 120"; skipped entries count as passed there.
+    summary=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' \
+        "$log" | tail -n 1)
+    bad=${summary% *}
+    total=${summary#* }
+    left_out=$(grep -cE '^[	 ]*[0-9]+ - .* \((Skipped|Disabled)\)' "$log" || true)
+    if [ -z "$summary" ] || [ "$total" = 0 ]; then
+        echo "NO RESULT: no test bears the label $1, or ctest did not run"
+        tail -n 5 "$log"
+        count "$1" 0 1 0 "$took"
+        return
+    fi
+    good=$((total - bad - left_out))
+    echo "$good passed, $bad failed, $left_out skipped, $took s"
+    if [ "$bad" -gt 0 ]; then
+        # From the first output of a failed test on; the passed ones above it say nothing.
+        grep -vE '^ *[0-9]+/[0-9]+ Test +#.* Passed |^ *Start +[0-9]+: ' "$log" | tail -n 400
+        echo "The whole log: $log"
+    elif [ "$left_out" -gt 0 ]; then
+        grep -E '\((Skipped|Disabled)\)' "$log" | sort -u
+    fi
+    count "$1" "$good" "$bad" "$left_out" "$took"
+}
+
+# clang-tidy and cppcheck are slow, so they are no ctest entry.
+tidy() {
+    since=$(date +%s)
+    printf 'tidy: running ... '
+    rc=0
+    tests/lint/tidy "build/$1" >"build/$1/tidy.log" 2>&1 || rc=$?
+    took=$(($(date +%s) - since))
+    case $rc in
+    0) count tidy 1 0 0 "$took" && echo "passed, $took s" ;;
+    77) count tidy 0 0 1 "$took" && echo "skipped: neither clang-tidy nor cppcheck is here" ;;
+    *)
+        echo "FAILED, $took s"
+        head -n 100 "build/$1/tidy.log"
+        echo "The whole log: build/$1/tidy.log"
+        count tidy 0 1 0 "$took"
+        ;;
+    esac
+}
+
+# One fuzz target from its committed corpus; what it finds on the way goes to build/.
+fuzz_one() {
+    mkdir -p "build/fuzz/corpus/$1" "build/fuzz/crashes"
+    "build/fuzz/bin/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+        -artifact_prefix="build/fuzz/crashes/$1-" "build/fuzz/corpus/$1" "fuzz/corpus/$1" \
+        >"build/fuzz/$1.log" 2>&1
+}
+
+fuzz() {
+    build fuzz clang fuzz
+    targets=$(cd fuzz && find . -maxdepth 1 -name 'fuzz_*.c' | sed 's|^\./||; s|\.c$||' | LC_ALL=C sort)
+    good=0
+    bad=0
+    since=$(date +%s)
+    echo "fuzz: $(echo "$targets" | wc -l) targets, $seconds s each, $jobs at a time"
+    # shellcheck disable=SC2086
+    set -- $targets
+    while [ $# -gt 0 ]; do
+        running=
+        batch=0
+        while [ $# -gt 0 ] && [ "$batch" -lt "$jobs" ]; do
+            fuzz_one "$1" &
+            running="$running $1=$!"
+            batch=$((batch + 1))
+            shift
+        done
+        for pair in $running; do
+            if wait "${pair#*=}"; then
+                good=$((good + 1))
+                echo "  ${pair%=*}: $(sed -n 's/^Done \(.*\)$/\1/p' "build/fuzz/${pair%=*}.log")"
+            else
+                bad=$((bad + 1))
+                echo "  ${pair%=*}: FAILED"
+                tail -n 40 "build/fuzz/${pair%=*}.log"
+            fi
+        done
+    done
+    count fuzz "$good" "$bad" 0 $(($(date +%s) - since))
+}
+
+# Lines covered, file by file.
+coverage() {
+    build coverage gcc coverage
+    find build/coverage -name '*.gcda' -exec rm -f {} +
+    for label in unit sim e2e; do
+        layer "$label" coverage
+    done
+    if command -v gcovr >/dev/null 2>&1; then
+        gcovr -r . --object-directory build/coverage -f 'lib/' -f 'apps/' -f 'include/' \
+            --exclude-unreachable-branches
+        return
+    fi
+    echo "coverage: gcovr is not here; gcov's own figures:"
+    find build/coverage -name '*.gcda' ! -path '*/tests/*' -exec gcov -n {} + 2>/dev/null | awk '
+        /^File / { file = $0; gsub(/^File .|.$/, "", file); sub(/^.*\/(lib|apps)\//, "&", file) }
+        /^Lines executed:/ && file ~ /(lib|apps)\/.*\.c$/ {
+            split($0, part, /[:% ]+/)
+            percent = part[3]
+            lines = part[5]
+            if (!(file in best) || percent > best[file]) {
+                best[file] = percent
+                size[file] = lines
+            }
+            file = ""
+        }
+        END {
+            for (file in best) {
+                printf "%6.1f%% of %5d  %s\n", best[file], size[file], file
+                sum += best[file] * size[file]
+                all += size[file]
+            }
+            if (all > 0) {
+                printf "%6.1f%% of %5d  total\n", sum / all, all
+            }
+        }' | LC_ALL=C sort -k4
+}
+
+# --- the run --------------------------------------------------------------------------------------
+
+install
+export UBSAN_OPTIONS=print_stacktrace=1
+case $what in
+all)
+    build asan-ubsan gcc asan-ubsan
+    build release-clang clang release -DTERN_WERROR=ON
+    for label in lint unit sim e2e; do
+        layer "$label" asan-ubsan
+    done
+    tidy release-clang
+    fuzz
+    ;;
+lint)
+    build asan-ubsan gcc asan-ubsan
+    build release-clang clang release -DTERN_WERROR=ON
+    layer lint asan-ubsan
+    tidy release-clang
+    ;;
+unit | sim | e2e)
+    build asan-ubsan gcc asan-ubsan
+    layer "$what" asan-ubsan
+    ;;
+fuzz) fuzz ;;
+coverage) coverage ;;
+esac
+finish

@@ -1,0 +1,387 @@
+/* Runs a plan in virtual time: one application at each end that writes and reads known bytes.
+ * SPDX-License-Identifier: MIT */
+#include "sim/kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/invariants.h"
+
+#define CHUNK 16384
+
+/* One end of a stream. */
+struct pipe {
+    tern_stream *stream;
+    uint64_t to_write, written, to_read, read;
+    bool fin_written, fin_read, closed;
+};
+
+struct side {
+    tern_endpoint *endpoint;
+    tern_conn *conn;
+    struct pipe pipes[KIT_STREAMS_MAX];
+    size_t count, closed;
+    bool is_connected, is_closed;
+    tern_close_info close;
+    const char *error;
+    uint64_t seed;
+    uint64_t to_write, to_read; /* for streams that the peer opens */
+};
+
+/* The byte at a place of a direction of a stream: anything may be checked without memory. */
+static uint8_t byte_at(uint64_t seed, uint64_t id, bool from_client, uint64_t offset)
+{
+    uint64_t x = offset * UINT64_C(0x9e3779b97f4a7c15) + seed * 31 + id * 7 + (from_client ? 1 : 0);
+    x ^= x >> 29;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint8_t)(x >> 56);
+}
+
+static void fail(struct side *side, const char *what)
+{
+    if (side->error == NULL) {
+        side->error = what;
+    }
+}
+
+static void write_some(struct side *side, struct pipe *pipe)
+{
+    uint8_t buf[CHUNK];
+    bool from_client = !tern_conn_is_server(side->conn);
+    uint64_t id = tern_stream_id(pipe->stream);
+    while (!pipe->fin_written) {
+        uint64_t left = pipe->to_write - pipe->written;
+        size_t len = left < CHUNK ? (size_t)left : CHUNK;
+        for (size_t i = 0; i < len; i++) {
+            buf[i] = byte_at(side->seed, id, from_client, pipe->written + i);
+        }
+        unsigned flags = len == left ? TERN_FIN : 0;
+        ptrdiff_t n = tern_stream_write(pipe->stream, buf, len, flags);
+        if (n < 0) {
+            fail(side, tern_strerror((int)n));
+            return;
+        }
+        pipe->written += (uint64_t)n;
+        pipe->fin_written = flags != 0 && (size_t)n == len;
+        if ((size_t)n < len || (len == 0 && !pipe->fin_written)) {
+            return;
+        }
+    }
+}
+
+static void read_some(struct side *side, struct pipe *pipe)
+{
+    bool from_client = tern_conn_is_server(side->conn);
+    uint64_t id = tern_stream_id(pipe->stream);
+    while (!pipe->fin_read) {
+        const uint8_t *data;
+        size_t len;
+        int rc = tern_stream_peek(pipe->stream, &data, &len);
+        if (rc == TERN_ERR_AGAIN) {
+            return;
+        }
+        if (rc != 0) {
+            fail(side, tern_strerror(rc));
+            return;
+        }
+        for (size_t i = 0; i < len; i++) {
+            if (data[i] != byte_at(side->seed, id, from_client, pipe->read + i)) {
+                fail(side, "a byte arrived changed");
+                return;
+            }
+        }
+        pipe->read += len;
+        pipe->fin_read = len == 0;
+        if (tern_stream_consume(pipe->stream, len) != 0) {
+            fail(side, "consume failed");
+            return;
+        }
+    }
+    if (pipe->read != pipe->to_read) {
+        fail(side, "the stream ended with another length");
+    }
+}
+
+static struct pipe *add_pipe(struct side *side, tern_stream *stream)
+{
+    struct pipe *pipe = &side->pipes[side->count++];
+    memset(pipe, 0, sizeof *pipe);
+    pipe->stream = stream;
+    pipe->to_write = side->to_write;
+    pipe->to_read = side->to_read;
+    tern_stream_set_user(stream, pipe);
+    return pipe;
+}
+
+static void on_event(struct side *side, const tern_event *ev)
+{
+    struct pipe *pipe = ev->stream == NULL ? NULL : tern_stream_user(ev->stream);
+    switch (ev->type) {
+    case TERN_EVENT_CONNECTED:
+        side->is_connected = true;
+        side->conn = ev->conn;
+        break;
+    case TERN_EVENT_CLOSED:
+        side->is_closed = true;
+        side->close = ev->close;
+        break;
+    case TERN_EVENT_STREAM_OPENED:
+        if (side->count < KIT_STREAMS_MAX) {
+            write_some(side, add_pipe(side, ev->stream));
+        }
+        break;
+    case TERN_EVENT_STREAM_READABLE:
+        read_some(side, pipe);
+        break;
+    case TERN_EVENT_STREAM_WRITABLE:
+        write_some(side, pipe);
+        break;
+    case TERN_EVENT_STREAM_CLOSED:
+        pipe->closed = true;
+        side->closed++;
+        break;
+    case TERN_EVENT_STREAM_STOPPED:
+        fail(side, "the peer stopped a stream");
+        break;
+    case TERN_EVENT_OPENABLE:
+    case TERN_EVENT_NONE:
+        break;
+    }
+}
+
+static void poll_side(struct side *side)
+{
+    tern_event ev;
+    while (tern_endpoint_poll(side->endpoint, &ev) == 1) {
+        on_event(side, &ev);
+    }
+}
+
+void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->name = name;
+    plan->seed = seed;
+    tern_link_config_init(&plan->up);
+    plan->up.delay = 20 * TERN_MSEC;
+    plan->down = plan->up;
+    plan->cc = "cubic";
+    plan->streams = 1;
+    plan->up_bytes = plan->down_bytes = 100000;
+    plan->limit = 120 * TERN_SEC;
+    plan->pinned = true;
+    plan->check = true;
+    tern_config_init(&plan->client);
+    tern_config_init(&plan->server);
+}
+
+/* The world of one run. */
+struct world {
+    const struct kit_plan *plan;
+    tern_sim *sim;
+    tern_sim_host *client_host, *server_host;
+    struct side client, server;
+    uint16_t port;
+    tern_time next_rebind;
+};
+
+static void trace_line(void *user, const tern_trace_event *event)
+{
+    char line[600];
+    (void)user;
+    (void)tern_trace_text(event, line, sizeof line);
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static void set_key(tern_config *config, uint8_t key[TERN_KEY_SIZE], uint64_t seed, uint8_t salt)
+{
+    for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
+        key[i] = byte_at(seed, salt, true, i);
+    }
+    config->secret_key = key;
+}
+
+static int build(struct world *w)
+{
+    const struct kit_plan *plan = w->plan;
+    tern_config client = plan->client, server = plan->server;
+    uint8_t client_key[TERN_KEY_SIZE], server_key[TERN_KEY_SIZE];
+    tern_addr a = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1000};
+    tern_addr b = {.family = 4, .ip = {10, 0, 0, 2}, .port = 4433};
+    set_key(&client, client_key, plan->seed, 1);
+    set_key(&server, server_key, plan->seed, 2);
+    client.cc = server.cc = plan->cc;
+    server.accept = true;
+    if (getenv("TERN_TRACE") != NULL) {
+        client.trace.event = server.trace.event = trace_line;
+    }
+    w->port = a.port;
+    int rc = tern_sim_new(&w->sim, plan->seed);
+    if (rc == 0) {
+        rc = tern_sim_add_host(w->sim, &a, &client, &w->client_host);
+    }
+    if (rc == 0) {
+        rc = tern_sim_add_host(w->sim, &b, &server, &w->server_host);
+    }
+    if (rc == 0) {
+        rc = tern_sim_connect(w->sim, w->client_host, w->server_host, &plan->up, &plan->down);
+    }
+    if (rc == 0) {
+        w->client.endpoint = tern_sim_host_endpoint(w->client_host);
+        w->server.endpoint = tern_sim_host_endpoint(w->server_host);
+    }
+    return rc;
+}
+
+static int begin(struct world *w)
+{
+    const struct kit_plan *plan = w->plan;
+    uint8_t key[TERN_KEY_SIZE];
+    tern_peer peer;
+    tern_peer_init(&peer);
+    peer.addr = tern_sim_host_addr(w->server_host);
+    tern_endpoint_public_key(w->server.endpoint, key);
+    peer.key = plan->pinned ? key : NULL;
+    w->client.seed = w->server.seed = plan->seed;
+    w->client.to_write = w->server.to_read = plan->up_bytes;
+    w->client.to_read = w->server.to_write = plan->down_bytes;
+    int rc = tern_endpoint_connect(w->client.endpoint, &peer, &w->client.conn,
+                                   tern_sim_now(w->sim));
+    for (size_t i = 0; rc == 0 && i < plan->streams; i++) {
+        tern_stream *stream;
+        rc = tern_conn_open_stream(w->client.conn, TERN_STREAM_BIDI, &stream);
+        if (rc == 0) {
+            write_some(&w->client, add_pipe(&w->client, stream));
+        }
+    }
+    w->next_rebind = plan->rebind_every > 0 ? tern_sim_now(w->sim) + plan->rebind_every
+                                            : TERN_TIME_NEVER;
+    return rc;
+}
+
+static void rebind(struct world *w)
+{
+    tern_addr addr = tern_sim_host_addr(w->client_host);
+    addr.port = ++w->port;
+    if (tern_sim_now(w->sim) >= w->next_rebind &&
+        tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
+        w->next_rebind += w->plan->rebind_every;
+    }
+}
+
+static const char *check(const struct world *w)
+{
+    const char *broken = NULL;
+    if (w->client.conn != NULL && !w->client.is_closed) {
+        broken = invariants_broken(w->client.conn, tern_sim_now(w->sim));
+    }
+    if (broken == NULL && w->server.conn != NULL && !w->server.is_closed) {
+        broken = invariants_broken(w->server.conn, tern_sim_now(w->sim));
+    }
+    return broken;
+}
+
+static bool is_done(const struct world *w)
+{
+    return w->client.closed == w->plan->streams && w->server.closed == w->plan->streams;
+}
+
+static void run(struct world *w, struct kit_result *result)
+{
+    tern_time start = tern_sim_now(w->sim);
+    tern_time until = start + w->plan->limit;
+    while (!is_done(w) && result->broken == NULL && w->client.error == NULL &&
+           w->server.error == NULL && !w->client.is_closed) {
+        if (tern_sim_flush(w->sim) != 0 || tern_sim_step(w->sim, until) != 1) {
+            break;
+        }
+        result->steps++;
+        poll_side(&w->client);
+        poll_side(&w->server);
+        if (w->client.is_connected && result->handshake == 0) {
+            result->handshake = tern_sim_now(w->sim) - start;
+        }
+        rebind(w);
+        if (w->plan->check) {
+            result->broken = check(w);
+        }
+    }
+    result->duration = tern_sim_now(w->sim) - start;
+    result->is_done = is_done(w) && result->broken == NULL && w->client.error == NULL &&
+                      w->server.error == NULL;
+}
+
+static void collect(struct world *w, struct kit_result *result)
+{
+    result->hash = tern_sim_hash(w->sim);
+    result->client.size = result->server.size = sizeof(tern_stats);
+    result->up.size = result->down.size = sizeof(tern_link_counters);
+    if (w->client.conn != NULL && !w->client.is_closed) {
+        tern_conn_stats(w->client.conn, &result->client);
+    }
+    if (w->server.conn != NULL && !w->server.is_closed) {
+        tern_conn_stats(w->server.conn, &result->server);
+    }
+    tern_link_stats(tern_sim_link(w->sim, w->client_host, w->server_host), &result->up);
+    tern_link_stats(tern_sim_link(w->sim, w->server_host, w->client_host), &result->down);
+    result->client_closed = w->client.is_closed;
+    result->client_close = w->client.close;
+    result->server_closed = w->server.is_closed;
+    result->server_close = w->server.close;
+}
+
+static void report(const struct world *w, const struct kit_result *result)
+{
+    if (result->is_done) {
+        return;
+    }
+    const char *why = result->broken != NULL       ? result->broken
+                      : w->client.error != NULL    ? w->client.error
+                      : w->server.error != NULL    ? w->server.error
+                      : result->client_closed      ? tern_strerror(result->client_close.error)
+                                                   : "not finished in time";
+    (void)fprintf(stderr,
+                  "%s: seed %llu: %s (client wrote %llu read %llu, server wrote %llu read %llu, "
+                  "%zu and %zu streams closed, %.3f s)\nreplay: TERN_SEED=%llu TERN_TRACE=1 ctest "
+                  "--test-dir build/dev -V -R '%s$'\n",
+                  w->plan->name, (unsigned long long)w->plan->seed, why,
+                  (unsigned long long)w->client.pipes[0].written,
+                  (unsigned long long)w->client.pipes[0].read,
+                  (unsigned long long)w->server.pipes[0].written,
+                  (unsigned long long)w->server.pipes[0].read, w->client.closed, w->server.closed,
+                  (double)result->duration / 1e9, (unsigned long long)w->plan->seed, w->plan->name);
+}
+
+void kit_run(const struct kit_plan *plan, struct kit_result *result)
+{
+    struct world *w = calloc(1, sizeof *w);
+    memset(result, 0, sizeof *result);
+    if (w == NULL) {
+        return;
+    }
+    w->plan = plan;
+    if (build(w) == 0 && begin(w) == 0) {
+        run(w, result);
+        collect(w, result);
+    }
+    report(w, result);
+    tern_sim_free(w->sim);
+    free(w);
+}
+
+uint64_t kit_first_seed(void)
+{
+    const char *seed = getenv("TERN_SEED");
+    return seed == NULL ? 1 : strtoull(seed, NULL, 10);
+}
+
+uint64_t kit_seed_count(uint64_t usual)
+{
+    return getenv("TERN_SEED") == NULL ? usual : 1;
+}
+
+double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate)
+{
+    return (double)bytes * 8 / ((double)result->duration / 1e9) / (double)rate;
+}

@@ -1,0 +1,52 @@
+/* A client and a server in a simulated world that send each other streams of known bytes, with the
+ * invariants of the protocol checked after every event.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_TESTS_SIM_KIT_H
+#define TERN_TESTS_SIM_KIT_H
+
+#include <tern/sim.h>
+#include <tern/tern.h>
+
+#define KIT_STREAMS_MAX 64
+
+/* What to do. kit_plan_init fills in a perfect wire, one stream each way of 100 kB, CUBIC. */
+struct kit_plan {
+    const char *name;
+    uint64_t seed;
+    tern_link_config up, down; /* client to server, and back */
+    const char *cc;
+    size_t streams;            /* bidirectional ones, opened by the client */
+    uint64_t up_bytes, down_bytes; /* on each of them */
+    tern_time limit;           /* of virtual time */
+    bool pinned;               /* the client knows the server's key (XK), else first contact (XX) */
+    tern_config client, server; /* start from tern_config_init; keys are set by the kit */
+    tern_time rebind_every;    /* the client's address changes as often */
+    bool check;                /* invariants after every event; default true */
+};
+
+/* What came of it. */
+struct kit_result {
+    bool is_done;              /* every byte arrived, both ways, and all streams closed */
+    tern_time handshake, duration;
+    uint64_t hash;             /* of the packet trace */
+    tern_stats client, server; /* at the end */
+    tern_link_counters up, down;
+    tern_close_info client_close, server_close;
+    bool client_closed, server_closed;
+    const char *broken;        /* the invariant that did not hold, or NULL */
+    uint64_t steps;
+};
+
+void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed);
+
+/* Runs it. When something is wrong it is printed with the command that replays it. */
+void kit_run(const struct kit_plan *plan, struct kit_result *result);
+
+/* The first seed and how many: TERN_SEED in the environment replays one. */
+uint64_t kit_first_seed(void);
+uint64_t kit_seed_count(uint64_t usual);
+
+/* Payload bytes per second over the whole duration, as a share of the rate (bits a second). */
+double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate);
+
+#endif

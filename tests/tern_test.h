@@ -1,0 +1,25 @@
+/* What every cmocka program starts with: the includes in the order that cmocka wants, and a main
+ * that runs all tests or the one that is named.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_TEST_H
+#define TERN_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Use at the end of a test file: TERN_TEST_MAIN(tests) with `tests` an array of CMUnitTest whose
+ * entries stand one a line, so that the build finds their names. */
+#define TERN_TEST_MAIN(tests)                                                                      \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        if (argc > 1) {                                                                            \
+            cmocka_set_test_filter(argv[1]);                                                       \
+        }                                                                                          \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+    }
+
+#endif

@@ -1,0 +1,196 @@
+/* The libev binding: what arrives is announced, what is queued leaves, deadlines are met.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "udp_kit.h"
+
+#include <tern/ev.h>
+
+struct bench {
+    struct pair pair;
+    struct ev_loop *loop;
+    tern_ev *a, *b;
+    ev_timer limit, later;
+    uint32_t wanted; /* datagrams at b that end the run */
+    uint32_t a_ready;
+};
+
+static void on_ready(tern_ev *binding, void *user)
+{
+    struct bench *bench = user;
+    bench->a_ready += binding == bench->a;
+    tern_ev_wake(binding); /* from within: harmless */
+    if (bench->pair.b_end.received >= bench->wanted) {
+        ev_break(bench->loop, EVBREAK_ALL);
+    }
+}
+
+static void on_limit(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)timer;
+    (void)revents;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void bench_open(struct bench *bench)
+{
+    memset(bench, 0, sizeof *bench);
+    pair_open(&bench->pair);
+    bench->wanted = UINT32_MAX;
+    bench->loop = ev_loop_new(EVFLAG_AUTO);
+    assert_non_null(bench->loop);
+    struct pair *pair = &bench->pair;
+    assert_int_equal(tern_ev_start(&bench->a, bench->loop, pair->a, &pair->a_end, on_ready, bench),
+                     0);
+    assert_int_equal(tern_ev_start(&bench->b, bench->loop, pair->b, &pair->b_end, on_ready, bench),
+                     0);
+}
+
+static void bench_run(struct bench *bench, double seconds)
+{
+    ev_timer_init(&bench->limit, on_limit, seconds, 0.);
+    ev_now_update(bench->loop);
+    ev_timer_start(bench->loop, &bench->limit);
+    ev_run(bench->loop, 0);
+    ev_timer_stop(bench->loop, &bench->limit);
+}
+
+static void bench_close(struct bench *bench)
+{
+    assert_int_equal(tern_ev_error(bench->a), 0);
+    assert_int_equal(tern_ev_error(bench->b), 0);
+    tern_ev_stop(bench->a);
+    tern_ev_stop(bench->b);
+    tern_ev_stop(NULL);
+    pair_close(&bench->pair);
+    ev_loop_destroy(bench->loop);
+}
+
+static void queued_before_the_run_is_sent(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    fake_send(&bench.pair.a_end, &bench.pair.b_addr, 20, 1200, 1200);
+    bench.wanted = 20;
+    bench_run(&bench, 5);
+    assert_int_equal(bench.pair.b_end.received, 20);
+    bench_close(&bench);
+}
+
+static void queue_later(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct bench *bench = timer->data;
+    fake_send(&bench->pair.a_end, &bench->pair.b_addr, 3, 100, 100);
+}
+
+/* From another watcher, and without a word to the binding. */
+static void queued_elsewhere_leaves_before_the_loop_sleeps(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench.wanted = 3;
+    ev_timer_init(&bench.later, queue_later, 0.01, 0.);
+    bench.later.data = &bench;
+    ev_timer_start(bench.loop, &bench.later);
+    bench_run(&bench, 5);
+    assert_int_equal(bench.pair.b_end.received, 3);
+    bench_close(&bench);
+}
+
+static void wake_calls_ready_and_sends(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    fake_send(&bench.pair.a_end, &bench.pair.b_addr, 3, 100, 100);
+    bench.wanted = 3;
+    tern_ev_wake(bench.a);
+    tern_ev_wake(bench.a);
+    bench_run(&bench, 5);
+    assert_int_equal(bench.pair.b_end.received, 3);
+    assert_int_equal(bench.a_ready, 1);
+    tern_ev_wake(bench.a); /* pending when it is stopped */
+    bench_close(&bench);
+}
+
+static void deadlines_are_met(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    tern_time due = tern_udp_now() + 7300 * TERN_USEC;
+    bench.pair.a_end.deadline = due;
+    bench_run(&bench, 0.05);
+    assert_int_equal(bench.pair.a_end.ticks, 1);
+    assert_int_equal(bench.a_ready, 1);
+    assert_in_range(bench.pair.a_end.ticked_at, due, due + 40 * TERN_MSEC);
+    bench_close(&bench);
+}
+
+static void move_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct bench *bench = timer->data;
+    bench->pair.a_end.deadline = tern_udp_now() + 20 * TERN_MSEC;
+}
+
+static void moved_deadlines_are_met_once(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench.pair.a_end.deadline = tern_udp_now() + 10 * TERN_MSEC;
+    ev_timer_init(&bench.later, move_deadline, 0.005, 0.);
+    bench.later.data = &bench;
+    ev_timer_start(bench.loop, &bench.later);
+    tern_time start = tern_udp_now();
+    bench_run(&bench, 0.1);
+    assert_int_equal(bench.pair.a_end.ticks, 1);
+    assert_true(bench.pair.a_end.ticked_at >= start + 24 * TERN_MSEC);
+    bench_close(&bench);
+}
+
+static void past_deadlines_ring_at_once(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench.pair.a_end.deadline = 0;
+    bench_run(&bench, 0.02);
+    assert_int_equal(bench.pair.a_end.ticks, 1);
+    bench_close(&bench);
+}
+
+static void errors_are_kept(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench.pair.b_end.receive_result = TERN_ERR_NOMEM;
+    fake_send(&bench.pair.a_end, &bench.pair.b_addr, 3, 100, 100);
+    bench.wanted = 3;
+    bench_run(&bench, 5);
+    assert_int_equal(tern_ev_error(bench.b), TERN_ERR_NOMEM);
+    bench.pair.b_end.receive_result = 0;
+    assert_int_equal(tern_ev_error(bench.a), 0);
+    tern_ev_stop(bench.b);
+    assert_int_equal(
+        tern_ev_start(&bench.b, bench.loop, bench.pair.b, &bench.pair.b_end, on_ready, &bench), 0);
+    bench_close(&bench);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(queued_before_the_run_is_sent),
+    cmocka_unit_test(queued_elsewhere_leaves_before_the_loop_sleeps),
+    cmocka_unit_test(wake_calls_ready_and_sends),
+    cmocka_unit_test(deadlines_are_met),
+    cmocka_unit_test(moved_deadlines_are_met_once),
+    cmocka_unit_test(past_deadlines_ring_at_once),
+    cmocka_unit_test(errors_are_kept),
+};
+
+TERN_TEST_MAIN(tests)
