@@ -186,6 +186,7 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
         (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
         if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {
             tern_handshake_keep_early(conn, packet, header->packet_len, in->ecn);
+            return;
         }
         drop(conn, "no keys for this level", now);
         return;

@@ -186,7 +186,7 @@ static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level
     for (unsigned i = 0; i < TERN_LEVELS; i++) {
         const struct tern_space *space = &conn->spaces[i];
         if (!tern_space_is_live(space) || space->loss.sent.eliciting_outstanding == 0 ||
-            (i == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
+            (i == TERN_LEVEL_APP && !conn->life.is_confirmed)) { /* RFC 9002 §6.2.1 */
             continue;
         }
         tern_time at = tern_add_sat(space->loss.sent.last_eliciting_at,

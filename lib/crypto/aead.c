@@ -21,7 +21,7 @@ _Static_assert(crypto_stream_chacha20_ietf_NONCEBYTES + 4 == TERN_SAMPLE_SIZE, "
  * any size (2^28 would do below 2 KiB, Appendix B.1; our loopback packets are larger). AEGIS has no
  * published QUIC analysis, so it takes the AES figures, which are far below its own bounds. */
 static const struct tern_suite suites[] = {
-    /* fastest first, given the instructions that make each of them fast */
+/* fastest first, given the instructions that make each of them fast */
 #if HAS_AEGIS
     {"aegis-128l", UINT64_C(1) << 23, UINT64_C(1) << 52, TERN_SUITE_AEGIS_128L,
      crypto_aead_aegis128l_KEYBYTES, crypto_aead_aegis128l_NPUBBYTES, crypto_aead_aegis128l_ABYTES,

@@ -5,11 +5,11 @@
 
 #include "crypto/aead.h"
 
-#define TERN_SECRET_SIZE    32
-#define TERN_LABEL_PREFIX   "tern "
-#define TERN_LABEL_MAX      255 /* prefix and label together: RFC 8446 §7.1 */
-#define TERN_HKDF_OUT_MAX   (255 * TERN_SECRET_SIZE)
-#define TERN_PN_MAX         ((UINT64_C(1) << 62) - 1)
+#define TERN_SECRET_SIZE  32
+#define TERN_LABEL_PREFIX "tern "
+#define TERN_LABEL_MAX    255 /* prefix and label together: RFC 8446 §7.1 */
+#define TERN_HKDF_OUT_MAX (255 * TERN_SECRET_SIZE)
+#define TERN_PN_MAX       ((UINT64_C(1) << 62) - 1)
 
 /* HKDF with SHA-256, RFC 5869. */
 void tern_hkdf_extract(uint8_t out[TERN_SECRET_SIZE], const uint8_t *salt, size_t salt_len,

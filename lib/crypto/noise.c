@@ -11,7 +11,7 @@
 
 enum token { END, E, S, EE, ES, SE, SS, PSK };
 
-#define NO false
+#define NO    false
 #define KNOWN true
 
 /* Sections 7.4, 7.5 and 18.1. First the static keys that are known beforehand, the initiator's and

@@ -9,12 +9,12 @@
 #include "base/random.h"
 #include "crypto/symmetric.h"
 
-#define TERN_NOISE_MESSAGE_MAX  65535 /* Noise §3 */
-#define TERN_NOISE_MESSAGES     4     /* in the longest pattern */
-#define TERN_NOISE_TOKENS       8     /* in the longest message, modifiers included */
-#define TERN_NOISE_PSKS         4
-#define TERN_NOISE_LABEL_MAX    32 /* of an export */
-#define TERN_NOISE_SECRET_SIZE  32
+#define TERN_NOISE_MESSAGE_MAX 65535 /* Noise §3 */
+#define TERN_NOISE_MESSAGES    4     /* in the longest pattern */
+#define TERN_NOISE_TOKENS      8     /* in the longest message, modifiers included */
+#define TERN_NOISE_PSKS        4
+#define TERN_NOISE_LABEL_MAX   32 /* of an export */
+#define TERN_NOISE_SECRET_SIZE 32
 
 /* Whatever the pattern does not need stays NULL; what it needs must be there. */
 struct tern_noise_setup {

@@ -25,7 +25,8 @@ struct hasher {
 
 static size_t hash_size(enum tern_noise_hash hash)
 {
-    return hash == TERN_NOISE_SHA256 ? crypto_hash_sha256_BYTES : crypto_generichash_blake2b_BYTES_MAX;
+    return hash == TERN_NOISE_SHA256 ? crypto_hash_sha256_BYTES
+                                     : crypto_generichash_blake2b_BYTES_MAX;
 }
 
 static void hasher_init(struct hasher *hasher, enum tern_noise_hash hash)

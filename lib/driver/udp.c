@@ -190,6 +190,12 @@ static bool is_full(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+/* What Linux says to a source address that is not its own: IPv6 EINVAL, IPv4 ENETUNREACH. */
+static bool is_about_source(int error)
+{
+    return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH;
+}
+
 int tern_udp_on_refused(struct tern_udp *udp, const struct tern_chunk *chunk, int error)
 {
     struct tern_outbox *box = &udp->outbox;
@@ -207,7 +213,7 @@ int tern_udp_on_refused(struct tern_udp *udp, const struct tern_chunk *chunk, in
         return 0;
     }
     box->suspect = false;
-    if (chunk->train->local.family != 0 && (error == EINVAL || error == EADDRNOTAVAIL)) {
+    if (chunk->train->local.family != 0 && is_about_source(error)) {
         /* The interface lost this address. Any other source lets the connection migrate. */
         chunk->train->local.family = 0;
         box->single = true;

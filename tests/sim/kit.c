@@ -263,10 +263,12 @@ static int begin(struct world *w)
 static void rebind(struct world *w)
 {
     tern_addr addr = tern_sim_host_addr(w->client_host);
+    if (tern_sim_now(w->sim) < w->next_rebind) {
+        return;
+    }
     addr.port = ++w->port;
-    if (tern_sim_now(w->sim) >= w->next_rebind &&
-        tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
-        w->next_rebind += w->plan->rebind_every;
+    if (tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
+        w->next_rebind = tern_sim_now(w->sim) + w->plan->rebind_every;
     }
 }
 

@@ -88,9 +88,8 @@ static const char *transport_message(struct run *run, const struct record *recor
     enum tern_noise_cipher cipher = run->init.symmetric.cipher;
     uint64_t n = run->nonces[sender]++;
     size_t len = payload->len + TERN_NOISE_TAG_SIZE;
-    if (len > sizeof run->sent ||
-        tern_noise_cipher_seal(cipher, key, n, NULL, 0, payload->data, payload->len, run->sent) !=
-            0) {
+    if (len > sizeof run->sent || tern_noise_cipher_seal(cipher, key, n, NULL, 0, payload->data,
+                                                         payload->len, run->sent) != 0) {
         return "cannot be sealed";
     }
     if (!equals(&record->messages[i].ciphertext, run->sent, len)) {

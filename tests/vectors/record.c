@@ -244,7 +244,8 @@ static bool read_member(struct record_file *file, struct record *record)
     if (!read_key(file, key)) {
         return false;
     }
-    if (strcmp(key, "protocol_name") == 0 || (strcmp(key, "name") == 0 && record->name[0] == '\0')) {
+    if (strcmp(key, "protocol_name") == 0 ||
+        (strcmp(key, "name") == 0 && record->name[0] == '\0')) {
         return read_name(file, record);
     }
     if (strncmp(key, "init_", 5) == 0) {
