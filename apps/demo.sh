@@ -132,9 +132,10 @@ if [ "$lossy_mib" != "$mib" ]; then
     head -c $((lossy_mib * 1048576)) /dev/urandom >"$work/there/direct.bin"
 fi
 "$bin/ternlink" udp --listen 127.0.0.1:0 --to "$server" --delay "$delay" --loss "$loss" \
-    >"$work/link.out" 2>"$work/link.log" &
+    >"$work/link.log" 2>&1 &
 pids="$pids $!"
-link=$(await "$work/link.log" '.*listening on \([0-9.]*:[0-9]*\).*' $!) ||
+# The first address that it names is the one where it listens.
+link=$(await "$work/link.log" '^[^0-9]*\([0-9][0-9.]*:[0-9]*\).*' $!) ||
     fail "ternlink did not start"
 say "copying $lossy_mib MiB back through ternlink at $link: $((2 * delay)) ms round trip, $loss % loss"
 copy "$lossy_cc" "tern://$link/direct.bin" "$work/here/lossy.bin"

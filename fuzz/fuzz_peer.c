@@ -170,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* client, server, client, server: how far the handshake is when the peer turns bad. */
     int rounds = (level == TERN_LEVEL_APP ? 12 : 3) - (mode >> 5 & 3);
     for (int i = 0; i < rounds; i++) {
+        w.now += 5 * TERN_MSEC;
         (void)speak(&w, 1 - (size_t)i % 2, true);
         poll_events(&w, 0);
         poll_events(&w, 1);

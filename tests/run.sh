@@ -232,9 +232,15 @@ coverage() {
         return
     fi
     echo "coverage: gcovr is not here; gcov's own figures:"
-    find build/coverage -name '*.gcda' ! -path '*/tests/*' -exec gcov -n {} + 2>/dev/null | awk '
-        /^File / { file = $0; gsub(/^File .|.$/, "", file); sub(/^.*\/(lib|apps)\//, "&", file) }
-        /^Lines executed:/ && file ~ /(lib|apps)\/.*\.c$/ {
+    find build/coverage -name '*.gcno' ! -path '*/tests/*' -exec gcov -n {} + 2>/dev/null |
+        awk -v root="$(pwd)/" '
+        /^File / {
+            file = substr($0, 7, length($0) - 7)
+            if (index(file, root) == 1) {
+                file = substr(file, length(root) + 1)
+            }
+        }
+        /^Lines executed:/ && file ~ /^(lib|apps)\/.*\.c$/ {
             split($0, part, /[:% ]+/)
             percent = part[3]
             lines = part[5]

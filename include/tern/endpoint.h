@@ -27,6 +27,9 @@ TERN_API TERN_MUST_CHECK int tern_endpoint_new(tern_endpoint **out, const tern_c
 /* Frees it with all connections, without telling the peers. NULL is fine. */
 TERN_API void tern_endpoint_free(tern_endpoint *endpoint);
 
+/* tern_conn_close for every connection there is; each then has its CLOSED event. */
+TERN_API void tern_endpoint_close_all(tern_endpoint *endpoint, uint64_t code, const char *reason);
+
 /* Our public key, which clients may pin. */
 TERN_API void tern_endpoint_public_key(const tern_endpoint *endpoint, uint8_t out[TERN_KEY_SIZE]);
 

@@ -30,10 +30,13 @@ typedef struct tern_link_config {
     double corrupt;         /* probability that one to four bits are flipped */
     double ecn_mark;        /* probability that an ECT packet is marked CE */
     uint64_t rate;          /* bits a second; 0: infinite */
-    size_t queue;           /* bytes of droptail queue before the rate; 0: one second's worth */
+    size_t queue;           /* bytes of droptail queue before the rate, besides the packet on the
+                               wire; 0: one second's worth */
     size_t mtu;             /* largest UDP payload that passes; 0: any */
     size_t overhead;        /* bytes added to each packet for the rate (28: IPv4 and UDP) */
-    tern_time blackout_start, blackout_length; /* everything is lost in it; repeats every ... */
+    /* Everything is lost that enters, or leaves the queue, in it. The start is a moment on the clock
+     * of `now`: tern_sim_now() + 5 * TERN_SEC, say. Repeats every ... */
+    tern_time blackout_start, blackout_length;
     tern_time blackout_period;                 /* ... period when not 0 */
 } tern_link_config;
 
@@ -86,7 +89,7 @@ TERN_API void tern_sim_free(tern_sim *sim); /* frees hosts and their endpoints t
 TERN_API TERN_MUST_CHECK int tern_sim_add_host(tern_sim *sim, const tern_addr *addr,
                                                const tern_config *config, tern_sim_host **out);
 TERN_API tern_endpoint *tern_sim_host_endpoint(tern_sim_host *host);
-TERN_API tern_addr tern_sim_host_addr(const tern_sim_host *host);
+TERN_API tern_addr tern_sim_host_addr(const tern_sim_host *host); /* as others see it now */
 
 /* Joins two hosts with a link each way (`ba` NULL: the same both ways). */
 TERN_API TERN_MUST_CHECK int tern_sim_connect(tern_sim *sim, tern_sim_host *a, tern_sim_host *b,

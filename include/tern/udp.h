@@ -20,7 +20,7 @@ extern "C" {
 typedef struct tern_udp tern_udp;
 
 /* Binds a non-blocking socket to `local` (NULL: any IPv6 and IPv4 address, any port; family 4 or 6
- * with port 0: any port) and serves `endpoint` with it. The endpoint stays yours and must outlive
+ * with port 0: any port; [::] takes IPv4 as well) and serves `endpoint` with it. The endpoint stays yours and must outlive
  * the driver. Uses GSO, GRO, ECN marks and the local address by ancillary data where the kernel
  * has them. 0 · TERN_ERR_SYSTEM (errno says why, for example EADDRINUSE) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_udp_open(tern_udp **out, tern_endpoint *endpoint,

@@ -110,6 +110,14 @@ void tern_endpoint_free(tern_endpoint *ep)
     tern_mem_free(&mem, ep);
 }
 
+void tern_endpoint_close_all(tern_endpoint *ep, uint64_t code, const char *reason)
+{
+    struct tern_list *node, *following;
+    TERN_LIST_EACH (node, following, &ep->conns) {
+        tern_conn_close(TERN_CONTAINER_OF(node, struct tern_conn, all_node), code, reason);
+    }
+}
+
 void tern_endpoint_public_key(const tern_endpoint *ep, uint8_t out[TERN_KEY_SIZE])
 {
     memcpy(out, ep->env.public_key, TERN_KEY_SIZE);

@@ -242,7 +242,7 @@ static void corrupt_bits(tern_link *link, struct tern_packet *packet)
     if (packet->len == 0 || !tern_chance_hits(chance, link->corrupt)) {
         return;
     }
-    uint64_t flipped[4];
+    uint64_t flipped[4] = {0};
     size_t flips = 1 + (size_t)tern_chance_below(chance, 4);
     for (size_t done = 0; done < flips;) {
         uint64_t bit = tern_chance_below(chance, (uint64_t)packet->len * 8);

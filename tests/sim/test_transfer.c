@@ -98,7 +98,7 @@ static void shape_rebinding(struct kit_plan *plan)
     plan->up_bytes = plan->down_bytes = 400000;
     plan->up.rate = plan->down.rate = 8000000;
     plan->up.queue = plan->down.queue = 40000; /* shorter than the time between two moves */
-    plan->rebind_every = 300 * TERN_MSEC;
+    plan->rebind_every = 1000 * TERN_MSEC;
     /* A client that only receives must say something, or nobody learns where it is now. */
     plan->client.keepalive = 500 * TERN_MSEC;
 }

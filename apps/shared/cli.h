@@ -1,0 +1,43 @@
+/* What all programs say and how: exit codes, the voice of errors, numbers with suffixes.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_APPS_CLI_H
+#define TERN_APPS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Exit codes, the same for every program. */
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_PARTIAL = 1,   /* failed in part */
+    CLI_USAGE = 2,
+    CLI_CONNECT = 3,   /* cannot connect, or the connection was lost */
+    CLI_IDENTITY = 4,  /* identity or authorisation refused */
+    CLI_LOCAL = 5,     /* local file error */
+    CLI_REMOTE = 6,    /* remote file error */
+    CLI_INTEGRITY = 7, /* what arrived is not what was sent */
+    CLI_INTERRUPTED = 130
+};
+
+/* Sets the program's name for messages, and whether plain notes are printed. */
+void cli_init(const char *program, bool quiet, int verbose);
+
+/* One line on standard error, "program: what: why; what to do". Any part but `what` may be NULL.
+ * Peer text in it must have gone through term_escape. */
+void cli_error(const char *what, const char *why, const char *advice);
+
+/* Notes for people: printed unless quiet, or from a level of -v on. A newline is added. */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_verbose(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "10M" and so on: k, M, G, T times 1024. False when malformed or too large. */
+bool cli_parse_size(const char *text, uint64_t *out);
+/* "5s", "250ms", "2m", "1h"; a bare number is seconds. Nanoseconds. */
+bool cli_parse_time(const char *text, uint64_t *out);
+
+/* "12.3 MiB" into buf (at least 16 bytes); returns buf. */
+const char *cli_format_size(uint64_t bytes, char *buf, unsigned size);
+/* "1:02:03" or "4.2 s". At least 24 bytes. */
+const char *cli_format_time(double seconds, char *buf, unsigned size);
+
+#endif

@@ -1,0 +1,271 @@
+/* Base32 keys, small text files, written whole or not at all.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "shared/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tern/config.h>
+#include <unistd.h>
+
+#define PREFIX "tern:"
+#define PREFIX_LEN 5
+#define BASE32_LEN 52 /* 256 bits in groups of five, the last one padded with zeros */
+#define LINE_MAX_SIZE 1024
+
+static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567"; /* RFC 4648 §6, in lower case */
+
+void keyring_format(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_TEXT_SIZE])
+{
+    unsigned bits = 0, value = 0;
+    size_t used = PREFIX_LEN;
+    memcpy(text, PREFIX, PREFIX_LEN);
+    for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
+        value = value << 8 | key[i];
+        bits += 8;
+        for (; bits >= 5; bits -= 5) {
+            text[used++] = alphabet[value >> (bits - 5) & 31];
+        }
+        value &= 0xff;
+    }
+    text[used++] = alphabet[value << (5 - bits) & 31];
+    text[used] = '\0';
+}
+
+bool keyring_parse(const char *text, size_t len, uint8_t key[TERN_KEY_SIZE])
+{
+    unsigned bits = 0, value = 0;
+    size_t used = 0;
+    if (len != PREFIX_LEN + BASE32_LEN || memcmp(text, PREFIX, PREFIX_LEN) != 0) {
+        return false;
+    }
+    for (size_t i = PREFIX_LEN; i < len; i++) {
+        const char *at = text[i] == '\0' ? NULL : strchr(alphabet, text[i]);
+        if (at == NULL) {
+            return false;
+        }
+        value = (value << 5 | (unsigned)(at - alphabet)) & 0xfff;
+        bits += 5;
+        if (bits >= 8) {
+            bits -= 8;
+            key[used++] = (uint8_t)(value >> bits);
+        }
+    }
+    return used == TERN_KEY_SIZE && (value & ((1u << bits) - 1)) == 0;
+}
+
+/* Four proquint-like words of two bytes each: consonant, vowel, consonant, vowel, consonant. */
+void keyring_words(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_WORDS_SIZE])
+{
+    static const char consonants[] = "bdfghjklmnprstvz", vowels[] = "aiou";
+    uint8_t hash[16];
+    size_t used = 0;
+    (void)crypto_generichash(hash, sizeof hash, key, TERN_KEY_SIZE, NULL, 0);
+    for (size_t i = 0; i < 8; i += 2) {
+        unsigned v = (unsigned)hash[i] << 8 | hash[i + 1];
+        text[used++] = consonants[v >> 12 & 15];
+        text[used++] = vowels[v >> 10 & 3];
+        text[used++] = consonants[v >> 6 & 15];
+        text[used++] = vowels[v >> 4 & 3];
+        text[used++] = consonants[v & 15];
+        text[used++] = i < 6 ? '-' : '\0';
+    }
+}
+
+bool keyring_path(const char *name, char path[KEYRING_PATH_SIZE])
+{
+    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    int n;
+    if (config != NULL && config[0] == '/') {
+        n = snprintf(path, KEYRING_PATH_SIZE, "%s/tern/%s", config, name);
+    } else if (home != NULL && home[0] != '\0') {
+        n = snprintf(path, KEYRING_PATH_SIZE, "%s/.config/tern/%s", home, name);
+    } else {
+        return false;
+    }
+    return n > 0 && n < KEYRING_PATH_SIZE;
+}
+
+/* Makes the folders above a path, each for us alone. */
+static int make_folders(const char *path)
+{
+    char folder[KEYRING_PATH_SIZE];
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+            return -1;
+        }
+        *slash = '/';
+    }
+    return 0;
+}
+
+static bool write_all(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Writes a file whole under another name and then moves it into place. With `exclusive` an existing
+ * one is never replaced. */
+static enum keyring_result write_file(const char *path, mode_t mode, const void *data, size_t len,
+                                      bool exclusive)
+{
+    char temporary[KEYRING_PATH_SIZE + 8];
+    if (make_folders(path) != 0) {
+        return KEYRING_SYSTEM;
+    }
+    (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) {
+        return KEYRING_SYSTEM;
+    }
+    bool is_good = fchmod(fd, mode) == 0 && write_all(fd, data, len) && fsync(fd) == 0;
+    is_good = close(fd) == 0 && is_good;
+    if (is_good) {
+        is_good = exclusive ? link(temporary, path) == 0 : rename(temporary, path) == 0;
+    }
+    int saved = errno;
+    if (!is_good || exclusive) {
+        (void)unlink(temporary);
+    }
+    errno = saved;
+    return is_good ? KEYRING_OK : KEYRING_SYSTEM;
+}
+
+enum keyring_result keyring_load(const char *path, uint8_t secret[TERN_KEY_SIZE])
+{
+    struct stat st;
+    char text[KEYRING_TEXT_SIZE + 8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? KEYRING_ABSENT : KEYRING_SYSTEM;
+    }
+    ssize_t n = -1;
+    enum keyring_result result = KEYRING_SYSTEM;
+    if (fstat(fd, &st) == 0) {
+        result = (st.st_mode & 077) != 0 ? KEYRING_UNSAFE : KEYRING_OK;
+        n = read(fd, text, sizeof text - 1);
+    }
+    (void)close(fd);
+    if (result == KEYRING_OK) {
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+            n--;
+        }
+        result = n > 0 && keyring_parse(text, (size_t)n, secret) ? KEYRING_OK : KEYRING_MALFORMED;
+    }
+    sodium_memzero(text, sizeof text);
+    return result;
+}
+
+enum keyring_result keyring_create(const char *path, uint8_t pub[TERN_KEY_SIZE])
+{
+    uint8_t secret[TERN_KEY_SIZE];
+    char text[KEYRING_TEXT_SIZE + 1], pub_path[KEYRING_PATH_SIZE + 4];
+    tern_key_generate(secret, pub);
+    keyring_format(secret, text);
+    size_t len = strlen(text);
+    text[len] = '\n';
+    enum keyring_result result = write_file(path, 0600, text, len + 1, true);
+    sodium_memzero(secret, sizeof secret);
+    if (result == KEYRING_OK) {
+        keyring_format(pub, text);
+        len = strlen(text);
+        text[len] = '\n';
+        (void)snprintf(pub_path, sizeof pub_path, "%s.pub", path);
+        result = write_file(pub_path, 0644, text, len + 1, false);
+    }
+    sodium_memzero(text, sizeof text);
+    return result;
+}
+
+/* The next line of a key file without its newline and without comments; false at the end. */
+static bool next_line(FILE *file, char line[LINE_MAX_SIZE])
+{
+    while (fgets(line, LINE_MAX_SIZE, file) != NULL) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] != '\0' && line[0] != '#') {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum keyring_result keyring_known(const char *path, const char *host, uint8_t key[TERN_KEY_SIZE])
+{
+    char line[LINE_MAX_SIZE];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return errno == ENOENT ? KEYRING_ABSENT : KEYRING_SYSTEM;
+    }
+    enum keyring_result result = KEYRING_ABSENT;
+    size_t len = strlen(host);
+    while (result == KEYRING_ABSENT && next_line(file, line)) {
+        if (strncmp(line, host, len) == 0 && line[len] == ' ') {
+            const char *text = line + len + 1;
+            result = keyring_parse(text, strlen(text), key) ? KEYRING_OK : KEYRING_MALFORMED;
+        }
+    }
+    (void)fclose(file);
+    return result;
+}
+
+enum keyring_result keyring_remember(const char *path, const char *host,
+                                     const uint8_t key[TERN_KEY_SIZE])
+{
+    char text[KEYRING_TEXT_SIZE], line[LINE_MAX_SIZE];
+    keyring_format(key, text);
+    int len = snprintf(line, sizeof line, "%s %s\n", host, text);
+    if (len <= 0 || (size_t)len >= sizeof line) {
+        errno = ENAMETOOLONG;
+        return KEYRING_SYSTEM;
+    }
+    if (make_folders(path) != 0) {
+        return KEYRING_SYSTEM;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return KEYRING_SYSTEM;
+    }
+    /* One appending write of one line: others who do the same at this moment are not harmed. */
+    bool is_good = write_all(fd, line, (size_t)len);
+    is_good = close(fd) == 0 && is_good;
+    return is_good ? KEYRING_OK : KEYRING_SYSTEM;
+}
+
+enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE])
+{
+    char line[LINE_MAX_SIZE];
+    uint8_t other[TERN_KEY_SIZE];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return KEYRING_SYSTEM;
+    }
+    enum keyring_result result = KEYRING_ABSENT;
+    while (result == KEYRING_ABSENT && next_line(file, line)) {
+        if (keyring_parse(line, strcspn(line, " \t"), other) &&
+            sodium_memcmp(other, key, TERN_KEY_SIZE) == 0) {
+            result = KEYRING_OK;
+        }
+    }
+    (void)fclose(file);
+    return result;
+}

@@ -1,0 +1,19 @@
+/* The terminal: is there one, how wide is it, and a peer's text made safe for it.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_APPS_TERM_H
+#define TERN_APPS_TERM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool term_is_tty(int fd);
+unsigned term_width(int fd); /* 80 when unknown */
+
+/* Copies text with every control character, and everything that is not valid UTF-8, as \xNN, so that
+ * no peer can move the cursor. Cut when buf is full; always terminated. Returns buf. */
+const char *term_escape(const char *text, size_t len, char *buf, size_t size);
+
+/* Asks a yes-or-no question on the controlling terminal. False also when there is none. */
+bool term_ask(const char *question);
+
+#endif

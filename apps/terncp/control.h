@@ -1,0 +1,23 @@
+/* The control stream: whole messages in and out.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_CONTROL_H
+#define TERNCP_CONTROL_H
+
+#include <tern/tern.h>
+
+#include "terncp/proto.h"
+
+/* Sends a message. False when the stream takes no more, which ends the session. */
+bool control_send(tern_stream *stream, const struct proto_message *message);
+bool control_send_fail(tern_stream *stream, enum proto_status status, uint32_t index,
+                       const char *text);
+
+struct control {
+    uint8_t data[5 + PROTO_BODY_MAX];
+    size_t used;
+};
+
+/* The next whole message. 1 · 0 nothing yet · -1 malformed, or the stream is over */
+int control_read(struct control *control, tern_stream *stream, struct proto_message *message);
+
+#endif

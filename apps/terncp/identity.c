@@ -1,0 +1,102 @@
+/* keygen, id, and loading the key.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/identity.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "shared/keyring.h"
+
+static bool default_path(const char *chosen, char path[KEYRING_PATH_SIZE])
+{
+    if (chosen != NULL) {
+        return snprintf(path, KEYRING_PATH_SIZE, "%s", chosen) < KEYRING_PATH_SIZE;
+    }
+    if (!keyring_path("id", path)) {
+        cli_error("no home folder", "neither XDG_CONFIG_HOME nor HOME is set",
+                  "name a file with --key");
+        return false;
+    }
+    return true;
+}
+
+int identity_load(const struct options *options, uint8_t secret[TERN_KEY_SIZE], bool *has_key)
+{
+    char path[KEYRING_PATH_SIZE];
+    *has_key = false;
+    if (options->key == NULL && !keyring_path("id", path)) {
+        return -1; /* nowhere to look: anonymous */
+    }
+    if (options->key != NULL && !default_path(options->key, path)) {
+        return CLI_USAGE;
+    }
+    switch (keyring_load(path, secret)) {
+    case KEYRING_OK:
+        *has_key = true;
+        return -1;
+    case KEYRING_ABSENT:
+        if (options->key == NULL) {
+            return -1;
+        }
+        cli_error(path, "no such key file", "make one with terncp keygen -f FILE");
+        return CLI_LOCAL;
+    case KEYRING_UNSAFE:
+        cli_error(path, "the secret key can be read by others", "chmod 600 it, or make a new one");
+        return CLI_IDENTITY;
+    case KEYRING_MALFORMED:
+        cli_error(path, "not a tern key", "make one with terncp keygen -f FILE");
+        return CLI_IDENTITY;
+    case KEYRING_SYSTEM:
+        break;
+    }
+    cli_error(path, strerror(errno), "check the file and its folders");
+    return CLI_LOCAL;
+}
+
+static void show(const uint8_t pub[TERN_KEY_SIZE])
+{
+    char text[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE];
+    keyring_format(pub, text);
+    keyring_words(pub, words);
+    (void)printf("%s\n%s\n", text, words);
+}
+
+int identity_keygen(const struct options *options)
+{
+    char path[KEYRING_PATH_SIZE];
+    uint8_t pub[TERN_KEY_SIZE];
+    if (!default_path(options->out_file != NULL ? options->out_file : options->key, path)) {
+        return CLI_LOCAL;
+    }
+    if (keyring_create(path, pub) != KEYRING_OK) {
+        cli_error(path, errno == EEXIST ? "there is a key already" : strerror(errno),
+                  errno == EEXIST ? "remove it first if you mean to replace it"
+                                  : "check the folder");
+        return CLI_LOCAL;
+    }
+    cli_note("secret key in %s, public key in %s.pub", path, path);
+    show(pub);
+    return CLI_OK;
+}
+
+int identity_show(const struct options *options)
+{
+    uint8_t secret[TERN_KEY_SIZE], pub[TERN_KEY_SIZE];
+    bool has_key;
+    int code = identity_load(options, secret, &has_key);
+    if (code >= 0) {
+        return code;
+    }
+    if (!has_key) {
+        cli_error("no key yet", NULL, "make one with terncp keygen");
+        return CLI_IDENTITY;
+    }
+    tern_key_public(pub, secret);
+    sodium_memzero(secret, sizeof secret);
+    show(pub);
+    return CLI_OK;
+}

@@ -1,0 +1,301 @@
+/* Options, their checks, and the help text.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/cli.h"
+
+static const char help[] =
+    "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
+    "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
+    "                    [--read-only] [--silent]\n"
+    "       terncp keygen [-f FILE]\n"
+    "       terncp id\n"
+    "\n"
+    "Copies files and folders over an encrypted UDP transport. One side is remote:\n"
+    "tern://host[:port]/path, served by `terncp serve`. Every file is verified by its hash and\n"
+    "appears under its name only when it is whole.\n"
+    "\n"
+    "Copying:\n"
+    "  -r, --recursive         copy folders\n"
+    "  -p, --preserve          keep mode and modification time\n"
+    "      --fsync             force each file to disk before it gets its name\n"
+    "      --cc NAME           congestion control: bbr (default), cubic, newreno\n"
+    "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
+    "                          chacha20-poly1305 (separated by commas)\n"
+    "      --connect-timeout T give up connecting after T (default 10s)\n"
+    "  -4, -6                  IPv4 or IPv6 only\n"
+    "\n"
+    "Trust:\n"
+    "      --key FILE          our secret key (default ~/.config/tern/id; without one: anonymous)\n"
+    "      --pin KEY           the server's key must be this one (tern:...)\n"
+    "      --known-hosts FILE  default ~/.config/tern/known_hosts\n"
+    "      --accept-new        trust an unknown server at first use without asking\n"
+    "  -B, --batch             never ask; an unknown server is refused\n"
+    "\n"
+    "Serving:\n"
+    "      --root DIR          serve this folder (default: the current one)\n"
+    "      --listen ADDR:PORT  default [::]:7437; port 0 chooses one and prints it\n"
+    "      --authorized-keys FILE  clients that may connect (default\n"
+    "                          ~/.config/tern/authorized_keys)\n"
+    "      --anonymous         let everybody in\n"
+    "      --read-only         refuse to receive files\n"
+    "      --silent            answer only clients that know our key already\n"
+    "\n"
+    "Output:\n"
+    "      --progress MODE     auto, bar, json or none\n"
+    "      --json              one JSON object a line on standard output\n"
+    "  -q, --quiet             errors only\n"
+    "  -v, --verbose           more; repeat for more\n"
+    "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
+    "  -h, --help   -V, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 4 identity or authorisation\n"
+    "refused, 5 local file error, 6 remote file error, 7 integrity error, 130 interrupted.\n";
+
+enum {
+    OPT_FSYNC = 256,
+    OPT_CC,
+    OPT_CIPHER,
+    OPT_CONNECT_TIMEOUT,
+    OPT_KEY,
+    OPT_PIN,
+    OPT_KNOWN_HOSTS,
+    OPT_ACCEPT_NEW,
+    OPT_ROOT,
+    OPT_LISTEN,
+    OPT_AUTHORIZED_KEYS,
+    OPT_ANONYMOUS,
+    OPT_READ_ONLY,
+    OPT_SILENT,
+    OPT_PROGRESS,
+    OPT_JSON
+};
+
+static const struct option longs[] = {
+    {"recursive", no_argument, NULL, 'r'},
+    {"preserve", no_argument, NULL, 'p'},
+    {"fsync", no_argument, NULL, OPT_FSYNC},
+    {"cc", required_argument, NULL, OPT_CC},
+    {"cipher", required_argument, NULL, OPT_CIPHER},
+    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"pin", required_argument, NULL, OPT_PIN},
+    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
+    {"accept-new", no_argument, NULL, OPT_ACCEPT_NEW},
+    {"batch", no_argument, NULL, 'B'},
+    {"root", required_argument, NULL, OPT_ROOT},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"authorized-keys", required_argument, NULL, OPT_AUTHORIZED_KEYS},
+    {"anonymous", no_argument, NULL, OPT_ANONYMOUS},
+    {"read-only", no_argument, NULL, OPT_READ_ONLY},
+    {"silent", no_argument, NULL, OPT_SILENT},
+    {"progress", required_argument, NULL, OPT_PROGRESS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"file", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool parse_suites(const char *list, unsigned *out)
+{
+    unsigned suites = 0;
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        unsigned found = 0;
+        for (unsigned bit = 1; bit <= TERN_SUITE_AEGIS_256; bit <<= 1) {
+            const char *name = tern_suite_name(bit);
+            if (name != NULL && strlen(name) == len && strncmp(name, list, len) == 0) {
+                found = bit;
+            }
+        }
+        if (found == 0) {
+            return false;
+        }
+        suites |= found;
+        list += len + (list[len] == ',' ? 1 : 0);
+    }
+    *out = suites;
+    return suites != 0;
+}
+
+static bool parse_progress(const char *name, enum options_progress *out)
+{
+    static const char *const names[] = {"auto", "bar", "json", "none"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum options_progress)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse(const char *option, const char *value, const char *advice)
+{
+    char what[256];
+    (void)snprintf(what, sizeof what, "%s %.200s", option, value);
+    cli_error(what, "not understood", advice);
+    return CLI_USAGE;
+}
+
+/* Options that take a value. -1: fine. */
+static int parse_value(struct options *o, int opt)
+{
+    switch (opt) {
+    case OPT_CC:
+        o->cc = optarg;
+        return strcmp(optarg, "bbr") == 0 || strcmp(optarg, "cubic") == 0 ||
+                       strcmp(optarg, "newreno") == 0
+                   ? -1
+                   : refuse("--cc", optarg, "give bbr, cubic or newreno");
+    case OPT_CIPHER:
+        return parse_suites(optarg, &o->suites)
+                   ? -1
+                   : refuse("--cipher", optarg, "see terncp --help for the names");
+    case OPT_CONNECT_TIMEOUT:
+        return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
+                   ? -1
+                   : refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
+    case OPT_PROGRESS:
+        return parse_progress(optarg, &o->progress)
+                   ? -1
+                   : refuse("--progress", optarg, "give auto, bar, json or none");
+    case OPT_KEY:
+        o->key = optarg;
+        return -1;
+    case OPT_PIN:
+        o->pin = optarg;
+        return -1;
+    case OPT_KNOWN_HOSTS:
+        o->known_hosts = optarg;
+        return -1;
+    case OPT_ROOT:
+        o->root = optarg;
+        return -1;
+    case OPT_LISTEN:
+        o->listen = optarg;
+        return -1;
+    case OPT_AUTHORIZED_KEYS:
+        o->authorized_keys = optarg;
+        return -1;
+    default:
+        o->out_file = optarg;
+        return -1;
+    }
+}
+
+/* Switches. False: it is none. */
+static bool parse_switch(struct options *o, int opt)
+{
+    switch (opt) {
+    case 'r':
+        o->recursive = true;
+        return true;
+    case 'p':
+        o->preserve = true;
+        return true;
+    case 'B':
+        o->batch = true;
+        return true;
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'v':
+        o->verbose++;
+        return true;
+    case '4':
+        o->family = 4;
+        return true;
+    case '6':
+        o->family = 6;
+        return true;
+    case OPT_FSYNC:
+        o->fsync = true;
+        return true;
+    case OPT_ACCEPT_NEW:
+        o->accept_new = true;
+        return true;
+    case OPT_ANONYMOUS:
+        o->anonymous = true;
+        return true;
+    case OPT_READ_ONLY:
+        o->read_only = true;
+        return true;
+    case OPT_SILENT:
+        o->silent = true;
+        return true;
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int parse_command(struct options *o, int argc, char **argv)
+{
+    static const char *const names[] = {"copy", "serve", "keygen", "id"};
+    o->command = COMMAND_COPY;
+    o->args = argv + optind;
+    o->arg_count = argc - optind;
+    for (unsigned i = COMMAND_SERVE; i <= COMMAND_ID && o->arg_count > 0; i++) {
+        if (strcmp(o->args[0], names[i]) == 0) {
+            o->command = (enum options_command)i;
+            o->args++;
+            o->arg_count--;
+            break;
+        }
+    }
+    if (o->command == COMMAND_COPY && o->arg_count < 2) {
+        cli_error(o->arg_count == 0 ? "no source and no destination" : "no destination", NULL,
+                  "see terncp --help");
+        return CLI_USAGE;
+    }
+    if (o->command != COMMAND_COPY && o->arg_count > 0) {
+        cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+    memset(o, 0, sizeof *o);
+    o->cc = "bbr";
+    o->suites = TERN_SUITE_ANY;
+    o->connect_timeout = 10 * TERN_SEC;
+    o->root = ".";
+    cli_init("terncp", false, 0);
+    opterr = 0;
+    for (int opt; (opt = getopt_long(argc, argv, ":rpBqv46f:hV", longs, NULL)) != -1;) {
+        if (opt == 'h') {
+            (void)fputs(help, stdout);
+            return CLI_OK;
+        }
+        if (opt == 'V') {
+            (void)printf("terncp %s\n", tern_version());
+            return CLI_OK;
+        }
+        if (opt == '?' || opt == ':') {
+            cli_error(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option",
+                      "see terncp --help");
+            return CLI_USAGE;
+        }
+        if (!parse_switch(o, opt)) {
+            int code = parse_value(o, opt);
+            if (code >= 0) {
+                return code;
+            }
+        }
+    }
+    cli_init("terncp", o->quiet, o->verbose);
+    return parse_command(o, argc, argv);
+}

@@ -1,0 +1,32 @@
+/* The command line of terncp.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_OPTIONS_H
+#define TERNCP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <tern/config.h>
+
+#define TERNCP_PORT 7437
+
+enum options_command { COMMAND_COPY, COMMAND_SERVE, COMMAND_KEYGEN, COMMAND_ID };
+enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
+
+struct options {
+    enum options_command command;
+    bool recursive, preserve, quiet, json, batch, accept_new, fsync;
+    bool anonymous, read_only, silent;
+    int verbose;
+    int family; /* 0, 4 or 6 */
+    enum options_progress progress;
+    const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
+    unsigned suites;
+    uint64_t connect_timeout;
+    char **args;
+    int arg_count;
+};
+
+/* Returns -1 to go on, or the exit code with which to end (help and version included). */
+int options_parse(struct options *options, int argc, char **argv);
+
+#endif

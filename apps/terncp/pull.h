@@ -1,0 +1,44 @@
+/* The receiving side of a copy: entries that arrive become files and folders beneath one root.
+ *
+ * A file is written under a temporary name beside its final one and gets that only when its hash has
+ * matched. Whatever ends a copy early leaves no file under a final name that is not whole.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_PULL_H
+#define TERNCP_PULL_H
+
+#include <tern/tern.h>
+
+#include "terncp/proto.h"
+#include "terncp/work.h"
+
+struct pull;
+
+/* An entry is settled: under its final name (PROTO_OK) or not. `name` is where it was to go; `by_peer`:
+ * the sender gave it up. */
+typedef void (*pull_settled_fn)(void *user, uint32_t index, enum proto_status status,
+                                const char *name, const char *why, bool by_peer);
+
+struct pull_counts {
+    uint64_t files, folders, failed;
+    uint64_t bytes; /* of file contents that arrived */
+    uint64_t total; /* of the files begun so far */
+    uint64_t settled;
+};
+
+/* Everything goes beneath the folder `root` (duplicated). With is_into entries keep their names
+ * below `target`; else the first component of each name becomes `target`. NULL: no memory. */
+struct pull *pull_new(struct work *work, int root, const char *target, bool is_into, unsigned flags,
+                      pull_settled_fn settled, void *user);
+void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
+
+/* Events of streams that the peer opened. */
+void pull_on_opened(struct pull *pull, tern_stream *stream);
+void pull_on_readable(tern_stream *stream);
+void pull_on_closed(tern_stream *stream);
+/* Goes on with streams that waited for the disk. */
+void pull_pump(struct pull *pull);
+
+const struct pull_counts *pull_counts(const struct pull *pull);
+const char *pull_current(const struct pull *pull);
+
+#endif

@@ -1,0 +1,42 @@
+/* The sending side of a copy: walks trees, reads ahead, and writes each entry to a stream of its own.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_PUSH_H
+#define TERNCP_PUSH_H
+
+#include <tern/tern.h>
+
+#include "terncp/proto.h"
+#include "terncp/work.h"
+
+struct push;
+
+/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). */
+typedef void (*push_failed_fn)(void *user, const char *name, int error);
+
+struct push_counts {
+    uint64_t files, folders, failed;
+    uint64_t bytes; /* of file contents given to the transport */
+    uint64_t total; /* of the files begun so far */
+    uint32_t entries;
+};
+
+struct push *push_new(struct work *work, tern_conn *conn, push_failed_fn failed, void *user);
+void push_free(struct push *push); /* NULL is fine; jobs that are out clean up after themselves */
+
+/* Adds a source. As tree_walk_new. 0 or an errno. */
+int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
+
+/* Does what can be done now. Call it after polling, whenever anything happened. */
+void push_pump(struct push *push);
+
+/* Events of streams that push opened (their user pointer is push's own). */
+void push_on_writable(tern_stream *stream);
+void push_on_stopped(tern_stream *stream);
+void push_on_closed(tern_stream *stream);
+
+/* Every entry was sent and acknowledged. */
+bool push_is_done(const struct push *push);
+const struct push_counts *push_counts(const struct push *push);
+const char *push_current(const struct push *push); /* name of the newest entry; "" at first */
+
+#endif

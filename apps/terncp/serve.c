@@ -1,0 +1,509 @@
+/* One session a connection: a HELLO on the control stream, then a push or a pull.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/cli.h"
+#include "shared/keyring.h"
+#include "shared/term.h"
+#include "terncp/control.h"
+#include "terncp/identity.h"
+#include "terncp/pull.h"
+#include "terncp/push.h"
+#include "terncp/transport.h"
+#include "terncp/tree.h"
+
+#define EARLY_MAX 128 /* streams that came before the HELLO: as many as the peer may open */
+#define CLOSE_OK 0
+#define CLOSE_PROTOCOL 1
+
+struct server {
+    const struct options *options;
+    struct transport transport;
+    struct work *work;
+    int root;
+    char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
+};
+
+struct session {
+    struct server *server;
+    tern_conn *conn;
+    tern_stream *control;
+    struct control messages;
+    bool has_hello, has_end, end_sent;
+    uint32_t end_count;
+    struct push *push;
+    struct pull *pull;
+    tern_stream *early[EARLY_MAX];
+    size_t early_count;
+    char peer[TERN_ADDR_TEXT_SIZE];
+};
+
+static void session_free(struct session *s)
+{
+    push_free(s->push);
+    pull_free(s->pull);
+    free(s);
+}
+
+static void session_refuse(struct session *s, enum proto_status status, const char *why)
+{
+    if (s->control != NULL) {
+        (void)control_send_fail(s->control, status, PROTO_INDEX_ALL, why);
+    }
+    cli_note("%s: request refused: %s", s->peer, why);
+}
+
+static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
+{
+    char safe[512];
+    (void)term_escape(name, strlen(name), safe, sizeof safe);
+    cli_verbose(1, "%s: %s %s%s%s", s->peer, verb, safe, why == NULL ? "" : ": ",
+                why == NULL ? "" : why);
+}
+
+/* --- what push and pull tell ---------------------------------------------------------------------- */
+
+static void answer_end(struct session *s)
+{
+    if (s->pull != NULL && s->has_end && !s->end_sent &&
+        pull_counts(s->pull)->settled >= s->end_count) {
+        struct proto_message m = {.type = PROTO_END, .index = s->end_count};
+        s->end_sent = control_send(s->control, &m);
+    }
+}
+
+static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
+                       const char *why, bool by_peer)
+{
+    struct session *s = user;
+    (void)by_peer;
+    log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
+    if (status == PROTO_OK) {
+        struct proto_message m = {.type = PROTO_DONE, .index = index};
+        (void)control_send(s->control, &m);
+    } else {
+        (void)control_send_fail(s->control, status, index, why);
+    }
+    answer_end(s);
+}
+
+static void on_push_failed(void *user, const char *name, int error)
+{
+    struct session *s = user;
+    char text[PROTO_TEXT_MAX];
+    const char *why = error == 0 ? "not a file or folder" : strerror(error);
+    (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
+    log_name(s, "failed", name, why);
+    (void)control_send_fail(s->control, error == 0 ? PROTO_BAD_REQUEST : proto_status_of(error),
+                            PROTO_INDEX_NONE, text);
+}
+
+/* --- the request ------------------------------------------------------------------------------------ */
+
+/* The path as asked for, without a leading or trailing slash; "." for the root. */
+static void normalise(char *path)
+{
+    size_t start = strspn(path, "/");
+    size_t len = strlen(path + start);
+    while (len > 0 && path[start + len - 1] == '/') {
+        len--;
+    }
+    memmove(path, path + start, len);
+    path[len] = '\0';
+    if (len == 0) {
+        (void)snprintf(path, 2, ".");
+    }
+}
+
+static bool begin_pull_for(struct session *s, const struct proto_message *m, const char *path)
+{
+    struct server *server = s->server;
+    bool is_into = (m->flags & PROTO_FLAG_INTO) != 0 || strcmp(path, ".") == 0;
+    if (server->options->read_only) {
+        session_refuse(s, PROTO_READ_ONLY, "this server is read-only");
+        return false;
+    }
+    int folder = tree_open(server->root, path, O_PATH | O_DIRECTORY, 0);
+    if (folder < 0 && (errno == EXDEV || errno == ELOOP)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
+        return false;
+    }
+    if (folder < 0 && is_into) {
+        session_refuse(s, PROTO_NOT_FOUND, "the target is no folder there");
+        return false;
+    }
+    if (folder >= 0) {
+        is_into = true;
+        (void)close(folder);
+    }
+    s->pull = pull_new(server->work, server->root, path, is_into, m->flags, on_settled, s);
+    return s->pull != NULL;
+}
+
+static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
+{
+    char name[256], why[160];
+    tree_basename(path, name, sizeof name);
+    s->push = push_new(s->server->work, s->conn, on_push_failed, s);
+    if (s->push == NULL) {
+        return false;
+    }
+    int error = push_add(s->push, s->server->root, path, name[0] == '\0' ? "root" : name,
+                         (m->flags & PROTO_FLAG_RECURSIVE) != 0);
+    if (error != 0) {
+        (void)snprintf(why, sizeof why, "%s",
+                       error == EISDIR  ? "it is a folder; use -r"
+                       : error == EXDEV ? "the path leaves the served folder"
+                                        : strerror(error));
+        session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
+        return false;
+    }
+    return true;
+}
+
+static void on_hello(struct session *s, struct proto_message *m)
+{
+    struct proto_message ready = {.type = PROTO_READY};
+    char *path = m->text;
+    s->has_hello = true;
+    normalise(path);
+    if (m->version != PROTO_VERSION) {
+        session_refuse(s, PROTO_BAD_REQUEST, "another version of the copy protocol");
+        return;
+    }
+    if (strcmp(path, ".") != 0 && !tree_is_safe(path)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
+        return;
+    }
+    bool is_good = m->direction == PROTO_PUSH   ? begin_pull_for(s, m, path)
+                   : m->direction == PROTO_PULL ? begin_push_for(s, m, path)
+                                                : false;
+    log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path, NULL);
+    if (!is_good || !control_send(s->control, &ready)) {
+        return;
+    }
+    for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
+        pull_on_opened(s->pull, s->early[i]);
+        pull_on_readable(s->early[i]);
+    }
+    s->early_count = 0;
+}
+
+static void on_control(struct session *s)
+{
+    struct proto_message m;
+    int rc;
+    while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
+        if (m.type == PROTO_HELLO && !s->has_hello) {
+            on_hello(s, &m);
+        } else if (m.type == PROTO_END && s->pull != NULL) {
+            s->has_end = true;
+            s->end_count = m.index;
+            answer_end(s);
+        } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
+            continue; /* a receiving client reports; it is its own judge */
+        } else {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "unexpected control message");
+            return;
+        }
+    }
+    if (rc < 0 && !tern_conn_is_established(s->conn)) {
+        return;
+    }
+    if (rc < 0 && !s->has_hello) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed control message");
+    }
+}
+
+/* --- events ------------------------------------------------------------------------------------------ */
+
+static void on_connected(struct server *server, tern_conn *conn)
+{
+    tern_addr remote = tern_conn_remote(conn);
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        tern_conn_close(conn, CLOSE_PROTOCOL, "out of memory");
+        return;
+    }
+    s->server = server;
+    s->conn = conn;
+    (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
+    tern_conn_set_user(conn, s);
+    cli_verbose(1, "%s: connected", s->peer);
+}
+
+static void on_closed(struct session *s, const tern_close_info *close)
+{
+    cli_verbose(1, "%s: %s", s->peer,
+                close->error == 0 ? "done" : tern_strerror(close->error));
+    tern_conn_set_user(s->conn, NULL);
+    session_free(s);
+}
+
+static void on_opened(struct session *s, tern_stream *stream)
+{
+    if (tern_stream_kind_of(stream) == TERN_STREAM_BIDI && s->control == NULL) {
+        s->control = stream;
+        on_control(s);
+    } else if (s->pull != NULL && tern_stream_kind_of(stream) == TERN_STREAM_UNI) {
+        pull_on_opened(s->pull, stream);
+    } else if (!s->has_hello && s->early_count < EARLY_MAX) {
+        s->early[s->early_count++] = stream;
+    } else {
+        int rc = tern_stream_stop(stream, PROTO_BAD_REQUEST);
+        (void)rc;
+    }
+}
+
+static void on_stream_event(struct session *s, const tern_event *ev)
+{
+    bool is_ours = tern_stream_is_local(ev->stream);
+    if (ev->stream == s->control) {
+        if (ev->type == TERN_EVENT_STREAM_READABLE) {
+            on_control(s);
+        }
+        s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
+    } else if (ev->type == TERN_EVENT_STREAM_READABLE && !is_ours) {
+        pull_on_readable(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && is_ours) {
+        push_on_writable(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_STOPPED && is_ours) {
+        push_on_stopped(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_CLOSED && is_ours) {
+        push_on_closed(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+        pull_on_closed(ev->stream);
+    }
+}
+
+/* A sender that has nothing left says so. */
+static void after_event(struct session *s)
+{
+    if (s->push == NULL) {
+        return;
+    }
+    push_pump(s->push);
+    if (push_is_done(s->push) && !s->end_sent && s->control != NULL) {
+        struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+        s->end_sent = control_send(s->control, &m);
+    }
+}
+
+static void on_event(struct server *server, const tern_event *ev)
+{
+    struct session *s = tern_conn_user(ev->conn);
+    if (ev->type == TERN_EVENT_CONNECTED) {
+        on_connected(server, ev->conn);
+        return;
+    }
+    if (s == NULL) {
+        return;
+    }
+    if (ev->type == TERN_EVENT_CLOSED) {
+        on_closed(s, &ev->close);
+        return;
+    }
+    if (ev->type == TERN_EVENT_STREAM_OPENED) {
+        on_opened(s, ev->stream);
+    } else if (ev->stream != NULL) {
+        on_stream_event(s, ev);
+    }
+    after_event(s);
+}
+
+static void on_ready(tern_ev *binding, void *user)
+{
+    struct server *server = user;
+    tern_event ev;
+    (void)binding;
+    while (tern_endpoint_poll(server->transport.endpoint, &ev) == 1) {
+        on_event(server, &ev);
+    }
+}
+
+static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZE])
+{
+    const struct server *server = user;
+    tern_addr remote = tern_conn_remote(conn);
+    char text[KEYRING_TEXT_SIZE], peer[TERN_ADDR_TEXT_SIZE];
+    if (server->authorized[0] == '\0' ||
+        keyring_is_authorized(server->authorized, key) == KEYRING_OK) {
+        return 0;
+    }
+    keyring_format(key, text);
+    cli_note("%s: refused, its key is not in %s: %s", tern_addr_format(&remote, peer, sizeof peer),
+             server->authorized, text);
+    return TERN_ERR_REFUSED;
+}
+
+/* --- start and end ------------------------------------------------------------------------------------ */
+
+static int choose_clients(struct server *server)
+{
+    const struct options *o = server->options;
+    if (o->anonymous) {
+        return -1;
+    }
+    if (o->authorized_keys != NULL) {
+        (void)snprintf(server->authorized, sizeof server->authorized, "%s", o->authorized_keys);
+    } else if (!keyring_path("authorized_keys", server->authorized)) {
+        server->authorized[0] = '\0';
+    }
+    if (server->authorized[0] == '\0' || access(server->authorized, R_OK) != 0) {
+        cli_error(server->authorized[0] == '\0' ? "authorized_keys" : server->authorized,
+                  strerror(errno),
+                  "write the clients' keys into it, one a line, or let everybody in with --anonymous");
+        return CLI_IDENTITY;
+    }
+    return -1;
+}
+
+static int parse_listen(const struct options *o, tern_addr *addr)
+{
+    char host[256] = "";
+    uint16_t port = TERNCP_PORT;
+    const char *why = NULL;
+    memset(addr, 0, sizeof *addr);
+    addr->family = o->family == 4 ? 4 : 6;
+    addr->port = port;
+    if (o->listen == NULL) {
+        return -1;
+    }
+    const char *text = o->listen;
+    if (text[0] == ':') {
+        char with_host[64];
+        (void)snprintf(with_host, sizeof with_host, "[::]%.40s", text);
+        if (!transport_split(with_host, host, sizeof host, &port)) {
+            host[0] = '\0';
+        }
+    } else if (!transport_split(text, host, sizeof host, &port)) {
+        host[0] = '\0';
+    }
+    if (host[0] == '\0' || tern_udp_resolve(addr, host, port, o->family, &why) != 0) {
+        cli_error(o->listen, why != NULL ? why : "not an address",
+                  "give --listen ADDR:PORT, for example 0.0.0.0:7437");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+    (void)w;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void announce(const struct server *server)
+{
+    char addr[TERN_ADDR_TEXT_SIZE], key[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE];
+    uint8_t pub[TERN_KEY_SIZE];
+    tern_addr local = tern_udp_local(server->transport.udp);
+    tern_endpoint_public_key(server->transport.endpoint, pub);
+    keyring_format(pub, key);
+    keyring_words(pub, words);
+    cli_note("key %s (%s)", key, words);
+    cli_note("serving %s on %s", server->options->root,
+             tern_addr_format(&local, addr, sizeof addr));
+}
+
+static int open_server(struct server *server, struct ev_loop *loop, const uint8_t *secret)
+{
+    const struct options *o = server->options;
+    tern_config config;
+    tern_addr addr;
+    transport_config(&config, o);
+    config.secret_key = secret;
+    config.accept = true;
+    config.silent = o->silent;
+    config.verify = on_verify;
+    config.verify_user = server;
+    int code = parse_listen(o, &addr);
+    if (code >= 0) {
+        return code;
+    }
+    int rc = transport_open(&server->transport, loop, &config, &addr, on_ready, server);
+    if (rc != 0) {
+        char text[TERN_ADDR_TEXT_SIZE];
+        cli_error(tern_addr_format(&addr, text, sizeof text),
+                  rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
+                  errno == EADDRINUSE ? "another program has the port; choose one with --listen"
+                                      : "check --listen");
+        return CLI_CONNECT;
+    }
+    return -1;
+}
+
+static void run(struct server *server, struct ev_loop *loop)
+{
+    struct ev_signal interrupted, terminated;
+    ev_signal_init(&interrupted, on_signal, SIGINT);
+    ev_signal_init(&terminated, on_signal, SIGTERM);
+    ev_signal_start(loop, &interrupted);
+    ev_signal_start(loop, &terminated);
+    announce(server);
+    (void)ev_run(loop, 0);
+    ev_signal_stop(loop, &interrupted);
+    ev_signal_stop(loop, &terminated);
+}
+
+/* Every session is told and let go, so that no temporary file stays. */
+static void end_sessions(struct server *server)
+{
+    tern_endpoint *ep = server->transport.endpoint;
+    tern_event ev;
+    tern_endpoint_close_all(ep, CLOSE_OK, "the server ends");
+    while (tern_endpoint_poll(ep, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CLOSED) {
+            on_event(server, &ev);
+        }
+    }
+}
+
+int serve_run(const struct options *options)
+{
+    struct server server = {.options = options, .root = -1};
+    struct ev_loop *loop = ev_default_loop(0);
+    uint8_t secret[TERN_KEY_SIZE];
+    bool has_key;
+    int code = identity_load(options, secret, &has_key);
+    if (code < 0) {
+        code = choose_clients(&server);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    if (!has_key) {
+        cli_note("no key of its own: clients will see a new one at the next start; "
+                 "make one with terncp keygen");
+    }
+    server.root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (server.root < 0) {
+        cli_error(options->root, strerror(errno), "name a folder with --root");
+        return CLI_LOCAL;
+    }
+    server.work = work_new(loop);
+    code = server.work == NULL ? CLI_LOCAL
+                               : open_server(&server, loop, has_key ? secret : NULL);
+    sodium_memzero(secret, sizeof secret);
+    if (code < 0) {
+        run(&server, loop);
+        end_sessions(&server);
+        code = CLI_OK;
+    }
+    work_free(server.work);
+    transport_close(&server.transport);
+    (void)close(server.root);
+    return code;
+}

@@ -1,0 +1,82 @@
+/* Setting up and taking down, the same for client and server.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/transport.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void transport_config(tern_config *config, const struct options *options)
+{
+    tern_config_init(config);
+    config->cc = options->cc;
+    config->suites = options->suites;
+    config->idle_timeout = TERNCP_IDLE;
+    config->keepalive = TERNCP_KEEPALIVE;
+    config->handshake_timeout = options->connect_timeout;
+    config->stream_window = 1 << 20;
+    config->conn_window = 2 << 20;
+}
+
+int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
+                   const tern_addr *local, tern_ev_fn ready, void *user)
+{
+    memset(t, 0, sizeof *t);
+    int rc = tern_endpoint_new(&t->endpoint, config, tern_udp_now());
+    if (rc == 0) {
+        rc = tern_udp_open(&t->udp, t->endpoint, local);
+    }
+    if (rc == 0) {
+        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
+    }
+    if (rc != 0) {
+        int saved = errno;
+        transport_close(t);
+        errno = saved;
+    }
+    return rc;
+}
+
+void transport_close(struct transport *t)
+{
+    tern_ev_stop(t->binding);
+    tern_udp_close(t->udp);
+    tern_endpoint_free(t->endpoint);
+    memset(t, 0, sizeof *t);
+}
+
+bool transport_split(const char *text, char *host, size_t size, uint16_t *port)
+{
+    const char *end;
+    const char *start = text;
+    if (*text == '[') {
+        start = text + 1;
+        end = strchr(start, ']');
+        if (end == NULL) {
+            return false;
+        }
+        text = end + 1;
+    } else {
+        end = text + strcspn(text, ":");
+        text = end;
+    }
+    size_t len = (size_t)(end - start);
+    if (len == 0 || len >= size) {
+        return false;
+    }
+    memcpy(host, start, len);
+    host[len] = '\0';
+    if (*text == '\0') {
+        return true;
+    }
+    char *rest;
+    unsigned long value = *text == ':' && text[1] >= '0' && text[1] <= '9'
+                              ? strtoul(text + 1, &rest, 10)
+                              : 65536;
+    if (value > 65535 || *rest != '\0') {
+        return false;
+    }
+    *port = (uint16_t)value;
+    return true;
+}

@@ -1,0 +1,30 @@
+/* An endpoint, its socket and its libev binding as terncp sets them up, on either side.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_TRANSPORT_H
+#define TERNCP_TRANSPORT_H
+
+#include <tern/ev.h>
+
+#include "terncp/options.h"
+
+#define TERNCP_IDLE (10 * TERN_SEC)
+#define TERNCP_KEEPALIVE (3 * TERN_SEC)
+
+struct transport {
+    tern_endpoint *endpoint;
+    tern_udp *udp;
+    tern_ev *binding;
+};
+
+/* The configuration that both sides share. */
+void transport_config(tern_config *config, const struct options *options);
+
+/* 0 or TERN_ERR_*; after TERN_ERR_SYSTEM errno says why. */
+int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
+                   const tern_addr *local, tern_ev_fn ready, void *user);
+void transport_close(struct transport *t); /* sends what is left to say */
+
+/* "host", "host:port", "[v6]:port" into parts. False when malformed. */
+bool transport_split(const char *text, char *host, size_t size, uint16_t *port);
+
+#endif

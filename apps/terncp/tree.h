@@ -1,0 +1,50 @@
+/* Names and folders: what a name may be, opening it without leaving a root, walking a tree.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_TREE_H
+#define TERNCP_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "terncp/proto.h"
+
+#define TREE_DEPTH_MAX 128
+
+/* Relative, no empty, "." or ".." component. */
+bool tree_is_safe(const char *name);
+
+/* Opens a relative name beneath a root without ever leaving it: no component may be a symbolic link
+ * that leads out, nor "..". Returns a descriptor, or -1 with errno (EXDEV: it would leave). */
+int tree_open(int root, const char *name, int flags, mode_t mode);
+
+/* The folder that holds a name, and the last component. -1 with errno. */
+int tree_open_parent(int root, const char *name, const char **last);
+
+/* One thing that a walk found. */
+struct tree_entry {
+    char name[PROTO_PATH_MAX + 1]; /* as the receiver shall know it */
+    struct stat st;
+    int fd;                        /* files: open for reading, the taker closes; folders: -1 */
+};
+
+enum tree_result {
+    TREE_ENTRY,
+    TREE_SKIPPED, /* `name` was left out; errno says why (0: not a file or folder) */
+    TREE_END
+};
+
+/* A walk over one file or folder, folders before what is in them. */
+struct tree_walk;
+
+/* `path` is opened beneath `root` when root is not negative, else as the user wrote it. `name` is
+ * what the first entry is called. NULL with errno when it cannot be opened. With is_recursive false
+ * a folder is refused with EISDIR. */
+struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bool is_recursive);
+void tree_walk_free(struct tree_walk *walk);
+enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out);
+
+/* The last component of a path as typed, without trailing slashes; "" for "/" and the like. */
+void tree_basename(const char *path, char *out, size_t size);
+
+#endif

@@ -1,0 +1,511 @@
+/* BBRv3: paces by a model of the path, its bandwidth and its delay, instead of by losses.
+ * draft-ietf-ccwg-bbr. Integers only (gains in hundredths), so that every machine agrees.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/bbr.h"
+
+#define PACING_MARGIN      1 /* PacingMarginPercent */
+#define MIN_RTT_WINDOW     (10 * TERN_SEC)
+#define PROBE_RTT_INTERVAL (5 * TERN_SEC)
+#define PROBE_RTT_LENGTH   (200 * TERN_MSEC)
+#define PROBE_RTT_GAIN     50
+#define FULL_BW_GROWTH     125
+#define FULL_BW_ROUNDS     3
+#define FULL_LOSS_EVENTS   6  /* StartupFullLossCnt */
+#define HEADROOM           15 /* in hundredths */
+#define QUANTUM_MAX        65536
+#define EXTRA_HALF_ROUNDS  5
+#define GUESSED_RTT        TERN_MSEC
+
+static const uint16_t pacing_gain[] = {
+    [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
+    [TERN_BBR_CRUISE] = 100,    [TERN_BBR_REFILL] = 100, [TERN_BBR_UP] = 125,
+    [TERN_BBR_PROBE_RTT] = 100,
+};
+
+static const uint16_t cwnd_gain[] = {
+    [TERN_BBR_STARTUP] = 200,
+    [TERN_BBR_DRAIN] = 200,
+    [TERN_BBR_DOWN] = 200,
+    [TERN_BBR_CRUISE] = 200,
+    [TERN_BBR_REFILL] = 200,
+    [TERN_BBR_UP] = 225,
+    [TERN_BBR_PROBE_RTT] = PROBE_RTT_GAIN,
+};
+
+static const struct tern_bbr *state_of(const struct tern_cc *cc)
+{
+    return (const struct tern_bbr *)(const void *)cc->state;
+}
+
+/* value * gain in hundredths, saturating. */
+static uint64_t scale(uint64_t value, uint64_t gain)
+{
+    return value > UINT64_MAX / 1000 ? UINT64_MAX : value * gain / 100;
+}
+
+/* Bytes that a rate carries in a time. Both are cut where the product would pass 64 bits: ten
+ * seconds of delay, a terabyte a second. */
+static uint64_t bytes_in(uint64_t rate, tern_time time)
+{
+    tern_time span = TERN_MIN(time, MIN_RTT_WINDOW);
+    rate = TERN_MIN(rate, UINT64_C(1) << 40);
+    return rate / TERN_SEC * span + rate % TERN_SEC * span / TERN_SEC;
+}
+
+uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain)
+{
+    if (bbr->min_rtt == TERN_TIME_NEVER) {
+        return bbr->initial_cwnd; /* no RTT yet */
+    }
+    return scale(bytes_in(bw, bbr->min_rtt), gain);
+}
+
+/* BBRSetSendQuantum: what leaves in one go. */
+static uint64_t quantum(const struct tern_cc *cc)
+{
+    uint64_t burst = TERN_MIN(state_of(cc)->pacing_rate / 1000, (uint64_t)QUANTUM_MAX);
+    return TERN_MAX(burst, 2 * (uint64_t)cc->datagram);
+}
+
+/* BBRQuantizationBudget */
+static uint64_t quantize(const struct tern_cc *cc, uint64_t inflight)
+{
+    inflight = TERN_MAX(inflight, 3 * quantum(cc));
+    inflight = TERN_MAX(inflight, tern_bbr_min_pipe(cc));
+    return state_of(cc)->phase == TERN_BBR_UP ? inflight + 2 * (uint64_t)cc->datagram : inflight;
+}
+
+uint64_t tern_bbr_inflight(const struct tern_cc *cc, uint64_t bw, uint64_t gain)
+{
+    return quantize(cc, tern_bbr_bdp(state_of(cc), bw, gain));
+}
+
+uint64_t tern_bbr_with_headroom(const struct tern_cc *cc)
+{
+    uint64_t bound = state_of(cc)->inflight_longterm;
+    if (bound == UINT64_MAX) {
+        return bound;
+    }
+    uint64_t headroom = TERN_MAX(bound / 100 * HEADROOM, (uint64_t)cc->datagram);
+    return TERN_MAX(tern_sub_sat(bound, headroom), tern_bbr_min_pipe(cc));
+}
+
+bool tern_bbr_is_limited_sample(const struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    return ack->sample->is_app_limited || ack->sample->prior_delivered < bbr->limited_until;
+}
+
+void tern_bbr_begin_round(struct tern_bbr *bbr, uint64_t delivered)
+{
+    bbr->next_round_delivered = delivered;
+}
+
+void tern_bbr_reset_full_bw(struct tern_bbr *bbr)
+{
+    bbr->full_bw = 0;
+    bbr->full_bw_count = 0;
+    bbr->is_full_bw_now = false;
+}
+
+void tern_bbr_reset_shortterm(struct tern_bbr *bbr)
+{
+    bbr->bw_shortterm = bbr->inflight_shortterm = UINT64_MAX;
+}
+
+void tern_bbr_reset_signals(struct tern_bbr *bbr)
+{
+    bbr->is_loss_in_round = bbr->is_ecn_in_round = false;
+    bbr->bw_latest = bbr->inflight_latest = 0;
+}
+
+/* --- pacing ----------------------------------------------------------------------------------- */
+
+/* BBRSetPacingRateWithGain; while the pipe is not yet full the rate only grows. */
+static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
+{
+    uint64_t rate = scale(scale(bbr->bw, gain), 100 - PACING_MARGIN);
+    if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
+        bbr->pacing_rate = rate;
+    }
+}
+
+/* BBRInitPacingRate */
+static void guess_pacing(struct tern_cc *cc, tern_time rtt)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t gain = pacing_gain[TERN_BBR_STARTUP];
+    uint64_t window = scale(bbr->initial_cwnd, gain);
+    bbr->pacing_rate = window * 1000000 / TERN_MAX(rtt / 1000, (tern_time)1);
+}
+
+static uint64_t bbr_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
+{
+    (void)rtt;
+    return TERN_MAX(state_of(cc)->pacing_rate, (uint64_t)cc->datagram); /* never stands still */
+}
+
+/* --- ProbeRTT --------------------------------------------------------------------------------- */
+
+static void exit_probe_rtt(struct tern_cc *cc, uint64_t delivered, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->probe_rtt_min_at = now;
+    cc->cwnd = TERN_MAX(cc->cwnd, bbr->prior_cwnd);
+    tern_bbr_reset_shortterm(bbr);
+    if (bbr->is_full_bw_reached) {
+        tern_bbr_begin_down(cc, delivered, now);
+        tern_bbr_begin_cruise(bbr);
+    } else {
+        bbr->phase = TERN_BBR_STARTUP;
+    }
+}
+
+static bool is_probe_rtt_over(const struct tern_bbr *bbr, tern_time now)
+{
+    return bbr->probe_rtt_until != 0 && now > bbr->probe_rtt_until;
+}
+
+static uint64_t probe_rtt_cwnd(const struct tern_cc *cc)
+{
+    const struct tern_bbr *bbr = state_of(cc);
+    return TERN_MAX(tern_bbr_bdp(bbr, bbr->bw, PROBE_RTT_GAIN), tern_bbr_min_pipe(cc));
+}
+
+/* BBRHandleProbeRTT */
+static void stay_in_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t delivered = ack->rate->delivered;
+    bbr->limited_until = delivered + cc->bytes_in_flight;
+    if (bbr->probe_rtt_until == 0 && cc->bytes_in_flight <= probe_rtt_cwnd(cc)) {
+        bbr->probe_rtt_until = now + PROBE_RTT_LENGTH;
+        bbr->is_probe_rtt_round_done = false;
+        tern_bbr_begin_round(bbr, delivered);
+    } else if (bbr->probe_rtt_until != 0) {
+        bbr->is_probe_rtt_round_done = bbr->is_probe_rtt_round_done || bbr->is_round_start;
+        if (bbr->is_probe_rtt_round_done && is_probe_rtt_over(bbr, now)) {
+            exit_probe_rtt(cc, delivered, now);
+        }
+    }
+}
+
+/* BBRCheckProbeRTT */
+static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (bbr->phase != TERN_BBR_PROBE_RTT && bbr->is_probe_rtt_expired && !bbr->is_idle_restart) {
+        bbr->phase = TERN_BBR_PROBE_RTT;
+        bbr->prior_cwnd = cc->cwnd;
+        bbr->probe_rtt_until = 0;
+        bbr->ack_phase = TERN_BBR_ACKS_STOPPING;
+        tern_bbr_begin_round(bbr, ack->rate->delivered);
+    }
+    if (bbr->phase == TERN_BBR_PROBE_RTT) {
+        stay_in_probe_rtt(cc, ack, now);
+    }
+    bbr->is_idle_restart = bbr->is_idle_restart && ack->sample->delivered == 0;
+}
+
+/* BBRUpdateMinRTT: a filter of five seconds inside one of ten. */
+static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now)
+{
+    bbr->is_probe_rtt_expired = now > bbr->probe_rtt_min_at + PROBE_RTT_INTERVAL;
+    if (sample > 0 && (sample < bbr->probe_rtt_min || bbr->is_probe_rtt_expired)) {
+        bbr->probe_rtt_min = sample;
+        bbr->probe_rtt_min_at = now;
+    }
+    if (bbr->probe_rtt_min < bbr->min_rtt || now > bbr->min_rtt_at + MIN_RTT_WINDOW) {
+        bbr->min_rtt = bbr->probe_rtt_min;
+        bbr->min_rtt_at = bbr->probe_rtt_min_at;
+    }
+}
+
+/* --- the model -------------------------------------------------------------------------------- */
+
+/* BBRUpdateLatestDeliverySignals */
+static void update_latest(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    const struct tern_rate_sample *sample = ack->sample;
+    bbr->is_loss_round_start = false;
+    bbr->bw_latest = TERN_MAX(bbr->bw_latest, sample->rate);
+    bbr->inflight_latest = TERN_MAX(bbr->inflight_latest, sample->delivered);
+    if (sample->prior_delivered >= bbr->loss_round_delivered) {
+        bbr->loss_round_delivered = ack->rate->delivered;
+        bbr->is_loss_round_start = true;
+    }
+}
+
+/* BBRUpdateRound */
+static void update_round(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    bbr->is_round_start = ack->sample->prior_delivered >= bbr->next_round_delivered;
+    if (bbr->is_round_start) {
+        tern_bbr_begin_round(bbr, ack->rate->delivered);
+        bbr->round_count++;
+        bbr->rounds_since_probe++;
+        bbr->was_cwnd_limited = bbr->is_cwnd_limited;
+        bbr->is_cwnd_limited = false;
+    }
+}
+
+/* BBRUpdateMaxBw: a sender that had nothing to say proves no upper bound, only a lower one. */
+static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    uint64_t rate = ack->sample->rate;
+    if (rate > 0 && (rate >= tern_bbr_max_bw(bbr) || !tern_bbr_is_limited_sample(bbr, ack))) {
+        bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], rate);
+    }
+}
+
+/* BBRAdaptLowerBoundsFromCongestion */
+static void adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr)
+{
+    bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
+                      bbr->phase == TERN_BBR_UP;
+    if (is_probing || !bbr->is_loss_in_round) {
+        return;
+    }
+    if (bbr->bw_shortterm == UINT64_MAX) {
+        bbr->bw_shortterm = tern_bbr_max_bw(bbr);
+    }
+    if (bbr->inflight_shortterm == UINT64_MAX) {
+        bbr->inflight_shortterm = cc->cwnd;
+    }
+    bbr->bw_shortterm = TERN_MAX(bbr->bw_latest, scale(bbr->bw_shortterm, TERN_BBR_BETA));
+    bbr->inflight_shortterm =
+        TERN_MAX(bbr->inflight_latest, scale(bbr->inflight_shortterm, TERN_BBR_BETA));
+}
+
+/* BBRUpdateACKAggregation: how far ACKs run ahead of what the bandwidth explains. */
+static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
+                               const struct tern_cc_ack *ack, tern_time now)
+{
+    uint64_t expected = bytes_in(bbr->bw, tern_sub_sat(now, bbr->extra_at));
+    if (bbr->extra_delivered <= expected) {
+        bbr->extra_delivered = expected = 0;
+        bbr->extra_at = now;
+    }
+    bbr->extra_delivered += ack->acked_bytes;
+    if (bbr->is_round_start &&
+        ++bbr->extra_rounds >= (bbr->is_full_bw_reached ? EXTRA_HALF_ROUNDS : 1)) {
+        bbr->extra_rounds = 0;
+        bbr->extra_acked[0] = bbr->extra_acked[1];
+        bbr->extra_acked[1] = 0;
+    }
+    uint64_t extra = TERN_MIN(tern_sub_sat(bbr->extra_delivered, expected), cc->cwnd);
+    bbr->extra_acked[1] = TERN_MAX(bbr->extra_acked[1], extra);
+}
+
+/* --- Startup and Drain ------------------------------------------------------------------------ */
+
+/* BBRCheckFullBWReached: three rounds without a quarter more. */
+static void check_full_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    uint64_t rate = ack->sample->rate;
+    if (bbr->is_full_bw_now || tern_bbr_is_limited_sample(bbr, ack) || rate == 0) {
+        return;
+    }
+    if (rate >= scale(bbr->full_bw, FULL_BW_GROWTH)) {
+        tern_bbr_reset_full_bw(bbr);
+        bbr->full_bw = rate;
+    } else if (bbr->is_round_start && ++bbr->full_bw_count >= FULL_BW_ROUNDS) {
+        bbr->is_full_bw_now = bbr->is_full_bw_reached = true;
+    }
+}
+
+/* BBRCheckStartupHighLoss; a marked round says the same in one word. */
+static void check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, bool was_marked)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    const struct tern_rate_sample *sample = ack->sample;
+    if (!bbr->is_loss_round_start) {
+        return;
+    }
+    bool is_lossy = bbr->loss_events >= FULL_LOSS_EVENTS &&
+                    sample->lost > scale(sample->in_flight_at_send, TERN_BBR_LOSS_THRESHOLD);
+    bbr->loss_events = 0;
+    if (is_lossy || was_marked) {
+        bbr->is_full_bw_reached = true;
+        bbr->inflight_longterm =
+            TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);
+    }
+}
+
+static void check_startup_and_drain(struct tern_cc *cc, const struct tern_cc_ack *ack,
+                                    bool was_marked, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (!bbr->is_full_bw_reached) {
+        check_startup_loss(cc, ack, was_marked);
+    }
+    if (bbr->phase == TERN_BBR_STARTUP && bbr->is_full_bw_reached) {
+        bbr->phase = TERN_BBR_DRAIN;
+    }
+    if (bbr->phase == TERN_BBR_DRAIN &&
+        cc->bytes_in_flight <= tern_bbr_inflight(cc, bbr->bw, 100)) {
+        tern_bbr_begin_down(cc, ack->rate->delivered, now);
+    }
+}
+
+/* --- the window ------------------------------------------------------------------------------- */
+
+/* BBRBoundCwndForModel */
+static uint64_t model_bound(const struct tern_cc *cc)
+{
+    const struct tern_bbr *bbr = state_of(cc);
+    uint64_t bound = UINT64_MAX;
+    if (bbr->phase == TERN_BBR_CRUISE || bbr->phase == TERN_BBR_PROBE_RTT) {
+        bound = tern_bbr_with_headroom(cc);
+    } else if (tern_bbr_is_probing_cycle(bbr)) {
+        bound = bbr->inflight_longterm;
+    }
+    bound = TERN_MIN(bound, bbr->inflight_shortterm);
+    return TERN_MAX(bound, tern_bbr_min_pipe(cc));
+}
+
+/* BBRSetCwnd */
+static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t extra = TERN_MAX(bbr->extra_acked[0], bbr->extra_acked[1]);
+    uint64_t most = quantize(cc, tern_bbr_bdp(bbr, bbr->bw, cwnd_gain[bbr->phase]) + extra);
+    if (bbr->is_full_bw_reached) {
+        cc->cwnd = TERN_MIN(cc->cwnd + ack->acked_bytes, most);
+    } else if (cc->cwnd < most || ack->rate->delivered < bbr->initial_cwnd) {
+        cc->cwnd += ack->acked_bytes;
+    }
+    cc->cwnd = TERN_MAX(cc->cwnd, tern_bbr_min_pipe(cc));
+    if (bbr->phase == TERN_BBR_PROBE_RTT) {
+        cc->cwnd = TERN_MIN(cc->cwnd, probe_rtt_cwnd(cc));
+    }
+    cc->cwnd = TERN_MIN(cc->cwnd, model_bound(cc));
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static void bbr_init(struct tern_cc *cc, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    memset(cc->state, 0, sizeof cc->state);
+    bbr->phase = bbr->undo_phase = TERN_BBR_STARTUP;
+    bbr->initial_cwnd = cc->cwnd;
+    bbr->min_rtt = bbr->probe_rtt_min = TERN_TIME_NEVER;
+    bbr->min_rtt_at = bbr->probe_rtt_min_at = bbr->extra_at = bbr->cycle_at = now;
+    bbr->inflight_longterm = UINT64_MAX;
+    bbr->undo_bw_shortterm = bbr->undo_inflight_shortterm = UINT64_MAX;
+    bbr->undo_inflight_longterm = UINT64_MAX;
+    bbr->probe_up_count = UINT64_MAX;
+    tern_bbr_reset_shortterm(bbr);
+    guess_pacing(cc, GUESSED_RTT);
+}
+
+/* BBRHandleRestartFromIdle */
+static void restart_from_idle(struct tern_cc *cc, const struct tern_rate *rate, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->is_idle_restart = true;
+    bbr->extra_at = now;
+    bbr->extra_delivered = 0;
+    if (tern_bbr_is_probing_cycle(bbr)) {
+        set_pacing(bbr, 100);
+    } else if (bbr->phase == TERN_BBR_PROBE_RTT && is_probe_rtt_over(bbr, now)) {
+        exit_probe_rtt(cc, rate->delivered, now);
+    }
+}
+
+static void bbr_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
+                        tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (cc->bytes_in_flight <= bytes && rate->app_limited_until > 0) {
+        restart_from_idle(cc, rate, now);
+    }
+    bbr->is_cwnd_limited = bbr->is_cwnd_limited || tern_cc_room(cc) < cc->datagram;
+}
+
+static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (!bbr->has_rtt && ack->rtt_sample > 0) { /* the guess of 1 ms has served its time */
+        bbr->has_rtt = true;
+        guess_pacing(cc, ack->rtt->smoothed);
+    }
+    update_latest(bbr, ack);
+    update_round(bbr, ack);
+    update_max_bw(bbr, ack);
+    bool was_marked = bbr->is_loss_round_start && bbr->is_ecn_in_round;
+    if (bbr->is_loss_round_start) {
+        adapt_shortterm(cc, bbr);
+        bbr->is_loss_in_round = bbr->is_ecn_in_round = false;
+    }
+    update_extra_acked(cc, bbr, ack, now);
+    check_full_bw(bbr, ack);
+    check_startup_and_drain(cc, ack, was_marked, now);
+    tern_bbr_cycle(cc, ack, now);
+    update_min_rtt(bbr, ack->rtt_sample, now);
+    check_probe_rtt(cc, ack, now);
+    if (bbr->is_loss_round_start) {
+        bbr->bw_latest = ack->sample->rate;
+        bbr->inflight_latest = ack->sample->delivered;
+    }
+    bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
+    set_pacing(bbr, pacing_gain[bbr->phase]);
+    set_cwnd(cc, ack);
+}
+
+/* BBRNoteLoss, with what would have to be undone. */
+static void note_loss(struct tern_bbr *bbr, const struct tern_cc_loss *loss)
+{
+    if (!bbr->is_loss_in_round) {
+        bbr->loss_round_delivered = loss->rate->delivered;
+        bbr->undo_phase = bbr->phase;
+        bbr->undo_bw_shortterm = bbr->bw_shortterm;
+        bbr->undo_inflight_shortterm = bbr->inflight_shortterm;
+        bbr->undo_inflight_longterm = bbr->inflight_longterm;
+    }
+    bbr->is_loss_in_round = true;
+    bbr->is_ecn_in_round = bbr->is_ecn_in_round || loss->is_ecn;
+    bbr->loss_events += loss->is_ecn ? 0 : 1;
+}
+
+static void bbr_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    note_loss(bbr, loss);
+    tern_bbr_cycle_on_loss(cc, loss, now);
+    if (loss->persistent) { /* set_cwnd lets it grow by what is acknowledged, to the model's bound */
+        bbr->prior_cwnd = TERN_MAX(bbr->prior_cwnd, cc->cwnd);
+        cc->cwnd = tern_cc_min_window(cc);
+    }
+}
+
+/* BBRHandleSpuriousLossDetection */
+static void bbr_on_spurious(struct tern_cc *cc, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    (void)now;
+    bbr->is_loss_in_round = false;
+    tern_bbr_reset_full_bw(bbr);
+    bbr->bw_shortterm = TERN_MAX(bbr->bw_shortterm, bbr->undo_bw_shortterm);
+    bbr->inflight_shortterm = TERN_MAX(bbr->inflight_shortterm, bbr->undo_inflight_shortterm);
+    bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->undo_inflight_longterm);
+    if (bbr->phase == TERN_BBR_PROBE_RTT || bbr->phase == bbr->undo_phase) {
+        return;
+    }
+    if (bbr->undo_phase == TERN_BBR_STARTUP) {
+        bbr->phase = TERN_BBR_STARTUP;
+        bbr->is_full_bw_reached = false;
+    } else if (bbr->undo_phase == TERN_BBR_UP) {
+        tern_bbr_begin_up(cc, bbr->next_round_delivered, bbr->bw_latest);
+    }
+}
+
+const struct tern_cc_ops tern_cc_bbr = {
+    .name = "bbr",
+    .init = bbr_init,
+    .on_sent = bbr_on_sent,
+    .on_ack = bbr_on_ack,
+    .on_loss = bbr_on_loss,
+    .on_spurious = bbr_on_spurious,
+    .pacing_rate = bbr_pacing_rate,
+};

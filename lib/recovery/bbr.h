@@ -1,0 +1,129 @@
+/* What the two halves of BBR share: its model of the path and the phases of its cycle.
+ * draft-ietf-ccwg-bbr (BBRv3); the names in comments are the draft's.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_RECOVERY_BBR_H
+#define TERN_RECOVERY_BBR_H
+
+#include "recovery/cc.h"
+
+#define TERN_BBR_LOSS_THRESHOLD 2  /* LossThresh, in hundredths */
+#define TERN_BBR_BETA           70 /* Beta, in hundredths */
+
+enum tern_bbr_phase {
+    TERN_BBR_STARTUP,
+    TERN_BBR_DRAIN,
+    TERN_BBR_DOWN, /* ProbeBW, the four of them */
+    TERN_BBR_CRUISE,
+    TERN_BBR_REFILL,
+    TERN_BBR_UP,
+    TERN_BBR_PROBE_RTT
+};
+
+/* What the ACKs that arrive now were sent under, a round trip ago. */
+enum tern_bbr_acks {
+    TERN_BBR_ACKS_INIT,
+    TERN_BBR_ACKS_REFILLING,
+    TERN_BBR_ACKS_STARTING,
+    TERN_BBR_ACKS_FEEDBACK,
+    TERN_BBR_ACKS_STOPPING
+};
+
+/* Limits that are not known are UINT64_MAX. Rates are bytes a second. */
+struct tern_bbr {
+    enum tern_bbr_phase phase, undo_phase;
+    enum tern_bbr_acks ack_phase;
+
+    /* Bandwidth: the best of this cycle and of the one before. */
+    uint64_t max_bw[2];
+    uint64_t bw, bw_shortterm, bw_latest;
+    uint64_t inflight_longterm, inflight_shortterm, inflight_latest;
+    uint64_t undo_bw_shortterm, undo_inflight_shortterm, undo_inflight_longterm;
+    uint64_t pacing_rate;
+
+    /* Delay. */
+    tern_time min_rtt, min_rtt_at;
+    tern_time probe_rtt_min, probe_rtt_min_at;
+    tern_time probe_rtt_until; /* 0: in flight has not yet come down */
+    bool is_probe_rtt_expired, is_probe_rtt_round_done;
+    bool has_rtt;
+
+    /* Rounds, counted in bytes delivered. */
+    uint64_t next_round_delivered, round_count;
+    uint64_t loss_round_delivered;
+    bool is_round_start, is_loss_round_start;
+    bool is_loss_in_round, is_ecn_in_round;
+    bool is_cwnd_limited, was_cwnd_limited; /* in this round, in the last one */
+    bool is_idle_restart;
+    bool has_sent;
+    uint32_t loss_events; /* in this loss round, for Startup */
+
+    /* Is the pipe full? */
+    uint64_t full_bw;
+    uint32_t full_bw_count;
+    bool is_full_bw_now, is_full_bw_reached;
+
+    /* Probing for bandwidth. */
+    tern_time cycle_at, probe_wait;
+    uint64_t rounds_since_probe;
+    uint64_t probe_up_count, probe_up_acked; /* bytes acknowledged for one datagram of growth */
+    uint32_t probe_up_rounds;
+    bool is_sampling_probe; /* bw_probe_samples: losses now tell about the last probe */
+
+    /* ACK aggregation: two halves of a window of ten rounds. */
+    uint64_t extra_acked[2];
+    uint64_t extra_rounds;
+    uint64_t extra_delivered;
+    tern_time extra_at;
+
+    uint64_t prior_cwnd, initial_cwnd;
+    uint64_t limited_until; /* `delivered` mark: samples from before were made in ProbeRTT */
+};
+
+static_assert(sizeof(struct tern_bbr) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+
+static inline struct tern_bbr *tern_bbr_of(struct tern_cc *cc)
+{
+    return (struct tern_bbr *)(void *)cc->state;
+}
+
+static inline bool tern_bbr_is_probing_cycle(const struct tern_bbr *bbr)
+{
+    return bbr->phase >= TERN_BBR_DOWN && bbr->phase <= TERN_BBR_UP;
+}
+
+static inline uint64_t tern_bbr_max_bw(const struct tern_bbr *bbr)
+{
+    return TERN_MAX(bbr->max_bw[0], bbr->max_bw[1]);
+}
+
+static inline uint64_t tern_bbr_min_pipe(const struct tern_cc *cc)
+{
+    return 4 * (uint64_t)cc->datagram; /* MinPipeCwnd */
+}
+
+/* --- bbr.c --- */
+
+/* bw * min_rtt * gain; gain in hundredths. */
+uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain);
+/* The same, and never too little for the sender's and receiver's batches. */
+uint64_t tern_bbr_inflight(const struct tern_cc *cc, uint64_t bw, uint64_t gain);
+uint64_t tern_bbr_with_headroom(const struct tern_cc *cc);
+bool tern_bbr_is_limited_sample(const struct tern_bbr *bbr, const struct tern_cc_ack *ack);
+void tern_bbr_begin_round(struct tern_bbr *bbr, uint64_t delivered);
+void tern_bbr_reset_full_bw(struct tern_bbr *bbr);
+void tern_bbr_reset_shortterm(struct tern_bbr *bbr);
+void tern_bbr_reset_signals(struct tern_bbr *bbr);
+
+/* --- bbr_probe.c: ProbeBW and the long-term bound on what is in flight --- */
+
+void tern_bbr_begin_down(struct tern_cc *cc, uint64_t delivered, tern_time now);
+void tern_bbr_begin_cruise(struct tern_bbr *bbr);
+void tern_bbr_begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate);
+
+/* Adapts the bound to an ACK, then moves through the cycle. */
+void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
+
+/* What a loss (or mark) says about the last probe. */
+void tern_bbr_cycle_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+
+#endif

@@ -1,0 +1,239 @@
+/* BBR's ProbeBW cycle: Down, Cruise, Refill, Up, and the bound on what is in flight that it learns.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/bbr.h"
+
+#define WAIT_BASE       (2 * TERN_SEC)
+#define WAIT_SPREAD_MS  1000
+#define RENO_ROUNDS_MAX 63
+#define UP_ROUNDS_MAX   30
+
+/* BBRPickProbeWait. The draft takes the wait from a random source, so that flows which share a
+ * bottleneck do not probe in step. A controller here has none (the same seed must give the same
+ * trace, and the vtable stays free of hooks), and needs none: how many bytes a connection has
+ * delivered by its n-th round differs from flow to flow just as well. The mixing is splitmix64's. */
+static void pick_wait(struct tern_bbr *bbr, uint64_t delivered)
+{
+    uint64_t x = delivered + bbr->round_count * UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    x ^= x >> 31;
+    bbr->rounds_since_probe = x & 1;
+    bbr->probe_wait = WAIT_BASE + (x >> 1) % (WAIT_SPREAD_MS + 1) * TERN_MSEC;
+}
+
+void tern_bbr_begin_down(struct tern_cc *cc, uint64_t delivered, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    tern_bbr_reset_signals(bbr);
+    bbr->probe_up_count = UINT64_MAX;
+    pick_wait(bbr, delivered);
+    bbr->cycle_at = now;
+    bbr->ack_phase = TERN_BBR_ACKS_STOPPING;
+    tern_bbr_begin_round(bbr, delivered);
+    bbr->phase = TERN_BBR_DOWN;
+}
+
+void tern_bbr_begin_cruise(struct tern_bbr *bbr)
+{
+    bbr->phase = TERN_BBR_CRUISE;
+}
+
+static void begin_refill(struct tern_bbr *bbr, uint64_t delivered)
+{
+    tern_bbr_reset_shortterm(bbr);
+    bbr->probe_up_rounds = 0;
+    bbr->probe_up_acked = 0;
+    bbr->ack_phase = TERN_BBR_ACKS_REFILLING;
+    tern_bbr_begin_round(bbr, delivered);
+    bbr->phase = TERN_BBR_REFILL;
+}
+
+/* BBRRaiseInflightLongtermSlope: one datagram more in the first round, then 2, 4, 8, ... */
+static void raise_slope(struct tern_cc *cc)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t growth = UINT64_C(1) << bbr->probe_up_rounds;
+    bbr->probe_up_rounds = TERN_MIN(bbr->probe_up_rounds + 1, (uint32_t)UP_ROUNDS_MAX);
+    bbr->probe_up_count = TERN_MAX(cc->cwnd / growth, (uint64_t)1);
+}
+
+void tern_bbr_begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->is_sampling_probe = true;
+    bbr->ack_phase = TERN_BBR_ACKS_STARTING;
+    tern_bbr_begin_round(bbr, delivered);
+    tern_bbr_reset_full_bw(bbr);
+    bbr->full_bw = rate;
+    bbr->phase = TERN_BBR_UP;
+    raise_slope(cc);
+}
+
+/* --- the long-term bound ---------------------------------------------------------------------- */
+
+/* BBRProbeInflightLongtermUpward */
+static void probe_upward(struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (!(bbr->is_cwnd_limited || bbr->was_cwnd_limited) || cc->cwnd < bbr->inflight_longterm) {
+        return; /* the bound is not what holds us back */
+    }
+    bbr->probe_up_acked += ack->acked_bytes;
+    if (bbr->probe_up_acked >= bbr->probe_up_count) {
+        uint64_t datagrams = bbr->probe_up_acked / bbr->probe_up_count;
+        bbr->probe_up_acked -= datagrams * bbr->probe_up_count;
+        bbr->inflight_longterm =
+            tern_add_sat(bbr->inflight_longterm, datagrams * (uint64_t)cc->datagram);
+    }
+    if (bbr->is_round_start) {
+        raise_slope(cc);
+    }
+}
+
+static bool is_too_high(uint64_t lost, uint64_t in_flight)
+{
+    return lost > in_flight / 100 * TERN_BBR_LOSS_THRESHOLD +
+                      in_flight % 100 * TERN_BBR_LOSS_THRESHOLD / 100;
+}
+
+/* BBRHandleInflightTooHigh */
+static void lower_bound(struct tern_cc *cc, uint64_t in_flight, bool is_limited, uint64_t delivered,
+                        tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->is_sampling_probe = false; /* react once a probe */
+    if (!is_limited) {
+        uint64_t target = TERN_MIN(tern_bbr_bdp(bbr, bbr->bw, 100), cc->cwnd);
+        bbr->inflight_longterm = TERN_MAX(in_flight, target / 100 * TERN_BBR_BETA);
+    }
+    if (bbr->phase == TERN_BBR_UP) {
+        tern_bbr_begin_down(cc, delivered, now);
+    }
+}
+
+/* BBRAdvanceMaxBwFilter; a cycle without a sample forgets nothing. */
+static void forget_old_bw(struct tern_bbr *bbr)
+{
+    if (bbr->max_bw[1] > 0) {
+        bbr->max_bw[0] = bbr->max_bw[1];
+        bbr->max_bw[1] = 0;
+    }
+}
+
+/* BBRAdaptLongTermModel */
+static void adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    const struct tern_rate_sample *sample = ack->sample;
+    bool is_limited = tern_bbr_is_limited_sample(bbr, ack);
+    if (bbr->ack_phase == TERN_BBR_ACKS_STARTING && bbr->is_round_start) {
+        bbr->ack_phase = TERN_BBR_ACKS_FEEDBACK;
+    }
+    if (bbr->ack_phase == TERN_BBR_ACKS_STOPPING && bbr->is_round_start) {
+        bbr->is_sampling_probe = false;
+        bbr->ack_phase = TERN_BBR_ACKS_INIT;
+        if (tern_bbr_is_probing_cycle(bbr) && !is_limited) {
+            forget_old_bw(bbr);
+        }
+    }
+    if (is_too_high(sample->lost, sample->in_flight_at_send)) {
+        if (bbr->is_sampling_probe) {
+            lower_bound(cc, sample->in_flight_at_send, is_limited, ack->rate->delivered, now);
+        }
+        return;
+    }
+    if (bbr->inflight_longterm == UINT64_MAX) {
+        return;
+    }
+    bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, sample->in_flight_at_send);
+    if (bbr->phase == TERN_BBR_UP) {
+        probe_upward(cc, ack);
+    }
+}
+
+/* BBRInflightAtLoss: how much was in flight when the losses crossed the threshold, if they came one
+ * after the other: solves (lost_prev + x) / (prev + x) = threshold for x. */
+static uint64_t in_flight_at_loss(const struct tern_cc *cc, const struct tern_cc_loss *loss)
+{
+    uint64_t size = cc->datagram;
+    uint64_t prev = tern_sub_sat(loss->tx_in_flight, size);
+    uint64_t lost_prev = tern_sub_sat(loss->lost_since_sent, size);
+    uint64_t allowed = prev / 100 * TERN_BBR_LOSS_THRESHOLD;
+    return prev + tern_sub_sat(allowed, lost_prev) / (100 - TERN_BBR_LOSS_THRESHOLD) * 100;
+}
+
+void tern_bbr_cycle_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bool is_limited = loss->rate->app_limited_until > 0;
+    if (!bbr->is_sampling_probe) {
+        return;
+    }
+    if (loss->is_ecn) {
+        lower_bound(cc, loss->prior_in_flight, is_limited, loss->rate->delivered, now);
+    } else if (is_too_high(loss->lost_since_sent, loss->tx_in_flight)) {
+        lower_bound(cc, in_flight_at_loss(cc, loss), is_limited, loss->rate->delivered, now);
+    }
+}
+
+/* --- the cycle -------------------------------------------------------------------------------- */
+
+/* BBRIsTimeToProbeBW; by the clock, or as soon as a Reno flow would have grown by our bandwidth. */
+static bool has_waited(const struct tern_cc *cc, const struct tern_bbr *bbr, tern_time now)
+{
+    uint64_t target = TERN_MIN(tern_bbr_bdp(bbr, bbr->bw, 100), cc->cwnd);
+    uint64_t rounds = TERN_MIN(target / cc->datagram, (uint64_t)RENO_ROUNDS_MAX);
+    return now > bbr->cycle_at + bbr->probe_wait || bbr->rounds_since_probe >= rounds;
+}
+
+/* BBRIsTimeToCruise */
+static bool is_drained(const struct tern_cc *cc, const struct tern_bbr *bbr)
+{
+    return cc->bytes_in_flight <= tern_bbr_with_headroom(cc) &&
+           cc->bytes_in_flight <= tern_bbr_inflight(cc, tern_bbr_max_bw(bbr), 100);
+}
+
+/* BBRIsTimeToGoDown */
+static bool is_probe_done(const struct tern_cc *cc, struct tern_bbr *bbr, uint64_t rate)
+{
+    if ((bbr->is_cwnd_limited || bbr->was_cwnd_limited) && cc->cwnd >= bbr->inflight_longterm) {
+        tern_bbr_reset_full_bw(bbr); /* the bound hid what the path can do; it grows now */
+        bbr->full_bw = rate;
+        return false;
+    }
+    return bbr->is_full_bw_now;
+}
+
+void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t delivered = ack->rate->delivered;
+    if (!bbr->is_full_bw_reached) {
+        return;
+    }
+    adapt_bound(cc, ack, now);
+    switch (bbr->phase) {
+    case TERN_BBR_DOWN:
+    case TERN_BBR_CRUISE:
+        if (has_waited(cc, bbr, now)) {
+            begin_refill(bbr, delivered);
+        } else if (bbr->phase == TERN_BBR_DOWN && is_drained(cc, bbr)) {
+            tern_bbr_begin_cruise(bbr);
+        }
+        break;
+    case TERN_BBR_REFILL:
+        if (bbr->is_round_start) {
+            tern_bbr_begin_up(cc, delivered, ack->sample->rate);
+        }
+        break;
+    case TERN_BBR_UP:
+        if (is_probe_done(cc, bbr, ack->sample->rate)) {
+            tern_bbr_begin_down(cc, delivered, now);
+        }
+        break;
+    case TERN_BBR_STARTUP:
+    case TERN_BBR_DRAIN:
+    case TERN_BBR_PROBE_RTT:
+        break;
+    }
+}
