@@ -14,6 +14,9 @@
 #define HEADROOM           15 /* in hundredths */
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
+#ifndef TOLERATED
+#define TOLERATED 2
+#endif
 #define GUESSED_RTT        TERN_MSEC
 
 static const uint16_t pacing_gain[] = {
@@ -120,10 +123,14 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 
 /* --- pacing ----------------------------------------------------------------------------------- */
 
-/* BBRSetPacingRateWithGain; while the pipe is not yet full the rate only grows. */
+/* BBRSetPacingRateWithGain; while the pipe is not yet full the rate only grows. The margin keeps us
+ * just below the bottleneck's bandwidth. It is not taken off bw_shortterm a second time: that is what
+ * was delivered under the margin in the round before, and with some loss in every round the rate
+ * would fall by the margin each time, as an interest on itself. */
 static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
 {
-    uint64_t rate = scale(scale(bbr->bw, gain), 100 - PACING_MARGIN);
+    uint64_t below = scale(tern_bbr_max_bw(bbr), 100 - PACING_MARGIN);
+    uint64_t rate = scale(TERN_MIN(below, bbr->bw_shortterm), gain);
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
     }
@@ -222,13 +229,23 @@ static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now
 
 /* --- the model -------------------------------------------------------------------------------- */
 
+/* What a sample says of the path, with the losses that BBR tolerates anyhow counted as carried. The
+ * draft counts what was delivered only, so that the short-term bounds shrink by the loss rate every
+ * round from one probe to the next, however little a random loss has to do with the path's capacity. */
+static uint64_t carried(const struct tern_rate_sample *sample, uint64_t value)
+{
+    uint64_t tolerated = scale(sample->delivered, TOLERATED);
+    uint64_t lost = TERN_MIN(sample->lost, tolerated);
+    return sample->delivered == 0 ? value : value + value / sample->delivered * lost + value % sample->delivered * lost / sample->delivered;
+}
+
 /* BBRUpdateLatestDeliverySignals */
 static void update_latest(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     const struct tern_rate_sample *sample = ack->sample;
     bbr->is_loss_round_start = false;
-    bbr->bw_latest = TERN_MAX(bbr->bw_latest, sample->rate);
-    bbr->inflight_latest = TERN_MAX(bbr->inflight_latest, sample->delivered);
+    bbr->bw_latest = TERN_MAX(bbr->bw_latest, carried(sample, sample->rate));
+    bbr->inflight_latest = TERN_MAX(bbr->inflight_latest, carried(sample, sample->delivered));
     if (sample->prior_delivered >= bbr->loss_round_delivered) {
         bbr->loss_round_delivered = ack->rate->delivered;
         bbr->is_loss_round_start = true;
@@ -445,8 +462,8 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     update_min_rtt(bbr, ack->rtt_sample, now);
     check_probe_rtt(cc, ack, now);
     if (bbr->is_loss_round_start) {
-        bbr->bw_latest = ack->sample->rate;
-        bbr->inflight_latest = ack->sample->delivered;
+        bbr->bw_latest = carried(ack->sample, ack->sample->rate);
+        bbr->inflight_latest = carried(ack->sample, ack->sample->delivered);
     }
     bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
     set_pacing(bbr, pacing_gain[bbr->phase]);

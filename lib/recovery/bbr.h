@@ -54,7 +54,6 @@ struct tern_bbr {
     bool is_loss_in_round, is_ecn_in_round;
     bool is_cwnd_limited, was_cwnd_limited; /* in this round, in the last one */
     bool is_idle_restart;
-    bool has_sent;
     uint32_t loss_events; /* in this loss round, for Startup */
 
     /* Is the pipe full? */

@@ -1,0 +1,549 @@
+/* Attempts at a connection, and on the one that stands, one request from HELLO to END.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/cli.h"
+#include "shared/meter.h"
+#include "shared/term.h"
+#include "terncp/control.h"
+#include "terncp/identity.h"
+#include "terncp/pull.h"
+#include "terncp/push.h"
+#include "terncp/report.h"
+#include "terncp/transport.h"
+#include "terncp/tree.h"
+#include "terncp/trust.h"
+
+#define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
+
+/* How an attempt ended. */
+enum outcome {
+    OUTCOME_RUNNING,
+    OUTCOME_DONE,      /* the request was worked off, with or without failures */
+    OUTCOME_KEY,       /* first contact: `seen` holds the server's key */
+    OUTCOME_SILENT,    /* no answer to the handshake */
+    OUTCOME_LOST,      /* the connection ended early */
+    OUTCOME_REFUSED,   /* the server does not want us */
+    OUTCOME_REQUEST,   /* the request failed as a whole; it was said */
+    OUTCOME_SIGNAL,
+    OUTCOME_ERROR      /* no socket and the like; it was said */
+};
+
+struct client {
+    const struct options *options;
+    struct ev_loop *loop;
+    struct trust trust;
+    char host[256], path[PROTO_PATH_MAX + 1];
+    tern_addr addr;
+    uint8_t secret[TERN_KEY_SIZE];
+    bool has_secret;
+
+    bool is_push;
+    char **sources;
+    int source_count;
+    int root;                            /* pull: the local folder */
+    char target[PROTO_PATH_MAX + 1];     /* and the name in it */
+    bool is_into;
+
+    struct transport transport;
+    tern_conn *conn;
+    tern_stream *control;
+    struct control messages;
+    struct work *work;
+    struct push *push;
+    struct pull *pull;
+    bool only_key, end_sent, is_connected;
+    bool has_end;
+    uint32_t end_count;
+    enum outcome outcome;
+    uint8_t seen[TERN_KEY_SIZE];
+    struct report report;
+    struct ev_timer ticker;
+    struct ev_signal interrupted, terminated;
+};
+
+static void stop(struct client *c, enum outcome outcome)
+{
+    if (c->outcome == OUTCOME_RUNNING) {
+        c->outcome = outcome;
+        ev_break(c->loop, EVBREAK_ALL);
+    }
+}
+
+/* --- failures --------------------------------------------------------------------------------------- */
+
+static void on_push_failed(void *user, const char *name, int error)
+{
+    struct client *c = user;
+    report_failed(&c->report, REPORT_LOCAL, name,
+                  error == 0        ? "not a file or folder"
+                  : error == ESTALE ? "it shrank while it was read"
+                                    : strerror(error));
+}
+
+static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
+                       const char *why, bool by_peer)
+{
+    struct client *c = user;
+    (void)index;
+    if (status == PROTO_OK) {
+        report_done(&c->report, name);
+    } else {
+        report_failed(&c->report,
+                      status == PROTO_INTEGRITY ? REPORT_INTEGRITY
+                      : by_peer                 ? REPORT_REMOTE
+                                                : REPORT_LOCAL,
+                      name, why);
+    }
+}
+
+/* --- the request ------------------------------------------------------------------------------------- */
+
+static void begin_request(struct client *c)
+{
+    const struct options *o = c->options;
+    struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
+    size_t len = strlen(c->path);
+    bool is_into = c->source_count > 1 || len == 0 || c->path[len - 1] == '/';
+    hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
+    hello.flags = (uint8_t)((o->recursive ? PROTO_FLAG_RECURSIVE : 0) |
+                            (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
+                            (o->fsync ? PROTO_FLAG_FSYNC : 0) |
+                            (c->is_push && is_into ? PROTO_FLAG_INTO : 0));
+    memcpy(hello.text, c->path, sizeof c->path);
+    if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
+        tern_stream_set_priority(c->control, 0, false) != 0 || !control_send(c->control, &hello)) {
+        stop(c, OUTCOME_LOST);
+        return;
+    }
+    if (!c->is_push) {
+        c->pull = pull_new(c->work, c->root, c->target, c->is_into, hello.flags, on_settled, c);
+        return;
+    }
+    c->push = push_new(c->work, c->conn, on_push_failed, c);
+    for (int i = 0; i < c->source_count && c->push != NULL; i++) {
+        char name[256];
+        tree_basename(c->sources[i], name, sizeof name);
+        int error = push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name,
+                             o->recursive);
+        if (error != 0) {
+            report_failed(&c->report, REPORT_LOCAL, c->sources[i],
+                          error == EISDIR   ? "it is a folder; copy it with -r"
+                          : error == EINVAL ? "not a file or folder"
+                                            : strerror(error));
+        }
+    }
+}
+
+static void finish_if_done(struct client *c)
+{
+    bool is_done = c->has_end;
+    if (c->push != NULL) {
+        push_pump(c->push);
+        if (push_is_done(c->push) && !c->end_sent) {
+            struct proto_message m = {.type = PROTO_END, .index = push_counts(c->push)->entries};
+            c->end_sent = control_send(c->control, &m);
+        }
+        is_done = is_done && c->end_sent;
+    }
+    if (c->pull != NULL) {
+        is_done = is_done && pull_counts(c->pull)->settled >= c->end_count;
+    }
+    if (is_done && (c->push != NULL || c->pull != NULL)) {
+        tern_conn_close(c->conn, 0, "");
+        stop(c, OUTCOME_DONE);
+    }
+}
+
+static void on_fail(struct client *c, const struct proto_message *m)
+{
+    if (m->index == PROTO_INDEX_ALL) {
+        report_failed(&c->report, REPORT_REMOTE, c->path[0] == '\0' ? "/" : c->path, m->text);
+        tern_conn_close(c->conn, 0, "");
+        stop(c, OUTCOME_REQUEST);
+        return;
+    }
+    char name[32];
+    if (m->index == PROTO_INDEX_NONE) {
+        (void)snprintf(name, sizeof name, "remote");
+    } else {
+        (void)snprintf(name, sizeof name, "entry %u", (unsigned)m->index);
+    }
+    report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
+                  c->push != NULL && c->source_count == 1 ? c->sources[0] : name, m->text);
+}
+
+static void on_control(struct client *c)
+{
+    struct proto_message m;
+    int rc;
+    while (c->control != NULL && (rc = control_read(&c->messages, c->control, &m)) != 0) {
+        if (rc < 0) {
+            if (c->outcome == OUTCOME_RUNNING && tern_conn_is_established(c->conn)) {
+                report_failed(&c->report, REPORT_REMOTE, c->trust.name, "broke off the request");
+                stop(c, OUTCOME_REQUEST);
+            }
+            return;
+        }
+        if (m.type == PROTO_FAIL) {
+            on_fail(c, &m);
+        } else if (m.type == PROTO_DONE) {
+            report_done(&c->report, NULL);
+        } else if (m.type == PROTO_END) {
+            c->has_end = true;
+            c->end_count = m.index;
+        }
+    }
+}
+
+/* --- events -------------------------------------------------------------------------------------------- */
+
+static void on_connected(struct client *c)
+{
+    c->is_connected = true;
+    if (c->only_key) {
+        enum outcome outcome =
+            tern_conn_peer_key(c->conn, c->seen) == 0 ? OUTCOME_KEY : OUTCOME_LOST;
+        tern_conn_close(c->conn, 0, "");
+        stop(c, outcome);
+        return;
+    }
+    begin_request(c);
+}
+
+static void on_closed(struct client *c, const tern_close_info *close)
+{
+    char reason[300];
+    c->conn = NULL;
+    if (c->outcome != OUTCOME_RUNNING) {
+        return;
+    }
+    if (close->by == TERN_CLOSED_PEER && close->error == TERN_ERR_REFUSED) {
+        stop(c, OUTCOME_REFUSED);
+    } else if (!c->is_connected && close->by == TERN_CLOSED_TIMEOUT) {
+        stop(c, OUTCOME_SILENT);
+    } else {
+        (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
+        cli_error(c->trust.name,
+                  reason[0] != '\0'                     ? reason
+                  : close->by == TERN_CLOSED_TIMEOUT    ? "connection lost, nothing heard for 10 s"
+                                                        : tern_strerror(close->error),
+                  "the copy is not complete; run the command again");
+        stop(c, OUTCOME_LOST);
+    }
+}
+
+static void on_stream_event(struct client *c, const tern_event *ev)
+{
+    if (ev->stream == c->control) {
+        if (ev->type == TERN_EVENT_STREAM_READABLE) {
+            on_control(c);
+        }
+        c->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : c->control;
+    } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->pull != NULL) {
+        pull_on_opened(c->pull, ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_READABLE) {
+        pull_on_readable(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_WRITABLE) {
+        push_on_writable(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_STOPPED) {
+        push_on_stopped(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_CLOSED && tern_stream_is_local(ev->stream)) {
+        push_on_closed(ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+        pull_on_closed(ev->stream);
+    }
+}
+
+static void on_ready(tern_ev *binding, void *user)
+{
+    struct client *c = user;
+    tern_event ev;
+    (void)binding;
+    while (tern_endpoint_poll(c->transport.endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            on_connected(c);
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            on_closed(c, &ev.close);
+            return;
+        } else if (ev.stream != NULL && c->outcome == OUTCOME_RUNNING) {
+            on_stream_event(c, &ev);
+        }
+        if (c->outcome == OUTCOME_RUNNING && c->conn != NULL && c->is_connected) {
+            finish_if_done(c);
+        }
+    }
+}
+
+static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct client *c = timer->data;
+    tern_stats stats = {.size = sizeof stats};
+    (void)loop;
+    (void)events;
+    if (c->conn == NULL) {
+        return;
+    }
+    tern_conn_stats(c->conn, &stats);
+    if (c->push != NULL) {
+        const struct push_counts *n = push_counts(c->push);
+        report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
+    } else if (c->pull != NULL) {
+        const struct pull_counts *n = pull_counts(c->pull);
+        report_progress(&c->report, pull_current(c->pull), n->bytes, n->total, n->files, &stats);
+    }
+    if (c->is_connected) { /* workers may have finished the last block meanwhile */
+        finish_if_done(c);
+    }
+}
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+    struct client *c = w->data;
+    (void)loop;
+    (void)events;
+    if (c->conn != NULL) {
+        tern_conn_close(c->conn, 0, "interrupted");
+    }
+    stop(c, OUTCOME_SIGNAL);
+}
+
+/* --- attempts -------------------------------------------------------------------------------------------- */
+
+static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
+{
+    tern_config config;
+    tern_peer peer;
+    transport_config(&config, c->options);
+    config.secret_key = c->has_secret ? c->secret : NULL;
+    config.handshake_timeout = timeout;
+    int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
+    if (rc == 0) {
+        tern_peer_init(&peer);
+        peer.addr = c->addr;
+        peer.key = key;
+        rc = tern_endpoint_connect(c->transport.endpoint, &peer, &c->conn, tern_udp_now());
+    }
+    if (rc != 0) {
+        cli_error(c->trust.name, rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
+                  "check the address and the options");
+    }
+    return rc;
+}
+
+/* One connection from its first packet to its last. With only_key it ends once the server has shown
+ * its key. */
+static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key, tern_time timeout)
+{
+    c->only_key = only_key;
+    c->is_connected = c->end_sent = c->has_end = false;
+    c->outcome = OUTCOME_RUNNING;
+    c->control = NULL;
+    c->messages.used = 0;
+    if (open_attempt(c, key, timeout) != 0) {
+        c->outcome = OUTCOME_ERROR;
+    } else {
+        tern_ev_wake(c->transport.binding);
+        (void)ev_run(c->loop, 0);
+    }
+    push_free(c->push);
+    pull_free(c->pull);
+    c->push = NULL;
+    c->pull = NULL;
+    transport_close(&c->transport);
+    c->conn = NULL;
+    return c->outcome;
+}
+
+static int on_silence(struct client *c)
+{
+    char text[TERN_ADDR_TEXT_SIZE], why[160];
+    (void)snprintf(why, sizeof why, "no answer from %s", tern_addr_format(&c->addr, text, sizeof text));
+    cli_error(c->trust.name, why, "is terncp serve running there, and does UDP pass the firewalls?");
+    return CLI_CONNECT;
+}
+
+static int conclude(struct client *c, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DONE:
+    case OUTCOME_REQUEST:
+        return report_end(&c->report);
+    case OUTCOME_REFUSED:
+        cli_error(c->trust.name, "it does not know our key",
+                  c->has_secret ? "have it added to the server's authorized_keys (terncp id shows it)"
+                                : "make a key with terncp keygen and have it added there");
+        return CLI_IDENTITY;
+    case OUTCOME_SILENT:
+        return on_silence(c);
+    case OUTCOME_SIGNAL:
+        report_abort(&c->report);
+        return CLI_INTERRUPTED;
+    case OUTCOME_LOST:
+        report_abort(&c->report);
+        return CLI_CONNECT;
+    case OUTCOME_RUNNING:
+    case OUTCOME_KEY:
+    case OUTCOME_ERROR:
+        break;
+    }
+    return CLI_CONNECT;
+}
+
+static int run_attempts(struct client *c)
+{
+    tern_time timeout = c->options->connect_timeout;
+    if (!c->trust.has_key) {
+        enum outcome outcome = attempt(c, NULL, true, timeout);
+        if (outcome != OUTCOME_KEY) {
+            return conclude(c, outcome);
+        }
+        int code = trust_decide(&c->trust, c->seen);
+        if (code >= 0) {
+            return code;
+        }
+        return conclude(c, attempt(c, c->trust.key, false, timeout));
+    }
+    /* A server that lost its key cannot answer those who know the old one. After a while ask who is
+     * there, to tell a changed key from a dead host, then give the known key the rest of its time. */
+    tern_time first = timeout < PROBE_AFTER ? timeout : PROBE_AFTER;
+    enum outcome outcome = attempt(c, c->trust.key, false, first);
+    if (outcome != OUTCOME_SILENT) {
+        return conclude(c, outcome);
+    }
+    if (attempt(c, NULL, true, first) == OUTCOME_KEY &&
+        sodium_memcmp(c->seen, c->trust.key, TERN_KEY_SIZE) != 0) {
+        return trust_changed(&c->trust, c->seen);
+    }
+    if (c->outcome == OUTCOME_SIGNAL) {
+        return conclude(c, OUTCOME_SIGNAL);
+    }
+    tern_time rest = timeout > first ? timeout - first : 0;
+    return rest == 0 ? on_silence(c) : conclude(c, attempt(c, c->trust.key, false, rest));
+}
+
+/* --- set-up -------------------------------------------------------------------------------------------------- */
+
+static int parse_url(struct client *c, const char *url)
+{
+    uint16_t port = TERNCP_PORT;
+    const char *why = NULL;
+    char authority[300];
+    const char *start = url + strlen(CLIENT_SCHEME);
+    size_t len = strcspn(start, "/");
+    const char *path = start[len] == '/' ? start + len + 1 : start + len;
+    if (len >= sizeof authority || strlen(path) > PROTO_PATH_MAX) {
+        cli_error(url, "too long", "shorten it");
+        return CLI_USAGE;
+    }
+    memcpy(authority, start, len);
+    authority[len] = '\0';
+    if (!transport_split(authority, c->host, sizeof c->host, &port) || port == 0) {
+        cli_error(url, "no host or a bad port", "write tern://host[:port]/path");
+        return CLI_USAGE;
+    }
+    (void)snprintf(c->path, sizeof c->path, "%s", path);
+    if (tern_udp_resolve(&c->addr, c->host, port, c->options->family, &why) != 0) {
+        cli_error(c->host, why, "check the name");
+        return CLI_CONNECT;
+    }
+    return trust_find(&c->trust, c->options, c->host, port);
+}
+
+static int run(struct client *c, const char *url)
+{
+    c->loop = ev_default_loop(0);
+    int code = parse_url(c, url);
+    if (code < 0) {
+        code = identity_load(c->options, c->secret, &c->has_secret);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    c->work = work_new(c->loop);
+    if (c->work == NULL) {
+        cli_error("threads", "cannot be started", "check the limits of this user");
+        return CLI_LOCAL;
+    }
+    report_init(&c->report, c->options, c->is_push);
+    ev_timer_init(&c->ticker, on_tick, 0.1, 0.1);
+    ev_signal_init(&c->interrupted, on_signal, SIGINT);
+    ev_signal_init(&c->terminated, on_signal, SIGTERM);
+    c->ticker.data = c->interrupted.data = c->terminated.data = c;
+    ev_timer_start(c->loop, &c->ticker);
+    ev_signal_start(c->loop, &c->interrupted);
+    ev_signal_start(c->loop, &c->terminated);
+    code = run_attempts(c);
+    ev_timer_stop(c->loop, &c->ticker);
+    ev_signal_stop(c->loop, &c->interrupted);
+    ev_signal_stop(c->loop, &c->terminated);
+    work_free(c->work);
+    sodium_memzero(c->secret, sizeof c->secret);
+    return code;
+}
+
+int client_push(const struct options *options, char **sources, int count, const char *url)
+{
+    static struct client client; /* large, and there is one */
+    client = (struct client){.options = options,
+                             .is_push = true,
+                             .sources = sources,
+                             .source_count = count,
+                             .root = -1};
+    for (int i = 0; i < count; i++) { /* before anybody is bothered */
+        struct stat st;
+        if (stat(sources[i], &st) != 0 && count == 1) {
+            cli_error(sources[i], strerror(errno), "check the name");
+            return CLI_LOCAL;
+        }
+    }
+    return run(&client, url);
+}
+
+/* Splits a local destination into a folder to open and a name in it. */
+static int open_destination(struct client *c, const char *destination)
+{
+    struct stat st;
+    size_t len = strlen(destination);
+    bool is_folder = stat(destination, &st) == 0 && S_ISDIR(st.st_mode);
+    if (is_folder || (len > 0 && destination[len - 1] == '/')) {
+        c->root = open(destination, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)snprintf(c->target, sizeof c->target, ".");
+        c->is_into = true;
+    } else {
+        char folder[PROTO_PATH_MAX + 1];
+        const char *slash = strrchr(destination, '/');
+        int n = slash == NULL ? 0 : slash == destination ? 1 : (int)(slash - destination);
+        (void)snprintf(folder, sizeof folder, "%.*s", n, destination);
+        c->root = open(n == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)snprintf(c->target, sizeof c->target, "%s",
+                       slash == NULL ? destination : slash + 1);
+    }
+    if (c->root < 0) {
+        cli_error(destination, strerror(errno), "the folder must exist");
+        return CLI_LOCAL;
+    }
+    return -1;
+}
+
+int client_pull(const struct options *options, const char *url, const char *destination)
+{
+    static struct client client;
+    client = (struct client){.options = options, .is_push = false, .root = -1, .source_count = 1};
+    int code = open_destination(&client, destination);
+    if (code < 0) {
+        code = run(&client, url);
+        (void)close(client.root);
+    }
+    return code;
+}

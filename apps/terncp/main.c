@@ -1,0 +1,74 @@
+/* terncp: copies files over tern. Finds out what is asked for and hands it on.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "terncp/client.h"
+#include "terncp/identity.h"
+#include "terncp/options.h"
+#include "terncp/serve.h"
+
+static bool is_remote(const char *name)
+{
+    return strncmp(name, CLIENT_SCHEME, strlen(CLIENT_SCHEME)) == 0;
+}
+
+static int pull_each(const struct options *o, int count, const char *destination)
+{
+    int worst = CLI_OK;
+    for (int i = 0; i < count; i++) {
+        int code = client_pull(o, o->args[i], destination);
+        worst = worst == CLI_OK ? code : worst;
+        if (code == CLI_INTERRUPTED) {
+            return code;
+        }
+    }
+    return worst;
+}
+
+static int copy(const struct options *o)
+{
+    int count = o->arg_count - 1;
+    const char *destination = o->args[count];
+    int remote = 0;
+    for (int i = 0; i < count; i++) {
+        remote += is_remote(o->args[i]) ? 1 : 0;
+    }
+    if (is_remote(destination) && remote == 0) {
+        return client_push(o, o->args, count, destination);
+    }
+    if (!is_remote(destination) && remote == count) {
+        return pull_each(o, count, destination);
+    }
+    cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
+              NULL, "exactly one side is tern://host[:port]/path");
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int code = options_parse(&options, argc, argv);
+    if (code >= 0) {
+        return code;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0) {
+        cli_error("libsodium", "would not start", "reinstall it");
+        return CLI_LOCAL;
+    }
+    switch (options.command) {
+    case COMMAND_SERVE:
+        return serve_run(&options);
+    case COMMAND_KEYGEN:
+        return identity_keygen(&options);
+    case COMMAND_ID:
+        return identity_show(&options);
+    case COMMAND_COPY:
+        break;
+    }
+    return copy(&options);
+}

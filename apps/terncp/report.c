@@ -1,0 +1,163 @@
+/* The meter, one line a failure, one summary; JSON for scripts.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/cli.h"
+#include "shared/term.h"
+
+static double now(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* A JSON string; what is not printable ASCII goes out as \u00XX, byte by byte. */
+static void put_json(const char *text)
+{
+    (void)putchar('"');
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\') {
+            (void)printf("\\%c", *p);
+        } else if (*p < 0x20 || *p == 0x7f) {
+            (void)printf("\\u%04x", (unsigned)*p);
+        } else {
+            (void)putchar(*p);
+        }
+    }
+    (void)putchar('"');
+}
+
+void report_init(struct report *report, const struct options *options, bool is_push)
+{
+    memset(report, 0, sizeof *report);
+    report->options = options;
+    report->is_push = is_push;
+    report->started = report->last_json = now();
+    bool is_on = options->progress == PROGRESS_BAR ||
+                 (options->progress == PROGRESS_AUTO && !options->quiet && !options->json &&
+                  term_is_tty(STDERR_FILENO));
+    meter_init(&report->meter, is_on, report->started);
+}
+
+static bool wants_json_progress(const struct report *report)
+{
+    return report->options->progress == PROGRESS_JSON;
+}
+
+void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
+                     uint64_t files, const tern_stats *stats)
+{
+    char safe[256];
+    double at = now();
+    report->bytes = done;
+    report->files = files;
+    struct meter_view view = {
+        .name = term_escape(name, strlen(name), safe, sizeof safe),
+        .done = done,
+        .total = total,
+        .files_done = report->settled,
+        .files_total = files,
+    };
+    if (report->options->verbose > 0) {
+        view.rtt_ms = (double)stats->smoothed_rtt / 1e6;
+        view.loss = stats->packets_sent > 0
+                        ? (double)stats->packets_lost / (double)stats->packets_sent
+                        : 0;
+    }
+    meter_draw(&report->meter, &view, at);
+    if (wants_json_progress(report) && at - report->last_json >= 1) {
+        report->last_json = at;
+        (void)printf("{\"event\":\"progress\",\"bytes\":%llu,\"total\":%llu,\"rate\":%.0f}\n",
+                     (unsigned long long)done, (unsigned long long)total, report->meter.rate);
+        (void)fflush(stdout);
+    }
+}
+
+void report_done(struct report *report, const char *name)
+{
+    report->settled++;
+    if (report->options->json && name != NULL) {
+        (void)fputs("{\"event\":\"file\",\"name\":", stdout);
+        put_json(name);
+        (void)fputs(",\"status\":\"verified\"}\n", stdout);
+    }
+}
+
+void report_failed(struct report *report, enum report_kind kind, const char *name,
+                   const char *why)
+{
+    static const char *const advice[] = {
+        [REPORT_LOCAL] = "check the file here and run the command again",
+        [REPORT_REMOTE] = "check the other side and run the command again",
+        [REPORT_INTEGRITY] = "nothing was kept of it; run the command again",
+    };
+    static const char *const kinds[] = {"local", "remote", "integrity"};
+    char safe[600], cause[400];
+    report->failed[kind]++;
+    meter_clear(&report->meter);
+    (void)term_escape(name, strlen(name), safe, sizeof safe);
+    (void)term_escape(why, strlen(why), cause, sizeof cause);
+    cli_error(safe, cause, advice[kind]);
+    if (report->options->json) {
+        (void)printf("{\"event\":\"error\",\"kind\":\"%s\",\"name\":", kinds[kind]);
+        put_json(name);
+        (void)fputs(",\"why\":", stdout);
+        put_json(why);
+        (void)fputs("}\n", stdout);
+    }
+}
+
+static int exit_code(const struct report *report)
+{
+    uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
+    if (failed == 0) {
+        return CLI_OK;
+    }
+    if (report->settled > 0) {
+        return CLI_PARTIAL;
+    }
+    return report->failed[REPORT_INTEGRITY] > 0 ? CLI_INTEGRITY
+           : report->failed[REPORT_REMOTE] > 0  ? CLI_REMOTE
+                                                : CLI_LOCAL;
+}
+
+int report_end(struct report *report)
+{
+    char size[24], rate[24], time[32];
+    double seconds = now() - report->started;
+    uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
+    int code = exit_code(report);
+    meter_clear(&report->meter);
+    (void)cli_format_size(report->bytes, size, sizeof size);
+    (void)cli_format_size(seconds > 0 ? (uint64_t)((double)report->bytes / seconds) : 0, rate,
+                          sizeof rate);
+    (void)cli_format_time(seconds, time, sizeof time);
+    if (failed == 0) {
+        cli_note("%llu %s, %s in %s (%s/s), verified", (unsigned long long)report->settled,
+                 report->settled == 1 ? "entry" : "entries", size, time, rate);
+    } else if (report->settled > 0) {
+        cli_note("%llu of %llu entries verified, %llu failed, %s in %s",
+                 (unsigned long long)report->settled,
+                 (unsigned long long)(report->settled + failed), (unsigned long long)failed, size,
+                 time);
+    }
+    if (report->options->json) {
+        (void)printf("{\"event\":\"summary\",\"entries\":%llu,\"failed\":%llu,\"bytes\":%llu,"
+                     "\"seconds\":%.3f,\"exit\":%d}\n",
+                     (unsigned long long)report->settled, (unsigned long long)failed,
+                     (unsigned long long)report->bytes, seconds, code);
+    }
+    return code;
+}
+
+void report_abort(struct report *report)
+{
+    meter_clear(&report->meter);
+}

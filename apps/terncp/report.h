@@ -1,0 +1,30 @@
+/* What people and scripts see of a copy: progress, failures, the summary, the exit code.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_REPORT_H
+#define TERNCP_REPORT_H
+
+#include <tern/conn.h>
+
+#include "shared/meter.h"
+#include "terncp/options.h"
+
+enum report_kind { REPORT_LOCAL, REPORT_REMOTE, REPORT_INTEGRITY };
+
+struct report {
+    const struct options *options;
+    struct meter meter;
+    double started, last_json;
+    uint64_t bytes, files, settled, failed[3];
+    bool is_push;
+};
+
+void report_init(struct report *report, const struct options *options, bool is_push);
+void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
+                     uint64_t files, const tern_stats *stats);
+void report_done(struct report *report, const char *name); /* name NULL: not told */
+void report_failed(struct report *report, enum report_kind kind, const char *name,
+                   const char *why);
+int report_end(struct report *report);    /* prints the summary; the exit code */
+void report_abort(struct report *report); /* takes the meter away */
+
+#endif
