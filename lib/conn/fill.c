@@ -8,6 +8,7 @@
 #include "wire/encode.h"
 #include "wire/frame.h"
 
+#define ROUND_UP_MAX 24
 #define CRYPTO_MIN_ROOM 24 /* a CRYPTO frame with less than this is not worth its header */
 
 static void note(struct tern_fill *fill, struct tern_receipt receipt)
@@ -186,14 +187,15 @@ static void fill_controls(struct tern_fill *fill)
     }
 }
 
-/* As much stream data as fits. The last frame of a packet goes without its length. */
+/* As much stream data as fits. */
 static void fill_streams(struct tern_fill *fill)
 {
     struct tern_streams *streams = &fill->conn->streams;
     struct tern_stream_chunk chunk;
     while (has_receipt_room(fill) && tern_streams_next_chunk(streams, &chunk)) {
         size_t room = tern_writer_left(&fill->w);
-        size_t header = tern_frame_stream_size(chunk.id, chunk.offset, chunk.len);
+        size_t header =
+            tern_frame_stream_size(chunk.id, chunk.offset, TERN_MIN(chunk.len, room));
         if (room <= header) {
             return;
         }
@@ -212,6 +214,16 @@ static void fill_streams(struct tern_fill *fill)
                                          .id = chunk.id,
                                          .offset = chunk.offset,
                                          .len = (uint32_t)chunk.len});
+    }
+}
+
+/* A few bytes are left because the next frame would not fit: PADDING makes the packet as long as its
+ * neighbours in the train, which GSO needs. */
+static void round_up(struct tern_fill *fill)
+{
+    size_t left = tern_writer_left(&fill->w);
+    if (left > 0 && left <= ROUND_UP_MAX && tern_streams_has_data(&fill->conn->streams)) {
+        tern_fill_padding(fill, tern_writer_used(&fill->w) + left);
     }
 }
 
@@ -236,6 +248,7 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         fill_cids(fill);
         fill_controls(fill);
         fill_streams(fill);
+        round_up(fill);
         if (fill->conn->wants_ping && !fill->is_eliciting) {
             fill_ping(fill);
         }

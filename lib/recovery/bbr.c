@@ -14,9 +14,6 @@
 #define HEADROOM           15 /* in hundredths */
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
-#ifndef TOLERATED
-#define TOLERATED 2
-#endif
 #define GUESSED_RTT        TERN_MSEC
 
 static const uint16_t pacing_gain[] = {
@@ -229,14 +226,18 @@ static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now
 
 /* --- the model -------------------------------------------------------------------------------- */
 
-/* What a sample says of the path, with the losses that BBR tolerates anyhow counted as carried. The
- * draft counts what was delivered only, so that the short-term bounds shrink by the loss rate every
- * round from one probe to the next, however little a random loss has to do with the path's capacity. */
+/* What a sample says of the path, with losses up to LossThresh counted as carried. The draft counts
+ * only what was delivered, so that under any steady random loss the short-term bounds shrink by the
+ * loss rate every round from one probe to the next; but what stays below the threshold is the loss
+ * that the probes themselves accept. Losses above it, and slower delivery, count in full. */
 static uint64_t carried(const struct tern_rate_sample *sample, uint64_t value)
 {
-    uint64_t tolerated = scale(sample->delivered, TOLERATED);
-    uint64_t lost = TERN_MIN(sample->lost, tolerated);
-    return sample->delivered == 0 ? value : value + value / sample->delivered * lost + value % sample->delivered * lost / sample->delivered;
+    uint64_t delivered = sample->delivered;
+    uint64_t lost = TERN_MIN(sample->lost, scale(delivered, TERN_BBR_LOSS_THRESHOLD));
+    if (delivered == 0) {
+        return value;
+    }
+    return value + value / delivered * lost + value % delivered * lost / delivered;
 }
 
 /* BBRUpdateLatestDeliverySignals */
@@ -409,8 +410,6 @@ static void bbr_init(struct tern_cc *cc, tern_time now)
     bbr->min_rtt = bbr->probe_rtt_min = TERN_TIME_NEVER;
     bbr->min_rtt_at = bbr->probe_rtt_min_at = bbr->extra_at = bbr->cycle_at = now;
     bbr->inflight_longterm = UINT64_MAX;
-    bbr->undo_bw_shortterm = bbr->undo_inflight_shortterm = UINT64_MAX;
-    bbr->undo_inflight_longterm = UINT64_MAX;
     bbr->probe_up_count = UINT64_MAX;
     tern_bbr_reset_shortterm(bbr);
     guess_pacing(cc, GUESSED_RTT);
@@ -475,6 +474,7 @@ static void note_loss(struct tern_bbr *bbr, const struct tern_cc_loss *loss)
 {
     if (!bbr->is_loss_in_round) {
         bbr->loss_round_delivered = loss->rate->delivered;
+        bbr->has_undo = true;
         bbr->undo_phase = bbr->phase;
         bbr->undo_bw_shortterm = bbr->bw_shortterm;
         bbr->undo_inflight_shortterm = bbr->inflight_shortterm;
@@ -501,7 +501,10 @@ static void bbr_on_spurious(struct tern_cc *cc, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     (void)now;
-    bbr->is_loss_in_round = false;
+    if (!bbr->has_undo) {
+        return;
+    }
+    bbr->has_undo = bbr->is_loss_in_round = false;
     tern_bbr_reset_full_bw(bbr);
     bbr->bw_shortterm = TERN_MAX(bbr->bw_shortterm, bbr->undo_bw_shortterm);
     bbr->inflight_shortterm = TERN_MAX(bbr->inflight_shortterm, bbr->undo_inflight_shortterm);

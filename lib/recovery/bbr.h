@@ -46,6 +46,7 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_round_done;
     bool has_rtt;
+    bool has_undo; /* the undo_ figures are those from before the last losses */
 
     /* Rounds, counted in bytes delivered. */
     uint64_t next_round_delivered, round_count;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "recovery/cc.h"
 
-static const struct tern_cc_ops *const controllers[] = {&tern_cc_cubic, &tern_cc_newreno, &tern_cc_bbr};
+static const struct tern_cc_ops *const controllers[] = {&tern_cc_cubic, &tern_cc_newreno,
+                                                        &tern_cc_bbr};
 
 const struct tern_cc_ops *tern_cc_find(const char *name)
 {

@@ -9,13 +9,14 @@
 #define T_MAX_MS 100000 /* keeps the cube inside 64 bits; the window is huge by then */
 
 struct cubic {
-    uint64_t w_max;       /* window before the last reduction */
-    uint64_t w_est;       /* what Reno would have by now, §4.3 */
-    uint64_t est_acked;   /* towards the next datagram of w_est */
-    uint64_t cwnd_acked;  /* towards the next datagram of cwnd */
-    uint64_t cwnd_prior;  /* before the last reduction, for w_est's slope */
+    uint64_t w_max;        /* window before the last reduction */
+    uint64_t w_est;        /* what Reno would have by now, §4.3 */
+    uint64_t est_acked;    /* towards the next datagram of w_est */
+    uint64_t cwnd_acked;   /* towards the next datagram of cwnd */
+    uint64_t cwnd_prior;   /* before the last reduction, for w_est's slope */
     tern_time epoch_start; /* 0: none */
-    tern_time idle_since; /* start of the present application-limited time; 0: not */
+    tern_time idle_since;  /* start of the present application-limited time; 0: not */
+    tern_time acked_at;
     uint64_t k_ms;
     struct tern_hystart hystart;
 };
@@ -52,9 +53,12 @@ static void cubic_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_ra
                           tern_time now)
 {
     struct cubic *state = state_of(cc);
-    (void)bytes;
     (void)rate;
-    /* §4.2: time without use does not count. The epoch moves on by the length of the pause. */
+    /* §4.2: time without use does not count. The epoch moves on by the length of the pause. A pause
+     * may also begin with the one ACK that answers a full window: nothing was app-limited then. */
+    if (state->idle_since == 0 && cc->bytes_in_flight <= bytes) {
+        state->idle_since = state->acked_at;
+    }
     if (state->idle_since > 0) {
         if (state->epoch_start > 0) {
             state->epoch_start += tern_sub_sat(now, state->idle_since);
@@ -129,6 +133,7 @@ static void avoid_congestion(struct tern_cc *cc, const struct tern_cc_ack *ack, 
 static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct cubic *state = state_of(cc);
+    state->acked_at = now;
     if (cc->is_app_limited) { /* RFC 9002 §7.8; the epoch stands still */
         state->idle_since = state->idle_since == 0 ? now : state->idle_since;
         return;
@@ -140,8 +145,8 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
         avoid_congestion(cc, ack, now);
         return;
     }
-    bool is_over = tern_hystart_on_ack(&state->hystart, ack->rtt_sample, ack->largest_pn,
-                                       ack->next_pn);
+    bool is_over =
+        tern_hystart_on_ack(&state->hystart, ack->rtt_sample, ack->largest_pn, ack->next_pn);
     cc->cwnd += tern_hystart_growth(&state->hystart, ack->acked_bytes);
     if (is_over) {
         cc->ssthresh = cc->cwnd;
@@ -149,25 +154,29 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
     }
 }
 
-static void cubic_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+static void reduce(struct tern_cc *cc, tern_time now)
 {
     struct cubic *state = state_of(cc);
-    if (!loss->persistent && cc->recovery_start > 0 &&
-        loss->latest_sent_at <= cc->recovery_start) {
-        return; /* once a round trip */
-    }
     state->cwnd_prior = cc->cwnd;
     /* §4.7: fast convergence: a flow that lost before it was back where it had been makes room. */
-    state->w_max = cc->cwnd < state->w_max ? cc->cwnd * (BETA_DEN + BETA_NUM) / (2 * BETA_DEN)
-                                           : cc->cwnd;
+    state->w_max =
+        cc->cwnd < state->w_max ? cc->cwnd * (BETA_DEN + BETA_NUM) / (2 * BETA_DEN) : cc->cwnd;
     state->epoch_start = 0;
     cc->ssthresh = TERN_MAX(cc->cwnd * BETA_NUM / BETA_DEN, tern_cc_min_window(cc));
     cc->cwnd = cc->ssthresh;
     cc->recovery_start = TERN_MAX(now, (tern_time)1);
+}
+
+static void cubic_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    if (cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start) {
+        reduce(cc, now); /* once a round trip */
+    }
     if (loss->persistent) {
         cc->cwnd = tern_cc_min_window(cc);
         cc->recovery_start = 0;
-        tern_hystart_init(&state->hystart);
+        state_of(cc)->epoch_start = 0;
+        tern_hystart_init(&state_of(cc)->hystart);
     }
 }
 

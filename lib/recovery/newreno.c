@@ -33,7 +33,8 @@ static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, te
     struct newreno *state = state_of(cc);
     (void)now;
     /* RFC 9002 §7.8: a window that was not used says nothing about what it could be. */
-    if (cc->is_app_limited || (cc->recovery_start > 0 && ack->largest_sent_at <= cc->recovery_start)) {
+    if (cc->is_app_limited ||
+        (cc->recovery_start > 0 && ack->largest_sent_at <= cc->recovery_start)) {
         return;
     }
     if (cc->cwnd < cc->ssthresh) {
@@ -49,18 +50,17 @@ static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, te
 
 static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
-    if (loss->persistent) {
+    /* RFC 9002 §7.3.2: once a round trip */
+    if (cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start) {
+        cc->recovery_start = TERN_MAX(now, (tern_time)1);
+        cc->ssthresh = TERN_MAX(cc->cwnd / 2, tern_cc_min_window(cc));
+        cc->cwnd = cc->ssthresh;
+        state_of(cc)->acked = 0;
+    }
+    if (loss->persistent) { /* RFC 9002 §7.6.2; slow start as far as the threshold follows */
         cc->cwnd = tern_cc_min_window(cc);
         cc->recovery_start = 0;
-        return;
     }
-    if (cc->recovery_start > 0 && loss->latest_sent_at <= cc->recovery_start) {
-        return; /* RFC 9002 §7.3.2: once a round trip */
-    }
-    cc->recovery_start = TERN_MAX(now, (tern_time)1);
-    cc->ssthresh = TERN_MAX(cc->cwnd / 2, tern_cc_min_window(cc));
-    cc->cwnd = cc->ssthresh;
-    state_of(cc)->acked = 0;
 }
 
 static uint64_t newreno_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)

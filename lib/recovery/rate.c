@@ -24,6 +24,20 @@ void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, 
     }
 }
 
+/* The newest packet of the ACK gives the sample. Packets come in any order, and those of one burst
+ * have the same time: of them the one that met the most in flight was the last. */
+static bool is_newest(const struct tern_rate *rate, const struct tern_sent_packet *packet,
+                      const struct tern_rate_sample *sample)
+{
+    if (!sample->has_any || packet->delivered != sample->prior_delivered) {
+        return !sample->has_any || packet->delivered > sample->prior_delivered;
+    }
+    if (packet->sent_at != rate->first_sent_at) {
+        return packet->sent_at > rate->first_sent_at;
+    }
+    return packet->in_flight_before + packet->size > sample->in_flight_at_send;
+}
+
 void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *packet,
                         struct tern_rate_sample *sample, tern_time now)
 {
@@ -32,9 +46,7 @@ void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *p
     }
     rate->delivered += packet->size;
     rate->delivered_at = now;
-    /* The newest packet of the ACK gives the sample. */
-    if (!sample->has_any || packet->delivered > sample->prior_delivered ||
-        (packet->delivered == sample->prior_delivered && packet->sent_at >= rate->first_sent_at)) {
+    if (is_newest(rate, packet, sample)) {
         sample->has_any = true;
         sample->prior_delivered = packet->delivered;
         sample->prior_at = packet->delivered_at;
