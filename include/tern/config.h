@@ -12,10 +12,10 @@ extern "C" {
 
 /* Packet cipher suites, as a bitmap. The Noise handshake is not affected by the choice. */
 #define TERN_SUITE_CHACHA20_POLY1305 0x0001u /* always there */
-#define TERN_SUITE_AES_256_GCM 0x0002u       /* where the CPU has AES and carry-less multiply */
-#define TERN_SUITE_AEGIS_128L 0x0004u        /* built with libsodium >= 1.0.19 */
-#define TERN_SUITE_AEGIS_256 0x0008u         /* the same */
-#define TERN_SUITE_ANY 0xffffu
+#define TERN_SUITE_AES_256_GCM       0x0002u /* where the CPU has AES and carry-less multiply */
+#define TERN_SUITE_AEGIS_128L        0x0004u /* built with libsodium >= 1.0.19 */
+#define TERN_SUITE_AEGIS_256         0x0008u /* the same */
+#define TERN_SUITE_ANY               0xffffu
 
 /* Suites that this build offers on this machine, fastest first when `ranked` is not NULL
  * (four entries, zero-padded). tern_init is called for you. */
@@ -68,16 +68,16 @@ typedef struct tern_config {
     tern_time initial_rtt;       /* default 333 ms, RFC 9002 section 6.2.2 */
 
     /* Sizes in bytes. Windows start at the first figure and grow to the second by autotuning. */
-    size_t max_datagram;            /* largest UDP payload to try, 1200..65507; default 1452 */
-    uint64_t stream_window;         /* default 256 KiB */
-    uint64_t stream_window_max;     /* default 16 MiB */
-    uint64_t conn_window;           /* default 1 MiB */
-    uint64_t conn_window_max;       /* default 24 MiB */
-    uint64_t stream_send_buffer;    /* bytes a stream holds unacknowledged; default 16 MiB */
-    uint64_t max_streams_bidi;      /* that the peer may have open at once; default 128 */
-    uint64_t max_streams_uni;       /* the same; default 128 */
-    size_t max_connections;         /* in this endpoint; default 65536 */
-    size_t max_half_open;           /* handshakes in progress as a server; default 1024 */
+    size_t max_datagram;         /* largest UDP payload to try, 1200..65507; default 1452 */
+    uint64_t stream_window;      /* default 256 KiB */
+    uint64_t stream_window_max;  /* default 16 MiB */
+    uint64_t conn_window;        /* default 1 MiB */
+    uint64_t conn_window_max;    /* default 24 MiB */
+    uint64_t stream_send_buffer; /* bytes a stream holds unacknowledged; default 16 MiB */
+    uint64_t max_streams_bidi;   /* that the peer may have open at once; default 128 */
+    uint64_t max_streams_uni;    /* the same; default 128 */
+    size_t max_connections;      /* in this endpoint; default 65536 */
+    size_t max_half_open;        /* handshakes in progress as a server; default 1024 */
 
     tern_allocator allocator;
     tern_random_source random;

@@ -46,7 +46,7 @@ typedef struct tern_stats {
     uint64_t pacing_rate;   /* bytes a second */
     uint64_t delivery_rate; /* bytes a second, latest estimate */
     uint64_t packets_sent, packets_received, packets_lost, packets_spurious;
-    uint64_t packets_dropped; /* arrived, but did not open or made no sense */
+    uint64_t packets_dropped;            /* arrived, but did not open or made no sense */
     uint64_t bytes_sent, bytes_received; /* UDP payload */
     uint64_t stream_bytes_sent, stream_bytes_received; /* new application data only */
     uint64_t stream_bytes_resent;
@@ -54,7 +54,7 @@ typedef struct tern_stats {
     uint64_t datagram_size; /* largest UDP payload in use on this path */
     unsigned suite;         /* TERN_SUITE_* in use */
     const char *cc;
-    const char *state; /* "handshaking", "established", "closing", "draining", "closed" */
+    const char *state;  /* "handshaking", "established", "closing", "draining", "closed" */
     uint32_t key_phase; /* number of key updates so far */
     uint64_t streams_open;
 } tern_stats;

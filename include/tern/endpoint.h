@@ -60,13 +60,13 @@ TERN_API TERN_MUST_CHECK int tern_endpoint_poll(tern_endpoint *endpoint, tern_ev
 
 /* Counters of the endpoint. */
 typedef struct tern_endpoint_counters {
-    size_t size; /* set it to sizeof before the call */
-    uint64_t connections;  /* alive now, closing ones included */
-    uint64_t half_open;    /* handshaking as a server */
+    size_t size;                  /* set it to sizeof before the call */
+    uint64_t connections;         /* alive now, closing ones included */
+    uint64_t half_open;           /* handshaking as a server */
     uint64_t accepted, connected; /* since birth */
     uint64_t datagrams_received, datagrams_sent;
-    uint64_t dropped_unknown;  /* for no connection of ours */
-    uint64_t dropped_refused;  /* over a limit, or not accepting */
+    uint64_t dropped_unknown; /* for no connection of ours */
+    uint64_t dropped_refused; /* over a limit, or not accepting */
     uint64_t version_negotiations;
 } tern_endpoint_counters;
 

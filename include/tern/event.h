@@ -11,12 +11,12 @@ extern "C" {
 
 typedef enum tern_event_type {
     TERN_EVENT_NONE = 0,
-    TERN_EVENT_CONNECTED,       /* the handshake is complete and the peer's key is proved */
-    TERN_EVENT_CLOSED,          /* the connection is over; see `close`. Its handle and those of its
+    TERN_EVENT_CONNECTED,     /* the handshake is complete and the peer's key is proved */
+    TERN_EVENT_CLOSED,        /* the connection is over; see `close`. Its handle and those of its
                                    streams are valid until the next poll call */
-    TERN_EVENT_OPENABLE,        /* tern_conn_open_stream said TERN_ERR_LIMIT before, and the peer now
+    TERN_EVENT_OPENABLE,      /* tern_conn_open_stream said TERN_ERR_LIMIT before, and the peer now
                                    allows more streams */
-    TERN_EVENT_STREAM_OPENED,   /* the peer opened `stream` */
+    TERN_EVENT_STREAM_OPENED, /* the peer opened `stream` */
     TERN_EVENT_STREAM_READABLE, /* new bytes, the end, or a reset can be read from `stream` */
     TERN_EVENT_STREAM_WRITABLE, /* a write came back short before, and there is room again */
     TERN_EVENT_STREAM_STOPPED,  /* the peer reads no more of `stream`: `code`; writes now fail */
@@ -34,9 +34,9 @@ typedef enum tern_closer {
 /* How a connection ended. */
 typedef struct tern_close_info {
     tern_closer by;
-    int error;            /* 0 after a clean close, or a TERN_ERR_* that names the cause */
-    bool is_application;  /* `code` is the application's (true) or the transport's (false) */
-    uint64_t code;        /* as sent in CONNECTION_CLOSE; docs/protocol.md lists the transport's */
+    int error;             /* 0 after a clean close, or a TERN_ERR_* that names the cause */
+    bool is_application;   /* `code` is the application's (true) or the transport's (false) */
+    uint64_t code;         /* as sent in CONNECTION_CLOSE; docs/protocol.md lists the transport's */
     const uint8_t *reason; /* the peer's or our words, not terminated; may hold any bytes */
     size_t reason_len;
 } tern_close_info;
@@ -44,8 +44,8 @@ typedef struct tern_close_info {
 typedef struct tern_event {
     tern_event_type type;
     tern_conn *conn;
-    tern_stream *stream; /* NULL for connection events */
-    uint64_t code;       /* STREAM_STOPPED: the peer's code */
+    tern_stream *stream;   /* NULL for connection events */
+    uint64_t code;         /* STREAM_STOPPED: the peer's code */
     tern_close_info close; /* CLOSED */
 } tern_event;
 

@@ -19,25 +19,25 @@ extern "C" {
 /* One direction of a link. All zero is a perfect wire. Fill with tern_link_config_init. */
 typedef struct tern_link_config {
     size_t size;
-    tern_time delay;        /* one way */
-    tern_time jitter;       /* uniform in 0..jitter on top of delay; never reorders by itself */
-    double loss;            /* probability 0..1, independent */
-    double burst_enter;     /* Gilbert-Elliott: probability per packet to enter the bad state ... */
-    double burst_leave;     /* ... and to leave it; all packets are lost inside. 0: none */
-    double duplicate;       /* probability that a packet comes twice */
-    double reorder;         /* probability that a packet is held back ... */
+    tern_time delay;    /* one way */
+    tern_time jitter;   /* uniform in 0..jitter on top of delay; never reorders by itself */
+    double loss;        /* probability 0..1, independent */
+    double burst_enter; /* Gilbert-Elliott: probability per packet to enter the bad state ... */
+    double burst_leave; /* ... and to leave it; all packets are lost inside. 0: none */
+    double duplicate;   /* probability that a packet comes twice */
+    double reorder;     /* probability that a packet is held back ... */
     tern_time reorder_delay; /* ... for this long; default 2 ms plus delay/4 when 0 */
-    double corrupt;         /* probability that one to four bits are flipped */
-    double ecn_mark;        /* probability that an ECT packet is marked CE */
-    uint64_t rate;          /* bits a second; 0: infinite */
-    size_t queue;           /* bytes of droptail queue before the rate, besides the packet on the
+    double corrupt;          /* probability that one to four bits are flipped */
+    double ecn_mark;         /* probability that an ECT packet is marked CE */
+    uint64_t rate;           /* bits a second; 0: infinite */
+    size_t queue;            /* bytes of droptail queue before the rate, besides the packet on the
                                wire; 0: one second's worth */
-    size_t mtu;             /* largest UDP payload that passes; 0: any */
-    size_t overhead;        /* bytes added to each packet for the rate (28: IPv4 and UDP) */
+    size_t mtu;              /* largest UDP payload that passes; 0: any */
+    size_t overhead;         /* bytes added to each packet for the rate (28: IPv4 and UDP) */
     /* Everything is lost that enters, or leaves the queue, in it. The start is a moment on the clock
      * of `now`: tern_sim_now() + 5 * TERN_SEC, say. Repeats every ... */
     tern_time blackout_start, blackout_length;
-    tern_time blackout_period;                 /* ... period when not 0 */
+    tern_time blackout_period; /* ... period when not 0 */
 } tern_link_config;
 
 TERN_API void tern_link_config_init(tern_link_config *config);

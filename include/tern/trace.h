@@ -22,11 +22,11 @@ typedef enum tern_trace_kind {
 typedef struct tern_trace_event {
     tern_trace_kind kind;
     tern_time now;
-    uint64_t conn_number;  /* counts up in the order of birth inside the endpoint */
+    uint64_t conn_number; /* counts up in the order of birth inside the endpoint */
     bool is_server;
-    uint8_t packet_type;   /* 0 Initial, 1 0-RTT, 2 Handshake, 4 1-RTT */
+    uint8_t packet_type; /* 0 Initial, 1 0-RTT, 2 Handshake, 4 1-RTT */
     uint64_t packet_number;
-    size_t packet_size;    /* bytes on the wire */
+    size_t packet_size;     /* bytes on the wire */
     const uint8_t *payload; /* frames in plaintext */
     size_t payload_len;
     const char *text;

@@ -28,9 +28,9 @@ extern "C" {
 typedef uint64_t tern_time;
 
 #define TERN_TIME_NEVER UINT64_MAX
-#define TERN_USEC ((tern_time)1000)
-#define TERN_MSEC ((tern_time)1000000)
-#define TERN_SEC ((tern_time)1000000000)
+#define TERN_USEC       ((tern_time)1000)
+#define TERN_MSEC       ((tern_time)1000000)
+#define TERN_SEC        ((tern_time)1000000000)
 
 /* Handles. All are opaque, all belong to one endpoint, and one endpoint with everything in it is
  * used from one thread at a time. */
@@ -63,21 +63,21 @@ TERN_API bool tern_addr_equal(const tern_addr *a, const tern_addr *b);
  * are stable. The second group mirrors RFC 9000 section 20.1: what a peer's misbehaviour is called. */
 typedef enum tern_error {
     TERN_OK = 0,
-    TERN_ERR_AGAIN = -1,       /* nothing now; ask again after the next event */
-    TERN_ERR_NOMEM = -2,       /* the allocator returned NULL */
-    TERN_ERR_INVALID = -3,     /* an argument is out of its documented range */
-    TERN_ERR_STATE = -4,       /* the call does not fit the handle's present state */
-    TERN_ERR_LIMIT = -5,       /* a configured limit, ours or the peer's, is reached */
-    TERN_ERR_RESET = -6,       /* the peer reset this stream */
-    TERN_ERR_STOPPED = -7,     /* the peer asked us to stop sending on this stream */
-    TERN_ERR_BUFFER = -8,      /* the caller's buffer is too small */
-    TERN_ERR_SYSTEM = -9,      /* the operating system refused; errno says why */
+    TERN_ERR_AGAIN = -1,        /* nothing now; ask again after the next event */
+    TERN_ERR_NOMEM = -2,        /* the allocator returned NULL */
+    TERN_ERR_INVALID = -3,      /* an argument is out of its documented range */
+    TERN_ERR_STATE = -4,        /* the call does not fit the handle's present state */
+    TERN_ERR_LIMIT = -5,        /* a configured limit, ours or the peer's, is reached */
+    TERN_ERR_RESET = -6,        /* the peer reset this stream */
+    TERN_ERR_STOPPED = -7,      /* the peer asked us to stop sending on this stream */
+    TERN_ERR_BUFFER = -8,       /* the caller's buffer is too small */
+    TERN_ERR_SYSTEM = -9,       /* the operating system refused; errno says why */
     TERN_ERR_UNSUPPORTED = -10, /* not built in, or not offered by this machine */
-    TERN_ERR_REFUSED = -11,    /* the peer (or our verify callback) refused the identity */
-    TERN_ERR_TIMEOUT = -12,    /* nothing was heard for too long */
-    TERN_ERR_CRYPTO = -13,     /* a tag, key or handshake message did not verify */
-    TERN_ERR_VERSION = -14,    /* no common protocol version */
-    TERN_ERR_CLOSED = -15,     /* the connection is closed */
+    TERN_ERR_REFUSED = -11,     /* the peer (or our verify callback) refused the identity */
+    TERN_ERR_TIMEOUT = -12,     /* nothing was heard for too long */
+    TERN_ERR_CRYPTO = -13,      /* a tag, key or handshake message did not verify */
+    TERN_ERR_VERSION = -14,     /* no common protocol version */
+    TERN_ERR_CLOSED = -15,      /* the connection is closed */
 
     TERN_ERR_INTERNAL = -32,
     TERN_ERR_FLOW_CONTROL = -33,

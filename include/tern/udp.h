@@ -41,10 +41,12 @@ TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
 /* The parts, for event loops of your own: wait for readability of the descriptor and for
  * tern_endpoint_deadline, then receive, then flush. */
 TERN_API int tern_udp_fd(const tern_udp *udp);
-TERN_API TERN_MUST_CHECK int tern_udp_receive(tern_udp *udp); /* reads until empty, bounded; ticks */
-TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp);   /* transmits until nothing is ready or
+TERN_API TERN_MUST_CHECK int tern_udp_receive(
+    tern_udp *udp);                                         /* reads until empty, bounded; ticks */
+TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp); /* transmits until nothing is ready or
                                                                  the socket is full */
-TERN_API bool tern_udp_wants_write(const tern_udp *udp); /* the socket was full: wait for writable */
+TERN_API bool tern_udp_wants_write(
+    const tern_udp *udp); /* the socket was full: wait for writable */
 
 /* The address that the socket is bound to. */
 TERN_API tern_addr tern_udp_local(const tern_udp *udp);

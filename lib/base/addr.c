@@ -15,7 +15,7 @@ void tern_addr_key(uint8_t out[TERN_ADDR_KEY_SIZE], const tern_addr *addr)
 {
     memset(out, 0, TERN_ADDR_KEY_SIZE);
     out[0] = addr->family;
-    memcpy(out + 1, addr->ip, addr->family == 4 ? 4 : 16);
+    memcpy(out + 1, addr->ip, addr->family == 4 ? 4 : addr->family == 6 ? 16 : 0);
     out[17] = (uint8_t)(addr->port >> 8);
     out[18] = (uint8_t)addr->port;
     for (unsigned i = 0; i < 4 && addr->family == 6; i++) {
@@ -24,28 +24,28 @@ void tern_addr_key(uint8_t out[TERN_ADDR_KEY_SIZE], const tern_addr *addr)
 }
 
 /* Decimal digits up to `max`; moves *at. Refuses leading zeros, which some read as octal. */
-static bool parse_number(const char **at, unsigned max, unsigned *out)
+static bool parse_number(const char **at, uint32_t max, uint32_t *out)
 {
     const char *p = *at;
-    unsigned value = 0;
+    uint64_t value = 0;
     if (*p < '0' || *p > '9' || (p[0] == '0' && p[1] >= '0' && p[1] <= '9')) {
         return false;
     }
     for (; *p >= '0' && *p <= '9'; p++) {
-        value = value * 10 + (unsigned)(*p - '0');
+        value = value * 10 + (uint64_t)(*p - '0');
         if (value > max) {
             return false;
         }
     }
     *at = p;
-    *out = value;
+    *out = (uint32_t)value;
     return true;
 }
 
 static bool parse_ipv4(const char **at, uint8_t ip[4])
 {
     for (unsigned i = 0; i < 4; i++) {
-        unsigned part;
+        uint32_t part;
         if ((i > 0 && *(*at)++ != '.') || !parse_number(at, 255, &part)) {
             return false;
         }
@@ -76,6 +76,15 @@ static bool parse_group(const char **at, uint8_t out[2])
     return digits >= 1 && digits <= 4;
 }
 
+/* RFC 4291 §2.2: the last 32 bits may be written as an IPv4 address. */
+static bool is_dotted(const char *at)
+{
+    while (*at >= '0' && *at <= '9') {
+        at++;
+    }
+    return *at == '.';
+}
+
 /* Groups of hex with at most one "::"; ends at the first other character. */
 static bool parse_ipv6(const char **at, uint8_t ip[16])
 {
@@ -86,6 +95,13 @@ static bool parse_ipv6(const char **at, uint8_t ip[16])
         *at += 2;
     }
     while (count < 8 && hex_value(**at) >= 0) {
+        if (is_dotted(*at)) {
+            if (count > 6 || !parse_ipv4(at, groups + 2 * count)) {
+                return false;
+            }
+            count += 2;
+            break;
+        }
         if (!parse_group(at, groups + 2 * count)) {
             return false;
         }
@@ -117,7 +133,7 @@ static bool parse_ipv6(const char **at, uint8_t ip[16])
 int tern_addr_parse(tern_addr *out, const char *text)
 {
     tern_addr addr = {0};
-    unsigned number;
+    uint32_t number;
     const char *at = text;
     if (*at == '[') {
         at++;
@@ -127,7 +143,7 @@ int tern_addr_parse(tern_addr *out, const char *text)
         }
         if (*at == '%') {
             at++;
-            if (!parse_number(&at, 0x7fffffffu, &number)) {
+            if (!parse_number(&at, UINT32_MAX, &number)) {
                 return TERN_ERR_INVALID;
             }
             addr.scope = number;
@@ -167,7 +183,13 @@ static void find_gap(const uint8_t ip[16], size_t *start, size_t *length)
 
 static void format_ipv6(const uint8_t ip[16], char *text, size_t size)
 {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     size_t start, length, used = 0;
+    if (memcmp(ip, mapped, sizeof mapped) == 0) { /* RFC 5952 §5 */
+        (void)snprintf(text, size, "::ffff:%u.%u.%u.%u", (unsigned)ip[12], (unsigned)ip[13],
+                       (unsigned)ip[14], (unsigned)ip[15]);
+        return;
+    }
     find_gap(ip, &start, &length);
     for (size_t i = 0; i < 8 && used < size; i++) {
         int n;

@@ -15,7 +15,8 @@
 
 #define TERN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define TERN_MAX(a, b) ((a) > (b) ? (a) : (b))
-#define TERN_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define TERN_CONTAINER_OF(ptr, type, member)                                                       \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #define TERN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* a - b, or 0 where that would wrap. Clocks may step back a little and must not hurt. */

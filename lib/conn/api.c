@@ -158,8 +158,7 @@ ptrdiff_t tern_stream_write_ref(tern_stream *stream, const void *data, size_t le
     if (rc != 0) {
         return rc;
     }
-    ptrdiff_t n =
-        tern_streams_write_ref(&conn->streams, stream, data, len, release, arg, flags);
+    ptrdiff_t n = tern_streams_write_ref(&conn->streams, stream, data, len, release, arg, flags);
     touch(conn);
     return n;
 }

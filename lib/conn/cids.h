@@ -7,8 +7,8 @@
 #include "base/map.h"
 #include "wire/header.h"
 
-#define TERN_CIDS_LIMIT 4        /* active identifiers in each direction, [P §14] */
-#define TERN_CIDS_RETIRE_MAX 16  /* RETIRE_CONNECTION_ID frames queued at most (S2) */
+#define TERN_CIDS_LIMIT       4  /* active identifiers in each direction, [P §14] */
+#define TERN_CIDS_RETIRE_MAX  16 /* RETIRE_CONNECTION_ID frames queued at most (S2) */
 #define TERN_RESET_TOKEN_SIZE 16
 
 struct tern_cid_local {
@@ -27,14 +27,15 @@ struct tern_cid_remote {
 struct tern_cids {
     struct tern_map *routes; /* the endpoint's, from identifier to connection */
     void *owner;             /* what the routes point to */
-    struct tern_cid original; /* the destination that the client chose at first; routed on servers */
+    struct tern_cid
+        original; /* the destination that the client chose at first; routed on servers */
     bool original_is_routed;
     struct tern_cid_local local[TERN_CIDS_LIMIT];
     uint64_t next_sequence;
     struct tern_cid_remote remote[TERN_CIDS_LIMIT];
-    size_t active;            /* index in remote of the one in use */
-    uint64_t retire_prior_to; /* highest that the peer asked for */
-    uint64_t peer_limit;      /* its active_connection_id_limit */
+    size_t active;                         /* index in remote of the one in use */
+    uint64_t retire_prior_to;              /* highest that the peer asked for */
+    uint64_t peer_limit;                   /* its active_connection_id_limit */
     uint64_t retire[TERN_CIDS_RETIRE_MAX]; /* sequence numbers that we owe a RETIRE for */
     size_t retire_count;
 };

@@ -210,7 +210,7 @@ void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level)
 
 tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level)
 {
-    tern_time delay = level != TERN_LEVEL_APP   ? 0
+    tern_time delay = level != TERN_LEVEL_APP ? 0
                       : conn->has_peer_params ? conn->peer_params.max_ack_delay * TERN_MSEC
                                               : conn->env->config->max_ack_delay;
     return tern_rtt_pto(&conn->path.rtt, delay);
@@ -274,9 +274,9 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
         return TERN_ERR_INTERNAL;
     }
     conn->spaces[TERN_LEVEL_APP].skip_at = 16 + tern_random_below(conn->env->random, 256);
-    size_t ceiling = TERN_MIN(conn->env->config->max_datagram,
-                              (size_t)TERN_MIN(conn->peer_params.max_udp_payload_size,
-                                               (uint64_t)TERN_DATAGRAM_MAX));
+    size_t ceiling = TERN_MIN(
+        conn->env->config->max_datagram,
+        (size_t)TERN_MIN(conn->peer_params.max_udp_payload_size, (uint64_t)TERN_DATAGRAM_MAX));
     tern_pmtud_init(&conn->path.pmtud, TERN_MAX(ceiling, (size_t)TERN_PMTUD_BASE));
     if (conn->is_server) {
         tern_path_validate(&conn->path);

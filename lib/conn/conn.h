@@ -8,8 +8,8 @@
 #ifndef TERN_CONN_CONN_H
 #define TERN_CONN_CONN_H
 
-#include <tern/conn.h>
 #include <tern/config.h>
+#include <tern/conn.h>
 #include <tern/event.h>
 
 #include "base/heap.h"
@@ -89,8 +89,8 @@ struct tern_conn {
     tern_time idle_from;         /* a packet came, or our first eliciting one after it left */
     tern_time last_eliciting_at; /* our latest ack-eliciting packet, at any level */
     bool has_sent_since_received;
-    tern_time idle_timeout;       /* the smaller of both ends'; 0: none */
-    tern_time pacing_until;       /* output waits for the pacer; 0: it does not */
+    tern_time idle_timeout; /* the smaller of both ends'; 0: none */
+    tern_time pacing_until; /* output waits for the pacer; 0: it does not */
     uint32_t pto_count;
 
     struct tern_conn_counters counters;

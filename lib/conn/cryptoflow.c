@@ -33,8 +33,9 @@ int tern_crypto_flow_write(struct tern_crypto_flow *flow, const uint8_t *data, s
     if (len == 0) {
         return 0;
     }
-    uint8_t *grown = flow->out == NULL ? tern_mem_alloc(flow->mem, len)
-                                       : tern_mem_realloc(flow->mem, flow->out, flow->out_len + len);
+    uint8_t *grown = flow->out == NULL
+                         ? tern_mem_alloc(flow->mem, len)
+                         : tern_mem_realloc(flow->mem, flow->out, flow->out_len + len);
     if (grown == NULL) {
         return TERN_ERR_NOMEM;
     }

@@ -57,8 +57,7 @@ tern_time tern_conn_deadline(const struct tern_conn *conn, tern_time now)
         at = TERN_MIN(at, conn->pacing_until > now ? conn->pacing_until : TERN_TIME_NEVER);
     }
     at = TERN_MIN(at, path->challenge_until);
-    if (conn->spaces[TERN_LEVEL_APP].keys != NULL &&
-        conn->spaces[TERN_LEVEL_APP].keys->has_rx_pn) {
+    if (conn->spaces[TERN_LEVEL_APP].keys != NULL && conn->spaces[TERN_LEVEL_APP].keys->has_rx_pn) {
         at = TERN_MIN(at, conn->spaces[TERN_LEVEL_APP].keys->previous_until);
     }
     return at;

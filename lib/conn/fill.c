@@ -8,7 +8,7 @@
 #include "wire/encode.h"
 #include "wire/frame.h"
 
-#define ROUND_UP_MAX 24
+#define ROUND_UP_MAX    24
 #define CRYPTO_MIN_ROOM 24 /* a CRYPTO frame with less than this is not worth its header */
 
 static void note(struct tern_fill *fill, struct tern_receipt receipt)
@@ -194,8 +194,7 @@ static void fill_streams(struct tern_fill *fill)
     struct tern_stream_chunk chunk;
     while (has_receipt_room(fill) && tern_streams_next_chunk(streams, &chunk)) {
         size_t room = tern_writer_left(&fill->w);
-        size_t header =
-            tern_frame_stream_size(chunk.id, chunk.offset, TERN_MIN(chunk.len, room));
+        size_t header = tern_frame_stream_size(chunk.id, chunk.offset, TERN_MIN(chunk.len, room));
         if (room <= header) {
             return;
         }
@@ -326,5 +325,5 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
     return conn->wants_handshake_done || conn->wants_ping || conn->path.wants_challenge ||
            conn->path.response_count > 0 || tern_cids_wants(&conn->cids) ||
            tern_streams_next_control(&conn->streams, &control) ||
-            tern_streams_has_data(&conn->streams);
+           tern_streams_has_data(&conn->streams);
 }

@@ -13,11 +13,11 @@ struct tern_fill {
     struct tern_conn *conn;
     enum tern_level level;
     struct tern_space *space;
-    struct tern_writer w;  /* over the room for frames */
-    bool is_eliciting;     /* holds a frame that asks for an ACK */
+    struct tern_writer w; /* over the room for frames */
+    bool is_eliciting;    /* holds a frame that asks for an ACK */
     bool has_ack;
-    bool is_padded;        /* PADDING counts as in flight (RFC 9002 §2) */
-    bool needs_full_size;  /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
+    bool is_padded;       /* PADDING counts as in flight (RFC 9002 §2) */
+    bool needs_full_size; /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
 };
 
 /* Puts into the packet what is wanted, in order of importance. `may_elicit`: congestion control,

@@ -16,8 +16,8 @@
 #include "crypto/keys.h"
 #include "wire/limits.h"
 
-#define MESSAGE_MAX 1100 /* a message with its envelope fits one padded Initial */
-#define PARAMS_MAX 512
+#define MESSAGE_MAX  1100 /* a message with its envelope fits one padded Initial */
+#define PARAMS_MAX   512
 #define PROLOGUE_MAX 128
 
 static const char name_xk[] = "Noise_XK_25519_ChaChaPoly_SHA256";
@@ -51,9 +51,9 @@ int tern_handshake_install_initial(struct tern_conn *conn)
     const uint8_t *key = conn->is_server ? conn->env->public_key : hs->server_key;
     tern_initial_secrets(client, server, hs->original_dcid.bytes, hs->original_dcid.len,
                          hs->is_keyed ? key : NULL);
-    int rc = tern_space_install(&conn->spaces[TERN_LEVEL_INITIAL], TERN_SUITE_CHACHA20_POLY1305,
-                                conn->is_server ? server : client,
-                                conn->is_server ? client : server);
+    int rc =
+        tern_space_install(&conn->spaces[TERN_LEVEL_INITIAL], TERN_SUITE_CHACHA20_POLY1305,
+                           conn->is_server ? server : client, conn->is_server ? client : server);
     tern_mem_wipe(client, sizeof client);
     tern_mem_wipe(server, sizeof server);
     return rc;
@@ -385,7 +385,8 @@ static int on_message(struct tern_conn *conn, enum tern_level level, struct tern
                       tern_time now)
 {
     uint8_t type = tern_read_u8(r);
-    if (conn->is_server && level == TERN_LEVEL_INITIAL && type == 1 && !conn->handshake->has_noise) {
+    if (conn->is_server && level == TERN_LEVEL_INITIAL && type == 1 &&
+        !conn->handshake->has_noise) {
         return on_message_1(conn, r);
     }
     if (conn->is_server && level == TERN_LEVEL_HANDSHAKE && type == 3) {

@@ -22,9 +22,9 @@ struct tern_handshake {
     struct tern_noise noise;
     bool has_noise;
     uint8_t pattern;
-    bool is_keyed;                   /* Initial keys include the server's public key */
-    uint16_t offered;                /* suites that the client named */
-    struct tern_cid original_dcid;   /* what the client first sent to */
+    bool is_keyed;                 /* Initial keys include the server's public key */
+    uint16_t offered;              /* suites that the client named */
+    struct tern_cid original_dcid; /* what the client first sent to */
     struct tern_cid client_scid;
     uint8_t server_key[TERN_KEY_SIZE]; /* on clients: the key that is pinned (XK) */
     struct tern_early_packet early[TERN_EARLY_PACKETS_MAX];

@@ -9,10 +9,10 @@
 #include "conn/handshake.h"
 #include "wire/limits.h"
 
-#define SAMPLE_OFFSET 4 /* RFC 9001 §5.4.2: as if the packet number were four bytes */
-#define RESERVED_LONG 0x0cu
+#define SAMPLE_OFFSET  4 /* RFC 9001 §5.4.2: as if the packet number were four bytes */
+#define RESERVED_LONG  0x0cu
 #define RESERVED_SHORT 0x18u
-#define PHASE_BIT 0x04u
+#define PHASE_BIT      0x04u
 
 /* Takes the mask off and reads the packet number. Returns the header's length, 0 when the packet is
  * too short to hold a sample. */
@@ -53,8 +53,7 @@ int tern_packet_unseal(struct tern_opened *out, const struct tern_header *header
                        struct tern_packet_keys *keys, uint64_t expected)
 {
     size_t header_len = unmask(out, header, packet, keys, expected);
-    return header_len == 0 ? TERN_ERR_CRYPTO
-                           : open_payload(out, header, packet, header_len, keys);
+    return header_len == 0 ? TERN_ERR_CRYPTO : open_payload(out, header, packet, header_len, keys);
 }
 
 static void drop(struct tern_conn *conn, const char *why, tern_time now)
@@ -82,8 +81,7 @@ static int open_in_space(struct tern_conn *conn, struct tern_space *space,
         int rc = tern_key_phase_on_failed(kp);
         return rc != 0 ? rc : TERN_ERR_CRYPTO;
     }
-    return tern_key_phase_on_opened(kp, choice, opened->pn,
-                                    3 * tern_conn_pto(conn, TERN_LEVEL_APP),
+    return tern_key_phase_on_opened(kp, choice, opened->pn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP),
                                     space->loss.sent.next_pn, now);
 }
 
@@ -101,8 +99,8 @@ static bool accept_scid(struct tern_conn *conn, const struct tern_header *header
 }
 
 /* An authentic, newest, non-probing packet from elsewhere: the peer has moved (RFC 9000 §9.3). */
-static void follow_peer(struct tern_conn *conn, const tern_datagram *in, size_t len,
-                        bool is_newest, bool is_probing_only, tern_time now)
+static void follow_peer(struct tern_conn *conn, const tern_datagram *in, size_t len, bool is_newest,
+                        bool is_probing_only, tern_time now)
 {
     struct tern_path *path = &conn->path;
     if (tern_addr_equal(&path->remote, &in->remote)) {
@@ -286,4 +284,3 @@ void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t 
         tern_conn_mark_eventful(conn);
     }
 }
-

@@ -142,8 +142,8 @@ int tern_key_phase_advance(struct tern_key_phase *kp, uint64_t next_pn, tern_tim
     if (kp->tx.sealed < limit / 2 && kp->sealed_bytes < UPDATE_BYTES) {
         return 0;
     }
-    bool is_settled = kp->is_acked && kp->previous_until == TERN_TIME_NEVER &&
-                      (kp->has_rx_pn || kp->phase == 0);
+    bool is_settled =
+        kp->is_acked && kp->previous_until == TERN_TIME_NEVER && (kp->has_rx_pn || kp->phase == 0);
     if (is_settled) {
         int rc = rotate(kp, three_pto, now);
         if (rc != 0) {

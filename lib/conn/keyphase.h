@@ -7,7 +7,7 @@
 
 struct tern_key_phase {
     struct tern_packet_keys tx, rx;
-    struct tern_packet_keys rx_next;  /* made ahead, so that an update costs no time that shows */
+    struct tern_packet_keys rx_next; /* made ahead, so that an update costs no time that shows */
     struct tern_packet_keys rx_previous;
     uint32_t phase;           /* updates so far; its low bit is on the wire */
     uint64_t first_rx_pn;     /* lowest number that opened in this phase */

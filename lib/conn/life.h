@@ -35,12 +35,12 @@ struct tern_life {
     tern_closer by;
     int error;
     bool is_application;
-    bool wants_close;       /* a CONNECTION_CLOSE must leave */
-    bool is_confirmed;      /* RFC 9001 §4.1.2: both ends have finished the handshake */
+    bool wants_close;  /* a CONNECTION_CLOSE must leave */
+    bool is_confirmed; /* RFC 9001 §4.1.2: both ends have finished the handshake */
     uint64_t code;
-    uint64_t frame_type;    /* the frame that broke the protocol, 0 if unknown */
-    tern_time end_at;       /* closing and draining end then; NEVER before the first close left */
-    uint32_t close_heard;   /* packets that came while closing: answer the 1st, 2nd, 4th, ... */
+    uint64_t frame_type;  /* the frame that broke the protocol, 0 if unknown */
+    tern_time end_at;     /* closing and draining end then; NEVER before the first close left */
+    uint32_t close_heard; /* packets that came while closing: answer the 1st, 2nd, 4th, ... */
     uint16_t reason_len;
     uint8_t reason[TERN_LIFE_REASON_MAX];
 };

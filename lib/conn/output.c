@@ -50,17 +50,15 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     plan->pn = space->loss.sent.next_pn;
     plan->pn_len = tern_pn_size(plan->pn, acked);
     plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
-    plan->header_len =
-        tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
-                         conn->cids.local[0].cid.len, 0, plan->pn_len);
+    plan->header_len = tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
+                                        conn->cids.local[0].cid.len, 0, plan->pn_len);
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
     plan->fill.conn = conn;
     plan->fill.level = level;
     plan->fill.space = space;
-    tern_writer_init(&plan->fill.w, at + plan->header_len,
-                     room - plan->header_len - plan->tag_len);
+    tern_writer_init(&plan->fill.w, at + plan->header_len, room - plan->header_len - plan->tag_len);
     return true;
 }
 
@@ -157,8 +155,8 @@ static int finish_all(struct tern_plan *plans, size_t n, size_t *total, tern_tim
 {
     if (must_expand(plans, n) && *total < TERN_INITIAL_DATAGRAM_MIN) {
         struct tern_plan *last = &plans[n - 1];
-        tern_fill_padding(&last->fill, tern_writer_used(&last->fill.w) +
-                                           TERN_INITIAL_DATAGRAM_MIN - *total);
+        tern_fill_padding(&last->fill,
+                          tern_writer_used(&last->fill.w) + TERN_INITIAL_DATAGRAM_MIN - *total);
     }
     *total = 0;
     for (size_t i = 0; i < n; i++) {
@@ -275,8 +273,8 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         if (plan.fill.w.failed) {
             continue;
         }
-        bool is_last = level == TERN_LEVEL_APP ||
-                       !tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]);
+        bool is_last =
+            level == TERN_LEVEL_APP || !tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]);
         if (is_last && !conn->is_server && level == TERN_LEVEL_INITIAL) {
             tern_fill_padding(&plan.fill, limit - train->len - plan.header_len - plan.tag_len);
         }

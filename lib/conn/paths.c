@@ -25,7 +25,8 @@ void tern_path_on_received(struct tern_path *path, size_t len)
 
 uint64_t tern_path_allowance(const struct tern_path *path)
 {
-    return path->is_validated ? UINT64_MAX : tern_sub_sat(AMPLIFICATION * path->received, path->sent);
+    return path->is_validated ? UINT64_MAX
+                              : tern_sub_sat(AMPLIFICATION * path->received, path->sent);
 }
 
 void tern_path_validate(struct tern_path *path)
@@ -57,8 +58,8 @@ static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
 }
 
 void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    struct tern_random *random, const struct tern_cc_ops *cc,
-                    tern_time initial_rtt, size_t len, tern_time pto, tern_time now)
+                    struct tern_random *random, const struct tern_cc_ops *cc, tern_time initial_rtt,
+                    size_t len, tern_time pto, tern_time now)
 {
     bool is_return = path->fallback.family != 0 && tern_addr_equal(&path->fallback, remote);
     bool was_validated = is_return ? path->fallback_validated : false;

@@ -15,15 +15,15 @@
 #include "recovery/rtt.h"
 
 #define TERN_PATH_CHALLENGE_SIZE 8
-#define TERN_PATH_RESPONSES_MAX 4 /* [P §14]: unsent PATH_RESPONSE frames (S1) */
+#define TERN_PATH_RESPONSES_MAX  4 /* [P §14]: unsent PATH_RESPONSE frames (S1) */
 
 struct tern_path {
     tern_addr local, remote;
-    tern_addr fallback;      /* where to return to; family 0: none */
+    tern_addr fallback; /* where to return to; family 0: none */
     bool is_validated;
     bool fallback_validated;
-    bool wants_challenge;    /* a PATH_CHALLENGE must leave */
-    bool has_challenge;      /* one is out and unanswered */
+    bool wants_challenge; /* a PATH_CHALLENGE must leave */
+    bool has_challenge;   /* one is out and unanswered */
     uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
     tern_time challenge_until; /* give up and return then */
     tern_time challenge_again; /* repeat it then */
@@ -49,8 +49,8 @@ void tern_path_validate(struct tern_path *path);
 
 /* The peer moved: follow, and ask the new address to prove itself. */
 void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    struct tern_random *random, const struct tern_cc_ops *cc,
-                    tern_time initial_rtt, size_t len, tern_time pto, tern_time now);
+                    struct tern_random *random, const struct tern_cc_ops *cc, tern_time initial_rtt,
+                    size_t len, tern_time pto, tern_time now);
 void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_time now);
 /* True when it answers our challenge. */
 bool tern_path_on_response(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE]);

@@ -6,10 +6,10 @@
 #include "conn/conn.h"
 
 enum tern_receipt_kind {
-    TERN_RECEIPT_ACK,      /* id: largest acknowledged by the frame */
-    TERN_RECEIPT_CRYPTO,   /* offset, len */
-    TERN_RECEIPT_STREAM,   /* id, offset, len, flags: fin */
-    TERN_RECEIPT_CONTROL,  /* extra: enum tern_stream_control_kind; id, offset: value */
+    TERN_RECEIPT_ACK,     /* id: largest acknowledged by the frame */
+    TERN_RECEIPT_CRYPTO,  /* offset, len */
+    TERN_RECEIPT_STREAM,  /* id, offset, len, flags: fin */
+    TERN_RECEIPT_CONTROL, /* extra: enum tern_stream_control_kind; id, offset: value */
     TERN_RECEIPT_HANDSHAKE_DONE,
     TERN_RECEIPT_NEW_CID,    /* id: sequence */
     TERN_RECEIPT_RETIRE_CID, /* id: sequence */

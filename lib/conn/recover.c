@@ -35,7 +35,8 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
         }
         int again = tern_receipts_on_lost(conn, level, packet, pn, now);
         rc = rc == 0 ? again : rc;
-        tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn, packet->size, now);
+        tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn,
+                        packet->size, now);
     }
     if (outcome->lost_packets > 0) {
         tern_cc_on_loss(&path->cc, &loss, now);
@@ -189,8 +190,8 @@ static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level
             (i == TERN_LEVEL_APP && !conn->life.is_confirmed)) { /* RFC 9002 §6.2.1 */
             continue;
         }
-        tern_time at = tern_add_sat(space->loss.sent.last_eliciting_at,
-                                    backed_off(conn, (enum tern_level)i));
+        tern_time at =
+            tern_add_sat(space->loss.sent.last_eliciting_at, backed_off(conn, (enum tern_level)i));
         if (at < earliest) {
             earliest = at;
             *level = (enum tern_level)i;

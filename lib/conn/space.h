@@ -20,8 +20,8 @@ struct tern_space {
     struct tern_crypto_flow crypto;
     uint64_t largest_opened; /* highest packet number that opened; for decoding the next */
     bool has_opened;
-    uint64_t skip_at;        /* our next number to leave out, [P §9.2] */
-    unsigned probes;         /* PTO probes owed */
+    uint64_t skip_at; /* our next number to leave out, [P §9.2] */
+    unsigned probes;  /* PTO probes owed */
 };
 
 void tern_space_init(struct tern_space *space, struct tern_mem *mem, tern_time max_ack_delay);

@@ -99,7 +99,8 @@ void tern_endpoint_free(tern_endpoint *ep)
     if (ep == NULL) {
         return;
     }
-    TERN_LIST_EACH (node, following, &ep->conns) {
+    TERN_LIST_EACH(node, following, &ep->conns)
+    {
         drop_conn(ep, TERN_CONTAINER_OF(node, struct tern_conn, all_node));
     }
     tern_heap_clear(&ep->timers);
@@ -113,7 +114,8 @@ void tern_endpoint_free(tern_endpoint *ep)
 void tern_endpoint_close_all(tern_endpoint *ep, uint64_t code, const char *reason)
 {
     struct tern_list *node, *following;
-    TERN_LIST_EACH (node, following, &ep->conns) {
+    TERN_LIST_EACH(node, following, &ep->conns)
+    {
         tern_conn_close(TERN_CONTAINER_OF(node, struct tern_conn, all_node), code, reason);
     }
 }
@@ -183,8 +185,7 @@ int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
         return 1;
     }
     while (!tern_list_is_empty(&ep->ready)) {
-        struct tern_conn *conn =
-            TERN_CONTAINER_OF(ep->ready.next, struct tern_conn, ready_node);
+        struct tern_conn *conn = TERN_CONTAINER_OF(ep->ready.next, struct tern_conn, ready_node);
         size_t count = tern_conn_transmit(conn, train, now);
         if (count > 0) {
             /* To the end of the line, so that many busy connections share by turns. */
@@ -240,8 +241,7 @@ int tern_endpoint_poll(tern_endpoint *ep, tern_event *out)
 {
     bury_told(ep);
     while (!tern_list_is_empty(&ep->eventful)) {
-        struct tern_conn *conn =
-            TERN_CONTAINER_OF(ep->eventful.next, struct tern_conn, event_node);
+        struct tern_conn *conn = TERN_CONTAINER_OF(ep->eventful.next, struct tern_conn, event_node);
         if (tern_conn_next_event(conn, out)) {
             ep->told = conn;
             ep->connected += out->type == TERN_EVENT_CONNECTED && !conn->is_server ? 1 : 0;

@@ -13,13 +13,13 @@ struct tern_endpoint {
     struct tern_random random;
     tern_config config;
     struct tern_conn_env env;
-    struct tern_map routes;   /* identifier to connection */
+    struct tern_map routes; /* identifier to connection */
     struct tern_heap timers;
     struct tern_list conns, ready, eventful;
-    struct tern_conn *told;   /* its event was returned by the last poll: bury what it closed */
+    struct tern_conn *told; /* its event was returned by the last poll: bury what it closed */
     struct tern_stateless stateless;
     size_t conn_count, half_open;
-    uint8_t *scratch;         /* one datagram, for the trial at the door */
+    uint8_t *scratch; /* one datagram, for the trial at the door */
     uint64_t accepted, connected, datagrams_received, datagrams_sent, dropped_unknown,
         dropped_refused;
 };

@@ -24,10 +24,8 @@ static bool may_accept(struct tern_endpoint *ep, const struct tern_header *heade
 static int accept_conn(struct tern_endpoint *ep, const struct tern_header *header,
                        const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
 {
-    struct tern_conn_first first = {.local = in->local,
-                                    .remote = in->remote,
-                                    .dcid = header->dcid,
-                                    .scid = header->scid};
+    struct tern_conn_first first = {
+        .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
     struct tern_conn *conn;
     if (!may_accept(ep, header, len)) {
         return 0;

@@ -8,8 +8,8 @@
 #include "base/random.h"
 #include "wire/header.h"
 
-#define TERN_STATELESS_MAX 600 /* a Version Negotiation with two identifiers of 255 bytes */
-#define TERN_STATELESS_QUEUE 16 /* answers waiting; more are dropped ([P §12]) */
+#define TERN_STATELESS_MAX   600 /* a Version Negotiation with two identifiers of 255 bytes */
+#define TERN_STATELESS_QUEUE 16  /* answers waiting; more are dropped ([P §12]) */
 
 struct tern_stateless_reply {
     tern_addr local, remote;

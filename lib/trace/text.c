@@ -16,7 +16,8 @@ struct line {
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-static void add(struct line *line, const char *format, ...)
+static void
+add(struct line *line, const char *format, ...)
 {
     va_list args;
     size_t left = line->used < line->size ? line->size - line->used : 0;
@@ -44,6 +45,10 @@ static void add_ack(struct line *line, const struct tern_frame_ack *ack)
     tern_ack_iter_init(&iter, ack);
     for (unsigned i = 0; i < 4 && tern_ack_iter_next(&iter, &smallest, &largest); i++) {
         add(line, " %" PRIu64 "-%" PRIu64, smallest, largest);
+    }
+    if (ack->has_ecn) {
+        add(line, " ecn=%" PRIu64 "/%" PRIu64 "/%" PRIu64, ack->ecn.ect0, ack->ecn.ect1,
+            ack->ecn.ce);
     }
 }
 
@@ -176,7 +181,8 @@ size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size)
         add(&line, "state %s", event->text);
         break;
     case TERN_TRACE_METRICS:
-        add(&line, "metrics cwnd=%" PRIu64 " in_flight=%" PRIu64 " srtt=%" PRIu64 "us rtt=%" PRIu64 "us",
+        add(&line,
+            "metrics cwnd=%" PRIu64 " in_flight=%" PRIu64 " srtt=%" PRIu64 "us rtt=%" PRIu64 "us",
             event->cwnd, event->bytes_in_flight, event->smoothed_rtt / TERN_USEC,
             event->latest_rtt / TERN_USEC);
         break;

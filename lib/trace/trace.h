@@ -55,8 +55,8 @@ static inline void tern_trace_dropped(const struct tern_trace *trace, const char
     }
 }
 
-static inline void tern_trace_lost(const struct tern_trace *trace, uint8_t packet_type,
-                                   uint64_t pn, size_t size, tern_time now)
+static inline void tern_trace_lost(const struct tern_trace *trace, uint8_t packet_type, uint64_t pn,
+                                   size_t size, tern_time now)
 {
     if (tern_trace_is_on(trace)) {
         tern_trace_event event = tern_trace_start(trace, TERN_TRACE_LOST, now);

@@ -101,8 +101,8 @@ size_t tern_frame_stream_size(uint64_t id, uint64_t offset, size_t len)
 void tern_frame_encode_stream(struct tern_writer *w, uint64_t id, uint64_t offset, size_t len,
                               bool fin)
 {
-    unsigned type = TERN_FRAME_STREAM | STREAM_LEN | (fin ? STREAM_FIN : 0) |
-                    (offset > 0 ? STREAM_OFF : 0);
+    unsigned type =
+        TERN_FRAME_STREAM | STREAM_LEN | (fin ? STREAM_FIN : 0) | (offset > 0 ? STREAM_OFF : 0);
     tern_write_u8(w, (uint8_t)type);
     tern_write_varint(w, id);
     if (offset > 0) {
@@ -194,8 +194,7 @@ void tern_frame_encode_connection_close(struct tern_writer *w, bool is_applicati
     if (!is_application) {
         tern_write_varint(w, frame_type);
     }
-    size_t room = tern_writer_left(w) > 2 ? tern_writer_left(w) - 2 : 0;
-    len = TERN_MIN(len, room);
+    len = TERN_MIN(len, tern_sub_sat(tern_writer_left(w), tern_varint_size(len)));
     tern_write_varint(w, len);
     tern_write_bytes(w, reason, len);
 }

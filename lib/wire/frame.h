@@ -121,8 +121,8 @@ struct tern_frame_rule {
     const char *name;
     uint8_t packets; /* bit 1 << enum tern_packet_type */
     bool is_ack_eliciting;
-    bool is_probing;         /* RFC 9000 §9.1 */
-    bool is_in_flight;       /* counts against the congestion window */
+    bool is_probing;   /* RFC 9000 §9.1 */
+    bool is_in_flight; /* counts against the congestion window */
     bool is_flow_controlled;
 };
 

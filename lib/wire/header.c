@@ -2,16 +2,16 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/header.h"
 
-#define FORM_LONG 0x80u
-#define FIXED_BIT 0x40u
-#define PHASE_BIT 0x04u
-#define MASKED_LONG 0x0fu  /* bits of the first byte under the mask: RFC 9001 §5.4.1 */
+#define FORM_LONG    0x80u
+#define FIXED_BIT    0x40u
+#define PHASE_BIT    0x04u
+#define MASKED_LONG  0x0fu /* bits of the first byte under the mask: RFC 9001 §5.4.1 */
 #define MASKED_SHORT 0x1fu
-#define RETRY_TAG_SIZE 16
-#define LENGTH_MAX 16383u
+#define LENGTH_MAX   16383u
 
 static void set_cid(struct tern_cid *cid, const uint8_t *bytes, size_t len)
 {
+    tern_assert(len <= TERN_CID_MAX);
     cid->len = (uint8_t)len;
     if (len > 0) {
         memcpy(cid->bytes, bytes, len);
@@ -42,10 +42,10 @@ static int decode_ours(struct tern_header *out, struct tern_reader *r, const uin
     set_cid(&out->scid, out->raw_scid, out->raw_scid_len);
     out->type = (enum tern_packet_type)(data[0] >> 4 & 3);
     if (out->type == TERN_PACKET_RETRY) {
-        if (tern_reader_left(r) <= RETRY_TAG_SIZE) {
+        if (tern_reader_left(r) <= TERN_RETRY_TAG_SIZE) {
             return TERN_ERR_INVALID;
         }
-        out->token_len = tern_reader_left(r) - RETRY_TAG_SIZE;
+        out->token_len = tern_reader_left(r) - TERN_RETRY_TAG_SIZE;
         out->token = tern_read_bytes(r, tern_reader_left(r));
         out->packet_len = (size_t)(r->at - data);
         return 0;
@@ -107,18 +107,26 @@ size_t tern_header_size(enum tern_packet_type type, size_t dcid_len, size_t scid
     return 1 + 4 + 1 + dcid_len + 1 + scid_len + token + 2 + pn_len;
 }
 
+/* What all long headers of our version begin with. */
+static void write_invariants(struct tern_writer *w, unsigned first, const struct tern_cid *dcid,
+                             const struct tern_cid *scid)
+{
+    tern_write_u8(w, (uint8_t)first);
+    tern_write_uint(w, TERN_VERSION_1, 4);
+    tern_write_u8(w, dcid->len);
+    tern_write_bytes(w, dcid->bytes, dcid->len);
+    tern_write_u8(w, scid->len);
+    tern_write_bytes(w, scid->bytes, scid->len);
+}
+
 void tern_header_encode_long(struct tern_writer *w, enum tern_packet_type type,
                              const struct tern_cid *dcid, const struct tern_cid *scid,
                              const uint8_t *token, size_t token_len, uint64_t pn, size_t pn_len,
                              size_t body_len)
 {
     tern_assert(pn_len + body_len <= LENGTH_MAX);
-    tern_write_u8(w, (uint8_t)(FORM_LONG | FIXED_BIT | (unsigned)type << 4 | (pn_len - 1)));
-    tern_write_uint(w, TERN_VERSION_1, 4);
-    tern_write_u8(w, dcid->len);
-    tern_write_bytes(w, dcid->bytes, dcid->len);
-    tern_write_u8(w, scid->len);
-    tern_write_bytes(w, scid->bytes, scid->len);
+    write_invariants(w, FORM_LONG | FIXED_BIT | (unsigned)type << 4 | (unsigned)(pn_len - 1), dcid,
+                     scid);
     if (type == TERN_PACKET_INITIAL) {
         tern_write_varint(w, token_len);
         tern_write_bytes(w, token, token_len);
@@ -145,6 +153,16 @@ void tern_header_encode_negotiation(struct tern_writer *w, const struct tern_hea
     tern_write_u8(w, to->raw_dcid_len);
     tern_write_bytes(w, to->raw_dcid, to->raw_dcid_len);
     tern_write_uint(w, TERN_VERSION_1, 4);
+}
+
+void tern_header_encode_retry(struct tern_writer *w, const struct tern_cid *dcid,
+                              const struct tern_cid *scid, const uint8_t *token, size_t token_len,
+                              const uint8_t tag[TERN_RETRY_TAG_SIZE], uint8_t first)
+{
+    write_invariants(w, FORM_LONG | FIXED_BIT | TERN_PACKET_RETRY << 4 | (first & 0x0fu), dcid,
+                     scid);
+    tern_write_bytes(w, token, token_len);
+    tern_write_bytes(w, tag, TERN_RETRY_TAG_SIZE);
 }
 
 void tern_header_mask(uint8_t *packet, size_t pn_offset, size_t pn_len, const uint8_t mask[5])

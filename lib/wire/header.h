@@ -31,8 +31,8 @@ enum tern_packet_type {
 /* What a protected packet shows. Pointers lead into the datagram. */
 struct tern_header {
     enum tern_packet_type type;
-    uint32_t version;          /* 0 for short headers */
-    struct tern_cid dcid, scid; /* empty for VERSION_UNKNOWN: see raw_ */
+    uint32_t version;                   /* 0 for short headers */
+    struct tern_cid dcid, scid;         /* empty for VERSION_UNKNOWN: see raw_ */
     const uint8_t *raw_dcid, *raw_scid; /* long headers of any version: up to 255 bytes */
     uint8_t raw_dcid_len, raw_scid_len;
     const uint8_t *token; /* INITIAL; RETRY: the token with its 16-byte tag behind it */
@@ -66,6 +66,12 @@ void tern_header_encode_short(struct tern_writer *w, const struct tern_cid *dcid
  * low bits of the first byte are arbitrary (RFC 8999 §6). */
 void tern_header_encode_negotiation(struct tern_writer *w, const struct tern_header *to,
                                     uint8_t first);
+
+/* A Retry: the token and the integrity tag over what stands before it (RFC 9000 §17.2.5). The four low
+ * bits of the first byte are arbitrary. */
+void tern_header_encode_retry(struct tern_writer *w, const struct tern_cid *dcid,
+                              const struct tern_cid *scid, const uint8_t *token, size_t token_len,
+                              const uint8_t tag[TERN_RETRY_TAG_SIZE], uint8_t first);
 
 /* Header protection, RFC 9001 §5.4.1: puts the mask on, or takes it off and returns the length of
  * the packet number. */

@@ -119,8 +119,7 @@ static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *by
 {
     switch (id) {
     case ID_ORIGINAL_DCID:
-        return from_server &&
-               decode_cid(&out->original_dcid, &out->has_original_dcid, bytes, len);
+        return from_server && decode_cid(&out->original_dcid, &out->has_original_dcid, bytes, len);
     case ID_INITIAL_SCID:
         return decode_cid(&out->initial_scid, &out->has_initial_scid, bytes, len);
     case ID_RETRY_SCID:

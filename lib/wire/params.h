@@ -7,7 +7,7 @@
 #include "base/cursor.h"
 #include "wire/header.h"
 
-/* Of our own, in a range that IANA leaves to private use. */
+/* Of our own: "ten" 1, far from the numbers that QUIC has registered. */
 #define TERN_PARAM_SUITE 0x74656e01u /* server only: the packet suite it chose, u16 */
 
 struct tern_params {

@@ -184,6 +184,8 @@ struct world {
     struct side client, server;
     uint16_t port;
     tern_time next_rebind;
+    bool is_warm;
+    uint64_t allocations_before;
 };
 
 static void trace_line(void *user, const tern_trace_event *event)
@@ -246,8 +248,8 @@ static int begin(struct world *w)
     w->client.seed = w->server.seed = plan->seed;
     w->client.to_write = w->server.to_read = plan->up_bytes;
     w->client.to_read = w->server.to_write = plan->down_bytes;
-    int rc = tern_endpoint_connect(w->client.endpoint, &peer, &w->client.conn,
-                                   tern_sim_now(w->sim));
+    int rc =
+        tern_endpoint_connect(w->client.endpoint, &peer, &w->client.conn, tern_sim_now(w->sim));
     for (size_t i = 0; rc == 0 && i < plan->streams; i++) {
         tern_stream *stream;
         rc = tern_conn_open_stream(w->client.conn, TERN_STREAM_BIDI, &stream);
@@ -255,8 +257,8 @@ static int begin(struct world *w)
             write_some(&w->client, add_pipe(&w->client, stream));
         }
     }
-    w->next_rebind = plan->rebind_every > 0 ? tern_sim_now(w->sim) + plan->rebind_every
-                                            : TERN_TIME_NEVER;
+    w->next_rebind =
+        plan->rebind_every > 0 ? tern_sim_now(w->sim) + plan->rebind_every : TERN_TIME_NEVER;
     return rc;
 }
 
@@ -269,6 +271,24 @@ static void rebind(struct world *w)
     addr.port = ++w->port;
     if (tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
         w->next_rebind = tern_sim_now(w->sim) + w->plan->rebind_every;
+    }
+}
+
+/* Allocations between the two marks: a warm connection needs none. */
+static void count_allocations(struct world *w, struct kit_result *result)
+{
+    const struct kit_plan *plan = w->plan;
+    uint64_t read = w->server.pipes[0].read;
+    if (plan->allocations == NULL || result->counted) {
+        return;
+    }
+    if (!w->is_warm && read >= plan->warm_bytes) {
+        w->is_warm = true;
+        w->allocations_before = *plan->allocations;
+    }
+    if (w->is_warm && read >= plan->still_bytes) {
+        result->counted = true;
+        result->late_allocations = *plan->allocations - w->allocations_before;
     }
 }
 
@@ -305,13 +325,14 @@ static void run(struct world *w, struct kit_result *result)
             result->handshake = tern_sim_now(w->sim) - start;
         }
         rebind(w);
+        count_allocations(w, result);
         if (w->plan->check) {
             result->broken = check(w);
         }
     }
     result->duration = tern_sim_now(w->sim) - start;
-    result->is_done = is_done(w) && result->broken == NULL && w->client.error == NULL &&
-                      w->server.error == NULL;
+    result->is_done =
+        is_done(w) && result->broken == NULL && w->client.error == NULL && w->server.error == NULL;
 }
 
 static void collect(struct world *w, struct kit_result *result)
@@ -338,11 +359,11 @@ static void report(const struct world *w, const struct kit_result *result)
     if (result->is_done) {
         return;
     }
-    const char *why = result->broken != NULL       ? result->broken
-                      : w->client.error != NULL    ? w->client.error
-                      : w->server.error != NULL    ? w->server.error
-                      : result->client_closed      ? tern_strerror(result->client_close.error)
-                                                   : "not finished in time";
+    const char *why = result->broken != NULL    ? result->broken
+                      : w->client.error != NULL ? w->client.error
+                      : w->server.error != NULL ? w->server.error
+                      : result->client_closed   ? tern_strerror(result->client_close.error)
+                                                : "not finished in time";
     (void)fprintf(stderr,
                   "%s: seed %llu: %s (client wrote %llu read %llu, server wrote %llu read %llu, "
                   "%zu and %zu streams closed, %.3f s)\nreplay: TERN_SEED=%llu TERN_TRACE=1 ctest "

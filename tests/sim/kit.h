@@ -15,26 +15,31 @@ struct kit_plan {
     uint64_t seed;
     tern_link_config up, down; /* client to server, and back */
     const char *cc;
-    size_t streams;            /* bidirectional ones, opened by the client */
+    size_t streams;                /* bidirectional ones, opened by the client */
     uint64_t up_bytes, down_bytes; /* on each of them */
-    tern_time limit;           /* of virtual time */
-    bool pinned;               /* the client knows the server's key (XK), else first contact (XX) */
+    tern_time limit;               /* of virtual time */
+    bool pinned; /* the client knows the server's key (XK), else first contact (XX) */
     tern_config client, server; /* start from tern_config_init; keys are set by the kit */
-    tern_time rebind_every;    /* the client's address changes as often */
-    bool check;                /* invariants after every event; default true */
+    const uint64_t *allocations; /* a counting allocator's counter, or NULL */
+    uint64_t warm_bytes;         /* count allocations once the server has read so many ... */
+    uint64_t still_bytes;        /* ... until it has read so many */
+    tern_time rebind_every;     /* the client's address changes as often */
+    bool check;                 /* invariants after every event; default true */
 };
 
 /* What came of it. */
 struct kit_result {
-    bool is_done;              /* every byte arrived, both ways, and all streams closed */
+    bool is_done; /* every byte arrived, both ways, and all streams closed */
     tern_time handshake, duration;
     uint64_t hash;             /* of the packet trace */
     tern_stats client, server; /* at the end */
     tern_link_counters up, down;
     tern_close_info client_close, server_close;
     bool client_closed, server_closed;
-    const char *broken;        /* the invariant that did not hold, or NULL */
+    const char *broken; /* the invariant that did not hold, or NULL */
     uint64_t steps;
+    uint64_t late_allocations; /* between warm_bytes and still_bytes */
+    bool counted;              /* both marks were passed */
 };
 
 void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed);

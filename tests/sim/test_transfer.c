@@ -107,7 +107,7 @@ static void shape_blackout(struct kit_plan *plan)
 {
     plan->up_bytes = plan->down_bytes = 300000;
     plan->up.rate = 4000000;
-    plan->up.blackout_start = 200 * TERN_MSEC;
+    plan->up.blackout_start = 3600 * TERN_SEC + 200 * TERN_MSEC; /* the world's clock */
     plan->up.blackout_length = 1500 * TERN_MSEC;
     both(plan, &plan->up);
 }

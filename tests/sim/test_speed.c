@@ -1,0 +1,121 @@
+/* Goodput as a share of the bottleneck, and memory that stays still while bytes move.
+ * SPDX-License-Identifier: MIT */
+#include "tern_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/kit.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define RATE ((uint64_t)100000000)
+#define BDP ((size_t)625000) /* 100 Mbit/s times 50 ms */
+
+/* 100 MiB up through 100 Mbit/s, 50 ms, a queue of one BDP. */
+static double share(const char *name, const char *cc, double loss)
+{
+    struct kit_plan plan;
+    struct kit_result result;
+    kit_plan_init(&plan, name, kit_first_seed());
+    plan.cc = cc;
+    plan.up.delay = plan.down.delay = 25 * TERN_MSEC;
+    plan.up.rate = plan.down.rate = RATE;
+    plan.up.queue = plan.down.queue = BDP;
+    plan.up.overhead = plan.down.overhead = 28;
+    plan.up.loss = plan.down.loss = loss;
+    plan.up_bytes = 100 * MIB;
+    plan.down_bytes = 0;
+    plan.check = false; /* the transfer tests look after every event; here time is the subject */
+    kit_run(&plan, &result);
+    assert_true(result.is_done);
+    double reached = kit_share(&result, plan.up_bytes, RATE);
+    print_message("%s, loss %.1f %%: %.1f %% of the bottleneck, %llu of %llu packets lost\n", cc,
+                  loss * 100, reached * 100, (unsigned long long)result.client.packets_lost,
+                  (unsigned long long)result.client.packets_sent);
+    return reached;
+}
+
+static void cubic_fills_a_clean_link(void **state)
+{
+    (void)state;
+    assert_true(share("sim.speed.cubic_fills_a_clean_link", "cubic", 0) >= 0.90);
+}
+
+static void newreno_fills_a_clean_link(void **state)
+{
+    (void)state;
+    assert_true(share("sim.speed.newreno_fills_a_clean_link", "newreno", 0) >= 0.90);
+}
+
+static void bbr_fills_a_clean_link(void **state)
+{
+    (void)state;
+    assert_true(share("sim.speed.bbr_fills_a_clean_link", "bbr", 0) >= 0.90);
+}
+
+static void bbr_bears_a_lossy_link(void **state)
+{
+    (void)state;
+    assert_true(share("sim.speed.bbr_bears_a_lossy_link", "bbr", 0.001) >= 0.70);
+}
+
+/* --- no allocation per packet ------------------------------------------------------------------------- */
+
+static void *count_alloc(void *user, size_t size)
+{
+    ++*(uint64_t *)user;
+    return malloc(size);
+}
+
+static void *count_realloc(void *user, void *ptr, size_t size)
+{
+    ++*(uint64_t *)user;
+    return realloc(ptr, size);
+}
+
+static void count_free(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
+static void warm_connection_allocates_nothing(void **state)
+{
+    struct kit_plan plan;
+    struct kit_result result;
+    uint64_t allocations = 0;
+    (void)state;
+    kit_plan_init(&plan, "sim.speed.warm_connection_allocates_nothing", kit_first_seed());
+    plan.up.rate = plan.down.rate = RATE;
+    plan.up.queue = plan.down.queue = BDP;
+    plan.up_bytes = 48 * MIB;
+    plan.down_bytes = 0;
+    plan.check = false;
+    plan.client.allocator.alloc = plan.server.allocator.alloc = count_alloc;
+    plan.client.allocator.realloc = plan.server.allocator.realloc = count_realloc;
+    plan.client.allocator.free = plan.server.allocator.free = count_free;
+    plan.client.allocator.user = plan.server.allocator.user = &allocations;
+    plan.allocations = &allocations;
+    plan.warm_bytes = 24 * MIB;
+    plan.still_bytes = 46 * MIB;
+    kit_run(&plan, &result);
+    assert_true(result.is_done && result.counted);
+    print_message("%llu allocations in all, %llu while 22 MiB crossed\n",
+                  (unsigned long long)allocations, (unsigned long long)result.late_allocations);
+    assert_int_equal(result.late_allocations, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cubic_fills_a_clean_link),
+        cmocka_unit_test(newreno_fills_a_clean_link),
+        cmocka_unit_test(bbr_fills_a_clean_link),
+        cmocka_unit_test(bbr_bears_a_lossy_link),
+        cmocka_unit_test(warm_connection_allocates_nothing),
+    };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
