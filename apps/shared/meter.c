@@ -46,7 +46,7 @@ static void format_figures(const struct meter_view *view, double rate, char *buf
 void meter_format(const struct meter_view *view, double rate, unsigned width, char *buf,
                   size_t size)
 {
-    char figures[200];
+    char figures[320];
     format_figures(view, rate, figures, sizeof figures);
     size_t room = width > strlen(figures) + 2 ? width - strlen(figures) - 2 : 0;
     int shown = (int)(room < strlen(view->name) ? room : strlen(view->name));
