@@ -114,7 +114,9 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
     if ((flags & TERN_SENT_IN_FLIGHT) != 0) {
         tern_rate_on_sent(&path->rate, packet, in_flight, now);
         tern_cc_on_sent(&path->cc, size, &path->rate, now);
-        tern_pacer_on_sent(&path->pacer, size, now);
+        if ((flags & TERN_SENT_PROBE) == 0) { /* [P §9.6]: probes are not paced */
+            tern_pacer_on_sent(&path->pacer, size, now);
+        }
     }
     if (plan->fill.is_eliciting) {
         conn->idle_from = conn->has_sent_since_received ? conn->idle_from : now;

@@ -198,6 +198,12 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     if (bbr->phase != TERN_BBR_PROBE_RTT && bbr->is_probe_rtt_expired && !bbr->is_idle_restart) {
+        /* A probe that has had its answer counts as a cycle, although Down will not come to say so:
+         * with a long queue the cycle can be as long as the interval of ProbeRTT, and an outdated
+         * bandwidth would never be forgotten. */
+        if (bbr->phase == TERN_BBR_UP && bbr->ack_phase == TERN_BBR_ACKS_FEEDBACK) {
+            tern_bbr_forget_old_bw(bbr);
+        }
         bbr->phase = TERN_BBR_PROBE_RTT;
         bbr->prior_cwnd = cc->cwnd;
         bbr->probe_rtt_until = 0;

@@ -123,6 +123,9 @@ void tern_bbr_begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate);
 /* Adapts the bound to an ACK, then moves through the cycle. */
 void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
 
+/* The cycle's best bandwidth takes the place of the one before. */
+void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
+
 /* What a loss (or mark) says about the last probe. */
 void tern_bbr_cycle_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
 

@@ -112,7 +112,7 @@ static void lower_bound(struct tern_cc *cc, uint64_t in_flight, bool is_limited,
 }
 
 /* BBRAdvanceMaxBwFilter; a cycle without a sample forgets nothing. */
-static void forget_old_bw(struct tern_bbr *bbr)
+void tern_bbr_forget_old_bw(struct tern_bbr *bbr)
 {
     if (bbr->max_bw[1] > 0) {
         bbr->max_bw[0] = bbr->max_bw[1];
@@ -133,7 +133,7 @@ static void adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_
         bbr->is_sampling_probe = false;
         bbr->ack_phase = TERN_BBR_ACKS_INIT;
         if (tern_bbr_is_probing_cycle(bbr) && !is_limited) {
-            forget_old_bw(bbr);
+            tern_bbr_forget_old_bw(bbr);
         }
     }
     if (is_too_high(sample->lost, sample->in_flight_at_send)) {

@@ -27,6 +27,8 @@ struct side {
     const char *error;
     uint64_t seed;
     uint64_t to_write, to_read; /* for streams that the peer opens */
+    size_t block, sip;
+    uint64_t lent; /* blocks that the transport holds */
 };
 
 /* The byte at a place of a direction of a stream: anything may be checked without memory. */
@@ -45,8 +47,52 @@ static void fail(struct side *side, const char *what)
     }
 }
 
+static void on_released(void *arg, const void *data, size_t len)
+{
+    struct side *side = arg;
+    (void)len;
+    side->lent--;
+    free((void *)(uintptr_t)data);
+}
+
+/* Blocks are lent, and the FIN has a call of its own, as terncp does it. */
+static void lend_some(struct side *side, struct pipe *pipe)
+{
+    bool from_client = !tern_conn_is_server(side->conn);
+    uint64_t id = tern_stream_id(pipe->stream);
+    while (pipe->written < pipe->to_write) {
+        uint64_t left = pipe->to_write - pipe->written;
+        size_t len = left < side->block ? (size_t)left : side->block;
+        uint8_t *data = malloc(len);
+        if (data == NULL) {
+            fail(side, "no memory");
+            return;
+        }
+        for (size_t i = 0; i < len; i++) {
+            data[i] = byte_at(side->seed, id, from_client, pipe->written + i);
+        }
+        ptrdiff_t n = tern_stream_write_ref(pipe->stream, data, len, on_released, side, 0);
+        if (n != (ptrdiff_t)len) {
+            free(data);
+            if (n < 0) {
+                fail(side, tern_strerror((int)n));
+            }
+            return;
+        }
+        side->lent++;
+        pipe->written += len;
+    }
+    if (!pipe->fin_written) {
+        pipe->fin_written = tern_stream_write(pipe->stream, NULL, 0, TERN_FIN) == 0;
+    }
+}
+
 static void write_some(struct side *side, struct pipe *pipe)
 {
+    if (side->block > 0) {
+        lend_some(side, pipe);
+        return;
+    }
     uint8_t buf[CHUNK];
     bool from_client = !tern_conn_is_server(side->conn);
     uint64_t id = tern_stream_id(pipe->stream);
@@ -74,6 +120,7 @@ static void read_some(struct side *side, struct pipe *pipe)
 {
     bool from_client = tern_conn_is_server(side->conn);
     uint64_t id = tern_stream_id(pipe->stream);
+    size_t taken = 0;
     while (!pipe->fin_read) {
         const uint8_t *data;
         size_t len;
@@ -85,6 +132,10 @@ static void read_some(struct side *side, struct pipe *pipe)
             fail(side, tern_strerror(rc));
             return;
         }
+        if (side->sip > 0 && taken >= side->sip) {
+            return; /* the rest at a later event */
+        }
+        taken += len;
         for (size_t i = 0; i < len; i++) {
             if (data[i] != byte_at(side->seed, id, from_client, pipe->read + i)) {
                 fail(side, "a byte arrived changed");
@@ -153,6 +204,11 @@ static void on_event(struct side *side, const tern_event *ev)
 static void poll_side(struct side *side)
 {
     tern_event ev;
+    for (size_t i = 0; side->sip > 0 && i < side->count && !side->is_closed; i++) {
+        if (!side->pipes[i].closed && !side->pipes[i].fin_read) {
+            read_some(side, &side->pipes[i]);
+        }
+    }
     while (tern_endpoint_poll(side->endpoint, &ev) == 1) {
         on_event(side, &ev);
     }
@@ -246,6 +302,8 @@ static int begin(struct world *w)
     tern_endpoint_public_key(w->server.endpoint, key);
     peer.key = plan->pinned ? key : NULL;
     w->client.seed = w->server.seed = plan->seed;
+    w->client.block = w->server.block = plan->block;
+    w->client.sip = w->server.sip = plan->sip;
     w->client.to_write = w->server.to_read = plan->up_bytes;
     w->client.to_read = w->server.to_write = plan->down_bytes;
     int rc =
@@ -390,6 +448,10 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result)
     }
     report(w, result);
     tern_sim_free(w->sim);
+    if (w->client.lent + w->server.lent > 0) {
+        result->is_done = false;
+        (void)fprintf(stderr, "%s: lent blocks were not given back\n", plan->name);
+    }
     free(w);
 }
 

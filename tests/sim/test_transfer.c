@@ -58,7 +58,7 @@ static void shape_loss_20(struct kit_plan *plan)
 static void shape_burst(struct kit_plan *plan)
 {
     plan->up.burst_enter = 0.01;
-    plan->up.burst_leave = 0.3;
+    plan->up.burst_leave = 0.5; /* longer ones meet the backed-off probes alone, and end in the idle timeout */
     both(plan, &plan->up);
 }
 
@@ -126,6 +126,24 @@ static void shape_many_streams(struct kit_plan *plan)
     both(plan, &plan->up);
 }
 
+/* What a copy does: one way, blocks by reference, and a disk that is slower than the wire. */
+static void shape_slow_reader(struct kit_plan *plan)
+{
+    plan->streams = 1 + plan->seed % 3;
+    plan->cc = plan->seed % 2 == 0 ? "bbr" : "cubic";
+    plan->block = 65536;
+    plan->sip = 20000;
+    plan->up_bytes = 3000000 + plan->seed * 1001;
+    plan->down_bytes = 0;
+    plan->up.delay = 100 * TERN_USEC;
+    plan->up.loss = plan->seed % 4 == 0 ? 0 : 0.01;
+    plan->server.stream_window_max = plan->server.stream_window = 300000;
+    plan->server.conn_window_max = plan->server.conn_window = 400000;
+    plan->client.stream_send_buffer = 500000;
+    plan->client.keepalive = plan->server.keepalive = 3 * TERN_SEC;
+    both(plan, &plan->up);
+}
+
 static void shape_empty(struct kit_plan *plan)
 {
     plan->up_bytes = plan->down_bytes = 0;
@@ -154,6 +172,7 @@ TRANSFER(blackout)
 TRANSFER(small_mtu)
 TRANSFER(many_streams)
 TRANSFER(empty)
+TRANSFER(slow_reader)
 
 static void same_seed_same_hash(void **state)
 {
@@ -189,6 +208,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(small_mtu),
         cmocka_unit_test(many_streams),
         cmocka_unit_test(empty),
+        cmocka_unit_test(slow_reader),
         cmocka_unit_test(same_seed_same_hash),
     };
     if (argc > 1) {

@@ -41,11 +41,12 @@ static void follows_the_closed_formula(void **state)
     }
 }
 
-/* With the clock at rest and many ACKs the window comes to W(t + RTT) itself. */
+/* With the clock at rest and ACKs for ten windows the window comes to W(t + RTT) itself; many more,
+ * and the estimate of what Reno would have would pass it. */
 static void target_is_the_closed_formula(void **state)
 {
     (void)state;
-    for (unsigned ds = 0; ds <= 100; ds += 5) { /* tenths of a second */
+    for (unsigned ds = 5; ds <= 100; ds += 5) { /* tenths of a second */
         struct bench b;
         bench_init(&b, &tern_cc_cubic);
         b.cc.cwnd = 1000 * MDS;
@@ -53,13 +54,13 @@ static void target_is_the_closed_formula(void **state)
         b.now += TERN_MSEC;
         bench_ack(&b, MDS, b.now, 0); /* the epoch begins */
         b.now += ds * 100 * TERN_MSEC;
-        for (int i = 0; i < 100000; i++) {
+        for (int i = 0; i < 1000; i++) {
             bench_ack(&b, 10 * MDS, b.now, 0);
         }
         double wanted = closed_form(1000, 700, ds / 10.0 + 0.1);
         double now = (double)b.cc.cwnd / MDS;
         assert_true(now >= wanted - 1);
-        assert_true(now <= wanted + 1 || ds == 0);
+        assert_true(now <= wanted + 1);
     }
 }
 
@@ -154,13 +155,13 @@ static void growing_delay_ends_slow_start_without_loss(void **state)
     (void)state;
     bench_init(&b, &tern_cc_cubic);
     for (int i = 0; i < 2000 && b.cc.ssthresh == UINT64_MAX; i++) {
-        /* each bench ACK is a round of its own here only for the numbers; eight samples a round */
+        /* eleven samples a round, and 20 ms more in each */
         struct tern_rate_sample sample = {0};
         struct tern_cc_ack ack = {.acked_bytes = MDS,
                                   .largest_sent_at = b.now,
                                   .largest_pn = (uint64_t)i,
                                   .rtt = &b.rtt,
-                                  .rtt_sample = (tern_time)(50 + i / 10) * TERN_MSEC,
+                                  .rtt_sample = (tern_time)(50 + i / 10 * 20) * TERN_MSEC,
                                   .rate = &b.rate,
                                   .sample = &sample,
                                   .next_pn = (uint64_t)i + 10};

@@ -1,0 +1,387 @@
+/* BBR over a modelled bottleneck: its phases, its estimates, ProbeRTT, idleness and losses.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/bbr.h"
+#include "recovery/pacer.h"
+#include "tern_test.h"
+
+#define MDS   1200
+#define RING  65536
+#define START (3600 * TERN_SEC)
+
+/* A sender, a bottleneck with an endless queue, and ACKs for every packet. */
+struct pipe {
+    struct tern_cc cc;
+    struct tern_rtt rtt;
+    struct tern_rate rate;
+    struct tern_pacer pacer;
+    struct tern_sent_packet packets[RING];
+    tern_time acked_at[RING];
+    uint64_t first, next, limit; /* packet numbers; limit: the application has no more */
+    uint64_t bottleneck;         /* bytes a second */
+    tern_time delay, free_at, now;
+    uint64_t loss_every; /* 0: never */
+    unsigned phases;     /* bitmap of those seen */
+    uint64_t queue_max;
+};
+
+static struct pipe *p;
+
+static int setup(void **state)
+{
+    static struct pipe the_pipe;
+    (void)state;
+    p = &the_pipe;
+    memset(p, 0, sizeof *p);
+    p->now = p->free_at = START;
+    p->limit = UINT64_MAX;
+    p->bottleneck = 1250000; /* 10 Mbit/s */
+    p->delay = 40 * TERN_MSEC;
+    tern_rtt_init(&p->rtt, 333 * TERN_MSEC);
+    tern_rate_init(&p->rate);
+    tern_cc_init(&p->cc, &tern_cc_bbr, MDS, p->now);
+    tern_pacer_init(&p->pacer, MDS);
+    return 0;
+}
+
+static const struct tern_bbr *bbr(void)
+{
+    return tern_bbr_of(&p->cc);
+}
+
+static uint64_t bdp(void)
+{
+    return p->bottleneck / 1000 * (p->delay / TERN_MSEC);
+}
+
+static void send_one(void)
+{
+    struct tern_sent_packet *packet = &p->packets[p->next % RING];
+    *packet = (struct tern_sent_packet){
+        .sent_at = p->now, .size = MDS, .flags = TERN_SENT_IN_FLIGHT | TERN_SENT_ELICITING};
+    tern_rate_on_sent(&p->rate, packet, p->cc.bytes_in_flight, p->now);
+    tern_cc_on_sent(&p->cc, MDS, &p->rate, p->now);
+    tern_pacer_on_sent(&p->pacer, MDS, p->now);
+    p->free_at = TERN_MAX(p->free_at, p->now) + MDS * TERN_SEC / p->bottleneck;
+    p->acked_at[p->next % RING] = p->free_at + p->delay;
+    p->next++;
+}
+
+static void send_some(void)
+{
+    while (p->next < p->limit && p->next - p->first < RING && tern_cc_room(&p->cc) >= MDS &&
+           tern_pacer_budget(&p->pacer, p->now) >= MDS) {
+        send_one();
+    }
+    p->cc.is_app_limited = p->next >= p->limit && tern_cc_room(&p->cc) >= MDS;
+    if (p->cc.is_app_limited) {
+        tern_rate_on_app_limited(&p->rate, p->cc.bytes_in_flight);
+    }
+}
+
+static void lose(const struct tern_sent_packet *packet)
+{
+    tern_rate_on_lost(&p->rate, packet);
+    struct tern_cc_loss loss = {
+        .lost_bytes = MDS,
+        .latest_sent_at = packet->sent_at,
+        .prior_in_flight = p->cc.bytes_in_flight,
+        .rtt = &p->rtt,
+        .rate = &p->rate,
+        .tx_in_flight = packet->in_flight_before + MDS,
+        .lost_since_sent = p->rate.lost - packet->lost_before,
+    };
+    tern_cc_on_loss(&p->cc, &loss, p->now);
+}
+
+static void acknowledge(const struct tern_sent_packet *packet)
+{
+    struct tern_rate_sample sample = {0};
+    tern_rtt_update(&p->rtt, p->now - packet->sent_at, 0, p->now);
+    tern_rate_on_acked(&p->rate, packet, &sample, p->now);
+    tern_rate_finish(&p->rate, &sample, p->rtt.min);
+    struct tern_cc_ack ack = {
+        .acked_bytes = MDS,
+        .largest_sent_at = packet->sent_at,
+        .prior_in_flight = p->cc.bytes_in_flight,
+        .rtt = &p->rtt,
+        .rtt_sample = p->now - packet->sent_at,
+        .rate = &p->rate,
+        .sample = &sample,
+    };
+    tern_cc_on_ack(&p->cc, &ack, p->now);
+    tern_pacer_set_rate(&p->pacer, tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), MDS, p->now);
+}
+
+static void receive_one(void)
+{
+    uint64_t pn = p->first++;
+    const struct tern_sent_packet *packet = &p->packets[pn % RING];
+    if (p->loss_every > 0 && pn % p->loss_every == p->loss_every - 1) {
+        lose(packet);
+    } else {
+        acknowledge(packet);
+    }
+    p->phases |= 1u << bbr()->phase;
+    assert_true(p->cc.cwnd >= 2 * MDS);
+}
+
+/* Runs for a time; stops early when `phase` is entered (-1: never). */
+static bool run(tern_time length, int phase)
+{
+    tern_time end = p->now + length;
+    while (p->now < end) {
+        send_some();
+        tern_time ack = p->first < p->next ? p->acked_at[p->first % RING] : end;
+        tern_time pace = p->next < p->limit && tern_cc_room(&p->cc) >= MDS
+                             ? tern_pacer_next(&p->pacer, MDS)
+                             : TERN_TIME_NEVER;
+        p->now = TERN_MIN(TERN_MIN(ack, end), TERN_MAX(pace, p->now + 1));
+        p->queue_max = TERN_MAX(p->queue_max, tern_sub_sat(p->cc.bytes_in_flight, bdp()));
+        if (p->first < p->next && p->now >= p->acked_at[p->first % RING]) {
+            receive_one();
+        }
+        if ((int)bbr()->phase == phase) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void assert_near(uint64_t value, uint64_t wanted, uint64_t percent)
+{
+    assert_in_range(value, wanted - wanted * percent / 100, wanted + wanted * percent / 100);
+}
+
+static void guesses_a_rate_before_the_first_sample(void **state)
+{
+    (void)state;
+    /* 12000 bytes a millisecond, times 2.77; then over the round trip that was measured */
+    assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 33240000);
+    assert_int_equal(p->cc.cwnd, 12000);
+    p->limit = 1;
+    (void)run(50 * TERN_MSEC, -1);
+    assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 12000 * 277 / 100 * 1000 / 41, 1);
+}
+
+static void startup_finds_the_bandwidth_and_drains(void **state)
+{
+    (void)state;
+    assert_true(run(2 * TERN_SEC, TERN_BBR_DRAIN));
+    assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 2);
+    assert_near(bbr()->min_rtt, p->delay, 5);
+    assert_true(run(TERN_SEC, TERN_BBR_CRUISE)); /* Down is left at once: it is drained already */
+    assert_true(p->cc.bytes_in_flight <= bdp() * 11 / 10 + 4 * MDS);
+}
+
+static void cycle_goes_through_all_phases(void **state)
+{
+    (void)state;
+    (void)run(12 * TERN_SEC, -1);
+    assert_int_equal(p->phases, (1u << (TERN_BBR_PROBE_RTT + 1)) - 1);
+    assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 2);
+    assert_near(p->rate.delivered, p->bottleneck * 12, 6);
+}
+
+static void queue_stays_small_after_startup(void **state)
+{
+    (void)state;
+    (void)run(2 * TERN_SEC, -1);
+    p->queue_max = 0;
+    (void)run(8 * TERN_SEC, -1);
+    assert_true(p->queue_max <= bdp() * 13 / 10); /* Up: 2.25 BDP in flight at the very most */
+}
+
+static void probe_rtt_comes_every_five_seconds(void **state)
+{
+    (void)state;
+    (void)run(2 * TERN_SEC, -1);
+    assert_true(run(4 * TERN_SEC, TERN_BBR_PROBE_RTT));
+    tern_time first = p->now;
+    assert_true(first - START >= 5 * TERN_SEC);
+    assert_true(p->cc.cwnd <= bdp() * 53 / 100 + MDS);
+    assert_true(run(TERN_SEC, TERN_BBR_CRUISE)); /* 200 ms and a round, from when it has drained */
+    assert_in_range((p->now - first) / TERN_MSEC, 200, 300);
+    assert_true(p->cc.cwnd > bdp());
+    assert_true(run(6 * TERN_SEC, TERN_BBR_PROBE_RTT));
+    assert_in_range((p->now - first) / TERN_MSEC, 5200, 5400);
+}
+
+static void follows_a_faster_path_by_probing(void **state)
+{
+    (void)state;
+    (void)run(3 * TERN_SEC, -1);
+    p->bottleneck *= 3;
+    (void)run(15 * TERN_SEC, -1);
+    assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 5);
+}
+
+static void forgets_a_bandwidth_in_two_cycles(void **state)
+{
+    (void)state;
+    (void)run(3 * TERN_SEC, -1);
+    p->bottleneck /= 4;
+    (void)run(15 * TERN_SEC, -1);
+    assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 5);
+}
+
+static void probe_wait_is_two_to_three_seconds_and_repeats(void **state)
+{
+    tern_time waits[3];
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        (void)setup(NULL);
+        for (int i = 0; i < 3; i++) {
+            assert_true(run(8 * TERN_SEC, TERN_BBR_UP));
+            assert_true(run(8 * TERN_SEC, TERN_BBR_DOWN));
+            assert_in_range(bbr()->probe_wait / TERN_MSEC, 2000, 3000);
+            assert_true(again == 0 || waits[i] == bbr()->probe_wait);
+            waits[i] = bbr()->probe_wait;
+        }
+    }
+    assert_true(waits[0] != waits[1] || waits[1] != waits[2]);
+}
+
+static void one_percent_of_loss_costs_little(void **state)
+{
+    (void)state;
+    p->bottleneck = 12500000; /* of 400 packets in flight the threshold forgives eight */
+    p->loss_every = 100;
+    (void)run(12 * TERN_SEC, -1);
+    assert_true(p->rate.delivered > p->bottleneck * 12 * 85 / 100);
+}
+
+static void heavy_loss_lowers_the_bound(void **state)
+{
+    (void)state;
+    (void)run(2 * TERN_SEC, -1);
+    assert_true(bbr()->inflight_longterm == UINT64_MAX);
+    p->loss_every = 10;
+    assert_true(run(8 * TERN_SEC, TERN_BBR_UP));
+    assert_true(run(8 * TERN_SEC, TERN_BBR_DOWN));
+    assert_true(bbr()->inflight_longterm < 2 * bdp());
+    assert_false(bbr()->is_sampling_probe);
+    assert_true(p->cc.cwnd <= bbr()->inflight_longterm);
+}
+
+static void marks_end_startup(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40 && bbr()->phase == TERN_BBR_STARTUP; i++) {
+        struct tern_cc_loss mark = {
+            .is_ecn = true, .latest_sent_at = p->now, .rtt = &p->rtt, .rate = &p->rate};
+        (void)run(10 * TERN_MSEC, -1);
+        mark.prior_in_flight = p->cc.bytes_in_flight;
+        tern_cc_on_loss(&p->cc, &mark, p->now);
+    }
+    assert_true(bbr()->is_full_bw_reached);
+    assert_true(bbr()->inflight_longterm != UINT64_MAX);
+}
+
+static void spurious_losses_are_undone(void **state)
+{
+    (void)state;
+    tern_cc_bbr.on_spurious(&p->cc, p->now); /* nothing to undo */
+    (void)run(2 * TERN_SEC, TERN_BBR_CRUISE);
+    uint64_t before = bbr()->inflight_shortterm;
+    p->loss_every = 10;
+    (void)run(45 * TERN_MSEC, -1);
+    assert_true(bbr()->inflight_shortterm < before);
+    tern_cc_bbr.on_spurious(&p->cc, p->now);
+    assert_true(bbr()->bw_shortterm >= tern_bbr_max_bw(bbr()) * 9 / 10);
+}
+
+static void recovers_from_persistent_congestion(void **state)
+{
+    (void)state;
+    (void)run(2 * TERN_SEC, -1);
+    uint64_t cwnd = p->cc.cwnd;
+    struct tern_cc_loss loss = {
+        .persistent = true, .latest_sent_at = p->now, .rtt = &p->rtt, .rate = &p->rate};
+    tern_cc_on_loss(&p->cc, &loss, p->now);
+    assert_int_equal(p->cc.cwnd, 2 * MDS);
+    (void)run(3 * TERN_SEC, -1);
+    assert_true(p->cc.cwnd >= cwnd * 8 / 10);
+}
+
+static void application_limited_flow_keeps_its_bandwidth(void **state)
+{
+    (void)state;
+    (void)run(3 * TERN_SEC, -1);
+    uint64_t bw = tern_bbr_max_bw(bbr());
+    for (int i = 0; i < 200; i++) { /* two packets every 50 ms: 4 % of the rate, for 10 s */
+        p->limit = p->next + 2;
+        (void)run(50 * TERN_MSEC, -1);
+    }
+    assert_true(tern_bbr_max_bw(bbr()) >= bw * 98 / 100);
+    assert_true(p->cc.cwnd >= 4 * MDS);
+}
+
+static void application_limited_startup_is_not_taken_for_full(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        p->limit = p->next + 2;
+        (void)run(50 * TERN_MSEC, -1);
+    }
+    assert_false(bbr()->is_full_bw_reached);
+    assert_int_equal(bbr()->phase, TERN_BBR_STARTUP);
+}
+
+static void idle_minute_then_burst_is_paced(void **state)
+{
+    (void)state;
+    (void)run(3 * TERN_SEC, -1);
+    p->limit = p->next;
+    (void)run(60 * TERN_SEC, -1);
+    assert_int_equal(p->cc.bytes_in_flight, 0);
+    uint64_t before = p->rate.delivered;
+    p->limit = UINT64_MAX;
+    send_some();
+    assert_true(bbr()->is_idle_restart);
+    assert_true(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt) <= p->bottleneck);
+    (void)run(TERN_SEC, -1);
+    assert_true((p->phases & 1u << TERN_BBR_PROBE_RTT) == 0); /* the idle time was probe enough */
+    assert_true(p->rate.delivered - before > p->bottleneck * 90 / 100);
+    assert_true(p->rtt.latest < 2 * p->delay);
+}
+
+static void fifty_microseconds_at_ten_gigabits(void **state)
+{
+    (void)state;
+    p->bottleneck = 1250000000;
+    p->delay = 50 * TERN_USEC;
+    (void)run(50 * TERN_MSEC, -1);
+    assert_true(p->rate.delivered > p->bottleneck / 20 * 80 / 100);
+}
+
+static void a_kilobyte_a_second_crawls_on(void **state)
+{
+    (void)state;
+    p->bottleneck = 2000;
+    p->delay = 500 * TERN_MSEC;
+    (void)run(120 * TERN_SEC, -1);
+    assert_true(p->rate.delivered > 120 * 2000 * 70 / 100);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup(guesses_a_rate_before_the_first_sample, setup),
+    cmocka_unit_test_setup(startup_finds_the_bandwidth_and_drains, setup),
+    cmocka_unit_test_setup(cycle_goes_through_all_phases, setup),
+    cmocka_unit_test_setup(queue_stays_small_after_startup, setup),
+    cmocka_unit_test_setup(probe_rtt_comes_every_five_seconds, setup),
+    cmocka_unit_test_setup(follows_a_faster_path_by_probing, setup),
+    cmocka_unit_test_setup(forgets_a_bandwidth_in_two_cycles, setup),
+    cmocka_unit_test_setup(probe_wait_is_two_to_three_seconds_and_repeats, setup),
+    cmocka_unit_test_setup(one_percent_of_loss_costs_little, setup),
+    cmocka_unit_test_setup(heavy_loss_lowers_the_bound, setup),
+    cmocka_unit_test_setup(marks_end_startup, setup),
+    cmocka_unit_test_setup(spurious_losses_are_undone, setup),
+    cmocka_unit_test_setup(recovers_from_persistent_congestion, setup),
+    cmocka_unit_test_setup(application_limited_flow_keeps_its_bandwidth, setup),
+    cmocka_unit_test_setup(application_limited_startup_is_not_taken_for_full, setup),
+    cmocka_unit_test_setup(idle_minute_then_burst_is_paced, setup),
+    cmocka_unit_test_setup(fifty_microseconds_at_ten_gigabits, setup),
+    cmocka_unit_test_setup(a_kilobyte_a_second_crawls_on, setup),
+};
+
+TERN_TEST_MAIN(tests)
