@@ -250,27 +250,25 @@ static bool write_blocks(struct file *file)
 
 static void advance(struct file *file)
 {
-    if (file->is_over || !write_front(file, file->fd < 0 ? TERN_FIN : 0)) {
+    /* What stands in front is the last thing of a folder (its header) and of a file (its hash). */
+    bool is_last = file->fd < 0 || file->has_trailer;
+    if (file->is_over || !write_front(file, is_last ? TERN_FIN : 0)) {
         return;
     }
-    if (file->fd < 0) {
-        file->is_over = true; /* a folder is its header alone */
+    if (is_last) {
+        file->is_over = true;
         return;
     }
     while (read_ahead(file)) {
     }
-    if (!file->has_trailer) {
-        if (!write_blocks(file) || file->written < file->size) {
-            return;
-        }
-        work_root_final(&file->root, file->front);
-        file->front_len = PROTO_HASH_SIZE;
-        file->front_at = 0;
-        file->has_trailer = true;
+    if (!write_blocks(file) || file->written < file->size) {
+        return;
     }
-    if (write_front(file, TERN_FIN)) {
-        file->is_over = true;
-    }
+    work_root_final(&file->root, file->front);
+    file->front_len = PROTO_HASH_SIZE;
+    file->front_at = 0;
+    file->has_trailer = true;
+    file->is_over = write_front(file, TERN_FIN);
 }
 
 static void fill_entry(struct proto_entry *entry, const struct tree_entry *found, uint32_t index)

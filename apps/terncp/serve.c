@@ -24,6 +24,7 @@
 #include "terncp/tree.h"
 
 #define EARLY_MAX 128 /* streams that came before the HELLO: as many as the peer may open */
+#define PUMP_EVERY 0.02 /* seconds */
 #define CLOSE_OK 0
 #define CLOSE_PROTOCOL 1
 
@@ -33,6 +34,8 @@ struct server {
     struct work *work;
     int root;
     char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
+    struct session *senders;            /* sessions that push */
+    struct ev_timer pump;
 };
 
 struct session {
@@ -47,10 +50,17 @@ struct session {
     tern_stream *early[EARLY_MAX];
     size_t early_count;
     char peer[TERN_ADDR_TEXT_SIZE];
+    struct session *next, **link; /* among the senders */
 };
 
 static void session_free(struct session *s)
 {
+    if (s->link != NULL) {
+        *s->link = s->next;
+        if (s->next != NULL) {
+            s->next->link = s->link;
+        }
+    }
     push_free(s->push);
     pull_free(s->pull);
     free(s);
@@ -159,6 +169,12 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
     if (s->push == NULL) {
         return false;
     }
+    s->link = &s->server->senders;
+    s->next = s->server->senders;
+    if (s->next != NULL) {
+        s->next->link = &s->next;
+    }
+    s->server->senders = s;
     int error = push_add(s->push, s->server->root, path, name[0] == '\0' ? "root" : name,
                          (m->flags & PROTO_FLAG_RECURSIVE) != 0);
     if (error != 0) {
@@ -322,6 +338,17 @@ static void on_event(struct server *server, const tern_event *ev)
     after_event(s);
 }
 
+/* Blocks that were acknowledged make room without any event, when other streams hold the rest. */
+static void on_pump(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    const struct server *server = timer->data;
+    (void)loop;
+    (void)events;
+    for (struct session *s = server->senders; s != NULL; s = s->next) {
+        after_event(s);
+    }
+}
+
 static void on_ready(tern_ev *binding, void *user)
 {
     struct server *server = user;
@@ -452,8 +479,12 @@ static void run(struct server *server, struct ev_loop *loop)
     ev_signal_init(&terminated, on_signal, SIGTERM);
     ev_signal_start(loop, &interrupted);
     ev_signal_start(loop, &terminated);
+    ev_timer_init(&server->pump, on_pump, PUMP_EVERY, PUMP_EVERY);
+    server->pump.data = server;
+    ev_timer_start(loop, &server->pump);
     announce(server);
     (void)ev_run(loop, 0);
+    ev_timer_stop(loop, &server->pump);
     ev_signal_stop(loop, &interrupted);
     ev_signal_stop(loop, &terminated);
 }

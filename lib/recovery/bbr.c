@@ -10,7 +10,7 @@
 #define PROBE_RTT_GAIN     50
 #define FULL_BW_GROWTH     125
 #define FULL_BW_ROUNDS     3
-#define FULL_LOSS_EVENTS   6  /* StartupFullLossCnt */
+#define DRAIN_ROUNDS       3
 #define HEADROOM           15 /* in hundredths */
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
@@ -37,8 +37,7 @@ static const struct tern_bbr *state_of(const struct tern_cc *cc)
     return (const struct tern_bbr *)(const void *)cc->state;
 }
 
-/* value * gain in hundredths, saturating. */
-static uint64_t scale(uint64_t value, uint64_t gain)
+uint64_t tern_bbr_scale(uint64_t value, uint64_t gain)
 {
     return value > UINT64_MAX / 1000 ? UINT64_MAX : value * gain / 100;
 }
@@ -57,7 +56,7 @@ uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain)
     if (bbr->min_rtt == TERN_TIME_NEVER) {
         return bbr->initial_cwnd; /* no RTT yet */
     }
-    return scale(bytes_in(bw, bbr->min_rtt), gain);
+    return tern_bbr_scale(bytes_in(bw, bbr->min_rtt), gain);
 }
 
 /* BBRSetSendQuantum: what leaves in one go. */
@@ -126,8 +125,8 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
  * would fall by the margin each time, as an interest on itself. */
 static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
 {
-    uint64_t below = scale(tern_bbr_max_bw(bbr), 100 - PACING_MARGIN);
-    uint64_t rate = scale(TERN_MIN(below, bbr->bw_shortterm), gain);
+    uint64_t below = tern_bbr_scale(tern_bbr_max_bw(bbr), 100 - PACING_MARGIN);
+    uint64_t rate = tern_bbr_scale(TERN_MIN(below, bbr->bw_shortterm), gain);
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
     }
@@ -138,7 +137,7 @@ static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     uint64_t gain = pacing_gain[TERN_BBR_STARTUP];
-    uint64_t window = scale(bbr->initial_cwnd, gain);
+    uint64_t window = tern_bbr_scale(bbr->initial_cwnd, gain);
     bbr->pacing_rate = window * 1000000 / TERN_MAX(rtt / 1000, (tern_time)1);
 }
 
@@ -232,27 +231,14 @@ static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now
 
 /* --- the model -------------------------------------------------------------------------------- */
 
-/* What a sample says of the path, with losses up to LossThresh counted as carried. The draft counts
- * only what was delivered, so that under any steady random loss the short-term bounds shrink by the
- * loss rate every round from one probe to the next; but what stays below the threshold is the loss
- * that the probes themselves accept. Losses above it, and slower delivery, count in full. */
-static uint64_t carried(const struct tern_rate_sample *sample, uint64_t value)
-{
-    uint64_t delivered = sample->delivered;
-    uint64_t lost = TERN_MIN(sample->lost, scale(delivered, TERN_BBR_LOSS_THRESHOLD));
-    if (delivered == 0) {
-        return value;
-    }
-    return value + value / delivered * lost + value % delivered * lost / delivered;
-}
-
 /* BBRUpdateLatestDeliverySignals */
 static void update_latest(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     const struct tern_rate_sample *sample = ack->sample;
     bbr->is_loss_round_start = false;
-    bbr->bw_latest = TERN_MAX(bbr->bw_latest, carried(sample, sample->rate));
-    bbr->inflight_latest = TERN_MAX(bbr->inflight_latest, carried(sample, sample->delivered));
+    bbr->bw_latest = TERN_MAX(bbr->bw_latest, tern_bbr_carried(bbr, sample, sample->rate));
+    bbr->inflight_latest =
+        TERN_MAX(bbr->inflight_latest, tern_bbr_carried(bbr, sample, sample->delivered));
     if (sample->prior_delivered >= bbr->loss_round_delivered) {
         bbr->loss_round_delivered = ack->rate->delivered;
         bbr->is_loss_round_start = true;
@@ -279,25 +265,6 @@ static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     if (rate > 0 && (rate >= tern_bbr_max_bw(bbr) || !tern_bbr_is_limited_sample(bbr, ack))) {
         bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], rate);
     }
-}
-
-/* BBRAdaptLowerBoundsFromCongestion */
-static void adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr)
-{
-    bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
-                      bbr->phase == TERN_BBR_UP;
-    if (is_probing || !bbr->is_loss_in_round) {
-        return;
-    }
-    if (bbr->bw_shortterm == UINT64_MAX) {
-        bbr->bw_shortterm = tern_bbr_max_bw(bbr);
-    }
-    if (bbr->inflight_shortterm == UINT64_MAX) {
-        bbr->inflight_shortterm = cc->cwnd;
-    }
-    bbr->bw_shortterm = TERN_MAX(bbr->bw_latest, scale(bbr->bw_shortterm, TERN_BBR_BETA));
-    bbr->inflight_shortterm =
-        TERN_MAX(bbr->inflight_latest, scale(bbr->inflight_shortterm, TERN_BBR_BETA));
 }
 
 /* BBRUpdateACKAggregation: how far ACKs run ahead of what the bandwidth explains. */
@@ -329,29 +296,11 @@ static void check_full_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     if (bbr->is_full_bw_now || tern_bbr_is_limited_sample(bbr, ack) || rate == 0) {
         return;
     }
-    if (rate >= scale(bbr->full_bw, FULL_BW_GROWTH)) {
+    if (rate >= tern_bbr_scale(bbr->full_bw, FULL_BW_GROWTH)) {
         tern_bbr_reset_full_bw(bbr);
         bbr->full_bw = rate;
     } else if (bbr->is_round_start && ++bbr->full_bw_count >= FULL_BW_ROUNDS) {
         bbr->is_full_bw_now = bbr->is_full_bw_reached = true;
-    }
-}
-
-/* BBRCheckStartupHighLoss; a marked round says the same in one word. */
-static void check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, bool was_marked)
-{
-    struct tern_bbr *bbr = tern_bbr_of(cc);
-    const struct tern_rate_sample *sample = ack->sample;
-    if (!bbr->is_loss_round_start) {
-        return;
-    }
-    bool is_lossy = bbr->loss_events >= FULL_LOSS_EVENTS &&
-                    sample->lost > scale(sample->in_flight_at_send, TERN_BBR_LOSS_THRESHOLD);
-    bbr->loss_events = 0;
-    if (is_lossy || was_marked) {
-        bbr->is_full_bw_reached = true;
-        bbr->inflight_longterm =
-            TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);
     }
 }
 
@@ -360,13 +309,15 @@ static void check_startup_and_drain(struct tern_cc *cc, const struct tern_cc_ack
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     if (!bbr->is_full_bw_reached) {
-        check_startup_loss(cc, ack, was_marked);
+        tern_bbr_check_startup_loss(cc, ack, was_marked);
     }
     if (bbr->phase == TERN_BBR_STARTUP && bbr->is_full_bw_reached) {
         bbr->phase = TERN_BBR_DRAIN;
+        bbr->drain_round = bbr->round_count;
     }
     if (bbr->phase == TERN_BBR_DRAIN &&
-        cc->bytes_in_flight <= tern_bbr_inflight(cc, bbr->bw, 100)) {
+        (cc->bytes_in_flight <= tern_bbr_inflight(cc, bbr->bw, 100) ||
+         bbr->round_count > bbr->drain_round + DRAIN_ROUNDS)) {
         tern_bbr_begin_down(cc, ack->rate->delivered, now);
     }
 }
@@ -416,6 +367,7 @@ static void bbr_init(struct tern_cc *cc, tern_time now)
     bbr->min_rtt = bbr->probe_rtt_min = TERN_TIME_NEVER;
     bbr->min_rtt_at = bbr->probe_rtt_min_at = bbr->extra_at = bbr->cycle_at = now;
     bbr->inflight_longterm = UINT64_MAX;
+    bbr->loss_floor[0] = bbr->loss_floor[1] = UINT64_MAX;
     bbr->probe_up_count = UINT64_MAX;
     tern_bbr_reset_shortterm(bbr);
     guess_pacing(cc, GUESSED_RTT);
@@ -457,7 +409,7 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     update_max_bw(bbr, ack);
     bool was_marked = bbr->is_loss_round_start && bbr->is_ecn_in_round;
     if (bbr->is_loss_round_start) {
-        adapt_shortterm(cc, bbr);
+        tern_bbr_adapt_shortterm(cc, bbr);
         bbr->is_loss_in_round = bbr->is_ecn_in_round = false;
     }
     update_extra_acked(cc, bbr, ack, now);
@@ -467,63 +419,28 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     update_min_rtt(bbr, ack->rtt_sample, now);
     check_probe_rtt(cc, ack, now);
     if (bbr->is_loss_round_start) {
-        bbr->bw_latest = carried(ack->sample, ack->sample->rate);
-        bbr->inflight_latest = carried(ack->sample, ack->sample->delivered);
+        bbr->bw_latest = tern_bbr_carried(bbr, ack->sample, ack->sample->rate);
+        bbr->inflight_latest = tern_bbr_carried(bbr, ack->sample, ack->sample->delivered);
     }
     bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
     set_pacing(bbr, pacing_gain[bbr->phase]);
     set_cwnd(cc, ack);
 }
 
-/* BBRNoteLoss, with what would have to be undone. */
-static void note_loss(struct tern_bbr *bbr, const struct tern_cc_loss *loss)
-{
-    if (!bbr->is_loss_in_round) {
-        bbr->loss_round_delivered = loss->rate->delivered;
-        bbr->has_undo = true;
-        bbr->undo_phase = bbr->phase;
-        bbr->undo_bw_shortterm = bbr->bw_shortterm;
-        bbr->undo_inflight_shortterm = bbr->inflight_shortterm;
-        bbr->undo_inflight_longterm = bbr->inflight_longterm;
-    }
-    bbr->is_loss_in_round = true;
-    bbr->is_ecn_in_round = bbr->is_ecn_in_round || loss->is_ecn;
-    bbr->loss_events += loss->is_ecn ? 0 : 1;
-}
-
 static void bbr_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    note_loss(bbr, loss);
-    tern_bbr_cycle_on_loss(cc, loss, now);
+    tern_bbr_note_loss(cc, loss, now);
     if (loss->persistent) { /* set_cwnd lets it grow by what is acknowledged, to the model's bound */
         bbr->prior_cwnd = TERN_MAX(bbr->prior_cwnd, cc->cwnd);
         cc->cwnd = tern_cc_min_window(cc);
     }
 }
 
-/* BBRHandleSpuriousLossDetection */
 static void bbr_on_spurious(struct tern_cc *cc, tern_time now)
 {
-    struct tern_bbr *bbr = tern_bbr_of(cc);
     (void)now;
-    if (!bbr->has_undo) {
-        return;
-    }
-    bbr->has_undo = bbr->is_loss_in_round = false;
-    tern_bbr_reset_full_bw(bbr);
-    bbr->bw_shortterm = TERN_MAX(bbr->bw_shortterm, bbr->undo_bw_shortterm);
-    bbr->inflight_shortterm = TERN_MAX(bbr->inflight_shortterm, bbr->undo_inflight_shortterm);
-    bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->undo_inflight_longterm);
-    if (bbr->phase == TERN_BBR_PROBE_RTT || bbr->phase == bbr->undo_phase) {
-        return;
-    }
-    if (bbr->undo_phase == TERN_BBR_STARTUP) {
-        bbr->phase = TERN_BBR_STARTUP;
-        bbr->is_full_bw_reached = false;
-    } else if (bbr->undo_phase == TERN_BBR_UP) {
-        tern_bbr_begin_up(cc, bbr->next_round_delivered, bbr->bw_latest);
-    }
+    tern_bbr_undo_loss(cc);
 }
 
 const struct tern_cc_ops tern_cc_bbr = {

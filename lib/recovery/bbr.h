@@ -1,4 +1,4 @@
-/* What the two halves of BBR share: its model of the path and the phases of its cycle.
+/* What the three parts of BBR share: its model of the path and the phases of its cycle.
  * draft-ietf-ccwg-bbr (BBRv3); the names in comments are the draft's.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_RECOVERY_BBR_H
@@ -46,10 +46,11 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_round_done;
     bool has_rtt;
-    bool has_undo; /* the undo_ figures are those from before the last losses */
+    bool has_undo;     /* the undo_ figures are those from before the last losses */
+    bool left_by_loss; /* they ended undo_phase */
 
     /* Rounds, counted in bytes delivered. */
-    uint64_t next_round_delivered, round_count;
+    uint64_t next_round_delivered, round_count, drain_round;
     uint64_t loss_round_delivered;
     bool is_round_start, is_loss_round_start;
     bool is_loss_in_round, is_ecn_in_round;
@@ -67,7 +68,20 @@ struct tern_bbr {
     uint64_t rounds_since_probe;
     uint64_t probe_up_count, probe_up_acked; /* bytes acknowledged for one datagram of growth */
     uint32_t probe_up_rounds;
-    bool is_sampling_probe; /* bw_probe_samples: losses now tell about the last probe */
+    bool is_sampling_probe; /* is_bw_probe_sample: losses now tell about the last probe */
+    bool prev_probe_too_high, prev_probe_precautionary;
+
+    /* The path's own noise, in ten-thousandths, of the last cycle and of this one; and its count. */
+    uint64_t loss_floor[2];
+    uint64_t floor_lost; /* `lost` when it was last known */
+    uint64_t watch_lost, watch_delivered;
+    tern_time watch_rtt;
+    uint32_t watch_rounds; /* 0: not counting */
+
+    /* The loss that ended the last probe, to be looked at again when the floor is known. */
+    bool has_verdict;
+    enum tern_bbr_phase verdict_phase;
+    uint64_t verdict_lost, verdict_in_flight, verdict_longterm;
 
     /* ACK aggregation: two halves of a window of ten rounds. */
     uint64_t extra_acked[2];
@@ -103,6 +117,8 @@ static inline uint64_t tern_bbr_min_pipe(const struct tern_cc *cc)
 
 /* --- bbr.c --- */
 
+/* value * gain in hundredths, saturating. */
+uint64_t tern_bbr_scale(uint64_t value, uint64_t gain);
 /* bw * min_rtt * gain; gain in hundredths. */
 uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain);
 /* The same, and never too little for the sender's and receiver's batches. */
@@ -114,11 +130,11 @@ void tern_bbr_reset_full_bw(struct tern_bbr *bbr);
 void tern_bbr_reset_shortterm(struct tern_bbr *bbr);
 void tern_bbr_reset_signals(struct tern_bbr *bbr);
 
-/* --- bbr_probe.c: ProbeBW and the long-term bound on what is in flight --- */
+/* --- bbr_probe.c: ProbeBW --- */
 
 void tern_bbr_begin_down(struct tern_cc *cc, uint64_t delivered, tern_time now);
 void tern_bbr_begin_cruise(struct tern_bbr *bbr);
-void tern_bbr_begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate);
+void tern_bbr_begin_refill(struct tern_bbr *bbr, uint64_t delivered);
 
 /* Adapts the bound to an ACK, then moves through the cycle. */
 void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
@@ -126,7 +142,23 @@ void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
 /* The cycle's best bandwidth takes the place of the one before. */
 void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
 
-/* What a loss (or mark) says about the last probe. */
-void tern_bbr_cycle_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+/* --- bbr_loss.c: what losses say --- */
+
+/* The lower of two cycles' figures; UINT64_MAX: not measured yet. */
+uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr);
+bool tern_bbr_is_too_high(const struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight);
+
+/* In Down, on each ACK once the queue is drained. True: it is done, the cycle may go on. It may have
+ * gone back to Startup then. */
+bool tern_bbr_watch_floor(struct tern_bbr *bbr, const struct tern_cc_ack *ack);
+
+/* `value` of a sample as if what the path loses of itself had been delivered. */
+uint64_t tern_bbr_carried(const struct tern_bbr *bbr, const struct tern_rate_sample *sample,
+                          uint64_t value);
+void tern_bbr_adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr);
+void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *ack,
+                                 bool was_marked);
+void tern_bbr_note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+void tern_bbr_undo_loss(struct tern_cc *cc);
 
 #endif

@@ -28,6 +28,7 @@ void tern_bbr_begin_down(struct tern_cc *cc, uint64_t delivered, tern_time now)
     bbr->probe_up_count = UINT64_MAX;
     pick_wait(bbr, delivered);
     bbr->cycle_at = now;
+    bbr->watch_rounds = 0;
     bbr->ack_phase = TERN_BBR_ACKS_STOPPING;
     tern_bbr_begin_round(bbr, delivered);
     bbr->phase = TERN_BBR_DOWN;
@@ -38,11 +39,12 @@ void tern_bbr_begin_cruise(struct tern_bbr *bbr)
     bbr->phase = TERN_BBR_CRUISE;
 }
 
-static void begin_refill(struct tern_bbr *bbr, uint64_t delivered)
+void tern_bbr_begin_refill(struct tern_bbr *bbr, uint64_t delivered)
 {
     tern_bbr_reset_shortterm(bbr);
     bbr->probe_up_rounds = 0;
     bbr->probe_up_acked = 0;
+    bbr->prev_probe_precautionary = false;
     bbr->ack_phase = TERN_BBR_ACKS_REFILLING;
     tern_bbr_begin_round(bbr, delivered);
     bbr->phase = TERN_BBR_REFILL;
@@ -57,7 +59,7 @@ static void raise_slope(struct tern_cc *cc)
     bbr->probe_up_count = TERN_MAX(cc->cwnd / growth, (uint64_t)1);
 }
 
-void tern_bbr_begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate)
+static void begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     bbr->is_sampling_probe = true;
@@ -90,27 +92,6 @@ static void probe_upward(struct tern_cc *cc, const struct tern_cc_ack *ack)
     }
 }
 
-static bool is_too_high(uint64_t lost, uint64_t in_flight)
-{
-    return lost > in_flight / 100 * TERN_BBR_LOSS_THRESHOLD +
-                      in_flight % 100 * TERN_BBR_LOSS_THRESHOLD / 100;
-}
-
-/* BBRHandleInflightTooHigh */
-static void lower_bound(struct tern_cc *cc, uint64_t in_flight, bool is_limited, uint64_t delivered,
-                        tern_time now)
-{
-    struct tern_bbr *bbr = tern_bbr_of(cc);
-    bbr->is_sampling_probe = false; /* react once a probe */
-    if (!is_limited) {
-        uint64_t target = TERN_MIN(tern_bbr_bdp(bbr, bbr->bw, 100), cc->cwnd);
-        bbr->inflight_longterm = TERN_MAX(in_flight, target / 100 * TERN_BBR_BETA);
-    }
-    if (bbr->phase == TERN_BBR_UP) {
-        tern_bbr_begin_down(cc, delivered, now);
-    }
-}
-
 /* BBRAdvanceMaxBwFilter; a cycle without a sample forgets nothing. */
 void tern_bbr_forget_old_bw(struct tern_bbr *bbr)
 {
@@ -120,60 +101,36 @@ void tern_bbr_forget_old_bw(struct tern_bbr *bbr)
     }
 }
 
-/* BBRAdaptLongTermModel */
-static void adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+/* AdaptLongTermModel. True: it has decided where to go. */
+static bool adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     const struct tern_rate_sample *sample = ack->sample;
-    bool is_limited = tern_bbr_is_limited_sample(bbr, ack);
     if (bbr->ack_phase == TERN_BBR_ACKS_STARTING && bbr->is_round_start) {
         bbr->ack_phase = TERN_BBR_ACKS_FEEDBACK;
     }
     if (bbr->ack_phase == TERN_BBR_ACKS_STOPPING && bbr->is_round_start) {
         bbr->is_sampling_probe = false;
         bbr->ack_phase = TERN_BBR_ACKS_INIT;
-        if (tern_bbr_is_probing_cycle(bbr) && !is_limited) {
+        if (tern_bbr_is_probing_cycle(bbr) && !tern_bbr_is_limited_sample(bbr, ack)) {
             tern_bbr_forget_old_bw(bbr);
         }
-    }
-    if (is_too_high(sample->lost, sample->in_flight_at_send)) {
-        if (bbr->is_sampling_probe) {
-            lower_bound(cc, sample->in_flight_at_send, is_limited, ack->rate->delivered, now);
+        /* The careful probe went well: now a whole one, at once. */
+        if (tern_bbr_is_probing_cycle(bbr) && bbr->prev_probe_precautionary &&
+            !bbr->prev_probe_too_high) {
+            tern_bbr_begin_refill(bbr, ack->rate->delivered);
+            return true;
         }
-        return;
     }
-    if (bbr->inflight_longterm == UINT64_MAX) {
-        return;
+    if (bbr->inflight_longterm == UINT64_MAX ||
+        tern_bbr_is_too_high(bbr, sample->lost, sample->in_flight_at_send)) {
+        return false;
     }
     bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, sample->in_flight_at_send);
     if (bbr->phase == TERN_BBR_UP) {
         probe_upward(cc, ack);
     }
-}
-
-/* BBRInflightAtLoss: how much was in flight when the losses crossed the threshold, if they came one
- * after the other: solves (lost_prev + x) / (prev + x) = threshold for x. */
-static uint64_t in_flight_at_loss(const struct tern_cc *cc, const struct tern_cc_loss *loss)
-{
-    uint64_t size = cc->datagram;
-    uint64_t prev = tern_sub_sat(loss->tx_in_flight, size);
-    uint64_t lost_prev = tern_sub_sat(loss->lost_since_sent, size);
-    uint64_t allowed = prev / 100 * TERN_BBR_LOSS_THRESHOLD;
-    return prev + tern_sub_sat(allowed, lost_prev) / (100 - TERN_BBR_LOSS_THRESHOLD) * 100;
-}
-
-void tern_bbr_cycle_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
-{
-    struct tern_bbr *bbr = tern_bbr_of(cc);
-    bool is_limited = loss->rate->app_limited_until > 0;
-    if (!bbr->is_sampling_probe) {
-        return;
-    }
-    if (loss->is_ecn) {
-        lower_bound(cc, loss->prior_in_flight, is_limited, loss->rate->delivered, now);
-    } else if (is_too_high(loss->lost_since_sent, loss->tx_in_flight)) {
-        lower_bound(cc, in_flight_at_loss(cc, loss), is_limited, loss->rate->delivered, now);
-    }
+    return false;
 }
 
 /* --- the cycle -------------------------------------------------------------------------------- */
@@ -196,6 +153,10 @@ static bool is_drained(const struct tern_cc *cc, const struct tern_bbr *bbr)
 /* BBRIsTimeToGoDown */
 static bool is_probe_done(const struct tern_cc *cc, struct tern_bbr *bbr, uint64_t rate)
 {
+    if (bbr->prev_probe_too_high && cc->bytes_in_flight >= bbr->inflight_longterm) {
+        bbr->prev_probe_precautionary = true; /* at the bound that was too high the last time */
+        return true;
+    }
     if ((bbr->is_cwnd_limited || bbr->was_cwnd_limited) && cc->cwnd >= bbr->inflight_longterm) {
         tern_bbr_reset_full_bw(bbr); /* the bound hid what the path can do; it grows now */
         bbr->full_bw = rate;
@@ -204,30 +165,43 @@ static bool is_probe_done(const struct tern_cc *cc, struct tern_bbr *bbr, uint64
     return bbr->is_full_bw_now;
 }
 
+/* To Cruise, when the queue is gone and the noise of the path is known. */
+static void leave_down(struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bool is_watching = bbr->watch_rounds > 0;
+    if (!is_watching && (bbr->ack_phase == TERN_BBR_ACKS_STOPPING || !is_drained(cc, bbr))) {
+        return;
+    }
+    if (tern_bbr_watch_floor(bbr, ack) && bbr->phase == TERN_BBR_DOWN) {
+        tern_bbr_begin_cruise(bbr);
+    }
+}
+
 void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     uint64_t delivered = ack->rate->delivered;
-    if (!bbr->is_full_bw_reached) {
+    if (!bbr->is_full_bw_reached || adapt_bound(cc, ack)) {
         return;
     }
-    adapt_bound(cc, ack, now);
     switch (bbr->phase) {
     case TERN_BBR_DOWN:
     case TERN_BBR_CRUISE:
         if (has_waited(cc, bbr, now)) {
-            begin_refill(bbr, delivered);
-        } else if (bbr->phase == TERN_BBR_DOWN && is_drained(cc, bbr)) {
-            tern_bbr_begin_cruise(bbr);
+            tern_bbr_begin_refill(bbr, delivered);
+        } else if (bbr->phase == TERN_BBR_DOWN) {
+            leave_down(cc, ack);
         }
         break;
     case TERN_BBR_REFILL:
         if (bbr->is_round_start) {
-            tern_bbr_begin_up(cc, delivered, ack->sample->rate);
+            begin_up(cc, delivered, ack->sample->rate);
         }
         break;
     case TERN_BBR_UP:
         if (is_probe_done(cc, bbr, ack->sample->rate)) {
+            bbr->prev_probe_too_high = false; /* no high loss yet */
             tern_bbr_begin_down(cc, delivered, now);
         }
         break;

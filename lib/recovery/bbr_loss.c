@@ -1,0 +1,281 @@
+/* What losses and marks tell BBR: the bounds that they lower, when they end a probe, and how much of
+ * them is the path's own noise.
+ *
+ * The noise is our one addition to the draft. BBRv3 tolerates two percent of loss in a probe
+ * (LossThresh); on a path that loses five whatever one sends, each probe would fail and the rate
+ * would die away. So once a cycle, after losses, the flow stays in Down a few rounds longer, where it
+ * sends a tenth less than the path can carry and keeps no queue, and counts what is still lost. Loss
+ * that goes away when we slow down is ours, and the draft's rules hold to the letter: that is so
+ * behind a policer or a shallow buffer. What stays is a floor, and the threshold stands on top of it.
+ *
+ * What the floor cannot tell apart is noise from the losses that other flows cause, in a buffer too
+ * shallow to show as delay. Therefore it is the lower of two cycles' figures, a queue makes it zero,
+ * and it is cut at FLOOR_MAX: then a probe ends at 9.5 percent at the latest. BBRv1 has no such bound.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/bbr.h"
+
+#define IN_ALL           10000 /* the floor is in ten-thousandths */
+#define FLOOR_MAX        500
+#define FLOOR_ROUNDS     2 /* counted for the floor, after one that lets older losses pass */
+#define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
+
+/* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
+static uint64_t share_of(uint64_t value, uint64_t share)
+{
+    return value / IN_ALL * share + value % IN_ALL * share / IN_ALL;
+}
+
+uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr)
+{
+    return TERN_MIN(bbr->loss_floor[0], bbr->loss_floor[1]);
+}
+
+static uint64_t known_floor(const struct tern_bbr *bbr)
+{
+    uint64_t floor = tern_bbr_loss_floor(bbr);
+    return floor == UINT64_MAX ? 0 : floor;
+}
+
+/* IsInflightTooHigh. The floor counts half as much again: it was measured over a few rounds only. */
+bool tern_bbr_is_too_high(const struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight)
+{
+    uint64_t threshold = TERN_BBR_LOSS_THRESHOLD * 100 + known_floor(bbr) * 3 / 2;
+    return lost > share_of(in_flight, threshold);
+}
+
+/* --- the floor -------------------------------------------------------------------------------- */
+
+static void note_floor(struct tern_bbr *bbr, uint64_t floor)
+{
+    bbr->loss_floor[0] = bbr->loss_floor[1];
+    bbr->loss_floor[1] = TERN_MIN(floor, (uint64_t)FLOOR_MAX);
+}
+
+/* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
+ * back, as HandleSpuriousLossDetection does for losses that were none. */
+static void review_verdict(struct tern_bbr *bbr)
+{
+    if (!bbr->has_verdict) {
+        return;
+    }
+    bbr->has_verdict = false;
+    if (tern_bbr_is_too_high(bbr, bbr->verdict_lost, bbr->verdict_in_flight)) {
+        return;
+    }
+    bbr->prev_probe_too_high = false;
+    bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->verdict_longterm);
+    if (bbr->verdict_phase == TERN_BBR_STARTUP) {
+        tern_bbr_reset_shortterm(bbr);
+        tern_bbr_reset_full_bw(bbr);
+        bbr->is_full_bw_reached = false;
+        bbr->phase = TERN_BBR_STARTUP;
+    }
+}
+
+/* A queue, ours or another's: what is lost now may be lost for want of room in it. */
+static bool has_queue(const struct tern_bbr *bbr)
+{
+    tern_time slack = TERN_MAX(bbr->min_rtt / 8, TERN_RTT_GRANULARITY);
+    return bbr->watch_rtt > tern_add_sat(bbr->min_rtt, slack);
+}
+
+static void finish_watch(struct tern_bbr *bbr, const struct tern_rate *rate)
+{
+    uint64_t lost = rate->lost - bbr->watch_lost;
+    uint64_t sent = rate->delivered - bbr->watch_delivered + lost;
+    uint64_t floor = sent > 0 ? lost / TERN_MAX(sent / IN_ALL, (uint64_t)1) : 0;
+    if (sent < UINT64_MAX / IN_ALL) {
+        floor = sent > 0 ? lost * IN_ALL / sent : 0;
+    }
+    bbr->watch_rounds = 0;
+    bbr->floor_lost = rate->lost;
+    note_floor(bbr, has_queue(bbr) ? 0 : floor);
+    review_verdict(bbr);
+}
+
+bool tern_bbr_watch_floor(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+{
+    if (bbr->watch_rounds == 0 && ack->rate->lost == bbr->floor_lost) {
+        note_floor(bbr, 0); /* nothing was lost in this cycle */
+        return true;
+    }
+    if (tern_bbr_is_limited_sample(bbr, ack)) { /* too little was sent to tell */
+        bbr->watch_rounds = 0;
+        return true;
+    }
+    if (bbr->watch_rounds == 0) {
+        tern_bbr_begin_round(bbr, ack->rate->delivered);
+        bbr->watch_rounds = 1;
+        return false;
+    }
+    if (ack->rtt_sample > 0) {
+        bbr->watch_rtt = TERN_MIN(bbr->watch_rtt, ack->rtt_sample);
+    }
+    if (!bbr->is_round_start) {
+        return false;
+    }
+    if (bbr->watch_rounds++ == 1) {
+        bbr->watch_lost = ack->rate->lost;
+        bbr->watch_delivered = ack->rate->delivered;
+        bbr->watch_rtt = TERN_TIME_NEVER;
+        return false;
+    }
+    if (bbr->watch_rounds <= FLOOR_ROUNDS + 1) {
+        return false;
+    }
+    finish_watch(bbr, ack->rate);
+    return true;
+}
+
+/* --- bounds ----------------------------------------------------------------------------------- */
+
+/* What a sample says of the path, with losses up to LossThresh, or the floor, counted as carried. The
+ * draft counts only what was delivered, so that under any steady random loss the short-term bounds
+ * shrink by the loss rate every round from one probe to the next; but what stays below the threshold
+ * is the loss that the probes themselves accept. Losses above it, and slower delivery, count in
+ * full. */
+uint64_t tern_bbr_carried(const struct tern_bbr *bbr, const struct tern_rate_sample *sample,
+                          uint64_t value)
+{
+    uint64_t delivered = sample->delivered;
+    uint64_t noise = TERN_MAX((uint64_t)TERN_BBR_LOSS_THRESHOLD * 100, known_floor(bbr) * 5 / 4);
+    uint64_t lost = TERN_MIN(sample->lost, share_of(delivered, noise));
+    if (delivered == 0) {
+        return value;
+    }
+    return value + value / delivered * lost + value % delivered * lost / delivered;
+}
+
+/* AdaptLowerBoundsFromCongestion */
+void tern_bbr_adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr)
+{
+    bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
+                      bbr->phase == TERN_BBR_UP;
+    if (is_probing || !bbr->is_loss_in_round) {
+        return;
+    }
+    if (bbr->bw_shortterm == UINT64_MAX) {
+        bbr->bw_shortterm = tern_bbr_max_bw(bbr);
+    }
+    if (bbr->inflight_shortterm == UINT64_MAX) {
+        bbr->inflight_shortterm = cc->cwnd;
+    }
+    bbr->bw_shortterm = TERN_MAX(bbr->bw_latest, tern_bbr_scale(bbr->bw_shortterm, TERN_BBR_BETA));
+    bbr->inflight_shortterm =
+        TERN_MAX(bbr->inflight_latest, tern_bbr_scale(bbr->inflight_shortterm, TERN_BBR_BETA));
+}
+
+static void note_verdict(struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight)
+{
+    bbr->has_verdict = bbr->left_by_loss = true;
+    bbr->verdict_phase = bbr->undo_phase = bbr->phase;
+    bbr->verdict_lost = lost;
+    bbr->verdict_in_flight = in_flight;
+    bbr->verdict_longterm = bbr->inflight_longterm;
+}
+
+/* CheckStartupHighLoss; a marked round says the same in one word. */
+void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, bool was_marked)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    const struct tern_rate_sample *sample = ack->sample;
+    if (!bbr->is_loss_round_start) {
+        return;
+    }
+    bool is_lossy = bbr->loss_events >= FULL_LOSS_EVENTS &&
+                    tern_bbr_is_too_high(bbr, sample->lost, sample->in_flight_at_send);
+    bbr->loss_events = 0;
+    if (is_lossy || was_marked) {
+        note_verdict(bbr, sample->lost, sample->in_flight_at_send);
+        bbr->has_verdict = !was_marked; /* a mark is never noise */
+        bbr->is_full_bw_reached = true;
+        bbr->inflight_longterm =
+            TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);
+    }
+}
+
+/* HandleInflightTooHigh */
+static void lower_bound(struct tern_cc *cc, uint64_t in_flight, const struct tern_cc_loss *loss,
+                        tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    note_verdict(bbr, loss->lost_since_sent, loss->tx_in_flight);
+    bbr->has_verdict = !loss->is_ecn;
+    bbr->left_by_loss = bbr->phase == TERN_BBR_UP;
+    bbr->prev_probe_too_high = true;
+    bbr->is_sampling_probe = false; /* react once a probe */
+    if (loss->rate->app_limited_until == 0) {
+        uint64_t target = TERN_MIN(tern_bbr_bdp(bbr, bbr->bw, 100), cc->cwnd);
+        bbr->inflight_longterm = TERN_MAX(in_flight, tern_bbr_scale(target, TERN_BBR_BETA));
+    }
+    if (bbr->phase == TERN_BBR_UP) {
+        tern_bbr_begin_down(cc, loss->rate->delivered, now);
+    }
+}
+
+/* InflightAtLoss: how much was in flight when the losses crossed the threshold, if they came one
+ * after the other: solves (lost_prev + x) / (prev + x) = threshold for x. */
+static uint64_t in_flight_at_loss(const struct tern_cc *cc, const struct tern_cc_loss *loss)
+{
+    uint64_t size = cc->datagram;
+    uint64_t prev = tern_sub_sat(loss->tx_in_flight, size);
+    uint64_t lost_prev = tern_sub_sat(loss->lost_since_sent, size);
+    uint64_t allowed = prev / 100 * TERN_BBR_LOSS_THRESHOLD;
+    return prev + tern_sub_sat(allowed, lost_prev) / (100 - TERN_BBR_LOSS_THRESHOLD) * 100;
+}
+
+/* NoteLoss and SaveStateUponLoss */
+static void note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (!bbr->is_loss_in_round) {
+        bool is_small = bbr->phase == TERN_BBR_PROBE_RTT;
+        bbr->prior_cwnd = is_small ? TERN_MAX(bbr->prior_cwnd, cc->cwnd) : cc->cwnd;
+        bbr->loss_round_delivered = loss->rate->delivered;
+        bbr->has_undo = true;
+        bbr->left_by_loss = false;
+        bbr->undo_bw_shortterm = bbr->bw_shortterm;
+        bbr->undo_inflight_shortterm = bbr->inflight_shortterm;
+        bbr->undo_inflight_longterm = bbr->inflight_longterm;
+    }
+    bbr->is_loss_in_round = true;
+    bbr->is_ecn_in_round = bbr->is_ecn_in_round || loss->is_ecn;
+    bbr->loss_events += loss->is_ecn ? 0 : 1;
+}
+
+/* HandleLostPacket */
+void tern_bbr_note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    note_loss(cc, loss);
+    if (!bbr->is_sampling_probe) {
+        return;
+    }
+    if (loss->is_ecn) {
+        lower_bound(cc, loss->prior_in_flight, loss, now);
+    } else if (tern_bbr_is_too_high(bbr, loss->lost_since_sent, loss->tx_in_flight)) {
+        lower_bound(cc, in_flight_at_loss(cc, loss), loss, now);
+    }
+}
+
+/* HandleSpuriousLossDetection */
+void tern_bbr_undo_loss(struct tern_cc *cc)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (!bbr->has_undo) {
+        return;
+    }
+    bool was_probing = bbr->left_by_loss && bbr->phase != bbr->undo_phase;
+    bbr->has_undo = bbr->left_by_loss = bbr->has_verdict = bbr->is_loss_in_round = false;
+    cc->cwnd = TERN_MAX(cc->cwnd, bbr->prior_cwnd);
+    tern_bbr_reset_full_bw(bbr);
+    bbr->bw_shortterm = TERN_MAX(bbr->bw_shortterm, bbr->undo_bw_shortterm);
+    bbr->inflight_shortterm = TERN_MAX(bbr->inflight_shortterm, bbr->undo_inflight_shortterm);
+    bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->undo_inflight_longterm);
+    if (was_probing && bbr->undo_phase == TERN_BBR_STARTUP) {
+        bbr->is_full_bw_reached = false;
+        bbr->phase = bbr->phase == TERN_BBR_PROBE_RTT ? bbr->phase : TERN_BBR_STARTUP;
+    } else if (was_probing && bbr->phase != TERN_BBR_PROBE_RTT) {
+        tern_bbr_begin_refill(bbr, bbr->next_round_delivered);
+    }
+}

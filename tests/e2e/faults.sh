@@ -1,0 +1,200 @@
+#!/bin/sh
+# What breaks in the middle: no file under a final name is ever wrong.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+case_port_in_use() {
+    serve
+    expect 3 "$terncp" serve --anonymous --root there --listen "$server"
+    says 'another program has the port'
+}
+
+case_nothing_listens() {
+    serve # only to learn a port that nobody has now
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+    random here/file 1
+    since=$(date +%s)
+    expect 3 "$terncp" --accept-new --connect-timeout 2s here/file "tern://$server/file"
+    says 'no answer'
+    [ $(($(date +%s) - since)) -le 15 ] || fail "it took $(($(date +%s) - since)) s"
+    expect 3 "$terncp" --accept-new --connect-timeout 2s here/file "tern://no-such-host.invalid/x"
+}
+
+# --- no room left ---------------------------------------------------------------------------------
+
+need_small_disk() {
+    [ "$(id -u)" = 0 ] || skip "not root"
+    mkdir -p "$1"
+    mount -t tmpfs -o size=1m tmpfs "$1" 2>/dev/null || skip "cannot mount a tmpfs"
+    mounts="$mounts $1"
+}
+
+case_full_disk_there() {
+    need_small_disk "$work/there/small"
+    serve
+    random here/file 4000
+    random here/fits 100
+    expect 6 "$terncp" --accept-new here/file "tern://$server/small/file"
+    says 'No space left'
+    absent there/small/file
+    wait_for 20 has_no_parts there || fail "a temporary file is left"
+    copy here/fits "tern://$server/small/fits" # the server goes on
+    same here/fits there/small/fits
+}
+
+case_full_disk_here() {
+    need_small_disk "$work/here/small"
+    serve
+    random there/file 4000
+    expect 5 "$terncp" --accept-new "tern://$server/file" here/small/file
+    says 'No space left'
+    absent here/small/file
+    has_no_parts here || fail "a temporary file is left"
+}
+
+# --- signals --------------------------------------------------------------------------------------
+
+case_interrupt_push() {
+    serve
+    link --rate 40
+    random here/file 8000
+    begin_copy here/file "tern://$link/file"
+    wait_for 60 part_has there 1048576 || fail "no temporary file grows"
+    kill -INT "$client_pid"
+    end_copy 130
+    wait_for 30 has_no_parts there || fail "a temporary file is left"
+    absent there/file
+}
+
+case_interrupt_pull() {
+    serve
+    link --rate 40
+    random there/file 8000
+    begin_copy "tern://$link/file" here/file
+    wait_for 60 part_has here 1048576 || fail "no temporary file grows"
+    kill -INT "$client_pid"
+    end_copy 130
+    has_no_parts here || fail "a temporary file is left"
+    absent here/file
+}
+
+# The server is stopped with a client at work: it says so, and cleans up.
+case_server_stops() {
+    serve
+    link --rate 40
+    random here/file 8000
+    begin_copy here/file "tern://$link/file"
+    wait_for 60 part_has there 1048576 || fail "no temporary file grows"
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+    has_no_parts there || fail "a temporary file is left"
+    end_copy 3
+    says 'the copy is not complete'
+    absent there/file
+}
+
+# The server vanishes without a word: the client notices by itself and cleans up.
+case_server_vanishes() {
+    serve
+    link --rate 40
+    random there/file 8000
+    begin_copy "tern://$link/file" here/file
+    wait_for 60 part_has here 1048576 || fail "no temporary file grows"
+    murder "$server_pid"
+    end_copy 3
+    says 'run the command again'
+    has_no_parts here || fail "a temporary file is left"
+    absent here/file
+}
+
+# The client vanishes: the server notices by itself and cleans up.
+case_client_vanishes() {
+    serve
+    link --rate 40
+    random here/file 8000
+    begin_copy here/file "tern://$link/file"
+    wait_for 60 part_has there 1048576 || fail "no temporary file grows"
+    murder "$client_pid"
+    wait_for 60 has_no_parts there || fail "a temporary file is left"
+    absent there/file
+    copy here/file "tern://$server/file"
+    same here/file there/file
+}
+
+# --- kill -9 --------------------------------------------------------------------------------------
+
+# kill_at_points WHO DIRECTION: ten kills, each when somewhat more has come through. The name holds
+# the old contents, whole, at all times. At odd points there is no old file.
+kill_at_points() {
+    random source 6144
+    random old 100
+    point=0
+    while [ $point -lt 10 ]; do
+        if [ "$1" = server ] || [ $point = 0 ]; then
+            serve
+            link --rate 120
+        fi
+        if [ "$2" = push ]; then
+            target=there
+            set -- "$1" "$2" source "tern://$link/file"
+        else
+            target=here
+            cp source there/source
+            set -- "$1" "$2" "tern://$link/source" here/file
+        fi
+        rm -f $target/file $target/.terncp-*
+        [ $((point % 2)) = 1 ] || cp old $target/file
+        begin_copy "$3" "$4"
+        if wait_for 60 reached $target $((point * 629145)); then
+            :
+        else
+            fail "point $point was not reached"
+        fi
+        if [ "$1" = server ]; then
+            murder "$server_pid"
+            murder "$link_pid"
+        fi
+        murder "$client_pid"
+        check_name $target
+        point=$((point + 1))
+    done
+    [ "$partial" -ge 5 ] || fail "only $partial of 10 copies were killed half way"
+}
+
+# Enough has come through, or the copy has ended already.
+reached() {
+    part_has "$1" "$2" || is_gone "$client_pid"
+}
+
+partial=0
+check_name() {
+    has_no_parts "$1" || partial=$((partial + 1))
+    if [ -e "$1/file" ]; then
+        cmp -s "$1/file" source || { [ $((point % 2)) = 0 ] && cmp -s "$1/file" old; } ||
+            fail "point $point: the file under the final name is neither the old nor the new one"
+    else
+        [ $((point % 2)) = 1 ] || fail "point $point: the old file is gone"
+    fi
+}
+
+case_kill_client_push() {
+    kill_at_points client push
+}
+
+case_kill_client_pull() {
+    kill_at_points client pull
+}
+
+case_kill_server_push() {
+    kill_at_points server push
+}
+
+case_kill_server_pull() {
+    kill_at_points server pull
+}
+
+run_case "$@"

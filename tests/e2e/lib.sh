@@ -1,0 +1,215 @@
+# What the end-to-end tests share: servers, links, waiting, and the checks.
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+#
+# A test script sources this, defines functions case_NAME, and ends with: run_case "$@"
+# TERN_BIN is the folder of the programs. Exit codes: 0 passed, 77 skipped, anything else failed.
+set -eu
+unset CDPATH
+export LC_ALL=C
+umask 022
+
+terncp=${TERN_BIN:?TERN_BIN names the folder of the programs}/terncp
+ternlink=$TERN_BIN/ternlink
+skipped=77
+newline='
+'
+work=
+pids=
+mounts=
+
+# --- start and end --------------------------------------------------------------------------------
+
+clean() {
+    status=$?
+    trap '' INT TERM HUP
+    set +e
+    for pid in $pids; do
+        kill "$pid" 2>/dev/null
+    done
+    for pid in $pids; do
+        # A server that we stop ends well; one that ended by kill -9 has left the list.
+        wait "$pid" 2>/dev/null
+        code=$?
+        if [ $status = 0 ] && [ $code != 0 ] && [ $code != 143 ]; then
+            echo "a background process ended with $code" >&2
+            status=1
+        fi
+    done
+    if grep -lE 'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:' \
+        "$work"/*.log "$work"/err 2>/dev/null; then
+        echo "a sanitizer has found something" >&2
+        status=1
+    fi
+    if [ $status != 0 ] && [ $status != $skipped ]; then
+        for log in "$work"/*.log "$work"/err; do
+            if [ -s "$log" ]; then
+                echo "--- ${log##*/}" >&2
+                tail -n 60 "$log" >&2
+            fi
+        done
+    fi
+    for mount in $mounts; do
+        umount "$mount"
+    done
+    rm -rf "$work"
+    exit $status
+}
+
+run_case() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/tern-e2e.XXXXXX")
+    trap clean EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    cd "$work"
+    export XDG_CONFIG_HOME="$work/config"
+    mkdir there here
+    "case_$1"
+    echo "passed: $1"
+}
+
+fail() {
+    echo "failed: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "skipped: $*"
+    exit $skipped
+}
+
+# --- waiting --------------------------------------------------------------------------------------
+
+# wait_for SECONDS COMMAND...: until the command succeeds; false when it does not in that time.
+wait_for() {
+    deadline=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -le $deadline ] || return 1
+        sleep 0.02
+    done
+}
+
+has_line() {
+    grep -q "$2" "$1" 2>/dev/null
+}
+
+is_gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# The size of the one unfinished file in a folder; 0 when there is none.
+part_size() {
+    find "$1" -name '.terncp-*.part' -exec stat -c %s {} + 2>/dev/null | sort -n | tail -n 1 |
+        grep . || echo 0
+}
+
+part_has() {
+    [ "$(part_size "$1")" -ge "$2" ]
+}
+
+has_no_parts() {
+    [ -z "$(find "$1" -name '.terncp-*')" ]
+}
+
+# --- servers, links and clients -------------------------------------------------------------------
+
+# serve OPTIONS...: a server for $work/there, let everybody in unless told otherwise.
+# Sets server (its address) and server_pid.
+serve() {
+    serve_count=$((${serve_count:-0} + 1))
+    serve_log=$work/server$serve_count.log
+    case " $* " in
+    *" --authorized-keys "*) ;;
+    *) set -- --anonymous "$@" ;;
+    esac
+    "$terncp" serve --root "$work/there" --listen 127.0.0.1:0 -v "$@" >"$serve_log" 2>&1 &
+    server_pid=$!
+    pids="$pids $server_pid"
+    wait_for 20 has_line "$serve_log" ' serving .* on ' || fail "the server does not start"
+    server=$(sed -n 's/.* serving .* on \([0-9.]*:[0-9]*\)$/\1/p' "$serve_log")
+}
+
+# link OPTIONS...: a link to the server. Sets link.
+link() {
+    link_count=$((${link_count:-0} + 1))
+    link_log=$work/link$link_count.log
+    "$ternlink" udp --listen 127.0.0.1:0 --to "$server" "$@" >"$link_log" 2>&1 &
+    link_pid=$!
+    pids="$pids $link_pid"
+    wait_for 20 has_line "$link_log" 'listening on ' || fail "the link does not start"
+    link=$(sed -n 's/.*listening on \([0-9.]*:[0-9]*\)$/\1/p' "$link_log")
+}
+
+# forget PID: it has ended, or shall end, by other means.
+forget() {
+    left=
+    for pid in $pids; do
+        [ "$pid" = "$1" ] || left="$left $pid"
+    done
+    pids=$left
+}
+
+# murder PID: kill -9, and wait until it is gone.
+murder() {
+    forget "$1"
+    kill -9 "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
+
+# expect CODE COMMAND...: its exit code, with what it prints in $work/out and $work/err.
+expect() {
+    expected=$1
+    shift
+    got=0
+    "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+    [ $got = "$expected" ] || fail "exit code $got, not $expected: $*"
+}
+
+# copy ARGS...: a copy that must go well.
+copy() {
+    expect 0 "$terncp" --accept-new "$@"
+}
+
+# begin_copy ARGS...: in the background. Sets client_pid.
+begin_copy() {
+    "$terncp" --accept-new "$@" >"$work/out" 2>"$work/err" </dev/null &
+    client_pid=$!
+    pids="$pids $client_pid"
+}
+
+# end_copy CODE: waits for it.
+end_copy() {
+    forget "$client_pid"
+    got=0
+    wait "$client_pid" || got=$?
+    [ $got = "$1" ] || fail "exit code $got, not $1"
+}
+
+# --- checks ---------------------------------------------------------------------------------------
+
+# says PATTERN: the last command told so on standard error.
+says() {
+    grep -q -e "$1" "$work/err" || fail "standard error does not say \"$1\""
+}
+
+same() {
+    cmp "$1" "$2" || fail "$2 is not as $1"
+}
+
+same_tree() {
+    diff -r "$1" "$2" || fail "$2 is not as $1"
+    [ "$(cd "$1" && find . | sort)" = "$(cd "$2" && find . | sort)" ] ||
+        fail "$2 has not the names of $1"
+}
+
+absent() {
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        fail "$1 exists"
+    fi
+}
+
+# random FILE KIB
+random() {
+    head -c $(($2 * 1024)) /dev/urandom >"$1"
+}

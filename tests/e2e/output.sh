@@ -1,0 +1,127 @@
+#!/bin/sh
+# What is printed where, and what the command line does not take.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# every_line FILE PATTERN...: each line matches one of the extended patterns as a whole.
+every_line() {
+    file=$1
+    shift
+    [ -s "$file" ] || fail "$file is empty"
+    for pattern in "$@"; do
+        printf '%s\n' "$pattern"
+    done >patterns
+    grep -Evx -f patterns "$file" >others || true
+    [ ! -s others ] || fail "unexpected: $(cat others)"
+    if command -v jq >/dev/null; then
+        jq -e . <"$file" >/dev/null || fail "$file: jq cannot parse it"
+    fi
+}
+
+progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+\}'
+file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
+error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
+summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"exit":[0-9]+\}'
+
+case_json() {
+    serve
+    random here/file 100
+    copy --json here/file "tern://$server/file"
+    every_line out "$summary_line"
+    has_line out '"entries":1,"failed":0,"bytes":102400,.*"exit":0' || fail "$(cat out)"
+    mkdir there/tree
+    random "there/tree/quote\"back\\slash" 1
+    random "there/tree/new${newline}line" 1
+    random "there/tree/$(printf 'latin-\351 esc-\033[31m c1-\302\233')" 1
+    random "there/tree/snow ☃" 1
+    copy -r --json "tern://$server/tree" here/tree
+    every_line out "$file_line" "$summary_line"
+    [ "$(grep -c '"event":"file"' out)" = 5 ] || fail "not one line an entry: $(cat out)"
+    has_line out 'quote\\"back\\\\slash' || fail "a quote is not escaped"
+    has_line out 'snow ☃' || fail "a character is not as it was"
+    expect 6 "$terncp" --json "tern://$server/missing" here/missing
+    every_line out "$error_line" "$summary_line"
+    has_line out '"exit":6' || fail "the exit code is not told"
+}
+
+case_json_progress() {
+    serve
+    link --rate 16
+    random here/file 5000
+    copy --progress json --json here/file "tern://$link/file"
+    every_line out "$progress_line" "$summary_line"
+    has_line out '"event":"progress"' || fail "no progress was told"
+}
+
+case_progress_bar() {
+    serve
+    link --rate 40
+    random here/file 3000
+    copy --progress bar here/file "tern://$link/bar"
+    tr '\r' '\n' <err >lines
+    grep -q 'file .*/2\.9 MiB *[0-9]*% .*/s  ETA' lines || fail "no progress was shown"
+    says 'verified$'
+    copy here/file "tern://$link/auto" # auto: none, since standard error is no terminal
+    ! grep -q "$(printf '\r')" err || fail "a bar without a terminal"
+    copy --progress none here/file "tern://$link/none"
+    ! grep -q "$(printf '\r')" err || fail "a bar with --progress none"
+    [ ! -s out ] || fail "something on standard output"
+}
+
+case_quiet() {
+    serve
+    random here/file 100
+    copy -q here/file "tern://$server/first"
+    cat out err >printed
+    [ ! -s printed ] || fail "it prints $(cat printed)"
+    copy -q "tern://$server/first" here/back
+    cat out err >printed
+    [ ! -s printed ] || fail "it prints $(cat printed)"
+    expect 6 "$terncp" -q "tern://$server/missing" here/missing
+    [ -s err ] || fail "the error is not told"
+}
+
+case_summary() {
+    serve
+    random here/file 1024
+    copy here/file "tern://$server/file"
+    says '1 entry, 1.0 MiB in .*/s), verified$'
+    copy "tern://$server/file" here/back
+    says '1 entry, 1.0 MiB in .*/s), verified$'
+}
+
+# Nothing that a server sends moves the cursor here.
+case_escapes() {
+    serve
+    mkdir there/tree
+    mkfifo "there/tree/$(printf 'evil\033[2J\033]0;x\007\r\302\233')"
+    random there/tree/file 1
+    expect 1 "$terncp" --accept-new -r -v --progress bar "tern://$server/tree" here/tree
+    says 'evil\\x1b\[2J'
+    ! tr -d '\r\n' <err | sed "s/$(printf '\033')\[K//g" | grep -q '[[:cntrl:]]' ||
+        fail "a control character came through"
+}
+
+case_usage() {
+    for arguments in '' 'one' '--no-such-option a b' '-Z a b' 'a b' 'tern://h/a tern://h/b' \
+        'a tern://h/b c' '--cc nonsense a tern://h/b' '--cipher nonsense a tern://h/b' \
+        '--connect-timeout never a tern://h/b' '--progress loud a tern://h/b' \
+        'keygen extra' 'id extra' 'serve extra' '--pin a tern://h/b' '--cc' \
+        '/dev/null tern://' '/dev/null tern://:1/x' '/dev/null tern://h:99999/x' \
+        '/dev/null tern://h:0/x' '/dev/null tern://h:12x/x' \
+        'serve --anonymous --listen nonsense:port'; do
+        # shellcheck disable=SC2086
+        expect 2 "$terncp" $arguments
+        says '^terncp: '
+        [ ! -s out ] || fail "standard output on a usage error"
+    done
+    expect 2 "$terncp" -rZ a tern://h/b
+    says 'Z'
+    expect 0 "$terncp" --help
+    has_line out '^Usage: terncp' || fail "no help"
+    expect 0 "$terncp" --version
+    has_line out '^terncp [0-9]' || fail "no version"
+}
+
+run_case "$@"
