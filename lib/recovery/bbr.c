@@ -32,11 +32,6 @@ static const uint16_t cwnd_gain[] = {
     [TERN_BBR_PROBE_RTT] = PROBE_RTT_GAIN,
 };
 
-static const struct tern_bbr *state_of(const struct tern_cc *cc)
-{
-    return (const struct tern_bbr *)(const void *)cc->state;
-}
-
 uint64_t tern_bbr_scale(uint64_t value, uint64_t gain)
 {
     return value > UINT64_MAX / 1000 ? UINT64_MAX : value * gain / 100;
@@ -59,29 +54,29 @@ uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain)
     return tern_bbr_scale(bytes_in(bw, bbr->min_rtt), gain);
 }
 
-/* BBRSetSendQuantum: what leaves in one go. */
+/* SetSendQuantum: what leaves in one go. */
 static uint64_t quantum(const struct tern_cc *cc)
 {
-    uint64_t burst = TERN_MIN(state_of(cc)->pacing_rate / 1000, (uint64_t)QUANTUM_MAX);
+    uint64_t burst = TERN_MIN(tern_bbr_in(cc)->pacing_rate / 1000, (uint64_t)QUANTUM_MAX);
     return TERN_MAX(burst, 2 * (uint64_t)cc->datagram);
 }
 
-/* BBRQuantizationBudget */
+/* QuantizationBudget */
 static uint64_t quantize(const struct tern_cc *cc, uint64_t inflight)
 {
     inflight = TERN_MAX(inflight, 3 * quantum(cc));
     inflight = TERN_MAX(inflight, tern_bbr_min_pipe(cc));
-    return state_of(cc)->phase == TERN_BBR_UP ? inflight + 2 * (uint64_t)cc->datagram : inflight;
+    return tern_bbr_in(cc)->phase == TERN_BBR_UP ? inflight + 2 * (uint64_t)cc->datagram : inflight;
 }
 
 uint64_t tern_bbr_inflight(const struct tern_cc *cc, uint64_t bw, uint64_t gain)
 {
-    return quantize(cc, tern_bbr_bdp(state_of(cc), bw, gain));
+    return quantize(cc, tern_bbr_bdp(tern_bbr_in(cc), bw, gain));
 }
 
 uint64_t tern_bbr_with_headroom(const struct tern_cc *cc)
 {
-    uint64_t bound = state_of(cc)->inflight_longterm;
+    uint64_t bound = tern_bbr_in(cc)->inflight_longterm;
     if (bound == UINT64_MAX) {
         return bound;
     }
@@ -119,20 +114,17 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 
 /* --- pacing ----------------------------------------------------------------------------------- */
 
-/* BBRSetPacingRateWithGain; while the pipe is not yet full the rate only grows. The margin keeps us
- * just below the bottleneck's bandwidth. It is not taken off bw_shortterm a second time: that is what
- * was delivered under the margin in the round before, and with some loss in every round the rate
- * would fall by the margin each time, as an interest on itself. */
+/* SetPacingRateWithGain; while the pipe is not yet full the rate only grows. The margin keeps us just
+ * below the bottleneck's bandwidth. */
 static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
 {
-    uint64_t below = tern_bbr_scale(tern_bbr_max_bw(bbr), 100 - PACING_MARGIN);
-    uint64_t rate = tern_bbr_scale(TERN_MIN(below, bbr->bw_shortterm), gain);
+    uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - PACING_MARGIN);
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
     }
 }
 
-/* BBRInitPacingRate */
+/* InitPacingRate */
 static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -144,7 +136,7 @@ static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 static uint64_t bbr_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     (void)rtt;
-    return TERN_MAX(state_of(cc)->pacing_rate, (uint64_t)cc->datagram); /* never stands still */
+    return TERN_MAX(tern_bbr_in(cc)->pacing_rate, (uint64_t)cc->datagram); /* never stands still */
 }
 
 /* --- ProbeRTT --------------------------------------------------------------------------------- */
@@ -170,11 +162,11 @@ static bool is_probe_rtt_over(const struct tern_bbr *bbr, tern_time now)
 
 static uint64_t probe_rtt_cwnd(const struct tern_cc *cc)
 {
-    const struct tern_bbr *bbr = state_of(cc);
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
     return TERN_MAX(tern_bbr_bdp(bbr, bbr->bw, PROBE_RTT_GAIN), tern_bbr_min_pipe(cc));
 }
 
-/* BBRHandleProbeRTT */
+/* HandleProbeRTT */
 static void stay_in_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -192,7 +184,7 @@ static void stay_in_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack,
     }
 }
 
-/* BBRCheckProbeRTT */
+/* CheckProbeRTT */
 static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -215,7 +207,7 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
     bbr->is_idle_restart = bbr->is_idle_restart && ack->sample->delivered == 0;
 }
 
-/* BBRUpdateMinRTT: a filter of five seconds inside one of ten. */
+/* UpdateMinRTT: a filter of five seconds inside one of ten. */
 static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now)
 {
     bbr->is_probe_rtt_expired = now > bbr->probe_rtt_min_at + PROBE_RTT_INTERVAL;
@@ -231,21 +223,20 @@ static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now
 
 /* --- the model -------------------------------------------------------------------------------- */
 
-/* BBRUpdateLatestDeliverySignals */
+/* UpdateLatestDeliverySignals */
 static void update_latest(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     const struct tern_rate_sample *sample = ack->sample;
     bbr->is_loss_round_start = false;
-    bbr->bw_latest = TERN_MAX(bbr->bw_latest, tern_bbr_carried(bbr, sample, sample->rate));
-    bbr->inflight_latest =
-        TERN_MAX(bbr->inflight_latest, tern_bbr_carried(bbr, sample, sample->delivered));
+    bbr->bw_latest = TERN_MAX(bbr->bw_latest, sample->rate);
+    bbr->inflight_latest = TERN_MAX(bbr->inflight_latest, sample->delivered);
     if (sample->prior_delivered >= bbr->loss_round_delivered) {
         bbr->loss_round_delivered = ack->rate->delivered;
         bbr->is_loss_round_start = true;
     }
 }
 
-/* BBRUpdateRound */
+/* UpdateRound */
 static void update_round(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     bbr->is_round_start = ack->sample->prior_delivered >= bbr->next_round_delivered;
@@ -258,7 +249,7 @@ static void update_round(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     }
 }
 
-/* BBRUpdateMaxBw: a sender that had nothing to say proves no upper bound, only a lower one. */
+/* UpdateMaxBw: a sender that had nothing to say proves no upper bound, only a lower one. */
 static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     uint64_t rate = ack->sample->rate;
@@ -267,7 +258,7 @@ static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     }
 }
 
-/* BBRUpdateACKAggregation: how far ACKs run ahead of what the bandwidth explains. */
+/* UpdateACKAggregation: how far ACKs run ahead of what the bandwidth explains. */
 static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
                                const struct tern_cc_ack *ack, tern_time now)
 {
@@ -289,7 +280,7 @@ static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
 
 /* --- Startup and Drain ------------------------------------------------------------------------ */
 
-/* BBRCheckFullBWReached: three rounds without a quarter more. */
+/* CheckFullBWReached: three rounds without a quarter more. */
 static void check_full_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     uint64_t rate = ack->sample->rate;
@@ -324,10 +315,10 @@ static void check_startup_and_drain(struct tern_cc *cc, const struct tern_cc_ack
 
 /* --- the window ------------------------------------------------------------------------------- */
 
-/* BBRBoundCwndForModel */
+/* BoundCwndForModel */
 static uint64_t model_bound(const struct tern_cc *cc)
 {
-    const struct tern_bbr *bbr = state_of(cc);
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
     uint64_t bound = UINT64_MAX;
     if (bbr->phase == TERN_BBR_CRUISE || bbr->phase == TERN_BBR_PROBE_RTT) {
         bound = tern_bbr_with_headroom(cc);
@@ -338,7 +329,7 @@ static uint64_t model_bound(const struct tern_cc *cc)
     return TERN_MAX(bound, tern_bbr_min_pipe(cc));
 }
 
-/* BBRSetCwnd */
+/* SetCwnd */
 static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -373,7 +364,7 @@ static void bbr_init(struct tern_cc *cc, tern_time now)
     guess_pacing(cc, GUESSED_RTT);
 }
 
-/* BBRHandleRestartFromIdle */
+/* HandleRestartFromIdle */
 static void restart_from_idle(struct tern_cc *cc, const struct tern_rate *rate, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -409,7 +400,7 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     update_max_bw(bbr, ack);
     bool was_marked = bbr->is_loss_round_start && bbr->is_ecn_in_round;
     if (bbr->is_loss_round_start) {
-        tern_bbr_adapt_shortterm(cc, bbr);
+        tern_bbr_adapt_shortterm(cc, ack->sample);
         bbr->is_loss_in_round = bbr->is_ecn_in_round = false;
     }
     update_extra_acked(cc, bbr, ack, now);
@@ -419,8 +410,8 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     update_min_rtt(bbr, ack->rtt_sample, now);
     check_probe_rtt(cc, ack, now);
     if (bbr->is_loss_round_start) {
-        bbr->bw_latest = tern_bbr_carried(bbr, ack->sample, ack->sample->rate);
-        bbr->inflight_latest = tern_bbr_carried(bbr, ack->sample, ack->sample->delivered);
+        bbr->bw_latest = ack->sample->rate;
+        bbr->inflight_latest = ack->sample->delivered;
     }
     bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
     set_pacing(bbr, pacing_gain[bbr->phase]);

@@ -79,8 +79,7 @@ struct tern_bbr {
     uint32_t watch_rounds; /* 0: not counting */
 
     /* The loss that ended the last probe, to be looked at again when the floor is known. */
-    bool has_verdict;
-    enum tern_bbr_phase verdict_phase;
+    bool has_verdict, was_growing;
     uint64_t verdict_lost, verdict_in_flight, verdict_longterm;
 
     /* ACK aggregation: two halves of a window of ten rounds. */
@@ -98,6 +97,11 @@ static_assert(sizeof(struct tern_bbr) <= sizeof(((struct tern_cc *)0)->state), "
 static inline struct tern_bbr *tern_bbr_of(struct tern_cc *cc)
 {
     return (struct tern_bbr *)(void *)cc->state;
+}
+
+static inline const struct tern_bbr *tern_bbr_in(const struct tern_cc *cc)
+{
+    return (const struct tern_bbr *)(const void *)cc->state;
 }
 
 static inline bool tern_bbr_is_probing_cycle(const struct tern_bbr *bbr)
@@ -146,16 +150,13 @@ void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
 
 /* The lower of two cycles' figures; UINT64_MAX: not measured yet. */
 uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr);
-bool tern_bbr_is_too_high(const struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight);
+bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t in_flight);
 
 /* In Down, on each ACK once the queue is drained. True: it is done, the cycle may go on. It may have
  * gone back to Startup then. */
-bool tern_bbr_watch_floor(struct tern_bbr *bbr, const struct tern_cc_ack *ack);
+bool tern_bbr_watch_floor(struct tern_cc *cc, const struct tern_cc_ack *ack);
 
-/* `value` of a sample as if what the path loses of itself had been delivered. */
-uint64_t tern_bbr_carried(const struct tern_bbr *bbr, const struct tern_rate_sample *sample,
-                          uint64_t value);
-void tern_bbr_adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr);
+void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample *sample);
 void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *ack,
                                  bool was_marked);
 void tern_bbr_note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);

@@ -16,8 +16,11 @@
 
 #define IN_ALL           10000 /* the floor is in ten-thousandths */
 #define FLOOR_MAX        500
-#define FLOOR_ROUNDS     2 /* counted for the floor, after one that lets older losses pass */
-#define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
+#define FLOOR_ROUNDS_MIN 2 /* counted for the floor, after one that lets older losses pass */
+#define FLOOR_ROUNDS_MAX 6
+#define FLOOR_SAMPLES    12 /* losses that make a figure */
+#define FLOOR_NONE       50 /* so little loss needs no exact figure */
+#define FULL_LOSS_EVENTS 6  /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
 static uint64_t share_of(uint64_t value, uint64_t share)
@@ -30,17 +33,33 @@ uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr)
     return TERN_MIN(bbr->loss_floor[0], bbr->loss_floor[1]);
 }
 
-static uint64_t known_floor(const struct tern_bbr *bbr)
+/* Integer square root by bisection of bits. */
+static uint64_t square_root(uint64_t value)
 {
-    uint64_t floor = tern_bbr_loss_floor(bbr);
-    return floor == UINT64_MAX ? 0 : floor;
+    uint64_t root = 0;
+    for (int bit = 31; bit >= 0; bit--) {
+        uint64_t candidate = root | UINT64_C(1) << bit;
+        if (candidate <= value / candidate) {
+            root = candidate;
+        }
+    }
+    return root;
 }
 
-/* IsInflightTooHigh. The floor counts half as much again: it was measured over a few rounds only. */
-bool tern_bbr_is_too_high(const struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight)
+/* What may be lost of so much in flight: LossThresh, and what the floor explains: its expectation and
+ * two deviations, for losses are counted by the datagram and few of them vary much. */
+static uint64_t allowance(const struct tern_cc *cc, uint64_t in_flight)
 {
-    uint64_t threshold = TERN_BBR_LOSS_THRESHOLD * 100 + known_floor(bbr) * 3 / 2;
-    return lost > share_of(in_flight, threshold);
+    uint64_t floor = tern_bbr_loss_floor(tern_bbr_in(cc));
+    uint64_t allowed = share_of(in_flight, TERN_BBR_LOSS_THRESHOLD * (IN_ALL / 100));
+    uint64_t noise = floor == UINT64_MAX ? 0 : share_of(in_flight, floor);
+    return allowed + noise + 2 * square_root(noise / cc->datagram) * cc->datagram;
+}
+
+/* IsInflightTooHigh */
+bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t in_flight)
+{
+    return lost > allowance(cc, in_flight);
 }
 
 /* --- the floor -------------------------------------------------------------------------------- */
@@ -53,18 +72,19 @@ static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 
 /* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
  * back, as HandleSpuriousLossDetection does for losses that were none. */
-static void review_verdict(struct tern_bbr *bbr)
+static void review_verdict(struct tern_cc *cc)
 {
+    struct tern_bbr *bbr = tern_bbr_of(cc);
     if (!bbr->has_verdict) {
         return;
     }
     bbr->has_verdict = false;
-    if (tern_bbr_is_too_high(bbr, bbr->verdict_lost, bbr->verdict_in_flight)) {
+    if (tern_bbr_is_too_high(cc, bbr->verdict_lost, bbr->verdict_in_flight)) {
         return;
     }
     bbr->prev_probe_too_high = false;
     bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->verdict_longterm);
-    if (bbr->verdict_phase == TERN_BBR_STARTUP) {
+    if (bbr->was_growing) { /* Startup had not found the end yet */
         tern_bbr_reset_shortterm(bbr);
         tern_bbr_reset_full_bw(bbr);
         bbr->is_full_bw_reached = false;
@@ -79,22 +99,28 @@ static bool has_queue(const struct tern_bbr *bbr)
     return bbr->watch_rtt > tern_add_sat(bbr->min_rtt, slack);
 }
 
-static void finish_watch(struct tern_bbr *bbr, const struct tern_rate *rate)
+/* One more round is over. True: the figure is good enough. */
+static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
 {
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint32_t rounds = bbr->watch_rounds++ - 1;
     uint64_t lost = rate->lost - bbr->watch_lost;
     uint64_t sent = rate->delivered - bbr->watch_delivered + lost;
-    uint64_t floor = sent > 0 ? lost / TERN_MAX(sent / IN_ALL, (uint64_t)1) : 0;
-    if (sent < UINT64_MAX / IN_ALL) {
-        floor = sent > 0 ? lost * IN_ALL / sent : 0;
+    bool is_clear =
+        lost >= FLOOR_SAMPLES * (uint64_t)cc->datagram || lost <= share_of(sent, FLOOR_NONE);
+    if (rounds < FLOOR_ROUNDS_MIN || (rounds < FLOOR_ROUNDS_MAX && !is_clear)) {
+        return false;
     }
     bbr->watch_rounds = 0;
     bbr->floor_lost = rate->lost;
-    note_floor(bbr, has_queue(bbr) ? 0 : floor);
-    review_verdict(bbr);
+    note_floor(bbr, has_queue(bbr) || sent == 0 ? 0 : lost * IN_ALL / sent);
+    review_verdict(cc);
+    return true;
 }
 
-bool tern_bbr_watch_floor(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
+bool tern_bbr_watch_floor(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
+    struct tern_bbr *bbr = tern_bbr_of(cc);
     if (bbr->watch_rounds == 0 && ack->rate->lost == bbr->floor_lost) {
         note_floor(bbr, 0); /* nothing was lost in this cycle */
         return true;
@@ -114,44 +140,30 @@ bool tern_bbr_watch_floor(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     if (!bbr->is_round_start) {
         return false;
     }
-    if (bbr->watch_rounds++ == 1) {
-        bbr->watch_lost = ack->rate->lost;
-        bbr->watch_delivered = ack->rate->delivered;
-        bbr->watch_rtt = TERN_TIME_NEVER;
-        return false;
+    if (bbr->watch_rounds > 1) {
+        return count_floor(cc, ack->rate);
     }
-    if (bbr->watch_rounds <= FLOOR_ROUNDS + 1) {
-        return false;
-    }
-    finish_watch(bbr, ack->rate);
-    return true;
+    bbr->watch_rounds = 2;
+    bbr->watch_lost = ack->rate->lost;
+    bbr->watch_delivered = ack->rate->delivered;
+    bbr->watch_rtt = TERN_TIME_NEVER;
+    return false;
 }
 
 /* --- bounds ----------------------------------------------------------------------------------- */
 
-/* What a sample says of the path, with losses up to LossThresh, or the floor, counted as carried. The
- * draft counts only what was delivered, so that under any steady random loss the short-term bounds
- * shrink by the loss rate every round from one probe to the next; but what stays below the threshold
- * is the loss that the probes themselves accept. Losses above it, and slower delivery, count in
- * full. */
-uint64_t tern_bbr_carried(const struct tern_bbr *bbr, const struct tern_rate_sample *sample,
-                          uint64_t value)
+/* AdaptLowerBoundsFromCongestion, for rounds that lost more than a probe may. The draft takes every
+ * round with a loss: under steady noise the bounds then shrink by the loss rate each round, and in
+ * Down, where less is sent than the path carries, by Down's own tenth. But loss below the threshold is
+ * what the probes accept; and of one lost datagram no rate can be told. */
+void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample *sample)
 {
-    uint64_t delivered = sample->delivered;
-    uint64_t noise = TERN_MAX((uint64_t)TERN_BBR_LOSS_THRESHOLD * 100, known_floor(bbr) * 5 / 4);
-    uint64_t lost = TERN_MIN(sample->lost, share_of(delivered, noise));
-    if (delivered == 0) {
-        return value;
-    }
-    return value + value / delivered * lost + value % delivered * lost / delivered;
-}
-
-/* AdaptLowerBoundsFromCongestion */
-void tern_bbr_adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr)
-{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
     bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
                       bbr->phase == TERN_BBR_UP;
-    if (is_probing || !bbr->is_loss_in_round) {
+    bool is_noise = sample->lost <= cc->datagram ||
+                    !tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send);
+    if (is_probing || !bbr->is_loss_in_round || (is_noise && !bbr->is_ecn_in_round)) {
         return;
     }
     if (bbr->bw_shortterm == UINT64_MAX) {
@@ -168,7 +180,8 @@ void tern_bbr_adapt_shortterm(const struct tern_cc *cc, struct tern_bbr *bbr)
 static void note_verdict(struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight)
 {
     bbr->has_verdict = bbr->left_by_loss = true;
-    bbr->verdict_phase = bbr->undo_phase = bbr->phase;
+    bbr->undo_phase = bbr->phase;
+    bbr->was_growing = bbr->phase == TERN_BBR_STARTUP && bbr->full_bw_count == 0;
     bbr->verdict_lost = lost;
     bbr->verdict_in_flight = in_flight;
     bbr->verdict_longterm = bbr->inflight_longterm;
@@ -183,7 +196,7 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
         return;
     }
     bool is_lossy = bbr->loss_events >= FULL_LOSS_EVENTS &&
-                    tern_bbr_is_too_high(bbr, sample->lost, sample->in_flight_at_send);
+                    tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send);
     bbr->loss_events = 0;
     if (is_lossy || was_marked) {
         note_verdict(bbr, sample->lost, sample->in_flight_at_send);
@@ -220,8 +233,8 @@ static uint64_t in_flight_at_loss(const struct tern_cc *cc, const struct tern_cc
     uint64_t size = cc->datagram;
     uint64_t prev = tern_sub_sat(loss->tx_in_flight, size);
     uint64_t lost_prev = tern_sub_sat(loss->lost_since_sent, size);
-    uint64_t allowed = prev / 100 * TERN_BBR_LOSS_THRESHOLD;
-    return prev + tern_sub_sat(allowed, lost_prev) / (100 - TERN_BBR_LOSS_THRESHOLD) * 100;
+    return prev +
+           tern_sub_sat(allowance(cc, prev), lost_prev) / (100 - TERN_BBR_LOSS_THRESHOLD) * 100;
 }
 
 /* NoteLoss and SaveStateUponLoss */
@@ -253,7 +266,7 @@ void tern_bbr_note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, ter
     }
     if (loss->is_ecn) {
         lower_bound(cc, loss->prior_in_flight, loss, now);
-    } else if (tern_bbr_is_too_high(bbr, loss->lost_since_sent, loss->tx_in_flight)) {
+    } else if (tern_bbr_is_too_high(cc, loss->lost_since_sent, loss->tx_in_flight)) {
         lower_bound(cc, in_flight_at_loss(cc, loss), loss, now);
     }
 }

@@ -7,7 +7,7 @@
 #define RENO_ROUNDS_MAX 63
 #define UP_ROUNDS_MAX   30
 
-/* BBRPickProbeWait. The draft takes the wait from a random source, so that flows which share a
+/* PickProbeWait. The draft takes the wait from a random source, so that flows which share a
  * bottleneck do not probe in step. A controller here has none (the same seed must give the same
  * trace, and the vtable stays free of hooks), and needs none: how many bytes a connection has
  * delivered by its n-th round differs from flow to flow just as well. The mixing is splitmix64's. */
@@ -50,7 +50,7 @@ void tern_bbr_begin_refill(struct tern_bbr *bbr, uint64_t delivered)
     bbr->phase = TERN_BBR_REFILL;
 }
 
-/* BBRRaiseInflightLongtermSlope: one datagram more in the first round, then 2, 4, 8, ... */
+/* RaiseInflightLongtermSlope: one datagram more in the first round, then 2, 4, 8, ... */
 static void raise_slope(struct tern_cc *cc)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -73,7 +73,7 @@ static void begin_up(struct tern_cc *cc, uint64_t delivered, uint64_t rate)
 
 /* --- the long-term bound ---------------------------------------------------------------------- */
 
-/* BBRProbeInflightLongtermUpward */
+/* ProbeInflightLongtermUpward */
 static void probe_upward(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -92,7 +92,7 @@ static void probe_upward(struct tern_cc *cc, const struct tern_cc_ack *ack)
     }
 }
 
-/* BBRAdvanceMaxBwFilter; a cycle without a sample forgets nothing. */
+/* AdvanceMaxBwFilter; a cycle without a sample forgets nothing. */
 void tern_bbr_forget_old_bw(struct tern_bbr *bbr)
 {
     if (bbr->max_bw[1] > 0) {
@@ -123,7 +123,7 @@ static bool adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack)
         }
     }
     if (bbr->inflight_longterm == UINT64_MAX ||
-        tern_bbr_is_too_high(bbr, sample->lost, sample->in_flight_at_send)) {
+        tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send)) {
         return false;
     }
     bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, sample->in_flight_at_send);
@@ -135,7 +135,7 @@ static bool adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack)
 
 /* --- the cycle -------------------------------------------------------------------------------- */
 
-/* BBRIsTimeToProbeBW; by the clock, or as soon as a Reno flow would have grown by our bandwidth. */
+/* IsTimeToProbeBW; by the clock, or as soon as a Reno flow would have grown by our bandwidth. */
 static bool has_waited(const struct tern_cc *cc, const struct tern_bbr *bbr, tern_time now)
 {
     uint64_t target = TERN_MIN(tern_bbr_bdp(bbr, bbr->bw, 100), cc->cwnd);
@@ -143,14 +143,14 @@ static bool has_waited(const struct tern_cc *cc, const struct tern_bbr *bbr, ter
     return now > bbr->cycle_at + bbr->probe_wait || bbr->rounds_since_probe >= rounds;
 }
 
-/* BBRIsTimeToCruise */
+/* IsTimeToCruise */
 static bool is_drained(const struct tern_cc *cc, const struct tern_bbr *bbr)
 {
     return cc->bytes_in_flight <= tern_bbr_with_headroom(cc) &&
            cc->bytes_in_flight <= tern_bbr_inflight(cc, tern_bbr_max_bw(bbr), 100);
 }
 
-/* BBRIsTimeToGoDown */
+/* IsTimeToGoDown */
 static bool is_probe_done(const struct tern_cc *cc, struct tern_bbr *bbr, uint64_t rate)
 {
     if (bbr->prev_probe_too_high && cc->bytes_in_flight >= bbr->inflight_longterm) {
@@ -173,7 +173,7 @@ static void leave_down(struct tern_cc *cc, const struct tern_cc_ack *ack)
     if (!is_watching && (bbr->ack_phase == TERN_BBR_ACKS_STOPPING || !is_drained(cc, bbr))) {
         return;
     }
-    if (tern_bbr_watch_floor(bbr, ack) && bbr->phase == TERN_BBR_DOWN) {
+    if (tern_bbr_watch_floor(cc, ack) && bbr->phase == TERN_BBR_DOWN) {
         tern_bbr_begin_cruise(bbr);
     }
 }

@@ -64,8 +64,8 @@ void tern_frame_encode_ack(struct tern_writer *w, uint64_t largest, uint64_t del
     tern_assert(count > 0 && ranges[count - 1].end == largest + 1);
     uint64_t first = largest - ranges[count - 1].start;
     delay = TERN_MIN(delay, TERN_VARINT_MAX);
-    size_t fixed = 1 + tern_varint_size(largest) + tern_varint_size(delay) + 2 +
-                   tern_varint_size(first) + ecn_size(ecn);
+    size_t fixed = 1 + tern_varint_size(largest) + tern_varint_size(delay) +
+                   tern_varint_size(count - 1) + tern_varint_size(first) + ecn_size(ecn);
     if (fixed > tern_writer_left(w)) {
         w->failed = true;
         return;

@@ -51,12 +51,13 @@ static void text_is_canonical(void **state)
         {"[2001:db8::1:1:1:1:1]:1", "[2001:db8:0:1:1:1:1:1]:1"}, /* §4.2.2 */
         {"[2001:0:0:1:0:0:0:1]:1", "[2001:0:0:1::1]:1"},         /* §4.2.3 */
         {"[2001:db8:0:0:1:0:0:1]:1", "[2001:db8::1:0:0:1]:1"},   /* §4.2.3, a tie */
-        {"[2001:DB8::ABCD]:1", "[2001:db8::abcd]:1"},            /* §4.3 */
+        {"[2001:DB8::ABCD:EF]:1", "[2001:db8::abcd:ef]:1"},      /* §4.3 */
         {"[1:2:3:4:5:6:7::]:1", "[1:2:3:4:5:6:7:0]:1"},          /* §4.2.2 */
         {"[::2:3:4:5:6:7:8]:1", "[0:2:3:4:5:6:7:8]:1"},          /* §4.2.2 */
         {"[1:2:3:4:5:6:7:8]:1", "[1:2:3:4:5:6:7:8]:1"},
         {"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:1"}, /* §5 */
-        {"[::ffff:c000:201]:1", "[::ffff:192.0.2.1]:1"},  /* §5 */
+        {"[::ffff:10.200.0.1]:1", "[::ffff:10.200.0.1]:1"},
+        {"[::ffff:c000:201]:1", "[::ffff:192.0.2.1]:1"}, /* §5 */
         {"[64:ff9b::192.0.2.33]:1", "[64:ff9b::c000:221]:1"},
         {"[1:2:3:4:5:6:7.8.9.10]:1", "[1:2:3:4:5:6:708:90a]:1"},
         {"[::255.255.255.255]:1", "[::ffff:ffff]:1"},
@@ -92,6 +93,8 @@ static void bad_text_is_refused(void **state)
         "1.2.3.4.5:1",
         "1.2.3.256:1",
         "01.2.3.4:1",
+        "00.2.3.4:1",
+        "1.2.3.09:1",
         "1..3.4:1",
         "1.2.3.4:99999999999999999999999",
         "localhost:1",
@@ -225,6 +228,26 @@ static void keys_agree_with_equality(void **state)
     }
 }
 
+static void every_byte_is_in_the_key(void **state)
+{
+    (void)state;
+    tern_addr a = addr_of("[2001:db8::1%3]:4433");
+    uint8_t key[TERN_ADDR_KEY_SIZE], other[TERN_ADDR_KEY_SIZE];
+    tern_addr_key(key, &a);
+    for (size_t byte = 0; byte < 16 + 2 + 4; byte++) {
+        tern_addr b = a;
+        if (byte < 16) {
+            b.ip[byte] ^= 1;
+        } else if (byte < 18) {
+            b.port = (uint16_t)(b.port ^ 1u << 8 * (byte - 16));
+        } else {
+            b.scope ^= 1u << 8 * (byte - 18);
+        }
+        tern_addr_key(other, &b);
+        assert_memory_not_equal(key, other, sizeof key);
+    }
+}
+
 static void key_ignores_what_equality_ignores(void **state)
 {
     (void)state;
@@ -253,6 +276,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_address_is_called_none),
     cmocka_unit_test(equality_looks_at_what_counts),
     cmocka_unit_test(keys_agree_with_equality),
+    cmocka_unit_test(every_byte_is_in_the_key),
     cmocka_unit_test(key_ignores_what_equality_ignores),
 };
 

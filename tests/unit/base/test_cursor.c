@@ -175,16 +175,17 @@ static void empty_pieces_are_fine(void **state)
     assert_int_equal(tern_writer_used(&w), 0);
 }
 
-static void nothing_at_all_is_fine(void **state)
+static void no_room_at_all_fails(void **state)
 {
     (void)state;
     struct tern_reader r;
     struct tern_writer w;
-    tern_reader_init(&r, NULL, 0);
+    uint8_t byte = 7;
+    tern_reader_init(&r, &byte, 0);
     assert_int_equal(tern_reader_left(&r), 0);
     assert_int_equal(tern_read_varint(&r), 0);
     assert_true(r.failed);
-    tern_writer_init(&w, NULL, 0);
+    tern_writer_init(&w, &byte, 0);
     tern_write_u8(&w, 1);
     assert_true(w.failed);
     assert_int_equal(tern_writer_used(&w), 0);
@@ -214,7 +215,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(numbers_are_big_endian),
     cmocka_unit_test(writer_stays_failed),
     cmocka_unit_test(empty_pieces_are_fine),
-    cmocka_unit_test(nothing_at_all_is_fine),
+    cmocka_unit_test(no_room_at_all_fails),
     cmocka_unit_test(writer_fills_to_the_last_byte),
 };
 

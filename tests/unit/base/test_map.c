@@ -83,6 +83,7 @@ static void keys_may_have_any_length(void **state)
     for (size_t len = 0; len <= TERN_MAP_KEY_MAX; len++) {
         assert_ptr_equal(tern_map_find(&f.map, key, len), &key[len]);
     }
+    assert_ptr_equal(tern_map_drop(&f.map, key, TERN_MAP_KEY_MAX), &key[TERN_MAP_KEY_MAX]);
     assert_null(tern_map_find(&f.map, key, TERN_MAP_KEY_MAX + 1)); /* a peer's may be longer */
     assert_null(tern_map_drop(&f.map, key, TERN_MAP_KEY_MAX + 1));
     stop(&f);
@@ -119,6 +120,7 @@ static void thousands_of_keys_come_and_go(void **state)
         count += (size_t)wants_in - (size_t)is_in[i];
         is_in[i] = wants_in;
         assert_int_equal(f.map.count, count);
+        assert_true(4 * count <= 3 * f.map.capacity); /* probes stay short */
     }
     for (size_t i = 0; i < KEYS; i++) {
         key_of(key, i);

@@ -45,8 +45,11 @@ static void packets_say_what_they_are(void **state)
     event.kind = TERN_TRACE_LOST;
     event.packet_type = TERN_PACKET_HANDSHAKE;
     check_line(&event, "12.034567 #1 s lost Handshake pn=7 size=1200");
-    event.packet_type = 99;
-    check_line(&event, "12.034567 #1 s lost ? pn=7 size=1200");
+    static const uint8_t unknown[] = {5, 99, 255};
+    for (size_t i = 0; i < TERN_COUNT_OF(unknown); i++) {
+        event.packet_type = unknown[i];
+        check_line(&event, "12.034567 #1 s lost ? pn=7 size=1200");
+    }
 }
 
 static void other_events_have_their_words(void **state)

@@ -421,6 +421,8 @@ static void hostile_ack_ranges_are_refused(void **state)
     assert_int_equal(RC_OF(2, 10, 0, 1, 0, TERN_VARINT_MAX, 0), bad); /* would wrap */
     assert_int_equal(RC_OF(2, 10, 0, 1, 0, 0, TERN_VARINT_MAX), bad);
     assert_int_equal(RC_OF(2, TERN_VARINT_MAX, 0, 1, 0, TERN_VARINT_MAX - 1, 0), bad);
+    assert_int_equal(RC_OF(2, 20, 0, 2, 0, 0, 10, 0, 6), 0); /* 20, 18-8, 6-0 */
+    assert_int_equal(RC_OF(2, 20, 0, 2, 0, 0, 10, 0, 7), bad);
     assert_int_equal(RC_OF(2, 10, 0, TERN_VARINT_MAX, 0), bad); /* ranges that never come */
     assert_int_equal(RC_OF(2, 10, 0, 2, 0, 0, 0), bad);
     assert_int_equal(RC_OF(3, 10, 0, 0, 0, 1, 1), bad); /* two counts of three */

@@ -279,6 +279,36 @@ static void ack_drops_its_lowest_ranges(void **state)
     }
 }
 
+/* Two ranges whose gap and length lie around the edges of a varint: the second is written if and
+ * only if it fits to the byte. */
+static void ack_fits_to_the_byte(void **state)
+{
+    (void)state;
+    static const uint64_t edges[] = {0, 62, 63, 64, 65, 16383, 16384, 16385};
+    for (size_t g = 0; g < TERN_COUNT_OF(edges); g++) {
+        for (size_t l = 0; l < TERN_COUNT_OF(edges); l++) {
+            struct tern_range ranges[2] = {{5, 5 + edges[l] + 1}};
+            ranges[1].start = ranges[0].end + edges[g] + 1;
+            ranges[1].end = ranges[1].start + 1;
+            uint64_t largest = ranges[1].start;
+            size_t one = 4 + tern_varint_size(largest);
+            size_t two = one + tern_varint_size(edges[g]) + tern_varint_size(edges[l]);
+            for (size_t room = one - 1; room <= two; room++) {
+                uint8_t *exact = malloc(room);
+                struct tern_writer w;
+                tern_writer_init(&w, exact, room);
+                tern_frame_encode_ack(&w, largest, 0, ranges, 2, NULL);
+                assert_int_equal(w.failed, room < one);
+                if (!w.failed) {
+                    size_t used = tern_writer_used(&w);
+                    assert_int_equal(check_ack(exact, used, ranges, 2), room == two ? 2 : 1);
+                }
+                free(exact);
+            }
+        }
+    }
+}
+
 static void ack_of_one_packet(void **state)
 {
     (void)state;
@@ -359,6 +389,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(stream_size_is_what_is_written),
     cmocka_unit_test(crypto_header_is_never_longer_than_said),
     cmocka_unit_test(ack_drops_its_lowest_ranges),
+    cmocka_unit_test(ack_fits_to_the_byte),
     cmocka_unit_test(ack_of_one_packet),
     cmocka_unit_test(ack_delay_is_capped),
     cmocka_unit_test(reason_is_cut_to_the_room),

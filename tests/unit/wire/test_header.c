@@ -399,6 +399,8 @@ static void mask_leaves_form_and_type_alone(void **state)
     packet[0] = 0x40;
     tern_header_mask(packet, 4, 1, ones);
     assert_int_equal(packet[0], 0x5f);
+    assert_int_equal(tern_header_unmask(packet, 4, ones), 1);
+    assert_int_equal(packet[0], 0x40);
 }
 
 /* RFC 9000 A.2 */
@@ -468,6 +470,7 @@ static void overtaken_numbers_are_read(void **state)
         /* half a window ahead is still meant as it is, half a window behind is not */
         uint64_t expected = 1000 * window;
         assert_true(tern_pn_decode(expected, window / 2, len) == expected + window / 2);
+        assert_true(tern_pn_decode(expected + window / 2, 0, len) == expected + window);
         assert_true(tern_pn_decode(expected, window / 2 + 1, len) == expected - window / 2 + 1);
     }
 }

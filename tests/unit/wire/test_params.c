@@ -283,6 +283,20 @@ static void unknown_ones_are_ignored(void **state)
     }
 }
 
+/* The set of those seen must not take one for the other. */
+static void unknown_ones_stand_beside_known_ones(void **state)
+{
+    (void)state;
+    uint8_t bytes[sizeof golden + 3];
+    struct tern_params p;
+    for (uint8_t id = 0x11; id < 0x40; id++) {
+        memcpy(bytes, golden, sizeof golden);
+        memcpy(bytes + sizeof golden, (const uint8_t[]){id, 1, 9}, 3);
+        assert_int_equal(decode_exact(&p, bytes, sizeof bytes, true), 0);
+        check_golden(&p);
+    }
+}
+
 static void lengths_beyond_the_end_fail(void **state)
 {
     (void)state;
@@ -354,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(wrong_lengths_are_refused),
     cmocka_unit_test(known_ones_come_once),
     cmocka_unit_test(unknown_ones_are_ignored),
+    cmocka_unit_test(unknown_ones_stand_beside_known_ones),
     cmocka_unit_test(lengths_beyond_the_end_fail),
     cmocka_unit_test(random_ones_round_trip),
     cmocka_unit_test(random_bytes_do_no_harm),
