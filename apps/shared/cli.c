@@ -28,7 +28,7 @@ void cli_error(const char *what, const char *why, const char *advice)
                   advice == NULL ? "" : advice);
 }
 
-static void print_note(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void print_note(const char *format, va_list args)
 {
     (void)fprintf(stderr, "%s: ", cli.program);
     (void)vfprintf(stderr, format, args);

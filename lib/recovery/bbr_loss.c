@@ -93,10 +93,10 @@ static void review_verdict(struct tern_cc *cc)
 }
 
 /* A queue, ours or another's: what is lost now may be lost for want of room in it. */
-static bool has_queue(const struct tern_bbr *bbr)
+static bool has_queue(const struct tern_bbr *bbr, tern_time rtt)
 {
     tern_time slack = TERN_MAX(bbr->min_rtt / 8, TERN_RTT_GRANULARITY);
-    return bbr->watch_rtt > tern_add_sat(bbr->min_rtt, slack);
+    return rtt > tern_add_sat(bbr->min_rtt, slack);
 }
 
 /* One more round is over. True: the figure is good enough. */
@@ -113,7 +113,7 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
     }
     bbr->watch_rounds = 0;
     bbr->floor_lost = rate->lost;
-    note_floor(bbr, has_queue(bbr) || sent == 0 ? 0 : lost * IN_ALL / sent);
+    note_floor(bbr, has_queue(bbr, bbr->watch_rtt) || sent == 0 ? 0 : lost * IN_ALL / sent);
     review_verdict(cc);
     return true;
 }
@@ -181,7 +181,7 @@ static void note_verdict(struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight
 {
     bbr->has_verdict = bbr->left_by_loss = true;
     bbr->undo_phase = bbr->phase;
-    bbr->was_growing = bbr->phase == TERN_BBR_STARTUP && bbr->full_bw_count == 0;
+    bbr->was_growing = false;
     bbr->verdict_lost = lost;
     bbr->verdict_in_flight = in_flight;
     bbr->verdict_longterm = bbr->inflight_longterm;
@@ -201,6 +201,7 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
     if (is_lossy || was_marked) {
         note_verdict(bbr, sample->lost, sample->in_flight_at_send);
         bbr->has_verdict = !was_marked; /* a mark is never noise */
+        bbr->was_growing = !has_queue(bbr, ack->rtt_sample);
         bbr->is_full_bw_reached = true;
         bbr->inflight_longterm =
             TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);

@@ -90,6 +90,11 @@ wait_for() {
     done
 }
 
+# has_said FILE PATTERN PID: or it never will.
+has_said() {
+    has_line "$1" "$2" || is_gone "$3"
+}
+
 has_line() {
     grep -q "$2" "$1" 2>/dev/null
 }
@@ -126,7 +131,8 @@ serve() {
     "$terncp" serve --root "$work/there" --listen 127.0.0.1:0 -v "$@" >"$serve_log" 2>&1 &
     server_pid=$!
     pids="$pids $server_pid"
-    wait_for 20 has_line "$serve_log" ' serving .* on ' || fail "the server does not start"
+    wait_for 20 has_said "$serve_log" ' serving .* on ' "$server_pid" || true
+    has_line "$serve_log" ' serving .* on ' || fail "the server does not start"
     server=$(sed -n 's/.* serving .* on \([0-9.]*:[0-9]*\)$/\1/p' "$serve_log")
 }
 
@@ -137,7 +143,8 @@ link() {
     "$ternlink" udp --listen 127.0.0.1:0 --to "$server" "$@" >"$link_log" 2>&1 &
     link_pid=$!
     pids="$pids $link_pid"
-    wait_for 20 has_line "$link_log" 'listening on ' || fail "the link does not start"
+    wait_for 20 has_said "$link_log" 'listening on ' "$link_pid" || true
+    has_line "$link_log" 'listening on ' || fail "the link does not start"
     link=$(sed -n 's/.*listening on \([0-9.]*:[0-9]*\)$/\1/p' "$link_log")
 }
 
