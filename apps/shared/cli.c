@@ -24,8 +24,7 @@ void cli_init(const char *program, bool quiet, int verbose)
 void cli_error(const char *what, const char *why, const char *advice)
 {
     (void)fprintf(stderr, "%s: %s%s%s%s%s\n", cli.program, what, why == NULL ? "" : ": ",
-                  why == NULL ? "" : why, advice == NULL ? "" : "; ",
-                  advice == NULL ? "" : advice);
+                  why == NULL ? "" : why, advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
 }
 
 __attribute__((format(printf, 1, 0))) static void print_note(const char *format, va_list args)
@@ -89,8 +88,8 @@ static bool parse_with(const char *text, const struct suffix *suffixes, size_t c
 bool cli_parse_size(const char *text, uint64_t *out)
 {
     static const struct suffix suffixes[] = {
-        {"", 1},           {"k", 1u << 10},  {"K", 1u << 10}, {"M", 1u << 20},
-        {"G", 1u << 30},   {"T", UINT64_C(1) << 40},
+        {"", 1},         {"k", 1u << 10}, {"K", 1u << 10},
+        {"M", 1u << 20}, {"G", 1u << 30}, {"T", UINT64_C(1) << 40},
     };
     return parse_with(text, suffixes, sizeof suffixes / sizeof suffixes[0], out);
 }
@@ -98,8 +97,8 @@ bool cli_parse_size(const char *text, uint64_t *out)
 bool cli_parse_time(const char *text, uint64_t *out)
 {
     static const struct suffix suffixes[] = {
-        {"", 1000000000u},  {"s", 1000000000u},           {"ms", 1000000u},
-        {"us", 1000u},      {"m", UINT64_C(60000000000)}, {"h", UINT64_C(3600000000000)},
+        {"", 1000000000u}, {"s", 1000000000u},           {"ms", 1000000u},
+        {"us", 1000u},     {"m", UINT64_C(60000000000)}, {"h", UINT64_C(3600000000000)},
     };
     return parse_with(text, suffixes, sizeof suffixes / sizeof suffixes[0], out);
 }

@@ -9,7 +9,7 @@
 /* Exit codes, the same for every program. */
 enum cli_exit {
     CLI_OK = 0,
-    CLI_PARTIAL = 1,   /* failed in part */
+    CLI_PARTIAL = 1, /* failed in part */
     CLI_USAGE = 2,
     CLI_CONNECT = 3,   /* cannot connect, or the connection was lost */
     CLI_IDENTITY = 4,  /* identity or authorisation refused */

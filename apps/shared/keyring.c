@@ -13,9 +13,9 @@
 #include <tern/config.h>
 #include <unistd.h>
 
-#define PREFIX "tern:"
-#define PREFIX_LEN 5
-#define BASE32_LEN 52 /* 256 bits in groups of five, the last one padded with zeros */
+#define PREFIX        "tern:"
+#define PREFIX_LEN    5
+#define BASE32_LEN    52 /* 256 bits in groups of five, the last one padded with zeros */
 #define LINE_MAX_SIZE 1024
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567"; /* RFC 4648 §6, in lower case */

@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <tern/types.h>
 
-#define KEYRING_TEXT_SIZE 64   /* "tern:" and 52 characters of base32 */
-#define KEYRING_WORDS_SIZE 64  /* four words for reading aloud */
-#define KEYRING_PATH_SIZE 4096
+#define KEYRING_TEXT_SIZE  64 /* "tern:" and 52 characters of base32 */
+#define KEYRING_WORDS_SIZE 64 /* four words for reading aloud */
+#define KEYRING_PATH_SIZE  4096
 
 enum keyring_result {
     KEYRING_OK,

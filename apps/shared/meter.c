@@ -21,8 +21,8 @@ void meter_init(struct meter *meter, bool is_on, double now)
 static void format_figures(const struct meter_view *view, double rate, char *buf, size_t size)
 {
     char done[24], total[24], speed[24], left[32], files[48] = "", link[48] = "";
-    unsigned percent = view->total > 0 ? (unsigned)((double)view->done * 100 / (double)view->total)
-                                       : 100;
+    unsigned percent =
+        view->total > 0 ? (unsigned)((double)view->done * 100 / (double)view->total) : 100;
     (void)cli_format_size(view->done, done, sizeof done);
     (void)cli_format_size(view->total, total, sizeof total);
     (void)cli_format_size(rate > 0 ? (uint64_t)rate : 0, speed, sizeof speed);
@@ -63,8 +63,8 @@ void meter_draw(struct meter *meter, const struct meter_view *view, double now)
     char line[512];
     if (now > meter->looked_at) {
         double current = (double)(view->done - meter->looked_bytes) / (now - meter->looked_at);
-        meter->rate = meter->looked_bytes == 0 ? current
-                                               : meter->rate + SMOOTHING * (current - meter->rate);
+        meter->rate =
+            meter->looked_bytes == 0 ? current : meter->rate + SMOOTHING * (current - meter->rate);
         meter->looked_at = now;
         meter->looked_bytes = view->done;
     }

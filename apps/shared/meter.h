@@ -11,8 +11,8 @@ struct meter {
     bool is_on;
     double started, looked_at; /* seconds of a monotonic clock */
     uint64_t looked_bytes;
-    double rate;               /* bytes a second, smoothed */
-    bool has_line;             /* something stands on the terminal's line */
+    double rate;   /* bytes a second, smoothed */
+    bool has_line; /* something stands on the terminal's line */
 };
 
 /* What is shown. total 0: unknown. */
@@ -20,8 +20,8 @@ struct meter_view {
     const char *name; /* safe to print already */
     uint64_t done, total;
     uint64_t files_done, files_total; /* total 0 or 1: not shown */
-    double rtt_ms;    /* 0: not shown */
-    double loss;      /* share 0..1, shown with the RTT */
+    double rtt_ms;                    /* 0: not shown */
+    double loss;                      /* share 0..1, shown with the RTT */
 };
 
 void meter_init(struct meter *meter, bool is_on, double now);

@@ -29,14 +29,14 @@
 /* How an attempt ended. */
 enum outcome {
     OUTCOME_RUNNING,
-    OUTCOME_DONE,      /* the request was worked off, with or without failures */
-    OUTCOME_KEY,       /* first contact: `seen` holds the server's key */
-    OUTCOME_SILENT,    /* no answer to the handshake */
-    OUTCOME_LOST,      /* the connection ended early */
-    OUTCOME_REFUSED,   /* the server does not want us */
-    OUTCOME_REQUEST,   /* the request failed as a whole; it was said */
+    OUTCOME_DONE,    /* the request was worked off, with or without failures */
+    OUTCOME_KEY,     /* first contact: `seen` holds the server's key */
+    OUTCOME_SILENT,  /* no answer to the handshake */
+    OUTCOME_LOST,    /* the connection ended early */
+    OUTCOME_REFUSED, /* the server does not want us */
+    OUTCOME_REQUEST, /* the request failed as a whole; it was said */
     OUTCOME_SIGNAL,
-    OUTCOME_ERROR      /* no socket and the like; it was said */
+    OUTCOME_ERROR /* no socket and the like; it was said */
 };
 
 struct client {
@@ -51,8 +51,8 @@ struct client {
     bool is_push;
     char **sources;
     int source_count;
-    int root;                            /* pull: the local folder */
-    char target[PROTO_PATH_MAX + 1];     /* and the name in it */
+    int root;                        /* pull: the local folder */
+    char target[PROTO_PATH_MAX + 1]; /* and the name in it */
     bool is_into;
 
     struct transport transport;
@@ -82,9 +82,10 @@ static void stop(struct client *c, enum outcome outcome)
 
 /* --- failures --------------------------------------------------------------------------------------- */
 
-static void on_push_failed(void *user, const char *name, int error)
+static void on_push_failed(void *user, const char *name, int error, bool is_begun)
 {
     struct client *c = user;
+    (void)is_begun;
     report_failed(&c->report, REPORT_LOCAL, name,
                   error == 0        ? "not a file or folder"
                   : error == ESTALE ? "it shrank while it was read"
@@ -116,10 +117,10 @@ static void begin_request(struct client *c)
     size_t len = strlen(c->path);
     bool is_into = c->source_count > 1 || len == 0 || c->path[len - 1] == '/';
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = (uint8_t)((o->recursive ? PROTO_FLAG_RECURSIVE : 0) |
-                            (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
-                            (o->fsync ? PROTO_FLAG_FSYNC : 0) |
-                            (c->is_push && is_into ? PROTO_FLAG_INTO : 0));
+    hello.flags =
+        (uint8_t)((o->recursive ? PROTO_FLAG_RECURSIVE : 0) |
+                  (o->preserve ? PROTO_FLAG_PRESERVE : 0) | (o->fsync ? PROTO_FLAG_FSYNC : 0) |
+                  (c->is_push && is_into ? PROTO_FLAG_INTO : 0));
     memcpy(hello.text, c->path, sizeof c->path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
         tern_stream_set_priority(c->control, 0, false) != 0 || !control_send(c->control, &hello)) {
@@ -134,8 +135,8 @@ static void begin_request(struct client *c)
     for (int i = 0; i < c->source_count && c->push != NULL; i++) {
         char name[256];
         tree_basename(c->sources[i], name, sizeof name);
-        int error = push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name,
-                             o->recursive);
+        int error =
+            push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name, o->recursive);
         if (error != 0) {
             report_failed(&c->report, REPORT_LOCAL, c->sources[i],
                           error == EISDIR   ? "it is a folder; copy it with -r"
@@ -158,6 +159,9 @@ static void finish_if_done(struct client *c)
     }
     if (c->pull != NULL) {
         is_done = is_done && pull_counts(c->pull)->settled >= c->end_count;
+        if (is_done) {
+            pull_seal_folders(c->pull);
+        }
     }
     if (is_done && (c->push != NULL || c->pull != NULL)) {
         tern_conn_close(c->conn, 0, "");
@@ -173,14 +177,9 @@ static void on_fail(struct client *c, const struct proto_message *m)
         stop(c, OUTCOME_REQUEST);
         return;
     }
-    char name[32];
-    if (m->index == PROTO_INDEX_NONE) {
-        (void)snprintf(name, sizeof name, "remote");
-    } else {
-        (void)snprintf(name, sizeof name, "entry %u", (unsigned)m->index);
-    }
+    bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
     report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
-                  c->push != NULL && c->source_count == 1 ? c->sources[0] : name, m->text);
+                  is_one ? c->sources[0] : c->trust.name, m->text); /* the text says which entry */
 }
 
 static void on_control(struct client *c)
@@ -235,9 +234,9 @@ static void on_closed(struct client *c, const tern_close_info *close)
     } else {
         (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
         cli_error(c->trust.name,
-                  reason[0] != '\0'                     ? reason
-                  : close->by == TERN_CLOSED_TIMEOUT    ? "connection lost, nothing heard for 10 s"
-                                                        : tern_strerror(close->error),
+                  reason[0] != '\0'                  ? reason
+                  : close->by == TERN_CLOSED_TIMEOUT ? "connection lost, nothing heard for 10 s"
+                                                     : tern_strerror(close->error),
                   "the copy is not complete; run the command again");
         stop(c, OUTCOME_LOST);
     }
@@ -285,16 +284,12 @@ static void on_ready(tern_ev *binding, void *user)
     }
 }
 
-static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+static void show_progress(struct client *c)
 {
-    struct client *c = timer->data;
     tern_stats stats = {.size = sizeof stats};
-    (void)loop;
-    (void)events;
-    if (c->conn == NULL) {
-        return;
+    if (c->conn != NULL) {
+        tern_conn_stats(c->conn, &stats);
     }
-    tern_conn_stats(c->conn, &stats);
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
         report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
@@ -302,6 +297,17 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
         const struct pull_counts *n = pull_counts(c->pull);
         report_progress(&c->report, pull_current(c->pull), n->bytes, n->total, n->files, &stats);
     }
+}
+
+static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct client *c = timer->data;
+    (void)loop;
+    (void)events;
+    if (c->conn == NULL) {
+        return;
+    }
+    show_progress(c);
     if (c->is_connected) { /* workers may have finished the last block meanwhile */
         finish_if_done(c);
     }
@@ -341,6 +347,16 @@ static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
     return rc;
 }
 
+/* The ticker may never have run: what was copied is counted at the end. */
+static void count_bytes(struct client *c)
+{
+    if (c->push != NULL) {
+        c->report.bytes = push_counts(c->push)->bytes;
+    } else if (c->pull != NULL) {
+        c->report.bytes = pull_counts(c->pull)->bytes;
+    }
+}
+
 /* One connection from its first packet to its last. With only_key it ends once the server has shown
  * its key. */
 static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key, tern_time timeout)
@@ -356,6 +372,8 @@ static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key,
         tern_ev_wake(c->transport.binding);
         (void)ev_run(c->loop, 0);
     }
+    show_progress(c); /* the last figures go into the summary */
+    count_bytes(c);
     push_free(c->push);
     pull_free(c->pull);
     c->push = NULL;
@@ -368,8 +386,10 @@ static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key,
 static int on_silence(struct client *c)
 {
     char text[TERN_ADDR_TEXT_SIZE], why[160];
-    (void)snprintf(why, sizeof why, "no answer from %s", tern_addr_format(&c->addr, text, sizeof text));
-    cli_error(c->trust.name, why, "is terncp serve running there, and does UDP pass the firewalls?");
+    (void)snprintf(why, sizeof why, "no answer from %s",
+                   tern_addr_format(&c->addr, text, sizeof text));
+    cli_error(c->trust.name, why,
+              "is terncp serve running there, and does UDP pass the firewalls?");
     return CLI_CONNECT;
 }
 
@@ -381,8 +401,9 @@ static int conclude(struct client *c, enum outcome outcome)
         return report_end(&c->report);
     case OUTCOME_REFUSED:
         cli_error(c->trust.name, "it does not know our key",
-                  c->has_secret ? "have it added to the server's authorized_keys (terncp id shows it)"
-                                : "make a key with terncp keygen and have it added there");
+                  c->has_secret
+                      ? "have it added to the server's authorized_keys (terncp id shows it)"
+                      : "make a key with terncp keygen and have it added there");
         return CLI_IDENTITY;
     case OUTCOME_SILENT:
         return on_silence(c);
@@ -495,11 +516,8 @@ static int run(struct client *c, const char *url)
 int client_push(const struct options *options, char **sources, int count, const char *url)
 {
     static struct client client; /* large, and there is one */
-    client = (struct client){.options = options,
-                             .is_push = true,
-                             .sources = sources,
-                             .source_count = count,
-                             .root = -1};
+    client = (struct client){
+        .options = options, .is_push = true, .sources = sources, .source_count = count, .root = -1};
     for (int i = 0; i < count; i++) { /* before anybody is bothered */
         struct stat st;
         if (stat(sources[i], &st) != 0 && count == 1) {
@@ -526,8 +544,7 @@ static int open_destination(struct client *c, const char *destination)
         int n = slash == NULL ? 0 : slash == destination ? 1 : (int)(slash - destination);
         (void)snprintf(folder, sizeof folder, "%.*s", n, destination);
         c->root = open(n == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)snprintf(c->target, sizeof c->target, "%s",
-                       slash == NULL ? destination : slash + 1);
+        (void)snprintf(c->target, sizeof c->target, "%s", slash == NULL ? destination : slash + 1);
     }
     if (c->root < 0) {
         cli_error(destination, strerror(errno), "the folder must exist");

@@ -171,6 +171,8 @@ enum proto_status proto_status_of(int error)
         return PROTO_NO_SPACE;
     case EROFS:
         return PROTO_READ_ONLY;
+    case ESTALE: /* shorter than it was */
+        return PROTO_CHANGED;
     case EXDEV: /* openat2 with RESOLVE_BENEATH */
     case ELOOP:
         return PROTO_REFUSED_PATH;

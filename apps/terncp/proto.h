@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 1
-#define PROTO_PATH_MAX 4096
-#define PROTO_TEXT_MAX 512
-#define PROTO_BODY_MAX (PROTO_PATH_MAX + 64) /* of a control message */
-#define PROTO_HASH_SIZE 32
+#define PROTO_VERSION    1
+#define PROTO_PATH_MAX   4096
+#define PROTO_TEXT_MAX   512
+#define PROTO_BODY_MAX   (PROTO_PATH_MAX + 64) /* of a control message */
+#define PROTO_HASH_SIZE  32
 #define PROTO_HEADER_MAX (32 + PROTO_PATH_MAX) /* of an entry */
 
 /* Control messages: type u8, length u32, body. */
@@ -27,9 +27,10 @@ enum proto_type {
 enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 
 #define PROTO_FLAG_RECURSIVE 0x01u
-#define PROTO_FLAG_PRESERVE 0x02u
-#define PROTO_FLAG_FSYNC 0x04u
-#define PROTO_FLAG_INTO 0x08u /* the target must be a folder: several sources, or a trailing slash */
+#define PROTO_FLAG_PRESERVE  0x02u
+#define PROTO_FLAG_FSYNC     0x04u
+#define PROTO_FLAG_INTO                                                                            \
+    0x08u /* the target must be a folder: several sources, or a trailing slash */
 
 #define PROTO_INDEX_ALL  UINT32_MAX       /* FAIL: the whole request */
 #define PROTO_INDEX_NONE (UINT32_MAX - 1) /* FAIL: something that was not even sent */
@@ -51,7 +52,7 @@ enum proto_status {
 struct proto_message {
     enum proto_type type;
     uint8_t version, direction, flags, status;
-    uint32_t index; /* or count */
+    uint32_t index;                /* or count */
     char text[PROTO_PATH_MAX + 1]; /* path or text, terminated; never holds a NUL inside */
 };
 

@@ -14,7 +14,7 @@
 
 #include "terncp/tree.h"
 
-#define BLOCKS_MAX 24  /* MiB with the workers or being filled, over all files */
+#define BLOCKS_MAX      24 /* MiB with the workers or being filled, over all files */
 #define FILE_BLOCKS_MAX 8
 
 struct block {
@@ -32,7 +32,7 @@ struct file {
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_used;
     bool has_entry, is_settled, is_dead;
-    int folder, fd;          /* the folder that holds it, the temporary file; -1: none */
+    int folder, fd; /* the folder that holds it, the temporary file; -1: none */
     char temporary[32];
     char target[PROTO_PATH_MAX + 1];
     uint64_t received;
@@ -46,6 +46,14 @@ struct file {
     struct file *next, **link;
 };
 
+/* A folder whose mode and times are to be set at the end. */
+struct folder {
+    uint32_t mode;
+    int64_t mtime_s;
+    uint32_t mtime_ns;
+    char *name;
+};
+
 struct pull {
     struct work *work;
     int root;
@@ -57,6 +65,8 @@ struct pull {
     struct file *files;
     unsigned block_count;
     struct pull_counts counts;
+    struct folder *folders;
+    size_t folder_count, folder_capacity;
     char target[PROTO_PATH_MAX + 1];
     char current[PROTO_PATH_MAX + 1];
 };
@@ -334,16 +344,71 @@ static int open_folder_of(struct file *file, const char **last)
     return tree_open_parent(root, file->target, last);
 }
 
+static bool note_folder(struct file *file)
+{
+    struct pull *pull = file->pull;
+    if (pull->folder_count == pull->folder_capacity) {
+        size_t capacity = pull->folder_capacity == 0 ? 16 : pull->folder_capacity * 2;
+        struct folder *grown = realloc(pull->folders, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        pull->folders = grown;
+        pull->folder_capacity = capacity;
+    }
+    struct folder folder = {.mode = file->entry.mode & 07777,
+                            .mtime_s = file->entry.mtime_s,
+                            .mtime_ns = file->entry.mtime_ns,
+                            .name = strdup(file->target)};
+    if (folder.name == NULL) {
+        return false;
+    }
+    pull->folders[pull->folder_count++] = folder;
+    return true;
+}
+
+/* What is inside comes before what it is in, since a sealed folder may not let us in any more. */
+static int inner_first(const void *a, const void *b)
+{
+    return strcmp(((const struct folder *)b)->name, ((const struct folder *)a)->name);
+}
+
+void pull_seal_folders(struct pull *pull)
+{
+    if (pull->folder_count > 0) {
+        qsort(pull->folders, pull->folder_count, sizeof *pull->folders, inner_first);
+    }
+    for (size_t i = 0; i < pull->folder_count; i++) {
+        struct folder *folder = &pull->folders[i];
+        struct timespec times[2] = {
+            {.tv_nsec = UTIME_OMIT},
+            {.tv_sec = (time_t)folder->mtime_s, .tv_nsec = (long)folder->mtime_ns}};
+        int fd = tree_open(pull->root, folder->name, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0 || futimens(fd, times) != 0 || fchmod(fd, (mode_t)folder->mode) != 0) {
+            pull->counts.failed++;
+            pull->settled(pull->user, PROTO_INDEX_NONE, proto_status_of(errno), folder->name,
+                          strerror(errno), false);
+        }
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        free(folder->name);
+    }
+    pull->folder_count = 0;
+}
+
 static void begin_folder(struct file *file, const char *last)
 {
     struct stat st;
-    mode_t mode = (file->pull->flags & PROTO_FLAG_PRESERVE) != 0
-                      ? (mode_t)(file->entry.mode & 0777) | 0700
-                      : 0777;
-    if (mkdirat(file->folder, last, mode) != 0 &&
+    bool is_preserving = (file->pull->flags & PROTO_FLAG_PRESERVE) != 0;
+    if (mkdirat(file->folder, last, is_preserving ? 0700 : 0777) != 0 &&
         (errno != EEXIST || fstatat(file->folder, last, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
          !S_ISDIR(st.st_mode))) {
         fail_errno(file, errno);
+        return;
+    }
+    if (is_preserving && !note_folder(file)) {
+        fail_errno(file, ENOMEM);
         return;
     }
     file->pull->counts.folders++;
@@ -462,8 +527,8 @@ static void on_end(struct file *file)
 static void on_reset(struct file *file)
 {
     uint64_t code = tern_stream_reset_code(file->stream);
-    enum proto_status status = code > PROTO_OK && code <= PROTO_CHANGED ? (enum proto_status)code
-                                                                        : PROTO_IO;
+    enum proto_status status =
+        code > PROTO_OK && code <= PROTO_CHANGED ? (enum proto_status)code : PROTO_IO;
     settle(file, status, proto_status_text(status), true);
 }
 
@@ -499,7 +564,10 @@ void pull_on_opened(struct pull *pull, tern_stream *stream)
     struct file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         int rc = tern_stream_stop(stream, PROTO_IO);
-        (void)rc;
+        (void)rc; /* the stream is fresh */
+        pull->counts.settled++;
+        pull->counts.failed++;
+        pull->settled(pull->user, PROTO_INDEX_NONE, PROTO_IO, "an entry", strerror(ENOMEM), false);
         return;
     }
     file->pull = pull;
@@ -575,22 +643,22 @@ void pull_free(struct pull *pull)
     if (pull == NULL) {
         return;
     }
-    while (pull->files != NULL) {
-        struct file *file = pull->files;
+    for (struct file *file = pull->files, *next; file != NULL; file = next) {
+        next = file->next;
         if (file->stream != NULL) {
             tern_stream_set_user(file->stream, NULL);
         }
         drop_temporary_name(file);
-        *file->link = file->next;
-        if (file->next != NULL) {
-            file->next->link = file->link;
-        }
         file->is_dead = true;
         file->pull = NULL;
         if (file->out == 0) {
             file_free(file);
         }
     }
+    for (size_t i = 0; i < pull->folder_count; i++) {
+        free(pull->folders[i].name);
+    }
+    free(pull->folders);
     (void)close(pull->root);
     free(pull);
 }

@@ -38,6 +38,10 @@ void pull_on_closed(tern_stream *stream);
 /* Goes on with streams that waited for the disk. */
 void pull_pump(struct pull *pull);
 
+/* With PROTO_FLAG_PRESERVE, once everything is settled: gives folders their mode and times, which
+ * could not stand while files were still being put into them. */
+void pull_seal_folders(struct pull *pull);
+
 const struct pull_counts *pull_counts(const struct pull *pull);
 const char *pull_current(const struct pull *pull);
 

@@ -12,10 +12,10 @@
 
 #include "terncp/tree.h"
 
-#define BLOCKS_MAX 24   /* MiB in memory at most */
-#define FILES_MAX 48    /* entries under way at once */
+#define BLOCKS_MAX  24 /* MiB in memory at most */
+#define FILES_MAX   48 /* entries under way at once */
 #define SOURCES_MAX 1024
-#define READ_AHEAD 8    /* blocks of one file being read or waiting for their turn */
+#define READ_AHEAD  8 /* blocks of one file being read or waiting for their turn */
 
 /* How many blocks there are. It outlives push, since the transport may hold blocks for longer. */
 struct budget {
@@ -38,9 +38,9 @@ struct file {
     int fd;
     uint64_t size, submitted, written;
     struct block *first, **last; /* read or being read, in order */
-    unsigned waiting; /* in `first` */
-    unsigned out;     /* of these, with the workers, who read from fd */
-    bool is_dead;     /* free when the last of them is back */
+    unsigned waiting;            /* in `first` */
+    unsigned out;                /* of these, with the workers, who read from fd */
+    bool is_dead;                /* free when the last of them is back */
     struct work_root root;
     uint8_t front[PROTO_HEADER_MAX]; /* header, then hash: bytes that are copied */
     size_t front_len, front_at;
@@ -128,7 +128,7 @@ static void give_up(struct file *file, int error)
     file->push->counts.failed++;
     int rc = tern_stream_reset(file->stream, (uint64_t)proto_status_of(error));
     (void)rc; /* a stream that is over already needs no reset */
-    file->push->failed(file->push->user, file->name, error);
+    file->push->failed(file->push->user, file->name, error, true);
 }
 
 static void on_read(struct work_job *job)
@@ -295,7 +295,14 @@ static bool begin_file(struct push *push, const struct tree_entry *found)
     struct file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         rc = tern_stream_reset(stream, PROTO_IO);
-        return rc == 0;
+        (void)rc; /* the stream is fresh */
+        if (found->fd >= 0) {
+            (void)close(found->fd);
+        }
+        push->counts.entries++; /* the receiver counts the reset as one that failed */
+        push->counts.failed++;
+        push->failed(push->user, found->name, ENOMEM, true);
+        return true;
     }
     fill_entry(&entry, found, push->counts.entries++);
     file->push = push;
@@ -331,7 +338,7 @@ static bool find_next(struct push *push)
             break;
         case TREE_SKIPPED:
             push->counts.failed++;
-            push->failed(push->user, push->held->name, errno);
+            push->failed(push->user, push->held->name, errno, false);
             break;
         case TREE_END:
             tree_walk_free(push->sources[push->source]);
@@ -352,7 +359,9 @@ void push_pump(struct push *push)
             return;
         }
         push->has_held = false;
-        advance(push->files);
+        if (push->files != NULL) {
+            advance(push->files);
+        }
     }
 }
 
@@ -403,9 +412,10 @@ void push_free(struct push *push)
     if (push == NULL) {
         return;
     }
-    while (push->files != NULL) {
-        tern_stream_set_user(push->files->stream, NULL);
-        file_drop(push->files);
+    for (struct file *file = push->files, *next; file != NULL; file = next) {
+        next = file->next;
+        tern_stream_set_user(file->stream, NULL);
+        file_drop(file);
     }
     for (size_t i = push->source; i < push->source_count; i++) {
         tree_walk_free(push->sources[i]);

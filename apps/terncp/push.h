@@ -10,8 +10,9 @@
 
 struct push;
 
-/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). */
-typedef void (*push_failed_fn)(void *user, const char *name, int error);
+/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). is_begun: its
+ * stream was reset with the status, so that the receiver knows already. */
+typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_begun);
 
 struct push_counts {
     uint64_t files, folders, failed;

@@ -67,9 +67,8 @@ void report_progress(struct report *report, const char *name, uint64_t done, uin
     };
     if (report->options->verbose > 0) {
         view.rtt_ms = (double)stats->smoothed_rtt / 1e6;
-        view.loss = stats->packets_sent > 0
-                        ? (double)stats->packets_lost / (double)stats->packets_sent
-                        : 0;
+        view.loss =
+            stats->packets_sent > 0 ? (double)stats->packets_lost / (double)stats->packets_sent : 0;
     }
     meter_draw(&report->meter, &view, at);
     if (wants_json_progress(report) && at - report->last_json >= 1) {
@@ -90,8 +89,7 @@ void report_done(struct report *report, const char *name)
     }
 }
 
-void report_failed(struct report *report, enum report_kind kind, const char *name,
-                   const char *why)
+void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why)
 {
     static const char *const advice[] = {
         [REPORT_LOCAL] = "check the file here and run the command again",
@@ -133,6 +131,7 @@ int report_end(struct report *report)
     char size[24], rate[24], time[32];
     double seconds = now() - report->started;
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
+    uint64_t all = report->settled + failed;
     int code = exit_code(report);
     meter_clear(&report->meter);
     (void)cli_format_size(report->bytes, size, sizeof size);
@@ -144,9 +143,8 @@ int report_end(struct report *report)
                  report->settled == 1 ? "entry" : "entries", size, time, rate);
     } else if (report->settled > 0) {
         cli_note("%llu of %llu entries verified, %llu failed, %s in %s",
-                 (unsigned long long)report->settled,
-                 (unsigned long long)(report->settled + failed), (unsigned long long)failed, size,
-                 time);
+                 (unsigned long long)report->settled, (unsigned long long)all,
+                 (unsigned long long)failed, size, time);
     }
     if (report->options->json) {
         (void)printf("{\"event\":\"summary\",\"entries\":%llu,\"failed\":%llu,\"bytes\":%llu,"

@@ -22,8 +22,7 @@ void report_init(struct report *report, const struct options *options, bool is_p
 void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
                      uint64_t files, const tern_stats *stats);
 void report_done(struct report *report, const char *name); /* name NULL: not told */
-void report_failed(struct report *report, enum report_kind kind, const char *name,
-                   const char *why);
+void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why);
 int report_end(struct report *report);    /* prints the summary; the exit code */
 void report_abort(struct report *report); /* takes the meter away */
 

@@ -23,9 +23,9 @@
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
-#define EARLY_MAX 128 /* streams that came before the HELLO: as many as the peer may open */
-#define PUMP_EVERY 0.02 /* seconds */
-#define CLOSE_OK 0
+#define EARLY_MAX      128  /* streams that came before the HELLO: as many as the peer may open */
+#define PUMP_EVERY     0.02 /* seconds */
+#define CLOSE_OK       0
 #define CLOSE_PROTOCOL 1
 
 struct server {
@@ -35,7 +35,8 @@ struct server {
     int root;
     char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
     struct session *senders;            /* sessions that push */
-    struct ev_timer pump;
+    struct ev_loop *loop;
+    struct ev_timer pump; /* runs while there are senders */
 };
 
 struct session {
@@ -66,11 +67,27 @@ static void session_free(struct session *s)
     free(s);
 }
 
+/* An answer that cannot be given must not be missed: the connection ends instead. */
+static bool answer(struct session *s, const struct proto_message *m)
+{
+    if (s->control != NULL && control_send(s->control, m)) {
+        return true;
+    }
+    tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    return false;
+}
+
+static void answer_fail(struct session *s, enum proto_status status, uint32_t index,
+                        const char *text)
+{
+    if (s->control == NULL || !control_send_fail(s->control, status, index, text)) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    }
+}
+
 static void session_refuse(struct session *s, enum proto_status status, const char *why)
 {
-    if (s->control != NULL) {
-        (void)control_send_fail(s->control, status, PROTO_INDEX_ALL, why);
-    }
+    answer_fail(s, status, PROTO_INDEX_ALL, why);
     cli_note("%s: request refused: %s", s->peer, why);
 }
 
@@ -89,7 +106,10 @@ static void answer_end(struct session *s)
     if (s->pull != NULL && s->has_end && !s->end_sent &&
         pull_counts(s->pull)->settled >= s->end_count) {
         struct proto_message m = {.type = PROTO_END, .index = s->end_count};
-        s->end_sent = control_send(s->control, &m);
+        s->end_sent =
+            true; /* from here on; folders that cannot be sealed come back to on_settled */
+        pull_seal_folders(s->pull);
+        (void)answer(s, &m);
     }
 }
 
@@ -97,26 +117,29 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
                        const char *why, bool by_peer)
 {
     struct session *s = user;
-    (void)by_peer;
+    char text[PROTO_TEXT_MAX];
     log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
     if (status == PROTO_OK) {
         struct proto_message m = {.type = PROTO_DONE, .index = index};
-        (void)control_send(s->control, &m);
-    } else {
-        (void)control_send_fail(s->control, status, index, why);
+        (void)answer(s, &m);
+    } else if (!by_peer) { /* a sender knows what it gave up */
+        (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
+        answer_fail(s, status, index, text);
     }
     answer_end(s);
 }
 
-static void on_push_failed(void *user, const char *name, int error)
+static void on_push_failed(void *user, const char *name, int error, bool is_begun)
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
     const char *why = error == 0 ? "not a file or folder" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
     log_name(s, "failed", name, why);
-    (void)control_send_fail(s->control, error == 0 ? PROTO_BAD_REQUEST : proto_status_of(error),
-                            PROTO_INDEX_NONE, text);
+    if (!is_begun) {
+        answer_fail(s, error == 0 ? PROTO_BAD_REQUEST : proto_status_of(error), PROTO_INDEX_NONE,
+                    text);
+    }
 }
 
 /* --- the request ------------------------------------------------------------------------------------ */
@@ -136,6 +159,22 @@ static void normalise(char *path)
     }
 }
 
+/* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
+ * it. */
+static bool is_link(int root, const char *path)
+{
+    struct stat st;
+    const char *last;
+    int parent = tree_open_parent(root, path, &last);
+    if (parent < 0) {
+        return false;
+    }
+    bool answer = fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+                  (fstatat(parent, last, &st, 0) != 0 || !S_ISDIR(st.st_mode));
+    (void)close(parent);
+    return answer;
+}
+
 static bool begin_pull_for(struct session *s, const struct proto_message *m, const char *path)
 {
     struct server *server = s->server;
@@ -145,7 +184,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     int folder = tree_open(server->root, path, O_PATH | O_DIRECTORY, 0);
-    if (folder < 0 && (errno == EXDEV || errno == ELOOP)) {
+    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !is_link(server->root, path)) {
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return false;
     }
@@ -158,6 +197,9 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         (void)close(folder);
     }
     s->pull = pull_new(server->work, server->root, path, is_into, m->flags, on_settled, s);
+    if (s->pull == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
+    }
     return s->pull != NULL;
 }
 
@@ -167,6 +209,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
     tree_basename(path, name, sizeof name);
     s->push = push_new(s->server->work, s->conn, on_push_failed, s);
     if (s->push == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
     s->link = &s->server->senders;
@@ -175,6 +218,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         s->next->link = &s->next;
     }
     s->server->senders = s;
+    ev_timer_again(s->server->loop, &s->server->pump);
     int error = push_add(s->push, s->server->root, path, name[0] == '\0' ? "root" : name,
                          (m->flags & PROTO_FLAG_RECURSIVE) != 0);
     if (error != 0) {
@@ -202,11 +246,14 @@ static void on_hello(struct session *s, struct proto_message *m)
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return;
     }
-    bool is_good = m->direction == PROTO_PUSH   ? begin_pull_for(s, m, path)
-                   : m->direction == PROTO_PULL ? begin_push_for(s, m, path)
-                                                : false;
+    if (m->direction != PROTO_PUSH && m->direction != PROTO_PULL) {
+        session_refuse(s, PROTO_BAD_REQUEST, "neither a push nor a pull");
+        return;
+    }
+    bool is_good =
+        m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
     log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path, NULL);
-    if (!is_good || !control_send(s->control, &ready)) {
+    if (!is_good || !answer(s, &ready)) {
         return;
     }
     for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
@@ -261,8 +308,7 @@ static void on_connected(struct server *server, tern_conn *conn)
 
 static void on_closed(struct session *s, const tern_close_info *close)
 {
-    cli_verbose(1, "%s: %s", s->peer,
-                close->error == 0 ? "done" : tern_strerror(close->error));
+    cli_verbose(1, "%s: %s", s->peer, close->error == 0 ? "done" : tern_strerror(close->error));
     tern_conn_set_user(s->conn, NULL);
     session_free(s);
 }
@@ -279,6 +325,16 @@ static void on_opened(struct session *s, tern_stream *stream)
     } else {
         int rc = tern_stream_stop(stream, PROTO_BAD_REQUEST);
         (void)rc;
+    }
+}
+
+static void forget_early(struct session *s, const tern_stream *stream)
+{
+    for (size_t i = 0; i < s->early_count; i++) {
+        if (s->early[i] == stream) {
+            s->early[i] = s->early[--s->early_count];
+            return;
+        }
     }
 }
 
@@ -299,6 +355,7 @@ static void on_stream_event(struct session *s, const tern_event *ev)
     } else if (ev->type == TERN_EVENT_STREAM_CLOSED && is_ours) {
         push_on_closed(ev->stream);
     } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+        forget_early(s, ev->stream);
         pull_on_closed(ev->stream);
     }
 }
@@ -310,9 +367,10 @@ static void after_event(struct session *s)
         return;
     }
     push_pump(s->push);
-    if (push_is_done(s->push) && !s->end_sent && s->control != NULL) {
+    if (push_is_done(s->push) && !s->end_sent) {
         struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
-        s->end_sent = control_send(s->control, &m);
+        s->end_sent = true;
+        (void)answer(s, &m);
     }
 }
 
@@ -342,8 +400,10 @@ static void on_event(struct server *server, const tern_event *ev)
 static void on_pump(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     const struct server *server = timer->data;
-    (void)loop;
     (void)events;
+    if (server->senders == NULL) {
+        ev_timer_stop(loop, timer);
+    }
     for (struct session *s = server->senders; s != NULL; s = s->next) {
         after_event(s);
     }
@@ -388,9 +448,9 @@ static int choose_clients(struct server *server)
         server->authorized[0] = '\0';
     }
     if (server->authorized[0] == '\0' || access(server->authorized, R_OK) != 0) {
-        cli_error(server->authorized[0] == '\0' ? "authorized_keys" : server->authorized,
-                  strerror(errno),
-                  "write the clients' keys into it, one a line, or let everybody in with --anonymous");
+        cli_error(
+            server->authorized[0] == '\0' ? "authorized_keys" : server->authorized, strerror(errno),
+            "write the clients' keys into it, one a line, or let everybody in with --anonymous");
         return CLI_IDENTITY;
     }
     return -1;
@@ -479,9 +539,9 @@ static void run(struct server *server, struct ev_loop *loop)
     ev_signal_init(&terminated, on_signal, SIGTERM);
     ev_signal_start(loop, &interrupted);
     ev_signal_start(loop, &terminated);
-    ev_timer_init(&server->pump, on_pump, PUMP_EVERY, PUMP_EVERY);
+    server->loop = loop;
+    ev_timer_init(&server->pump, on_pump, 0, PUMP_EVERY);
     server->pump.data = server;
-    ev_timer_start(loop, &server->pump);
     announce(server);
     (void)ev_run(loop, 0);
     ev_timer_stop(loop, &server->pump);
@@ -525,8 +585,7 @@ int serve_run(const struct options *options)
         return CLI_LOCAL;
     }
     server.work = work_new(loop);
-    code = server.work == NULL ? CLI_LOCAL
-                               : open_server(&server, loop, has_key ? secret : NULL);
+    code = server.work == NULL ? CLI_LOCAL : open_server(&server, loop, has_key ? secret : NULL);
     sodium_memzero(secret, sizeof secret);
     if (code < 0) {
         run(&server, loop);

@@ -71,9 +71,8 @@ bool transport_split(const char *text, char *host, size_t size, uint16_t *port)
         return true;
     }
     char *rest;
-    unsigned long value = *text == ':' && text[1] >= '0' && text[1] <= '9'
-                              ? strtoul(text + 1, &rest, 10)
-                              : 65536;
+    unsigned long value =
+        *text == ':' && text[1] >= '0' && text[1] <= '9' ? strtoul(text + 1, &rest, 10) : 65536;
     if (value > 65535 || *rest != '\0') {
         return false;
     }

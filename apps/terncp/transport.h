@@ -7,7 +7,7 @@
 
 #include "terncp/options.h"
 
-#define TERNCP_IDLE (10 * TERN_SEC)
+#define TERNCP_IDLE      (10 * TERN_SEC)
 #define TERNCP_KEEPALIVE (3 * TERN_SEC)
 
 struct transport {

@@ -141,11 +141,11 @@ struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bo
         return NULL;
     }
     walk->first = open_start(root, path);
-    int error = walk->first < 0 || fstat(walk->first, &st) != 0         ? errno
-                : S_ISDIR(st.st_mode) && !is_recursive                  ? EISDIR
-                : !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)          ? EINVAL
+    int error = walk->first < 0 || fstat(walk->first, &st) != 0           ? errno
+                : S_ISDIR(st.st_mode) && !is_recursive                    ? EISDIR
+                : !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)            ? EINVAL
                 : snprintf(walk->name, sizeof walk->name, "%s", name) < 0 ? EINVAL
-                                                                        : 0;
+                                                                          : 0;
     if (error != 0) {
         tree_walk_free(walk);
         errno = error;

@@ -25,7 +25,7 @@ int tree_open_parent(int root, const char *name, const char **last);
 struct tree_entry {
     char name[PROTO_PATH_MAX + 1]; /* as the receiver shall know it */
     struct stat st;
-    int fd;                        /* files: open for reading, the taker closes; folders: -1 */
+    int fd; /* files: open for reading, the taker closes; folders: -1 */
 };
 
 enum tree_result {

@@ -63,16 +63,14 @@ int trust_decide(struct trust *trust, const uint8_t key[TERN_KEY_SIZE])
     char text[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE], why[200];
     keyring_format(key, text);
     keyring_words(key, words);
-    if (!trust->options->accept_new &&
-        (trust->options->batch || !ask(trust, text, words))) {
+    if (!trust->options->accept_new && (trust->options->batch || !ask(trust, text, words))) {
         (void)snprintf(why, sizeof why, "unknown server, its key is %s (%s)", text, words);
         cli_error(trust->name, why, "trust it with --accept-new, or name the key with --pin");
         return CLI_IDENTITY;
     }
     memcpy(trust->key, key, TERN_KEY_SIZE);
     trust->has_key = true;
-    if (trust->file[0] != '\0' &&
-        keyring_remember(trust->file, trust->name, key) != KEYRING_OK) {
+    if (trust->file[0] != '\0' && keyring_remember(trust->file, trust->name, key) != KEYRING_OK) {
         cli_error(trust->file, strerror(errno), "the server's key could not be remembered");
         return CLI_LOCAL;
     }

@@ -12,7 +12,7 @@
 
 #include "terncp/proto.h"
 
-#define WORK_BLOCK ((size_t)1 << 20) /* bytes of a block: also the leaf of the hash tree */
+#define WORK_BLOCK   ((size_t)1 << 20) /* bytes of a block: also the leaf of the hash tree */
 #define WORK_THREADS 2
 
 struct work;
@@ -24,12 +24,12 @@ struct work_job {
     int fd;
     uint64_t offset;
     size_t len;
-    uint8_t *data;              /* the owner's, of at least len bytes */
+    uint8_t *data; /* the owner's, of at least len bytes */
     uint8_t leaf[PROTO_HASH_SIZE];
-    int error;                  /* errno, or 0; a short read is EIO */
-    work_done_fn done;          /* on the loop's thread */
+    int error;         /* errno, or 0; a short read is EIO */
+    work_done_fn done; /* on the loop's thread */
     void *owner;
-    struct work_job *next;      /* the work's own, while the job is out */
+    struct work_job *next; /* the work's own, while the job is out */
 };
 
 /* NULL when threads cannot be had. */

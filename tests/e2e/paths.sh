@@ -104,6 +104,7 @@ as_nobody() {
     if command -v setpriv >/dev/null; then
         setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
     else
+        # shellcheck disable=SC2016 # the inner shell expands them
         su nobody -s /bin/sh -c 'exec "$0" "$@"' -- "$@"
     fi
 }
