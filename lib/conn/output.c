@@ -351,10 +351,8 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
 static void note_app_limited(struct tern_conn *conn)
 {
     struct tern_path *path = &conn->path;
-    path->cc.is_app_limited = false;
     if (tern_cc_room(&path->cc) >= path->cc.datagram && !wants_any_data(conn) &&
         conn->pacing_until == 0) {
-        path->cc.is_app_limited = true;
         tern_rate_on_app_limited(&path->rate, path->cc.bytes_in_flight);
     }
 }

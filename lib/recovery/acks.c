@@ -3,8 +3,8 @@
 #include "recovery/acks.h"
 
 #define ACK_THRESHOLD 2 /* RFC 9000 §13.2.2 */
-#define WARMUP 16       /* the first packets are acknowledged at once, so that slow start is swift */
-#define ECN_CE 3
+#define WARMUP        16 /* the first packets are acknowledged at once, so that slow start is swift */
+#define ECN_CE        3
 
 void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay)
 {
@@ -65,8 +65,8 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
         return 0;
     }
     acks->unacked++;
-    bool is_urgent = acks->unacked >= acks->threshold || !is_in_order || ecn == ECN_CE ||
-                     acks->warmup > 0;
+    bool is_urgent =
+        acks->unacked >= acks->threshold || !is_in_order || ecn == ECN_CE || acks->warmup > 0;
     acks->warmup -= acks->warmup > 0 ? 1 : 0;
     tern_time due = is_urgent ? now : tern_add_sat(now, acks->max_delay);
     acks->deadline = TERN_MIN(acks->deadline, due);

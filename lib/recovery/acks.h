@@ -9,8 +9,8 @@
 
 struct tern_acks {
     struct tern_ranges ranges;
-    uint64_t floor;      /* everything below counts as received: its ranges were forgotten */
-    uint64_t largest;    /* valid when has_any */
+    uint64_t floor;   /* everything below counts as received: its ranges were forgotten */
+    uint64_t largest; /* valid when has_any */
     tern_time largest_at;
     tern_time deadline;  /* an ACK is due then; TERN_TIME_NEVER when none is owed */
     tern_time max_delay; /* ours, as promised to the peer; 0 in Initial and Handshake */

@@ -1,16 +1,20 @@
 /* What losses and marks tell BBR: the bounds that they lower, when they end a probe, and how much of
  * them is the path's own noise.
  *
- * The noise is our one addition to the draft. BBRv3 tolerates two percent of loss in a probe
- * (LossThresh); on a path that loses five whatever one sends, each probe would fail and the rate
- * would die away. So once a cycle, after losses, the flow stays in Down a few rounds longer, where it
- * sends a tenth less than the path can carry and keeps no queue, and counts what is still lost. Loss
- * that goes away when we slow down is ours, and the draft's rules hold to the letter: that is so
- * behind a policer or a shallow buffer. What stays is a floor, and the threshold stands on top of it.
+ * The noise is our addition to the draft; the other departure stands at tern_bbr_adapt_shortterm.
+ * BBRv3 tolerates two percent of loss in a probe (LossThresh); on a path that loses five whatever one
+ * sends, each probe would fail and the rate would die away. So once a cycle, after losses, the flow
+ * stays in Down a few rounds longer, where it sends a tenth less than the path can carry and keeps no
+ * queue, and counts what is still lost. Loss that goes away when we slow down is ours, and the draft's
+ * threshold holds: that is so for a flow alone behind a policer or a shallow buffer. What stays is a
+ * floor, and the threshold stands on top of it.
  *
  * What the floor cannot tell apart is noise from the losses that other flows cause, in a buffer too
  * shallow to show as delay. Therefore it is the lower of two cycles' figures, a queue makes it zero,
- * and it is cut at FLOOR_MAX: then a probe ends at 9.5 percent at the latest. BBRv1 has no such bound.
+ * and it is cut at FLOOR_MAX; above, the draft's response has its way. The price, measured with ten
+ * such flows at one bottleneck: in a buffer of a tenth of the bandwidth-delay product or less, about
+ * two percent of overflow instead of a little over one; with three tenths no difference. FLOOR_MAX 0
+ * takes the floor out.
  * SPDX-License-Identifier: MIT */
 #include "recovery/bbr.h"
 
@@ -20,7 +24,8 @@
 #define FLOOR_ROUNDS_MAX 6
 #define FLOOR_SAMPLES    12 /* losses that make a figure */
 #define FLOOR_NONE       50 /* so little loss needs no exact figure */
-#define FULL_LOSS_EVENTS 6  /* StartupFullLossCnt */
+#define BENEFIT          3
+#define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
 static uint64_t share_of(uint64_t value, uint64_t share)
@@ -71,7 +76,10 @@ static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 }
 
 /* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
- * back, as HandleSpuriousLossDetection does for losses that were none. */
+ * back, as HandleSpuriousLossDetection does for losses that were none. Startup sees few packets when
+ * it ends early without a queue, so it gets the benefit of three times the
+ * allowance: should it be guilty
+ * after all, it ends again at once, by the threshold that holds then. */
 static void review_verdict(struct tern_cc *cc)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -79,7 +87,8 @@ static void review_verdict(struct tern_cc *cc)
         return;
     }
     bbr->has_verdict = false;
-    if (tern_bbr_is_too_high(cc, bbr->verdict_lost, bbr->verdict_in_flight)) {
+    if (tern_bbr_is_too_high(cc, bbr->verdict_lost / (bbr->was_growing ? BENEFIT : 1),
+                             bbr->verdict_in_flight)) {
         return;
     }
     bbr->prev_probe_too_high = false;

@@ -29,13 +29,35 @@ void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t data
 void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now)
 {
     cc->bytes_in_flight += bytes;
+    cc->use.peak[1] = TERN_MAX(cc->use.peak[1], cc->bytes_in_flight);
+    cc->use.was_full[1] = cc->use.was_full[1] || tern_cc_room(cc) < cc->datagram;
     cc->ops->on_sent(cc, bytes, rate, now);
+}
+
+static void note_use(struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    if (ack->largest_pn < cc->use.end_pn) {
+        return;
+    }
+    cc->use.end_pn = ack->next_pn;
+    cc->use.peak[0] = cc->use.peak[1];
+    cc->use.was_full[0] = cc->use.was_full[1];
+    cc->use.peak[1] = cc->bytes_in_flight;
+    cc->use.was_full[1] = tern_cc_room(cc) < cc->datagram;
+}
+
+bool tern_cc_is_window_used(const struct tern_cc *cc)
+{
+    uint64_t peak = TERN_MAX(cc->use.peak[0], cc->use.peak[1]);
+    return cc->use.was_full[0] || cc->use.was_full[1] ||
+           (cc->cwnd < cc->ssthresh && cc->cwnd < 2 * peak);
 }
 
 void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     cc->bytes_in_flight = tern_sub_sat(cc->bytes_in_flight, ack->acked_bytes);
     cc->ops->on_ack(cc, ack, now);
+    note_use(cc, ack);
 }
 
 void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)

@@ -11,15 +11,15 @@ struct tern_cc;
 /* An ACK, after loss detection and with the rate sample done. */
 struct tern_cc_ack {
     uint64_t acked_bytes;
-    tern_time largest_sent_at;   /* send time of the newest newly acked packet */
+    tern_time largest_sent_at; /* send time of the newest newly acked packet */
     uint64_t largest_pn;
-    uint64_t prior_in_flight;    /* bytes in flight before this ACK */
-    uint64_t lost_bytes;         /* declared lost by the same ACK */
+    uint64_t prior_in_flight; /* bytes in flight before this ACK */
+    uint64_t lost_bytes;      /* declared lost by the same ACK */
     const struct tern_rtt *rtt;
-    tern_time rtt_sample;        /* 0: none */
+    tern_time rtt_sample; /* 0: none */
     const struct tern_rate *rate;
     const struct tern_rate_sample *sample;
-    uint64_t next_pn;            /* the next packet number of this space (HyStart++ rounds) */
+    uint64_t next_pn; /* the next packet number of this space (HyStart++ rounds) */
 };
 
 /* A congestion event: losses, or a rise of the peer's CE count (lost_bytes 0). */
@@ -28,7 +28,7 @@ struct tern_cc_loss {
     tern_time latest_sent_at; /* newest lost (or marked) packet */
     uint64_t largest_pn;
     uint64_t prior_in_flight;
-    bool persistent;          /* RFC 9002 §7.6.2: fall to the minimum window */
+    bool persistent; /* RFC 9002 §7.6.2: fall to the minimum window */
     bool is_ecn;
     const struct tern_rtt *rtt;
     const struct tern_rate *rate;
@@ -53,11 +53,15 @@ struct tern_cc_ops {
 
 struct tern_cc {
     const struct tern_cc_ops *ops;
-    uint64_t cwnd, ssthresh;      /* bytes */
-    uint64_t bytes_in_flight;     /* all spaces of this path; kept by the tern_cc_ functions below */
-    size_t datagram;              /* max datagram size (mds) */
-    tern_time recovery_start;     /* packets sent before it belong to the present episode; 0: none */
-    bool is_app_limited;          /* the window was not full when last looked at */
+    uint64_t cwnd, ssthresh;  /* bytes */
+    uint64_t bytes_in_flight; /* all spaces of this path; kept by the tern_cc_ functions below */
+    size_t datagram;          /* max datagram size (mds) */
+    tern_time recovery_start; /* packets sent before it belong to the present episode; 0: none */
+    /* How much of the window the last two round trips used, for tern_cc_is_window_used(). */
+    struct {
+        uint64_t end_pn, peak[2]; /* peak: most bytes in flight; [0] the round before */
+        bool was_full[2];
+    } use;
     uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
 };
 
@@ -67,7 +71,8 @@ const struct tern_cc_ops *tern_cc_find(const char *name);
 extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr;
 
 /* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
-void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram, tern_time now);
+void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,
+                  tern_time now);
 
 void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now);
 /* Both lower bytes_in_flight by ack->acked_bytes or loss->lost_bytes first, then tell the controller. */
@@ -76,6 +81,12 @@ void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_t
 /* Bytes that left flight without a verdict: discarded spaces, lost probes. */
 void tern_cc_on_discarded(struct tern_cc *cc, uint64_t bytes);
 void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram);
+
+/* Whether this round trip or the one before it made use of the window: it was full once, or in slow
+ * start more than half full. A window that was not used says nothing about what it could be and must
+ * not grow (RFC 9002 §7.8). It is judged by round trips because a paced sender seldom fills the window
+ * at the moment an ACK comes. */
+bool tern_cc_is_window_used(const struct tern_cc *cc);
 
 /* Bytes that may be sent now. */
 uint64_t tern_cc_room(const struct tern_cc *cc);

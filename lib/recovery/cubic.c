@@ -134,7 +134,7 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
 {
     struct cubic *state = state_of(cc);
     state->acked_at = now;
-    if (cc->is_app_limited) { /* RFC 9002 §7.8; the epoch stands still */
+    if (!tern_cc_is_window_used(cc)) { /* RFC 9002 §7.8; the epoch stands still */
         state->idle_since = state->idle_since == 0 ? now : state->idle_since;
         return;
     }

@@ -3,12 +3,12 @@
 #include "recovery/hystart.h"
 
 /* RFC 9406 §4.3 */
-#define MIN_RTT_THRESH (4 * TERN_MSEC)
-#define MAX_RTT_THRESH (16 * TERN_MSEC)
-#define MIN_RTT_DIVISOR 8
-#define N_RTT_SAMPLE 8
+#define MIN_RTT_THRESH     (4 * TERN_MSEC)
+#define MAX_RTT_THRESH     (16 * TERN_MSEC)
+#define MIN_RTT_DIVISOR    8
+#define N_RTT_SAMPLE       8
 #define CSS_GROWTH_DIVISOR 4
-#define CSS_ROUNDS 5
+#define CSS_ROUNDS         5
 
 void tern_hystart_init(struct tern_hystart *h)
 {

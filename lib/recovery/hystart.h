@@ -10,7 +10,7 @@ struct tern_hystart {
     uint64_t round_end; /* packet number whose ACK ends the round */
     uint32_t samples;   /* in this round */
     uint32_t css_rounds;
-    bool in_css;        /* conservative slow start */
+    bool in_css; /* conservative slow start */
     bool has_round;
 };
 

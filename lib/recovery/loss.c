@@ -6,7 +6,7 @@
 #include "recovery/loss.h"
 
 #define KEEP_LOST_SLOTS 1024 /* lost packets kept behind the oldest outstanding one */
-#define KEEP_LOST_PTOS 3
+#define KEEP_LOST_PTOS  3
 
 void tern_loss_init(struct tern_loss *loss, struct tern_mem *mem)
 {

@@ -21,31 +21,31 @@ struct tern_loss {
     struct tern_sent sent;
     uint64_t largest_acked; /* valid when has_acked */
     bool has_acked;
-    uint64_t oldest;        /* every number below is acknowledged, lost or skipped */
-    uint64_t lost_kept;     /* LOST slots below `oldest` or above that a late ACK may still find */
-    tern_time loss_time;    /* when the time threshold will declare a loss; NEVER: not armed */
+    uint64_t oldest;     /* every number below is acknowledged, lost or skipped */
+    uint64_t lost_kept;  /* LOST slots below `oldest` or above that a late ACK may still find */
+    tern_time loss_time; /* when the time threshold will declare a loss; NEVER: not armed */
     uint64_t acked_head, acked_tail; /* queues: packet number + 1, 0 = empty */
     uint64_t lost_head, lost_tail;
 };
 
 /* What an ACK or a loss timer brought; conn gives it to the controller. All zero first. */
 struct tern_loss_outcome {
-    tern_time rtt_sample;          /* 0: none (RFC 9002 §5.1) */
-    uint64_t acked_bytes;          /* newly acknowledged, IN_FLIGHT only */
-    uint64_t acked_packets;        /* newly acknowledged, any */
+    tern_time rtt_sample;   /* 0: none (RFC 9002 §5.1) */
+    uint64_t acked_bytes;   /* newly acknowledged, IN_FLIGHT only */
+    uint64_t acked_packets; /* newly acknowledged, any */
     bool acked_eliciting;
-    bool largest_is_new;           /* the ACK raised largest_acked */
+    bool largest_is_new;             /* the ACK raised largest_acked */
     tern_time largest_acked_sent_at; /* send time of the newest newly acked packet */
     uint64_t largest_acked_pn;
-    uint64_t acked_ect;            /* newly acked packets that were sent with an ECT mark */
-    uint64_t lost_bytes;           /* IN_FLIGHT, probes left out */
-    uint64_t lost_packets;         /* probes left out */
+    uint64_t acked_ect;    /* newly acked packets that were sent with an ECT mark */
+    uint64_t lost_bytes;   /* IN_FLIGHT, probes left out */
+    uint64_t lost_packets; /* probes left out */
     uint64_t lost_probe_packets, lost_probe_bytes;
     tern_time lost_latest_sent_at; /* send time of the newest lost packet that counts */
     tern_time lost_earliest_sent_at;
     uint64_t lost_largest_pn;
-    bool persistent;               /* persistent congestion, RFC 9002 §7.6 */
-    uint64_t spurious_packets;     /* declared lost before, acknowledged now */
+    bool persistent;           /* persistent congestion, RFC 9002 §7.6 */
+    uint64_t spurious_packets; /* declared lost before, acknowledged now */
     uint64_t spurious_bytes;
 };
 

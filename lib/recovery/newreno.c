@@ -32,8 +32,7 @@ static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, te
 {
     struct newreno *state = state_of(cc);
     (void)now;
-    /* RFC 9002 §7.8: a window that was not used says nothing about what it could be. */
-    if (cc->is_app_limited ||
+    if (!tern_cc_is_window_used(cc) ||
         (cc->recovery_start > 0 && ack->largest_sent_at <= cc->recovery_start)) {
         return;
     }

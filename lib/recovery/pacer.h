@@ -6,9 +6,9 @@
 #include "base/def.h"
 
 struct tern_pacer {
-    uint64_t rate;   /* bytes a second; 0: no pacing */
-    uint64_t tokens; /* bytes that may leave now */
-    uint64_t burst;  /* cap of tokens: max(2 datagrams, what 1 ms carries) */
+    uint64_t rate;     /* bytes a second; 0: no pacing */
+    uint64_t tokens;   /* bytes that may leave now */
+    uint64_t burst;    /* cap of tokens: max(2 datagrams, what 1 ms carries) */
     uint64_t fraction; /* nanosecond-bytes not yet worth a token */
     tern_time at;
 };

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "recovery/pmtud.h"
 
-#define STEP_MIN 20               /* a smaller gain is not worth three probes */
+#define STEP_MIN    20               /* a smaller gain is not worth three probes */
 #define AGAIN_AFTER (600 * TERN_SEC) /* RFC 8899 §5.1.1: PMTU_RAISE_TIMER */
-#define BLACK_HOLE 6              /* losses of full size with none delivered: evidence, not bad luck */
+#define BLACK_HOLE  6 /* losses of full size with none delivered: evidence, not bad luck */
 
 void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling)
 {

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "recovery/sent.h"
 
-#define FIRST_PACKETS 32
+#define FIRST_PACKETS  32
 #define FIRST_RECEIPTS 64
 
 void tern_sent_init(struct tern_sent *sent, struct tern_mem *mem)

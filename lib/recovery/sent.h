@@ -25,9 +25,9 @@ enum tern_sent_state {
     TERN_SENT_LOST /* kept for a while, to notice a late ACK (spurious loss) */
 };
 
-#define TERN_SENT_ELICITING 0x01u /* ack-eliciting */
-#define TERN_SENT_IN_FLIGHT 0x02u /* counts against the congestion window */
-#define TERN_SENT_PROBE 0x04u     /* a PMTU probe: its loss is not congestion */
+#define TERN_SENT_ELICITING   0x01u /* ack-eliciting */
+#define TERN_SENT_IN_FLIGHT   0x02u /* counts against the congestion window */
+#define TERN_SENT_PROBE       0x04u /* a PMTU probe: its loss is not congestion */
 #define TERN_SENT_APP_LIMITED 0x08u
 
 struct tern_sent_packet {

@@ -13,12 +13,14 @@ struct bench {
     struct tern_rate rate;
     tern_time now;
     uint64_t pn;
+    bool is_limited; /* what is acknowledged had not filled the window */
 };
 
 static inline void bench_init(struct bench *b, const struct tern_cc_ops *ops)
 {
     b->now = 3600 * TERN_SEC;
     b->pn = 0;
+    b->is_limited = false;
     tern_rtt_init(&b->rtt, 100 * TERN_MSEC);
     tern_rtt_update(&b->rtt, 100 * TERN_MSEC, 0, b->now);
     tern_rate_init(&b->rate);
@@ -53,6 +55,8 @@ static inline void bench_ack(struct bench *b, uint64_t bytes, tern_time sent_at,
         .next_pn = b->pn + 1,
     };
     b->pn++;
+    b->cc.use.peak[0] = b->cc.use.peak[1] = b->is_limited ? MDS : b->cc.cwnd;
+    b->cc.use.was_full[0] = b->cc.use.was_full[1] = !b->is_limited;
     tern_cc_on_ack(&b->cc, &ack, b->now);
 }
 

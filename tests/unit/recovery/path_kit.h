@@ -117,8 +117,7 @@ static inline void path_send(struct path *path)
     while (path_may_send(path) && tern_pacer_budget(&path->pacer, path->now) >= PATH_MDS) {
         path_send_one(path);
     }
-    path->cc.is_app_limited = path->next >= path->limit && tern_cc_room(&path->cc) >= PATH_MDS;
-    if (path->cc.is_app_limited) {
+    if (path->next >= path->limit && tern_cc_room(&path->cc) >= PATH_MDS) {
         tern_rate_on_app_limited(&path->rate, path->cc.bytes_in_flight);
     }
 }

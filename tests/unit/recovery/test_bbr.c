@@ -72,8 +72,7 @@ static void send_some(void)
            tern_pacer_budget(&p->pacer, p->now) >= MDS) {
         send_one();
     }
-    p->cc.is_app_limited = p->next >= p->limit && tern_cc_room(&p->cc) >= MDS;
-    if (p->cc.is_app_limited) {
+    if (p->next >= p->limit && tern_cc_room(&p->cc) >= MDS) {
         tern_rate_on_app_limited(&p->rate, p->cc.bytes_in_flight);
     }
 }
@@ -260,6 +259,8 @@ static void heavy_loss_lowers_the_bound(void **state)
     assert_true(run(8 * TERN_SEC, TERN_BBR_DOWN));
     assert_true(bbr()->inflight_longterm < 2 * bdp());
     assert_false(bbr()->is_sampling_probe);
+    assert_true(bbr()->prev_probe_too_high);
+    (void)run(5 * TERN_MSEC, -1); /* the window follows with the next ACK */
     assert_true(p->cc.cwnd <= bbr()->inflight_longterm);
 }
 
@@ -282,12 +283,107 @@ static void spurious_losses_are_undone(void **state)
     (void)state;
     tern_cc_bbr.on_spurious(&p->cc, p->now); /* nothing to undo */
     (void)run(2 * TERN_SEC, TERN_BBR_CRUISE);
-    uint64_t before = bbr()->inflight_shortterm;
-    p->loss_every = 10;
-    (void)run(45 * TERN_MSEC, -1);
-    assert_true(bbr()->inflight_shortterm < before);
+    uint64_t cwnd = p->cc.cwnd;
+    p->loss_every = 4;
+    (void)run(20 * TERN_MSEC, -1);
+    p->loss_every = 0;
+    (void)run(80 * TERN_MSEC, -1);
+    assert_true(bbr()->bw_shortterm < tern_bbr_max_bw(bbr()));
+    assert_true(bbr()->inflight_shortterm < UINT64_MAX);
     tern_cc_bbr.on_spurious(&p->cc, p->now);
-    assert_true(bbr()->bw_shortterm >= tern_bbr_max_bw(bbr()) * 9 / 10);
+    assert_true(bbr()->bw_shortterm == UINT64_MAX);
+    assert_true(bbr()->inflight_shortterm == UINT64_MAX);
+    assert_true(p->cc.cwnd >= cwnd);
+    uint64_t again = p->cc.cwnd = cwnd / 2;
+    tern_cc_bbr.on_spurious(&p->cc, p->now); /* once only */
+    assert_int_equal(p->cc.cwnd, again);
+}
+
+/* A probe that lost too much, undone, begins again with a refill. */
+static void spurious_end_of_a_probe_refills(void **state)
+{
+    (void)state;
+    assert_true(run(8 * TERN_SEC, TERN_BBR_UP));
+    p->loss_every = 4;
+    assert_true(run(TERN_SEC, TERN_BBR_DOWN));
+    assert_true(bbr()->inflight_longterm != UINT64_MAX);
+    tern_cc_bbr.on_spurious(&p->cc, p->now);
+    assert_int_equal(bbr()->phase, TERN_BBR_REFILL);
+    assert_true(bbr()->inflight_longterm == UINT64_MAX);
+}
+
+static void spurious_end_of_startup_resumes_it(void **state)
+{
+    (void)state;
+    (void)run(150 * TERN_MSEC, -1);
+    p->loss_every = 4;
+    assert_true(run(TERN_SEC, TERN_BBR_DRAIN));
+    assert_true(bbr()->is_full_bw_reached);
+    tern_cc_bbr.on_spurious(&p->cc, p->now);
+    assert_int_equal(bbr()->phase, TERN_BBR_STARTUP);
+    assert_false(bbr()->is_full_bw_reached);
+}
+
+/* Draft: "Exiting DRAIN Based on Time". */
+static void drain_ends_after_three_rounds(void **state)
+{
+    (void)state;
+    assert_true(run(2 * TERN_SEC, TERN_BBR_DRAIN));
+    p->bottleneck /= 4; /* the queue cannot drain to the BDP that is believed in */
+    uint64_t round = bbr()->round_count;
+    while (bbr()->phase == TERN_BBR_DRAIN && p->now < START + 60 * TERN_SEC) {
+        (void)run(TERN_MSEC, -1);
+    }
+    assert_int_equal(bbr()->phase, TERN_BBR_DOWN);
+    assert_in_range(bbr()->round_count, round + 1, round + 4);
+}
+
+/* Draft: "Precautionary Bandwidth Probing": after a probe that was too high the next ends at the old
+ * bound, and when that went well a whole one follows without a pause. */
+static void probes_with_caution_after_a_loss(void **state)
+{
+    (void)state;
+    assert_true(run(8 * TERN_SEC, TERN_BBR_UP));
+    p->loss_every = 4;
+    assert_true(run(TERN_SEC, TERN_BBR_DOWN));
+    p->loss_every = 0;
+    assert_true(bbr()->prev_probe_too_high);
+    uint64_t bound = bbr()->inflight_longterm;
+    assert_true(run(8 * TERN_SEC, TERN_BBR_UP));
+    assert_true(run(8 * TERN_SEC, TERN_BBR_DOWN));
+    assert_true(bbr()->prev_probe_precautionary || !bbr()->prev_probe_too_high);
+    assert_true(bbr()->inflight_longterm >= bound * 9 / 10);
+    assert_true(run(20 * TERN_SEC, TERN_BBR_UP));
+    assert_true(run(8 * TERN_SEC, TERN_BBR_DOWN));
+    assert_false(bbr()->prev_probe_too_high);
+    assert_true(bbr()->inflight_longterm > bound);
+}
+
+/* Draft: "Exiting STARTUP on Loss When Application-Limited". */
+static void loss_ends_startup_although_application_limited(void **state)
+{
+    (void)state;
+    p->loss_every = 5;
+    for (int i = 0; i < 100 && bbr()->phase == TERN_BBR_STARTUP; i++) {
+        p->limit = p->next + 40;
+        (void)run(100 * TERN_MSEC, TERN_BBR_DRAIN);
+    }
+    assert_true(bbr()->is_full_bw_reached);
+}
+
+/* Draft: "Entering and Exiting PROBE_RTT During STARTUP". */
+static void probe_rtt_in_startup_returns_to_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200 && bbr()->phase != TERN_BBR_PROBE_RTT; i++) {
+        p->limit = p->next + 2 + (uint64_t)(i == 0); /* an odd RTT first, never seen again */
+        (void)run(30 * TERN_MSEC, TERN_BBR_PROBE_RTT);
+        p->delay += i == 0 ? TERN_MSEC : 0;
+    }
+    assert_int_equal(bbr()->phase, TERN_BBR_PROBE_RTT);
+    p->limit = UINT64_MAX;
+    assert_true(run(TERN_SEC, TERN_BBR_STARTUP));
+    assert_false(bbr()->is_full_bw_reached);
 }
 
 static void recovers_from_persistent_congestion(void **state)
@@ -376,6 +472,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(heavy_loss_lowers_the_bound, setup),
     cmocka_unit_test_setup(marks_end_startup, setup),
     cmocka_unit_test_setup(spurious_losses_are_undone, setup),
+    cmocka_unit_test_setup(spurious_end_of_a_probe_refills, setup),
+    cmocka_unit_test_setup(spurious_end_of_startup_resumes_it, setup),
+    cmocka_unit_test_setup(drain_ends_after_three_rounds, setup),
+    cmocka_unit_test_setup(probes_with_caution_after_a_loss, setup),
+    cmocka_unit_test_setup(loss_ends_startup_although_application_limited, setup),
+    cmocka_unit_test_setup(probe_rtt_in_startup_returns_to_it, setup),
     cmocka_unit_test_setup(recovers_from_persistent_congestion, setup),
     cmocka_unit_test_setup(application_limited_flow_keeps_its_bandwidth, setup),
     cmocka_unit_test_setup(application_limited_startup_is_not_taken_for_full, setup),

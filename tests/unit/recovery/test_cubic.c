@@ -104,7 +104,7 @@ static void application_limited_does_not_grow(void **state)
     struct bench b;
     (void)state;
     bench_init(&b, &tern_cc_cubic);
-    b.cc.is_app_limited = true;
+    b.is_limited = true;
     for (int i = 0; i < 100; i++) {
         b.now += 10 * TERN_MSEC;
         bench_ack(&b, MDS, b.now, 50 * TERN_MSEC);
@@ -135,9 +135,9 @@ static void a_pause_does_not_count(void **state)
         }
         paused = steady;
         if (limited == 1) { /* the last ACK of the burst was seen as application-limited */
-            paused.cc.is_app_limited = true;
+            paused.is_limited = true;
             bench_ack(&paused, 0, paused.now, 0);
-            paused.cc.is_app_limited = false;
+            paused.is_limited = false;
         }
         paused.now += 60 * TERN_SEC;
         for (int i = 0; i < 3; i++) {
@@ -166,6 +166,7 @@ static void growing_delay_ends_slow_start_without_loss(void **state)
                                   .sample = &sample,
                                   .next_pn = (uint64_t)i + 10};
         b.now += TERN_MSEC;
+        b.cc.use.was_full[0] = true;
         tern_cc_on_ack(&b.cc, &ack, b.now);
     }
     assert_true(b.cc.ssthresh != UINT64_MAX);

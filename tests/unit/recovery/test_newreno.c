@@ -82,7 +82,7 @@ static void application_limited_does_not_grow(void **state)
     struct bench b;
     (void)state;
     bench_init(&b, &tern_cc_newreno);
-    b.cc.is_app_limited = true;
+    b.is_limited = true;
     for (int i = 0; i < 100; i++) {
         bench_ack(&b, MDS, b.now, 0);
     }
