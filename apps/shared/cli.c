@@ -108,18 +108,20 @@ const char *cli_format_size(uint64_t bytes, char *buf, unsigned size)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double value = (double)bytes;
     unsigned unit = 0;
-    while (value >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+    while ((value >= 1024 || (unit > 0 && value >= 1023.5)) && /* never "1024 KiB" */
+           unit + 1 < sizeof units / sizeof units[0]) {
         value /= 1024;
         unit++;
     }
-    (void)snprintf(buf, size, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value,
+    (void)snprintf(buf, size, unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value,
                    units[unit]);
     return buf;
 }
 
 const char *cli_format_time(double seconds, char *buf, unsigned size)
 {
-    unsigned long whole = seconds > 0 ? (unsigned long)seconds : 0;
+    unsigned long whole =
+        seconds > 0 ? (unsigned long)(seconds < 60 ? seconds + 0.05 : seconds) : 0;
     if (whole < 60) {
         (void)snprintf(buf, size, "%.1f s", seconds > 0 ? seconds : 0.0);
     } else if (whole < 3600) {

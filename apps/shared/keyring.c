@@ -233,7 +233,7 @@ enum keyring_result keyring_remember(const char *path, const char *host,
 {
     char text[KEYRING_TEXT_SIZE], line[LINE_MAX_SIZE];
     keyring_format(key, text);
-    int len = snprintf(line, sizeof line, "%s %s\n", host, text);
+    int len = snprintf(line, sizeof line, "\n%s %s\n", host, text);
     if (len <= 0 || (size_t)len >= sizeof line) {
         errno = ENAMETOOLONG;
         return KEYRING_SYSTEM;
@@ -241,12 +241,17 @@ enum keyring_result keyring_remember(const char *path, const char *host,
     if (make_folders(path) != 0) {
         return KEYRING_SYSTEM;
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) {
         return KEYRING_SYSTEM;
     }
-    /* One appending write of one line: others who do the same at this moment are not harmed. */
-    bool is_good = write_all(fd, line, (size_t)len);
+    /* One appending write of one line: others who do the same at this moment are not harmed. An
+     * editor may have left the last line without its end. */
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    bool is_good = size == 0 || (size > 0 && pread(fd, &last, 1, size - 1) == 1);
+    size_t skip = last == '\n' ? 1 : 0;
+    is_good = is_good && write_all(fd, line + skip, (size_t)len - skip);
     is_good = close(fd) == 0 && is_good;
     return is_good ? KEYRING_OK : KEYRING_SYSTEM;
 }

@@ -48,14 +48,18 @@ void meter_format(const struct meter_view *view, double rate, unsigned width, ch
 {
     char figures[320];
     format_figures(view, rate, figures, sizeof figures);
+    if (strlen(figures) > width) { /* too narrow for a name: what fits */
+        (void)snprintf(buf, size, "%.*s", (int)width, figures);
+        return;
+    }
     size_t room = width > strlen(figures) + 2 ? width - strlen(figures) - 2 : 0;
     int shown = (int)(room < strlen(view->name) ? room : strlen(view->name));
     while (shown > 0 && ((unsigned char)view->name[shown] & 0xc0) == 0x80) {
         shown--; /* never half a character */
     }
-    (void)snprintf(buf, size, "%.*s%*s  %s", shown, view->name,
+    (void)snprintf(buf, size, "%.*s%*s%s%s", shown, view->name,
                    (int)(room < 24 ? room : 24) > shown ? (int)(room < 24 ? room : 24) - shown : 0,
-                   "", figures);
+                   "", room > 0 ? "  " : "", figures);
 }
 
 void meter_draw(struct meter *meter, const struct meter_view *view, double now)

@@ -41,9 +41,10 @@ static size_t printable(const unsigned char *p, size_t left)
         code = code << 6 | (p[i] & 0x3fu);
     }
     bool is_short = (n == 3 && code < 0x800) || (n == 4 && code < 0x10000);
-    bool is_bad = code < 0xa0 || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ||
-                  (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-                  (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+    bool is_bad = code < 0xa0 || code == 0x61c || (code >= 0xd800 && code < 0xe000) ||
+                  code > 0x10ffff || (code >= 0x200b && code <= 0x200f) ||
+                  (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+                  code == 0xfeff;
     return is_short || is_bad ? 0 : n;
 }
 

@@ -1,0 +1,233 @@
+/* What people see: escaped names, numbers with suffixes, the meter's line.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "shared/meter.h"
+#include "shared/term.h"
+#include "tern_test.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
+static void plain_text_passes(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",         "file.txt",    "a b-c_~", "na\xc3\xafve \xe2\x98\x83", "\xf0\x9f\x90\xa6",
+        "\xc2\xa0", "\xed\x9f\xbf"};
+    char buf[64];
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_string_equal(term_escape(texts[i], strlen(texts[i]), buf, sizeof buf), texts[i]);
+    }
+}
+
+static void what_moves_the_cursor_is_escaped(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"\033[2J", "\\x1b[2J"},
+        {"a\rb\nc\td\x7f", "a\\x0db\\x0ac\\x09d\\x7f"},
+        {"\a\b", "\\x07\\x08"},
+        {"\xc2\x9b", "\\xc2\\x9b"},                   /* CSI as a C1 control */
+        {"\x9b", "\\x9b"},                            /* and as a bare byte */
+        {"\xe2\x80\xae", "\\xe2\\x80\\xae"},          /* right-to-left override */
+        {"\xe2\x80\x8f", "\\xe2\\x80\\x8f"},          /* right-to-left mark */
+        {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},          /* isolate */
+        {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},          /* line separator */
+        {"\xd8\x9c", "\\xd8\\x9c"},                   /* Arabic letter mark */
+        {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},          /* byte order mark */
+        {"\xc0\xaf", "\\xc0\\xaf"},                   /* longer than needed */
+        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},          /* likewise */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* a surrogate */
+        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* beyond Unicode */
+        {"\xe2\x98", "\\xe2\\x98"},                   /* cut off */
+        {"\xff", "\\xff"},
+    };
+    char buf[64];
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        assert_string_equal(term_escape(pairs[i][0], strlen(pairs[i][0]), buf, sizeof buf),
+                            pairs[i][1]);
+    }
+    assert_string_equal(term_escape("a\0b", 3, buf, sizeof buf), "a\\x00b");
+}
+
+static void a_cut_is_between_characters(void **state)
+{
+    (void)state;
+    static const char text[] = "a\033\xe2\x98\x83z"; /* shown as 1 + 4 + 3 + 1 bytes */
+    static const size_t shown[] = {0, 1, 1, 1, 1, 5, 5, 5, 8, 9, 9};
+    for (size_t size = 1; size <= COUNT_OF(shown); size++) {
+        char *buf = malloc(size);
+        assert_non_null(buf);
+        assert_int_equal(strlen(term_escape(text, strlen(text), buf, size)), shown[size - 1]);
+        free(buf);
+    }
+    char untouched = 'u';
+    (void)term_escape(text, strlen(text), &untouched, 0);
+    assert_int_equal(untouched, 'u');
+}
+
+static void sizes_are_parsed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"0", 0},
+                {"1", 1},
+                {"10k", 10240},
+                {"10K", 10240},
+                {"3M", 3145728},
+                {"2G", 2147483648u},
+                {"1T", UINT64_C(1) << 40},
+                {"18446744073709551615", UINT64_MAX}};
+    static const char *const bad[] = {"",
+                                      "k",
+                                      "-1",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "1x",
+                                      "1.5M",
+                                      "1MB",
+                                      "0x10",
+                                      "18446744073709551616",
+                                      "99999999T"};
+    uint64_t value;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_true(cli_parse_size(good[i].text, &value));
+        assert_true(value == good[i].value);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_false(cli_parse_size(bad[i], &value));
+    }
+}
+
+static void times_are_parsed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"5", UINT64_C(5000000000)},    {"5s", UINT64_C(5000000000)},
+                {"250ms", 250000000},           {"7us", 7000},
+                {"2m", UINT64_C(120000000000)}, {"1h", UINT64_C(3600000000000)}};
+    static const char *const bad[] = {"", "s", "5 s", "1d", "-5s", "99999999999h", "5M"};
+    uint64_t value;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_true(cli_parse_time(good[i].text, &value));
+        assert_true(value == good[i].value);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_false(cli_parse_time(bad[i], &value));
+    }
+}
+
+static void sizes_are_formatted(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        const char *text;
+    } cases[] = {{0, "0 B"},           {1023, "1023 B"},         {1024, "1.0 KiB"},
+                 {1536, "1.5 KiB"},    {102400, "100 KiB"},      {1048575, "1.0 MiB"},
+                 {1048576, "1.0 MiB"}, {5368709120u, "5.0 GiB"}, {UINT64_MAX, "16.0 EiB"}};
+    char buf[16];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_string_equal(cli_format_size(cases[i].value, buf, sizeof buf), cases[i].text);
+    }
+}
+
+static void times_are_formatted(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{-1, "0.0 s"}, {0, "0.0 s"},    {4.25, "4.2 s"},  {59.97, "1:00"},
+                 {60, "1:00"},  {3599, "59:59"}, {3723, "1:02:03"}};
+    char buf[24];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_string_equal(cli_format_time(cases[i].value, buf, sizeof buf), cases[i].text);
+    }
+}
+
+static const struct meter_view view = {.name = "some/rather/long/name of a file.bin",
+                                       .done = 123456789,
+                                       .total = 987654321,
+                                       .files_done = 12,
+                                       .files_total = 345,
+                                       .rtt_ms = 50.123,
+                                       .loss = 0.0123};
+
+static void the_meter_fits_every_width(void **state)
+{
+    (void)state;
+    for (unsigned width = 0; width < 200; width++) {
+        char line[512];
+        meter_format(&view, 12345678, width, line, sizeof line);
+        assert_in_range(strlen(line), 0, width);
+    }
+}
+
+static void the_meter_shows_what_matters(void **state)
+{
+    (void)state;
+    char line[512];
+    meter_format(&view, 12345678, 150, line, sizeof line);
+    assert_non_null(strstr(line, "some/rather/long/name of a file.bin"));
+    assert_non_null(strstr(line, "12/345 files"));
+    assert_non_null(strstr(line, "118 MiB/942 MiB  12%"));
+    assert_non_null(strstr(line, "11.8 MiB/s"));
+    assert_non_null(strstr(line, "ETA 1:10"));
+    assert_non_null(strstr(line, "rtt 50.1 ms  loss 1.2%"));
+}
+
+static void the_meter_stands_odd_figures(void **state)
+{
+    (void)state;
+    static const struct meter_view views[] = {
+        {.name = ""},
+        {.name = "x", .done = UINT64_MAX, .total = UINT64_MAX, .files_total = UINT64_MAX},
+        {.name = "x", .done = 10, .total = 5},
+        {.name = "x", .total = UINT64_MAX},
+        {.name = "\xe2\x98\x83\xe2\x98\x83\xe2\x98\x83", .done = 1, .total = 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(views); i++) {
+        for (int rate = -1; rate < 2; rate++) {
+            char line[512], small[8];
+            meter_format(&views[i], rate, 79, line, sizeof line);
+            assert_in_range(strlen(line), 1, 79);
+            meter_format(&views[i], rate, 79, small, sizeof small);
+            assert_in_range(strlen(small), 0, 7);
+        }
+    }
+}
+
+static void a_name_is_not_cut_inside_a_character(void **state)
+{
+    (void)state;
+    struct meter_view one = {.name = "\xe2\x98\x83\xe2\x98\x83\xe2\x98\x83", .total = 3};
+    for (unsigned width = 10; width < 80; width++) {
+        char line[512], safe[1024];
+        meter_format(&one, 0, width, line, sizeof line);
+        assert_string_equal(term_escape(line, strlen(line), safe, sizeof safe), line);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(plain_text_passes),
+    cmocka_unit_test(what_moves_the_cursor_is_escaped),
+    cmocka_unit_test(a_cut_is_between_characters),
+    cmocka_unit_test(sizes_are_parsed),
+    cmocka_unit_test(times_are_parsed),
+    cmocka_unit_test(sizes_are_formatted),
+    cmocka_unit_test(times_are_formatted),
+    cmocka_unit_test(the_meter_fits_every_width),
+    cmocka_unit_test(the_meter_shows_what_matters),
+    cmocka_unit_test(the_meter_stands_odd_figures),
+    cmocka_unit_test(a_name_is_not_cut_inside_a_character),
+};
+
+TERN_TEST_MAIN(tests)

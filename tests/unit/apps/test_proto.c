@@ -1,0 +1,297 @@
+/* Every message and entry comes back as it went, and nothing hostile gets through.
+ * SPDX-License-Identifier: MIT */
+#include "terncp/proto.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tern_test.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
+/* Decodes from a heap copy of exactly len bytes, so that a sanitizer sees each byte too far. */
+static int decode(struct proto_message *m, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    int n = proto_decode(m, copy, len);
+    free(copy);
+    return n;
+}
+
+static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    int n = proto_entry_decode(e, copy, len);
+    free(copy);
+    return n;
+}
+
+static const struct proto_message messages[] = {
+    {.type = PROTO_HELLO,
+     .version = PROTO_VERSION,
+     .direction = PROTO_PULL,
+     .flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_INTO,
+     .text = "some/folder\nwith a newline"},
+    {.type = PROTO_HELLO, .version = 255, .direction = PROTO_PUSH, .text = ""},
+    {.type = PROTO_READY},
+    {.type = PROTO_FAIL, .status = PROTO_NO_SPACE, .index = 0x01020304, .text = "no space left"},
+    {.type = PROTO_FAIL, .status = PROTO_IO, .index = PROTO_INDEX_ALL, .text = ""},
+    {.type = PROTO_DONE, .index = 7},
+    {.type = PROTO_END, .index = 4000000000u},
+};
+
+static void messages_round_trip(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(messages); i++) {
+        uint8_t buf[5 + PROTO_BODY_MAX];
+        static struct proto_message out;
+        const struct proto_message *in = &messages[i];
+        size_t len = proto_encode(in, buf, sizeof buf);
+        assert_in_range(len, 5, sizeof buf);
+        assert_int_equal(decode(&out, buf, len), (int)len);
+        assert_int_equal(out.type, in->type);
+        assert_int_equal(out.version, in->version);
+        assert_int_equal(out.direction, in->direction);
+        assert_int_equal(out.flags, in->flags);
+        assert_int_equal(out.status, in->status);
+        assert_int_equal(out.index, in->index);
+        assert_string_equal(out.text, in->text);
+    }
+}
+
+static void message_layout_is_as_specified(void **state)
+{
+    (void)state;
+    static const uint8_t hello[] = {1, 0, 0, 0, 5, 1, 2, 3, 'a', 'b'};
+    static const uint8_t fail[] = {3, 0, 0, 0, 6, 5, 0, 0, 1, 2, '!'};
+    static const uint8_t end[] = {5, 0, 0, 0, 4, 0, 1, 0, 0};
+    struct proto_message m = {
+        .type = PROTO_HELLO, .version = 1, .direction = 2, .flags = 3, .text = "ab"};
+    uint8_t buf[64];
+    assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof hello);
+    assert_memory_equal(buf, hello, sizeof hello);
+    m = (struct proto_message){.type = PROTO_FAIL, .status = 5, .index = 258, .text = "!"};
+    assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof fail);
+    assert_memory_equal(buf, fail, sizeof fail);
+    m = (struct proto_message){.type = PROTO_END, .index = 65536};
+    assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof end);
+    assert_memory_equal(buf, end, sizeof end);
+}
+
+static void cut_messages_wait(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(messages); i++) {
+        uint8_t buf[5 + PROTO_BODY_MAX];
+        static struct proto_message out;
+        size_t len = proto_encode(&messages[i], buf, sizeof buf);
+        for (size_t cut = 0; cut < len; cut++) {
+            assert_int_equal(decode(&out, buf, cut), 0);
+            assert_int_equal(proto_encode(&messages[i], buf + len, cut), 0);
+        }
+    }
+}
+
+static void messages_behind_each_other_are_told_apart(void **state)
+{
+    (void)state;
+    uint8_t buf[1024];
+    static struct proto_message out;
+    size_t len = 0, at = 0;
+    for (size_t i = 0; i < COUNT_OF(messages); i++) {
+        len += proto_encode(&messages[i], buf + len, sizeof buf - len);
+    }
+    for (size_t i = 0; i < COUNT_OF(messages); i++) {
+        int n = decode(&out, buf + at, len - at);
+        assert_true(n > 0);
+        assert_int_equal(out.type, messages[i].type);
+        at += (size_t)n;
+    }
+    assert_int_equal(at, len);
+}
+
+static void hostile_messages_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t bad[][12] = {
+        {0, 0, 0, 0, 0},                       /* no type 0 */
+        {6, 0, 0, 0, 0},                       /* nor 6 */
+        {255, 0, 0, 0, 0},                     /* nor 255 */
+        {1, 0, 0, 0, 2, 1, 1},                 /* HELLO without flags */
+        {1, 0xff, 0xff, 0xff, 0xff},           /* 4 GiB of path */
+        {1, 0, 0, 0x10, 0x41},                 /* one more than there may be */
+        {2, 0, 0, 0, 1, 0},                    /* READY has no body */
+        {3, 0, 0, 0, 4, 1, 0, 0, 0},           /* FAIL too short */
+        {4, 0, 0, 0, 3, 0, 0, 0},              /* DONE too short */
+        {4, 0, 0, 0, 5, 0, 0, 0, 0, 0},        /* and too long */
+        {1, 0, 0, 0, 6, 1, 1, 0, 'a', 0, 'b'}, /* a NUL in the path */
+    };
+    static struct proto_message out;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(decode(&out, bad[i], sizeof bad[i]), -1);
+    }
+}
+
+static void longest_path_fits_and_no_longer_one(void **state)
+{
+    (void)state;
+    static struct proto_message in, out;
+    static uint8_t buf[5 + PROTO_BODY_MAX];
+    in = (struct proto_message){.type = PROTO_HELLO};
+    memset(in.text, 'x', PROTO_PATH_MAX);
+    size_t len = proto_encode(&in, buf, sizeof buf);
+    assert_int_equal(len, 5 + 3 + PROTO_PATH_MAX);
+    assert_int_equal(decode(&out, buf, len), (int)len);
+    assert_string_equal(out.text, in.text);
+    buf[3] = (PROTO_PATH_MAX + 4) >> 8; /* a path of one more byte, within the body's limit */
+    buf[4] = (PROTO_PATH_MAX + 4) & 0xff;
+    buf[len] = 'x';
+    assert_int_equal(decode(&out, buf, len + 1), -1);
+}
+
+static const struct proto_entry entries[] = {
+    {.type = PROTO_FILE,
+     .index = 3,
+     .mode = 0644,
+     .mtime_s = 981173106,
+     .mtime_ns = 999999999,
+     .size = INT64_MAX,
+     .name = "a/b c/\xe2\x98\x83"},
+    {.type = PROTO_FOLDER, .index = PROTO_INDEX_NONE - 1, .mode = 0755, .mtime_s = -1, .name = "d"},
+    {.type = PROTO_FILE, .mtime_s = INT64_MIN, .name = "-"},
+};
+
+static void entries_round_trip(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(entries); i++) {
+        static uint8_t buf[PROTO_HEADER_MAX];
+        static struct proto_entry out;
+        const struct proto_entry *in = &entries[i];
+        size_t len = proto_entry_encode(in, buf, sizeof buf);
+        assert_true(len > 0);
+        assert_int_equal(decode_entry(&out, buf, len), (int)len);
+        assert_int_equal(out.type, in->type);
+        assert_int_equal(out.index, in->index);
+        assert_int_equal(out.mode, in->mode);
+        assert_true(out.mtime_s == in->mtime_s);
+        assert_int_equal(out.mtime_ns, in->mtime_ns);
+        assert_true(out.size == in->size);
+        assert_string_equal(out.name, in->name);
+        for (size_t cut = 0; cut < len; cut++) {
+            assert_int_equal(decode_entry(&out, buf, cut), 0);
+            assert_int_equal(proto_entry_encode(in, buf + len, cut), 0);
+        }
+    }
+}
+
+static void hostile_entries_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = {
+        {0, 0},     /* no type */
+        {0, 3},     /* none of ours */
+        {17, 0x3c}, /* nanoseconds of more than a second */
+        {21, 0x80}, /* a negative size */
+        {29, 0xff}, /* a name of 64 KiB */
+        {30, 0},    /* of nothing */
+        {32, 0},    /* with a NUL inside */
+    };
+    static struct proto_entry out;
+    static uint8_t buf[PROTO_HEADER_MAX];
+    struct proto_entry in = {.type = PROTO_FILE, .index = 1, .size = 5, .name = "abc"};
+    size_t len = proto_entry_encode(&in, buf, sizeof buf);
+    assert_int_equal(len, 34);
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        uint8_t old = buf[changes[i].at];
+        buf[changes[i].at] = changes[i].value;
+        assert_int_equal(decode_entry(&out, buf, len), -1);
+        buf[changes[i].at] = old;
+    }
+    memset(buf + 1, 0xff, 4); /* the index that stands for everything */
+    assert_int_equal(decode_entry(&out, buf, len), -1);
+}
+
+static void names_at_the_limit(void **state)
+{
+    (void)state;
+    static struct proto_entry in, out;
+    static uint8_t buf[PROTO_HEADER_MAX];
+    in = (struct proto_entry){.type = PROTO_FOLDER};
+    assert_int_equal(proto_entry_encode(&in, buf, sizeof buf), 0); /* no name */
+    memset(in.name, 'n', PROTO_PATH_MAX);
+    size_t len = proto_entry_encode(&in, buf, sizeof buf);
+    assert_int_equal(len, 31 + PROTO_PATH_MAX);
+    assert_int_equal(decode_entry(&out, buf, len), (int)len);
+    buf[30]++;
+    assert_int_equal(decode_entry(&out, buf, len), -1);
+}
+
+/* No bytes at all make a decoder read too far or return what is not whole. */
+static void random_bytes_do_no_harm(void **state)
+{
+    (void)state;
+    uint32_t seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        uint8_t data[80];
+        static struct proto_message m;
+        static struct proto_entry e;
+        for (size_t i = 0; i < sizeof data; i++) {
+            seed = seed * 1664525 + 1013904223;
+            data[i] = (uint8_t)((seed >> 24) & (i < 8 && round % 2 == 0 ? 7 : 255));
+        }
+        size_t len = seed % sizeof data;
+        assert_in_range(decode(&m, data, len) + 1, 0, len + 1);
+        assert_in_range(decode_entry(&e, data, len) + 1, 0, len + 1);
+    }
+}
+
+static void errors_have_a_status_and_a_text(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        enum proto_status status;
+    } expected[] = {
+        {0, PROTO_OK},
+        {ENOENT, PROTO_NOT_FOUND},
+        {EACCES, PROTO_NO_PERMISSION},
+        {ENOSPC, PROTO_NO_SPACE},
+        {EDQUOT, PROTO_NO_SPACE},
+        {EROFS, PROTO_READ_ONLY},
+        {EXDEV, PROTO_REFUSED_PATH},
+        {EIO, PROTO_IO},
+        {12345, PROTO_IO},
+    };
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        assert_int_equal(proto_status_of(expected[i].error), expected[i].status);
+    }
+    for (unsigned i = 0; i < 300; i++) { /* a peer may send any */
+        assert_true(strlen(proto_status_text((enum proto_status)i)) > 0);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(messages_round_trip),
+    cmocka_unit_test(message_layout_is_as_specified),
+    cmocka_unit_test(cut_messages_wait),
+    cmocka_unit_test(messages_behind_each_other_are_told_apart),
+    cmocka_unit_test(hostile_messages_are_refused),
+    cmocka_unit_test(longest_path_fits_and_no_longer_one),
+    cmocka_unit_test(entries_round_trip),
+    cmocka_unit_test(hostile_entries_are_refused),
+    cmocka_unit_test(names_at_the_limit),
+    cmocka_unit_test(random_bytes_do_no_harm),
+    cmocka_unit_test(errors_have_a_status_and_a_text),
+};
+
+TERN_TEST_MAIN(tests)

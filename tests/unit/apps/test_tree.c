@@ -1,0 +1,210 @@
+/* Nothing leaves the root, and a walk finds all there is.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/tree.h"
+
+#include <errno.h>
+
+#include "unit/apps/folder.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
+static void safe_names_are_told_from_others(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a",  "a/b", "...",  "..a",          "a../b",   ".hidden",
+                                       "-r", " ",   "a\nb", "\xe2\x98\x83", "a\\..\\b"};
+    static const char *const bad[] = {"",    "/",   "/a",    "a/",   "a//b",
+                                      ".",   "..",  "../a",  "a/..", "a/../b",
+                                      "./a", "a/.", "a/./b", "//",   "a/b/../../../c"};
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_true(tree_is_safe(good[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_false(tree_is_safe(bad[i]));
+    }
+    char component[300];
+    memset(component, 'x', sizeof component);
+    component[255] = '\0';
+    assert_true(tree_is_safe(component));
+    component[255] = 'x';
+    component[256] = '\0';
+    assert_false(tree_is_safe(component));
+}
+
+/* root/{file, folder/file, in -> folder/file, out -> ../outside, etc -> /etc, loop -> loop}, and
+ * outside/file beside it */
+static int make_root(void **state)
+{
+    assert_int_equal(folder_make(state), 0);
+    struct folder *folder = *state;
+    assert_int_equal(mkdirat(folder->fd, "root", 0755), 0);
+    assert_int_equal(mkdirat(folder->fd, "root/folder", 0755), 0);
+    assert_int_equal(mkdirat(folder->fd, "outside", 0755), 0);
+    folder_write(folder, "outside/file", "outside", 0644);
+    folder_write(folder, "root/file", "inside", 0644);
+    folder_write(folder, "root/folder/file", "deeper", 0644);
+    assert_int_equal(symlinkat("folder/file", folder->fd, "root/in"), 0);
+    assert_int_equal(symlinkat("../outside", folder->fd, "root/out"), 0);
+    assert_int_equal(symlinkat("../outside/file", folder->fd, "root/outfile"), 0);
+    assert_int_equal(symlinkat("/etc", folder->fd, "root/etc"), 0);
+    assert_int_equal(symlinkat("loop", folder->fd, "root/loop"), 0);
+    return 0;
+}
+
+static int open_root(const struct folder *folder)
+{
+    int root = openat(folder->fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_true(root >= 0);
+    return root;
+}
+
+static void what_is_inside_opens(void **state)
+{
+    static const char *const names[] = {"file", "folder/file", "in"};
+    int root = open_root(*state);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        int fd = tree_open(root, names[i], O_RDONLY, 0);
+        assert_true(fd >= 0);
+        assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        (void)close(fd);
+    }
+    int fd = tree_open(root, ".", O_PATH | O_DIRECTORY, 0);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    fd = tree_open(root, "folder/new", O_WRONLY | O_CREAT | O_EXCL, 0640);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    (void)close(root);
+}
+
+static void what_leaves_does_not_open(void **state)
+{
+    static const char *const names[] = {"../outside/file",
+                                        "folder/../../outside/file",
+                                        "/etc/passwd",
+                                        "out/file",
+                                        "outfile",
+                                        "etc/passwd",
+                                        "out",
+                                        "etc"};
+    int root = open_root(*state);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        errno = 0;
+        assert_int_equal(tree_open(root, names[i], O_RDONLY, 0), -1);
+        assert_int_equal(proto_status_of(errno), PROTO_REFUSED_PATH);
+        assert_int_equal(tree_open(root, names[i], O_WRONLY | O_CREAT, 0644), -1);
+    }
+    assert_int_equal(tree_open(root, "out/new", O_WRONLY | O_CREAT, 0644), -1);
+    assert_int_equal(tree_open(root, "loop", O_RDONLY, 0), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(tree_open(root, "none", O_RDONLY, 0), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(faccessat(((struct folder *)*state)->fd, "outside/new", F_OK, 0), -1);
+    (void)close(root);
+}
+
+static void parents_stay_inside(void **state)
+{
+    int root = open_root(*state);
+    const char *last;
+    int fd = tree_open_parent(root, "folder/file", &last);
+    assert_true(fd >= 0);
+    assert_string_equal(last, "file");
+    assert_int_equal(faccessat(fd, "file", R_OK, 0), 0);
+    (void)close(fd);
+    fd = tree_open_parent(root, "alone", &last);
+    assert_true(fd >= 0);
+    assert_string_equal(last, "alone");
+    (void)close(fd);
+    assert_int_equal(tree_open_parent(root, "out/file", &last), -1);
+    assert_int_equal(tree_open_parent(root, "../x", &last), -1);
+    assert_int_equal(tree_open_parent(root, "file/x", &last), -1);
+    assert_int_equal(errno, ENOTDIR);
+    (void)close(root);
+}
+
+static void last_components_are_found(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a", "a"}, {"a/b", "b"}, {"/a/b/", "b"}, {"a//", "a"}, {"/", ""},
+        {"", ""},   {".", ""},    {"a/..", ""},   {"-r", "-r"},
+    };
+    char out[16];
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        tree_basename(pairs[i][0], out, sizeof out);
+        assert_string_equal(out, pairs[i][1]);
+    }
+    tree_basename("a/0123456789abcdefXX", out, sizeof out);
+    assert_string_equal(out, "0123456789abcde");
+}
+
+static void a_walk_finds_all_and_follows_no_link(void **state)
+{
+    static struct tree_entry entry;
+    int root = open_root(*state);
+    unsigned files = 0, folders = 0, skipped = 0;
+    enum tree_result result;
+    struct tree_walk *walk = tree_walk_new(root, ".", "top", true);
+    assert_non_null(walk);
+    while ((result = tree_walk_next(walk, &entry)) != TREE_END) {
+        assert_int_equal(strncmp(entry.name, "top", 3), 0);
+        if (result == TREE_SKIPPED) {
+            assert_int_equal(errno, 0);
+            skipped++;
+        } else if (entry.fd < 0) {
+            assert_true(S_ISDIR(entry.st.st_mode));
+            folders++;
+        } else {
+            assert_int_equal(entry.st.st_size, 6);
+            (void)close(entry.fd);
+            files++;
+        }
+    }
+    assert_int_equal(files, 2);
+    assert_int_equal(folders, 2);
+    assert_int_equal(skipped, 5);
+    tree_walk_free(walk);
+    (void)close(root);
+}
+
+static void a_walk_starts_where_it_may(void **state)
+{
+    static struct tree_entry entry;
+    struct folder *folder = *state;
+    int root = open_root(folder);
+    assert_null(tree_walk_new(root, "folder", "f", false));
+    assert_int_equal(errno, EISDIR);
+    assert_null(tree_walk_new(root, "out", "f", true));
+    assert_int_equal(errno, EXDEV);
+    assert_null(tree_walk_new(root, "none", "f", true));
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(mkfifoat(folder->fd, "root/pipe", 0600), 0);
+    assert_null(tree_walk_new(root, "pipe", "f", true));
+    assert_int_equal(errno, EINVAL);
+    struct tree_walk *walk = tree_walk_new(root, "file", "other name", false);
+    assert_non_null(walk);
+    assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
+    assert_string_equal(entry.name, "other name");
+    (void)close(entry.fd);
+    assert_int_equal(tree_walk_next(walk, &entry), TREE_END);
+    tree_walk_free(walk);
+    walk = tree_walk_new(root, ".", "dropped half way", true);
+    assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
+    tree_walk_free(walk);
+    tree_walk_free(NULL);
+    (void)close(root);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(safe_names_are_told_from_others),
+    cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(parents_stay_inside, make_root, folder_remove),
+    cmocka_unit_test(last_components_are_found),
+    cmocka_unit_test_setup_teardown(a_walk_finds_all_and_follows_no_link, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(a_walk_starts_where_it_may, make_root, folder_remove),
+};
+
+TERN_TEST_MAIN(tests)
