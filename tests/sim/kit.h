@@ -19,14 +19,14 @@ struct kit_plan {
     uint64_t up_bytes, down_bytes; /* on each of them */
     tern_time limit;               /* of virtual time */
     bool pinned; /* the client knows the server's key (XK), else first contact (XX) */
-    tern_config client, server; /* start from tern_config_init; keys are set by the kit */
+    tern_config client, server;  /* start from tern_config_init; keys are set by the kit */
     const uint64_t *allocations; /* a counting allocator's counter, or NULL */
     uint64_t warm_bytes;         /* count allocations once the server has read so many ... */
     uint64_t still_bytes;        /* ... until it has read so many */
-    tern_time rebind_every;     /* the client's address changes as often */
-    size_t block; /* write by reference in blocks of so many bytes; 0: by copy */
-    size_t sip;   /* read at most so many bytes between two events; 0: all there is */
-    bool check;                 /* invariants after every event; default true */
+    tern_time rebind_every;      /* the client's address changes as often */
+    size_t block;                /* write by reference in blocks of so many bytes; 0: by copy */
+    size_t sip; /* read at most so many bytes between two events; 0: all there is */
+    bool check; /* invariants after every event; default true */
 };
 
 /* What came of it. */

@@ -7,9 +7,9 @@
 
 #include "sim/kit.h"
 
-#define MIB ((uint64_t)1 << 20)
+#define MIB  ((uint64_t)1 << 20)
 #define RATE ((uint64_t)100000000)
-#define BDP ((size_t)625000) /* 100 Mbit/s times 50 ms */
+#define BDP  ((size_t)625000) /* 100 Mbit/s times 50 ms */
 
 /* 100 MiB up through 100 Mbit/s, 50 ms, a queue of one BDP. */
 static double share(const char *name, const char *cc, double loss)

@@ -58,7 +58,8 @@ static void shape_loss_20(struct kit_plan *plan)
 static void shape_burst(struct kit_plan *plan)
 {
     plan->up.burst_enter = 0.01;
-    plan->up.burst_leave = 0.5; /* longer ones meet the backed-off probes alone, and end in the idle timeout */
+    /* longer ones meet the backed-off probes alone, and end in the idle timeout */
+    plan->up.burst_leave = 0.5;
     both(plan, &plan->up);
 }
 
@@ -194,22 +195,14 @@ static void same_seed_same_hash(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean),
-        cmocka_unit_test(loss_1),
-        cmocka_unit_test(loss_5),
-        cmocka_unit_test(loss_20),
-        cmocka_unit_test(burst),
-        cmocka_unit_test(reorder),
-        cmocka_unit_test(duplicate),
-        cmocka_unit_test(corrupt),
-        cmocka_unit_test(everything),
-        cmocka_unit_test(rebinding),
-        cmocka_unit_test(blackout),
-        cmocka_unit_test(small_mtu),
-        cmocka_unit_test(many_streams),
-        cmocka_unit_test(empty),
-        cmocka_unit_test(slow_reader),
-        cmocka_unit_test(same_seed_same_hash),
+        cmocka_unit_test(clean),        cmocka_unit_test(loss_1),
+        cmocka_unit_test(loss_5),       cmocka_unit_test(loss_20),
+        cmocka_unit_test(burst),        cmocka_unit_test(reorder),
+        cmocka_unit_test(duplicate),    cmocka_unit_test(corrupt),
+        cmocka_unit_test(everything),   cmocka_unit_test(rebinding),
+        cmocka_unit_test(blackout),     cmocka_unit_test(small_mtu),
+        cmocka_unit_test(many_streams), cmocka_unit_test(empty),
+        cmocka_unit_test(slow_reader),  cmocka_unit_test(same_seed_same_hash),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
