@@ -128,10 +128,16 @@ static void begin_request(struct client *c)
         return;
     }
     if (!c->is_push) {
-        c->pull = pull_new(c->work, c->root, c->target, c->is_into, hello.flags, on_settled, c);
+        c->pull =
+            pull_new(c->work, c->conn, c->root, c->target, c->is_into, hello.flags, on_settled, c);
+    } else {
+        c->push = push_new(c->work, c->conn, on_push_failed, c);
+    }
+    if (c->pull == NULL && c->push == NULL) {
+        cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
+        stop(c, OUTCOME_ERROR);
         return;
     }
-    c->push = push_new(c->work, c->conn, on_push_failed, c);
     for (int i = 0; i < c->source_count && c->push != NULL; i++) {
         char name[256];
         tree_basename(c->sources[i], name, sizeof name);

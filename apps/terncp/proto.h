@@ -13,6 +13,9 @@
 #define PROTO_TEXT_MAX   512
 #define PROTO_BODY_MAX   (PROTO_PATH_MAX + 64) /* of a control message */
 #define PROTO_HASH_SIZE  32
+#define PROTO_LEAF_SIZE  16
+#define PROTO_KEY_SIZE   32
+#define PROTO_KEY_LABEL  "terncp file hash"    /* of tern_conn_export() */
 #define PROTO_HEADER_MAX (32 + PROTO_PATH_MAX) /* of an entry */
 
 /* Control messages: type u8, length u32, body. */

@@ -56,6 +56,7 @@ struct folder {
 
 struct pull {
     struct work *work;
+    uint8_t session_key[PROTO_KEY_SIZE];
     int root;
     bool is_into;
     unsigned flags;
@@ -71,15 +72,19 @@ struct pull {
     char current[PROTO_PATH_MAX + 1];
 };
 
-struct pull *pull_new(struct work *work, int root, const char *target, bool is_into, unsigned flags,
-                      pull_settled_fn settled, void *user)
+struct pull *pull_new(struct work *work, const tern_conn *conn, int root, const char *target,
+                      bool is_into, unsigned flags, pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
     if (pull == NULL) {
         return NULL;
     }
     pull->root = fcntl(root, F_DUPFD_CLOEXEC, 0);
-    if (pull->root < 0) {
+    if (pull->root < 0 ||
+        tern_conn_export(conn, PROTO_KEY_LABEL, pull->session_key, sizeof pull->session_key) != 0) {
+        if (pull->root >= 0) {
+            (void)close(pull->root);
+        }
         free(pull);
         return NULL;
     }
@@ -283,6 +288,7 @@ static bool need_block(struct file *file)
     block->capacity = capacity;
     block->job.is_write = true;
     block->job.fd = file->fd;
+    memcpy(block->job.key, file->root.key, sizeof block->job.key);
     block->job.offset = file->received;
     block->job.done = on_written;
     block->job.owner = block;
@@ -437,7 +443,7 @@ static void begin_file(struct file *file, const char *last)
     }
     file->pull->counts.files++;
     file->pull->counts.total += file->entry.size;
-    work_root_init(&file->root, file->entry.size);
+    work_root_init(&file->root, file->pull->session_key, file->entry.index, file->entry.size);
 }
 
 static void begin(struct file *file)
@@ -660,5 +666,6 @@ void pull_free(struct pull *pull)
     }
     free(pull->folders);
     (void)close(pull->root);
+    sodium_memzero(pull->session_key, sizeof pull->session_key);
     free(pull);
 }

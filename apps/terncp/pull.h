@@ -27,8 +27,8 @@ struct pull_counts {
 
 /* Everything goes beneath the folder `root` (duplicated). With is_into entries keep their names
  * below `target`; else the first component of each name becomes `target`. NULL: no memory. */
-struct pull *pull_new(struct work *work, int root, const char *target, bool is_into, unsigned flags,
-                      pull_settled_fn settled, void *user);
+struct pull *pull_new(struct work *work, const tern_conn *conn, int root, const char *target,
+                      bool is_into, unsigned flags, pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 
 /* Events of streams that the peer opened. */

@@ -52,6 +52,7 @@ struct file {
 struct push {
     struct work *work;
     tern_conn *conn;
+    uint8_t session_key[PROTO_KEY_SIZE];
     push_failed_fn failed;
     void *user;
     struct tree_walk *sources[SOURCES_MAX];
@@ -69,8 +70,10 @@ struct push *push_new(struct work *work, tern_conn *conn, push_failed_fn failed,
 {
     struct push *push = calloc(1, sizeof *push);
     if (push == NULL || (push->held = calloc(1, sizeof *push->held)) == NULL ||
-        (push->budget = calloc(1, sizeof *push->budget)) == NULL) {
+        (push->budget = calloc(1, sizeof *push->budget)) == NULL ||
+        tern_conn_export(conn, PROTO_KEY_LABEL, push->session_key, sizeof push->session_key) != 0) {
         if (push != NULL) {
+            free(push->budget);
             free(push->held);
         }
         free(push);
@@ -167,6 +170,7 @@ static bool read_ahead(struct file *file)
         return false;
     }
     block->job.fd = file->fd;
+    memcpy(block->job.key, file->root.key, sizeof block->job.key);
     block->job.offset = file->submitted;
     block->job.len = len;
     block->job.done = on_read;
@@ -313,7 +317,7 @@ static bool begin_file(struct push *push, const struct tree_entry *found)
     file->front_len = proto_entry_encode(&entry, file->front, sizeof file->front);
     memcpy(file->name, found->name, sizeof file->name);
     memcpy(push->current, found->name, sizeof push->current);
-    work_root_init(&file->root, entry.size);
+    work_root_init(&file->root, push->session_key, entry.index, entry.size);
     tern_stream_set_user(stream, file);
     file->link = &push->files;
     file->next = push->files;

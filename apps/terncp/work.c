@@ -16,7 +16,7 @@ struct queue {
 struct work {
     struct ev_loop *loop;
     struct ev_async bell;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock, writing; /* writing: held by the one that writes */
     pthread_cond_t has_jobs;
     struct queue waiting, finished;
     pthread_t threads[WORK_THREADS];
@@ -63,18 +63,43 @@ static int transfer(const struct work_job *job)
     return 0;
 }
 
+static void put_u64(uint8_t out[8], uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+    }
+}
+
 static void hash_leaf(struct work_job *job)
 {
-    crypto_generichash_state state;
-    uint8_t number[8];
-    uint64_t block = job->offset / WORK_BLOCK;
-    for (unsigned i = 0; i < 8; i++) {
-        number[i] = (uint8_t)(block >> (56 - 8 * i));
+    uint8_t number[8], key[crypto_onetimeauth_KEYBYTES];
+    put_u64(number, job->offset / WORK_BLOCK);
+    (void)crypto_generichash(key, sizeof key, number, sizeof number, job->key, sizeof job->key);
+    (void)crypto_onetimeauth(job->leaf, job->data, job->len, key);
+    sodium_memzero(key, sizeof key);
+}
+
+/* Writers of one file wait for each other in the kernel, at work: while one writes, the other hashes. */
+static void do_write(struct work *work, struct work_job *job)
+{
+    bool is_hashed = pthread_mutex_trylock(&work->writing) != 0;
+    if (is_hashed) {
+        hash_leaf(job);
+        (void)pthread_mutex_lock(&work->writing);
     }
-    (void)crypto_generichash_init(&state, NULL, 0, PROTO_HASH_SIZE);
-    (void)crypto_generichash_update(&state, number, sizeof number);
-    (void)crypto_generichash_update(&state, job->data, job->len);
-    (void)crypto_generichash_final(&state, job->leaf, PROTO_HASH_SIZE);
+    job->error = transfer(job);
+    (void)pthread_mutex_unlock(&work->writing);
+    if (!is_hashed && job->error == 0) {
+        hash_leaf(job);
+    }
+}
+
+static void do_read(struct work_job *job)
+{
+    job->error = transfer(job);
+    if (job->error == 0) {
+        hash_leaf(job);
+    }
 }
 
 static void *run(void *arg)
@@ -91,9 +116,10 @@ static void *run(void *arg)
             continue;
         }
         (void)pthread_mutex_unlock(&work->lock);
-        job->error = transfer(job);
-        if (job->error == 0) {
-            hash_leaf(job);
+        if (job->is_write) {
+            do_write(work, job);
+        } else {
+            do_read(job);
         }
         (void)pthread_mutex_lock(&work->lock);
         push(&work->finished, job);
@@ -130,6 +156,7 @@ struct work *work_new(struct ev_loop *loop)
     work->waiting.tail = &work->waiting.head;
     work->finished.tail = &work->finished.head;
     (void)pthread_mutex_init(&work->lock, NULL);
+    (void)pthread_mutex_init(&work->writing, NULL);
     (void)pthread_cond_init(&work->has_jobs, NULL);
     ev_async_init(&work->bell, on_bell);
     work->bell.data = work;
@@ -166,6 +193,7 @@ void work_free(struct work *work)
     ev_ref(work->loop);
     ev_async_stop(work->loop, &work->bell);
     (void)pthread_cond_destroy(&work->has_jobs);
+    (void)pthread_mutex_destroy(&work->writing);
     (void)pthread_mutex_destroy(&work->lock);
     free(work);
 }
@@ -183,22 +211,25 @@ static crypto_generichash_state *state_of(struct work_root *root)
     return (crypto_generichash_state *)(void *)root->state;
 }
 
-void work_root_init(struct work_root *root, uint64_t size)
+void work_root_init(struct work_root *root, const uint8_t session_key[PROTO_KEY_SIZE],
+                    uint32_t index, uint64_t size)
 {
     uint8_t bytes[8];
-    for (unsigned i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(size >> (56 - 8 * i));
-    }
-    (void)crypto_generichash_init(state_of(root), NULL, 0, PROTO_HASH_SIZE);
+    put_u64(bytes, index);
+    (void)crypto_generichash(root->key, sizeof root->key, bytes, sizeof bytes, session_key,
+                             PROTO_KEY_SIZE);
+    put_u64(bytes, size);
+    (void)crypto_generichash_init(state_of(root), root->key, sizeof root->key, PROTO_HASH_SIZE);
     (void)crypto_generichash_update(state_of(root), bytes, sizeof bytes);
 }
 
-void work_root_add(struct work_root *root, const uint8_t leaf[PROTO_HASH_SIZE])
+void work_root_add(struct work_root *root, const uint8_t leaf[PROTO_LEAF_SIZE])
 {
-    (void)crypto_generichash_update(state_of(root), leaf, PROTO_HASH_SIZE);
+    (void)crypto_generichash_update(state_of(root), leaf, PROTO_LEAF_SIZE);
 }
 
 void work_root_final(struct work_root *root, uint8_t out[PROTO_HASH_SIZE])
 {
     (void)crypto_generichash_final(state_of(root), out, PROTO_HASH_SIZE);
+    sodium_memzero(root->key, sizeof root->key);
 }

@@ -10,6 +10,10 @@
 
 #define BYTES (2 * WORK_BLOCK + 12345) /* three leaves, the last one short */
 
+#define INDEX 7
+
+static const uint8_t session_key[PROTO_KEY_SIZE] = "the same at both ends, 32 bytes";
+
 static void put_u64(uint8_t out[8], uint64_t value)
 {
     for (int i = 7; i >= 0; i--) {
@@ -21,21 +25,20 @@ static void put_u64(uint8_t out[8], uint64_t value)
 /* As docs/terncp-protocol.md has it, in one go over bytes laid out in memory. */
 static void expected_root(const uint8_t *data, size_t len, uint8_t out[PROTO_HASH_SIZE])
 {
-    uint8_t *leaf_input = malloc(8 + WORK_BLOCK);
-    uint8_t leaves[8 + 16 * PROTO_HASH_SIZE];
+    uint8_t number[8], file_key[PROTO_KEY_SIZE], key[crypto_onetimeauth_KEYBYTES];
+    uint8_t leaves[8 + 16 * PROTO_LEAF_SIZE];
     size_t used = 8;
-    assert_non_null(leaf_input);
+    put_u64(number, INDEX);
+    (void)crypto_generichash(file_key, sizeof file_key, number, 8, session_key, sizeof session_key);
     put_u64(leaves, len);
     for (size_t at = 0, block = 0; at < len; at += WORK_BLOCK, block++) {
         size_t n = len - at < WORK_BLOCK ? len - at : WORK_BLOCK;
-        put_u64(leaf_input, block);
-        memcpy(leaf_input + 8, data + at, n);
-        assert_int_equal(
-            crypto_generichash(leaves + used, PROTO_HASH_SIZE, leaf_input, 8 + n, NULL, 0), 0);
-        used += PROTO_HASH_SIZE;
+        put_u64(number, block);
+        (void)crypto_generichash(key, sizeof key, number, 8, file_key, sizeof file_key);
+        (void)crypto_onetimeauth(leaves + used, data + at, n, key);
+        used += PROTO_LEAF_SIZE;
     }
-    assert_int_equal(crypto_generichash(out, PROTO_HASH_SIZE, leaves, used, NULL, 0), 0);
-    free(leaf_input);
+    (void)crypto_generichash(out, PROTO_HASH_SIZE, leaves, used, file_key, sizeof file_key);
 }
 
 struct bench {
@@ -83,19 +86,22 @@ static void run_jobs(struct bench *bench, struct work_job *jobs, unsigned count)
 
 static void set_jobs(struct work_job jobs[3], int fd, uint8_t *data, bool is_write)
 {
+    struct work_root root;
+    work_root_init(&root, session_key, INDEX, BYTES);
     for (unsigned i = 0; i < 3; i++) {
         jobs[i] = (struct work_job){.is_write = is_write,
                                     .fd = fd,
                                     .offset = i * WORK_BLOCK,
                                     .len = i < 2 ? WORK_BLOCK : BYTES - 2 * WORK_BLOCK,
                                     .data = data + i * WORK_BLOCK};
+        memcpy(jobs[i].key, root.key, sizeof root.key);
     }
 }
 
 static void root_of(const struct work_job jobs[3], uint8_t out[PROTO_HASH_SIZE])
 {
     struct work_root root;
-    work_root_init(&root, BYTES);
+    work_root_init(&root, session_key, INDEX, BYTES);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(jobs[i].error, 0);
         work_root_add(&root, jobs[i].leaf);
@@ -139,27 +145,28 @@ static void an_empty_file_has_a_root(void **state)
     (void)state;
     struct work_root root;
     uint8_t out[PROTO_HASH_SIZE], expected[PROTO_HASH_SIZE];
-    work_root_init(&root, 0);
+    work_root_init(&root, session_key, INDEX, 0);
     work_root_final(&root, out);
     expected_root(NULL, 0, expected);
     assert_memory_equal(out, expected, sizeof out);
 }
 
-/* The same leaves in another order, or under another size, are another file. */
+/* The same leaves in another order, under another size or index, are another file. */
 static void order_and_size_count(void **state)
 {
     (void)state;
-    static const uint8_t a[PROTO_HASH_SIZE] = {1}, b[PROTO_HASH_SIZE] = {2};
-    uint8_t out[3][PROTO_HASH_SIZE];
-    for (unsigned i = 0; i < 3; i++) {
+    static const uint8_t a[PROTO_LEAF_SIZE] = {1}, b[PROTO_LEAF_SIZE] = {2};
+    uint8_t out[4][PROTO_HASH_SIZE];
+    for (unsigned i = 0; i < 4; i++) {
         struct work_root root;
-        work_root_init(&root, i == 2 ? 11 : 10);
+        work_root_init(&root, session_key, i == 3 ? 1 : 0, i == 2 ? 11 : 10);
         work_root_add(&root, i == 1 ? b : a);
         work_root_add(&root, i == 1 ? a : b);
         work_root_final(&root, out[i]);
     }
     assert_memory_not_equal(out[0], out[1], PROTO_HASH_SIZE);
     assert_memory_not_equal(out[0], out[2], PROTO_HASH_SIZE);
+    assert_memory_not_equal(out[0], out[3], PROTO_HASH_SIZE);
 }
 
 static void failures_come_back(void **state)
