@@ -17,6 +17,7 @@ void transport_config(tern_config *config, const struct options *options)
     config->handshake_timeout = options->connect_timeout;
     config->stream_window = 1 << 20;
     config->conn_window = 2 << 20;
+    config->max_datagram = TERNCP_DATAGRAM;
 }
 
 int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,

@@ -9,6 +9,7 @@
 
 #define TERNCP_IDLE      (10 * TERN_SEC)
 #define TERNCP_KEEPALIVE (3 * TERN_SEC)
+#define TERNCP_DATAGRAM  8900 /* jumbo frames, where the path carries them */
 
 struct transport {
     tern_endpoint *endpoint;

@@ -1,4 +1,5 @@
-/* The search for the largest datagram that the path carries: ceiling first, then halving.
+/* The search for the largest datagram that the path carries: the Internet's usual size, then the
+ * ceiling, then the sizes between that are likely.
  * SPDX-License-Identifier: MIT */
 #include "recovery/pmtud.h"
 
@@ -15,11 +16,40 @@ void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling)
     pmtud->again_at = TERN_TIME_NEVER;
 }
 
+/* What links above Ethernet's usual MTU carry, less 48 for IPv6 and UDP (RFC 8899 §5.3.2 leaves the
+ * choice of sizes to us; RFC 1191 §7.1 has such a table). Below, where tunnels take odd amounts, the
+ * search halves. */
+static const size_t plateaus[] = {
+    TERN_PMTUD_COMMON, 1472, 2000, 4048, 8100, 8900, 16000, 32000, 65507,
+};
+
+/* The middle one of the plateaus between what passed and what failed, or 0. */
+static size_t next_plateau(const struct tern_pmtud *pmtud)
+{
+    size_t first = 0, count = 0;
+    for (size_t i = 0; i < TERN_COUNT_OF(plateaus); i++) {
+        if (plateaus[i] > pmtud->current && plateaus[i] < pmtud->failed) {
+            first = count == 0 ? i : first;
+            count++;
+        }
+    }
+    return count > 0 ? plateaus[first + count / 2] : 0;
+}
+
 /* The next size worth trying, or 0 when the search is over. */
 static size_t next_size(const struct tern_pmtud *pmtud)
 {
+    bool is_common_open = pmtud->current < TERN_PMTUD_COMMON &&
+                          pmtud->ceiling >= TERN_PMTUD_COMMON &&
+                          (pmtud->failed == 0 || pmtud->failed > TERN_PMTUD_COMMON);
+    if (is_common_open) {
+        return TERN_PMTUD_COMMON;
+    }
     if (pmtud->failed == 0) {
         return pmtud->ceiling > pmtud->current ? pmtud->ceiling : 0;
+    }
+    if (pmtud->current >= TERN_PMTUD_COMMON) {
+        return next_plateau(pmtud);
     }
     size_t gap = pmtud->failed - pmtud->current;
     return gap > STEP_MIN ? pmtud->current + gap / 2 : 0;
@@ -62,6 +92,7 @@ void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, ter
 {
     if (size >= pmtud->current) {
         pmtud->black_hole = 0;
+        pmtud->delivered_pn = TERN_MAX(pmtud->delivered_pn, pn + 1);
     }
     if (!pmtud->in_flight || pn != pmtud->probe_pn) {
         return;
@@ -84,7 +115,8 @@ bool tern_pmtud_on_lost(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern
         }
         return false;
     }
-    if (size < pmtud->current || pmtud->current == TERN_PMTUD_BASE ||
+    /* A full-size packet that was sent later has arrived: congestion, and no black hole. */
+    if (size < pmtud->current || pmtud->current == TERN_PMTUD_BASE || pn < pmtud->delivered_pn ||
         ++pmtud->black_hole < BLACK_HOLE) {
         return false;
     }

@@ -6,6 +6,7 @@
 #include "base/def.h"
 
 #define TERN_PMTUD_BASE   1200u
+#define TERN_PMTUD_COMMON 1452u /* Ethernet's 1500 less IPv6 and UDP */
 #define TERN_PMTUD_PROBES 3 /* RFC 8899 §5.1.2: MAX_PROBES */
 
 struct tern_pmtud {
@@ -14,6 +15,7 @@ struct tern_pmtud {
     size_t probe;      /* size being probed; 0: none */
     size_t failed;     /* smallest size that failed; 0: none */
     uint64_t probe_pn; /* packet number of the probe in flight, when in_flight */
+    uint64_t delivered_pn; /* one above the newest acknowledged packet of full size */
     uint32_t tries;
     uint32_t black_hole; /* lost full-size packets with none of that size delivered since */
     bool in_flight, is_done;
@@ -22,7 +24,7 @@ struct tern_pmtud {
 
 void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling);
 
-/* The size to probe now, or 0. Tries the ceiling first, then halves the distance. */
+/* The size to probe now, or 0. */
 size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now);
 void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn);
 void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);

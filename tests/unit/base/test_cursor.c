@@ -132,7 +132,7 @@ static void numbers_are_big_endian(void **state)
     (void)state;
     const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     for (size_t n = 1; n <= 8; n++) {
-        uint8_t out[8];
+        uint8_t out[16];
         struct tern_reader r;
         struct tern_writer w;
         tern_reader_init(&r, bytes, sizeof bytes);
