@@ -1,0 +1,197 @@
+/* What was received, and when an ACK for it is due: RFC 9000 section 13.2.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/acks.h"
+
+#include "tern_test.h"
+#include "unit/heap_kit.h"
+
+#define NOW   (3600 * TERN_SEC)
+#define DELAY (25 * TERN_MSEC)
+
+static struct kit_heap heap;
+static struct tern_mem mem;
+static struct tern_acks acks;
+
+static int setup(void **state)
+{
+    (void)state;
+    kit_mem(&mem, &heap);
+    tern_acks_init(&acks, &mem, DELAY);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tern_acks_clear(&acks);
+    return heap.blocks == 0 ? 0 : -1;
+}
+
+static void take(uint64_t pn, bool eliciting, uint8_t ecn, tern_time now)
+{
+    assert_int_equal(tern_acks_on_received(&acks, pn, eliciting, ecn, now), 0);
+}
+
+/* Past the first sixteen, which are acknowledged at once. */
+static void warm_up(void)
+{
+    for (uint64_t pn = 0; pn < 16; pn++) {
+        take(pn, true, 0, NOW);
+        assert_true(tern_acks_is_due(&acks, NOW));
+        tern_acks_on_sent(&acks);
+    }
+}
+
+static void every_second_one_is_acknowledged(void **state)
+{
+    (void)state;
+    warm_up();
+    take(16, true, 0, NOW);
+    assert_true(tern_acks_is_owed(&acks));
+    assert_false(tern_acks_is_due(&acks, NOW));
+    assert_false(tern_acks_is_due(&acks, NOW + DELAY - 1));
+    assert_true(tern_acks_is_due(&acks, NOW + DELAY));
+    take(17, true, 0, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
+    tern_acks_on_sent(&acks);
+    assert_false(tern_acks_is_owed(&acks));
+    assert_int_equal(acks.deadline, TERN_TIME_NEVER);
+}
+
+/* RFC 9000 §13.2.1: no ACK for ACKs alone, or both ends never come to rest. */
+static void what_asks_for_nothing_gets_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t pn = 0; pn < 100; pn += 3) { /* not even with gaps */
+        take(pn, false, 3, NOW);
+    }
+    assert_false(tern_acks_is_owed(&acks));
+    assert_false(tern_acks_is_due(&acks, TERN_TIME_NEVER - 1));
+    assert_int_equal(acks.ranges.count, 34);
+}
+
+static void gaps_and_reordering_are_told_at_once(void **state)
+{
+    (void)state;
+    warm_up();
+    take(18, true, 0, NOW); /* 16 and 17 are missing */
+    assert_true(tern_acks_is_due(&acks, NOW));
+    tern_acks_on_sent(&acks);
+    take(17, true, 0, NOW); /* late */
+    assert_true(tern_acks_is_due(&acks, NOW));
+    tern_acks_on_sent(&acks);
+    take(19, true, 0, NOW); /* in order again, although 16 is missing still */
+    assert_false(tern_acks_is_due(&acks, NOW));
+}
+
+static void a_mark_is_told_at_once(void **state)
+{
+    (void)state;
+    warm_up();
+    take(16, true, 3, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
+    tern_acks_on_sent(&acks);
+    take(17, true, 2, NOW);
+    assert_false(tern_acks_is_due(&acks, NOW));
+}
+
+static void marks_are_counted_by_kind(void **state)
+{
+    (void)state;
+    take(0, true, 0, NOW);
+    assert_false(acks.has_ecn);
+    take(1, true, 1, NOW); /* ECT(1) */
+    take(2, true, 2, NOW); /* ECT(0) */
+    take(3, false, 2, NOW);
+    take(4, true, 3, NOW); /* CE */
+    assert_true(acks.has_ecn);
+    assert_int_equal(acks.ecn[0], 2);
+    assert_int_equal(acks.ecn[1], 1);
+    assert_int_equal(acks.ecn[2], 1);
+}
+
+static void deadline_belongs_to_the_oldest(void **state)
+{
+    (void)state;
+    warm_up();
+    acks.threshold = 10;
+    take(16, true, 0, NOW);
+    take(17, true, 0, NOW + 10 * TERN_MSEC);
+    assert_true(tern_acks_is_due(&acks, NOW + DELAY));
+    take(18, true, 0, TERN_TIME_NEVER - 1); /* no overflow */
+    assert_int_equal(acks.deadline, NOW + DELAY);
+}
+
+static void the_newest_one_dates_the_ack(void **state)
+{
+    (void)state;
+    take(5, true, 0, NOW);
+    take(3, true, 0, NOW + TERN_MSEC);
+    assert_int_equal(acks.largest, 5);
+    assert_int_equal(acks.largest_at, NOW);
+    take(6, false, 0, NOW + 2 * TERN_MSEC);
+    assert_int_equal(acks.largest_at, NOW + 2 * TERN_MSEC);
+}
+
+/* protocol-notes row 21: a million gaps, 64 ranges; and what was forgotten is never taken again. */
+static void ranges_are_bounded(void **state)
+{
+    (void)state;
+    size_t most = 0;
+    for (uint64_t pn = 0; pn < 2000000; pn += 2) {
+        take(pn, true, 0, NOW);
+        most = TERN_MAX(most, acks.ranges.count);
+    }
+    assert_int_equal(most, TERN_ACKS_RANGES_MAX);
+    assert_true(heap.peak < 4096);
+    assert_true(tern_acks_is_duplicate(&acks, 1)); /* never seen, but too old to tell */
+    assert_true(tern_acks_is_duplicate(&acks, 2));
+    assert_true(tern_acks_is_duplicate(&acks, 1999998));
+    assert_false(tern_acks_is_duplicate(&acks, 1999997));
+    assert_false(tern_acks_is_duplicate(&acks, 1999999));
+}
+
+static void holes_close(void **state)
+{
+    (void)state;
+    take(0, true, 0, NOW);
+    take(2, true, 0, NOW);
+    assert_int_equal(acks.ranges.count, 2);
+    assert_false(tern_acks_is_duplicate(&acks, 1));
+    take(1, true, 0, NOW);
+    assert_int_equal(acks.ranges.count, 1);
+    assert_true(tern_acks_is_duplicate(&acks, 1));
+}
+
+static void acknowledged_acks_prune(void **state)
+{
+    (void)state;
+    tern_acks_on_acked(&acks, 7); /* nothing there yet */
+    for (uint64_t pn = 0; pn <= 20; pn += 5) {
+        take(pn, true, 0, NOW);
+    }
+    tern_acks_on_acked(&acks, 10);
+    assert_int_equal(acks.ranges.count, 2);
+    assert_true(tern_acks_is_duplicate(&acks, 10));
+    assert_true(tern_acks_is_duplicate(&acks, 7)); /* below what is kept */
+    assert_false(tern_acks_is_duplicate(&acks, 16));
+    tern_acks_on_acked(&acks, UINT64_C(1) << 61); /* the newest range stays */
+    assert_int_equal(acks.ranges.count, 1);
+    assert_true(tern_acks_is_duplicate(&acks, 20));
+    assert_false(tern_acks_is_duplicate(&acks, 21));
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(every_second_one_is_acknowledged, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_asks_for_nothing_gets_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(gaps_and_reordering_are_told_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_mark_is_told_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(marks_are_counted_by_kind, setup, teardown),
+    cmocka_unit_test_setup_teardown(deadline_belongs_to_the_oldest, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_newest_one_dates_the_ack, setup, teardown),
+    cmocka_unit_test_setup_teardown(ranges_are_bounded, setup, teardown),
+    cmocka_unit_test_setup_teardown(holes_close, setup, teardown),
+    cmocka_unit_test_setup_teardown(acknowledged_acks_prune, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)

@@ -1,0 +1,372 @@
+/* Loss detection against RFC 9002 sections 5.1, 6.1 and 7.6, row by row of its rules.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/loss.h"
+
+#include "tern_test.h"
+#include "unit/heap_kit.h"
+
+#define NOW   (3600 * TERN_SEC)
+#define RTT   (80 * TERN_MSEC)
+#define SIZE  1200
+#define ASKS  (TERN_SENT_ELICITING | TERN_SENT_IN_FLIGHT)
+#define NEVER UINT64_MAX
+
+static struct kit_heap heap;
+static struct tern_mem mem;
+static struct tern_loss loss;
+static struct tern_rtt rtt;
+static struct tern_loss_outcome outcome;
+static tern_time now;
+
+static int setup(void **state)
+{
+    (void)state;
+    kit_mem(&mem, &heap);
+    tern_loss_init(&loss, &mem);
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    now = NOW;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tern_loss_clear(&loss);
+    return heap.blocks == 0 ? 0 : -1;
+}
+
+static void send(unsigned flags)
+{
+    assert_int_equal(tern_sent_reserve(&loss.sent, 0), 0);
+    (void)tern_sent_commit(&loss.sent, SIZE, flags, 0, 0, now);
+}
+
+static void send_many(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        send(ASKS);
+    }
+}
+
+/* Empties the queues; returns the lost numbers as bits (those below 64). */
+static uint64_t settle(void)
+{
+    uint64_t pn, lost = 0;
+    while (tern_loss_next_acked(&loss, &pn) != NULL) {
+    }
+    while (tern_loss_next_lost(&loss, &pn) != NULL) {
+        lost |= pn < 64 ? UINT64_C(1) << pn : 0;
+    }
+    tern_loss_settle(&loss, &rtt, now);
+    assert_true(tern_loss_is_consistent(&loss));
+    return lost;
+}
+
+static uint64_t detect(void)
+{
+    tern_loss_detect(&loss, &rtt, tern_rtt_pto(&rtt, 0), &outcome, now);
+    return settle();
+}
+
+/* One ACK frame of one range; returns what it brought to light as lost. */
+static uint64_t ack(uint64_t smallest, uint64_t largest)
+{
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(tern_loss_ack_begin(&loss, largest), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, smallest, largest, &outcome), 0);
+    tern_loss_ack_finish(&loss, &outcome, now);
+    if (outcome.rtt_sample > 0) {
+        tern_rtt_update(&rtt, outcome.rtt_sample, 0, now);
+    }
+    return detect();
+}
+
+/* protocol-notes row 3: strictly three smaller. */
+static void three_later_ones_make_a_loss(void **state)
+{
+    (void)state;
+    send_many(5);
+    now += RTT;
+    assert_int_equal(ack(4, 4), 0x3); /* 0 and 1; 2 and 3 are too near */
+    assert_int_equal(outcome.lost_packets, 2);
+    assert_int_equal(outcome.lost_bytes, 2 * SIZE);
+    assert_int_equal(outcome.lost_largest_pn, 1);
+    assert_int_equal(loss.sent.bytes_in_flight, 2 * SIZE);
+}
+
+/* protocol-notes row 3: a number that was left out pushes nothing behind. */
+static void a_skipped_number_is_no_distance(void **state)
+{
+    (void)state;
+    send(ASKS); /* 0 */
+    assert_int_equal(tern_sent_reserve(&loss.sent, 0), 0);
+    tern_sent_skip(&loss.sent); /* 1 */
+    send_many(3);               /* 2, 3, 4 */
+    now += RTT;
+    assert_int_equal(ack(3, 3), 0); /* three numbers later, but only the second packet */
+    assert_int_equal(ack(4, 4), 0x1);
+}
+
+static void time_makes_a_loss(void **state)
+{
+    (void)state;
+    send(ASKS); /* 0 */
+    now += TERN_MSEC;
+    send(ASKS); /* 1 */
+    now += RTT;
+    assert_int_equal(ack(1, 1), 0);
+    assert_int_equal(loss.loss_time, NOW + RTT * 9 / 8);
+    now = loss.loss_time - 1;
+    assert_int_equal(detect(), 0);
+    now++;
+    assert_int_equal(detect(), 0x1);
+    assert_int_equal(loss.loss_time, NEVER);
+}
+
+/* protocol-notes row 4: a queue that grows from 10 to 100 ms loses nothing. */
+static void growing_delay_loses_nothing(void **state)
+{
+    (void)state;
+    uint64_t lost = 0;
+    for (uint64_t pn = 0; pn < 60; pn++) {
+        send(ASKS);
+        send(ASKS);
+        now += TERN_MSEC * (10 + 3 * pn / 2);
+        lost |= ack(2 * pn + 1, 2 * pn + 1);
+        lost |= ack(2 * pn, 2 * pn);
+    }
+    assert_int_equal(lost, 0);
+    assert_int_equal(outcome.spurious_packets, 0);
+}
+
+/* protocol-notes row 1. */
+static void sample_needs_news_of_the_largest_and_one_that_asks(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        send(ASKS);
+    }
+    send(ASKS); /* 5 */
+    now += TERN_MSEC;
+    send(0); /* 6: an ACK alone */
+    now += RTT;
+    (void)ack(6, 6);
+    assert_int_equal(outcome.rtt_sample, 0); /* it asks for nothing */
+    (void)ack(5, 6);
+    assert_int_equal(outcome.rtt_sample, 0); /* the largest is no news */
+    send(ASKS);                              /* 7 */
+    now += TERN_MSEC;
+    send(0); /* 8 */
+    now += RTT;
+    (void)ack(7, 8);
+    assert_int_equal(outcome.rtt_sample, RTT); /* from 8, because of 7 */
+}
+
+static void what_was_never_sent_is_a_violation(void **state)
+{
+    (void)state;
+    send(ASKS); /* 0 */
+    assert_int_equal(tern_sent_reserve(&loss.sent, 0), 0);
+    tern_sent_skip(&loss.sent); /* 1 */
+    send(ASKS);                 /* 2 */
+    assert_int_equal(tern_loss_ack_begin(&loss, 3), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_loss_ack_begin(&loss, NEVER), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_loss_ack_begin(&loss, 2), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 1, 1, &outcome), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_loss_ack_range(&loss, 0, 2, &outcome), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_loss_ack_range(&loss, 2, 2, &outcome), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 0, 0, &outcome), 0);
+    (void)settle();
+}
+
+static void a_repeated_ack_brings_nothing(void **state)
+{
+    (void)state;
+    send_many(4);
+    now += RTT;
+    (void)ack(0, 3);
+    assert_int_equal(outcome.acked_packets, 4);
+    assert_int_equal(outcome.acked_bytes, 4 * SIZE);
+    (void)ack(0, 3);
+    assert_int_equal(outcome.acked_packets, 0);
+    assert_false(outcome.largest_is_new);
+    assert_int_equal(outcome.rtt_sample, 0);
+    assert_int_equal(loss.sent.base, 4); /* and nothing is kept */
+}
+
+static void a_late_ack_shows_a_spurious_loss(void **state)
+{
+    (void)state;
+    send_many(6);
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x7);
+    (void)ack(1, 1);
+    assert_int_equal(outcome.spurious_packets, 1);
+    assert_int_equal(outcome.spurious_bytes, SIZE);
+    assert_int_equal(outcome.acked_bytes, 0); /* it left flight when it was lost */
+    (void)ack(1, 1);
+    assert_int_equal(outcome.spurious_packets, 0); /* once */
+}
+
+/* Lost packets are kept for three PTO, and then no memory is. */
+static void a_lost_packet_is_kept_for_a_while(void **state)
+{
+    (void)state;
+    send_many(6);
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x7);
+    (void)ack(3, 4);
+    assert_int_equal(loss.lost_kept, 3);
+    now += 3 * tern_rtt_pto(&rtt, 0);
+    (void)settle();
+    assert_int_equal(loss.lost_kept, 0);
+    assert_int_equal(loss.sent.base, 6);
+    (void)ack(1, 1); /* too late: no news, no harm */
+    assert_int_equal(outcome.spurious_packets, 0);
+}
+
+static void a_lost_probe_is_no_congestion(void **state)
+{
+    (void)state;
+    send(ASKS | TERN_SENT_PROBE);
+    send_many(4);
+    now += RTT;
+    assert_int_equal(ack(1, 4), 0x1);
+    assert_int_equal(outcome.lost_packets, 0);
+    assert_int_equal(outcome.lost_bytes, 0);
+    assert_int_equal(outcome.lost_probe_packets, 1);
+    assert_int_equal(outcome.lost_probe_bytes, SIZE);
+}
+
+/* A second of packets, ten milliseconds apart, and one more that the peer acknowledges. */
+static void cut(uint64_t from, unsigned count, uint64_t acked_between)
+{
+    for (unsigned i = 0; i < count; i++) {
+        now += 10 * TERN_MSEC;
+        send(ASKS);
+    }
+    now += RTT;
+    if (acked_between != NEVER) {
+        assert_int_equal(
+            tern_loss_ack_range(&loss, from + acked_between, from + acked_between, &outcome), 0);
+    }
+    (void)ack(from + count - 1, from + count - 1);
+}
+
+/* protocol-notes row 7: both ends ask, nothing acknowledged between, longer than 3 PTO, and a sample
+ * existed before the first. */
+static void persistent_congestion(void **state)
+{
+    (void)state;
+    send(ASKS);
+    now += RTT;
+    (void)ack(0, 0);
+    tern_time pto = tern_rtt_pto(&rtt, 0);
+    assert_int_equal(pto, 3 * RTT);
+    cut(1, (unsigned)(3 * pto / (10 * TERN_MSEC)) + 3, NEVER);
+    assert_true(outcome.persistent);
+}
+
+static void an_ack_between_is_no_persistent_congestion(void **state)
+{
+    (void)state;
+    send(ASKS);
+    now += RTT;
+    (void)ack(0, 0);
+    cut(1, 75, 37);
+    assert_true(outcome.lost_packets > 60);
+    assert_false(outcome.persistent);
+}
+
+static void without_a_sample_no_persistent_congestion(void **state)
+{
+    (void)state;
+    cut(0, 500, NEVER);
+    assert_true(outcome.lost_packets > 400);
+    assert_false(outcome.persistent);
+}
+
+static void packets_that_ask_nothing_make_no_persistent_congestion(void **state)
+{
+    (void)state;
+    send(ASKS);
+    now += RTT;
+    (void)ack(0, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        now += 10 * TERN_MSEC;
+        send(TERN_SENT_IN_FLIGHT); /* padding alone */
+    }
+    send(ASKS);
+    now += RTT;
+    (void)ack(101, 101);
+    assert_true(outcome.lost_packets > 90);
+    assert_false(outcome.persistent);
+}
+
+static void the_oldest_are_found_for_a_probe(void **state)
+{
+    (void)state;
+    uint64_t cursor = 0;
+    assert_null(tern_loss_oldest(&loss, &cursor));
+    send(0);
+    send_many(2); /* 1, 2 */
+    send(TERN_SENT_IN_FLIGHT);
+    send(ASKS); /* 4 */
+    cursor = 0;
+    assert_ptr_equal(tern_loss_oldest(&loss, &cursor), tern_sent_find(&loss.sent, 1));
+    assert_ptr_equal(tern_loss_oldest(&loss, &cursor), tern_sent_find(&loss.sent, 2));
+    assert_ptr_equal(tern_loss_oldest(&loss, &cursor), tern_sent_find(&loss.sent, 4));
+    assert_null(tern_loss_oldest(&loss, &cursor));
+    now += RTT;
+    (void)ack(1, 1);
+    cursor = 0;
+    assert_ptr_equal(tern_loss_oldest(&loss, &cursor), tern_sent_find(&loss.sent, 2));
+}
+
+/* RFC 9002 §6.4: discarded keys take their packets out of flight. */
+static void discard_empties_the_space(void **state)
+{
+    (void)state;
+    send_many(3);
+    send(0);
+    assert_int_equal(tern_loss_discard(&loss), 3 * SIZE);
+    assert_int_equal(loss.sent.bytes_in_flight, 0);
+    assert_int_equal(loss.sent.eliciting_outstanding, 0);
+    assert_int_equal(heap.blocks, 0);
+    assert_int_equal(loss.loss_time, NEVER);
+}
+
+/* protocol-notes row 22. */
+static void a_clock_that_goes_back_loses_nothing(void **state)
+{
+    (void)state;
+    send_many(3);
+    now -= TERN_SEC;
+    assert_int_equal(ack(2, 2), 0);
+    assert_int_equal(outcome.rtt_sample, 1); /* the least there is: 0 means none */
+    assert_int_equal(ack(0, 1), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(three_later_ones_make_a_loss, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_skipped_number_is_no_distance, setup, teardown),
+    cmocka_unit_test_setup_teardown(time_makes_a_loss, setup, teardown),
+    cmocka_unit_test_setup_teardown(growing_delay_loses_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(sample_needs_news_of_the_largest_and_one_that_asks, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(what_was_never_sent_is_a_violation, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_repeated_ack_brings_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_late_ack_shows_a_spurious_loss, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_lost_packet_is_kept_for_a_while, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_lost_probe_is_no_congestion, setup, teardown),
+    cmocka_unit_test_setup_teardown(persistent_congestion, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_ack_between_is_no_persistent_congestion, setup, teardown),
+    cmocka_unit_test_setup_teardown(without_a_sample_no_persistent_congestion, setup, teardown),
+    cmocka_unit_test_setup_teardown(packets_that_ask_nothing_make_no_persistent_congestion, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(the_oldest_are_found_for_a_probe, setup, teardown),
+    cmocka_unit_test_setup_teardown(discard_empties_the_space, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_clock_that_goes_back_loses_nothing, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
