@@ -1,0 +1,81 @@
+/* A packet number space from its keys to its discard.
+ * SPDX-License-Identifier: MIT */
+#include "conn/space.h"
+
+#include "tern_test.h"
+#include "unit/heap_kit.h"
+
+static struct kit_heap heap;
+static struct tern_mem mem;
+static struct tern_space space;
+static const uint8_t tx[32] = {1}, rx[32] = {2};
+
+static int setup(void **state)
+{
+    (void)state;
+    kit_mem(&mem, &heap);
+    tern_space_init(&space, &mem, 25 * TERN_MSEC);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tern_space_clear(&space);
+    return heap.blocks == 0 ? 0 : -1;
+}
+
+static void keys_make_it_live(void **state)
+{
+    (void)state;
+    assert_false(tern_space_is_live(&space));
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, tx, rx), 0);
+    assert_true(tern_space_is_live(&space));
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, rx, tx), 0);
+    assert_int_equal(heap.blocks, 1); /* the first ones are gone */
+    assert_memory_equal(space.keys->tx.secret, rx, 32);
+}
+
+static void what_fails_leaves_the_old_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, tx, rx), 0);
+    assert_int_equal(tern_space_install(&space, 0x4000, rx, tx), TERN_ERR_UNSUPPORTED);
+    heap.fail_at = heap.calls + 1;
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, rx, tx),
+                     TERN_ERR_NOMEM);
+    heap.fail_at = 0;
+    assert_memory_equal(space.keys->tx.secret, tx, 32);
+}
+
+/* RFC 9002 §6.4 and protocol-notes row 24: what leaves flight is told, and nothing stays. */
+static void discard_forgets_everything(void **state)
+{
+    (void)state;
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, tx, rx), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tern_sent_reserve(&space.loss.sent, 0), 0);
+        (void)tern_sent_commit(&space.loss.sent, 1000, TERN_SENT_IN_FLIGHT | TERN_SENT_ELICITING, 0,
+                               0, TERN_SEC);
+    }
+    assert_int_equal(tern_acks_on_received(&space.acks, 0, true, 0, TERN_SEC), 0);
+    assert_int_equal(tern_crypto_flow_write(&space.crypto, tx, sizeof tx), 0);
+    space.probes = 2;
+    assert_int_equal(tern_space_discard(&space), 3000);
+    assert_false(tern_space_is_live(&space));
+    assert_true(space.is_discarded);
+    assert_int_equal(space.probes, 0);
+    assert_int_equal(space.acks.deadline, TERN_TIME_NEVER);
+    assert_false(tern_acks_is_owed(&space.acks));
+    assert_false(tern_crypto_flow_wants(&space.crypto));
+    assert_int_equal(heap.blocks, 0);
+    assert_int_equal(tern_space_discard(&space), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(keys_make_it_live, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_fails_leaves_the_old_keys, setup, teardown),
+    cmocka_unit_test_setup_teardown(discard_forgets_everything, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
