@@ -12,22 +12,30 @@ void tern_heap_clear(struct tern_heap *heap)
 {
     tern_mem_free(heap->mem, heap->entries);
     heap->entries = NULL;
-    heap->count = heap->capacity = 0;
+    heap->count = heap->capacity = heap->claims = 0;
 }
 
-int tern_heap_reserve(struct tern_heap *heap, size_t entries)
+int tern_heap_claim(struct tern_heap *heap, struct tern_heap_entry *entry)
 {
-    if (entries <= heap->capacity) {
-        return 0;
+    if (heap->claims == heap->capacity) {
+        size_t capacity = TERN_MAX(heap->capacity * 2, (size_t)16);
+        void *grown = tern_mem_realloc(heap->mem, heap->entries, capacity * sizeof *heap->entries);
+        if (grown == NULL) {
+            return TERN_ERR_NOMEM;
+        }
+        heap->entries = grown;
+        heap->capacity = capacity;
     }
-    size_t capacity = TERN_MAX(entries, TERN_MAX(heap->capacity * 2, (size_t)16));
-    void *grown = tern_mem_realloc(heap->mem, heap->entries, capacity * sizeof *heap->entries);
-    if (grown == NULL) {
-        return TERN_ERR_NOMEM;
-    }
-    heap->entries = grown;
-    heap->capacity = capacity;
+    heap->claims++;
+    entry->is_claimed = true;
     return 0;
+}
+
+void tern_heap_release(struct tern_heap *heap, struct tern_heap_entry *entry)
+{
+    tern_heap_drop(heap, entry);
+    heap->claims -= entry->is_claimed ? 1 : 0;
+    entry->is_claimed = false;
 }
 
 static void put(struct tern_heap *heap, size_t place, struct tern_heap_entry *entry)
@@ -80,7 +88,7 @@ void tern_heap_set(struct tern_heap *heap, struct tern_heap_entry *entry, tern_t
     tern_time before = entry->at;
     entry->at = at;
     if (entry->place == TERN_HEAP_NOWHERE) {
-        tern_assert(heap->count < heap->capacity);
+        tern_assert(entry->is_claimed && heap->count < heap->capacity);
         put(heap, heap->count, entry);
         sift_up(heap, heap->count++);
     } else if (at < before) {

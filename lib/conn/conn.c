@@ -63,7 +63,7 @@ static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr
         return TERN_ERR_INVALID;
     }
     tern_path_init(&conn->path, local, remote, conn->cc_ops, config->initial_rtt, now);
-    int rc = tern_heap_reserve(conn->env->timers, conn->env->timers->count + 1);
+    int rc = tern_heap_claim(conn->env->timers, &conn->timer);
     if (rc == 0) {
         rc = tern_cids_issue(&conn->cids, conn->env->random, false);
     }
@@ -148,7 +148,7 @@ void tern_conn_free(struct tern_conn *conn)
     tern_list_drop(&conn->ready_node);
     tern_list_drop(&conn->event_node);
     tern_list_drop(&conn->all_node);
-    tern_heap_drop(conn->env->timers, &conn->timer);
+    tern_heap_release(conn->env->timers, &conn->timer);
     tern_cids_clear(&conn->cids);
     tern_handshake_free(conn->handshake, mem);
     for (size_t i = 0; i < TERN_LEVELS; i++) {

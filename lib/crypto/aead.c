@@ -1,4 +1,4 @@
-/* The suites over libsodium, and the two ways to make a header mask. [P §5.3]
+/* The suites over libsodium, and the two ways to make a header mask. [P §5.1], [P §5.4]
  * SPDX-License-Identifier: MIT */
 #include "crypto/aead.h"
 

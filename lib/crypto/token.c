@@ -1,4 +1,4 @@
-/* Reset tokens by a keyed hash of the connection identifier: no state, nothing to look up. [P §12]
+/* Reset tokens by a keyed hash of the connection identifier: no state, nothing to look up. [P §11]
  * SPDX-License-Identifier: MIT */
 #include "crypto/token.h"
 

@@ -1,4 +1,4 @@
-/* Trial opening of a first Initial packet, keyed with our public key first. [P §4.4], [P §12]
+/* Trial opening of a first Initial packet, keyed with our public key first. [P §5.2], [P §12.3]
  * SPDX-License-Identifier: MIT */
 #include "endpoint/admit.h"
 

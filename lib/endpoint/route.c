@@ -1,4 +1,4 @@
-/* Identifier to connection under a keyed hash; first Initials go to the door. [P §12]
+/* Identifier to connection under a keyed hash; first Initials go to the door. [P §12.1]
  * SPDX-License-Identifier: MIT */
 #include "endpoint/route.h"
 

@@ -1,4 +1,4 @@
-/* Version Negotiation from a fixed ring, smaller than what asked for it. [P §12]
+/* Version Negotiation from a fixed ring, smaller than what asked for it. [P §12.2]
  * SPDX-License-Identifier: MIT */
 #include "endpoint/stateless.h"
 

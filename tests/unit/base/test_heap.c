@@ -43,9 +43,9 @@ static void earliest_comes_first(void **state)
     struct tern_heap_entry entries[ENTRIES];
     uint64_t seed = 1;
     tern_heap_init(&heap, &mem);
-    assert_int_equal(tern_heap_reserve(&heap, ENTRIES), 0);
     for (size_t i = 0; i < ENTRIES; i++) {
         tern_heap_entry_init(&entries[i]);
+        assert_int_equal(tern_heap_claim(&heap, &entries[i]), 0);
         tern_heap_set(&heap, &entries[i], kit_roll(&seed) % 50);
     }
     tern_time before = 0;
@@ -70,7 +70,8 @@ static void never_takes_it_out(void **state)
     tern_heap_init(&heap, &mem);
     tern_heap_entry_init(&a);
     tern_heap_entry_init(&b);
-    assert_int_equal(tern_heap_reserve(&heap, 2), 0);
+    assert_int_equal(tern_heap_claim(&heap, &a), 0);
+    assert_int_equal(tern_heap_claim(&heap, &b), 0);
     tern_heap_set(&heap, &a, 5);
     tern_heap_set(&heap, &b, 6);
     tern_heap_set(&heap, &a, TERN_TIME_NEVER);
@@ -104,9 +105,9 @@ static void random_moves_agree_with_a_search(void **state)
     struct tern_heap_entry entries[ENTRIES];
     uint64_t seed = 2;
     tern_heap_init(&heap, &mem);
-    assert_int_equal(tern_heap_reserve(&heap, ENTRIES), 0);
     for (size_t i = 0; i < ENTRIES; i++) {
         tern_heap_entry_init(&entries[i]);
+        assert_int_equal(tern_heap_claim(&heap, &entries[i]), 0);
     }
     for (size_t step = 0; step < 20000; step++) {
         struct tern_heap_entry *entry = &entries[kit_roll(&seed) % ENTRIES];
@@ -131,23 +132,54 @@ static void random_moves_agree_with_a_search(void **state)
     assert_int_equal(memory.live, 0);
 }
 
-static void failed_reserve_keeps_what_is_there(void **state)
+/* Room is counted by those who may come, not by those who are there: a hundred connections may begin
+ * before the first of them sets its timer. */
+static void every_claim_has_its_room(void **state)
 {
     (void)state;
     struct kit_heap memory;
     struct tern_mem mem = kit_mem(&memory);
     struct tern_heap heap;
-    struct tern_heap_entry entry;
+    struct tern_heap_entry entries[ENTRIES];
     tern_heap_init(&heap, &mem);
-    tern_heap_entry_init(&entry);
-    assert_int_equal(tern_heap_reserve(&heap, 1), 0);
-    tern_heap_set(&heap, &entry, 3);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        tern_heap_entry_init(&entries[i]);
+        assert_int_equal(tern_heap_claim(&heap, &entries[i]), 0);
+    }
+    for (size_t i = 0; i < ENTRIES; i++) {
+        tern_heap_set(&heap, &entries[i], i);
+    }
     size_t capacity = heap.capacity;
-    memory.refuse_from = 1;
-    assert_int_equal(tern_heap_reserve(&heap, capacity), 0);
-    assert_int_equal(tern_heap_reserve(&heap, capacity + 1), TERN_ERR_NOMEM);
+    for (size_t i = 0; i < ENTRIES; i++) { /* one goes, one comes: no new room is needed */
+        tern_heap_release(&heap, &entries[i]);
+        tern_heap_release(&heap, &entries[i]);
+        assert_int_equal(tern_heap_claim(&heap, &entries[i]), 0);
+    }
     assert_int_equal(heap.capacity, capacity);
-    assert_ptr_equal(tern_heap_top(&heap), &entry);
+    assert_int_equal(heap.claims, ENTRIES);
+    assert_null(tern_heap_top(&heap));
+    tern_heap_clear(&heap);
+    assert_int_equal(memory.live, 0);
+}
+
+static void failed_claim_keeps_what_is_there(void **state)
+{
+    (void)state;
+    struct kit_heap memory;
+    struct tern_mem mem = kit_mem(&memory);
+    struct tern_heap heap;
+    struct tern_heap_entry entries[17];
+    tern_heap_init(&heap, &mem);
+    memory.refuse_from = 2;
+    for (size_t i = 0; i < 17; i++) {
+        tern_heap_entry_init(&entries[i]);
+        int rc = tern_heap_claim(&heap, &entries[i]);
+        assert_int_equal(rc, i < 16 ? 0 : TERN_ERR_NOMEM);
+    }
+    tern_heap_set(&heap, &entries[3], 3);
+    assert_ptr_equal(tern_heap_top(&heap), &entries[3]);
+    tern_heap_release(&heap, &entries[16]); /* it has none: harmless */
+    assert_int_equal(heap.claims, 16);
     tern_heap_clear(&heap);
     assert_int_equal(memory.live, 0);
 }
@@ -157,7 +189,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(earliest_comes_first),
     cmocka_unit_test(never_takes_it_out),
     cmocka_unit_test(random_moves_agree_with_a_search),
-    cmocka_unit_test(failed_reserve_keeps_what_is_there),
+    cmocka_unit_test(every_claim_has_its_room),
+    cmocka_unit_test(failed_claim_keeps_what_is_there),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,0 +1,219 @@
+/* How connections end: codes and reasons, timeouts, lost closes, and that nothing is left behind.
+ * SPDX-License-Identifier: MIT */
+#include "pair_kit.h"
+
+static struct pair the_pair;
+static struct pair *const p = &the_pair;
+static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
+static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
+
+static int setup(void **state)
+{
+    (void)state;
+    pair_init(p);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pair_close(p);
+    return 0;
+}
+
+static void assert_empty(const struct pair_side *side)
+{
+    tern_endpoint_counters counters = {.size = sizeof counters};
+    tern_endpoint_stats(side->endpoint, &counters);
+    assert_int_equal(counters.connections, 0);
+    assert_int_equal(counters.half_open, 0);
+    assert_int_equal(tern_endpoint_deadline(side->endpoint), TERN_TIME_NEVER);
+}
+
+static bool lose_all(struct pair *pair, int from, uint8_t *data, size_t len)
+{
+    (void)pair;
+    (void)from;
+    (void)data;
+    (void)len;
+    return false;
+}
+
+static void code_and_reason_reach_the_other_side(void **state)
+{
+    (void)state;
+    pair_ready(p);
+    tern_conn_close(server->conn, 4711, "that was all");
+    tern_conn_close(server->conn, 4712, "a second close does nothing");
+    pair_advance(p, TERN_SEC);
+    assert_int_equal(client->closed, 1);
+    assert_int_equal(client->close.by, TERN_CLOSED_PEER);
+    assert_true(client->close.is_application);
+    assert_int_equal(client->close.code, 4711);
+    assert_string_equal(client->reason, "that was all");
+    assert_int_equal(server->closed, 1);
+    assert_int_equal(server->close.by, TERN_CLOSED_LOCAL);
+    pair_advance(p, 10 * TERN_SEC);
+    assert_empty(client);
+    assert_empty(server);
+}
+
+static void reasons_of_any_bytes_and_length(void **state)
+{
+    (void)state;
+    char reason[400];
+    memset(reason, 0xff, sizeof reason);
+    reason[399] = '\0';
+    pair_ready(p);
+    tern_conn_close(client->conn, UINT64_C(1) << 61, reason);
+    pair_exchange(p);
+    assert_int_equal(server->closed, 1);
+    assert_int_equal(server->close.code, UINT64_C(1) << 61);
+    assert_int_equal(strlen(server->reason), 256);
+}
+
+static void before_the_handshake_ends(void **state)
+{
+    (void)state;
+    pair_open(p);
+    assert_int_equal(pair_connect(p, p->key), 0);
+    tern_conn_close(client->conn, 1, "never mind");
+    pair_advance(p, 20 * TERN_SEC);
+    assert_int_equal(client->closed, 1);
+    assert_int_equal(client->connected, 0);
+    assert_int_equal(client->close.by, TERN_CLOSED_LOCAL);
+    assert_empty(client);
+    assert_empty(server);
+}
+
+static void all_at_once(void **state)
+{
+    (void)state;
+    pair_open(p);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pair_connect(p, p->key), 0);
+    }
+    pair_exchange(p);
+    assert_int_equal(server->connected, 20);
+    tern_endpoint_close_all(server->endpoint, 9, "going down");
+    pair_advance(p, 5 * TERN_SEC);
+    assert_int_equal(server->closed, 20);
+    assert_int_equal(client->closed, 20);
+    assert_string_equal(client->reason, "going down");
+    assert_empty(client);
+    assert_empty(server);
+}
+
+/* The smaller of both ends counts, to the millisecond of a hop. */
+static void idleness_ends_it_in_time(void **state)
+{
+    (void)state;
+    client->config.idle_timeout = 30 * TERN_SEC;
+    server->config.idle_timeout = 7 * TERN_SEC;
+    pair_ready(p);
+    pair_advance(p, 100 * TERN_MSEC); /* what is left of the handshake's frames settles */
+    tern_time quiet = p->now;
+    pair_advance(p, 7 * TERN_SEC - 200 * TERN_MSEC);
+    assert_int_equal(client->closed + server->closed, 0);
+    pair_advance(p, 300 * TERN_MSEC);
+    assert_int_equal(client->closed, 1);
+    assert_int_equal(server->closed, 1);
+    assert_int_equal(client->close.by, TERN_CLOSED_TIMEOUT);
+    assert_int_equal(client->close.error, TERN_ERR_TIMEOUT);
+    assert_true(p->now - quiet < 8 * TERN_SEC);
+    assert_empty(client);
+}
+
+static void silence_ends_a_handshake_in_time(void **state)
+{
+    (void)state;
+    client->config.handshake_timeout = 3 * TERN_SEC;
+    p->wire = lose_all;
+    pair_open(p);
+    assert_int_equal(pair_connect(p, p->key), 0);
+    pair_advance(p, 3 * TERN_SEC - TERN_MSEC);
+    assert_int_equal(client->closed, 0);
+    assert_in_range(client->datagrams, 2, 10); /* backed-off probes */
+    pair_advance(p, 2 * TERN_MSEC);
+    assert_int_equal(client->closed, 1);
+    assert_int_equal(client->close.by, TERN_CLOSED_TIMEOUT);
+    assert_empty(client);
+}
+
+/* RFC 9000 §10.2.1: whoever still talks to a closed connection hears the close again, ever more
+ * seldom. */
+static void a_lost_close_is_repeated_when_asked_for(void **state)
+{
+    (void)state;
+    pair_ready(p);
+    tern_conn_close(server->conn, 5, "bye");
+    p->wire = lose_all;
+    (void)pair_carry(p, PAIR_SERVER);
+    p->wire = NULL;
+    assert_int_equal(client->closed, 0);
+    tern_stream *stream;
+    assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_UNI, &stream), 0);
+    assert_int_equal(tern_stream_write(stream, "still here?", 11, 0), 11);
+    pair_exchange(p);
+    assert_int_equal(client->closed, 1);
+    assert_int_equal(client->close.code, 5);
+}
+
+static void a_closing_server_answers_a_flood_seldom(void **state)
+{
+    (void)state;
+    static uint8_t saved[1500];
+    pair_ready(p);
+    tern_conn_close(server->conn, 5, "bye");
+    p->wire = lose_all;
+    (void)pair_carry(p, PAIR_SERVER);
+    p->wire = NULL;
+    tern_stream *stream;
+    assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_UNI, &stream), 0);
+    assert_int_equal(tern_stream_write(stream, "x", 1, 0), 1);
+    tern_train train = {.data = saved, .capacity = sizeof saved};
+    assert_int_equal(tern_endpoint_transmit(client->endpoint, &train, p->now), 1);
+    uint64_t before = server->datagrams;
+    p->wire = lose_all;
+    for (int i = 0; i < 1000; i++) {
+        uint8_t copy[1500];
+        memcpy(copy, saved, train.len);
+        copy[train.len - 1] ^= (uint8_t)(i % 255 + 1); /* forged: same identifier, wrong tag */
+        assert_int_equal(pair_inject(p, PAIR_SERVER, copy, train.len), 0);
+        (void)pair_carry(p, PAIR_SERVER);
+    }
+    assert_in_range(server->datagrams - before, 0, 11); /* 1st, 2nd, 4th, ... at the most */
+}
+
+static void unread_streams_die_with_it(void **state)
+{
+    (void)state;
+    static char much[100000];
+    pair_ready(p);
+    for (int i = 0; i < 10; i++) {
+        tern_stream *stream;
+        assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &stream), 0);
+        assert_true(tern_stream_write(stream, much, sizeof much, 0) > 0);
+    }
+    pair_exchange(p);
+    assert_int_equal(server->opened, 10);
+    tern_conn_close(client->conn, 0, "");
+    pair_advance(p, 10 * TERN_SEC);
+    assert_int_equal(server->closed, 1);
+    assert_empty(client);
+    assert_empty(server);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(code_and_reason_reach_the_other_side, setup, teardown),
+    cmocka_unit_test_setup_teardown(reasons_of_any_bytes_and_length, setup, teardown),
+    cmocka_unit_test_setup_teardown(before_the_handshake_ends, setup, teardown),
+    cmocka_unit_test_setup_teardown(all_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(idleness_ends_it_in_time, setup, teardown),
+    cmocka_unit_test_setup_teardown(silence_ends_a_handshake_in_time, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_lost_close_is_repeated_when_asked_for, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_closing_server_answers_a_flood_seldom, setup, teardown),
+    cmocka_unit_test_setup_teardown(unread_streams_die_with_it, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)

@@ -1,0 +1,158 @@
+/* Version Negotiation: when it is sent, what it says, and that it is no amplifier.
+ * SPDX-License-Identifier: MIT */
+#include "pair_kit.h"
+#include "wire/limits.h"
+
+static struct pair the_pair;
+static struct pair *const p = &the_pair;
+static uint8_t ask[1500];
+static uint8_t answer[1500];
+
+static int setup(void **state)
+{
+    (void)state;
+    pair_init(p);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pair_close(p);
+    return 0;
+}
+
+/* A long header of some version: RFC 8999 §5.1. */
+static void make_ask(uint32_t version)
+{
+    memset(ask, 0, sizeof ask);
+    ask[0] = 0xc0;
+    for (int i = 0; i < 4; i++) {
+        ask[1 + i] = (uint8_t)(version >> (24 - 8 * i));
+    }
+    ask[5] = 20;
+    memset(ask + 6, 0xdd, 20);
+    ask[26] = 5;
+    memset(ask + 27, 0x55, 5);
+}
+
+/* Length of what comes back, 0: nothing. */
+static size_t knock(size_t len)
+{
+    uint8_t copy[1500];
+    memcpy(copy, ask, len);
+    assert_int_equal(pair_inject(p, PAIR_SERVER, copy, len), 0);
+    tern_train train = {.data = answer, .capacity = sizeof answer};
+    int n = tern_endpoint_transmit(p->side[PAIR_SERVER].endpoint, &train, p->now);
+    if (n == 0) {
+        return 0;
+    }
+    assert_int_equal(n, 1);
+    assert_true(tern_addr_equal(&train.remote, &p->side[PAIR_CLIENT].addr));
+    return train.len;
+}
+
+static void an_unknown_version_is_told_ours(void **state)
+{
+    (void)state;
+    pair_open(p);
+    make_ask(0x0a1a2a3a);
+    size_t len = knock(1200);
+    assert_int_equal(len, 1 + 4 + 1 + 5 + 1 + 20 + 4);
+    assert_true((answer[0] & 0x80) != 0);
+    assert_memory_equal(answer + 1, "\0\0\0\0", 4);
+    assert_int_equal(answer[5], 5); /* the identifiers swapped */
+    assert_memory_equal(answer + 6, ask + 27, 5);
+    assert_int_equal(answer[11], 20);
+    assert_memory_equal(answer + 12, ask + 6, 20);
+    assert_memory_equal(answer + 32, "TRN\x01", 4);
+}
+
+/* RFC 9000 §6.1: or two servers would talk for ever. */
+static void negotiation_is_never_answered(void **state)
+{
+    (void)state;
+    pair_open(p);
+    make_ask(0);
+    assert_int_equal(knock(1200), 0);
+}
+
+static void small_datagrams_get_nothing(void **state)
+{
+    (void)state;
+    pair_open(p);
+    make_ask(0x0a1a2a3a);
+    for (size_t len = 0; len < 1200; len++) {
+        assert_int_equal(knock(len), 0);
+    }
+    assert_true(knock(1200) > 0);
+}
+
+static void silent_servers_and_clients_say_nothing(void **state)
+{
+    (void)state;
+    p->side[PAIR_SERVER].config.silent = true;
+    pair_open(p);
+    make_ask(0x0a1a2a3a);
+    assert_int_equal(knock(1200), 0);
+    assert_int_equal(pair_inject(p, PAIR_CLIENT, ask, 1200), 0);
+    tern_train train = {.data = answer, .capacity = sizeof answer};
+    assert_int_equal(tern_endpoint_transmit(p->side[PAIR_CLIENT].endpoint, &train, p->now), 0);
+}
+
+static void a_flood_is_answered_by_a_few(void **state)
+{
+    (void)state;
+    pair_open(p);
+    make_ask(0x0a1a2a3a);
+    uint64_t calls = p->side[PAIR_SERVER].heap.calls;
+    for (int i = 0; i < 1000; i++) {
+        uint8_t copy[1200];
+        memcpy(copy, ask, sizeof copy);
+        assert_int_equal(pair_inject(p, PAIR_SERVER, copy, sizeof copy), 0);
+    }
+    tern_train train = {.data = answer, .capacity = sizeof answer};
+    int count = 0;
+    while (tern_endpoint_transmit(p->side[PAIR_SERVER].endpoint, &train, p->now) > 0) {
+        count++;
+    }
+    assert_int_equal(count, 16);
+    assert_int_equal(p->side[PAIR_SERVER].heap.calls, calls); /* no memory was taken */
+    tern_endpoint_counters counters = {.size = sizeof counters};
+    tern_endpoint_stats(p->side[PAIR_SERVER].endpoint, &counters);
+    assert_int_equal(counters.version_negotiations, 16);
+    assert_int_equal(counters.connections, 0);
+}
+
+/* A forged one must not end a handshake; [P §12.2]: there is no other version to turn to. */
+static void a_client_does_not_heed_it(void **state)
+{
+    (void)state;
+    pair_open(p);
+    assert_int_equal(pair_connect(p, p->key), 0);
+    tern_train train = {.data = answer, .capacity = sizeof answer};
+    assert_int_equal(tern_endpoint_transmit(p->side[PAIR_CLIENT].endpoint, &train, p->now), 1);
+    uint8_t forged[64] = {0xc0};
+    size_t dcid = answer[5], scid = answer[6 + dcid], at = 5;
+    forged[at++] = (uint8_t)scid;
+    memcpy(forged + at, answer + 7 + dcid, scid);
+    at += scid;
+    forged[at++] = (uint8_t)dcid;
+    memcpy(forged + at, answer + 6, dcid);
+    at += dcid;
+    memcpy(forged + at, "\x0a\x0a\x0a\x0a", 4);
+    assert_int_equal(pair_inject(p, PAIR_CLIENT, forged, at + 4), 0);
+    pair_advance(p, 5 * TERN_SEC);
+    assert_int_equal(p->side[PAIR_CLIENT].connected, 1);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(an_unknown_version_is_told_ours, setup, teardown),
+    cmocka_unit_test_setup_teardown(negotiation_is_never_answered, setup, teardown),
+    cmocka_unit_test_setup_teardown(small_datagrams_get_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(silent_servers_and_clients_say_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_flood_is_answered_by_a_few, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_client_does_not_heed_it, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
