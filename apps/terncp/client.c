@@ -128,8 +128,14 @@ static void begin_request(struct client *c)
         return;
     }
     if (!c->is_push) {
-        c->pull =
-            pull_new(c->work, c->conn, c->root, c->target, c->is_into, hello.flags, on_settled, c);
+        char only[256];
+        tree_basename(c->path, only, sizeof only);
+        struct pull_request request = {.root = c->root,
+                                       .target = c->target,
+                                       .is_into = c->is_into,
+                                       .flags = hello.flags,
+                                       .only = only[0] == '\0' ? "root" : only};
+        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
     } else {
         c->push = push_new(c->work, c->conn, on_push_failed, c);
     }

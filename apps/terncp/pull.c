@@ -69,17 +69,18 @@ struct pull {
     struct folder *folders;
     size_t folder_count, folder_capacity;
     char target[PROTO_PATH_MAX + 1];
+    char only[256]; /* empty: any name */
     char current[PROTO_PATH_MAX + 1];
 };
 
-struct pull *pull_new(struct work *work, const tern_conn *conn, int root, const char *target,
-                      bool is_into, unsigned flags, pull_settled_fn settled, void *user)
+struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pull_request *request,
+                      pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
     if (pull == NULL) {
         return NULL;
     }
-    pull->root = fcntl(root, F_DUPFD_CLOEXEC, 0);
+    pull->root = fcntl(request->root, F_DUPFD_CLOEXEC, 0);
     if (pull->root < 0 ||
         tern_conn_export(conn, PROTO_KEY_LABEL, pull->session_key, sizeof pull->session_key) != 0) {
         if (pull->root >= 0) {
@@ -89,13 +90,14 @@ struct pull *pull_new(struct work *work, const tern_conn *conn, int root, const 
         return NULL;
     }
     pull->work = work;
-    pull->is_into = is_into;
-    pull->flags = flags;
+    pull->is_into = request->is_into;
+    pull->flags = request->flags;
     pull->mask = umask(077);
     (void)umask(pull->mask);
     pull->settled = settled;
     pull->user = user;
-    (void)snprintf(pull->target, sizeof pull->target, "%s", target);
+    (void)snprintf(pull->target, sizeof pull->target, "%s", request->target);
+    (void)snprintf(pull->only, sizeof pull->only, "%s", request->only == NULL ? "" : request->only);
     return pull;
 }
 
@@ -176,8 +178,8 @@ static int give_name(struct file *file)
 {
     const struct pull *pull = file->pull;
     bool is_preserving = (pull->flags & PROTO_FLAG_PRESERVE) != 0;
-    mode_t mode = is_preserving ? (mode_t)(file->entry.mode & 07777)
-                                : (mode_t)(file->entry.mode & 0777) & ~pull->mask;
+    /* Never set-user-ID and the like: the sender's word must not make a program that runs as us. */
+    mode_t mode = (mode_t)(file->entry.mode & 0777) & ~(is_preserving ? 0 : pull->mask);
     struct timespec times[2] = {
         {.tv_nsec = UTIME_OMIT},
         {.tv_sec = (time_t)file->entry.mtime_s, .tv_nsec = (long)file->entry.mtime_ns}};
@@ -362,7 +364,7 @@ static bool note_folder(struct file *file)
         pull->folders = grown;
         pull->folder_capacity = capacity;
     }
-    struct folder folder = {.mode = file->entry.mode & 07777,
+    struct folder folder = {.mode = file->entry.mode & 01777,
                             .mtime_s = file->entry.mtime_s,
                             .mtime_ns = file->entry.mtime_ns,
                             .name = strdup(file->target)};
@@ -449,11 +451,12 @@ static void begin_file(struct file *file, const char *last)
 static void begin(struct file *file)
 {
     const char *last = "";
-    if (!map_name(file)) {
-        char why[64];
-        (void)snprintf(why, sizeof why, "the name would leave the target");
-        (void)snprintf(file->target, sizeof file->target, "%s", file->entry.name);
-        settle(file, PROTO_REFUSED_PATH, why, false);
+    bool is_recursive = (file->pull->flags & PROTO_FLAG_RECURSIVE) != 0;
+    bool was_asked_for = tree_is_under(file->entry.name, file->pull->only, is_recursive);
+    if (!was_asked_for || !map_name(file)) {
+        memcpy(file->target, file->entry.name, sizeof file->target);
+        settle(file, PROTO_REFUSED_PATH,
+               was_asked_for ? "the name would leave the target" : "it was not asked for", false);
         return;
     }
     memcpy(file->pull->current, file->target, sizeof file->target);

@@ -26,9 +26,21 @@ struct pull_counts {
 };
 
 /* Everything goes beneath the folder `root` (duplicated). With is_into entries keep their names
- * below `target`; else the first component of each name becomes `target`. NULL: no memory. */
-struct pull *pull_new(struct work *work, const tern_conn *conn, int root, const char *target,
-                      bool is_into, unsigned flags, pull_settled_fn settled, void *user);
+ * below `target`; else the first component of each name becomes `target`. */
+struct pull_request {
+    int root;
+    const char *target;
+    bool is_into;
+    unsigned flags; /* PROTO_FLAG_* */
+    /* What was asked for: the first component of each name must be this, and without
+     * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
+     * (scp's CVE-2019-6111). NULL: the sender chooses. */
+    const char *only;
+};
+
+/* NULL: no memory, or no descriptor. */
+struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pull_request *request,
+                      pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 
 /* Events of streams that the peer opened. */

@@ -196,7 +196,9 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         is_into = true;
         (void)close(folder);
     }
-    s->pull = pull_new(server->work, s->conn, server->root, path, is_into, m->flags, on_settled, s);
+    struct pull_request request = {
+        .root = server->root, .target = path, .is_into = is_into, .flags = m->flags};
+    s->pull = pull_new(server->work, s->conn, &request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
     }

@@ -31,6 +31,13 @@ bool tree_is_safe(const char *name)
     }
 }
 
+bool tree_is_under(const char *name, const char *top, bool is_recursive)
+{
+    size_t len = strlen(top);
+    return len == 0 || (strncmp(name, top, len) == 0 &&
+                        (name[len] == '\0' || (is_recursive && name[len] == '/')));
+}
+
 /* For kernels without openat2: one component at a time, and never through a symbolic link. */
 static int open_by_steps(int root, const char *name, int flags, mode_t mode)
 {

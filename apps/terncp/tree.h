@@ -14,6 +14,9 @@
 /* Relative, no empty, "." or ".." component. */
 bool tree_is_safe(const char *name);
 
+/* The name is `top` or, when it is recursive, something below it. An empty top: any name. */
+bool tree_is_under(const char *name, const char *top, bool is_recursive);
+
 /* Opens a relative name beneath a root without ever leaving it: no component may be a symbolic link
  * that leads out, nor "..". Returns a descriptor, or -1 with errno (EXDEV: it would leave). */
 int tree_open(int root, const char *name, int flags, mode_t mode);

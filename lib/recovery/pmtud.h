@@ -7,14 +7,14 @@
 
 #define TERN_PMTUD_BASE   1200u
 #define TERN_PMTUD_COMMON 1452u /* Ethernet's 1500 less IPv6 and UDP */
-#define TERN_PMTUD_PROBES 3 /* RFC 8899 §5.1.2: MAX_PROBES */
+#define TERN_PMTUD_PROBES 3     /* RFC 8899 §5.1.2: MAX_PROBES */
 
 struct tern_pmtud {
-    size_t current;    /* confirmed size in use */
-    size_t ceiling;    /* never above: ours and the peer's max_udp_payload_size */
-    size_t probe;      /* size being probed; 0: none */
-    size_t failed;     /* smallest size that failed; 0: none */
-    uint64_t probe_pn; /* packet number of the probe in flight, when in_flight */
+    size_t current;        /* confirmed size in use */
+    size_t ceiling;        /* never above: ours and the peer's max_udp_payload_size */
+    size_t probe;          /* size being probed; 0: none */
+    size_t failed;         /* smallest size that failed; 0: none */
+    uint64_t probe_pn;     /* packet number of the probe in flight, when in_flight */
     uint64_t delivered_pn; /* one above the newest acknowledged packet of full size */
     uint32_t tries;
     uint32_t black_hole; /* lost full-size packets with none of that size delivered since */

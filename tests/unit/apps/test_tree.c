@@ -32,6 +32,22 @@ static void safe_names_are_told_from_others(void **state)
     assert_false(tree_is_safe(component));
 }
 
+/* A server is asked for "photos": it may send no ".bashrc" beside it. */
+static void names_are_those_asked_for(void **state)
+{
+    (void)state;
+    assert_true(tree_is_under("photos", "photos", false));
+    assert_false(tree_is_under("photos/a", "photos", false));
+    assert_true(tree_is_under("photos", "photos", true));
+    assert_true(tree_is_under("photos/a/b", "photos", true));
+    const char *const others[] = {".bashrc", "photo", "photosx", "photosx/a", "a/photos", "Photos"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_false(tree_is_under(others[i], "photos", true));
+        assert_false(tree_is_under(others[i], "photos", false));
+        assert_true(tree_is_under(others[i], "", true));
+    }
+}
+
 /* root/{file, folder/file, in -> folder/file, out -> ../outside, etc -> /etc, loop -> loop}, and
  * outside/file beside it */
 static int make_root(void **state)
@@ -198,6 +214,7 @@ static void a_walk_starts_where_it_may(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(names_are_those_asked_for),
     cmocka_unit_test(safe_names_are_told_from_others),
     cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
