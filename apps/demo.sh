@@ -103,7 +103,7 @@ pids="$pids $!"
 server=$(await "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*' $!) ||
     fail "the server did not start"
 
-progress=none
+progress=json # where lines are kept, a line a second; on a terminal the bar
 [ ! -t 2 ] || progress=auto
 
 # copy CC SOURCE DESTINATION
