@@ -39,8 +39,10 @@ static void fill_ack(struct tern_fill *fill, tern_time now)
     uint8_t *start = fill->w.at;
     tern_time delay = fill->level == TERN_LEVEL_APP ? tern_sub_sat(now, acks->largest_at) : 0;
     struct tern_frame_ecn ecn = {.ect0 = acks->ecn[0], .ect1 = acks->ecn[1], .ce = acks->ecn[2]};
-    tern_frame_encode_ack(&fill->w, acks->largest, (delay / TERN_USEC) >> 3, acks->ranges.items,
-                          acks->ranges.count, acks->has_ecn ? &ecn : NULL);
+    size_t count;
+    const struct tern_range *ranges = tern_acks_untold(acks, &count);
+    tern_frame_encode_ack(&fill->w, acks->largest, (delay / TERN_USEC) >> 3, ranges, count,
+                          acks->has_ecn ? &ecn : NULL);
     if (fill->w.failed) {
         fill->w.at = start;
         fill->w.failed = false;

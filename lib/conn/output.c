@@ -34,6 +34,18 @@ static size_t plan_size(const struct tern_plan *plan)
     return plan->header_len + tern_writer_used(&plan->fill.w) + plan->tag_len;
 }
 
+/* RFC 9000 §17.1 asks for twice the distance to what is acknowledged. A packet that comes a round trip
+ * late finds the receiver farther on, in slow start by twice the flight, and would not open: in 1-RTT
+ * eight times the distance is allowed for, and never less than two bytes. */
+static size_t number_size(enum tern_level level, uint64_t pn, uint64_t acked)
+{
+    if (level != TERN_LEVEL_APP) {
+        return tern_pn_size(pn, acked);
+    }
+    uint64_t distance = acked == TERN_PN_NONE ? pn + 1 : pn - acked;
+    return TERN_MAX(tern_pn_size(4 * distance, 0), (size_t)2);
+}
+
 /* Lays a packet of a level out over `room` bytes. False when not even a small frame would fit. */
 static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern_level level,
                        uint8_t *at, size_t room)
@@ -48,7 +60,7 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     }
     plan->at = at;
     plan->pn = space->loss.sent.next_pn;
-    plan->pn_len = tern_pn_size(plan->pn, acked);
+    plan->pn_len = number_size(level, plan->pn, acked);
     plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
     plan->header_len = tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
                                         conn->cids.local[0].cid.len, 0, plan->pn_len);

@@ -16,6 +16,8 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     struct tern_path *path = &conn->path;
     struct tern_cc_loss loss = {
         .lost_bytes = outcome->lost_bytes,
+        .lost_packets = level == TERN_LEVEL_APP ? outcome->lost_packets : 0,
+        .next_pn = space->loss.sent.next_pn,
         .latest_sent_at = outcome->lost_latest_sent_at,
         .largest_pn = outcome->lost_largest_pn,
         .prior_in_flight = prior_in_flight,
@@ -30,7 +32,7 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
         if ((packet->flags & TERN_SENT_PROBE) == 0) {
             tern_rate_on_lost(&path->rate, packet);
             loss.tx_in_flight = packet->in_flight_before + packet->size;
-            loss.lost_since_sent = path->rate.lost - packet->lost_before;
+            loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
             conn->counters.packets_lost++;
         }
         int again = tern_receipts_on_lost(conn, level, packet, pn, now);
@@ -57,6 +59,10 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     const struct tern_sent_packet *packet;
     uint64_t pn;
     while ((packet = tern_loss_next_acked(&space->loss, &pn)) != NULL) {
+        if (packet->lost_at > 0 && level == TERN_LEVEL_APP) {
+            tern_rate_on_spurious(&path->rate, packet);
+            tern_cc_on_spurious(&path->cc, pn, packet->lost_at, now);
+        }
         tern_rate_on_acked(&path->rate, packet, &sample, now);
         tern_receipts_on_acked(conn, level, packet, pn, now);
     }

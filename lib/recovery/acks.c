@@ -5,6 +5,7 @@
 #define ACK_THRESHOLD 2 /* RFC 9000 §13.2.2 */
 #define WARMUP        16 /* the first packets are acknowledged at once, so that slow start is swift */
 #define ECN_CE        3
+#define KEEP_TOLD     6 /* ranges that the peer knows of, kept for packets that come late */
 
 void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay)
 {
@@ -37,6 +38,16 @@ static void forget_oldest(struct tern_acks *acks)
     }
 }
 
+/* Numbers left out on purpose make a hole each, for ever: a few of the ranges below are enough. */
+static void forget_told(struct tern_acks *acks)
+{
+    const struct tern_ranges *ranges = &acks->ranges;
+    while (ranges->count > KEEP_TOLD && ranges->items[KEEP_TOLD].end <= acks->told) {
+        acks->floor = TERN_MAX(acks->floor, ranges->items[0].end);
+        tern_ranges_drop_lowest(&acks->ranges);
+    }
+}
+
 static void count_ecn(struct tern_acks *acks, uint8_t ecn)
 {
     static const uint8_t slot[4] = {0, 1, 0, 2}; /* ECT(1) is 01, ECT(0) is 10, CE is 11 */
@@ -53,6 +64,7 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
     if (rc != 0) {
         return rc;
     }
+    acks->told = TERN_MIN(acks->told, pn);
     forget_oldest(acks);
     count_ecn(acks, ecn);
     bool is_in_order = !acks->has_any ? pn == 0 : pn == acks->largest + 1;
@@ -91,11 +103,16 @@ void tern_acks_on_sent(struct tern_acks *acks)
 
 void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)
 {
-    if (acks->ranges.count == 0) {
-        return;
+    acks->told = TERN_MAX(acks->told, TERN_MIN(largest, acks->largest) + 1);
+    forget_told(acks);
+}
+
+const struct tern_range *tern_acks_untold(const struct tern_acks *acks, size_t *count)
+{
+    size_t first = acks->ranges.count - 1;
+    while (first > 0 && acks->ranges.items[first - 1].end > acks->told) {
+        first--;
     }
-    uint64_t newest = acks->ranges.items[acks->ranges.count - 1].start;
-    uint64_t bound = TERN_MIN(largest + 1, newest);
-    acks->floor = TERN_MAX(acks->floor, bound);
-    tern_ranges_drop_below(&acks->ranges, bound);
+    *count = acks->ranges.count - first;
+    return acks->ranges.items + first;
 }

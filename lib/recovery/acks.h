@@ -10,6 +10,7 @@
 struct tern_acks {
     struct tern_ranges ranges;
     uint64_t floor;   /* everything below counts as received: its ranges were forgotten */
+    uint64_t told;    /* the peer knows of the ranges that end below; late packets lower it again */
     uint64_t largest; /* valid when has_any */
     tern_time largest_at;
     tern_time deadline;  /* an ACK is due then; TERN_TIME_NEVER when none is owed */
@@ -40,7 +41,11 @@ bool tern_acks_is_owed(const struct tern_acks *acks);
 void tern_acks_on_sent(struct tern_acks *acks);
 
 /* The peer acknowledged a packet that carried an ACK whose largest was `largest`: ranges at or below
- * it need not be repeated (RFC 9000 §13.2.4). Keeps the newest range. */
+ * it need not be repeated (RFC 9000 §13.2.4). They are remembered all the same: a packet that comes
+ * later than the ACK for its neighbours is no duplicate. */
 void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest);
+
+/* The ranges that an ACK frame should carry, ascending; at least the newest. has_any. */
+const struct tern_range *tern_acks_untold(const struct tern_acks *acks, size_t *count);
 
 #endif

@@ -31,6 +31,7 @@ void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *r
     cc->bytes_in_flight += bytes;
     cc->use.peak[1] = TERN_MAX(cc->use.peak[1], cc->bytes_in_flight);
     cc->use.was_full[1] = cc->use.was_full[1] || tern_cc_room(cc) < cc->datagram;
+    tern_prr_on_sent(&cc->prr, bytes);
     cc->ops->on_sent(cc, bytes, rate, now);
 }
 
@@ -58,12 +59,51 @@ void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
     cc->bytes_in_flight = tern_sub_sat(cc->bytes_in_flight, ack->acked_bytes);
     cc->ops->on_ack(cc, ack, now);
     note_use(cc, ack);
+    if (cc->prr.is_on && ack->largest_sent_at > cc->recovery_start) {
+        tern_prr_end(&cc->prr); /* RFC 9002 §7.3.2: a packet sent during recovery has arrived */
+    } else if (cc->prr.is_on) {
+        tern_prr_on_ack(&cc->prr, ack->acked_bytes, cc->bytes_in_flight, ack->lost_bytes == 0,
+                        cc->datagram);
+    }
+}
+
+static void note_episode(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
+{
+    if (loss->largest_pn >= cc->episode.end_pn) {
+        cc->episode.end_pn = loss->next_pn;
+        cc->episode.began_at = now;
+        cc->episode.lost = cc->episode.spurious = 0;
+    }
+    cc->episode.lost += loss->lost_packets;
+    if (loss->is_ecn || loss->persistent) { /* that was no mistake */
+        cc->episode.lost = UINT64_MAX / 2;
+    }
 }
 
 void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
     cc->bytes_in_flight = tern_sub_sat(cc->bytes_in_flight, loss->lost_bytes);
+    tern_time before = cc->recovery_start;
+    note_episode(cc, loss, now);
     cc->ops->on_loss(cc, loss, now);
+    if (cc->recovery_start == 0) {
+        tern_prr_end(&cc->prr);
+    } else if (cc->recovery_start != before) {
+        tern_prr_begin(&cc->prr, loss->prior_in_flight, cc->cwnd, cc->datagram);
+    }
+}
+
+void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, tern_time now)
+{
+    if (pn >= cc->episode.end_pn || lost_at < cc->episode.began_at || cc->episode.lost == 0 ||
+        ++cc->episode.spurious < cc->episode.lost) {
+        return;
+    }
+    cc->episode.lost = 0; /* taken back once */
+    if (cc->ops->on_spurious != NULL) {
+        cc->ops->on_spurious(cc, now);
+        tern_prr_end(&cc->prr);
+    }
 }
 
 void tern_cc_on_discarded(struct tern_cc *cc, uint64_t bytes)
@@ -79,5 +119,9 @@ void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram)
 
 uint64_t tern_cc_room(const struct tern_cc *cc)
 {
+    if (cc->prr.is_on) { /* with nothing in flight no ACK would ever bring more room */
+        return cc->bytes_in_flight == 0 ? TERN_MAX(cc->prr.room, (uint64_t)cc->datagram)
+                                        : cc->prr.room;
+    }
     return tern_sub_sat(cc->cwnd, cc->bytes_in_flight);
 }

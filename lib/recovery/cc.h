@@ -3,6 +3,7 @@
 #ifndef TERN_RECOVERY_CC_H
 #define TERN_RECOVERY_CC_H
 
+#include "recovery/prr.h"
 #include "recovery/rate.h"
 #include "recovery/rtt.h"
 
@@ -24,7 +25,8 @@ struct tern_cc_ack {
 
 /* A congestion event: losses, or a rise of the peer's CE count (lost_bytes 0). */
 struct tern_cc_loss {
-    uint64_t lost_bytes;
+    uint64_t lost_bytes, lost_packets;
+    uint64_t next_pn;         /* the next packet number of this space */
     tern_time latest_sent_at; /* newest lost (or marked) packet */
     uint64_t largest_pn;
     uint64_t prior_in_flight;
@@ -57,6 +59,14 @@ struct tern_cc {
     uint64_t bytes_in_flight; /* all spaces of this path; kept by the tern_cc_ functions below */
     size_t datagram;          /* max datagram size (mds) */
     tern_time recovery_start; /* packets sent before it belong to the present episode; 0: none */
+    struct tern_prr prr;
+    /* The last congestion event: once all of its packets have turned out to be only late, it is taken
+     * back. */
+    struct {
+        uint64_t end_pn; /* packets below it had left when the window was reduced */
+        tern_time began_at;
+        uint64_t lost, spurious; /* packets */
+    } episode;
     /* How much of the window the last two round trips used, for tern_cc_is_window_used(). */
     struct {
         uint64_t end_pn, peak[2]; /* peak: most bytes in flight; [0] the round before */
@@ -78,6 +88,8 @@ void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *r
 /* Both lower bytes_in_flight by ack->acked_bytes or loss->lost_bytes first, then tell the controller. */
 void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
 void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
+/* A packet that was declared lost at `lost_at` was acknowledged after all. */
+void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, tern_time now);
 /* Bytes that left flight without a verdict: discarded spaces, lost probes. */
 void tern_cc_on_discarded(struct tern_cc *cc, uint64_t bytes);
 void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram);

@@ -8,6 +8,12 @@
 #define BETA_DEN 10
 #define T_MAX_MS 100000 /* keeps the cube inside 64 bits; the window is huge by then */
 
+/* What a reduction changes, kept so that it can be taken back. */
+struct cubic_before {
+    uint64_t cwnd, ssthresh, w_max, w_est, cwnd_prior, k_ms;
+    tern_time epoch_start;
+};
+
 struct cubic {
     uint64_t w_max;        /* window before the last reduction */
     uint64_t w_est;        /* what Reno would have by now, §4.3 */
@@ -19,6 +25,7 @@ struct cubic {
     tern_time acked_at;
     uint64_t k_ms;
     struct tern_hystart hystart;
+    struct cubic_before before;
 };
 
 static_assert(sizeof(struct cubic) <= sizeof(((struct tern_cc *)0)->state), "state fits");
@@ -157,6 +164,13 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
 static void reduce(struct tern_cc *cc, tern_time now)
 {
     struct cubic *state = state_of(cc);
+    state->before = (struct cubic_before){.cwnd = cc->cwnd,
+                                          .ssthresh = cc->ssthresh,
+                                          .w_max = state->w_max,
+                                          .w_est = state->w_est,
+                                          .cwnd_prior = state->cwnd_prior,
+                                          .k_ms = state->k_ms,
+                                          .epoch_start = state->epoch_start};
     state->cwnd_prior = cc->cwnd;
     /* §4.7: fast convergence: a flow that lost before it was back where it had been makes room. */
     state->w_max =
@@ -180,6 +194,25 @@ static void cubic_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, t
     }
 }
 
+/* RFC 9438 §4.9.1: what the reduction changed is restored; the epoch goes on where it was. */
+static void cubic_on_spurious(struct tern_cc *cc, tern_time now)
+{
+    struct cubic *state = state_of(cc);
+    const struct cubic_before *before = &state->before;
+    (void)now;
+    if (cc->cwnd >= before->cwnd) {
+        return; /* §4.9.1: it has grown back by itself */
+    }
+    cc->cwnd = before->cwnd;
+    cc->ssthresh = before->ssthresh;
+    cc->recovery_start = 0;
+    state->w_max = before->w_max;
+    state->w_est = before->w_est;
+    state->cwnd_prior = before->cwnd_prior;
+    state->k_ms = before->k_ms;
+    state->epoch_start = before->epoch_start;
+}
+
 static uint64_t cubic_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     uint64_t gain = cc->cwnd < cc->ssthresh ? 200 : 125; /* RFC 9002 §7.7 */
@@ -192,6 +225,6 @@ const struct tern_cc_ops tern_cc_cubic = {
     .on_sent = cubic_on_sent,
     .on_ack = cubic_on_ack,
     .on_loss = cubic_on_loss,
-    .on_spurious = NULL,
+    .on_spurious = cubic_on_spurious,
     .pacing_rate = cubic_pacing_rate,
 };

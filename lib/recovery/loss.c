@@ -7,12 +7,14 @@
 
 #define KEEP_LOST_SLOTS 1024 /* lost packets kept behind the oldest outstanding one */
 #define KEEP_LOST_PTOS  3
+#define REORDER_PERSIST 16 /* RFC 8985 §6.2: recoveries until the window shrinks back */
 
 void tern_loss_init(struct tern_loss *loss, struct tern_mem *mem)
 {
     memset(loss, 0, sizeof *loss);
     tern_sent_init(&loss->sent, mem);
     loss->loss_time = TERN_TIME_NEVER;
+    loss->packet_threshold = TERN_LOSS_PACKET_THRESHOLD;
 }
 
 void tern_loss_clear(struct tern_loss *loss)
@@ -61,6 +63,7 @@ static void leave_flight(struct tern_sent *sent, const struct tern_sent_packet *
 
 int tern_loss_ack_begin(struct tern_loss *loss, uint64_t largest)
 {
+    loss->prior_largest = loss->largest_acked;
     return largest >= loss->sent.next_pn ? TERN_ERR_PROTOCOL : 0;
 }
 
@@ -69,7 +72,10 @@ static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uin
 {
     if (packet->state == TERN_SENT_LOST) {
         loss->lost_kept--;
-        outcome->spurious_packets++;
+        if (outcome->spurious_packets++ == 0 || pn < outcome->spurious_lowest_pn) {
+            outcome->spurious_lowest_pn = pn;
+            outcome->spurious_earliest_sent_at = packet->sent_at;
+        }
         outcome->spurious_bytes += packet->size;
         packet->state = TERN_SENT_ACKED;
         packet->flags &= (uint8_t)~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
@@ -189,15 +195,43 @@ static uint64_t skips_above(const struct tern_loss *loss, uint64_t pn)
     return loss->sent.skipped > pn + 1 && loss->sent.skipped - 1 < loss->largest_acked ? 1 : 0;
 }
 
+/* Packets overtook others by so many numbers, and by so much time: from now on that is no loss. The
+ * window is measured rather than raised step by step (RFC 8985 §6.2), and like there it ends at a
+ * round trip. */
+static void widen(struct tern_loss *loss, const struct tern_rtt *rtt,
+                  const struct tern_loss_outcome *outcome, tern_time now)
+{
+    uint64_t distance = tern_sub_sat(loss->prior_largest, outcome->spurious_lowest_pn) + 1;
+    tern_time late = tern_sub_sat(now, outcome->spurious_earliest_sent_at);
+    tern_time over = tern_sub_sat(late, TERN_MIN(rtt->smoothed, rtt->latest));
+    over += over / 8;
+    loss->packet_threshold = TERN_MAX(loss->packet_threshold, distance);
+    loss->reorder_window = TERN_MAX(loss->reorder_window, TERN_MIN(over, rtt->smoothed));
+    loss->reorder_persist = REORDER_PERSIST;
+}
+
+/* After so many true losses reordering is history. */
+static void narrow(struct tern_loss *loss)
+{
+    if (loss->reorder_persist > 0 && --loss->reorder_persist == 0) {
+        loss->packet_threshold = TERN_LOSS_PACKET_THRESHOLD;
+        loss->reorder_window = 0;
+    }
+}
+
 void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_time pto,
                       struct tern_loss_outcome *outcome, tern_time now)
 {
     struct run run = {0};
-    tern_time delay = tern_rtt_loss_delay(rtt);
     loss->loss_time = TERN_TIME_NEVER;
     if (!loss->has_acked) {
         return;
     }
+    if (outcome->spurious_packets > 0) {
+        widen(loss, rtt, outcome, now);
+    }
+    tern_time delay = TERN_MAX(tern_rtt_loss_delay(rtt),
+                               TERN_MAX(rtt->smoothed, rtt->latest) + loss->reorder_window);
     loss->oldest = TERN_MAX(loss->oldest, loss->sent.base);
     for (uint64_t pn = loss->oldest; pn < loss->largest_acked; pn++) {
         struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
@@ -207,13 +241,16 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         if (packet->state != TERN_SENT_OUTSTANDING) {
             continue;
         }
-        if (loss->largest_acked - pn >= TERN_LOSS_PACKET_THRESHOLD + skips_above(loss, pn) ||
+        if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, pn) ||
             tern_sub_sat(now, packet->sent_at) >= delay) {
             lose_one(loss, packet, pn, outcome, now);
             extend_run(&run, packet, rtt, 3 * pto, outcome);
         } else {
             loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + delay);
         }
+    }
+    if (outcome->lost_packets > 0) {
+        narrow(loss);
     }
     advance_oldest(loss);
 }

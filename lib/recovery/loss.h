@@ -21,9 +21,14 @@ struct tern_loss {
     struct tern_sent sent;
     uint64_t largest_acked; /* valid when has_acked */
     bool has_acked;
-    uint64_t oldest;     /* every number below is acknowledged, lost or skipped */
-    uint64_t lost_kept;  /* LOST slots below `oldest` or above that a late ACK may still find */
-    tern_time loss_time; /* when the time threshold will declare a loss; NEVER: not armed */
+    uint64_t oldest;    /* every number below is acknowledged, lost or skipped */
+    uint64_t lost_kept; /* LOST slots below `oldest` or above that a late ACK may still find */
+    /* How late packets may come and not be lost; wider after reordering was seen. */
+    uint64_t packet_threshold;
+    tern_time reorder_window;
+    unsigned reorder_persist; /* losses until both are forgotten */
+    uint64_t prior_largest;   /* largest_acked before the present ACK frame */
+    tern_time loss_time;      /* when the time threshold will declare a loss; NEVER: not armed */
     uint64_t acked_head, acked_tail; /* queues: packet number + 1, 0 = empty */
     uint64_t lost_head, lost_tail;
 };
@@ -47,6 +52,8 @@ struct tern_loss_outcome {
     bool persistent;           /* persistent congestion, RFC 9002 §7.6 */
     uint64_t spurious_packets; /* declared lost before, acknowledged now */
     uint64_t spurious_bytes;
+    uint64_t spurious_lowest_pn;
+    tern_time spurious_earliest_sent_at;
 };
 
 void tern_loss_init(struct tern_loss *loss, struct tern_mem *mem);

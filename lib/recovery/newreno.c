@@ -4,6 +4,7 @@
 
 struct newreno {
     uint64_t acked; /* bytes acknowledged towards the next datagram of growth */
+    uint64_t prior_cwnd, prior_ssthresh; /* before the last reduction */
 };
 
 static_assert(sizeof(struct newreno) <= sizeof(((struct tern_cc *)0)->state), "state fits");
@@ -51,6 +52,8 @@ static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss,
 {
     /* RFC 9002 §7.3.2: once a round trip */
     if (cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start) {
+        state_of(cc)->prior_cwnd = cc->cwnd;
+        state_of(cc)->prior_ssthresh = cc->ssthresh;
         cc->recovery_start = TERN_MAX(now, (tern_time)1);
         cc->ssthresh = TERN_MAX(cc->cwnd / 2, tern_cc_min_window(cc));
         cc->cwnd = cc->ssthresh;
@@ -60,6 +63,16 @@ static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss,
         cc->cwnd = tern_cc_min_window(cc);
         cc->recovery_start = 0;
     }
+}
+
+/* Nothing was lost: back to where it was (RFC 4015 §3.2). */
+static void newreno_on_spurious(struct tern_cc *cc, tern_time now)
+{
+    const struct newreno *state = state_of(cc);
+    (void)now;
+    cc->cwnd = TERN_MAX(cc->cwnd, state->prior_cwnd);
+    cc->ssthresh = state->prior_ssthresh;
+    cc->recovery_start = 0;
 }
 
 static uint64_t newreno_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
@@ -75,6 +88,6 @@ const struct tern_cc_ops tern_cc_newreno = {
     .on_sent = newreno_on_sent,
     .on_ack = newreno_on_ack,
     .on_loss = newreno_on_loss,
-    .on_spurious = NULL,
+    .on_spurious = newreno_on_spurious,
     .pacing_rate = newreno_pacing_rate,
 };

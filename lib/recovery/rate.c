@@ -59,6 +59,11 @@ void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *p
     }
 }
 
+void tern_rate_on_spurious(struct tern_rate *rate, const struct tern_sent_packet *packet)
+{
+    rate->lost = tern_sub_sat(rate->lost, packet->size);
+}
+
 void tern_rate_on_lost(struct tern_rate *rate, const struct tern_sent_packet *packet)
 {
     rate->lost += packet->size;
@@ -81,7 +86,7 @@ void tern_rate_finish(struct tern_rate *rate, struct tern_rate_sample *sample, t
     }
     sample->interval = TERN_MAX(sample->send_elapsed, sample->ack_elapsed);
     sample->delivered = rate->delivered - sample->prior_delivered;
-    sample->lost = rate->lost - sample->lost;
+    sample->lost = tern_sub_sat(rate->lost, sample->lost);
     /* Shorter than any round trip: ACKs came compressed, and the rate would be fantasy. */
     if (sample->interval == 0 || sample->interval < min_rtt) {
         return;

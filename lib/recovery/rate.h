@@ -36,6 +36,8 @@ void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, 
  * intervals. */
 void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *packet,
                         struct tern_rate_sample *sample, tern_time now);
+/* It was not lost after all: it leaves the count again. Call it before tern_rate_on_acked. */
+void tern_rate_on_spurious(struct tern_rate *rate, const struct tern_sent_packet *packet);
 void tern_rate_on_lost(struct tern_rate *rate, const struct tern_sent_packet *packet);
 void tern_rate_finish(struct tern_rate *rate, struct tern_rate_sample *sample, tern_time min_rtt);
 

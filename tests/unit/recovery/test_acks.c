@@ -163,22 +163,54 @@ static void holes_close(void **state)
     assert_true(tern_acks_is_duplicate(&acks, 1));
 }
 
-static void acknowledged_acks_prune(void **state)
+static size_t untold(void)
+{
+    size_t count = 0;
+    const struct tern_range *ranges = tern_acks_untold(&acks, &count);
+    assert_ptr_equal(ranges + count, acks.ranges.items + acks.ranges.count);
+    return count;
+}
+
+static void acknowledged_acks_are_not_repeated(void **state)
 {
     (void)state;
     tern_acks_on_acked(&acks, 7); /* nothing there yet */
     for (uint64_t pn = 0; pn <= 20; pn += 5) {
         take(pn, true, 0, NOW);
     }
+    assert_int_equal(untold(), 5);
     tern_acks_on_acked(&acks, 10);
-    assert_int_equal(acks.ranges.count, 2);
-    assert_true(tern_acks_is_duplicate(&acks, 10));
-    assert_true(tern_acks_is_duplicate(&acks, 7)); /* below what is kept */
-    assert_false(tern_acks_is_duplicate(&acks, 16));
-    tern_acks_on_acked(&acks, UINT64_C(1) << 61); /* the newest range stays */
+    assert_int_equal(untold(), 2);
+    tern_acks_on_acked(&acks, 5); /* an older one changes nothing */
+    assert_int_equal(untold(), 2);
+    tern_acks_on_acked(&acks, 20); /* the newest is always said */
+    assert_int_equal(untold(), 1);
+    tern_acks_on_acked(&acks, UINT64_C(1) << 61);
+    take(25, true, 0, NOW);
+    assert_int_equal(untold(), 1);
+}
+
+/* One round trip later than its neighbours, whose ACK was acknowledged meanwhile: it is taken, and
+ * told. */
+static void a_late_packet_is_no_duplicate(void **state)
+{
+    (void)state;
+    for (uint64_t pn = 0; pn < 40; pn++) {
+        if (pn != 7) {
+            take(pn, true, 0, NOW);
+        }
+    }
+    tern_acks_on_acked(&acks, 39);
+    assert_int_equal(untold(), 1);
+    assert_false(tern_acks_is_duplicate(&acks, 7));
+    assert_true(tern_acks_is_duplicate(&acks, 6));
+    take(7, true, 0, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
     assert_int_equal(acks.ranges.count, 1);
-    assert_true(tern_acks_is_duplicate(&acks, 20));
-    assert_false(tern_acks_is_duplicate(&acks, 21));
+    take(100, true, 0, NOW);
+    tern_acks_on_acked(&acks, 100);
+    take(50, true, 0, NOW);
+    assert_int_equal(untold(), 2); /* 50 and 100; not 0 to 39 */
 }
 
 static const struct CMUnitTest tests[] = {
@@ -191,7 +223,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_newest_one_dates_the_ack, setup, teardown),
     cmocka_unit_test_setup_teardown(ranges_are_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(holes_close, setup, teardown),
-    cmocka_unit_test_setup_teardown(acknowledged_acks_prune, setup, teardown),
+    cmocka_unit_test_setup_teardown(acknowledged_acks_are_not_repeated, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_late_packet_is_no_duplicate, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

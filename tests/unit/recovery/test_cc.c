@@ -48,7 +48,7 @@ static void counts_bytes_in_flight(void **state)
         assert_int_equal(b.cc.bytes_in_flight, 12000 - 4 * MDS);
         tern_cc_on_discarded(&b.cc, 1000000); /* never wraps */
         assert_int_equal(b.cc.bytes_in_flight, 0);
-        assert_int_equal(tern_cc_room(&b.cc), b.cc.cwnd);
+        assert_in_range(tern_cc_room(&b.cc), MDS, b.cc.cwnd); /* in recovery not all at once */
     }
 }
 

@@ -225,6 +225,62 @@ static void a_lost_packet_is_kept_for_a_while(void **state)
     assert_int_equal(outcome.spurious_packets, 0);
 }
 
+/* protocol-notes row 8: what came late once may come as late again. */
+static void reordering_widens_the_thresholds(void **state)
+{
+    (void)state;
+    send_many(6);
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x7);
+    now += RTT / 4;
+    (void)ack(0, 0); /* five numbers and a quarter of a round trip late */
+    (void)ack(3, 4);
+    assert_int_equal(loss.packet_threshold, 6);
+    assert_in_range(loss.reorder_window, RTT / 5, RTT / 2);
+    send_many(6); /* 6 to 11 */
+    now += rtt.smoothed;
+    assert_int_equal(ack(11, 11), 0); /* 6 is only five behind */
+    assert_true(loss.loss_time > now);
+    now = loss.loss_time;
+    assert_int_equal(detect(), 0x7c0);
+}
+
+static void the_window_ends_at_a_round_trip(void **state)
+{
+    (void)state;
+    send_many(6);
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x7);
+    now += 2 * RTT;
+    (void)ack(0, 0);
+    assert_int_equal(outcome.spurious_packets, 1);
+    assert_int_equal(loss.reorder_window, rtt.smoothed);
+}
+
+/* RFC 8985 §6.2: after sixteen recoveries without another it is forgotten. */
+static void reordering_is_forgotten(void **state)
+{
+    (void)state;
+    send_many(6);
+    now += RTT;
+    (void)ack(5, 5);
+    (void)ack(0, 0);
+    assert_true(loss.packet_threshold > 3);
+    for (int i = 0; i < 15; i++) {
+        uint64_t first = loss.sent.next_pn;
+        send_many(20);
+        now += 4 * RTT;
+        (void)ack(first + 19, first + 19);
+        assert_true(loss.packet_threshold > 3);
+    }
+    uint64_t first = loss.sent.next_pn;
+    send_many(20);
+    now += 4 * RTT;
+    (void)ack(first + 19, first + 19);
+    assert_int_equal(loss.packet_threshold, 3);
+    assert_int_equal(loss.reorder_window, 0);
+}
+
 static void a_lost_probe_is_no_congestion(void **state)
 {
     (void)state;
@@ -358,6 +414,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_repeated_ack_brings_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_ack_shows_a_spurious_loss, setup, teardown),
     cmocka_unit_test_setup_teardown(a_lost_packet_is_kept_for_a_while, setup, teardown),
+    cmocka_unit_test_setup_teardown(reordering_widens_the_thresholds, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_window_ends_at_a_round_trip, setup, teardown),
+    cmocka_unit_test_setup_teardown(reordering_is_forgotten, setup, teardown),
     cmocka_unit_test_setup_teardown(a_lost_probe_is_no_congestion, setup, teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion, setup, teardown),
     cmocka_unit_test_setup_teardown(an_ack_between_is_no_persistent_congestion, setup, teardown),
