@@ -16,8 +16,16 @@
 
 #define BLOCKS_MAX      24 /* MiB with the workers or being filled, over all files */
 #define FILE_BLOCKS_MAX 8
+#define FOLDERS_MAX     (1u << 20) /* whose attributes are kept until the end */
+
+/* How many blocks there are. It outlives pull, since workers may still write when the session is gone. */
+struct budget {
+    unsigned count;
+    bool is_orphan;
+};
 
 struct block {
+    struct budget *budget;
     struct work_job job;
     struct file *file;
     struct block *next;
@@ -64,7 +72,7 @@ struct pull {
     pull_settled_fn settled;
     void *user;
     struct file *files;
-    unsigned block_count;
+    struct budget *budget;
     struct pull_counts counts;
     struct folder *folders;
     size_t folder_count, folder_capacity;
@@ -77,7 +85,8 @@ struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pul
                       pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
-    if (pull == NULL) {
+    if (pull == NULL || (pull->budget = calloc(1, sizeof *pull->budget)) == NULL) {
+        free(pull);
         return NULL;
     }
     pull->root = fcntl(request->root, F_DUPFD_CLOEXEC, 0);
@@ -86,6 +95,7 @@ struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pul
         if (pull->root >= 0) {
             (void)close(pull->root);
         }
+        free(pull->budget);
         free(pull);
         return NULL;
     }
@@ -127,8 +137,9 @@ static void drop_temporary(struct file *file)
 
 static void block_free(struct block *block)
 {
-    if (block->file->pull != NULL) {
-        block->file->pull->block_count--;
+    struct budget *budget = block->budget;
+    if (--budget->count == 0 && budget->is_orphan) {
+        free(budget);
     }
     free(block->job.data);
     free(block);
@@ -276,7 +287,7 @@ static bool need_block(struct file *file)
     if (file->filling != NULL) {
         return true;
     }
-    if (file->out >= FILE_BLOCKS_MAX || (pull->block_count >= BLOCKS_MAX && file->out > 0)) {
+    if (file->out >= FILE_BLOCKS_MAX || (pull->budget->count >= BLOCKS_MAX && file->out > 0)) {
         return false;
     }
     uint64_t left = file->entry.size - file->received;
@@ -296,7 +307,8 @@ static bool need_block(struct file *file)
     block->job.owner = block;
     block->file = file;
     file->filling = block;
-    pull->block_count++;
+    block->budget = pull->budget;
+    block->budget->count++;
     return true;
 }
 
@@ -355,6 +367,9 @@ static int open_folder_of(struct file *file, const char **last)
 static bool note_folder(struct file *file)
 {
     struct pull *pull = file->pull;
+    if (pull->folder_count == FOLDERS_MAX) {
+        return false;
+    }
     if (pull->folder_count == pull->folder_capacity) {
         size_t capacity = pull->folder_capacity == 0 ? 16 : pull->folder_capacity * 2;
         struct folder *grown = realloc(pull->folders, capacity * sizeof *grown);
@@ -659,7 +674,6 @@ void pull_free(struct pull *pull)
         }
         drop_temporary_name(file);
         file->is_dead = true;
-        file->pull = NULL;
         if (file->out == 0) {
             file_free(file);
         }
@@ -668,6 +682,10 @@ void pull_free(struct pull *pull)
         free(pull->folders[i].name);
     }
     free(pull->folders);
+    pull->budget->is_orphan = true;
+    if (pull->budget->count == 0) {
+        free(pull->budget);
+    }
     (void)close(pull->root);
     sodium_memzero(pull->session_key, sizeof pull->session_key);
     free(pull);

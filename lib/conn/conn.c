@@ -273,6 +273,7 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
     if (!tern_life_establish(&conn->life)) {
         return TERN_ERR_INTERNAL;
     }
+    tern_life_forget_hint(&conn->life);
     conn->spaces[TERN_LEVEL_APP].skip_at = 16 + tern_random_below(conn->env->random, 256);
     size_t ceiling = TERN_MIN(
         conn->env->config->max_datagram,

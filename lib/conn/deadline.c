@@ -11,7 +11,8 @@
 static tern_time idle_deadline(const struct tern_conn *conn)
 {
     if (conn->life.state == TERN_LIFE_HANDSHAKING) {
-        return tern_add_sat(conn->born_at, conn->env->config->handshake_timeout);
+        return TERN_MIN(tern_add_sat(conn->born_at, conn->env->config->handshake_timeout),
+                        conn->life.hint_until);
     }
     if (conn->idle_timeout == 0) {
         return TERN_TIME_NEVER;

@@ -64,6 +64,11 @@ static int on_path_response(struct tern_handle *h, const struct tern_frame *f)
 static int on_connection_close(struct tern_handle *h, const struct tern_frame *f, tern_time now)
 {
     const struct tern_frame_connection_close *c = &f->u.connection_close;
+    if (h->level == TERN_LEVEL_INITIAL) { /* the keys are no secret: anybody may have said it */
+        tern_life_hint(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len,
+                       now + tern_conn_pto(h->conn, TERN_LEVEL_INITIAL));
+        return 0;
+    }
     if (tern_life_on_close(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len)) {
         tern_conn_on_over(h->conn, now);
     }

@@ -363,6 +363,7 @@ static int on_message_2(struct tern_conn *conn, struct tern_reader *r, tern_time
     }
     memcpy(conn->peer_key, tern_noise_remote_static(&hs->noise), TERN_KEY_SIZE);
     conn->has_peer_key = true;
+    tern_cids_set_remote(&conn->cids, &hs->server_scid);
     tern_path_validate(&conn->path); /* the server can read what only our address received */
     int rc = take_params(conn, payload, payload_len, &params);
     if (rc != 0) {
@@ -414,7 +415,8 @@ int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level, tern
     tern_reader_init(&r, bytes, len);
     int rc = on_message(conn, level, &r, now);
     if (rc == TERN_ERR_BUFFER) {
-        return 0; /* the message is not whole yet */
+        rc =
+            TERN_ERR_AGAIN; /* a message stands whole in one packet: this one only takes up its place */
     }
     if (rc == TERN_ERR_AGAIN) {
         tern_crypto_flow_forget(flow);
@@ -429,7 +431,8 @@ int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level, tern
 void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size_t len, uint8_t ecn)
 {
     struct tern_handshake *hs = conn->handshake;
-    if (hs == NULL || hs->early_count == TERN_EARLY_PACKETS_MAX) {
+    if (hs == NULL || hs->early_count == TERN_EARLY_PACKETS_MAX ||
+        len > TERN_EARLY_BYTES_MAX - hs->early_bytes) {
         return;
     }
     uint8_t *copy = tern_mem_alloc(conn->env->mem, len);
@@ -437,5 +440,6 @@ void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size
         return; /* as good as lost on the way; the client sends it again */
     }
     memcpy(copy, data, len);
+    hs->early_bytes += len;
     hs->early[hs->early_count++] = (struct tern_early_packet){.data = copy, .len = len, .ecn = ecn};
 }

@@ -10,7 +10,8 @@
 #define TERN_PATTERN_XX 0x01u
 #define TERN_PATTERN_XK 0x02u
 
-#define TERN_EARLY_PACKETS_MAX 10 /* [P §4.5]: 1-RTT packets kept until message 3 */
+#define TERN_EARLY_PACKETS_MAX 10    /* [P §4.5]: 1-RTT packets kept until message 3 */
+#define TERN_EARLY_BYTES_MAX   15000 /* ... and their bytes together */
 
 struct tern_early_packet {
     uint8_t *data;
@@ -26,9 +27,10 @@ struct tern_handshake {
     uint16_t offered;              /* suites that the client named */
     struct tern_cid original_dcid; /* what the client first sent to */
     struct tern_cid client_scid;
+    struct tern_cid server_scid;       /* on clients: of the Initial packet being worked on */
     uint8_t server_key[TERN_KEY_SIZE]; /* on clients: the key that is pinned (XK) */
     struct tern_early_packet early[TERN_EARLY_PACKETS_MAX];
-    size_t early_count;
+    size_t early_count, early_bytes;
 };
 
 /* 0 · TERN_ERR_NOMEM */

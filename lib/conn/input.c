@@ -85,14 +85,15 @@ static int open_in_space(struct tern_conn *conn, struct tern_space *space,
                                     space->loss.sent.next_pn, now);
 }
 
-/* A client learns the server's identifier from its first Initial and keeps to it (RFC 9000 §7.2). */
+/* A client learns the server's identifier from the Initial whose message 2 verifies (RFC 9000 §7.2 has
+ * the first one, which a forger may be quick to send), and keeps to it. */
 static bool accept_scid(struct tern_conn *conn, const struct tern_header *header)
 {
     if (conn->is_server || header->type != TERN_PACKET_INITIAL) {
         return true;
     }
-    if (!conn->spaces[TERN_LEVEL_INITIAL].has_opened) {
-        tern_cids_set_remote(&conn->cids, &header->scid);
+    if (!conn->has_peer_key && conn->handshake != NULL) {
+        conn->handshake->server_scid = header->scid;
         return true;
     }
     return tern_cid_equal(&header->scid, tern_cids_remote(&conn->cids));
@@ -135,6 +136,14 @@ static enum tern_level level_of(enum tern_packet_type type)
                                            : TERN_LEVEL_APP;
 }
 
+/* Initial keys follow from what any observer sees (and, in XK, from a public key). What an Initial
+ * packet says is believed only as far as the Noise message in it verifies. */
+static bool has_verified(const struct tern_conn *conn)
+{
+    return conn->is_server ? conn->handshake == NULL || conn->handshake->has_noise
+                           : conn->has_peer_key;
+}
+
 static void on_opened(struct tern_conn *conn, const struct tern_header *header,
                       const tern_datagram *in, struct tern_opened *opened, tern_time now)
 {
@@ -143,6 +152,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     bool is_newest = !space->has_opened || opened->pn > space->largest_opened;
     struct tern_handle handle = {
         .conn = conn, .level = level, .packet_type = (uint8_t)header->type, .dcid = header->dcid};
+    bool had_verified = has_verified(conn);
     conn->counters.packets_received++;
     tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
                       header->packet_len, opened->payload, opened->payload_len, now);
@@ -155,6 +165,12 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
                  : tern_handle_payload(&handle, opened->payload, opened->payload_len, now);
     if (rc == TERN_ERR_AGAIN) {
         drop(conn, "handshake message did not verify", now);
+        return;
+    }
+    if (rc != 0 && rc != TERN_ERR_NOMEM && level == TERN_LEVEL_INITIAL &&
+        has_verified(conn) == had_verified) {
+        tern_crypto_flow_forget(&space->crypto);
+        drop(conn, "Initial packet that makes no sense", now); /* a forger's, [P §4.3] */
         return;
     }
     space->has_opened = true;

@@ -36,9 +36,11 @@ struct tern_life {
     int error;
     bool is_application;
     bool wants_close;  /* a CONNECTION_CLOSE must leave */
+    bool has_hint;     /* a close came that anybody could have sent */
     bool is_confirmed; /* RFC 9001 §4.1.2: both ends have finished the handshake */
     uint64_t code;
     uint64_t frame_type;  /* the frame that broke the protocol, 0 if unknown */
+    tern_time hint_until; /* ... and is believed then */
     tern_time end_at;     /* closing and draining end then; NEVER before the first close left */
     uint32_t close_heard; /* packets that came while closing: answer the 1st, 2nd, 4th, ... */
     uint16_t reason_len;
@@ -58,6 +60,11 @@ bool tern_life_fail(struct tern_life *life, int error, uint64_t frame_type, cons
 /* The peer closed. */
 bool tern_life_on_close(struct tern_life *life, bool is_application, uint64_t code,
                         const uint8_t *reason, size_t len);
+/* A CONNECTION_CLOSE in an Initial packet, before the peer is proved: any observer can forge it. If the
+ * handshake has not gone on by `until`, it was true. */
+void tern_life_hint(struct tern_life *life, bool is_application, uint64_t code,
+                    const uint8_t *reason, size_t len, tern_time until);
+void tern_life_forget_hint(struct tern_life *life);
 /* Nothing was heard for too long: no word leaves. */
 bool tern_life_expire(struct tern_life *life);
 /* The closing or draining period is over, or the connection never began. */

@@ -162,10 +162,10 @@ int tern_endpoint_receive(tern_endpoint *ep, const tern_datagram *in, size_t n, 
 /* After a connection was worked on: is it over, and when does it want to be woken? */
 static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
-    if (conn->is_half_open && conn->life.state != TERN_LIFE_HANDSHAKING) {
+    if (conn->is_half_open && conn->is_announced) { /* until then also one that is closing counts */
         conn->is_half_open = false;
         ep->half_open--;
-        ep->accepted += conn->life.state == TERN_LIFE_ESTABLISHED ? 1 : 0;
+        ep->accepted++;
     }
     tern_list_drop(&conn->ready_node);
     if (tern_conn_is_spent(conn) && ep->told != conn) {
