@@ -17,6 +17,7 @@
 #define PREFIX_LEN    5
 #define BASE32_LEN    52 /* 256 bits in groups of five, the last one padded with zeros */
 #define LINE_MAX_SIZE 1024
+#define BLANKS        " \t"
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567"; /* RFC 4648 §6, in lower case */
 
@@ -219,9 +220,10 @@ enum keyring_result keyring_known(const char *path, const char *host, uint8_t ke
     enum keyring_result result = KEYRING_ABSENT;
     size_t len = strlen(host);
     while (result == KEYRING_ABSENT && next_line(file, line)) {
-        if (strncmp(line, host, len) == 0 && line[len] == ' ') {
-            const char *text = line + len + 1;
-            result = keyring_parse(text, strlen(text), key) ? KEYRING_OK : KEYRING_MALFORMED;
+        if (strncmp(line, host, len) == 0 && (line[len] == ' ' || line[len] == '\t')) {
+            const char *text = line + len + strspn(line + len, BLANKS); /* a comment may follow */
+            result =
+                keyring_parse(text, strcspn(text, BLANKS), key) ? KEYRING_OK : KEYRING_MALFORMED;
         }
     }
     (void)fclose(file);
@@ -266,7 +268,7 @@ enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TE
     }
     enum keyring_result result = KEYRING_ABSENT;
     while (result == KEYRING_ABSENT && next_line(file, line)) {
-        if (keyring_parse(line, strcspn(line, " \t"), other) &&
+        if (keyring_parse(line, strcspn(line, BLANKS), other) &&
             sodium_memcmp(other, key, TERN_KEY_SIZE) == 0) {
             result = KEYRING_OK;
         }

@@ -69,7 +69,7 @@ struct client {
     uint8_t seen[TERN_KEY_SIZE];
     struct report report;
     struct ev_timer ticker;
-    struct ev_signal interrupted, terminated;
+    struct ev_signal interrupted, terminated, hung_up;
 };
 
 static void stop(struct client *c, enum outcome outcome)
@@ -87,7 +87,7 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     struct client *c = user;
     (void)is_begun;
     report_failed(&c->report, REPORT_LOCAL, name,
-                  error == 0        ? "not a file or folder"
+                  error == 0        ? "neither file nor folder (links are not copied): left out"
                   : error == ESTALE ? "it shrank while it was read"
                                     : strerror(error));
 }
@@ -512,14 +512,17 @@ static int run(struct client *c, const char *url)
     ev_timer_init(&c->ticker, on_tick, 0.1, 0.1);
     ev_signal_init(&c->interrupted, on_signal, SIGINT);
     ev_signal_init(&c->terminated, on_signal, SIGTERM);
-    c->ticker.data = c->interrupted.data = c->terminated.data = c;
+    ev_signal_init(&c->hung_up, on_signal, SIGHUP);
+    c->ticker.data = c->interrupted.data = c->terminated.data = c->hung_up.data = c;
     ev_timer_start(c->loop, &c->ticker);
     ev_signal_start(c->loop, &c->interrupted);
     ev_signal_start(c->loop, &c->terminated);
+    ev_signal_start(c->loop, &c->hung_up);
     code = run_attempts(c);
     ev_timer_stop(c->loop, &c->ticker);
     ev_signal_stop(c->loop, &c->interrupted);
     ev_signal_stop(c->loop, &c->terminated);
+    ev_signal_stop(c->loop, &c->hung_up);
     work_free(c->work);
     sodium_memzero(c->secret, sizeof c->secret);
     return code;

@@ -133,7 +133,8 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    const char *why = error == 0 ? "not a file or folder" : strerror(error);
+    const char *why =
+        error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
     log_name(s, "failed", name, why);
     if (!is_begun) {
@@ -536,11 +537,13 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
 
 static void run(struct server *server, struct ev_loop *loop)
 {
-    struct ev_signal interrupted, terminated;
+    struct ev_signal interrupted, terminated, hung_up;
     ev_signal_init(&interrupted, on_signal, SIGINT);
     ev_signal_init(&terminated, on_signal, SIGTERM);
+    ev_signal_init(&hung_up, on_signal, SIGHUP);
     ev_signal_start(loop, &interrupted);
     ev_signal_start(loop, &terminated);
+    ev_signal_start(loop, &hung_up);
     server->loop = loop;
     ev_timer_init(&server->pump, on_pump, 0, PUMP_EVERY);
     server->pump.data = server;
@@ -549,6 +552,7 @@ static void run(struct server *server, struct ev_loop *loop)
     ev_timer_stop(loop, &server->pump);
     ev_signal_stop(loop, &interrupted);
     ev_signal_stop(loop, &terminated);
+    ev_signal_stop(loop, &hung_up);
 }
 
 /* Every session is told and let go, so that no temporary file stays. */

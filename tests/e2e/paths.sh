@@ -64,8 +64,8 @@ case_links_in_tree() {
     ln -s /etc/passwd here/tree/out
     mkfifo here/tree/pipe
     expect 1 "$terncp" --accept-new -r here/tree "tern://$server/tree"
-    says 'link.*not a file or folder'
-    says 'pipe.*not a file or folder'
+    says 'link.*neither file nor folder'
+    says 'pipe.*neither file nor folder'
     same here/tree/file there/tree/file
     absent there/tree/link
     absent there/tree/out

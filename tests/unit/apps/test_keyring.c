@@ -186,6 +186,26 @@ static void known_hosts_are_read_with_care(void **state)
     assert_int_equal(keyring_known(path, "bad:1", out), KEYRING_MALFORMED);
 }
 
+/* People edit the file: blanks of any kind and number, and words of their own behind the key. */
+static void lines_by_hand_are_read(void **state)
+{
+    char path[PATH_SIZE], text[KEYRING_TEXT_SIZE], file[512];
+    uint8_t key[TERN_KEY_SIZE], out[TERN_KEY_SIZE];
+    fill(key, 4);
+    keyring_format(key, text);
+    (void)snprintf(file, sizeof file,
+                   "a:1   %s\nb:1\t%s\nc:1 %s  the server in the cellar\nd:1 %s \n", text, text,
+                   text, text);
+    folder_write(*state, "known", file, 0600);
+    (void)folder_path(*state, "known", path, sizeof path);
+    static const char *const hosts[] = {"a:1", "b:1", "c:1", "d:1"};
+    for (size_t i = 0; i < 4; i++) {
+        memset(out, 0, sizeof out);
+        assert_int_equal(keyring_known(path, hosts[i], out), KEYRING_OK);
+        assert_memory_equal(out, key, sizeof key);
+    }
+}
+
 /* A host added behind a last line without a newline must not join that line. */
 static void a_missing_newline_joins_no_lines(void **state)
 {
@@ -235,6 +255,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(files_without_a_key_are_malformed, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(hosts_are_remembered, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(known_hosts_are_read_with_care, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(lines_by_hand_are_read, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(a_missing_newline_joins_no_lines, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(clients_are_let_in_by_their_keys, folder_make, folder_remove),
 };
