@@ -69,6 +69,7 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
     count_ecn(acks, ecn);
     bool is_in_order = !acks->has_any ? pn == 0 : pn == acks->largest + 1;
     if (!acks->has_any || pn > acks->largest) {
+        acks->has_gap |= !is_in_order;
         acks->largest = pn;
         acks->largest_at = now;
     }
@@ -77,8 +78,8 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
         return 0;
     }
     acks->unacked++;
-    bool is_urgent =
-        acks->unacked >= acks->threshold || !is_in_order || ecn == ECN_CE || acks->warmup > 0;
+    bool is_urgent = acks->unacked >= acks->threshold || !is_in_order || acks->has_gap ||
+                     ecn == ECN_CE || acks->warmup > 0;
     acks->warmup -= acks->warmup > 0 ? 1 : 0;
     tern_time due = is_urgent ? now : tern_add_sat(now, acks->max_delay);
     acks->deadline = TERN_MIN(acks->deadline, due);
@@ -99,6 +100,7 @@ void tern_acks_on_sent(struct tern_acks *acks)
 {
     acks->unacked = 0;
     acks->deadline = TERN_TIME_NEVER;
+    acks->has_gap = false;
 }
 
 void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)

@@ -20,6 +20,7 @@ struct tern_acks {
     uint32_t threshold;  /* ACK after this many: 2 by RFC 9000 §13.2.2 */
     uint32_t warmup;     /* the first packets are acknowledged at once */
     bool has_any, has_ecn;
+    bool has_gap; /* a packet that asked for nothing came after a gap that was not told yet */
 };
 
 void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay);

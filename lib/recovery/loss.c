@@ -110,6 +110,9 @@ int tern_loss_ack_range(struct tern_loss *loss, uint64_t smallest, uint64_t larg
     }
     for (uint64_t pn = from; pn <= largest; pn++) {
         struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+        if (packet->state == TERN_SENT_SKIPPED) {
+            return TERN_ERR_PROTOCOL; /* not the latest one left out, but no better */
+        }
         if (packet->state == TERN_SENT_OUTSTANDING || packet->state == TERN_SENT_LOST) {
             ack_one(loss, packet, pn, outcome);
         }
@@ -143,9 +146,9 @@ static void extend_run(struct run *run, const struct tern_sent_packet *packet,
                        const struct tern_rtt *rtt, tern_time duration,
                        struct tern_loss_outcome *outcome)
 {
-    if ((packet->flags & TERN_SENT_ELICITING) == 0 || !rtt->has_sample ||
-        packet->sent_at <= rtt->first_sample_at) {
-        return;
+    bool counts = (packet->flags & (TERN_SENT_ELICITING | TERN_SENT_PROBE)) == TERN_SENT_ELICITING;
+    if (!counts || !rtt->has_sample || packet->sent_at <= rtt->first_sample_at) {
+        return; /* of a PMTU probe's loss nothing follows for the window: RFC 9000 §14.4 */
     }
     if (!run->is_open) {
         run->is_open = true;
@@ -188,11 +191,11 @@ static void advance_oldest(struct tern_loss *loss)
     }
 }
 
-/* Numbers between that were never sent must not make a packet look three behind. Only one number in
- * 64 or more is left out, so that the latest one is the only one that can matter. */
-static uint64_t skips_above(const struct tern_loss *loss, uint64_t pn)
+/* Numbers between that were never sent must not make a packet look three behind. The latest one left
+ * out may well lie above all that is acknowledged, and an earlier one here. */
+static uint32_t skips_above(const struct tern_loss *loss, const struct tern_sent_packet *packet)
 {
-    return loss->sent.skipped > pn + 1 && loss->sent.skipped - 1 < loss->largest_acked ? 1 : 0;
+    return tern_sent_find(&loss->sent, loss->largest_acked)->skips_before - packet->skips_before;
 }
 
 /* Packets overtook others by so many numbers, and by so much time: from now on that is no loss. The
@@ -241,7 +244,7 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         if (packet->state != TERN_SENT_OUTSTANDING) {
             continue;
         }
-        if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, pn) ||
+        if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, packet) ||
             tern_sub_sat(now, packet->sent_at) >= delay) {
             lose_one(loss, packet, pn, outcome, now);
             extend_run(&run, packet, rtt, 3 * pto, outcome);

@@ -24,7 +24,7 @@ static void earn(struct tern_pacer *pacer, tern_time now)
     }
     tern_time elapsed = now - pacer->at;
     pacer->at = now;
-    if (elapsed >= TERN_SEC || pacer->rate > UINT64_MAX / TERN_SEC) {
+    if (pacer->rate > (UINT64_MAX - TERN_SEC) / elapsed) { /* more than any bucket holds */
         pacer->tokens = pacer->burst;
         pacer->fraction = 0;
         return;
@@ -66,5 +66,5 @@ tern_time tern_pacer_next(const struct tern_pacer *pacer, size_t bytes)
         return 0;
     }
     uint64_t missing = (wanted - pacer->tokens) * TERN_SEC - pacer->fraction;
-    return pacer->at + (missing + pacer->rate - 1) / pacer->rate;
+    return pacer->at + 1 + (missing - 1) / pacer->rate; /* rounded up */
 }

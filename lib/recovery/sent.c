@@ -105,6 +105,7 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
     struct tern_sent_packet *packet = slot_of(sent, sent->next_pn++);
     memset(packet, 0, sizeof *packet);
     packet->sent_at = now;
+    packet->skips_before = sent->skips;
     packet->receipts = sent->receipt_end;
     packet->receipt_count = (uint16_t)sent->open_receipts;
     packet->size = (uint16_t)size;
@@ -131,6 +132,7 @@ void tern_sent_skip(struct tern_sent *sent)
     memset(packet, 0, sizeof *packet);
     packet->receipts = sent->receipt_end;
     packet->state = TERN_SENT_SKIPPED;
+    packet->skips_before = sent->skips++;
     sent->skipped = sent->next_pn;
 }
 

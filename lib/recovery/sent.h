@@ -42,6 +42,7 @@ struct tern_sent_packet {
     uint16_t size;
     uint16_t receipt_count;
     uint8_t state, flags, path, ecn;
+    uint32_t skips_before; /* numbers left out before this one, modulo 2^32 */
 };
 
 struct tern_sent {
@@ -56,6 +57,7 @@ struct tern_sent {
     uint64_t bytes_in_flight;           /* of this space: the sum over outstanding IN_FLIGHT */
     uint64_t eliciting_outstanding;     /* number of ack-eliciting packets outstanding */
     uint64_t skipped;                   /* the latest number left out, + 1; 0: none yet */
+    uint32_t skips;                     /* how many were left out, modulo 2^32 */
     tern_time last_eliciting_at;        /* when the latest of them was sent; 0 before the first */
 };
 

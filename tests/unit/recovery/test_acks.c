@@ -213,6 +213,68 @@ static void a_late_packet_is_no_duplicate(void **state)
     assert_int_equal(untold(), 2); /* 50 and 100; not 0 to 39 */
 }
 
+/* RFC 9000 §13.2.1: what is missing is told with the first packet that asks, also when one that asks
+ * for nothing came between. */
+static void a_gap_is_told_although_a_packet_that_asks_nothing_came_first(void **state)
+{
+    (void)state;
+    warm_up();
+    take(18, false, 0, NOW); /* 16 and 17 are missing */
+    assert_false(tern_acks_is_due(&acks, NOW));
+    take(19, true, 0, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
+    tern_acks_on_sent(&acks);
+    take(20, true, 0, NOW); /* told once */
+    assert_false(tern_acks_is_due(&acks, NOW));
+}
+
+/* Initial and Handshake promise no delay. */
+static void without_a_delay_all_is_due_at_once(void **state)
+{
+    (void)state;
+    acks.max_delay = 0;
+    warm_up();
+    take(16, true, 0, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
+    assert_false(tern_acks_is_due(&acks, NOW - 1)); /* a clock that goes back only waits */
+}
+
+/* Exactly 64 are kept whole; one more forgets the lowest, also when that is the one that just came. */
+static void the_limit_on_ranges_is_exact(void **state)
+{
+    (void)state;
+    for (uint64_t i = 1; i <= TERN_ACKS_RANGES_MAX; i++) {
+        take(10 * i, true, 0, NOW);
+    }
+    assert_int_equal(acks.ranges.count, TERN_ACKS_RANGES_MAX);
+    assert_false(tern_acks_is_duplicate(&acks, 9));
+    take(5, true, 0, NOW);
+    assert_int_equal(acks.ranges.count, TERN_ACKS_RANGES_MAX);
+    assert_int_equal(acks.ranges.items[0].start, 10);
+    assert_true(tern_acks_is_duplicate(&acks, 5));
+    assert_false(tern_acks_is_duplicate(&acks, 6));
+    take(11, true, 0, NOW); /* grows a range: none is lost */
+    assert_int_equal(acks.ranges.items[0].start, 10);
+    take(1000, true, 0, NOW);
+    assert_int_equal(acks.ranges.items[0].start, 20);
+    assert_true(tern_acks_is_duplicate(&acks, 9));
+    assert_false(tern_acks_is_duplicate(&acks, 12));
+}
+
+static void without_memory_nothing_is_noted(void **state)
+{
+    (void)state;
+    heap.fail_at = heap.calls + 1;
+    assert_int_equal(tern_acks_on_received(&acks, 0, true, 2, NOW), TERN_ERR_NOMEM);
+    heap.fail_at = 0;
+    assert_false(tern_acks_is_duplicate(&acks, 0));
+    assert_false(tern_acks_is_owed(&acks));
+    assert_false(acks.has_any);
+    assert_int_equal(acks.ecn[0], 0);
+    take(0, true, 2, NOW);
+    assert_true(tern_acks_is_due(&acks, NOW));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(every_second_one_is_acknowledged, setup, teardown),
     cmocka_unit_test_setup_teardown(what_asks_for_nothing_gets_nothing, setup, teardown),
@@ -225,6 +287,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(holes_close, setup, teardown),
     cmocka_unit_test_setup_teardown(acknowledged_acks_are_not_repeated, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_packet_is_no_duplicate, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_gap_is_told_although_a_packet_that_asks_nothing_came_first,
+                                    setup, teardown),
+    cmocka_unit_test_setup_teardown(without_a_delay_all_is_due_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_limit_on_ranges_is_exact, setup, teardown),
+    cmocka_unit_test_setup_teardown(without_memory_nothing_is_noted, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -403,6 +403,143 @@ static void a_clock_that_goes_back_loses_nothing(void **state)
     assert_int_equal(ack(0, 1), 0);
 }
 
+static void leave_out(void)
+{
+    assert_int_equal(tern_sent_reserve(&loss.sent, 0), 0);
+    tern_sent_skip(&loss.sent);
+}
+
+/* With a large window the latest number left out lies above what is acknowledged, and an earlier one
+ * where it matters. */
+static void an_earlier_skipped_number_is_no_distance(void **state)
+{
+    (void)state;
+    send(ASKS);   /* 0 */
+    leave_out();  /* 1 */
+    send_many(3); /* 2, 3, 4 */
+    leave_out();  /* 5 */
+    send(ASKS);   /* 6 */
+    now += RTT;
+    assert_int_equal(ack(3, 3), 0);
+    assert_int_equal(ack(4, 4), 0x1);
+}
+
+/* RFC 9000 §21.4: each number left out tells, as long as its neighbours are unsettled. */
+static void an_earlier_skipped_number_is_a_violation(void **state)
+{
+    (void)state;
+    send(ASKS);  /* 0 */
+    leave_out(); /* 1 */
+    send(ASKS);  /* 2 */
+    leave_out(); /* 3 */
+    send(ASKS);  /* 4 */
+    assert_int_equal(tern_loss_ack_range(&loss, 1, 1, &outcome), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_loss_ack_range(&loss, 0, 2, &outcome), TERN_ERR_PROTOCOL);
+    (void)settle();
+}
+
+/* RFC 9002 §6.1.2: on a fast path the granularity decides. */
+static void time_threshold_has_a_floor(void **state)
+{
+    (void)state;
+    send(ASKS); /* 0 */
+    send(ASKS); /* 1 */
+    now += 50 * TERN_USEC;
+    assert_int_equal(ack(1, 1), 0);
+    assert_int_equal(loss.loss_time, NOW + TERN_RTT_GRANULARITY);
+    now = loss.loss_time - 1;
+    assert_int_equal(detect(), 0);
+    now++;
+    assert_int_equal(detect(), 0x1);
+}
+
+static void ranges_with_holes_are_each_taken_once(void **state)
+{
+    (void)state;
+    uint64_t pn, acked = 0;
+    send_many(6);
+    now += RTT;
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(tern_loss_ack_range(&loss, 5, 5, &outcome), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 2, 3, &outcome), 0);
+    tern_loss_ack_finish(&loss, &outcome, now);
+    assert_int_equal(outcome.acked_packets, 3);
+    assert_int_equal(outcome.acked_bytes, 3 * SIZE);
+    assert_int_equal(outcome.largest_acked_pn, 5);
+    assert_int_equal(outcome.rtt_sample, RTT);
+    while (tern_loss_next_acked(&loss, &pn) != NULL) {
+        assert_int_equal(acked & (UINT64_C(1) << pn), 0);
+        acked |= UINT64_C(1) << pn;
+    }
+    assert_int_equal(acked, 0x2c);
+    tern_rtt_update(&rtt, RTT, 0, now);
+    assert_int_equal(detect(), 0x3);
+    assert_int_equal(loss.sent.bytes_in_flight, SIZE); /* 4 */
+}
+
+/* A bulk loss must not pin the ring: 1024 slots behind the oldest outstanding one, and no more. */
+static void lost_packets_kept_are_bounded(void **state)
+{
+    (void)state;
+    send_many(3000);
+    now += RTT;
+    (void)ack(2999, 2999);
+    assert_int_equal(outcome.lost_packets, 2997);
+    assert_int_equal(loss.oldest, 2997);
+    assert_int_equal(loss.sent.base, 2997 - 1024);
+    assert_int_equal(loss.lost_kept, 1024);
+    (void)ack(1972, 1972); /* forgotten */
+    assert_int_equal(outcome.spurious_packets, 0);
+    (void)ack(1973, 1973); /* the last that is not */
+    assert_int_equal(outcome.spurious_packets, 1);
+}
+
+/* Two packets `gap` apart are lost, the first of them with `flags` and `after` the first RTT sample;
+ * was it persistent congestion? */
+static bool lose_two(tern_time after, tern_time gap, unsigned flags)
+{
+    send(ASKS); /* 0 */
+    now += RTT;
+    (void)ack(0, 0);
+    now += after;
+    send(flags); /* 1 */
+    now += gap;
+    send_many(4); /* 2 to 5 */
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x6);
+    assert_int_equal(tern_rtt_pto(&rtt, 0),
+                     RTT + 4 * 3 * RTT / 8); /* what lose_two's callers use */
+    return outcome.persistent;
+}
+
+#define PERSISTENT (3 * (RTT + 4 * 3 * RTT / 8))
+
+static void persistent_congestion_is_longer_than_three_pto(void **state)
+{
+    (void)state;
+    assert_false(lose_two(1, PERSISTENT, ASKS));
+    tern_loss_clear(&loss);
+    (void)setup(state);
+    assert_true(lose_two(1, PERSISTENT + 1, ASKS));
+}
+
+/* RFC 9002 §7.6.2: only packets from after the first sample. */
+static void persistent_congestion_begins_after_the_sample(void **state)
+{
+    (void)state;
+    assert_false(lose_two(0, 2 * PERSISTENT, ASKS));
+    assert_int_equal(outcome.lost_packets, 2);
+}
+
+/* RFC 9000 §14.4: what a lost probe tells is its size. */
+static void a_lost_probe_makes_no_persistent_congestion(void **state)
+{
+    (void)state;
+    assert_false(lose_two(1, 2 * PERSISTENT, ASKS | TERN_SENT_PROBE));
+    assert_int_equal(outcome.lost_packets, 1);
+    assert_int_equal(outcome.lost_probe_packets, 1);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(three_later_ones_make_a_loss, setup, teardown),
     cmocka_unit_test_setup_teardown(a_skipped_number_is_no_distance, setup, teardown),
@@ -426,6 +563,15 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_oldest_are_found_for_a_probe, setup, teardown),
     cmocka_unit_test_setup_teardown(discard_empties_the_space, setup, teardown),
     cmocka_unit_test_setup_teardown(a_clock_that_goes_back_loses_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_earlier_skipped_number_is_no_distance, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_earlier_skipped_number_is_a_violation, setup, teardown),
+    cmocka_unit_test_setup_teardown(time_threshold_has_a_floor, setup, teardown),
+    cmocka_unit_test_setup_teardown(ranges_with_holes_are_each_taken_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(lost_packets_kept_are_bounded, setup, teardown),
+    cmocka_unit_test_setup_teardown(persistent_congestion_is_longer_than_three_pto, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(persistent_congestion_begins_after_the_sample, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_lost_probe_makes_no_persistent_congestion, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -146,6 +146,55 @@ static void an_absurd_rate_does_not_overflow(void **state)
     assert_true(tern_pacer_next(&pacer, MDS) <= NOW + 1);
 }
 
+/* A second is worth a second's bytes, also where the bucket holds more: large datagrams, slow path. */
+static void a_slow_rate_fills_a_large_bucket_slowly(void **state)
+{
+    (void)state;
+    tern_pacer_init(&pacer, 65507);
+    tern_pacer_set_rate(&pacer, 32000, 65507, NOW);
+    tern_pacer_on_sent(&pacer, (size_t)2 * 65507, NOW);
+    assert_int_equal(tern_pacer_budget(&pacer, NOW + TERN_SEC - 1), 31999);
+    assert_int_equal(tern_pacer_budget(&pacer, NOW + TERN_SEC), 32000);
+    assert_int_equal(tern_pacer_budget(&pacer, NOW + 3 * TERN_SEC), 96000);
+    assert_int_equal(tern_pacer_budget(&pacer, NOW + 5 * TERN_SEC), UINT64_MAX);
+}
+
+/* The bucket: two datagrams up to 2.4 MB/s at 1200 bytes, from there what a millisecond carries. */
+static void the_burst_follows_the_rate(void **state)
+{
+    (void)state;
+    start(2400999);
+    assert_int_equal(pacer.burst, 2 * MDS);
+    start(2401000);
+    assert_int_equal(pacer.burst, 2 * MDS + 1);
+    tern_pacer_set_rate(&pacer, 32000, 9000, NOW); /* larger datagrams */
+    assert_int_equal(pacer.burst, 18000);
+    assert_int_equal(pacer.tokens, 2 * MDS); /* of which none is free */
+}
+
+static void a_clock_that_stands_earns_nothing(void **state)
+{
+    (void)state;
+    start(1250000000);
+    tern_pacer_on_sent(&pacer, 1250000, NOW);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(tern_pacer_budget(&pacer, NOW), 0);
+    }
+    assert_int_equal(tern_pacer_next(&pacer, MDS), NOW + 960);
+}
+
+/* No rate makes an empty bucket ready at once. */
+static void next_is_later_at_every_rate(void **state)
+{
+    (void)state;
+    const uint64_t rates[] = {1, 32000, UINT64_C(1) << 40, UINT64_MAX - 1, UINT64_MAX};
+    for (size_t i = 0; i < TERN_COUNT_OF(rates); i++) {
+        start(rates[i]);
+        pacer.tokens = 0;
+        assert_true(tern_pacer_next(&pacer, MDS) > NOW);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_a_rate_nothing_waits),
     cmocka_unit_test(rates_are_kept_without_drift),
@@ -156,6 +205,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_new_rate_keeps_the_tokens),
     cmocka_unit_test(a_clock_that_goes_back_earns_nothing),
     cmocka_unit_test(an_absurd_rate_does_not_overflow),
+    cmocka_unit_test(a_slow_rate_fills_a_large_bucket_slowly),
+    cmocka_unit_test(the_burst_follows_the_rate),
+    cmocka_unit_test(a_clock_that_stands_earns_nothing),
+    cmocka_unit_test(next_is_later_at_every_rate),
 };
 
 TERN_TEST_MAIN(tests)

@@ -159,6 +159,73 @@ static void the_base_has_no_black_hole(void **state)
     assert_int_equal(pmtud.ceiling, TERN_PMTUD_BASE);
 }
 
+/* RFC 8899 §5.1.2: a size has failed after the third loss, not before. */
+static void three_probes_a_size(void **state)
+{
+    (void)state;
+    begin(1452);
+    for (unsigned i = 0; i < TERN_PMTUD_PROBES; i++) {
+        assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1452);
+        tern_pmtud_on_sent(&pmtud, ++pn);
+        assert_false(tern_pmtud_on_lost(&pmtud, pn, 1452, NOW));
+        assert_int_equal(pmtud.failed, i + 1 < TERN_PMTUD_PROBES ? 0 : 1452);
+    }
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1326); /* half the way */
+    tern_pmtud_on_sent(&pmtud, ++pn);
+    tern_pmtud_on_acked(&pmtud, pn, 1326, NOW);
+    assert_int_equal(pmtud.current, 1326);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1389);
+}
+
+/* What was sent before the fall tells nothing of the path after it. */
+static void a_probe_from_before_the_black_hole_raises_nothing(void **state)
+{
+    (void)state;
+    begin(8900);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1452);
+    tern_pmtud_on_sent(&pmtud, 11);
+    tern_pmtud_on_acked(&pmtud, 11, 1452, NOW);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 8900);
+    tern_pmtud_on_sent(&pmtud, 12);
+    for (uint64_t i = 13; i < 18; i++) {
+        assert_false(tern_pmtud_on_lost(&pmtud, i, 1452, NOW));
+    }
+    assert_true(tern_pmtud_on_lost(&pmtud, 18, 1452, NOW));
+    tern_pmtud_on_acked(&pmtud, 12, 8900, NOW);
+    assert_int_equal(pmtud.current, TERN_PMTUD_BASE);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1326);
+}
+
+/* A jumbo path that shrinks to Ethernet falls to the base, and the search finds the rest again. */
+static void a_jumbo_path_that_shrinks(void **state)
+{
+    (void)state;
+    begin(8900);
+    search(9000, 0, NOW);
+    for (uint64_t i = 1; i <= 6; i++) {
+        assert_int_equal(tern_pmtud_on_lost(&pmtud, pn + i, 8900, NOW), i == 6);
+    }
+    pn += 6;
+    search(1472, 0, NOW);
+    assert_int_equal(pmtud.current, 1472);
+    assert_int_equal(pmtud.again_at, NOW + 600 * TERN_SEC);
+}
+
+/* Lost probes are not counted as evidence of a black hole, in whatever number. */
+static void lost_probes_are_no_black_hole(void **state)
+{
+    (void)state;
+    begin(65507);
+    search(1500, 0, NOW); /* all above 1500 are lost: dozens */
+    assert_int_equal(pmtud.current, 1472);
+    assert_true(probes > 6);
+    assert_int_equal(pmtud.black_hole, 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        assert_false(tern_pmtud_on_lost(&pmtud, pn + i, 1472, NOW));
+    }
+    assert_true(tern_pmtud_on_lost(&pmtud, pn + 6, 1472, NOW));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(usual_path_takes_one_probe),
     cmocka_unit_test(jumbo_path_takes_two),
@@ -169,6 +236,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_arrival_between_is_no_black_hole),
     cmocka_unit_test(bulk_loss_is_no_black_hole),
     cmocka_unit_test(the_base_has_no_black_hole),
+    cmocka_unit_test(three_probes_a_size),
+    cmocka_unit_test(a_probe_from_before_the_black_hole_raises_nothing),
+    cmocka_unit_test(a_jumbo_path_that_shrinks),
+    cmocka_unit_test(lost_probes_are_no_black_hole),
 };
 
 TERN_TEST_MAIN(tests)

@@ -99,6 +99,59 @@ static void loss_delay_takes_the_larger(void **state)
     assert_int_equal(tern_rtt_loss_delay(&rtt), TERN_RTT_GRANULARITY);
 }
 
+/* RFC 9002 §5.3, in nanoseconds: both averages round down, and never below the minimum. */
+static void the_least_sample_does_no_harm(void **state)
+{
+    (void)state;
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    tern_rtt_update(&rtt, 1, TERN_SEC, NOW);
+    assert_int_equal(rtt.smoothed, 1);
+    assert_int_equal(rtt.variation, 0);
+    tern_rtt_update(&rtt, 1, 0, NOW);
+    assert_int_equal(rtt.smoothed, 1);
+    assert_int_equal(tern_rtt_pto(&rtt, 0), 1 + TERN_RTT_GRANULARITY);
+    assert_int_equal(tern_rtt_loss_delay(&rtt), TERN_RTT_GRANULARITY);
+}
+
+static void a_shorter_sample_widens_the_variation_too(void **state)
+{
+    (void)state;
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    tern_rtt_update(&rtt, 80 * TERN_MSEC, 0, NOW);
+    tern_rtt_update(&rtt, 16 * TERN_MSEC, 0, NOW);
+    assert_int_equal(rtt.variation, 46 * TERN_MSEC); /* (3*40 + 64)/4 */
+    assert_int_equal(rtt.smoothed, 72 * TERN_MSEC);  /* (7*80 + 16)/8 */
+    assert_int_equal(tern_rtt_pto(&rtt, 0), 256 * TERN_MSEC);
+}
+
+static void the_minimum_stays_when_samples_grow(void **state)
+{
+    (void)state;
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    tern_rtt_update(&rtt, 400 * TERN_MSEC, 0,
+                    NOW); /* above the initial value, which is no sample */
+    assert_int_equal(rtt.min, 400 * TERN_MSEC);
+    tern_rtt_update(&rtt, 500 * TERN_MSEC, 200 * TERN_MSEC, NOW);
+    assert_int_equal(rtt.min, 400 * TERN_MSEC);
+    assert_int_equal(rtt.smoothed, (7 * 400 + 500) * TERN_MSEC / 8); /* 300 would be below it */
+}
+
+/* The two sides of the granularity, a nanosecond apart: 9/8 of 888 888 ns is 999 999. */
+static void granularity_takes_over_exactly(void **state)
+{
+    (void)state;
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    tern_rtt_update(&rtt, 888888, 0, NOW);
+    assert_int_equal(tern_rtt_loss_delay(&rtt), TERN_RTT_GRANULARITY);
+    tern_rtt_update(&rtt, 888896, 0, NOW); /* latest is the larger */
+    assert_int_equal(tern_rtt_loss_delay(&rtt), 1000008);
+    rtt.smoothed = TERN_MSEC;
+    rtt.variation = TERN_RTT_GRANULARITY / 4;
+    assert_int_equal(tern_rtt_pto(&rtt, 0), 2 * TERN_MSEC);
+    rtt.variation++;
+    assert_int_equal(tern_rtt_pto(&rtt, 0), 2 * TERN_MSEC + 4);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(before_a_sample_the_initial_value_counts),
     cmocka_unit_test(first_sample_replaces_everything),
@@ -107,6 +160,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(minimum_follows_down_at_once),
     cmocka_unit_test(pto_has_a_floor_for_variation),
     cmocka_unit_test(loss_delay_takes_the_larger),
+    cmocka_unit_test(the_least_sample_does_no_harm),
+    cmocka_unit_test(a_shorter_sample_widens_the_variation_too),
+    cmocka_unit_test(the_minimum_stays_when_samples_grow),
+    cmocka_unit_test(granularity_takes_over_exactly),
 };
 
 TERN_TEST_MAIN(tests)

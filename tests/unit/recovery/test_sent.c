@@ -184,6 +184,77 @@ static void the_ring_has_an_end(void **state)
     assert_in_range(count, TERN_SENT_PACKETS_MAX - 2, TERN_SENT_PACKETS_MAX);
 }
 
+/* The receipts' ring wraps and grows while a packet is being built. */
+static void growth_keeps_the_receipts_of_the_open_packet(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        (void)send_one(3, 0);
+    }
+    sent.base = 19; /* all but the last are settled: 57 of 64 slots are free, the end is at 60 */
+    sent.receipt_base = 57;
+    for (uint64_t i = 0; i < 100; i++) {
+        struct tern_receipt receipt = {.id = 1000 + i};
+        assert_int_equal(tern_sent_reserve(&sent, 1), 0);
+        tern_sent_note(&sent, &receipt);
+    }
+    assert_int_equal(sent.receipt_capacity, 128);
+    const struct tern_sent_packet *packet = tern_sent_commit(&sent, 1, 0, 0, 0, NOW);
+    assert_int_equal(packet->receipt_count, 100);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(tern_sent_receipt(&sent, packet, i)->id, 1000 + i);
+    }
+    assert_int_equal(tern_sent_receipt(&sent, tern_sent_find(&sent, 19), 2)->id, 19);
+}
+
+static void the_window_has_two_edges(void **state)
+{
+    (void)state;
+    assert_null(tern_sent_find(&sent, 0)); /* nothing sent yet */
+    for (int i = 0; i < 40; i++) {
+        (void)send_one(0, 0);
+    }
+    sent.base = 8;
+    assert_null(tern_sent_find(&sent, 7));
+    assert_int_equal(tern_sent_find(&sent, 8)->sent_at, NOW + 8);
+    assert_int_equal(tern_sent_find(&sent, 39)->sent_at, NOW + 39);
+    assert_null(tern_sent_find(&sent, 40));
+}
+
+/* One ring may grow and the other fail: both are whole, and the next try goes on. */
+static void without_memory_for_receipts_nothing_changes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 31; i++) {
+        (void)send_one(2, TERN_SENT_IN_FLIGHT);
+    }
+    heap.fail_at = heap.calls + 2; /* the packets' ring grows, the receipts' does not */
+    assert_int_equal(tern_sent_reserve(&sent, 3), TERN_ERR_NOMEM);
+    heap.fail_at = 0;
+    assert_int_equal(sent.receipt_capacity, 64);
+    (void)send_one(3, TERN_SENT_IN_FLIGHT);
+    for (uint64_t pn = 0; pn < 32; pn++) {
+        assert_int_equal(tern_sent_receipt(&sent, tern_sent_find(&sent, pn), 1)->id, pn);
+    }
+}
+
+static void skipped_numbers_are_counted_for_the_packets_above(void **state)
+{
+    (void)state;
+    const uint32_t wanted[] = {0, 0, 1, 1, 1, 2};
+    for (uint64_t pn = 0; pn < TERN_COUNT_OF(wanted); pn++) {
+        assert_int_equal(tern_sent_reserve(&sent, 0), 0);
+        if (pn == 1 || pn == 4) {
+            tern_sent_skip(&sent);
+        } else {
+            (void)tern_sent_commit(&sent, 1, 0, 0, 0, NOW);
+        }
+    }
+    for (uint64_t pn = 0; pn < TERN_COUNT_OF(wanted); pn++) {
+        assert_int_equal(tern_sent_find(&sent, pn)->skips_before, wanted[pn]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_packet_is_found_with_its_receipts, setup, teardown),
     cmocka_unit_test_setup_teardown(flight_counts_by_flag, setup, teardown),
@@ -194,6 +265,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(numbers_go_on_after_clear, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_nothing_changes, setup, teardown),
     cmocka_unit_test_setup_teardown(the_ring_has_an_end, setup, teardown),
+    cmocka_unit_test_setup_teardown(growth_keeps_the_receipts_of_the_open_packet, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_window_has_two_edges, setup, teardown),
+    cmocka_unit_test_setup_teardown(without_memory_for_receipts_nothing_changes, setup, teardown),
+    cmocka_unit_test_setup_teardown(skipped_numbers_are_counted_for_the_packets_above, setup,
+                                    teardown),
 };
 
 TERN_TEST_MAIN(tests)
