@@ -57,6 +57,8 @@ typedef struct tern_stats {
     const char *state;  /* "handshaking", "established", "closing", "draining", "closed" */
     uint32_t key_phase; /* number of key updates so far */
     uint64_t streams_open;
+    uint64_t packets_marked; /* of ours, as the peer reports: a queue marked them (ECN CE) */
+    const char *ecn;         /* marks on this path: "testing", "unknown", "capable" or "failed" */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

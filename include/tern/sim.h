@@ -16,6 +16,14 @@
 extern "C" {
 #endif
 
+/* What a link does to the ECN field, besides marking. */
+typedef enum tern_link_ecn {
+    TERN_LINK_ECN_KEEP = 0,
+    TERN_LINK_ECN_BLEACH, /* wiped: ECT and CE become Not-ECT */
+    TERN_LINK_ECN_REMARK, /* ECT(0) becomes ECT(1) */
+    TERN_LINK_ECN_DROP    /* whatever carries a mark is lost */
+} tern_link_ecn;
+
 /* One direction of a link. All zero is a perfect wire. Fill with tern_link_config_init. */
 typedef struct tern_link_config {
     size_t size;
@@ -38,6 +46,7 @@ typedef struct tern_link_config {
      * of `now`: tern_sim_now() + 5 * TERN_SEC, say. Repeats every ... */
     tern_time blackout_start, blackout_length;
     tern_time blackout_period; /* ... period when not 0 */
+    tern_link_ecn ecn;
 } tern_link_config;
 
 TERN_API void tern_link_config_init(tern_link_config *config);

@@ -127,6 +127,8 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.acks_sent = conn->counters.acks_sent;
     s.acks_received = conn->counters.acks_received;
     s.ptos = conn->counters.ptos;
+    s.packets_marked = conn->counters.packets_marked;
+    s.ecn = tern_ecn_name(path->ecn.state);
     s.datagram_size = path->pmtud.current;
     s.suite = conn->suite;
     s.cc = path->cc.ops->name;

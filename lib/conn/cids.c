@@ -171,7 +171,11 @@ int tern_cids_on_new(struct tern_cids *cids, uint64_t sequence, uint64_t retire_
         if (!other->is_used) {
             slot = other;
         } else if (other->sequence == sequence) { /* a repeat must say the same, RFC 9000 §19.15 */
-            return same_remote(other, cid, token) ? 0 : TERN_ERR_PROTOCOL;
+            if (!same_remote(other, cid, token)) {
+                return TERN_ERR_PROTOCOL;
+            }
+            cids->retire_prior_to = TERN_MAX(cids->retire_prior_to, retire_prior_to);
+            return retire_old(cids);
         } else if (tern_cid_equal(&other->cid, cid)) {
             return TERN_ERR_PROTOCOL;
         }

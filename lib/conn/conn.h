@@ -42,7 +42,8 @@ struct tern_conn_env {
 };
 
 struct tern_conn_counters {
-    uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_dropped;
+    uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_dropped,
+        packets_marked;
     uint64_t bytes_sent, bytes_received, acks_sent, acks_received, ptos;
 };
 

@@ -80,7 +80,7 @@ static int rotate(struct tern_key_phase *kp, tern_time three_pto, tern_time now)
         kp->rx_next = next;
         kp->tx = tx;
         kp->phase++;
-        kp->is_acked = false;
+        kp->has_answered = kp->is_acked = false;
         kp->sealed_bytes = 0;
         kp->previous_until = now + three_pto;
     }
@@ -97,8 +97,10 @@ int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice cho
         return kp->has_rx_pn && pn > kp->first_rx_pn ? TERN_ERR_KEY_UPDATE : 0;
     }
     if (choice == TERN_KEY_NEXT) {
-        if (!kp->is_acked) {
-            return TERN_ERR_KEY_UPDATE; /* §6.2: a second update before the first was settled */
+        /* §6.2: a second update before we have sent what could acknowledge the first. Whether ours
+         * were acknowledged says nothing: they may all have been ACKs. */
+        if (kp->phase > 0 && !kp->has_answered) {
+            return TERN_ERR_KEY_UPDATE;
         }
         int rc = rotate(kp, three_pto, now);
         if (rc != 0) {
@@ -110,6 +112,10 @@ int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice cho
         return 0;
     }
     if (!kp->has_rx_pn || pn < kp->first_rx_pn) {
+        if (!kp->has_rx_pn &&
+            kp->phase > 0) { /* the peer followed: §6.1, its late ones still come */
+            kp->previous_until = now + three_pto;
+        }
         kp->first_rx_pn = pn;
         kp->has_rx_pn = true;
     }
@@ -126,6 +132,7 @@ void tern_key_phase_on_sealed(struct tern_key_phase *kp, uint64_t pn, size_t len
 {
     (void)pn;
     kp->sealed_bytes += len;
+    kp->has_answered = kp->has_answered || kp->has_rx_pn;
 }
 
 void tern_key_phase_on_acked(struct tern_key_phase *kp, uint64_t pn)

@@ -13,6 +13,7 @@ struct tern_key_phase {
     uint64_t first_rx_pn;     /* lowest number that opened in this phase */
     uint64_t first_tx_pn;     /* lowest number that we sent in it */
     bool has_rx_pn;           /* the peer has answered in this phase */
+    bool has_answered;        /* and we have sent something since */
     bool is_acked;            /* one of our packets of this phase was acknowledged */
     tern_time previous_until; /* rx_previous is wiped then; NEVER: there is none */
     uint64_t opened_failed;   /* forgeries, counted against the integrity limit */
@@ -30,8 +31,8 @@ enum tern_key_choice tern_key_phase_choose(const struct tern_key_phase *kp, bool
 struct tern_packet_keys *tern_key_phase_keys(struct tern_key_phase *kp,
                                              enum tern_key_choice choice);
 
-/* A packet opened. 0 · TERN_ERR_KEY_UPDATE (a second update before the first was acknowledged, or
- * an old key on a newer packet) */
+/* A packet opened. 0 · TERN_ERR_KEY_UPDATE (a second update before we can have acknowledged the
+ * first, or an old key on a newer packet) */
 TERN_MUST_CHECK int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice choice,
                                              uint64_t pn, tern_time three_pto, uint64_t next_pn,
                                              tern_time now);

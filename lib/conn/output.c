@@ -121,8 +121,12 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
     flags |= plan->fill.is_eliciting ? TERN_SENT_ELICITING | TERN_SENT_IN_FLIGHT : 0;
     flags |= plan->fill.is_padded ? TERN_SENT_IN_FLIGHT : 0;
     uint64_t in_flight = path->cc.bytes_in_flight;
+    uint8_t mark = plan->fill.level == TERN_LEVEL_APP ? path->ecn.mark : TERN_ECN_NONE;
     struct tern_sent_packet *packet =
-        tern_sent_commit(&plan->fill.space->loss.sent, size, flags, 0, 0, now);
+        tern_sent_commit(&plan->fill.space->loss.sent, size, flags, 0, mark, now);
+    if (mark != TERN_ECN_NONE) {
+        tern_ecn_on_sent(&path->ecn);
+    }
     if ((flags & TERN_SENT_IN_FLIGHT) != 0) {
         tern_rate_on_sent(&path->rate, packet, in_flight, now);
         tern_cc_on_sent(&path->cc, size, &path->rate, now);
@@ -331,6 +335,10 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
     bool is_established = conn->life.state == TERN_LIFE_ESTABLISHED && conn->handshake == NULL;
     size_t limit = is_established ? path->pmtud.current : TERN_INITIAL_DATAGRAM_MIN;
     size_t count = 0;
+    if (is_established) { /* ECN counts are kept for 1-RTT packets, which are alone in their train then */
+        tern_ecn_choose(&path->ecn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
+        train->ecn = path->ecn.mark;
+    }
     while (count < TERN_TRAIN_MAX && train->capacity - train->len >= limit) {
         size_t allowed = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(path));
         size_t size = 0;
@@ -373,7 +381,8 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
 {
     size_t count = 0;
     train->len = train->segment = 0;
-    train->ecn = 0;
+    train->ecn = TERN_ECN_NONE;
+    conn->path.ecn.mark = TERN_ECN_NONE;
     train->local = conn->path.local;
     train->remote = conn->path.remote;
     if (tern_life_is_over(&conn->life)) {

@@ -13,6 +13,7 @@ void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_a
     path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_rate_init(&path->rate);
+    tern_ecn_init(&path->ecn);
     tern_pmtud_init(&path->pmtud, TERN_PMTUD_BASE);
     tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
     tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
@@ -66,6 +67,7 @@ void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_a
     if (!is_return) {
         if (path->is_validated) {
             path->fallback = path->remote;
+            path->fallback_local = path->local;
             path->fallback_validated = true;
         }
         if (!is_same_host(&path->remote, remote)) {
@@ -74,6 +76,7 @@ void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_a
     }
     path->local = *local;
     path->remote = *remote;
+    tern_ecn_restart(&path->ecn);
     if (was_validated) {
         tern_path_validate(path);
         return;
@@ -85,7 +88,8 @@ void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_a
     path->wants_challenge = true;
     path->has_challenge = false;
     path->challenge_again = TERN_TIME_NEVER;
-    path->challenge_until = now + 3 * pto; /* RFC 9000 §8.2.4 */
+    /* RFC 9000 §8.2.4: of the old path's PTO and that of one not yet measured, the larger. */
+    path->challenge_until = now + 3 * TERN_MAX(pto, tern_rtt_pto(&path->rtt, 0));
 }
 
 void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_time now)
@@ -112,6 +116,7 @@ bool tern_path_on_timer(struct tern_path *path, tern_time now)
         if (path->fallback.family == 0) {
             return false; /* nowhere to return to: the idle timeout decides */
         }
+        path->local = path->fallback_local;
         path->remote = path->fallback;
         tern_path_validate(path);
         return true;

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "recovery/cc.h"
+#include "recovery/ecn.h"
 #include "recovery/pacer.h"
 #include "recovery/pmtud.h"
 #include "recovery/rate.h"
@@ -20,6 +21,7 @@
 struct tern_path {
     tern_addr local, remote;
     tern_addr fallback; /* where to return to; family 0: none */
+    tern_addr fallback_local;
     bool is_validated;
     bool fallback_validated;
     bool wants_challenge; /* a PATH_CHALLENGE must leave */
@@ -36,6 +38,7 @@ struct tern_path {
     uint64_t delivery_rate; /* bytes a second, the newest valid sample */
     struct tern_pacer pacer;
     struct tern_pmtud pmtud;
+    struct tern_ecn ecn;
 };
 
 void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,

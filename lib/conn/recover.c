@@ -28,12 +28,14 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     const struct tern_sent_packet *packet;
     uint64_t pn;
     int rc = 0;
+    bool was_ecn = false;
     while ((packet = tern_loss_next_lost(&space->loss, &pn)) != NULL) {
         if ((packet->flags & TERN_SENT_PROBE) == 0) {
             tern_rate_on_lost(&path->rate, packet);
             loss.tx_in_flight = packet->in_flight_before + packet->size;
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
             conn->counters.packets_lost++;
+            was_ecn = (packet->ecn != TERN_ECN_NONE && tern_ecn_on_lost(&path->ecn)) || was_ecn;
         }
         int again = tern_receipts_on_lost(conn, level, packet, pn, now);
         rc = rc == 0 ? again : rc;
@@ -42,6 +44,9 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     }
     if (outcome->lost_packets > 0) {
         tern_cc_on_loss(&path->cc, &loss, now);
+    }
+    if (was_ecn) {
+        tern_cc_take_back(&path->cc, now);
     }
     if (outcome->lost_probe_bytes > 0) {
         tern_cc_on_discarded(&path->cc, outcome->lost_probe_bytes);
@@ -121,6 +126,30 @@ static bool may_reset_backoff(const struct tern_conn *conn, enum tern_level leve
     return conn->is_server || level != TERN_LEVEL_INITIAL;
 }
 
+/* The peer counts more congestion marks: to the controller that is as good as a loss (RFC 9002 §7.1). */
+static void check_ecn(struct tern_conn *conn, const struct tern_space *space,
+                      const struct tern_frame_ack *ack, const struct tern_loss_outcome *outcome,
+                      uint64_t prior_in_flight, tern_time now)
+{
+    struct tern_path *path = &conn->path;
+    struct tern_ecn_counts counts = {
+        .ect0 = ack->ecn.ect0, .ect1 = ack->ecn.ect1, .ce = ack->ecn.ce};
+    uint64_t before = path->ecn.peer.ce;
+    if (!outcome->largest_is_new || /* reordered ACKs report less (RFC 9000 §13.4.2.1) */
+        !tern_ecn_on_ack(&path->ecn, ack->has_ecn ? &counts : NULL, outcome->acked_ect)) {
+        return;
+    }
+    conn->counters.packets_marked += path->ecn.peer.ce - before;
+    struct tern_cc_loss loss = {.is_ecn = true,
+                                .next_pn = space->loss.sent.next_pn,
+                                .latest_sent_at = outcome->largest_acked_sent_at,
+                                .largest_pn = outcome->largest_acked_pn,
+                                .prior_in_flight = prior_in_flight,
+                                .rtt = &path->rtt,
+                                .rate = &path->rate};
+    tern_cc_on_loss(&path->cc, &loss, now);
+}
+
 int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
                         const struct tern_frame *frame, tern_time now)
 {
@@ -144,6 +173,9 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     tern_loss_detect(&space->loss, &path->rtt, tern_conn_pto(conn, level), &outcome, now);
     rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
+    if (level == TERN_LEVEL_APP) {
+        check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
+    }
     settle_acked(conn, level, &outcome, prior_in_flight, now);
     tern_loss_settle(&space->loss, &path->rtt, now);
     if (may_reset_backoff(conn, level)) {

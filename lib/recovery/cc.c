@@ -99,7 +99,12 @@ void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, ter
         ++cc->episode.spurious < cc->episode.lost) {
         return;
     }
-    cc->episode.lost = 0; /* taken back once */
+    tern_cc_take_back(cc, now);
+}
+
+void tern_cc_take_back(struct tern_cc *cc, tern_time now)
+{
+    cc->episode.lost = 0; /* once */
     if (cc->ops->on_spurious != NULL) {
         cc->ops->on_spurious(cc, now);
         tern_prr_end(&cc->prr);

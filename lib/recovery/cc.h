@@ -90,6 +90,8 @@ void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
 void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
 /* A packet that was declared lost at `lost_at` was acknowledged after all. */
 void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, tern_time now);
+/* The last congestion event had another cause: its reduction is taken back. */
+void tern_cc_take_back(struct tern_cc *cc, tern_time now);
 /* Bytes that left flight without a verdict: discarded spaces, lost probes. */
 void tern_cc_on_discarded(struct tern_cc *cc, uint64_t bytes);
 void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram);

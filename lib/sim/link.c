@@ -260,6 +260,12 @@ static void corrupt_bits(tern_link *link, struct tern_packet *packet)
 
 static uint8_t mark_ecn(tern_link *link, uint8_t ecn)
 {
+    if (link->config.ecn == TERN_LINK_ECN_BLEACH) {
+        return 0;
+    }
+    if (link->config.ecn == TERN_LINK_ECN_REMARK) {
+        ecn = ecn == 2 ? 1 : ecn;
+    }
     bool capable = ecn == 1 || ecn == 2;
     if (capable && tern_chance_hits(&link->chances[CHANCE_MARK], link->mark)) {
         link->counters.marked++;
@@ -342,6 +348,10 @@ int tern_link_send(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn
     int rc = pass_bottleneck(link, len, now, &leaves);
     if (rc <= 0) {
         return rc;
+    }
+    if (ecn != 0 && link->config.ecn == TERN_LINK_ECN_DROP) {
+        link->counters.lost++;
+        return 0;
     }
     tern_time due = arrival(link, leaves);
     ecn = mark_ecn(link, ecn);

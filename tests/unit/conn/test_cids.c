@@ -175,6 +175,105 @@ static void retire_prior_to_moves_us_on(void **state)
     assert_int_equal(sequence, 0);
 }
 
+/* RFC 9000 §13.3 pins only the sequence number of a repeat; its retire_prior_to may have risen. */
+static void a_repeat_may_retire_more(void **state)
+{
+    (void)state;
+    assert_int_equal(on_new(1, 0), 0);
+    assert_int_equal(on_new(2, 0), 0);
+    assert_int_equal(on_new(2, 1), 0);
+    assert_int_equal(cids.retire_count, 1);
+    assert_int_equal(cids.retire[0], 0);
+    assert_int_equal(tern_cids_remote(&cids)->bytes[0], 200); /* the first is in use no more */
+    assert_int_equal(on_new(2, 2), 0);
+    assert_int_equal(cids.retire_count, 2);
+    struct tern_cid wanted = remote_cid(2);
+    assert_true(tern_cid_equal(tern_cids_remote(&cids), &wanted));
+    assert_int_equal(on_new(2, 1), 0); /* and does not fall */
+    assert_int_equal(cids.retire_prior_to, 2);
+    assert_int_equal(cids.retire_count, 2);
+}
+
+/* The handshake's identifier has no token of its own: the repeat of number 0 must be the same. */
+static void the_first_one_has_a_number_too(void **state)
+{
+    (void)state;
+    const uint8_t token[TERN_RESET_TOKEN_SIZE] = {5};
+    const struct tern_cid first = {.len = 8, .bytes = {100}};
+    assert_int_equal(tern_cids_on_new(&cids, 0, 0, &first, token), 0);
+    assert_int_equal(on_new(0, 0), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_cids_on_new(&cids, 1, 0, &first, token), TERN_ERR_PROTOCOL);
+}
+
+static void numbers_at_the_edge(void **state)
+{
+    (void)state;
+    const uint64_t top = (UINT64_C(1) << 62) - 1; /* the largest that a frame can say */
+    uint64_t sequence = 0;
+    assert_int_equal(on_new(top, top), 0);
+    assert_true(tern_cids_next_retire(&cids, &sequence));
+    assert_int_equal(sequence, 0);
+    assert_int_equal(on_new(top - 1, top - 1), 0); /* late */
+    assert_int_equal(cids.retire_count, 2);
+    struct tern_cid wanted = remote_cid(top);
+    assert_true(tern_cid_equal(tern_cids_remote(&cids), &wanted));
+}
+
+/* S2: answers that are lost are owed again, once each, and never more than the bound. */
+static void lost_retirements_stay_in_the_bound(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 100; i++) {
+        tern_cids_on_retire_lost(&cids, i);
+        tern_cids_on_retire_lost(&cids, i);
+    }
+    assert_int_equal(cids.retire_count, TERN_CIDS_RETIRE_MAX);
+    for (uint64_t i = 0; i < TERN_CIDS_RETIRE_MAX; i++) {
+        tern_cids_on_retire_sent(&cids, i);
+    }
+    assert_false(tern_cids_wants(&cids));
+    tern_cids_on_retire_sent(&cids, 3); /* twice is harmless */
+    assert_int_equal(cids.retire_count, 0);
+}
+
+/* The map grows with the first route and cannot: no identifier is half issued. */
+static void without_memory_none_is_issued(void **state)
+{
+    (void)state;
+    heap.fail_at = 1;
+    assert_int_equal(tern_cids_issue(&cids, &random_source, true), TERN_ERR_NOMEM);
+    assert_int_equal(tern_cids_fill(&cids, &random_source), TERN_ERR_NOMEM);
+    assert_int_equal(issued(), 0);
+    assert_int_equal(cids.next_sequence, 0);
+    assert_false(tern_cids_wants(&cids));
+    struct tern_cid chosen = {.len = 8, .bytes = {9}};
+    assert_int_equal(tern_cids_route_original(&cids, &chosen), TERN_ERR_NOMEM);
+    heap.fail_at = 0;
+    assert_int_equal(tern_cids_fill(&cids, &random_source), 0);
+    assert_int_equal(issued(), 2);
+}
+
+/* A generator that says the same number twice: the second identifier is drawn anew. */
+static void repeat_then_count(void *user, uint8_t *buf, size_t len)
+{
+    unsigned *calls = user;
+    memset(buf, (int)(++*calls / 2), len);
+}
+
+static void a_collision_is_drawn_again(void **state)
+{
+    (void)state;
+    unsigned calls = 1;
+    tern_random_source hook = {repeat_then_count, &calls};
+    struct tern_random repeating;
+    tern_random_init(&repeating, &hook);
+    assert_int_equal(tern_cids_issue(&cids, &repeating, false), 0); /* 1 */
+    assert_int_equal(tern_cids_issue(&cids, &repeating, false), 0); /* 1 again, then 2 */
+    assert_int_equal(issued(), 2);
+    assert_int_equal(routes.count, 2);
+    assert_int_equal(calls, 4);
+}
+
 static void full_and_replaced_at_once(void **state)
 {
     (void)state;
@@ -221,6 +320,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(new_ones_are_kept_to_the_limit, setup, teardown),
     cmocka_unit_test_setup_teardown(contradictions_are_violations, setup, teardown),
     cmocka_unit_test_setup_teardown(retire_prior_to_moves_us_on, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_repeat_may_retire_more, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_first_one_has_a_number_too, setup, teardown),
+    cmocka_unit_test_setup_teardown(numbers_at_the_edge, setup, teardown),
+    cmocka_unit_test_setup_teardown(lost_retirements_stay_in_the_bound, setup, teardown),
+    cmocka_unit_test_setup_teardown(without_memory_none_is_issued, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_collision_is_drawn_again, setup, teardown),
     cmocka_unit_test_setup_teardown(full_and_replaced_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(a_flood_of_retirements_is_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_one_is_retired_at_once, setup, teardown),

@@ -171,6 +171,137 @@ static void two_updates_without_an_answer_are_an_error(void **state)
     assert_int_equal(up(NOW), TERN_ERR_KEY_UPDATE);
 }
 
+/* RFC 9001 §6.2: what settles an update is that we could answer it. Our answers are ACKs alone,
+ * which nobody acknowledges. */
+static void who_only_acknowledges_may_be_updated_again(void **state)
+{
+    (void)state;
+    tern_time now = NOW;
+    assert_int_equal(up(now), 0);
+    assert_int_equal(down(now), 0);
+    for (uint32_t i = 1; i < 5; i++) {
+        update_client(now);
+        assert_int_equal(up(now), 0);
+        assert_int_equal(down(now), 0);
+        tern_key_phase_on_acked(&client, client_pn - 1);
+        now += PTO3;
+        tern_key_phase_on_timer(&client, now);
+        tern_key_phase_on_timer(&server, now);
+        assert_int_equal(server.phase, i);
+    }
+}
+
+/* What left before the peer followed is no answer to its following. */
+static void an_answer_comes_after_the_question(void **state)
+{
+    (void)state;
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    (void)seal(&client, &client_pn); /* lost; the server moves on by itself, twice in a row */
+    for (unsigned i = 0; i < 2; i++) {
+        server.sealed_bytes = MUCH;
+        server.is_acked = true; /* a peer that does not keep the rule */
+        server.has_rx_pn = true;
+        server.previous_until = TERN_TIME_NEVER;
+        assert_int_equal(tern_key_phase_advance(&server, server_pn, PTO3, NOW), 0);
+        assert_int_equal(down(NOW), i == 0 ? 0 : TERN_ERR_KEY_UPDATE);
+    }
+}
+
+/* RFC 9001 §6.1: the old key stays for a while after the first packet with the new one, however
+ * late the peer followed. */
+static void the_old_key_outlives_a_late_follower(void **state)
+{
+    (void)state;
+    tern_time late = NOW + 20 * PTO3;
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    struct packet old = seal(&server, &server_pn);
+    struct packet older = seal(&server, &server_pn);
+    tern_key_phase_on_timer(&client, late); /* nothing to wipe: all that comes needs it */
+    assert_int_equal(up(late), 0);
+    assert_int_equal(down(late), 0);
+    tern_key_phase_on_timer(&client, late);
+    assert_int_equal(open(&client, client_pn, old, late), 0);
+    tern_key_phase_on_timer(&client, late + PTO3 - 1);
+    assert_int_equal(client.previous_until, late + PTO3);
+    tern_key_phase_on_timer(&client, late + PTO3);
+    assert_int_equal(open(&client, client_pn, older, late + PTO3), TERN_ERR_CRYPTO);
+}
+
+/* Both update at once: neither takes the other's for a second one. */
+static void updates_that_cross_are_one(void **state)
+{
+    (void)state;
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    server.sealed_bytes = MUCH;
+    assert_int_equal(tern_key_phase_advance(&server, server_pn, PTO3, NOW), 0);
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    assert_int_equal(client.phase, 1);
+    assert_int_equal(server.phase, 1);
+}
+
+/* S38: 10^4 forgeries with either phase bit, then the true packet: same phase, same keys, counted. */
+static void a_storm_of_flips_derives_nothing(void **state)
+{
+    (void)state;
+    uint8_t secret[32];
+    assert_int_equal(up(NOW), 0);
+    memcpy(secret, server.rx_next.secret, sizeof secret);
+    for (uint64_t i = 0; i < 10000; i++) {
+        struct packet forged = {.pn = i * 3, .phase_bit = (i & 1) != 0, .bytes = {(uint8_t)i}};
+        assert_int_equal(open(&server, server_pn, forged, NOW), TERN_ERR_CRYPTO);
+        assert_int_equal(tern_key_phase_on_failed(&server), 0);
+    }
+    assert_int_equal(server.opened_failed, 10000);
+    assert_int_equal(server.phase, 0);
+    assert_memory_equal(server.rx_next.secret, secret, sizeof secret);
+    assert_int_equal(up(NOW), 0);
+}
+
+/* s2n-quic's bug: packets of the phase before, replayed late, look like the phase after. */
+static void old_packets_do_not_turn_the_key(void **state)
+{
+    (void)state;
+    struct packet old[8];
+    for (size_t i = 0; i < TERN_COUNT_OF(old); i++) {
+        old[i] = seal(&client, &client_pn);
+    }
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    assert_int_equal(up(NOW), 0);
+    for (size_t i = 0; i < TERN_COUNT_OF(old) / 2; i++) {
+        assert_int_equal(open(&server, server_pn, old[i], NOW), 0);
+    }
+    tern_key_phase_on_timer(&server, NOW + PTO3);
+    for (size_t i = TERN_COUNT_OF(old) / 2; i < TERN_COUNT_OF(old); i++) {
+        assert_int_equal(open(&server, server_pn, old[i], NOW + PTO3), TERN_ERR_CRYPTO);
+    }
+    assert_int_equal(server.phase, 1);
+    assert_int_equal(up(NOW + PTO3), 0);
+}
+
+/* [P §5.5]: half of the suite's limit, or 1 GiB. */
+static void both_limits_start_an_update(void **state)
+{
+    (void)state;
+    uint64_t half = tern_suite_seal_limit(SUITE) / 2;
+    client.tx.sealed = half - 1;
+    assert_int_equal(tern_key_phase_advance(&client, 0, PTO3, NOW), 0);
+    assert_int_equal(client.phase, 0);
+    client.tx.sealed = half;
+    assert_int_equal(tern_key_phase_advance(&client, 0, PTO3, NOW), 0);
+    assert_int_equal(client.phase, 1);
+    assert_int_equal(client.tx.sealed, 0); /* a fresh key is not worn */
+    assert_int_equal(client.sealed_bytes, 0);
+}
+
 /* A flipped phase bit on a forged packet costs one failed opening and derives nothing. */
 static void a_forgery_moves_nothing(void **state)
 {
@@ -216,6 +347,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(packets_cross_the_change, setup, teardown),
     cmocka_unit_test_setup_teardown(the_next_update_waits, setup, teardown),
     cmocka_unit_test_setup_teardown(two_updates_without_an_answer_are_an_error, setup, teardown),
+    cmocka_unit_test_setup_teardown(who_only_acknowledges_may_be_updated_again, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_answer_comes_after_the_question, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_old_key_outlives_a_late_follower, setup, teardown),
+    cmocka_unit_test_setup_teardown(updates_that_cross_are_one, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_storm_of_flips_derives_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(old_packets_do_not_turn_the_key, setup, teardown),
+    cmocka_unit_test_setup_teardown(both_limits_start_an_update, setup, teardown),
     cmocka_unit_test_setup_teardown(a_forgery_moves_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(forgeries_have_a_limit, setup, teardown),
     cmocka_unit_test_setup_teardown(a_worn_key_that_cannot_be_changed_ends_it, setup, teardown),

@@ -20,6 +20,7 @@ static int setup(void **state)
     assert_int_equal(tern_addr_parse(&other_port, "198.51.100.1:2000"), 0);
     assert_int_equal(tern_addr_parse(&elsewhere, "203.0.113.1:1000"), 0);
     tern_path_init(&path, &here, &there, &tern_cc_newreno, 333 * TERN_MSEC, NOW);
+    tern_rtt_update(&path.rtt, 20 * TERN_MSEC, 0, NOW);
     return 0;
 }
 
@@ -82,7 +83,7 @@ static void an_address_that_is_silent_is_given_up(void **state)
 {
     (void)state;
     tern_path_validate(&path);
-    move_to(&elsewhere);
+    move_to(&other_port);
     tern_path_on_challenge_sent(&path, PTO, NOW);
     assert_false(tern_path_on_timer(&path, NOW + PTO - 1));
     assert_false(path.wants_challenge);
@@ -100,9 +101,11 @@ static void without_a_fallback_it_stays(void **state)
     (void)state;
     move_to(&elsewhere); /* the first address was never proved */
     tern_path_on_challenge_sent(&path, PTO, NOW);
-    assert_false(tern_path_on_timer(&path, NOW + 3 * PTO));
+    assert_false(tern_path_on_timer(&path, NOW + 60 * TERN_SEC));
     assert_true(tern_addr_equal(&path.remote, &elsewhere));
     assert_false(path.is_validated);
+    assert_int_equal(path.challenge_until, TERN_TIME_NEVER); /* given up, once */
+    assert_int_equal(path.challenge_again, TERN_TIME_NEVER);
 }
 
 /* An attacker's copy moved us; the true peer's next packet brings us back without a new proof. */
@@ -117,6 +120,110 @@ static void the_way_back_needs_no_proof(void **state)
     assert_true(tern_addr_equal(&path.remote, &there));
 }
 
+/* RFC 9000 §8.2.4: three times the larger of the PTO that was and the PTO of a path not yet
+ * measured. A peer that goes from a LAN to a far network needs longer than the LAN's PTO. */
+static void a_slow_new_path_is_given_time(void **state)
+{
+    (void)state;
+    struct tern_rtt unmeasured;
+    tern_rtt_init(&unmeasured, 333 * TERN_MSEC);
+    tern_time fresh = tern_rtt_pto(&unmeasured, 0);
+    tern_path_validate(&path);
+    tern_path_move(&path, &here, &elsewhere, &random_source, &tern_cc_newreno, 333 * TERN_MSEC, 100,
+                   28 * TERN_MSEC, NOW);
+    tern_path_on_challenge_sent(&path, fresh, NOW);
+    assert_false(tern_path_on_timer(&path, NOW + 3 * fresh - 1));
+    assert_true(tern_addr_equal(&path.remote, &elsewhere));
+    assert_true(tern_path_on_timer(&path, NOW + 3 * fresh));
+}
+
+/* A path has two ends: back also means from where we spoke before. */
+static void the_fallback_has_its_local_end(void **state)
+{
+    (void)state;
+    tern_addr other_local;
+    assert_int_equal(tern_addr_parse(&other_local, "192.0.2.77:7437"), 0);
+    tern_path_validate(&path);
+    tern_path_move(&path, &other_local, &elsewhere, &random_source, &tern_cc_newreno,
+                   333 * TERN_MSEC, 100, PTO, NOW);
+    assert_true(tern_addr_equal(&path.local, &other_local));
+    assert_true(tern_path_on_timer(&path, NOW + 60 * TERN_SEC));
+    assert_true(tern_addr_equal(&path.remote, &there));
+    assert_true(tern_addr_equal(&path.local, &here));
+}
+
+/* S24: a spoofed source gets three times the bytes of the packet that named it, no more, and what
+ * was received before from elsewhere does not count. */
+static void a_move_starts_the_limit_anew(void **state)
+{
+    (void)state;
+    tern_path_on_received(&path, 100000);
+    path.sent = 7;
+    tern_path_validate(&path);
+    move_to(&elsewhere);
+    assert_int_equal(tern_path_allowance(&path), 300);
+    path.sent += 301; /* one byte too many is no wrap-around */
+    assert_int_equal(tern_path_allowance(&path), 0);
+    tern_path_on_received(&path, 1);
+    assert_int_equal(tern_path_allowance(&path), 2);
+}
+
+/* S24: however often the timer is asked, one challenge a PTO. */
+static void challenges_leave_once_a_pto(void **state)
+{
+    (void)state;
+    unsigned sent = 0;
+    tern_path_validate(&path);
+    move_to(&other_port);
+    for (tern_time now = NOW; now < NOW + 3 * PTO; now += PTO / 50) {
+        assert_false(tern_path_on_timer(&path, now));
+        if (path.wants_challenge) {
+            tern_path_on_challenge_sent(&path, PTO, now);
+            sent++;
+        }
+    }
+    assert_int_equal(sent, 3);
+}
+
+/* After it was given up, a late answer changes nothing. */
+static void a_late_answer_is_too_late(void **state)
+{
+    (void)state;
+    tern_path_validate(&path);
+    move_to(&elsewhere);
+    tern_path_on_challenge_sent(&path, PTO, NOW);
+    assert_true(tern_path_on_timer(&path, NOW + 60 * TERN_SEC));
+    assert_false(tern_path_on_response(&path, path.challenge));
+    assert_true(tern_addr_equal(&path.remote, &there));
+}
+
+/* Protocol-notes row 22: a clock that stands or steps back. */
+static void time_may_step_back(void **state)
+{
+    (void)state;
+    tern_path_validate(&path);
+    move_to(&elsewhere);
+    tern_path_on_challenge_sent(&path, PTO, NOW);
+    assert_false(tern_path_on_timer(&path, NOW - TERN_SEC));
+    assert_false(path.wants_challenge);
+    assert_true(path.has_challenge);
+    assert_false(tern_path_on_timer(&path, 0));
+}
+
+static void answers_leave_in_order_while_more_come(void **state)
+{
+    (void)state;
+    const uint8_t one[TERN_PATH_CHALLENGE_SIZE] = {1}, two[TERN_PATH_CHALLENGE_SIZE] = {2},
+                  three[TERN_PATH_CHALLENGE_SIZE] = {3};
+    tern_path_on_challenge(&path, one);
+    tern_path_on_challenge(&path, two);
+    tern_path_on_response_sent(&path);
+    tern_path_on_challenge(&path, three);
+    assert_memory_equal(path.responses[0], two, sizeof two);
+    assert_memory_equal(path.responses[1], three, sizeof three);
+    assert_int_equal(path.response_count, 2);
+}
+
 /* The fallback is the last address that proved itself, not one that merely appeared. */
 static void two_moves_fall_back_to_the_proved_one(void **state)
 {
@@ -125,7 +232,7 @@ static void two_moves_fall_back_to_the_proved_one(void **state)
     move_to(&elsewhere);
     move_to(&other_port);
     tern_path_on_challenge_sent(&path, PTO, NOW);
-    assert_true(tern_path_on_timer(&path, NOW + 3 * PTO));
+    assert_true(tern_path_on_timer(&path, NOW + 60 * TERN_SEC));
     assert_true(tern_addr_equal(&path.remote, &there));
 }
 
@@ -134,7 +241,6 @@ static void measurements_stay_on_the_same_host(void **state)
 {
     (void)state;
     tern_path_validate(&path);
-    tern_rtt_update(&path.rtt, 20 * TERN_MSEC, 0, NOW);
     path.cc.cwnd = 100000;
     path.cc.bytes_in_flight = 5000;
     move_to(&other_port);
@@ -170,6 +276,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(an_address_that_is_silent_is_given_up, setup),
     cmocka_unit_test_setup(without_a_fallback_it_stays, setup),
     cmocka_unit_test_setup(the_way_back_needs_no_proof, setup),
+    cmocka_unit_test_setup(a_slow_new_path_is_given_time, setup),
+    cmocka_unit_test_setup(the_fallback_has_its_local_end, setup),
+    cmocka_unit_test_setup(a_move_starts_the_limit_anew, setup),
+    cmocka_unit_test_setup(challenges_leave_once_a_pto, setup),
+    cmocka_unit_test_setup(a_late_answer_is_too_late, setup),
+    cmocka_unit_test_setup(time_may_step_back, setup),
+    cmocka_unit_test_setup(answers_leave_in_order_while_more_come, setup),
     cmocka_unit_test_setup(two_moves_fall_back_to_the_proved_one, setup),
     cmocka_unit_test_setup(measurements_stay_on_the_same_host, setup),
     cmocka_unit_test_setup(answers_are_bounded, setup),

@@ -1,0 +1,96 @@
+/* The four states of RFC 9000 appendix A.4 and the checks of section 13.4.2.1.
+ * SPDX-License-Identifier: MIT */
+#include "recovery/ecn.h"
+
+#define TEST_PACKETS 10 /* RFC 9000 §A.4 */
+
+void tern_ecn_init(struct tern_ecn *ecn)
+{
+    memset(ecn, 0, sizeof *ecn);
+    ecn->test_until = TERN_TIME_NEVER;
+}
+
+void tern_ecn_restart(struct tern_ecn *ecn)
+{
+    ecn->state = TERN_ECN_TESTING;
+    ecn->tested = ecn->tested_lost = 0;
+    ecn->test_until = TERN_TIME_NEVER;
+}
+
+void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now)
+{
+    if (ecn->state == TERN_ECN_TESTING) {
+        if (ecn->tested == 0) {
+            ecn->test_until = tern_add_sat(now, three_pto);
+        } else if (ecn->tested >= TEST_PACKETS || now >= ecn->test_until) {
+            ecn->state = TERN_ECN_UNKNOWN;
+        }
+    }
+    bool is_marking = ecn->state == TERN_ECN_TESTING || ecn->state == TERN_ECN_CAPABLE;
+    ecn->mark = is_marking ? TERN_ECN_ECT0 : TERN_ECN_NONE;
+}
+
+void tern_ecn_on_sent(struct tern_ecn *ecn)
+{
+    ecn->sent++;
+    ecn->tested += ecn->state == TERN_ECN_TESTING ? 1 : 0;
+}
+
+/* Some boxes drop what is marked: if nothing of the test gets through, it was the marks. */
+bool tern_ecn_on_lost(struct tern_ecn *ecn)
+{
+    bool is_open = ecn->state == TERN_ECN_TESTING || ecn->state == TERN_ECN_UNKNOWN;
+    if (!is_open || ++ecn->tested_lost < TERN_MAX(ecn->tested, (uint64_t)TEST_PACKETS)) {
+        return false;
+    }
+    ecn->state = TERN_ECN_FAILED;
+    return true;
+}
+
+static bool is_plausible(const struct tern_ecn *ecn, const struct tern_ecn_counts *counts,
+                         uint64_t acked)
+{
+    const struct tern_ecn_counts *before = &ecn->peer;
+    if (counts->ect0 < before->ect0 || counts->ect1 < before->ect1 || counts->ce < before->ce) {
+        return false;
+    }
+    uint64_t more = (counts->ect0 - before->ect0) + (counts->ce - before->ce);
+    return more >= acked        /* else marks were wiped off */
+           && counts->ect1 == 0 /* we send none: they were changed on the way */
+           && counts->ect0 <= ecn->sent && counts->ce <= ecn->sent - counts->ect0;
+}
+
+bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts, uint64_t acked)
+{
+    if (ecn->state == TERN_ECN_FAILED || (counts == NULL && acked == 0)) {
+        return false;
+    }
+    if (counts == NULL || !is_plausible(ecn, counts, acked)) {
+        ecn->state = TERN_ECN_FAILED;
+        return false;
+    }
+    bool is_congested = counts->ce > ecn->peer.ce;
+    ecn->peer = *counts;
+    /* Not one that came through without: a box that marks everything, and says nothing by it. */
+    if (counts->ect0 == 0 && counts->ce > 0) {
+        ecn->state = counts->ce >= TEST_PACKETS ? TERN_ECN_FAILED : ecn->state;
+        return false;
+    }
+    ecn->state = acked > 0 ? TERN_ECN_CAPABLE : ecn->state;
+    return is_congested;
+}
+
+const char *tern_ecn_name(enum tern_ecn_state state)
+{
+    switch (state) {
+    case TERN_ECN_TESTING:
+        return "testing";
+    case TERN_ECN_UNKNOWN:
+        return "unknown";
+    case TERN_ECN_CAPABLE:
+        return "capable";
+    case TERN_ECN_FAILED:
+        break;
+    }
+    return "failed";
+}

@@ -1,0 +1,319 @@
+/* Every timer of a connection at its exact time, and not a nanosecond earlier.
+ * SPDX-License-Identifier: MIT */
+#include "conn_kit.h"
+
+static struct ck k;
+static struct tern_conn *client, *server;
+
+static int setup(void **state)
+{
+    (void)state;
+    ck_init(&k);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return ck_clear(&k);
+}
+
+static void ready(void)
+{
+    ck_ready(&k);
+    client = k.side[CK_CLIENT].conn;
+    server = k.side[CK_SERVER].conn;
+    (void)ck_poll(&k, CK_CLIENT, TERN_EVENT_CONNECTED);
+    (void)ck_poll(&k, CK_SERVER, TERN_EVENT_CONNECTED);
+}
+
+static tern_time deadline(int side)
+{
+    return tern_conn_deadline(k.side[side].conn, k.now);
+}
+
+static void tick_at(int side, tern_time now)
+{
+    k.now = now;
+    tern_conn_tick(k.side[side].conn, now);
+}
+
+/* One that asks for an answer leaves and is lost. */
+static void lose_a_ping(struct tern_conn *conn, int side)
+{
+    conn->wants_ping = true;
+    assert_int_equal(ck_lose(&k, side), 1);
+}
+
+/* RFC 9002 §6.2.1: 333 + 4 * 166.5 ms, then twice as long each time; [P §10.3]: until 10 s. */
+static void probes_leave_ever_more_rarely(void **state)
+{
+    (void)state;
+    tern_time wait = 999 * TERN_MSEC, at = k.now;
+    assert_int_equal(ck_connect(&k), 0);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    for (unsigned i = 0; i < 3; i++, wait *= 2) {
+        at += wait;
+        assert_int_equal(deadline(CK_CLIENT), at);
+        tick_at(CK_CLIENT, at - 1);
+        assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
+        tick_at(CK_CLIENT, at);
+        assert_in_range(ck_lose(&k, CK_CLIENT), 1, 2);
+    }
+    assert_int_equal(deadline(CK_CLIENT), CK_START + 10 * TERN_SEC);
+}
+
+static void a_handshake_ends_in_silence(void **state)
+{
+    (void)state;
+    assert_int_equal(ck_connect(&k), 0);
+    client = k.side[CK_CLIENT].conn;
+    (void)ck_lose(&k, CK_CLIENT);
+    tick_at(CK_CLIENT, CK_START + 10 * TERN_SEC - 1);
+    assert_int_equal(client->life.state, TERN_LIFE_HANDSHAKING);
+    (void)ck_lose(&k, CK_CLIENT);
+    tick_at(CK_CLIENT, CK_START + 10 * TERN_SEC);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSED);
+    assert_int_equal(client->life.by, TERN_CLOSED_TIMEOUT);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
+    assert_int_equal(ck_poll(&k, CK_CLIENT, TERN_EVENT_CLOSED), 1);
+    assert_true(tern_conn_is_spent(client));
+}
+
+static void idleness_counts_from_the_last_word_heard(void **state)
+{
+    (void)state;
+    ready();
+    tern_time end = client->idle_from + 30 * TERN_SEC;
+    assert_int_equal(deadline(CK_CLIENT), end);
+    tick_at(CK_CLIENT, end - 1);
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+    tick_at(CK_CLIENT, end);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSED);
+    assert_int_equal(client->life.error, TERN_ERR_TIMEOUT);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
+}
+
+/* [P §10.3] */
+static void the_smaller_idle_timeout_counts(void **state)
+{
+    static const tern_time rows[][3] = {
+        {5 * TERN_SEC, 20 * TERN_SEC, 5 * TERN_SEC},
+        {20 * TERN_SEC, 5 * TERN_SEC, 5 * TERN_SEC},
+        {0, 7 * TERN_SEC, 7 * TERN_SEC},
+        {7 * TERN_SEC, 0, 7 * TERN_SEC},
+        {0, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
+        ck_init(&k);
+        k.side[CK_CLIENT].config.idle_timeout = rows[i][0];
+        k.side[CK_SERVER].config.idle_timeout = rows[i][1];
+        ready();
+        tern_time at = rows[i][2] == 0 ? TERN_TIME_NEVER : client->idle_from + rows[i][2];
+        assert_int_equal(client->idle_timeout, rows[i][2]);
+        assert_int_equal(server->idle_timeout, rows[i][2]);
+        assert_int_equal(deadline(CK_CLIENT), at);
+        assert_int_equal(ck_clear(&k), 0);
+    }
+}
+
+/* RFC 9000 §10.1: at least three PTO, so that one loss does not end it. */
+static void no_idle_timeout_is_shorter_than_three_pto(void **state)
+{
+    (void)state;
+    ready();
+    client->idle_timeout = TERN_MSEC;
+    tern_time least = 3 * tern_conn_pto(client, TERN_LEVEL_APP);
+    assert_true(least > 60 * TERN_MSEC);
+    assert_int_equal(deadline(CK_CLIENT), client->idle_from + least);
+    client->idle_timeout = least + 1;
+    assert_int_equal(deadline(CK_CLIENT), client->idle_from + least + 1);
+}
+
+/* RFC 9000 §10.1: only the first ack-eliciting packet since the last word heard starts it anew, or
+ * else a dead peer would never be noticed by one who keeps asking. */
+static void our_own_words_extend_it_once(void **state)
+{
+    (void)state;
+    ready();
+    k.now += 4 * TERN_SEC;
+    lose_a_ping(client, CK_CLIENT);
+    assert_int_equal(client->idle_from, k.now);
+    tern_time first = k.now;
+    for (int i = 0; i < 5; i++) {
+        k.now += TERN_MSEC;
+        lose_a_ping(client, CK_CLIENT);
+    }
+    assert_int_equal(client->idle_from, first);
+}
+
+static void keepalive_speaks_in_time(void **state)
+{
+    (void)state;
+    k.side[CK_CLIENT].config.keepalive = 5 * TERN_SEC;
+    ready();
+    for (int i = 0; i < 10; i++) {
+        tern_time at = TERN_MAX(client->idle_from, client->last_eliciting_at) + 5 * TERN_SEC;
+        assert_int_equal(deadline(CK_CLIENT), at);
+        tick_at(CK_CLIENT, at - 1);
+        assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
+        tick_at(CK_CLIENT, at);
+        assert_true(deadline(CK_CLIENT) > k.now); /* the want is noted: no spinning */
+        assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+        ck_settle(&k);
+    }
+    assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED); /* kept over 50 s */
+    assert_true(k.now - CK_START > 50 * TERN_SEC);
+}
+
+/* RFC 9000 §10.2: three PTO from when the close left. */
+static void closing_ends_three_pto_after_the_close_left(void **state)
+{
+    (void)state;
+    ready();
+    tern_conn_close(client, 7, "done");
+    assert_int_equal(deadline(CK_CLIENT), TERN_TIME_NEVER);
+    tick_at(CK_CLIENT, k.now + TERN_SEC);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSING);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    tern_time end = k.now + 3 * tern_conn_pto(client, TERN_LEVEL_APP);
+    assert_int_equal(deadline(CK_CLIENT), end);
+    tick_at(CK_CLIENT, end - 1);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSING);
+    tick_at(CK_CLIENT, end);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSED);
+    assert_false(tern_conn_is_spent(client)); /* not before the application knows */
+    assert_int_equal(ck_poll(&k, CK_CLIENT, TERN_EVENT_CLOSED), 1);
+    assert_true(tern_conn_is_spent(client));
+}
+
+static void draining_is_silent_for_three_pto(void **state)
+{
+    (void)state;
+    ready();
+    server->wants_ping = true; /* what it wanted to say stays unsaid */
+    tern_conn_close(client, 7, NULL);
+    assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+    assert_int_equal(server->life.state, TERN_LIFE_DRAINING);
+    tern_time end = k.now + 3 * tern_conn_pto(server, TERN_LEVEL_APP);
+    assert_int_equal(deadline(CK_SERVER), end);
+    tick_at(CK_SERVER, end - 1);
+    assert_int_equal(server->life.state, TERN_LIFE_DRAINING);
+    assert_int_equal(ck_lose(&k, CK_SERVER), 0);
+    tick_at(CK_SERVER, end);
+    assert_int_equal(server->life.state, TERN_LIFE_CLOSED);
+}
+
+/* A server that may send nothing must not wake up to send: the next datagram wakes it. */
+static void no_allowance_no_alarm(void **state)
+{
+    (void)state;
+    assert_int_equal(ck_connect(&k), 0);
+    assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+    server = k.side[CK_SERVER].conn;
+    assert_true(ck_lose(&k, CK_SERVER) > 0);
+    tern_time probe = deadline(CK_SERVER);
+    assert_in_range(probe, k.now + 1, k.now + TERN_SEC);
+    server->path.sent = 3 * server->path.received - (TERN_MIN_SEND_ALLOWANCE - 1);
+    assert_int_equal(deadline(CK_SERVER), server->born_at + 10 * TERN_SEC);
+    tern_path_on_received(&server->path, 1);
+    assert_int_equal(deadline(CK_SERVER), probe);
+}
+
+static void an_ack_is_late_by_its_delay_and_no_more(void **state)
+{
+    (void)state;
+    ready();
+    server->spaces[TERN_LEVEL_APP].acks.warmup = 0;
+    client->wants_ping = true;
+    assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+    tern_time at = k.now + 25 * TERN_MSEC;
+    assert_int_equal(deadline(CK_SERVER), at);
+    tick_at(CK_SERVER, at - 1);
+    assert_int_equal(ck_lose(&k, CK_SERVER), 0);
+    tick_at(CK_SERVER, at);
+    assert_int_equal(ck_lose(&k, CK_SERVER), 1);
+    assert_true(deadline(CK_SERVER) > k.now);
+}
+
+static void a_path_is_asked_again_and_given_up(void **state)
+{
+    (void)state;
+    tern_addr elsewhere;
+    assert_int_equal(tern_addr_parse(&elsewhere, "203.0.113.9:9"), 0);
+    ready();
+    tern_addr home = server->path.remote;
+    tern_path_move(&server->path, &server->path.local, &elsewhere, server->env->random,
+                   server->cc_ops, server->env->config->initial_rtt, 1200, TERN_MSEC, k.now);
+    tern_time end = server->path.challenge_until;
+    unsigned asked = 0;
+    for (int i = 0; i < 20 && !server->path.is_validated; i++) {
+        asked += server->path.wants_challenge ? 1 : 0;
+        (void)ck_lose(&k, CK_SERVER);
+        assert_false(server->path.wants_challenge);
+        assert_in_range(deadline(CK_SERVER), k.now + 1, end);
+        tick_at(CK_SERVER, deadline(CK_SERVER));
+    }
+    assert_in_range(asked, 2, 3);
+    assert_int_equal(k.now, end);
+    assert_true(tern_addr_equal(&server->path.remote, &home));
+    assert_true(server->wants_ping); /* does the old one still live? */
+}
+
+static void an_old_key_goes_in_time(void **state)
+{
+    (void)state;
+    ready();
+    struct tern_key_phase *keys = client->spaces[TERN_LEVEL_APP].keys;
+    tern_time idle = deadline(CK_CLIENT), at = k.now + 600 * TERN_MSEC;
+    keys->previous_until = at;
+    assert_true(keys->has_rx_pn);
+    assert_int_equal(deadline(CK_CLIENT), at);
+    tick_at(CK_CLIENT, at - 1);
+    assert_int_equal(keys->previous_until, at);
+    tick_at(CK_CLIENT, at);
+    assert_int_equal(keys->previous_until, TERN_TIME_NEVER);
+    keys->previous_until = at; /* the peer has not followed: its key stays, and wakes nobody */
+    keys->has_rx_pn = false;
+    assert_int_equal(deadline(CK_CLIENT), idle);
+}
+
+/* Protocol-notes row 22: equal and backward times change nothing and harm nobody. */
+static void time_may_step_back(void **state)
+{
+    (void)state;
+    ready();
+    tern_time was = deadline(CK_CLIENT);
+    tern_conn_tick(client, k.now);
+    tern_conn_tick(client, k.now - TERN_SEC);
+    tern_conn_tick(client, 0);
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+    assert_int_equal(deadline(CK_CLIENT), was);
+    tern_stream *stream;
+    assert_int_equal(tern_conn_open_stream(client, TERN_STREAM_UNI, &stream), 0);
+    assert_int_equal(tern_streams_write(&client->streams, stream, "back", 4, TERN_FIN), 4);
+    k.now -= 2 * TERN_SEC;
+    ck_settle(&k);
+    assert_int_equal(server->streams.bytes_received, 4);
+    assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_handshake_ends_in_silence, setup, teardown),
+    cmocka_unit_test_setup_teardown(idleness_counts_from_the_last_word_heard, setup, teardown),
+    cmocka_unit_test(the_smaller_idle_timeout_counts),
+    cmocka_unit_test_setup_teardown(no_idle_timeout_is_shorter_than_three_pto, setup, teardown),
+    cmocka_unit_test_setup_teardown(our_own_words_extend_it_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(keepalive_speaks_in_time, setup, teardown),
+    cmocka_unit_test_setup_teardown(closing_ends_three_pto_after_the_close_left, setup, teardown),
+    cmocka_unit_test_setup_teardown(draining_is_silent_for_three_pto, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_allowance_no_alarm, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_ack_is_late_by_its_delay_and_no_more, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_path_is_asked_again_and_given_up, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_old_key_goes_in_time, setup, teardown),
+    cmocka_unit_test_setup_teardown(time_may_step_back, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
