@@ -232,9 +232,41 @@ static void on_connected(struct client *c)
     begin_request(c);
 }
 
+static void show_progress(struct client *c)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (c->conn != NULL) {
+        tern_conn_stats(c->conn, &stats);
+    }
+    if (c->push != NULL) {
+        const struct push_counts *n = push_counts(c->push);
+        report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
+    } else if (c->pull != NULL) {
+        const struct pull_counts *n = pull_counts(c->pull);
+        report_progress(&c->report, pull_current(c->pull), n->bytes, n->total, n->files, &stats);
+    }
+}
+
+/* Takes the last figures (the ticker may never have run) and lets go of the streams, while their
+ * handles are still good: until the poll after CLOSED. */
+static void end_transfer(struct client *c)
+{
+    show_progress(c);
+    if (c->push != NULL) {
+        c->report.bytes = push_counts(c->push)->bytes;
+    } else if (c->pull != NULL) {
+        c->report.bytes = pull_counts(c->pull)->bytes;
+    }
+    push_free(c->push);
+    pull_free(c->pull);
+    c->push = NULL;
+    c->pull = NULL;
+}
+
 static void on_closed(struct client *c, const tern_close_info *close)
 {
     char reason[300];
+    end_transfer(c);
     c->conn = NULL;
     if (c->outcome != OUTCOME_RUNNING) {
         return;
@@ -296,21 +328,6 @@ static void on_ready(tern_ev *binding, void *user)
     }
 }
 
-static void show_progress(struct client *c)
-{
-    tern_stats stats = {.size = sizeof stats};
-    if (c->conn != NULL) {
-        tern_conn_stats(c->conn, &stats);
-    }
-    if (c->push != NULL) {
-        const struct push_counts *n = push_counts(c->push);
-        report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
-    } else if (c->pull != NULL) {
-        const struct pull_counts *n = pull_counts(c->pull);
-        report_progress(&c->report, pull_current(c->pull), n->bytes, n->total, n->files, &stats);
-    }
-}
-
 static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct client *c = timer->data;
@@ -359,16 +376,6 @@ static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
     return rc;
 }
 
-/* The ticker may never have run: what was copied is counted at the end. */
-static void count_bytes(struct client *c)
-{
-    if (c->push != NULL) {
-        c->report.bytes = push_counts(c->push)->bytes;
-    } else if (c->pull != NULL) {
-        c->report.bytes = pull_counts(c->pull)->bytes;
-    }
-}
-
 /* One connection from its first packet to its last. With only_key it ends once the server has shown
  * its key. */
 static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key, tern_time timeout)
@@ -384,12 +391,7 @@ static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key,
         tern_ev_wake(c->transport.binding);
         (void)ev_run(c->loop, 0);
     }
-    show_progress(c); /* the last figures go into the summary */
-    count_bytes(c);
-    push_free(c->push);
-    pull_free(c->pull);
-    c->push = NULL;
-    c->pull = NULL;
+    end_transfer(c);
     transport_close(&c->transport);
     c->conn = NULL;
     return c->outcome;

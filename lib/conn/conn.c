@@ -185,7 +185,7 @@ void tern_conn_on_over(struct tern_conn *conn, tern_time now)
 {
     conn->wants_closed_event = conn->is_announced && !conn->is_told_closed;
     if (conn->life.state == TERN_LIFE_DRAINING && conn->life.end_at == TERN_TIME_NEVER) {
-        conn->life.end_at = now + 3 * tern_conn_pto(conn, TERN_LEVEL_APP); /* RFC 9000 §10.2 */
+        conn->life.end_at = now + tern_conn_closing_time(conn);
     }
     tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
     tern_conn_mark_ready(conn);
@@ -206,6 +206,14 @@ void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level)
         tern_cc_on_discarded(&conn->path.cc, tern_space_discard(&conn->spaces[level]));
         conn->pto_count = 0; /* RFC 9002 §6.2.2 */
     }
+}
+
+#define UNPROVED_CLOSING_MAX (3 * TERN_SEC) /* a stranger may have made the round trip look long */
+
+tern_time tern_conn_closing_time(const struct tern_conn *conn)
+{
+    tern_time time = 3 * tern_conn_pto(conn, TERN_LEVEL_APP); /* RFC 9000 §10.2 */
+    return conn->is_announced ? time : TERN_MIN(time, UNPROVED_CLOSING_MAX);
 }
 
 tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level)

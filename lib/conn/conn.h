@@ -132,6 +132,9 @@ void tern_conn_on_over(struct tern_conn *conn, tern_time now);
 /* Keys of a level are no longer needed. */
 void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level);
 
+/* How long closing or draining takes. */
+tern_time tern_conn_closing_time(const struct tern_conn *conn);
+
 /* The probe timeout of the application level, with our estimate of the peer's ack delay. */
 tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level);
 

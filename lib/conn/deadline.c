@@ -11,8 +11,7 @@
 static tern_time idle_deadline(const struct tern_conn *conn)
 {
     if (conn->life.state == TERN_LIFE_HANDSHAKING) {
-        return TERN_MIN(tern_add_sat(conn->born_at, conn->env->config->handshake_timeout),
-                        conn->life.hint_until);
+        return tern_add_sat(conn->born_at, conn->env->config->handshake_timeout);
     }
     if (conn->idle_timeout == 0) {
         return TERN_TIME_NEVER;
@@ -44,7 +43,8 @@ static tern_time ack_deadline(const struct tern_conn *conn)
 tern_time tern_conn_deadline(const struct tern_conn *conn, tern_time now)
 {
     if (tern_life_is_over(&conn->life)) {
-        return conn->life.end_at;
+        /* Closed, only a poll can take what is left: no timer, or a loop would spin until then. */
+        return conn->life.state == TERN_LIFE_CLOSED ? TERN_TIME_NEVER : conn->life.end_at;
     }
     const struct tern_path *path = &conn->path;
     tern_time at = idle_deadline(conn);

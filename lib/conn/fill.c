@@ -254,11 +254,18 @@ static int fill_data(struct tern_fill *fill, tern_time now)
             fill_ping(fill);
         }
     }
+    /* The second probe of a handshake says the message again: a PING would bring nobody further, and in
+     * an Initial packet is not even believed. */
+    if (fill->space->probes > 0 && !fill->is_eliciting && fill->level != TERN_LEVEL_APP) {
+        struct tern_crypto_flow *flow = &fill->space->crypto;
+        rc = tern_crypto_flow_on_lost(flow, 0, flow->out_len);
+        rc = rc == 0 ? fill_crypto(fill) : rc;
+    }
     /* A probe must ask for an answer even when there is nothing to say. */
     if (fill->space->probes > 0 && !fill->is_eliciting) {
         fill_ping(fill);
     }
-    return 0;
+    return rc;
 }
 
 int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now)

@@ -65,8 +65,7 @@ static int on_connection_close(struct tern_handle *h, const struct tern_frame *f
 {
     const struct tern_frame_connection_close *c = &f->u.connection_close;
     if (h->level == TERN_LEVEL_INITIAL) { /* the keys are no secret: anybody may have said it */
-        tern_life_hint(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len,
-                       now + tern_conn_pto(h->conn, TERN_LEVEL_INITIAL));
+        tern_life_hint(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len);
         return 0;
     }
     if (tern_life_on_close(&h->conn->life, c->is_application, c->code, c->reason, c->reason_len)) {
@@ -163,15 +162,20 @@ static int check_rule(struct tern_handle *h, const struct tern_frame *f)
     return 0;
 }
 
-int tern_handle_payload(struct tern_handle *h, const uint8_t *payload, size_t len, tern_time now)
+/* Which frames of the payload a walk takes. */
+enum walk { WALK_ALL, WALK_HANDSHAKE, WALK_OTHERS };
+
+static bool is_taken(enum walk walk, uint64_t type)
+{
+    bool is_handshake = type == TERN_FRAME_CRYPTO || type == TERN_FRAME_CONNECTION_CLOSE;
+    return walk == WALK_ALL || is_handshake == (walk == WALK_HANDSHAKE);
+}
+
+static int walk_frames(struct tern_handle *h, const uint8_t *payload, size_t len, enum walk walk,
+                       tern_time now)
 {
     struct tern_reader r;
     tern_reader_init(&r, payload, len);
-    h->is_probing_only = true;
-    if (len == 0) { /* RFC 9000 §12.4 */
-        h->reason = "packet without frames";
-        return TERN_ERR_PROTOCOL;
-    }
     while (tern_reader_left(&r) > 0) {
         struct tern_frame frame;
         int rc = tern_frame_decode(&frame, &r);
@@ -179,7 +183,7 @@ int tern_handle_payload(struct tern_handle *h, const uint8_t *payload, size_t le
         if (rc == 0) {
             rc = check_rule(h, &frame);
         }
-        if (rc == 0) {
+        if (rc == 0 && is_taken(walk, frame.type)) {
             rc = on_frame(h, &frame, now);
         }
         if (rc != 0) {
@@ -187,4 +191,24 @@ int tern_handle_payload(struct tern_handle *h, const uint8_t *payload, size_t le
         }
     }
     return 0;
+}
+
+int tern_handle_payload(struct tern_handle *h, const uint8_t *payload, size_t len, tern_time now)
+{
+    h->is_probing_only = true;
+    if (len == 0) { /* RFC 9000 §12.4 */
+        h->reason = "packet without frames";
+        return TERN_ERR_PROTOCOL;
+    }
+    if (h->level != TERN_LEVEL_INITIAL) {
+        return walk_frames(h, payload, len, WALK_ALL, now);
+    }
+    /* Anybody can seal an Initial packet: the message in it comes first, and only if it verifies the
+     * rest is believed, acknowledgements among it. [P §4.3] */
+    bool had_verified = tern_handshake_has_verified(h->conn);
+    int rc = walk_frames(h, payload, len, WALK_HANDSHAKE, now);
+    if (rc == 0 && tern_handshake_has_verified(h->conn) == had_verified) {
+        return TERN_ERR_AGAIN;
+    }
+    return rc == 0 ? walk_frames(h, payload, len, WALK_OTHERS, now) : rc;
 }

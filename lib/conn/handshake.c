@@ -428,6 +428,12 @@ int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level, tern
     return rc;
 }
 
+bool tern_handshake_has_verified(const struct tern_conn *conn)
+{
+    return conn->is_server ? conn->handshake == NULL || conn->handshake->has_noise
+                           : conn->has_peer_key;
+}
+
 void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size_t len, uint8_t ecn)
 {
     struct tern_handshake *hs = conn->handshake;

@@ -49,6 +49,11 @@ TERN_MUST_CHECK int tern_handshake_start(struct tern_conn *conn);
 TERN_MUST_CHECK int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level,
                                              tern_time now);
 
+/* The Noise message that an Initial packet can bring has verified: on a server message 1, on a client
+ * message 2. Initial keys follow from what any observer sees (and, in XK, from a public key), so that
+ * nothing else in such a packet is believed. */
+bool tern_handshake_has_verified(const struct tern_conn *conn);
+
 /* Keeps a 1-RTT packet that came before message 3; beyond the bound it is dropped. */
 void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size_t len,
                                uint8_t ecn);

@@ -136,14 +136,6 @@ static enum tern_level level_of(enum tern_packet_type type)
                                            : TERN_LEVEL_APP;
 }
 
-/* Initial keys follow from what any observer sees (and, in XK, from a public key). What an Initial
- * packet says is believed only as far as the Noise message in it verifies. */
-static bool has_verified(const struct tern_conn *conn)
-{
-    return conn->is_server ? conn->handshake == NULL || conn->handshake->has_noise
-                           : conn->has_peer_key;
-}
-
 static void on_opened(struct tern_conn *conn, const struct tern_header *header,
                       const tern_datagram *in, struct tern_opened *opened, tern_time now)
 {
@@ -152,7 +144,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     bool is_newest = !space->has_opened || opened->pn > space->largest_opened;
     struct tern_handle handle = {
         .conn = conn, .level = level, .packet_type = (uint8_t)header->type, .dcid = header->dcid};
-    bool had_verified = has_verified(conn);
+    bool had_verified = tern_handshake_has_verified(conn);
     conn->counters.packets_received++;
     tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
                       header->packet_len, opened->payload, opened->payload_len, now);
@@ -163,14 +155,13 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     int rc = opened->has_reserved_bits
                  ? TERN_ERR_PROTOCOL
                  : tern_handle_payload(&handle, opened->payload, opened->payload_len, now);
-    if (rc == TERN_ERR_AGAIN) {
-        drop(conn, "handshake message did not verify", now);
-        return;
-    }
-    if (rc != 0 && rc != TERN_ERR_NOMEM && level == TERN_LEVEL_INITIAL &&
-        has_verified(conn) == had_verified) {
-        tern_crypto_flow_forget(&space->crypto);
-        drop(conn, "Initial packet that makes no sense", now); /* a forger's, [P §4.3] */
+    bool is_forged = level == TERN_LEVEL_INITIAL && rc != TERN_ERR_NOMEM &&
+                     tern_handshake_has_verified(conn) == had_verified;
+    if (rc == TERN_ERR_AGAIN || is_forged) { /* it leaves nothing behind, [P §4.3] */
+        if (level == TERN_LEVEL_INITIAL && tern_space_is_live(space)) {
+            tern_crypto_flow_forget(&space->crypto);
+        }
+        drop(conn, "nothing in it verified", now);
         return;
     }
     space->has_opened = true;

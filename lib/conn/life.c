@@ -80,7 +80,7 @@ void tern_life_init(struct tern_life *life)
 {
     memset(life, 0, sizeof *life);
     life->state = TERN_LIFE_HANDSHAKING;
-    life->end_at = life->hint_until = TERN_TIME_NEVER;
+    life->end_at = TERN_TIME_NEVER;
 }
 
 bool tern_life_is_over(const struct tern_life *life)
@@ -156,13 +156,12 @@ bool tern_life_on_close(struct tern_life *life, bool is_application, uint64_t co
 }
 
 void tern_life_hint(struct tern_life *life, bool is_application, uint64_t code,
-                    const uint8_t *reason, size_t len, tern_time until)
+                    const uint8_t *reason, size_t len)
 {
     if (life->has_hint || tern_life_is_over(life)) {
         return;
     }
     life->has_hint = true;
-    life->hint_until = until;
     life->is_application = is_application;
     life->code = code;
     keep_reason(life, reason, len);
@@ -172,7 +171,6 @@ void tern_life_forget_hint(struct tern_life *life)
 {
     if (life->has_hint && !tern_life_is_over(life)) {
         life->has_hint = life->is_application = false;
-        life->hint_until = TERN_TIME_NEVER;
         life->code = 0;
         life->reason_len = 0;
     }

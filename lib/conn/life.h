@@ -40,7 +40,6 @@ struct tern_life {
     bool is_confirmed; /* RFC 9001 §4.1.2: both ends have finished the handshake */
     uint64_t code;
     uint64_t frame_type;  /* the frame that broke the protocol, 0 if unknown */
-    tern_time hint_until; /* ... and is believed then */
     tern_time end_at;     /* closing and draining end then; NEVER before the first close left */
     uint32_t close_heard; /* packets that came while closing: answer the 1st, 2nd, 4th, ... */
     uint16_t reason_len;
@@ -61,9 +60,9 @@ bool tern_life_fail(struct tern_life *life, int error, uint64_t frame_type, cons
 bool tern_life_on_close(struct tern_life *life, bool is_application, uint64_t code,
                         const uint8_t *reason, size_t len);
 /* A CONNECTION_CLOSE in an Initial packet, before the peer is proved: any observer can forge it. If the
- * handshake has not gone on by `until`, it was true. */
+ * handshake comes to nothing, it was true and is told as the cause. */
 void tern_life_hint(struct tern_life *life, bool is_application, uint64_t code,
-                    const uint8_t *reason, size_t len, tern_time until);
+                    const uint8_t *reason, size_t len);
 void tern_life_forget_hint(struct tern_life *life);
 /* Nothing was heard for too long: no word leaves. */
 bool tern_life_expire(struct tern_life *life);

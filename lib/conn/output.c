@@ -275,7 +275,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     limit = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(&conn->path));
     conn->life.wants_close = false;
     if (conn->life.end_at == TERN_TIME_NEVER) {
-        conn->life.end_at = now + 3 * tern_conn_pto(conn, TERN_LEVEL_APP); /* RFC 9000 §10.2 */
+        conn->life.end_at = now + tern_conn_closing_time(conn);
     }
     /* At every level that the peer may have keys for; a server's Initial can be the only one. */
     for (unsigned level = 0; level < TERN_LEVELS; level++) {

@@ -85,7 +85,7 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     return 0;
 }
 
-static void drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
+void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
 {
     ep->half_open -= conn->is_half_open ? 1 : 0;
     ep->conn_count--;
@@ -101,7 +101,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     }
     TERN_LIST_EACH(node, following, &ep->conns)
     {
-        drop_conn(ep, TERN_CONTAINER_OF(node, struct tern_conn, all_node));
+        tern_endpoint_drop_conn(ep, TERN_CONTAINER_OF(node, struct tern_conn, all_node));
     }
     tern_heap_clear(&ep->timers);
     tern_map_clear(&ep->routes);
@@ -137,7 +137,7 @@ int tern_endpoint_connect(tern_endpoint *ep, const tern_peer *peer, tern_conn **
     struct tern_conn *conn;
     int rc = tern_conn_new_client(&conn, &ep->env, peer, now);
     if (rc != 0) {
-        return rc;
+        return rc == TERN_ERR_CRYPTO ? TERN_ERR_INVALID : rc; /* a pinned key of small order */
     }
     tern_list_push_back(&ep->conns, &conn->all_node);
     ep->conn_count++;
@@ -169,7 +169,7 @@ static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time n
     }
     tern_list_drop(&conn->ready_node);
     if (tern_conn_is_spent(conn) && ep->told != conn) {
-        drop_conn(ep, conn);
+        tern_endpoint_drop_conn(ep, conn);
         return;
     }
     tern_heap_set(&ep->timers, &conn->timer, tern_conn_deadline(conn, now));
@@ -232,7 +232,7 @@ static void bury_told(struct tern_endpoint *ep)
     if (conn->is_told_closed) {
         tern_conn_drop_streams(conn);
         if (tern_conn_is_spent(conn)) {
-            drop_conn(ep, conn);
+            tern_endpoint_drop_conn(ep, conn);
         }
     }
 }

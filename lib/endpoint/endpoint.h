@@ -24,4 +24,7 @@ struct tern_endpoint {
         dropped_refused;
 };
 
+/* Takes a connection off every list and frees it. */
+void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn);
+
 #endif

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "endpoint/route.h"
 
+#include "conn/handshake.h"
 #include "conn/input.h"
 #include "endpoint/admit.h"
 #include "wire/limits.h"
@@ -43,6 +44,11 @@ static int accept_conn(struct tern_endpoint *ep, const struct tern_header *heade
     ep->half_open++;
     conn->is_half_open = true;
     tern_conn_receive(conn, in, data, len, now);
+    if (!tern_handshake_has_verified(
+            conn)) { /* no message 1 in it: a place is not had for a PING */
+        ep->dropped_unknown++;
+        tern_endpoint_drop_conn(ep, conn);
+    }
     return 0;
 }
 
