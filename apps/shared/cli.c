@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/term.h"
+
 static struct {
     const char *program;
     bool quiet;
@@ -23,8 +25,11 @@ void cli_init(const char *program, bool quiet, int verbose)
 
 void cli_error(const char *what, const char *why, const char *advice)
 {
-    (void)fprintf(stderr, "%s: %s%s%s%s%s\n", cli.program, what, why == NULL ? "" : ": ",
-                  why == NULL ? "" : why, advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+    char safe[600], cause[400]; /* arguments may hold anything as well */
+    (void)term_escape(what, strlen(what), safe, sizeof safe);
+    (void)term_escape(why == NULL ? "" : why, why == NULL ? 0 : strlen(why), cause, sizeof cause);
+    (void)fprintf(stderr, "%s: %s%s%s%s%s\n", cli.program, safe, why == NULL ? "" : ": ", cause,
+                  advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
 }
 
 __attribute__((format(printf, 1, 0))) static void print_note(const char *format, va_list args)

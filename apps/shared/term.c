@@ -19,9 +19,7 @@ unsigned term_width(int fd)
     return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* Length of the valid UTF-8 sequence of a printable character at p, or 0. C1 controls, bidirectional
- * overrides and line separators count as controls. */
-static size_t printable(const unsigned char *p, size_t left)
+size_t term_printable(const unsigned char *p, size_t left)
 {
     if (p[0] >= 0x20 && p[0] < 0x7f) {
         return 1;
@@ -53,7 +51,7 @@ const char *term_escape(const char *text, size_t len, char *buf, size_t size)
     size_t used = 0;
     for (size_t i = 0; i < len;) {
         const unsigned char *p = (const unsigned char *)text + i;
-        size_t n = printable(p, len - i);
+        size_t n = term_printable(p, len - i);
         if (used + (n > 0 ? n : 4) + 1 > size) {
             break;
         }

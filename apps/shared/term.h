@@ -9,6 +9,10 @@
 bool term_is_tty(int fd);
 unsigned term_width(int fd); /* 80 when unknown */
 
+/* Length of the valid UTF-8 sequence of a printable character at p, or 0; left > 0. C1 controls,
+ * bidirectional overrides and line separators count as controls. */
+size_t term_printable(const unsigned char *p, size_t left);
+
 /* Copies text with every control character, and everything that is not valid UTF-8, as \xNN, so that
  * no peer can move the cursor. Cut when buf is full; always terminated. Returns buf. */
 const char *term_escape(const char *text, size_t len, char *buf, size_t size);

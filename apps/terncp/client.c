@@ -112,6 +112,7 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 
 static void begin_request(struct client *c)
 {
+    report_restart(&c->report); /* the time of a question does not count */
     const struct options *o = c->options;
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
     size_t len = strlen(c->path);
@@ -540,6 +541,15 @@ int client_push(const struct options *options, char **sources, int count, const 
         if (stat(sources[i], &st) != 0 && count == 1) {
             cli_error(sources[i], strerror(errno), "check the name");
             return CLI_LOCAL;
+        }
+        for (int j = 0; j < i; j++) {
+            char one[256], other[256];
+            tree_basename(sources[i], one, sizeof one);
+            tree_basename(sources[j], other, sizeof other);
+            if (strcmp(one, other) == 0) { /* the second would replace the first */
+                cli_error(sources[i], "another source has the same name", "copy them apart");
+                return CLI_USAGE;
+            }
         }
     }
     return run(&client, url);

@@ -78,6 +78,7 @@ struct pull {
     size_t folder_count, folder_capacity;
     char target[PROTO_PATH_MAX + 1];
     char only[256]; /* empty: any name */
+    int links;      /* TREE_NO_LINKS or 0 */
     char current[PROTO_PATH_MAX + 1];
 };
 
@@ -107,6 +108,7 @@ struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pul
     pull->settled = settled;
     pull->user = user;
     (void)snprintf(pull->target, sizeof pull->target, "%s", request->target);
+    pull->links = request->only == NULL ? 0 : TREE_NO_LINKS;
     (void)snprintf(pull->only, sizeof pull->only, "%s", request->only == NULL ? "" : request->only);
     return pull;
 }
@@ -340,7 +342,7 @@ static int open_folder_of(struct file *file, const char **last)
 {
     char part[PROTO_PATH_MAX + 1];
     int root = file->pull->root;
-    int folder = tree_open_parent(root, file->target, last);
+    int folder = tree_open_parent(root, file->target, file->pull->links, last);
     if (folder >= 0 || errno != ENOENT || !(file->pull->flags & PROTO_FLAG_RECURSIVE)) {
         return folder;
     }
@@ -348,7 +350,7 @@ static int open_folder_of(struct file *file, const char **last)
     for (char *slash = strchr(part, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         const char *name;
         *slash = '\0';
-        int parent = tree_open_parent(root, part, &name);
+        int parent = tree_open_parent(root, part, file->pull->links, &name);
         if (parent < 0) {
             return -1;
         }
@@ -361,7 +363,7 @@ static int open_folder_of(struct file *file, const char **last)
         }
         *slash = '/';
     }
-    return tree_open_parent(root, file->target, last);
+    return tree_open_parent(root, file->target, file->pull->links, last);
 }
 
 static bool note_folder(struct file *file)
@@ -406,7 +408,7 @@ void pull_seal_folders(struct pull *pull)
         struct timespec times[2] = {
             {.tv_nsec = UTIME_OMIT},
             {.tv_sec = (time_t)folder->mtime_s, .tv_nsec = (long)folder->mtime_ns}};
-        int fd = tree_open(pull->root, folder->name, O_RDONLY | O_DIRECTORY, 0);
+        int fd = tree_open(pull->root, folder->name, O_RDONLY | O_DIRECTORY | pull->links, 0);
         if (fd < 0 || futimens(fd, times) != 0 || fchmod(fd, (mode_t)folder->mode) != 0) {
             pull->counts.failed++;
             pull->settled(pull->user, PROTO_INDEX_NONE, proto_status_of(errno), folder->name,

@@ -34,7 +34,8 @@ struct pull_request {
     unsigned flags; /* PROTO_FLAG_* */
     /* What was asked for: the first component of each name must be this, and without
      * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
-     * (scp's CVE-2019-6111). NULL: the sender chooses. */
+     * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
+     * sender chooses. */
     const char *only;
 };
 

@@ -18,20 +18,32 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* A JSON string; what is not printable ASCII goes out as \u00XX, byte by byte. */
+/* A JSON string. Control characters, and bytes that are no printable UTF-8, go out as \u00XX, so that
+ * no terminal is moved and every parser is content. */
 static void put_json(const char *text)
 {
+    size_t left = strlen(text);
     (void)putchar('"');
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\') {
-            (void)printf("\\%c", *p);
-        } else if (*p < 0x20 || *p == 0x7f) {
+    for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
+        size_t n = term_printable(p, left);
+        if (n == 0) {
             (void)printf("\\u%04x", (unsigned)*p);
+            n = 1;
         } else {
-            (void)putchar(*p);
+            if (*p == '"' || *p == '\\') {
+                (void)putchar('\\');
+            }
+            (void)fwrite(p, 1, n, stdout);
         }
+        p += n;
+        left -= n;
     }
     (void)putchar('"');
+}
+
+void report_restart(struct report *report)
+{
+    report->started = report->last_json = now();
 }
 
 void report_init(struct report *report, const struct options *options, bool is_push)

@@ -19,6 +19,7 @@ struct report {
 };
 
 void report_init(struct report *report, const struct options *options, bool is_push);
+void report_restart(struct report *report);
 void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
                      uint64_t files, const tern_stats *stats);
 void report_done(struct report *report, const char *name); /* name NULL: not told */

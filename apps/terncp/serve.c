@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,9 @@
 #define PUMP_EVERY     0.02 /* seconds */
 #define CLOSE_OK       0
 #define CLOSE_PROTOCOL 1
+#define CLOSE_BUSY     2
+#define SESSIONS_MAX   64
+#define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
 
 struct server {
     const struct options *options;
@@ -35,6 +39,7 @@ struct server {
     int root;
     char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
     struct session *senders;            /* sessions that push */
+    unsigned sessions, sessions_max;
     struct ev_loop *loop;
     struct ev_timer pump; /* runs while there are senders */
 };
@@ -62,6 +67,7 @@ static void session_free(struct session *s)
             s->next->link = s->link;
         }
     }
+    s->server->sessions--;
     push_free(s->push);
     pull_free(s->pull);
     free(s);
@@ -166,7 +172,7 @@ static bool is_link(int root, const char *path)
 {
     struct stat st;
     const char *last;
-    int parent = tree_open_parent(root, path, &last);
+    int parent = tree_open_parent(root, path, 0, &last);
     if (parent < 0) {
         return false;
     }
@@ -190,7 +196,9 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     if (folder < 0 && is_into) {
-        session_refuse(s, PROTO_NOT_FOUND, "the target is no folder there");
+        session_refuse(s, PROTO_NOT_FOUND,
+                       errno == EMFILE || errno == ENFILE ? "the server has too many files open"
+                                                          : "the target is no folder there");
         return false;
     }
     if (folder >= 0) {
@@ -297,6 +305,10 @@ static void on_control(struct session *s)
 static void on_connected(struct server *server, tern_conn *conn)
 {
     tern_addr remote = tern_conn_remote(conn);
+    if (server->sessions >= server->sessions_max) {
+        tern_conn_close(conn, CLOSE_BUSY, "too many clients at once; try again later");
+        return;
+    }
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
         tern_conn_close(conn, CLOSE_PROTOCOL, "out of memory");
@@ -304,6 +316,7 @@ static void on_connected(struct server *server, tern_conn *conn)
     }
     s->server = server;
     s->conn = conn;
+    server->sessions++;
     (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
     tern_conn_set_user(conn, s);
     cli_verbose(1, "%s: connected", s->peer);
@@ -442,6 +455,11 @@ static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZ
 static int choose_clients(struct server *server)
 {
     const struct options *o = server->options;
+    if (o->anonymous && o->authorized_keys != NULL) {
+        cli_error("--anonymous and --authorized-keys", "exclude each other",
+                  "with the first everybody gets in");
+        return CLI_USAGE;
+    }
     if (o->anonymous) {
         return -1;
     }
@@ -535,8 +553,25 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
     return -1;
 }
 
+/* Each session may have TERNCP_ENTRIES files open, and the folder of each: no more sessions than there
+ * are descriptors for, so that one client cannot take them all. */
+static void bound_sessions(struct server *server)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            (void)getrlimit(RLIMIT_NOFILE, &limit);
+        }
+    }
+    rlim_t each = 2 * TERNCP_ENTRIES + 2;
+    rlim_t most = limit.rlim_cur > SPARE_FILES + each ? (limit.rlim_cur - SPARE_FILES) / each : 1;
+    server->sessions_max = most < SESSIONS_MAX ? (unsigned)most : SESSIONS_MAX;
+}
+
 static void run(struct server *server, struct ev_loop *loop)
 {
+    bound_sessions(server);
     struct ev_signal interrupted, terminated, hung_up;
     ev_signal_init(&interrupted, on_signal, SIGINT);
     ev_signal_init(&terminated, on_signal, SIGTERM);

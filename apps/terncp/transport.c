@@ -18,6 +18,8 @@ void transport_config(tern_config *config, const struct options *options)
     config->stream_window = 1 << 20;
     config->conn_window = 2 << 20;
     config->max_datagram = TERNCP_DATAGRAM;
+    config->max_streams_uni = TERNCP_ENTRIES;
+    config->max_streams_bidi = 4;
 }
 
 int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,

@@ -9,6 +9,7 @@
 
 #define TERNCP_IDLE      (10 * TERN_SEC)
 #define TERNCP_KEEPALIVE (3 * TERN_SEC)
+#define TERNCP_ENTRIES   64   /* files that a peer may have under way at once */
 #define TERNCP_DATAGRAM  8900 /* jumbo frames, where the path carries them */
 
 struct transport {

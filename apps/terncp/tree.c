@@ -73,9 +73,12 @@ int tree_open(int root, const char *name, int flags, mode_t mode)
         errno = EXDEV;
         return -1;
     }
+    bool no_links = (flags & TREE_NO_LINKS) != 0;
+    flags &= ~TREE_NO_LINKS;
     struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
+                                      (no_links ? RESOLVE_NO_SYMLINKS : 0u)};
     long fd;
     do { /* EAGAIN: somebody renamed above us at this very moment */
         fd = syscall(SYS_openat2, root, name, &how, sizeof how);
@@ -86,13 +89,13 @@ int tree_open(int root, const char *name, int flags, mode_t mode)
     return (int)fd;
 }
 
-int tree_open_parent(int root, const char *name, const char **last)
+int tree_open_parent(int root, const char *name, int flags, const char **last)
 {
     char folder[PROTO_PATH_MAX + 1];
     const char *slash = strrchr(name, '/');
     *last = slash == NULL ? name : slash + 1;
     if (slash == NULL) {
-        return tree_open(root, ".", O_PATH | O_DIRECTORY, 0);
+        return tree_open(root, ".", O_PATH | O_DIRECTORY | flags, 0);
     }
     size_t len = (size_t)(slash - name);
     if (len >= sizeof folder) {
@@ -101,7 +104,7 @@ int tree_open_parent(int root, const char *name, const char **last)
     }
     memcpy(folder, name, len);
     folder[len] = '\0';
-    return tree_open(root, folder, O_PATH | O_DIRECTORY, 0);
+    return tree_open(root, folder, O_PATH | O_DIRECTORY | flags, 0);
 }
 
 void tree_basename(const char *path, char *out, size_t size)

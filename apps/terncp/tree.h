@@ -11,6 +11,9 @@
 
 #define TREE_DEPTH_MAX 128
 
+/* Besides the flags of open(): no component may be a symbolic link, not even one that stays beneath. */
+#define TREE_NO_LINKS (1 << 30)
+
 /* Relative, no empty, "." or ".." component. */
 bool tree_is_safe(const char *name);
 
@@ -22,7 +25,7 @@ bool tree_is_under(const char *name, const char *top, bool is_recursive);
 int tree_open(int root, const char *name, int flags, mode_t mode);
 
 /* The folder that holds a name, and the last component. -1 with errno. */
-int tree_open_parent(int root, const char *name, const char **last);
+int tree_open_parent(int root, const char *name, int flags, const char **last);
 
 /* One thing that a walk found. */
 struct tree_entry {

@@ -61,6 +61,7 @@ static int make_root(void **state)
     folder_write(folder, "root/file", "inside", 0644);
     folder_write(folder, "root/folder/file", "deeper", 0644);
     assert_int_equal(symlinkat("folder/file", folder->fd, "root/in"), 0);
+    assert_int_equal(symlinkat("folder", folder->fd, "root/within"), 0);
     assert_int_equal(symlinkat("../outside", folder->fd, "root/out"), 0);
     assert_int_equal(symlinkat("../outside/file", folder->fd, "root/outfile"), 0);
     assert_int_equal(symlinkat("/etc", folder->fd, "root/etc"), 0);
@@ -124,18 +125,25 @@ static void parents_stay_inside(void **state)
 {
     int root = open_root(*state);
     const char *last;
-    int fd = tree_open_parent(root, "folder/file", &last);
+    int fd = tree_open_parent(root, "folder/file", 0, &last);
     assert_true(fd >= 0);
     assert_string_equal(last, "file");
     assert_int_equal(faccessat(fd, "file", R_OK, 0), 0);
     (void)close(fd);
-    fd = tree_open_parent(root, "alone", &last);
+    fd = tree_open_parent(root, "alone", 0, &last);
     assert_true(fd >= 0);
     assert_string_equal(last, "alone");
     (void)close(fd);
-    assert_int_equal(tree_open_parent(root, "out/file", &last), -1);
-    assert_int_equal(tree_open_parent(root, "../x", &last), -1);
-    assert_int_equal(tree_open_parent(root, "file/x", &last), -1);
+    fd = tree_open_parent(root, "within/file", 0, &last); /* a link that stays beneath */
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(tree_open_parent(root, "within/file", TREE_NO_LINKS, &last), -1);
+    fd = tree_open_parent(root, "folder/file", TREE_NO_LINKS, &last);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(tree_open_parent(root, "out/file", 0, &last), -1);
+    assert_int_equal(tree_open_parent(root, "../x", 0, &last), -1);
+    assert_int_equal(tree_open_parent(root, "file/x", 0, &last), -1);
     assert_int_equal(errno, ENOTDIR);
     (void)close(root);
 }
