@@ -329,11 +329,19 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
     return 1;
 }
 
+/* The second probe timeout in a row may mean that the path has shrunk and swallows whatever has full
+ * size: probes of the base size get an answer, which tells the others lost (RFC 8899 §4.3). */
+static size_t datagram_limit(const struct tern_conn *conn, bool is_established)
+{
+    bool is_probing = conn->pto_count >= 2 && conn->spaces[TERN_LEVEL_APP].probes > 0;
+    return is_established && !is_probing ? conn->path.pmtud.current : TERN_INITIAL_DATAGRAM_MIN;
+}
+
 static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     struct tern_path *path = &conn->path;
     bool is_established = conn->life.state == TERN_LIFE_ESTABLISHED && conn->handshake == NULL;
-    size_t limit = is_established ? path->pmtud.current : TERN_INITIAL_DATAGRAM_MIN;
+    size_t limit = datagram_limit(conn, is_established);
     size_t count = 0;
     if (is_established) { /* ECN counts are kept for 1-RTT packets, which are alone in their train then */
         tern_ecn_choose(&path->ecn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
