@@ -234,6 +234,9 @@ static void shed(struct tern_conn *conn, const tern_datagram *in, tern_time now)
     if (conn->handshake == NULL || conn->life.state != TERN_LIFE_ESTABLISHED) {
         return;
     }
+    if (!conn->is_server) { /* message 2 is here: what is in flight at that level fills the window in vain */
+        tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
+    }
     replay_early(conn, in, now);
     if (!conn->life.is_confirmed) {
         return;

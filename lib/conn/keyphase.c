@@ -112,8 +112,8 @@ int tern_key_phase_on_opened(struct tern_key_phase *kp, enum tern_key_choice cho
         return 0;
     }
     if (!kp->has_rx_pn || pn < kp->first_rx_pn) {
-        if (!kp->has_rx_pn &&
-            kp->phase > 0) { /* the peer followed: §6.1, its late ones still come */
+        if (!kp->has_rx_pn && kp->phase > 0) {
+            /* The peer followed; what it sent before may still be on its way (§6.1). */
             kp->previous_until = now + three_pto;
         }
         kp->first_rx_pn = pn;

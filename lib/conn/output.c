@@ -187,16 +187,6 @@ static int finish_all(struct tern_plan *plans, size_t n, size_t *total, tern_tim
     return 0;
 }
 
-/* After a client has sent a Handshake packet its Initial keys have done their work (RFC 9001 §4.9.1). */
-static void discard_initial(struct tern_conn *conn, const struct tern_plan *plans, size_t n)
-{
-    for (size_t i = 0; i < n && !conn->is_server; i++) {
-        if (plans[i].fill.level == TERN_LEVEL_HANDSHAKE) {
-            tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
-        }
-    }
-}
-
 /* Builds one datagram of at most `limit` bytes at `at`. *size is 0 when nothing wants to leave.
  * 0 · TERN_ERR_NOMEM · TERN_ERR_AEAD_LIMIT */
 static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, bool may_elicit,
@@ -228,7 +218,6 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, boo
         return 0;
     }
     int rc = finish_all(plans, n, &total, now);
-    discard_initial(conn, plans, n);
     *size = total;
     return rc;
 }

@@ -242,6 +242,7 @@ struct world {
     tern_time next_rebind;
     bool is_warm;
     uint64_t allocations_before;
+    uint64_t drop_mask; /* of the datagrams to come */
 };
 
 static void trace_line(void *user, const tern_trace_event *event)
@@ -258,6 +259,20 @@ static void set_key(tern_config *config, uint8_t key[TERN_KEY_SIZE], uint64_t se
         key[i] = byte_at(seed, salt, true, i);
     }
     config->secret_key = key;
+}
+
+static bool drop_masked(void *user, tern_time now, const tern_addr *from, const tern_addr *to,
+                        uint8_t *data, size_t len)
+{
+    struct world *w = user;
+    bool is_dropped = (w->drop_mask & 1) != 0;
+    (void)now;
+    (void)from;
+    (void)to;
+    (void)data;
+    (void)len;
+    w->drop_mask >>= 1;
+    return !is_dropped;
 }
 
 static int build(struct world *w)
@@ -286,6 +301,8 @@ static int build(struct world *w)
         rc = tern_sim_connect(w->sim, w->client_host, w->server_host, &plan->up, &plan->down);
     }
     if (rc == 0) {
+        w->drop_mask = plan->drop_mask;
+        tern_sim_tap(w->sim, drop_masked, w);
         w->client.endpoint = tern_sim_host_endpoint(w->client_host);
         w->server.endpoint = tern_sim_host_endpoint(w->server_host);
     }

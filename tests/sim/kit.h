@@ -25,8 +25,9 @@ struct kit_plan {
     uint64_t still_bytes;        /* ... until it has read so many */
     tern_time rebind_every;      /* the client's address changes as often */
     size_t block;                /* write by reference in blocks of so many bytes; 0: by copy */
-    size_t sip; /* read at most so many bytes between two events; 0: all there is */
-    bool check; /* invariants after every event; default true */
+    size_t sip;         /* read at most so many bytes between two events; 0: all there is */
+    uint64_t drop_mask; /* bit n: the n-th datagram of all is lost */
+    bool check;         /* invariants after every event; default true */
 };
 
 /* What came of it. */

@@ -67,6 +67,7 @@ static void issued_ones_are_routed(void **state)
     assert_null(tern_cids_next_new(&cids)); /* the handshake has told it */
     tern_cids_clear(&cids);
     assert_int_equal(routes.count, 0);
+    assert_null(tern_cids_find_local(&cids, 0));
 }
 
 static void as_many_as_the_peer_takes(void **state)
@@ -311,6 +312,40 @@ static void a_late_one_is_retired_at_once(void **state)
     assert_int_equal(cids.retire_count, owed + 1);
 }
 
+/* A peer that keeps four in use and moves on one by one: each goes once, none that may stay. */
+static void a_full_table_turns_over(void **state)
+{
+    (void)state;
+    for (uint64_t i = 1; i < TERN_CIDS_LIMIT; i++) {
+        assert_int_equal(on_new(i, 0), 0);
+    }
+    for (uint64_t i = TERN_CIDS_LIMIT; i < 50; i++) {
+        uint64_t sequence = 0;
+        assert_int_equal(on_new(i, i - TERN_CIDS_LIMIT + 1), 0);
+        assert_int_equal(cids.retire_count, 1);
+        assert_true(tern_cids_next_retire(&cids, &sequence));
+        assert_int_equal(sequence, i - TERN_CIDS_LIMIT);
+        tern_cids_on_retire_sent(&cids, sequence);
+        for (uint64_t kept = i - TERN_CIDS_LIMIT + 1; kept <= i; kept++) {
+            assert_int_equal(on_new(kept, 0), kept == 0 ? TERN_ERR_PROTOCOL : 0);
+        }
+        assert_int_equal(cids.retire_count, 0); /* all of those were known */
+    }
+}
+
+/* retire_prior_to names the first that stays: it may be the one that is late. */
+static void the_boundary_itself_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(on_new(6, 5), 0);
+    assert_int_equal(cids.retire_count, 1);
+    assert_int_equal(on_new(5, 0), 0);
+    assert_int_equal(cids.retire_count, 1);
+    assert_int_equal(on_new(6, 6), 0); /* it was kept, or else it would not be owed now */
+    assert_int_equal(cids.retire_count, 2);
+    assert_int_equal(cids.retire[1], 5);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(issued_ones_are_routed, setup, teardown),
     cmocka_unit_test_setup_teardown(as_many_as_the_peer_takes, setup, teardown),
@@ -329,6 +364,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(full_and_replaced_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(a_flood_of_retirements_is_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_one_is_retired_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_full_table_turns_over, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_boundary_itself_stays, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -174,6 +174,112 @@ static void without_memory_nothing_is_lost(void **state)
     assert_true(tern_crypto_flow_wants(&flow));
 }
 
+/* The last byte inside the bound, and the first outside; nothing at all is welcome up to the edge. */
+static void the_edge_of_the_bound(void **state)
+{
+    (void)state;
+    assert_int_equal(receive(TERN_CRYPTO_FLOW_MAX - 1, 1), 0);
+    assert_int_equal(tern_crypto_flow_receive(&flow, TERN_CRYPTO_FLOW_MAX, text, 0), 0);
+    assert_int_equal(tern_crypto_flow_receive(&flow, TERN_CRYPTO_FLOW_MAX - 1, text, 2),
+                     TERN_ERR_CRYPTO_BUFFER);
+    assert_int_equal(tern_crypto_flow_receive(&flow, TERN_CRYPTO_FLOW_MAX + 1, text, 0),
+                     TERN_ERR_CRYPTO_BUFFER);
+    assert_true(heap.peak <= 2 * TERN_CRYPTO_FLOW_MAX);
+}
+
+/* A message of 3000 bytes in random pieces that overlap, are repeated, and come in any order, read
+ * now and then. */
+static void random_pieces_make_the_whole(void **state)
+{
+    (void)state;
+    static uint8_t out[3000];
+    for (uint32_t round = 1; round < 200; round++) {
+        uint32_t seed = round * 2654435761u;
+        size_t taken = 0, len = 0;
+        tern_crypto_flow_clear(&flow);
+        for (unsigned i = 0; taken < sizeof out && i < 10000; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            size_t place = (seed >> 8) % (sizeof out + 200), size = (seed >> 3) % 400 + 1;
+            size_t at = place < 200 ? 0 : place - 200; /* the first byte as often as others */
+            int rc = receive(at, TERN_MIN(size, sizeof out - at));
+            assert_true(rc == 0 || rc == TERN_ERR_CRYPTO_BUFFER); /* too many holes just now */
+            if (i % 5 == 0) {
+                const uint8_t *bytes = tern_crypto_flow_readable(&flow, &len);
+                assert_true(taken + len <= sizeof out);
+                memcpy(out + taken, len > 0 ? bytes : text, len);
+                tern_crypto_flow_take(&flow, len);
+                taken += len;
+            }
+        }
+        assert_int_equal(taken, sizeof out);
+        assert_memory_equal(out, text, sizeof out);
+    }
+}
+
+/* S45: each allocation fails once in turn; afterwards all is as if nothing had been tried. */
+static void each_allocation_may_fail(void **state)
+{
+    (void)state;
+    unsigned failures = 0;
+    for (uint64_t n = 1; n < 8; n++) {
+        size_t len = 0;
+        uint8_t out[100] = {0};
+        tern_crypto_flow_clear(&flow);
+        heap.calls = 0;
+        heap.fail_at = n;
+        int first = tern_crypto_flow_write(&flow, text, 60);
+        int second = first == 0 ? tern_crypto_flow_write(&flow, text + 60, 40) : 0;
+        int third = receive(0, 100);
+        heap.fail_at = 0;
+        failures += (first != 0 ? 1u : 0u) + (second != 0 ? 1u : 0u) + (third != 0 ? 1u : 0u);
+        if (first != 0) {
+            assert_int_equal(first, TERN_ERR_NOMEM);
+            assert_int_equal(flow.out_len, 0);
+            assert_int_equal(tern_crypto_flow_write(&flow, text, 60), 0);
+        }
+        if (first != 0 || second != 0) {
+            assert_int_equal(flow.out_len, 60);
+            assert_int_equal(tern_crypto_flow_write(&flow, text + 60, 40), 0);
+        }
+        assert_int_equal(drain(out, 33), 100);
+        assert_memory_equal(out, text, 100);
+        assert_int_equal(receive(0, 100), 0);
+        assert_memory_equal(tern_crypto_flow_readable(&flow, &len), text, 100);
+        assert_int_equal(len, 100);
+    }
+    assert_true(failures >= 4);
+}
+
+/* An ACK in the middle without the memory to split: the bytes leave once more, none is missing. */
+static void an_ack_without_memory_costs_a_repeat(void **state)
+{
+    (void)state;
+    static uint8_t out[TERN_CRYPTO_FLOW_MAX];
+    assert_int_equal(tern_crypto_flow_write(&flow, text, 1000), 0);
+    heap.fail_at = 1;
+    for (size_t i = 0; i < 40; i++) {
+        tern_crypto_flow_on_acked(&flow, 20 * i + 10, 5);
+    }
+    heap.fail_at = 0;
+    assert_in_range(drain(out, 100), 1000 - 40 * 5, 999);
+    for (size_t i = 0; i < 1000; i++) {
+        bool was_acked = i >= 10 && i < 810 && (i - 10) % 20 < 5;
+        assert_true(was_acked || out[i] == text[i]);
+    }
+}
+
+/* After the level is discarded, what is lost of it concerns nobody. */
+static void losses_of_a_cleared_flow_are_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(tern_crypto_flow_write(&flow, text, 100), 0);
+    tern_crypto_flow_clear(&flow);
+    assert_int_equal(heap.blocks, 0);
+    assert_int_equal(tern_crypto_flow_on_lost(&flow, 0, 100), 0);
+    assert_false(tern_crypto_flow_wants(&flow));
+    assert_int_equal(tern_crypto_flow_write(&flow, text, TERN_CRYPTO_FLOW_MAX), 0); /* anew */
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(pieces_in_any_order_make_the_whole, setup, teardown),
     cmocka_unit_test_setup_teardown(the_bound_is_checked_first, setup, teardown),
@@ -184,6 +290,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(what_is_lost_leaves_again, setup, teardown),
     cmocka_unit_test_setup_teardown(more_than_the_bound_is_not_said, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_nothing_is_lost, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_edge_of_the_bound, setup, teardown),
+    cmocka_unit_test_setup_teardown(random_pieces_make_the_whole, setup, teardown),
+    cmocka_unit_test_setup_teardown(each_allocation_may_fail, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_ack_without_memory_costs_a_repeat, setup, teardown),
+    cmocka_unit_test_setup_teardown(losses_of_a_cleared_flow_are_nothing, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

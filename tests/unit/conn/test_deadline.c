@@ -217,6 +217,9 @@ static void no_allowance_no_alarm(void **state)
     assert_in_range(probe, k.now + 1, k.now + TERN_SEC);
     server->path.sent = 3 * server->path.received - (TERN_MIN_SEND_ALLOWANCE - 1);
     assert_int_equal(deadline(CK_SERVER), server->born_at + 10 * TERN_SEC);
+    server->path.sent--; /* exactly enough */
+    assert_int_equal(deadline(CK_SERVER), probe);
+    server->path.sent++;
     tern_path_on_received(&server->path, 1);
     assert_int_equal(deadline(CK_SERVER), probe);
 }
@@ -299,6 +302,29 @@ static void time_may_step_back(void **state)
     assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED);
 }
 
+/* The earliest of all counts, whichever it is; a tick is a reason to look. */
+static void the_earliest_counts(void **state)
+{
+    (void)state;
+    ready();
+    tern_time idle = deadline(CK_CLIENT);
+    client->pacing_until = k.now;
+    assert_int_equal(deadline(CK_CLIENT), idle); /* the pacer waits no more */
+    client->pacing_until = k.now + 40;
+    assert_int_equal(deadline(CK_CLIENT), k.now + 40);
+    client->path.challenge_until = k.now + 30;
+    assert_int_equal(deadline(CK_CLIENT), k.now + 30);
+    client->path.challenge_again = k.now + 20;
+    assert_int_equal(deadline(CK_CLIENT), k.now + 20);
+    client->spaces[TERN_LEVEL_APP].acks.deadline = k.now + 10;
+    assert_int_equal(deadline(CK_CLIENT), k.now + 10);
+    client->spaces[TERN_LEVEL_INITIAL].acks.deadline = k.now + 1; /* long discarded */
+    assert_int_equal(deadline(CK_CLIENT), k.now + 10);
+    tern_list_drop(&client->ready_node);
+    tern_conn_tick(client, k.now);
+    assert_true(tern_list_is_linked(&client->ready_node));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
     cmocka_unit_test_setup_teardown(a_handshake_ends_in_silence, setup, teardown),
@@ -314,6 +340,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_path_is_asked_again_and_given_up, setup, teardown),
     cmocka_unit_test_setup_teardown(an_old_key_goes_in_time, setup, teardown),
     cmocka_unit_test_setup_teardown(time_may_step_back, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_earliest_counts, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -160,6 +160,20 @@ static void a_stream_ends_with_closed(void **state)
     assert_int_equal(ev.type, TERN_EVENT_STREAM_CLOSED);
 }
 
+/* Each reason to be asked is reason enough. */
+static void any_news_is_news(void **state)
+{
+    (void)state;
+    client->streams.is_openable = true;
+    assert_true(tern_conn_has_event(client));
+    assert_int_equal(ck_poll(&k, CK_CLIENT, TERN_EVENT_OPENABLE), 1);
+    assert_false(tern_conn_has_event(client));
+    peer_stream(1);
+    assert_true(tern_conn_has_event(client));
+    assert_int_equal(ck_poll(&k, CK_CLIENT, TERN_EVENT_STREAM_OPENED), 1);
+    assert_false(tern_conn_has_event(client));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(connected_is_told_once_at_each_end),
     cmocka_unit_test(an_unknown_client_dies_unheard),
@@ -168,6 +182,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(nothing_follows_the_end, setup, teardown),
     cmocka_unit_test_setup_teardown(a_stop_brings_its_code, setup, teardown),
     cmocka_unit_test_setup_teardown(a_stream_ends_with_closed, setup, teardown),
+    cmocka_unit_test_setup_teardown(any_news_is_news, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -166,7 +166,12 @@ static void a_packet_of_challenges_makes_four_answers(void **state)
     }
     assert_int_equal(server->path.response_count, TERN_PATH_RESPONSES_MAX);
     assert_int_equal(k.side[CK_SERVER].heap.bytes, bytes);
-    assert_int_equal(ck_lose(&k, CK_SERVER), TERN_PATH_RESPONSES_MAX);
+    size_t sent = 0;
+    for (unsigned i = 0; i < 10; i++) { /* the pacer lets two leave at a time */
+        sent += ck_lose(&k, CK_SERVER);
+        k.now += 100 * TERN_MSEC;
+    }
+    assert_int_equal(sent, TERN_PATH_RESPONSES_MAX);
     assert_int_equal(server->path.response_count, 0);
 }
 

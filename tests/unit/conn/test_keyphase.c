@@ -128,6 +128,7 @@ static void packets_cross_the_change(void **state)
     struct packet later = seal(&client, &client_pn);
     update_client(NOW);
     assert_int_equal(up(NOW), 0);
+    tern_key_phase_on_timer(&server, NOW + PTO3 - 1);
     assert_int_equal(open(&server, server_pn, late, NOW), 0); /* reordered behind the new key */
     tern_key_phase_on_timer(&server, NOW + PTO3);             /* 3 PTO later it is wiped */
     assert_int_equal(open(&server, server_pn, later, NOW + PTO3), TERN_ERR_CRYPTO);
@@ -292,6 +293,13 @@ static void both_limits_start_an_update(void **state)
 {
     (void)state;
     uint64_t half = tern_suite_seal_limit(SUITE) / 2;
+    tern_key_phase_on_sealed(&server, 0, MUCH - 1000);
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW), 0);
+    assert_int_equal(server.phase, 0);
+    tern_key_phase_on_sealed(&server, 1, 1000);
+    assert_int_equal(tern_key_phase_advance(&server, 2, PTO3, NOW), 0);
+    assert_int_equal(server.phase, 1);
+    assert_int_equal(server.sealed_bytes, 0);
     client.tx.sealed = half - 1;
     assert_int_equal(tern_key_phase_advance(&client, 0, PTO3, NOW), 0);
     assert_int_equal(client.phase, 0);
@@ -340,6 +348,84 @@ static void an_unknown_suite_is_refused(void **state)
     assert_int_equal(tern_key_phase_init(&kp, 0x4000, secret, secret), TERN_ERR_UNSUPPORTED);
 }
 
+/* All packets of the first phase are late, and we have not said a word yet. */
+static void the_change_may_come_first(void **state)
+{
+    (void)state;
+    struct packet late = seal(&client, &client_pn);
+    update_client(NOW);
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(server.phase, 1);
+    assert_int_equal(open(&server, server_pn, late, NOW), 0);
+    assert_int_equal(server.phase, 1);
+    assert_int_equal(down(NOW), 0);
+    tern_key_phase_on_timer(&server, NOW + PTO3);
+    assert_int_equal(server.previous_until, TERN_TIME_NEVER);
+}
+
+/* RFC 9001 §6.1, §6.5: each of the three reasons to wait is reason enough. */
+static void an_update_waits_for_all_three(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        (void)teardown(NULL);
+        (void)setup(NULL);
+        assert_int_equal(up(NOW), 0);
+        assert_int_equal(down(NOW), 0);
+        update_client(NOW);
+        client.is_acked = (i & 1) != 0;
+        client.previous_until = (i & 2) != 0 ? TERN_TIME_NEVER : NOW + 1;
+        client.has_rx_pn = (i & 4) != 0;
+        client.sealed_bytes = MUCH;
+        assert_int_equal(tern_key_phase_advance(&client, client_pn, PTO3, NOW), 0);
+        assert_int_equal(client.phase, i == 7 ? 2 : 1);
+    }
+}
+
+/* Who followed an update counts its own acknowledged packets from there. */
+static void an_old_ack_settles_no_new_phase(void **state)
+{
+    (void)state;
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    uint64_t first = server_pn;
+    assert_int_equal(up(NOW), 0);
+    tern_key_phase_on_acked(&server, first - 1);
+    assert_false(server.is_acked);
+    tern_key_phase_on_acked(&server, first);
+    assert_true(server.is_acked);
+}
+
+static bool is_zero(const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+    size_t i = 0;
+    while (i < len && p[i] == 0) {
+        i++;
+    }
+    return i == len;
+}
+
+static void worn_keys_are_wiped(void **state)
+{
+    (void)state;
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    update_client(NOW);
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(down(NOW), 0);
+    assert_false(is_zero(client.rx_previous.secret, TERN_SECRET_SIZE));
+    tern_key_phase_on_timer(&client, NOW + PTO3);
+    assert_true(is_zero(client.rx_previous.secret, TERN_SECRET_SIZE));
+    tern_key_phase_clear(&server);
+    assert_true(is_zero(server.tx.secret, TERN_SECRET_SIZE));
+    assert_true(is_zero(server.rx.secret, TERN_SECRET_SIZE));
+    assert_true(is_zero(server.rx_next.secret, TERN_SECRET_SIZE));
+    assert_true(is_zero(server.rx_previous.secret, TERN_SECRET_SIZE));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(nothing_happens_before_it_is_due, setup, teardown),
     cmocka_unit_test_setup_teardown(the_other_end_follows, setup, teardown),
@@ -357,6 +443,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_forgery_moves_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(forgeries_have_a_limit, setup, teardown),
     cmocka_unit_test_setup_teardown(a_worn_key_that_cannot_be_changed_ends_it, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_change_may_come_first, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_update_waits_for_all_three, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_old_ack_settles_no_new_phase, setup, teardown),
+    cmocka_unit_test_setup_teardown(worn_keys_are_wiped, setup, teardown),
     cmocka_unit_test(an_unknown_suite_is_refused),
 };
 

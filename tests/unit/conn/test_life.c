@@ -171,6 +171,80 @@ static void unlisted_ones_are_internal(void **state)
     assert_int_equal(life.error, 0); /* an application's code is no error of ours */
 }
 
+static void nothing_leaves_after_the_end(void **state)
+{
+    (void)state;
+    tern_life_init(&life);
+    assert_true(tern_life_close(&life, 1, NULL));
+    assert_true(tern_life_end(&life));
+    assert_false(life.wants_close);
+    tern_life_init(&life);
+    assert_true(tern_life_close(&life, 1, NULL));
+    assert_true(tern_life_expire(&life));
+    assert_false(life.wants_close);
+}
+
+/* A close that anybody could have sent is believed when nothing better came. */
+static void a_hint_is_believed_in_the_end(void **state)
+{
+    (void)state;
+    tern_close_info info;
+    tern_life_init(&life);
+    tern_life_hint(&life, false, 0x02, (const uint8_t *)"no", 2);
+    assert_int_equal(life.state, TERN_LIFE_HANDSHAKING); /* nothing ends by it */
+    assert_false(life.wants_close);
+    tern_life_hint(&life, false, 0x0a, (const uint8_t *)"other", 5); /* the first one counts */
+    assert_true(tern_life_expire(&life));
+    tern_life_info(&life, &info);
+    assert_int_equal(info.by, TERN_CLOSED_PEER);
+    assert_int_equal(info.error, TERN_ERR_REFUSED);
+    assert_int_equal(info.code, 0x02);
+    assert_int_equal(info.reason_len, 2);
+    assert_memory_equal(info.reason, "no", 2);
+    tern_life_init(&life);
+    tern_life_hint(&life, true, 0x02, NULL, 0);
+    assert_true(tern_life_expire(&life));
+    tern_life_info(&life, &info);
+    assert_true(info.is_application);
+    assert_int_equal(info.error, 0); /* its code is the application's, not REFUSED */
+}
+
+static void a_forgotten_hint_leaves_no_trace(void **state)
+{
+    (void)state;
+    tern_close_info info;
+    tern_life_init(&life);
+    tern_life_hint(&life, true, 0x02, (const uint8_t *)"no", 2);
+    tern_life_forget_hint(&life);
+    assert_true(tern_life_expire(&life));
+    tern_life_info(&life, &info);
+    assert_int_equal(info.by, TERN_CLOSED_TIMEOUT);
+    assert_int_equal(info.error, TERN_ERR_TIMEOUT);
+    assert_int_equal(info.code, 0);
+    assert_int_equal(info.reason_len, 0);
+    assert_false(info.is_application);
+}
+
+/* The true end is not overwritten, by a hint or by its going away. */
+static void a_hint_comes_too_late(void **state)
+{
+    (void)state;
+    tern_life_init(&life);
+    assert_true(tern_life_close(&life, 7, "ours"));
+    tern_life_hint(&life, false, 0x02, NULL, 0);
+    assert_false(life.has_hint);
+    assert_int_equal(life.code, 7);
+    tern_life_forget_hint(&life);
+    assert_int_equal(life.code, 7);
+    assert_int_equal(life.reason_len, 4);
+    tern_life_init(&life);
+    tern_life_hint(&life, false, 0x02, NULL, 0);
+    assert_true(tern_life_close(&life, 7, "ours"));
+    tern_life_forget_hint(&life);
+    assert_int_equal(life.code, 7);
+    assert_int_equal(life.reason_len, 4);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(only_the_drawn_moves_exist),
     cmocka_unit_test(over_begins_with_closing),
@@ -181,6 +255,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(silence_is_a_timeout),
     cmocka_unit_test(errors_cross_the_wire),
     cmocka_unit_test(unlisted_ones_are_internal),
+    cmocka_unit_test(nothing_leaves_after_the_end),
+    cmocka_unit_test(a_hint_is_believed_in_the_end),
+    cmocka_unit_test(a_forgotten_hint_leaves_no_trace),
+    cmocka_unit_test(a_hint_comes_too_late),
 };
 
 TERN_TEST_MAIN(tests)

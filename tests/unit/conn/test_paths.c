@@ -34,6 +34,7 @@ static void move_to(const tern_addr *remote)
 static void three_times_what_came_until_it_is_proved(void **state)
 {
     (void)state;
+    assert_int_equal(path.pmtud.current, TERN_PMTUD_BASE);
     assert_int_equal(tern_path_allowance(&path), 0);
     tern_path_on_received(&path, 1200);
     assert_int_equal(tern_path_allowance(&path), 3600);
@@ -76,6 +77,10 @@ static void challenges_differ(void **state)
     memcpy(first, path.challenge, sizeof first);
     move_to(&other_port);
     assert_memory_not_equal(first, path.challenge, sizeof first);
+    tern_path_on_challenge_sent(&path, PTO, NOW);
+    move_to(&elsewhere);
+    assert_int_equal(path.challenge_again, TERN_TIME_NEVER); /* that of the address before */
+    assert_false(tern_path_on_response(&path, path.challenge));
 }
 
 /* S24: one challenge a PTO; RFC 9000 §8.2.4: three PTO, and then back. */
@@ -89,6 +94,7 @@ static void an_address_that_is_silent_is_given_up(void **state)
     assert_false(path.wants_challenge);
     assert_false(tern_path_on_timer(&path, NOW + PTO));
     assert_true(path.wants_challenge);
+    assert_int_equal(path.challenge_again, TERN_TIME_NEVER); /* no second alarm for the same */
     assert_false(tern_path_on_timer(&path, NOW + 3 * PTO - 1));
     assert_true(tern_path_on_timer(&path, NOW + 3 * PTO));
     assert_true(tern_addr_equal(&path.remote, &there));
@@ -104,6 +110,8 @@ static void without_a_fallback_it_stays(void **state)
     assert_false(tern_path_on_timer(&path, NOW + 60 * TERN_SEC));
     assert_true(tern_addr_equal(&path.remote, &elsewhere));
     assert_false(path.is_validated);
+    assert_false(path.wants_challenge);
+    assert_false(tern_path_on_response(&path, path.challenge));
     assert_int_equal(path.challenge_until, TERN_TIME_NEVER); /* given up, once */
     assert_int_equal(path.challenge_again, TERN_TIME_NEVER);
 }
@@ -269,6 +277,20 @@ static void answers_are_bounded(void **state)
     assert_int_equal(path.response_count, 0);
 }
 
+/* Once the new address has proved itself the old one is as strange as any. */
+static void there_is_no_way_back_after_the_proof(void **state)
+{
+    (void)state;
+    tern_path_validate(&path);
+    move_to(&elsewhere);
+    tern_path_on_challenge_sent(&path, PTO, NOW);
+    assert_true(tern_path_on_response(&path, path.challenge));
+    move_to(&there);
+    assert_false(path.is_validated);
+    assert_true(path.wants_challenge);
+    assert_true(tern_addr_equal(&path.fallback, &elsewhere));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(three_times_what_came_until_it_is_proved, setup),
     cmocka_unit_test_setup(a_new_address_must_prove_itself, setup),
@@ -286,6 +308,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(two_moves_fall_back_to_the_proved_one, setup),
     cmocka_unit_test_setup(measurements_stay_on_the_same_host, setup),
     cmocka_unit_test_setup(answers_are_bounded, setup),
+    cmocka_unit_test_setup(there_is_no_way_back_after_the_proof, setup),
 };
 
 TERN_TEST_MAIN(tests)

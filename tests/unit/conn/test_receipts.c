@@ -243,11 +243,61 @@ static void without_memory_the_loss_is_reported(void **state)
         failures += rc != 0 ? 1 : 0;
     }
     assert_in_range(failures, 1, 20);
+    int rc = 0;
+    for (size_t i = 0; i < 20 && rc == 0; i++) {
+        rc = tern_receipts_repeat(client, TERN_LEVEL_APP,
+                                  tern_sent_find(sent_of(client), first + i));
+    }
+    assert_int_equal(rc, TERN_ERR_NOMEM);
     k.side[CK_CLIENT].heap.fail_at = 0;
     for (size_t i = 0; i < 20; i++) {
         assert_int_equal(lose(client, tern_sent_find(sent_of(client), first + i)), 0);
     }
     assert_int_equal(flow->unsent.count, 20);
+}
+
+/* The end alone is lost; and bytes that are not the end are lost without one. */
+static void an_end_is_lost_by_itself(void **state)
+{
+    (void)state;
+    tern_stream *stream;
+    struct tern_stream_chunk chunk;
+    assert_int_equal(tern_conn_open_stream(client, TERN_STREAM_UNI, &stream), 0);
+    assert_int_equal(tern_streams_write(&client->streams, stream, "abc", 3, 0), 3);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    const struct tern_sent_packet *packet = newest(client);
+    assert_int_equal(lose(client, packet), 0);
+    assert_true(tern_streams_next_chunk(&client->streams, &chunk));
+    assert_false(chunk.fin);
+    ack(client, packet);
+    assert_false(tern_streams_has_data(&client->streams));
+    assert_int_equal(tern_streams_write(&client->streams, stream, NULL, 0, TERN_FIN), 0);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    assert_int_equal(lose(client, newest(client)), 0);
+    assert_true(tern_streams_next_chunk(&client->streams, &chunk));
+    assert_int_equal(chunk.offset, 3);
+    assert_int_equal(chunk.len, 0);
+    assert_true(chunk.fin);
+}
+
+/* One of full size that came through clears the suspicion, at 1-RTT and nowhere else. */
+static void full_size_that_arrives_is_no_black_hole(void **state)
+{
+    (void)state;
+    const struct tern_receipt ping = {.kind = TERN_RECEIPT_ACK};
+    client->path.pmtud.current = FULL;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(lose(client, packet_with(client, ping, 0, FULL)), 0);
+    }
+    ack(client, packet_with(client, ping, 0, FULL));
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(lose(client, packet_with(client, ping, 0, FULL)), 0);
+    }
+    assert_int_equal(client->path.pmtud.current, FULL);
+    const struct tern_sent_packet early = {.size = FULL};
+    tern_receipts_on_acked(client, TERN_LEVEL_HANDSHAKE, &early, UINT64_MAX - 1, k.now);
+    assert_int_equal(lose(client, packet_with(client, ping, 0, FULL)), 0);
+    assert_int_equal(client->path.pmtud.current, TERN_PMTUD_BASE);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -261,6 +311,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(an_ack_that_came_shortens_the_next, setup, teardown),
     cmocka_unit_test_setup_teardown(a_black_hole_is_told_to_the_window, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_the_loss_is_reported, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_end_is_lost_by_itself, setup, teardown),
+    cmocka_unit_test_setup_teardown(full_size_that_arrives_is_no_black_hole, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

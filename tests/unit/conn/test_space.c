@@ -29,6 +29,7 @@ static void keys_make_it_live(void **state)
 {
     (void)state;
     assert_false(tern_space_is_live(&space));
+    assert_int_equal(space.skip_at, UINT64_MAX); /* no number is left out before 1-RTT */
     assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, tx, rx), 0);
     assert_true(tern_space_is_live(&space));
     assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, rx, tx), 0);
@@ -72,10 +73,43 @@ static void discard_forgets_everything(void **state)
     assert_int_equal(tern_space_discard(&space), 0);
 }
 
+static bool was_dirty;
+
+/* Is a secret left in the block? */
+static void look_and_free(void *user, void *ptr)
+{
+    size_t size = 0, run = 0;
+    const uint8_t *bytes = ptr;
+    memcpy(&size, bytes - KIT_HEADER, sizeof size);
+    for (size_t i = 0; i < size; i++) {
+        run = bytes[i] == 0xa5 ? run + 1 : 0;
+        was_dirty = was_dirty || run == 16;
+    }
+    kit_free(user, ptr);
+}
+
+static void secrets_do_not_outlive_their_level(void **state)
+{
+    (void)state;
+    uint8_t secret[64];
+    tern_allocator hooks = {kit_alloc, kit_realloc, look_and_free, &heap};
+    memset(secret, 0xa5, sizeof secret);
+    tern_mem_init(&mem, &hooks);
+    was_dirty = false;
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, secret, secret), 0);
+    assert_int_equal(tern_space_install(&space, TERN_SUITE_CHACHA20_POLY1305, secret, rx), 0);
+    assert_int_equal(tern_crypto_flow_write(&space.crypto, secret, sizeof secret), 0);
+    assert_int_equal(tern_crypto_flow_receive(&space.crypto, 0, secret, sizeof secret), 0);
+    (void)tern_space_discard(&space);
+    assert_int_equal(heap.blocks, 0);
+    assert_false(was_dirty);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(keys_make_it_live, setup, teardown),
     cmocka_unit_test_setup_teardown(what_fails_leaves_the_old_keys, setup, teardown),
     cmocka_unit_test_setup_teardown(discard_forgets_everything, setup, teardown),
+    cmocka_unit_test_setup_teardown(secrets_do_not_outlive_their_level, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -117,6 +117,13 @@ static inline void pair_poll(struct pair_side *side)
     }
 }
 
+static inline tern_endpoint_counters pair_counters(const struct pair_side *side)
+{
+    tern_endpoint_counters counters = {.size = sizeof counters};
+    tern_endpoint_stats(side->endpoint, &counters);
+    return counters;
+}
+
 /* One datagram as if it came from the other side. */
 static inline int pair_inject(struct pair *pair, int to, uint8_t *data, size_t len)
 {
@@ -131,6 +138,7 @@ static inline bool pair_carry(struct pair *pair, int from)
     struct pair_side *side = &pair->side[from];
     static uint8_t flight[64][65536];
     size_t lens[64], count = 0;
+    uint64_t before = side->datagrams; /* what is lost was said all the same */
     tern_train train = {.data = pair->buffer, .capacity = sizeof pair->buffer};
     while (count < 40 && tern_endpoint_transmit(side->endpoint, &train, pair->now) > 0) {
         for (size_t at = 0; at < train.len && count < 64; at += train.segment) {
@@ -143,13 +151,12 @@ static inline bool pair_carry(struct pair *pair, int from)
             }
         }
     }
-    uint64_t before = side->datagrams;
     pair->now += PAIR_HOP;
     for (size_t i = 0; i < count; i++) {
         int rc = pair_inject(pair, 1 - from, flight[i], lens[i]);
         assert_true(rc == 0 || rc == TERN_ERR_NOMEM);
     }
-    return count > 0 || side->datagrams != before;
+    return side->datagrams != before;
 }
 
 /* Back and forth until both are silent, or 200 times. */

@@ -42,12 +42,17 @@ static size_t knock(size_t len)
     uint8_t copy[1500];
     memcpy(copy, ask, len);
     assert_int_equal(pair_inject(p, PAIR_SERVER, copy, len), 0);
-    tern_train train = {.data = answer, .capacity = sizeof answer};
+    tern_train train = {.data = answer, .capacity = sizeof answer, .ecn = 3};
+    tern_time deadline = tern_endpoint_deadline(p->side[PAIR_SERVER].endpoint);
     int n = tern_endpoint_transmit(p->side[PAIR_SERVER].endpoint, &train, p->now);
+    assert_int_equal(deadline, n == 0 ? TERN_TIME_NEVER : 0); /* the loop must come round for it */
     if (n == 0) {
         return 0;
     }
     assert_int_equal(n, 1);
+    assert_int_equal(train.ecn, 0);
+    assert_int_equal(train.segment, train.len);
+    assert_true(tern_addr_equal(&train.local, &p->side[PAIR_SERVER].addr));
     assert_true(tern_addr_equal(&train.remote, &p->side[PAIR_CLIENT].addr));
     return train.len;
 }
@@ -66,6 +71,24 @@ static void an_unknown_version_is_told_ours(void **state)
     assert_int_equal(answer[11], 20);
     assert_memory_equal(answer + 12, ask + 6, 20);
     assert_memory_equal(answer + 32, "TRN\x01", 4);
+}
+
+/* RFC 8999 §5.1: in other versions identifiers may have up to 255 bytes. */
+static void the_longest_identifiers_are_returned(void **state)
+{
+    (void)state;
+    pair_open(p);
+    make_ask(0x0a1a2a3a);
+    ask[5] = 255;
+    memset(ask + 6, 0xdd, 255);
+    ask[6 + 255] = 255;
+    memset(ask + 7 + 255, 0x55, 255);
+    assert_int_equal(knock(1200), 1 + 4 + 1 + 255 + 1 + 255 + 4);
+    assert_int_equal(answer[5], 255);
+    assert_memory_equal(answer + 6, ask + 7 + 255, 255);
+    assert_int_equal(answer[6 + 255], 255);
+    assert_memory_equal(answer + 7 + 255, ask + 6, 255);
+    assert_memory_equal(answer + 7 + 510, "TRN\x01", 4);
 }
 
 /* RFC 9000 §6.1: or two servers would talk for ever. */
@@ -148,6 +171,7 @@ static void a_client_does_not_heed_it(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(an_unknown_version_is_told_ours, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_longest_identifiers_are_returned, setup, teardown),
     cmocka_unit_test_setup_teardown(negotiation_is_never_answered, setup, teardown),
     cmocka_unit_test_setup_teardown(small_datagrams_get_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(silent_servers_and_clients_say_nothing, setup, teardown),
