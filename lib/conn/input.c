@@ -171,7 +171,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     }
     if (rc != 0) {
         tern_conn_fail(conn, rc, handle.frame_type, handle.reason, now);
-    } else if (level == TERN_LEVEL_APP) {
+    } else if (level != TERN_LEVEL_INITIAL) { /* message 3 may come from where a NAT has put it */
         follow_peer(conn, in, header->packet_len, is_newest, handle.is_probing_only, now);
     }
 }

@@ -282,6 +282,9 @@ static int build(struct world *w)
     uint8_t client_key[TERN_KEY_SIZE], server_key[TERN_KEY_SIZE];
     tern_addr a = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1000};
     tern_addr b = {.family = 4, .ip = {10, 0, 0, 2}, .port = 4433};
+    if (plan->is_ipv6) {
+        a.family = b.family = 6;
+    }
     set_key(&client, client_key, plan->seed, 1);
     set_key(&server, server_key, plan->seed, 2);
     client.cc = server.cc = plan->cc;
@@ -344,6 +347,7 @@ static void rebind(struct world *w)
         return;
     }
     addr.port = ++w->port;
+    addr.ip[2] = (uint8_t)(addr.ip[2] + (w->plan->rebind_host ? 1 : 0));
     if (tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
         w->next_rebind = tern_sim_now(w->sim) + w->plan->rebind_every;
     }

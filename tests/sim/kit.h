@@ -23,8 +23,10 @@ struct kit_plan {
     const uint64_t *allocations; /* a counting allocator's counter, or NULL */
     uint64_t warm_bytes;         /* count allocations once the server has read so many ... */
     uint64_t still_bytes;        /* ... until it has read so many */
-    tern_time rebind_every;      /* the client's address changes as often */
-    size_t block;                /* write by reference in blocks of so many bytes; 0: by copy */
+    tern_time rebind_every;      /* the client's port changes as often ... */
+    bool rebind_host;            /* ... and its address, too */
+    bool is_ipv6;
+    size_t block;       /* write by reference in blocks of so many bytes; 0: by copy */
     size_t sip;         /* read at most so many bytes between two events; 0: all there is */
     uint64_t drop_mask; /* bit n: the n-th datagram of all is lost */
     bool check;         /* invariants after every event; default true */

@@ -1,0 +1,126 @@
+/* ternsim: runs named networks in virtual time and says how tern did.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ternsim/report.h"
+#include "ternsim/scenarios.h"
+
+static const char *const names[] = {"newreno", "cubic", "bbr"};
+
+static void usage(FILE *out)
+{
+    (void)fputs(
+        "usage: ternsim list\n"
+        "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME]\n"
+        "       ternsim report\n"
+        "  --seed N       the first seed (default 1); the same seed gives the same packets\n"
+        "  --seeds COUNT  how many, one after the other (default 1)\n"
+        "  --cc NAME      newreno, cubic or bbr (default cubic)\n"
+        "TERN_TRACE=1 in the environment prints every packet.\n"
+        "Exit codes: 0 done, 1 a run failed, 2 usage.\n",
+        out);
+}
+
+struct arguments {
+    const struct scenario *scenario;
+    const char *cc;
+    uint64_t seed, seeds;
+};
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0';
+}
+
+static bool parse(struct arguments *a, int argc, char **argv)
+{
+    a->scenario = scenario_find(argv[2]);
+    if (a->scenario == NULL) {
+        (void)fprintf(stderr, "ternsim: %s: no such scenario; ternsim list shows them\n", argv[2]);
+        return false;
+    }
+    for (int i = 3; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--seed") == 0 && parse_number(value, &a->seed)) {
+            continue;
+        }
+        if (strcmp(argv[i], "--seeds") == 0 && parse_number(value, &a->seeds) && a->seeds > 0) {
+            continue;
+        }
+        if (strcmp(argv[i], "--cc") == 0) {
+            a->cc = NULL;
+            for (size_t k = 0; k < 3; k++) {
+                a->cc = strcmp(value, names[k]) == 0 ? names[k] : a->cc;
+            }
+            if (a->cc != NULL) {
+                continue;
+            }
+        }
+        (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+        return false;
+    }
+    return true;
+}
+
+static double least_of(const struct scenario *s, const char *cc)
+{
+    for (size_t k = 0; k < 3; k++) {
+        if (strcmp(cc, names[k]) == 0) {
+            return s->least[k];
+        }
+    }
+    return 0;
+}
+
+static int run(const struct arguments *a)
+{
+    int failed = 0;
+    for (uint64_t i = 0; i < a->seeds; i++) {
+        struct kit_plan plan;
+        struct kit_result result;
+        char name[128];
+        (void)snprintf(name, sizeof name, "sim.scenario.%s.%s", a->scenario->name, a->cc);
+        scenario_plan(a->scenario, a->cc, a->seed + i, name, &plan);
+        kit_run(&plan, &result);
+        double least = least_of(a->scenario, a->cc);
+        double share = report_run(a->scenario, &plan, &result, a->seeds == 1);
+        if (result.is_done && share < least) {
+            (void)fprintf(stderr, "%s: seed %llu: %.3f of the bottleneck, not %.3f\n", name,
+                          (unsigned long long)plan.seed, share, least);
+        }
+        if (!result.is_done || share < least) {
+            (void)fprintf(stderr, "replay: TERN_TRACE=1 ternsim run %s --cc %s --seed %llu\n",
+                          a->scenario->name, a->cc, (unsigned long long)plan.seed);
+            failed = 1;
+        }
+    }
+    if (failed == 0 && a->seeds > 1) {
+        (void)printf("%s, %s: %llu seeds from %llu passed\n", a->scenario->name, a->cc,
+                     (unsigned long long)a->seeds, (unsigned long long)a->seed);
+    }
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.cc = "cubic", .seed = 1, .seeds = 1};
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        for (size_t i = 0; i < scenario_count; i++) {
+            (void)printf("%-36s %s\n", scenarios[i].name, scenarios[i].about);
+        }
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "report") == 0) {
+        return report_figures();
+    }
+    if (argc >= 3 && strcmp(argv[1], "run") == 0) {
+        return parse(&a, argc, argv) ? run(&a) : 2;
+    }
+    bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    usage(is_help ? stdout : stderr);
+    return is_help ? 0 : 2;
+}

@@ -1,0 +1,89 @@
+/* One run in a few lines, the standard figures in a table.
+ * SPDX-License-Identifier: MIT */
+#include "ternsim/report.h"
+
+#include <stdio.h>
+
+static double per_second(uint64_t bytes, tern_time time)
+{
+    return time == 0 ? 0 : (double)bytes * 8 / ((double)time / 1e9);
+}
+
+double report_run(const struct scenario *s, const struct kit_plan *plan,
+                  const struct kit_result *result, bool prints)
+{
+    uint64_t bytes = plan->streams * (s->down ? plan->down_bytes : plan->up_bytes);
+    double goodput = per_second(bytes, result->duration);
+    const tern_stats *sender = s->down ? &result->server : &result->client;
+    const tern_link_counters *link = s->down ? &result->down : &result->up;
+    if (prints) {
+        (void)printf("%s (%s), %s, seed %llu\n", s->name, s->about, plan->cc,
+                     (unsigned long long)plan->seed);
+        (void)printf("  %s in %.3f s, handshake %.1f ms\n", result->is_done ? "done" : "not done",
+                     (double)result->duration / 1e9, (double)result->handshake / 1e6);
+        (void)printf("  goodput %.3f Mbit/s, smoothed RTT %.1f ms, least %.1f ms\n", goodput / 1e6,
+                     (double)sender->smoothed_rtt / 1e6, (double)sender->min_rtt / 1e6);
+        (void)printf(
+            "  sent %llu packets, %llu lost of them, %llu only late, %llu timeouts\n",
+            (unsigned long long)sender->packets_sent, (unsigned long long)sender->packets_lost,
+            (unsigned long long)sender->packets_spurious, (unsigned long long)sender->ptos);
+        (void)printf(
+            "  link: %llu in, %llu out, %llu dropped by the queue, which held %zu at most\n",
+            (unsigned long long)link->packets_in, (unsigned long long)link->packets_out,
+            (unsigned long long)link->queue_dropped, link->queue_peak);
+        (void)printf("  trace hash %016llx\n", (unsigned long long)result->hash);
+    }
+    return s->mbit > 0 ? goodput / (s->mbit * 1e6) : 1;
+}
+
+int report_figures(void)
+{
+    static const struct scenario rows[] = {
+        {.name = "100 Mbit/s, 50 ms", .mbit = 100, .rtt = 50, .bytes = 100000000},
+        {.name = "100 Mbit/s, 200 ms", .mbit = 100, .rtt = 200, .bytes = 100000000},
+        {.name = "1 Gbit/s, 100 ms", .mbit = 1000, .rtt = 100, .bytes = 1000000000},
+        {.name = "100 Mbit/s, 50 ms, 0.1 %",
+         .mbit = 100,
+         .rtt = 50,
+         .loss = 0.001,
+         .bytes = 100000000},
+        {.name = "100 Mbit/s, 50 ms, 1 %",
+         .mbit = 100,
+         .rtt = 50,
+         .loss = 0.01,
+         .bytes = 100000000},
+        {.name = "100 Mbit/s, 50 ms, 5 %",
+         .mbit = 100,
+         .rtt = 50,
+         .loss = 0.05,
+         .bytes = 100000000},
+    };
+    static const char *const names[] = {"newreno", "cubic", "bbr"};
+    int failed = 0;
+    (void)printf(
+        "goodput as a part of the bottleneck (IP and UDP headers count), one flow, a queue of "
+        "one BDP; wire bytes over payload\n%-28s",
+        "");
+    for (size_t k = 0; k < 3; k++) {
+        (void)printf("%16s", names[k]);
+    }
+    (void)printf("\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)printf("%-28s", rows[i].name);
+        for (size_t k = 0; k < 3; k++) {
+            struct kit_plan plan;
+            struct kit_result result;
+            scenario_plan(&rows[i], names[k], 1, rows[i].name, &plan);
+            plan.check = false;
+            plan.down.loss = 0;
+            kit_run(&plan, &result);
+            double share = report_run(&rows[i], &plan, &result, false);
+            (void)printf("   %5.1f %% x%.3f", share * 100,
+                         (double)result.client.bytes_sent / (double)rows[i].bytes);
+            (void)fflush(stdout);
+            failed |= result.is_done ? 0 : 1;
+        }
+        (void)printf("\n");
+    }
+    return failed;
+}
