@@ -254,7 +254,10 @@ static void end_transfer(struct client *c)
 {
     show_progress(c);
     if (c->push != NULL) {
-        c->report.bytes = push_counts(c->push)->bytes;
+        const struct push_counts *n = push_counts(c->push);
+        bool is_whole =
+            c->outcome == OUTCOME_DONE && n->failed == 0; /* the last ACK may be under way */
+        c->report.bytes = is_whole ? n->total : n->bytes;
     } else if (c->pull != NULL) {
         c->report.bytes = pull_counts(c->pull)->bytes;
     }

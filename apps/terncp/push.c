@@ -21,6 +21,7 @@
 struct budget {
     unsigned count;
     bool is_orphan;
+    uint64_t released; /* bytes that the peer has acknowledged */
 };
 
 struct block {
@@ -118,7 +119,7 @@ static void file_free(struct file *file);
 static void on_released(void *arg, const void *data, size_t len)
 {
     (void)data;
-    (void)len;
+    ((struct block *)arg)->budget->released += len;
     block_free(arg);
 }
 
@@ -246,7 +247,6 @@ static bool write_blocks(struct file *file)
         block->file = NULL;
         block->next = NULL; /* the transport's now, until on_released */
         file->written += block->job.len;
-        file->push->counts.bytes += block->job.len;
         (void)read_ahead(file);
     }
     return file->first == NULL;
@@ -401,8 +401,9 @@ bool push_is_done(const struct push *push)
     return push->source == push->source_count && !push->has_held && push->files == NULL;
 }
 
-const struct push_counts *push_counts(const struct push *push)
+const struct push_counts *push_counts(struct push *push)
 {
+    push->counts.bytes = push->budget->released;
     return &push->counts;
 }
 

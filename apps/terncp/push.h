@@ -16,7 +16,7 @@ typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_
 
 struct push_counts {
     uint64_t files, folders, failed;
-    uint64_t bytes; /* of file contents given to the transport */
+    uint64_t bytes; /* of file contents that the peer has acknowledged */
     uint64_t total; /* of the files begun so far */
     uint32_t entries;
 };
@@ -37,7 +37,7 @@ void push_on_closed(tern_stream *stream);
 
 /* Every entry was sent and acknowledged. */
 bool push_is_done(const struct push *push);
-const struct push_counts *push_counts(const struct push *push);
+const struct push_counts *push_counts(struct push *push);
 const char *push_current(const struct push *push); /* name of the newest entry; "" at first */
 
 #endif
