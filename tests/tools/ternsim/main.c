@@ -13,11 +13,12 @@ static void usage(FILE *out)
 {
     (void)fputs(
         "usage: ternsim list\n"
-        "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME]\n"
+        "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME] [--bytes N]\n"
         "       ternsim report\n"
         "  --seed N       the first seed (default 1); the same seed gives the same packets\n"
         "  --seeds COUNT  how many, one after the other (default 1)\n"
         "  --cc NAME      newreno, cubic or bbr (default cubic)\n"
+        "  --bytes N      on each stream, instead of the scenario's own amount\n"
         "TERN_TRACE=1 in the environment prints every packet.\n"
         "Exit codes: 0 done, 1 a run failed, 2 usage.\n",
         out);
@@ -26,7 +27,7 @@ static void usage(FILE *out)
 struct arguments {
     const struct scenario *scenario;
     const char *cc;
-    uint64_t seed, seeds;
+    uint64_t seed, seeds, bytes; /* bytes 0: the scenario's own */
 };
 
 static bool parse_number(const char *text, uint64_t *out)
@@ -49,6 +50,9 @@ static bool parse(struct arguments *a, int argc, char **argv)
             continue;
         }
         if (strcmp(argv[i], "--seeds") == 0 && parse_number(value, &a->seeds) && a->seeds > 0) {
+            continue;
+        }
+        if (strcmp(argv[i], "--bytes") == 0 && parse_number(value, &a->bytes) && a->bytes > 0) {
             continue;
         }
         if (strcmp(argv[i], "--cc") == 0) {
@@ -84,7 +88,9 @@ static int run(const struct arguments *a)
         struct kit_result result;
         char name[128];
         (void)snprintf(name, sizeof name, "sim.scenario.%s.%s", a->scenario->name, a->cc);
-        scenario_plan(a->scenario, a->cc, a->seed + i, name, &plan);
+        struct scenario s = *a->scenario;
+        s.bytes = a->bytes > 0 ? a->bytes : s.bytes;
+        scenario_plan(&s, a->cc, a->seed + i, name, &plan);
         kit_run(&plan, &result);
         double least = least_of(a->scenario, a->cc);
         double share = report_run(a->scenario, &plan, &result, a->seeds == 1);
