@@ -24,6 +24,18 @@ typedef enum tern_link_ecn {
     TERN_LINK_ECN_DROP    /* whatever carries a mark is lost */
 } tern_link_ecn;
 
+/* Who decides, besides its length, what the queue before the rate does with a packet. */
+typedef enum tern_link_aqm {
+    TERN_LINK_AQM_NONE = 0, /* droptail: only the length */
+    TERN_LINK_AQM_CODEL     /* RFC 8289: marks ECT packets CE, drops the others, as they leave */
+} tern_link_aqm;
+
+/* A rate in bits a second (0: nothing passes) from a moment of a trace on. */
+typedef struct tern_rate_point {
+    tern_time at; /* since the trace began */
+    uint64_t rate;
+} tern_rate_point;
+
 /* One direction of a link. All zero is a perfect wire. Fill with tern_link_config_init. */
 typedef struct tern_link_config {
     size_t size;
@@ -47,6 +59,18 @@ typedef struct tern_link_config {
     tern_time blackout_start, blackout_length;
     tern_time blackout_period; /* ... period when not 0 */
     tern_link_ecn ecn;
+    tern_link_aqm aqm;                  /* of a link with a rate; `queue` bounds the length still */
+    tern_time aqm_target, aqm_interval; /* 0: 5 ms and 100 ms (interval: 4 s at most) */
+    /* A rate that changes, instead of `rate`. The points are in order of time and not copied: they
+     * must live as long as the link uses them. The trace begins at trace_start (a moment on the clock
+     * of `now`) and repeats every trace_period, before its start too; a period that does not reach
+     * past the last point: it does not repeat, the first rate was and the last one stays. */
+    const tern_rate_point *trace;
+    size_t trace_count;
+    tern_time trace_start, trace_period;
+    /* Aggregation, as wifi does it: the first packet that comes out of a quiet link waits for a
+     * uniform 0..aggregate, and all that come meanwhile come out with it. 0: none */
+    tern_time aggregate;
 } tern_link_config;
 
 TERN_API void tern_link_config_init(tern_link_config *config);
@@ -57,7 +81,9 @@ typedef struct tern_link_counters {
     size_t size;
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t lost, queue_dropped, duplicated, reordered, corrupted, too_big, blacked_out, marked;
-    size_t queue_peak; /* bytes */
+    size_t queue_peak;                /* bytes */
+    size_t queue_now;                 /* bytes, when a packet last entered or left */
+    uint64_t aqm_dropped, aqm_marked; /* by the queue's AQM; `marked` has the latter too */
 } tern_link_counters;
 
 TERN_API TERN_MUST_CHECK int tern_link_new(tern_link **out, const tern_link_config *config,
@@ -69,7 +95,8 @@ TERN_API void tern_link_free(tern_link *link);
 TERN_API TERN_MUST_CHECK int tern_link_send(tern_link *link, const uint8_t *data, size_t len,
                                             uint8_t ecn, uint64_t tag, tern_time now);
 
-/* When the next packet comes out; TERN_TIME_NEVER if none is inside. */
+/* When to call tern_link_receive next: when a packet comes out, or, with an AQM, earlier, when one
+ * leaves the queue. TERN_TIME_NEVER if none is inside. */
 TERN_API tern_time tern_link_next(const tern_link *link);
 
 /* Takes a packet that is due. 1 and *len, ecn, tag are set; 0 none is due; TERN_ERR_BUFFER if
@@ -79,6 +106,10 @@ TERN_API TERN_MUST_CHECK int tern_link_receive(tern_link *link, uint8_t *buf, si
                                                tern_time now);
 
 TERN_API void tern_link_stats(const tern_link *link, tern_link_counters *out);
+
+/* How long packets waited in the queue before the rate: the time that `percent` of them did not
+ * exceed, less a sixteenth at most. Dropped packets do not count. */
+TERN_API tern_time tern_link_queue_delay(const tern_link *link, unsigned percent);
 
 /* Changes the link's behaviour from now on; packets inside keep their times. */
 TERN_API void tern_link_set(tern_link *link, const tern_link_config *config);
@@ -105,7 +136,20 @@ TERN_API TERN_MUST_CHECK int tern_sim_connect(tern_sim *sim, tern_sim_host *a, t
                                               const tern_link_config *ab,
                                               const tern_link_config *ba);
 
-/* The link from a to b, to read its counters or to change it; NULL if they are not joined. */
+/* A link that many pairs of hosts share: one queue, one rate, and all else that a link can do. It is
+ * the sim's: read its counters, change it, do not free it, send or receive. */
+TERN_API TERN_MUST_CHECK int tern_sim_add_bottleneck(tern_sim *sim, const tern_link_config *config,
+                                                     tern_link **out);
+
+/* The same as tern_sim_connect, with bottlenecks on the way: `ab` and `ba` are the pair's own access
+ * links, and what comes out of them goes into `forth` and `back` (NULL: straight to the host). */
+TERN_API TERN_MUST_CHECK int tern_sim_connect_through(tern_sim *sim, tern_sim_host *a,
+                                                      tern_sim_host *b, const tern_link_config *ab,
+                                                      const tern_link_config *ba, tern_link *forth,
+                                                      tern_link *back);
+
+/* The link from a to b (their own, not the bottleneck behind it), to read its counters or to change
+ * it; NULL if they are not joined. */
 TERN_API tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host *b);
 
 /* From now on the host's packets carry another source address (a NAT forgot its mapping), and only

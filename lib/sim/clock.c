@@ -86,12 +86,15 @@ void tern_agenda_clear(struct tern_agenda *agenda)
     *agenda = (struct tern_agenda){0};
 }
 
-int tern_agenda_reserve(struct tern_agenda *agenda)
+int tern_agenda_reserve(struct tern_agenda *agenda, size_t more)
 {
-    if (agenda->count < agenda->capacity) {
+    if (more <= agenda->capacity - agenda->count) {
         return 0;
     }
-    size_t capacity = agenda->capacity > 0 ? agenda->capacity * 2 : 64;
+    size_t capacity = agenda->capacity > 0 ? agenda->capacity : 64;
+    while (capacity - agenda->count < more) {
+        capacity *= 2;
+    }
     void *grown = realloc(agenda->entries, capacity * sizeof agenda->entries[0]);
     if (grown == NULL) {
         return TERN_ERR_NOMEM;

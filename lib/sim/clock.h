@@ -46,8 +46,8 @@ struct tern_agenda {
 
 void tern_agenda_clear(struct tern_agenda *agenda);
 
-/* Room for one more, so that the push cannot fail. 0 · TERN_ERR_NOMEM */
-TERN_MUST_CHECK int tern_agenda_reserve(struct tern_agenda *agenda);
+/* Room for so many more, so that their pushes cannot fail. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_agenda_reserve(struct tern_agenda *agenda, size_t more);
 void tern_agenda_push(struct tern_agenda *agenda, tern_time due, void *item);
 tern_time tern_agenda_next(const struct tern_agenda *agenda); /* TERN_TIME_NEVER when empty */
 void *tern_agenda_peek(const struct tern_agenda *agenda);     /* NULL when empty */

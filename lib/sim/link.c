@@ -1,4 +1,4 @@
-/* One direction of a wire: a droptail queue before a rate, then delay and everything that goes wrong.
+/* One direction of a wire: a queue before a rate, then delay and everything that goes wrong.
  *
  * A packet's way: MTU, blackout, queue and rate, blackout again when it leaves the queue, loss,
  * duplication, and for each copy corruption, delay with jitter, and holding back. Each mishap draws
@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/bitrate.h"
 #include "sim/clock.h"
+#include "sim/codel.h"
+#include "sim/delays.h"
 
 enum {
     CHANCE_LOSS,
@@ -19,6 +22,7 @@ enum {
     CHANCE_REORDER,
     CHANCE_CORRUPT,
     CHANCE_MARK,
+    CHANCE_AGGREGATE,
     CHANCES
 };
 
@@ -26,16 +30,20 @@ enum {
 enum { SHELF_SMALLEST = 256, SHELVES = 9 };
 #define PACKET_LARGEST ((size_t)SHELF_SMALLEST << (SHELVES - 1))
 
-/* A packet that waits for its turn on the rate. */
+/* A packet that waits for its turn on the rate. Under droptail its start is known as it enters, and
+ * it is on its way already; under an AQM it waits here itself, and its start is decided at the last
+ * moment. */
 struct waiting {
-    tern_time start;
+    tern_time at; /* it starts, or it entered if it waits here */
     size_t size;
+    struct tern_packet *packet; /* NULL: on its way */
 };
 
 /* A ring; capacity is a power of two. */
 struct waiting_line {
     struct waiting *entries;
     size_t capacity, head, count;
+    size_t held; /* how many wait here themselves; they are behind all others */
     size_t bytes;
 };
 
@@ -46,14 +54,61 @@ struct tern_link {
     bool in_burst;
 
     struct waiting_line line;
+    struct tern_bitrate rate;
+    struct tern_codel codel;
+    struct tern_delays delays;
     tern_time free_at;  /* when the rate is done with all that it accepted */
-    uint64_t remainder; /* of the division by the rate, so that rounding never adds up */
     tern_time last_due; /* jitter never overtakes */
+    tern_time release;  /* of the packets that came last, when the link aggregates */
 
     struct tern_agenda inside;
     struct tern_packet *pool[SHELVES];
     tern_link_counters counters;
 };
+
+/* --- the waiting line --- */
+
+static int line_reserve(struct waiting_line *line)
+{
+    if (line->count < line->capacity) {
+        return 0;
+    }
+    size_t capacity = line->capacity > 0 ? line->capacity * 2 : 64;
+    struct waiting *grown = malloc(capacity * sizeof *grown);
+    if (grown == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < line->count; i++) {
+        grown[i] = line->entries[(line->head + i) & (line->capacity - 1)];
+    }
+    free(line->entries);
+    line->entries = grown;
+    line->capacity = capacity;
+    line->head = 0;
+    return 0;
+}
+
+/* There is room. */
+static void line_push(struct waiting_line *line, tern_time at, size_t size,
+                      struct tern_packet *packet)
+{
+    line->entries[(line->head + line->count++) & (line->capacity - 1)] =
+        (struct waiting){.at = at, .size = size, .packet = packet};
+    line->bytes += size;
+    line->held += packet != NULL;
+}
+
+static struct waiting line_pop(struct waiting_line *line)
+{
+    struct waiting first = line->entries[line->head];
+    line->head = (line->head + 1) & (line->capacity - 1);
+    line->count--;
+    line->bytes -= first.size;
+    line->held -= first.packet != NULL;
+    return first;
+}
+
+/* --- birth and death --- */
 
 void tern_link_config_init(tern_link_config *config)
 {
@@ -68,8 +123,10 @@ void tern_link_set(tern_link *link, const tern_link_config *config)
     if (copy.reorder_delay == 0) {
         copy.reorder_delay = 2 * TERN_MSEC + copy.delay / 4;
     }
+    tern_bitrate_init(&link->rate, &copy);
+    tern_codel_init(&link->codel, copy.aqm_target, copy.aqm_interval);
     if (copy.queue == 0) {
-        copy.queue = (size_t)(copy.rate / 8);
+        copy.queue = (size_t)(link->rate.peak / 8);
     }
     link->config = copy;
     link->loss = tern_chance_odds(copy.loss);
@@ -79,7 +136,6 @@ void tern_link_set(tern_link *link, const tern_link_config *config)
     link->reorder = tern_chance_odds(copy.reorder);
     link->corrupt = tern_chance_odds(copy.corrupt);
     link->mark = tern_chance_odds(copy.ecn_mark);
-    link->remainder = 0;
     link->in_burst = link->in_burst && link->burst_enter > 0;
 }
 
@@ -105,6 +161,9 @@ void tern_link_free(tern_link *link)
     for (struct tern_packet *packet; (packet = tern_agenda_pop(&link->inside)) != NULL;) {
         free(packet);
     }
+    while (link->line.count > 0) {
+        free(line_pop(&link->line).packet);
+    }
     for (size_t i = 0; i < SHELVES; i++) {
         for (struct tern_packet *packet = link->pool[i], *next; packet != NULL; packet = next) {
             next = packet->next;
@@ -118,7 +177,8 @@ void tern_link_free(tern_link *link)
 
 /* --- packets --- */
 
-static struct tern_packet *packet_new(tern_link *link, const uint8_t *data, size_t len)
+static struct tern_packet *packet_new(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn,
+                                      uint64_t tag)
 {
     uint8_t shelf = 0;
     while (((size_t)SHELF_SMALLEST << shelf) < len) {
@@ -133,6 +193,8 @@ static struct tern_packet *packet_new(tern_link *link, const uint8_t *data, size
     packet->next = NULL;
     packet->shelf = shelf;
     packet->len = len;
+    packet->ecn = ecn;
+    packet->tag = tag;
     if (len > 0) {
         memcpy(packet->data, data, len);
     }
@@ -143,68 +205,6 @@ void tern_link_give(tern_link *link, struct tern_packet *packet)
 {
     packet->next = link->pool[packet->shelf];
     link->pool[packet->shelf] = packet;
-}
-
-/* --- queue and rate --- */
-
-static int line_push(struct waiting_line *line, tern_time start, size_t size)
-{
-    if (line->count == line->capacity) {
-        size_t capacity = line->capacity > 0 ? line->capacity * 2 : 64;
-        struct waiting *grown = malloc(capacity * sizeof *grown);
-        if (grown == NULL) {
-            return TERN_ERR_NOMEM;
-        }
-        for (size_t i = 0; i < line->count; i++) {
-            grown[i] = line->entries[(line->head + i) & (line->capacity - 1)];
-        }
-        free(line->entries);
-        line->entries = grown;
-        line->capacity = capacity;
-        line->head = 0;
-    }
-    line->entries[(line->head + line->count++) & (line->capacity - 1)] =
-        (struct waiting){.start = start, .size = size};
-    line->bytes += size;
-    return 0;
-}
-
-static void line_drain(struct waiting_line *line, tern_time now)
-{
-    while (line->count > 0 && line->entries[line->head].start <= now) {
-        line->bytes -= line->entries[line->head].size;
-        line->head = (line->head + 1) & (line->capacity - 1);
-        line->count--;
-    }
-}
-
-/* 1 and *leaves is when its last bit is on the wire; 0 the queue is full; TERN_ERR_NOMEM. The
- * packet on the wire is no longer in the queue, so a lone packet always passes. */
-static int queue_enter(tern_link *link, size_t len, tern_time now, tern_time *leaves)
-{
-    uint64_t rate = link->config.rate;
-    *leaves = now;
-    if (rate == 0) {
-        return 1;
-    }
-    size_t size = len + link->config.overhead;
-    line_drain(&link->line, now);
-    if (link->free_at <= now) {
-        link->free_at = now;
-        link->remainder = 0;
-    } else if (size > link->config.queue || link->line.bytes > link->config.queue - size) {
-        return 0;
-    } else if (line_push(&link->line, link->free_at, size) != 0) {
-        return TERN_ERR_NOMEM;
-    }
-    if (link->line.bytes > link->counters.queue_peak) {
-        link->counters.queue_peak = link->line.bytes;
-    }
-    uint64_t share = (uint64_t)size * 8 * TERN_SEC + link->remainder;
-    link->free_at = tern_time_add(link->free_at, share / rate);
-    link->remainder = share % rate;
-    *leaves = link->free_at;
-    return 1;
 }
 
 /* --- mishaps --- */
@@ -274,6 +274,17 @@ static uint8_t mark_ecn(tern_link *link, uint8_t ecn)
     return ecn;
 }
 
+/* When the group that the packet belongs to comes out. */
+static tern_time release(tern_link *link, tern_time due)
+{
+    if (due > link->release) {
+        tern_time most = link->config.aggregate < TERN_TIME_NEVER ? link->config.aggregate + 1 : 0;
+        tern_time wait = tern_chance_below(&link->chances[CHANCE_AGGREGATE], most);
+        link->release = tern_time_add(due, wait);
+    }
+    return link->release;
+}
+
 /* When the packet comes out: never before the one that went in before it. */
 static tern_time arrival(tern_link *link, tern_time leaves)
 {
@@ -285,91 +296,213 @@ static tern_time arrival(tern_link *link, tern_time leaves)
     if (due < link->last_due) {
         due = link->last_due;
     }
+    if (link->config.aggregate > 0) {
+        due = release(link, due);
+    }
     link->last_due = due;
     return due;
 }
 
-/* One copy goes on its way. */
-static int put_copy(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn, uint64_t tag,
-                    tern_time due)
+/* One copy goes on its way. There is room in the agenda. */
+static void put_copy(tern_link *link, struct tern_packet *packet, tern_time due)
 {
-    struct tern_packet *packet = NULL;
-    if (tern_agenda_reserve(&link->inside) != 0 || (packet = packet_new(link, data, len)) == NULL) {
-        return TERN_ERR_NOMEM;
-    }
-    packet->tag = tag;
-    packet->ecn = ecn;
     corrupt_bits(link, packet);
     if (tern_chance_hits(&link->chances[CHANCE_REORDER], link->reorder)) {
         link->counters.reordered++;
         due = tern_time_add(due, link->config.reorder_delay);
     }
     tern_agenda_push(&link->inside, due, packet);
-    return 0;
+}
+
+/* --- from the queue on --- */
+
+/* Lost to a blackout, to chance, or to somebody who dislikes marks. */
+static bool is_lost_on_the_way(tern_link *link, const struct tern_packet *packet, tern_time leaves)
+{
+    if (in_blackout(&link->config, leaves)) {
+        link->counters.blacked_out++;
+        return true;
+    }
+    if (is_lost(link) || (packet->ecn != 0 && link->config.ecn == TERN_LINK_ECN_DROP)) {
+        link->counters.lost++;
+        return true;
+    }
+    return false;
+}
+
+/* The packet's last bit is on the wire at `leaves`. There is room in the agenda for it, and for its
+ * double too if that can be had. */
+static void depart(tern_link *link, struct tern_packet *packet, tern_time leaves)
+{
+    struct tern_packet *twin = NULL;
+    if (is_lost_on_the_way(link, packet, leaves)) {
+        tern_link_give(link, packet);
+        return;
+    }
+    tern_time due = arrival(link, leaves);
+    packet->ecn = mark_ecn(link, packet->ecn);
+    if (tern_chance_hits(&link->chances[CHANCE_DUPLICATE], link->duplicate) &&
+        (twin = packet_new(link, packet->data, packet->len, packet->ecn, packet->tag)) != NULL) {
+        link->counters.duplicated++;
+    }
+    put_copy(link, packet, due);
+    if (twin != NULL) {
+        put_copy(link, twin, due);
+    }
+}
+
+/* --- queue and rate --- */
+
+static tern_time start_of(const tern_link *link, const struct waiting *first)
+{
+    return first->packet == NULL || first->at > link->free_at ? first->at : link->free_at;
+}
+
+/* Its turn on the rate begins; returns when it ends. */
+static tern_time occupy(tern_link *link, size_t size, tern_time start)
+{
+    if (start > link->free_at) {
+        link->rate.remainder = 0;
+    }
+    link->free_at = tern_bitrate_pass(&link->rate, size, start);
+    return link->free_at;
+}
+
+/* The packet at the head of the line has waited until now: does it go? */
+static bool is_let_go(tern_link *link, struct waiting *first, tern_time now)
+{
+    struct tern_packet *packet = first->packet;
+    struct tern_codel_packet question = {.waited = now - first->at,
+                                         .size = first->size,
+                                         .backlog = link->line.bytes,
+                                         .is_capable = packet->ecn != 0};
+    enum tern_verdict verdict = TERN_VERDICT_PASS;
+    if (link->config.aqm == TERN_LINK_AQM_CODEL) {
+        verdict = tern_codel_judge(&link->codel, &question, now);
+    }
+    if (verdict == TERN_VERDICT_DROP) {
+        link->counters.aqm_dropped++;
+        return false;
+    }
+    if (verdict == TERN_VERDICT_MARK) {
+        link->counters.aqm_marked++;
+        link->counters.marked += packet->ecn != 3;
+        packet->ecn = 3;
+    }
+    return true;
+}
+
+/* All turns that begin until now. */
+static void line_advance(tern_link *link, tern_time now)
+{
+    struct waiting_line *line = &link->line;
+    while (line->count > 0) {
+        tern_time start = start_of(link, &line->entries[line->head]);
+        if (start > now) {
+            return;
+        }
+        struct waiting first = line_pop(line);
+        link->counters.queue_now = line->bytes;
+        if (first.packet == NULL) {
+            continue;
+        }
+        if (is_let_go(link, &first, start)) {
+            tern_delays_note(&link->delays, start - first.at);
+            depart(link, first.packet, occupy(link, first.size, start));
+        } else {
+            tern_link_give(link, first.packet);
+        }
+    }
+}
+
+static bool is_queue_full(const tern_link *link, size_t size)
+{
+    size_t most = link->config.queue;
+    return size > most || link->line.bytes > most - size;
+}
+
+/* The packet takes its place behind the others. A lone packet always passes: the one on the wire is
+ * no longer in the queue. */
+static void queue_enter(tern_link *link, struct tern_packet *packet, tern_time now)
+{
+    size_t size = packet->len + link->config.overhead;
+    bool is_busy = link->free_at > now;
+    bool is_held = link->config.aqm != TERN_LINK_AQM_NONE || link->line.held > 0;
+    if (!tern_bitrate_is_finite(&link->rate) && link->line.held == 0) {
+        depart(link, packet, now);
+        return;
+    }
+    if (is_busy && is_queue_full(link, size)) {
+        link->counters.queue_dropped++;
+        tern_link_give(link, packet);
+        return;
+    }
+    if (is_held) {
+        line_push(&link->line, now, size, packet);
+        line_advance(link, now);
+    } else {
+        tern_time start = is_busy ? link->free_at : now;
+        if (is_busy) {
+            line_push(&link->line, start, size, NULL);
+        }
+        tern_delays_note(&link->delays, start - now);
+        depart(link, packet, occupy(link, size, start));
+    }
+    link->counters.queue_now = link->line.bytes;
+    if (link->line.bytes > link->counters.queue_peak) {
+        link->counters.queue_peak = link->line.bytes;
+    }
 }
 
 /* --- in and out --- */
 
-/* Through MTU, blackout, queue and loss. 1 it leaves the queue at *leaves; 0 it is gone;
- * TERN_ERR_NOMEM. */
-static int pass_bottleneck(tern_link *link, size_t len, tern_time now, tern_time *leaves)
+/* Lost before it reaches the queue. */
+static bool is_refused(tern_link *link, size_t len, tern_time now)
 {
-    tern_link_counters *counters = &link->counters;
     if (len > PACKET_LARGEST || (link->config.mtu > 0 && len > link->config.mtu)) {
-        counters->too_big++;
-        return 0;
+        link->counters.too_big++;
+        return true;
     }
     if (in_blackout(&link->config, now)) {
-        counters->blacked_out++;
-        return 0;
+        link->counters.blacked_out++;
+        return true;
     }
-    int rc = queue_enter(link, len, now, leaves);
-    if (rc <= 0) {
-        counters->queue_dropped += rc == 0;
-        return rc;
-    }
-    if (in_blackout(&link->config, *leaves)) {
-        counters->blacked_out++;
-        return 0;
-    }
-    if (is_lost(link)) {
-        counters->lost++;
-        return 0;
-    }
-    return 1;
+    return false;
 }
 
 int tern_link_send(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn, uint64_t tag,
                    tern_time now)
 {
-    tern_time leaves = now;
     link->counters.packets_in++;
     link->counters.bytes_in += len;
-    int rc = pass_bottleneck(link, len, now, &leaves);
-    if (rc <= 0) {
-        return rc;
-    }
-    if (ecn != 0 && link->config.ecn == TERN_LINK_ECN_DROP) {
-        link->counters.lost++;
+    line_advance(link, now);
+    if (is_refused(link, len, now)) {
         return 0;
     }
-    tern_time due = arrival(link, leaves);
-    ecn = mark_ecn(link, ecn);
-    rc = put_copy(link, data, len, ecn, tag, due);
-    if (rc == 0 && tern_chance_hits(&link->chances[CHANCE_DUPLICATE], link->duplicate)) {
-        link->counters.duplicated++;
-        rc = put_copy(link, data, len, ecn, tag, due);
+    /* Room for this one, for all that wait, and for a double of each. */
+    struct tern_packet *packet = NULL;
+    if (line_reserve(&link->line) != 0 ||
+        tern_agenda_reserve(&link->inside, 2 * (link->line.held + 1)) != 0 ||
+        (packet = packet_new(link, data, len, ecn, tag)) == NULL) {
+        return TERN_ERR_NOMEM;
     }
-    return rc;
+    queue_enter(link, packet, now);
+    return 0;
 }
 
 tern_time tern_link_next(const tern_link *link)
 {
-    return tern_agenda_next(&link->inside);
+    tern_time next = tern_agenda_next(&link->inside);
+    if (link->line.held > 0) {
+        tern_time start = start_of(link, &link->line.entries[link->line.head]);
+        next = start < next ? start : next;
+    }
+    return next;
 }
 
 struct tern_packet *tern_link_take(tern_link *link, tern_time now)
 {
+    line_advance(link, now);
     if (tern_agenda_next(&link->inside) > now) {
         return NULL;
     }
@@ -384,8 +517,9 @@ struct tern_packet *tern_link_take(tern_link *link, tern_time now)
 int tern_link_receive(tern_link *link, uint8_t *buf, size_t capacity, size_t *len, uint8_t *ecn,
                       uint64_t *tag, tern_time now)
 {
+    line_advance(link, now);
     const struct tern_packet *first = tern_agenda_peek(&link->inside);
-    if (first != NULL && first->len > capacity && tern_link_next(link) <= now) {
+    if (first != NULL && first->len > capacity && tern_agenda_next(&link->inside) <= now) {
         return TERN_ERR_BUFFER;
     }
     struct tern_packet *packet = tern_link_take(link, now);
@@ -400,6 +534,11 @@ int tern_link_receive(tern_link *link, uint8_t *buf, size_t capacity, size_t *le
     *tag = packet->tag;
     tern_link_give(link, packet);
     return 1;
+}
+
+tern_time tern_link_queue_delay(const tern_link *link, unsigned percent)
+{
+    return tern_delays_percentile(&link->delays, percent);
 }
 
 void tern_link_stats(const tern_link *link, tern_link_counters *out)

@@ -1,8 +1,8 @@
 /* A world in virtual time: hosts with an endpoint each, links between them, one clock for all.
  *
  * A step goes to the next moment at which anything happens and does all of that moment in a fixed
- * order: links in the order of their birth deliver, hosts in the order of theirs tick, and then
- * every host that was touched transmits until it has nothing more to say.
+ * order: links in the order of their birth deliver, then bottlenecks in theirs, then hosts in theirs
+ * tick, and at last every host that was touched transmits until it has nothing more to say.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,10 @@
 enum { BATCH = 64 };
 enum { TRAIN_CAPACITY = 65535 };
 
-/* Streams of the world's seed: links count up from one, hosts down from the end. */
+/* Streams of the world's seed: each kind counts up from a place far from the others. */
 enum { STREAM_TESTS = 0, STREAM_LINKS = 1 };
-#define STREAM_HOSTS (UINT64_MAX / 2)
+#define STREAM_BOTTLENECKS (UINT64_MAX / 4)
+#define STREAM_HOSTS       (UINT64_MAX / 2)
 
 struct tern_sim_host {
     tern_sim *sim;
@@ -38,6 +39,15 @@ struct tern_sim_host {
 struct wire {
     tern_link *link;
     tern_sim_host *from, *to;
+    tern_link *next; /* the bottleneck that it leads to; NULL: straight to the host */
+};
+
+/* Packets that one host takes in at once. */
+struct batch {
+    tern_sim_host *to;
+    size_t count;
+    struct tern_packet *packets[BATCH];
+    tern_datagram in[BATCH];
 };
 
 /* Every address that was ever in use. Who has it now, is asked when a packet is sent or arrives. */
@@ -58,6 +68,8 @@ struct tern_sim {
     size_t host_count, host_capacity;
     struct wire *wires;
     size_t wire_count, wire_capacity;
+    tern_link **bottlenecks;
+    size_t bottleneck_count, bottleneck_capacity;
     struct place *places;
     size_t place_count, place_capacity;
     uint8_t *train; /* TRAIN_CAPACITY bytes, lent to one endpoint at a time */
@@ -99,8 +111,12 @@ void tern_sim_free(tern_sim *sim)
     for (size_t i = 0; i < sim->wire_count; i++) {
         tern_link_free(sim->wires[i].link);
     }
+    for (size_t i = 0; i < sim->bottleneck_count; i++) {
+        tern_link_free(sim->bottlenecks[i]);
+    }
     free(sim->hosts);
     free(sim->wires);
+    free(sim->bottlenecks);
     free(sim->places);
     free(sim->train);
     free(sim);
@@ -233,32 +249,68 @@ static struct wire *find_wire(const tern_sim *sim, const tern_sim_host *from,
     return NULL;
 }
 
-static int add_wire(tern_sim *sim, tern_sim_host *from, tern_sim_host *to,
-                    const tern_link_config *config)
+/* Whatever is random in the link comes from its own stream of the world's seed. */
+static int link_new(const tern_sim *sim, uint64_t stream, const tern_link_config *config,
+                    tern_link **out)
 {
-    struct wire wire = {.from = from, .to = to};
     struct tern_chance chance;
-    tern_chance_init(&chance, sim->seed, STREAM_LINKS + sim->wire_count);
-    int rc = tern_link_new(&wire.link, config, tern_chance_next(&chance));
+    tern_chance_init(&chance, sim->seed, stream);
+    return tern_link_new(out, config, tern_chance_next(&chance));
+}
+
+static int add_wire(tern_sim *sim, tern_sim_host *from, tern_sim_host *to,
+                    const tern_link_config *config, tern_link *next)
+{
+    struct wire wire = {.from = from, .to = to, .next = next};
+    int rc = link_new(sim, STREAM_LINKS + sim->wire_count, config, &wire.link);
     if (rc == 0) {
         sim->wires[sim->wire_count++] = wire;
     }
     return rc;
 }
 
+static bool is_ours(const tern_sim *sim, const tern_link *bottleneck)
+{
+    size_t i = 0;
+    while (i < sim->bottleneck_count && sim->bottlenecks[i] != bottleneck) {
+        i++;
+    }
+    return bottleneck == NULL || i < sim->bottleneck_count;
+}
+
+int tern_sim_add_bottleneck(tern_sim *sim, const tern_link_config *config, tern_link **out)
+{
+    void *links = sim->bottlenecks;
+    size_t count = sim->bottleneck_count;
+    int rc = array_reserve(&links, &sim->bottleneck_capacity, count, 1, sizeof(tern_link *));
+    sim->bottlenecks = links;
+    if (rc != 0 || (rc = link_new(sim, STREAM_BOTTLENECKS + count, config, out)) != 0) {
+        return rc;
+    }
+    sim->bottlenecks[sim->bottleneck_count++] = *out;
+    return 0;
+}
+
 int tern_sim_connect(tern_sim *sim, tern_sim_host *a, tern_sim_host *b, const tern_link_config *ab,
                      const tern_link_config *ba)
 {
-    if (a == b || find_wire(sim, a, b) != NULL) {
+    return tern_sim_connect_through(sim, a, b, ab, ba, NULL, NULL);
+}
+
+int tern_sim_connect_through(tern_sim *sim, tern_sim_host *a, tern_sim_host *b,
+                             const tern_link_config *ab, const tern_link_config *ba,
+                             tern_link *forth, tern_link *back)
+{
+    if (a == b || find_wire(sim, a, b) != NULL || !is_ours(sim, forth) || !is_ours(sim, back)) {
         return TERN_ERR_INVALID;
     }
     void *wires = sim->wires;
     int rc = array_reserve(&wires, &sim->wire_capacity, sim->wire_count, 2, sizeof sim->wires[0]);
     sim->wires = wires;
-    if (rc != 0 || (rc = add_wire(sim, a, b, ab)) != 0) {
+    if (rc != 0 || (rc = add_wire(sim, a, b, ab, forth)) != 0) {
         return rc;
     }
-    rc = add_wire(sim, b, a, ba != NULL ? ba : ab);
+    rc = add_wire(sim, b, a, ba != NULL ? ba : ab, back);
     if (rc != 0) {
         tern_link_free(sim->wires[--sim->wire_count].link);
     }
@@ -396,6 +448,10 @@ static tern_time next_moment(const tern_sim *sim)
         tern_time at = tern_link_next(sim->wires[i].link);
         next = at < next ? at : next;
     }
+    for (size_t i = 0; i < sim->bottleneck_count; i++) {
+        tern_time at = tern_link_next(sim->bottlenecks[i]);
+        next = at < next ? at : next;
+    }
     for (size_t i = 0; i < sim->host_count; i++) {
         tern_time at = host_deadline(sim->hosts[i]);
         next = at < next ? at : next;
@@ -403,40 +459,79 @@ static tern_time next_moment(const tern_sim *sim)
     return next > sim->now ? next : sim->now;
 }
 
-/* Takes up to BATCH packets that are due out of the link. */
-static size_t take_batch(tern_sim *sim, struct wire *wire, struct tern_packet **packets,
-                         tern_datagram *in)
+static int batch_arrive(tern_sim *sim, tern_link *link, struct batch *batch)
 {
-    size_t n = 0;
-    for (struct tern_packet *packet;
-         n < BATCH && (packet = tern_link_take(wire->link, sim->now)) != NULL;) {
-        if ((packet->tag & UINT32_MAX) != wire->to->outer) {
-            tern_link_give(wire->link, packet); /* the address is no longer the host's */
-            continue;
-        }
-        packets[n] = packet;
-        in[n++] = (tern_datagram){.local = wire->to->inner,
-                                  .remote = sim->places[packet->tag >> 32].addr,
-                                  .data = packet->data,
-                                  .len = packet->len,
-                                  .ecn = packet->ecn};
+    if (batch->count == 0) {
+        return 0;
     }
-    return n;
+    int rc = tern_endpoint_receive(batch->to->endpoint, batch->in, batch->count, sim->now);
+    batch->to->touched = true;
+    for (size_t i = 0; i < batch->count; i++) {
+        tern_link_give(link, batch->packets[i]);
+    }
+    batch->count = 0;
+    return rc;
 }
 
-/* All that the link has to give at this moment arrives. */
-static int deliver(tern_sim *sim, struct wire *wire)
+static void batch_add(const tern_sim *sim, struct batch *batch, tern_sim_host *to,
+                      struct tern_packet *packet)
+{
+    batch->to = to;
+    batch->packets[batch->count] = packet;
+    batch->in[batch->count++] = (tern_datagram){.local = to->inner,
+                                                .remote = sim->places[packet->tag >> 32].addr,
+                                                .data = packet->data,
+                                                .len = packet->len,
+                                                .ecn = packet->ecn};
+}
+
+/* All that the link has to give at this moment arrives: at `only`, or at any host. */
+static int deliver(tern_sim *sim, tern_link *link, const tern_sim_host *only)
 {
     int rc = 0;
-    struct tern_packet *packets[BATCH];
-    tern_datagram in[BATCH];
-    for (size_t n; (n = take_batch(sim, wire, packets, in)) > 0;) {
-        int each = tern_endpoint_receive(wire->to->endpoint, in, n, sim->now);
-        rc = rc != 0 ? rc : each;
-        wire->to->touched = true;
-        for (size_t i = 0; i < n; i++) {
-            tern_link_give(wire->link, packets[i]);
+    struct batch batch;
+    batch.to = NULL;
+    batch.count = 0;
+    for (struct tern_packet *packet; (packet = tern_link_take(link, sim->now)) != NULL;) {
+        tern_sim_host *to = sim->places[packet->tag & UINT32_MAX].host;
+        if (to == NULL || (only != NULL && to != only)) {
+            tern_link_give(link, packet); /* the address is no longer the host's */
+            continue;
         }
+        if (batch.count == BATCH || to != batch.to) {
+            int each = batch_arrive(sim, link, &batch);
+            rc = rc != 0 ? rc : each;
+        }
+        batch_add(sim, &batch, to, packet);
+    }
+    int each = batch_arrive(sim, link, &batch);
+    return rc != 0 ? rc : each;
+}
+
+/* All that the link has to give at this moment goes into the bottleneck behind it. */
+static int forward(tern_sim *sim, struct wire *wire)
+{
+    int rc = 0;
+    for (struct tern_packet *packet; (packet = tern_link_take(wire->link, sim->now)) != NULL;) {
+        int each = tern_link_send(wire->next, packet->data, packet->len, packet->ecn, packet->tag,
+                                  sim->now);
+        rc = rc != 0 ? rc : each;
+        tern_link_give(wire->link, packet);
+    }
+    return rc;
+}
+
+static int deliver_all(tern_sim *sim)
+{
+    int rc = 0;
+    for (size_t i = 0; i < sim->wire_count; i++) {
+        struct wire *wire = &sim->wires[i];
+        int each = wire->next != NULL ? forward(sim, wire) : deliver(sim, wire->link, wire->to);
+        rc = rc != 0 ? rc : each;
+    }
+    for (size_t i = 0; i < sim->bottleneck_count; i++) {
+        int each = deliver(sim, sim->bottlenecks[i], NULL);
+        rc = rc != 0 ? rc : each;
     }
     return rc;
 }
@@ -480,10 +575,8 @@ int tern_sim_step(tern_sim *sim, tern_time until)
         return rc;
     }
     sim->now = next;
-    for (size_t i = 0; i < sim->wire_count; i++) {
-        int each = deliver(sim, &sim->wires[i]);
-        rc = rc != 0 ? rc : each;
-    }
+    int arrived = deliver_all(sim);
+    rc = rc != 0 ? rc : arrived;
     tick_hosts(sim);
     int each = transmit_touched(sim);
     rc = rc != 0 ? rc : each;

@@ -108,7 +108,7 @@ static void agenda_gives_by_time_then_by_order(void **state)
     static uint64_t items[1000];
     for (uint64_t i = 0; i < 1000; i++) {
         items[i] = tern_chance_below(&chance, 50) * 1000 + i; /* many at equal times */
-        assert_int_equal(tern_agenda_reserve(&agenda), 0);
+        assert_int_equal(tern_agenda_reserve(&agenda, 1), 0);
         tern_agenda_push(&agenda, items[i] / 1000, &items[i]);
     }
     uint64_t last_due = 0;
