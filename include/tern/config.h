@@ -58,7 +58,7 @@ typedef struct tern_config {
     void *verify_user;
 
     unsigned suites; /* bitmap of acceptable suites; default TERN_SUITE_ANY */
-    const char *cc;  /* congestion control by name: "cubic" (default), "bbr", "newreno" */
+    const char *cc;  /* congestion control by name: "cubic" (default), "bbr", "newreno", "ledbat" */
 
     /* Times in nanoseconds. */
     tern_time handshake_timeout; /* default 10 s */

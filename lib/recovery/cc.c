@@ -3,7 +3,7 @@
 #include "recovery/cc.h"
 
 static const struct tern_cc_ops *const controllers[] = {&tern_cc_cubic, &tern_cc_newreno,
-                                                        &tern_cc_bbr};
+                                                        &tern_cc_bbr, &tern_cc_ledbat};
 
 const struct tern_cc_ops *tern_cc_find(const char *name)
 {

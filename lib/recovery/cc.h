@@ -75,10 +75,10 @@ struct tern_cc {
     uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
 };
 
-/* The table for a name ("newreno", "cubic", "bbr"), or NULL. */
+/* The table for a name ("newreno", "cubic", "bbr", "ledbat"), or NULL. */
 const struct tern_cc_ops *tern_cc_find(const char *name);
 
-extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr;
+extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, tern_cc_ledbat;
 
 /* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
 void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,
