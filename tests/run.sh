@@ -179,6 +179,30 @@ tidy() {
     esac
 }
 
+# The same seed must give the same packets, whatever the compiler and its flags: every scenario once with
+# each of two builds, their trace hashes compared.
+same_packets() {
+    since=$(date +%s)
+    printf 'hashes: running ... '
+    for preset in "$1" "$2"; do
+        "build/$preset/bin/ternsim" list | while read -r scenario _; do
+            for cc in newreno cubic bbr; do
+                echo "$scenario $cc $("build/$preset/bin/ternsim" run "$scenario" --cc "$cc" 2>/dev/null |
+                    sed -n 's/^ *trace hash //p')"
+            done
+        done >"build/$preset/hashes.txt"
+    done
+    took=$(($(date +%s) - since))
+    total=$(wc -l <"build/$1/hashes.txt")
+    bad=$(diff "build/$1/hashes.txt" "build/$2/hashes.txt" | grep -c '^<' || true)
+    if grep -qvE '^[^ ]+ [^ ]+ [0-9a-f]{16}$' "build/$1/hashes.txt"; then
+        bad=$((bad + 1))
+    fi
+    echo "$((total - bad)) equal, $bad not, $took s"
+    [ "$bad" = 0 ] || diff "build/$1/hashes.txt" "build/$2/hashes.txt" | head -n 20
+    count hashes $((total - bad)) "$bad" 0 "$took"
+}
+
 # One fuzz target from its committed corpus; what it finds on the way goes to build/.
 fuzz_one() {
     mkdir -p "build/fuzz/corpus/$1" "build/fuzz/crashes"
@@ -273,6 +297,7 @@ all)
     for label in lint unit sim e2e; do
         layer "$label" asan-ubsan
     done
+    same_packets asan-ubsan release-clang
     tidy release-clang
     fuzz
     ;;

@@ -371,6 +371,15 @@ static void count_allocations(struct world *w, struct kit_result *result)
     }
 }
 
+static void note_half(const struct world *w, struct kit_result *result, tern_time start)
+{
+    const struct pipe *up = &w->server.pipes[0], *down = &w->client.pipes[0];
+    const struct pipe *pipe = down->to_read > up->to_read ? down : up;
+    if (result->half == 0 && pipe->to_read > 0 && pipe->read >= pipe->to_read / 2) {
+        result->half = tern_sim_now(w->sim) - start;
+    }
+}
+
 static const char *check(const struct world *w)
 {
     const char *broken = NULL;
@@ -403,6 +412,7 @@ static void run(struct world *w, struct kit_result *result)
         if (w->client.is_connected && result->handshake == 0) {
             result->handshake = tern_sim_now(w->sim) - start;
         }
+        note_half(w, result, start);
         rebind(w);
         count_allocations(w, result);
         if (w->plan->check) {

@@ -36,6 +36,7 @@ struct kit_plan {
 struct kit_result {
     bool is_done; /* every byte arrived, both ways, and all streams closed */
     tern_time handshake, duration;
+    tern_time half;            /* when the first stream's receiver had half of its bytes */
     uint64_t hash;             /* of the packet trace */
     tern_stats client, server; /* at the end */
     tern_link_counters up, down;
