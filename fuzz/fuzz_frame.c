@@ -150,6 +150,12 @@ static bool rewrite(struct tern_writer *w, const struct tern_frame *f)
     case TERN_FRAME_HANDSHAKE_DONE:
         tern_frame_encode_handshake_done(w);
         break;
+    case TERN_FRAME_IMMEDIATE_ACK:
+        tern_frame_encode_immediate_ack(w);
+        break;
+    case TERN_FRAME_ACK_FREQUENCY:
+        tern_frame_encode_ack_frequency(w, &f->u.ack_frequency);
+        break;
     default:
         rewrite_limit(w, f->type, &f->u.limit);
         break;

@@ -12,6 +12,7 @@ static void check_ranges(const struct tern_params *p, bool from_server)
     FUZZ_CHECK(p->initial_max_streams_uni <= TERN_STREAMS_MAX);
     FUZZ_CHECK(p->ack_delay_exponent <= TERN_ACK_DELAY_EXPONENT_MAX);
     FUZZ_CHECK(p->max_ack_delay < TERN_MAX_ACK_DELAY_MAX);
+    FUZZ_CHECK(!p->has_min_ack_delay || p->min_ack_delay <= p->max_ack_delay * 1000);
     FUZZ_CHECK(p->active_connection_id_limit >= TERN_CID_LIMIT_MIN);
     FUZZ_CHECK(from_server || (!p->has_original_dcid && !p->has_retry_scid && !p->has_suite &&
                                !p->has_stateless_reset_token));
@@ -34,6 +35,8 @@ static void check_same(const struct tern_params *a, const struct tern_params *b)
     FUZZ_CHECK(a->initial_max_streams_uni == b->initial_max_streams_uni);
     FUZZ_CHECK(a->ack_delay_exponent == b->ack_delay_exponent);
     FUZZ_CHECK(a->max_ack_delay == b->max_ack_delay);
+    FUZZ_CHECK(a->has_min_ack_delay == b->has_min_ack_delay);
+    FUZZ_CHECK(a->min_ack_delay == b->min_ack_delay);
     FUZZ_CHECK(a->active_connection_id_limit == b->active_connection_id_limit);
     FUZZ_CHECK(a->disable_active_migration == b->disable_active_migration);
     FUZZ_CHECK(is_same_cid(a->has_original_dcid, &a->original_dcid, b->has_original_dcid,

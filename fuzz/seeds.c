@@ -137,6 +137,14 @@ static void seed_ack_frames(void)
     tern_writer_init(&w, buf, sizeof buf);
     tern_frame_encode_ack(&w, 11, 300, ranges, TERN_COUNT_OF(ranges), &ecn);
     save_payload("ack-ecn", APP, &w);
+
+    const struct tern_frame_ack_frequency often = {0, 9, 6250, 3}, never = {1, 1000, 25000, 0};
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_ack_frequency(&w, &often);
+    tern_frame_encode_ack_frequency(&w, &never);
+    tern_frame_encode_ack_frequency(&w, &often); /* too late */
+    tern_frame_encode_immediate_ack(&w);
+    save_payload("ack-frequency", APP, &w);
 }
 
 static void seed_connection_frames(void)
@@ -181,6 +189,8 @@ static void seed_params(void)
     tern_params_init(&params);
     params.has_initial_scid = true;
     params.initial_scid = cid;
+    params.has_min_ack_delay = true;
+    params.min_ack_delay = TERN_MIN_ACK_DELAY;
     tern_writer_init(&w, buf + 1, sizeof buf - 1);
     tern_params_encode(&w, &params);
     save("fuzz_params", "client", buf, 1 + tern_writer_used(&w));

@@ -216,12 +216,22 @@ tern_time tern_conn_closing_time(const struct tern_conn *conn)
     return conn->is_announced ? time : TERN_MIN(time, UNPROVED_CLOSING_MAX);
 }
 
+tern_time tern_conn_peer_ack_delay(const struct tern_conn *conn)
+{
+    return conn->has_peer_params ? conn->cadence.in_force : conn->env->config->max_ack_delay;
+}
+
 tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level)
 {
-    tern_time delay = level != TERN_LEVEL_APP ? 0
-                      : conn->has_peer_params ? conn->peer_params.max_ack_delay * TERN_MSEC
-                                              : conn->env->config->max_ack_delay;
+    tern_time delay = level == TERN_LEVEL_APP ? tern_conn_peer_ack_delay(conn) : 0;
     return tern_rtt_pto(&conn->path.rtt, delay);
+}
+
+uint64_t tern_conn_min_ack_delay(const struct tern_conn *conn)
+{
+    /* What we say of the two must agree, and max_ack_delay is said in milliseconds. */
+    uint64_t most = conn->env->config->max_ack_delay / TERN_MSEC * (TERN_MSEC / TERN_USEC);
+    return TERN_MIN(most, (uint64_t)TERN_MIN_ACK_DELAY);
 }
 
 void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *out)
@@ -238,6 +248,8 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->initial_max_streams_uni = config->max_streams_uni;
     out->ack_delay_exponent = ACK_DELAY_EXPONENT;
     out->max_ack_delay = config->max_ack_delay / TERN_MSEC;
+    out->has_min_ack_delay = true;
+    out->min_ack_delay = tern_conn_min_ack_delay(conn);
     out->active_connection_id_limit = TERN_CIDS_LIMIT;
     out->has_initial_scid = true;
     out->initial_scid = conn->cids.local[0].cid;
@@ -254,6 +266,8 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
 {
     conn->peer_params = *params;
     conn->has_peer_params = true;
+    tern_cadence_init(&conn->cadence, params->has_min_ack_delay, params->min_ack_delay * TERN_USEC,
+                      params->max_ack_delay * TERN_MSEC);
     if (params->max_idle_timeout > 0) {
         tern_time theirs = params->max_idle_timeout > UINT64_MAX / TERN_MSEC
                                ? TERN_TIME_NEVER

@@ -19,6 +19,7 @@
 #include "conn/life.h"
 #include "conn/paths.h"
 #include "conn/space.h"
+#include "recovery/cadence.h"
 #include "stream/table.h"
 #include "trace/trace.h"
 #include "wire/limits.h"
@@ -75,6 +76,7 @@ struct tern_conn {
     unsigned suite;
     struct tern_params peer_params;
     bool has_peer_params;
+    struct tern_cadence cadence; /* how the peer is to acknowledge; valid when has_peer_params */
 
     /* Wants that belong to no component. */
     bool wants_handshake_done;
@@ -137,6 +139,11 @@ tern_time tern_conn_closing_time(const struct tern_conn *conn);
 
 /* The probe timeout of the application level, with our estimate of the peer's ack delay. */
 tern_time tern_conn_pto(const struct tern_conn *conn, enum tern_level level);
+
+/* The longest that the peer waits with an acknowledgement, as far as we know. */
+tern_time tern_conn_peer_ack_delay(const struct tern_conn *conn);
+/* The least that we let the peer ask of us, in microseconds as we say it. */
+uint64_t tern_conn_min_ack_delay(const struct tern_conn *conn);
 
 /* The transport parameters that we say. */
 void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *out);

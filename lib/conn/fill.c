@@ -138,6 +138,34 @@ static void fill_cids(struct tern_fill *fill)
     }
 }
 
+static void fill_ack_frequency(struct tern_fill *fill)
+{
+    struct tern_cadence *cadence = &fill->conn->cadence;
+    uint8_t *start = fill->w.at;
+    if (!cadence->wants_send) {
+        return;
+    }
+    struct tern_frame_ack_frequency frame = {.sequence = cadence->sequence,
+                                             .threshold = cadence->wanted.threshold - 1,
+                                             .max_delay = cadence->wanted.delay / TERN_USEC,
+                                             .reordering = cadence->wanted.reordering};
+    tern_frame_encode_ack_frequency(&fill->w, &frame);
+    if (keep(fill, start)) {
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK_FREQUENCY,
+                                         .id = tern_cadence_on_sent(cadence)});
+    }
+}
+
+/* The last probe of a timeout does not wait until the peer's delay is over. It stands in for a PING. */
+static void fill_immediate_ack(struct tern_fill *fill)
+{
+    uint8_t *start = fill->w.at;
+    if (fill->space->probes == 1 && fill->conn->cadence.is_usable) {
+        tern_frame_encode_immediate_ack(&fill->w);
+        (void)keep(fill, start);
+    }
+}
+
 static void encode_control(struct tern_writer *w, const struct tern_stream_control *c)
 {
     switch (c->kind) {
@@ -244,7 +272,9 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         return rc;
     }
     if (fill->level == TERN_LEVEL_APP) {
+        fill_immediate_ack(fill);
         fill_handshake_done(fill);
+        fill_ack_frequency(fill);
         fill_path(fill, now);
         fill_cids(fill);
         fill_controls(fill);
@@ -331,8 +361,8 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
     if (level != TERN_LEVEL_APP) {
         return false;
     }
-    return conn->wants_handshake_done || conn->wants_ping || conn->path.wants_challenge ||
-           conn->path.response_count > 0 || tern_cids_wants(&conn->cids) ||
-           tern_streams_next_control(&conn->streams, &control) ||
+    return conn->wants_handshake_done || conn->cadence.wants_send || conn->wants_ping ||
+           conn->path.wants_challenge || conn->path.response_count > 0 ||
+           tern_cids_wants(&conn->cids) || tern_streams_next_control(&conn->streams, &control) ||
            tern_streams_has_data(&conn->streams);
 }

@@ -36,8 +36,11 @@ static int on_crypto(struct tern_handle *h, const struct tern_frame *f, tern_tim
 static int on_stream(struct tern_handle *h, const struct tern_frame *f, tern_time now)
 {
     const struct tern_frame_stream *s = &f->u.stream;
-    return tern_streams_on_stream(&h->conn->streams, s->id, s->offset, s->data, s->len, s->fin,
-                                  h->conn->path.rtt.smoothed, now);
+    int rc = tern_streams_on_stream(&h->conn->streams, s->id, s->offset, s->data, s->len, s->fin,
+                                    h->conn->path.rtt.smoothed, now);
+    /* More holes than are kept track of, as after a fast start that ran into a long queue: as good as
+     * lost, and sent again. */
+    return rc == TERN_ERR_LIMIT ? TERN_ERR_AGAIN : rc;
 }
 
 static int on_new_token(struct tern_handle *h)
@@ -80,6 +83,22 @@ static int on_handshake_done(struct tern_handle *h)
         return TERN_ERR_PROTOCOL; /* RFC 9000 §19.20 */
     }
     tern_conn_on_confirmed(h->conn);
+    return 0;
+}
+
+static int on_ack_frequency(struct tern_handle *h, const struct tern_frame *f)
+{
+    const struct tern_frame_ack_frequency *a = &f->u.ack_frequency;
+    if (a->max_delay < tern_conn_min_ack_delay(h->conn) ||
+        a->max_delay >= TERN_MAX_ACK_DELAY_MAX * (TERN_MSEC / TERN_USEC)) {
+        h->reason = "asked for an acknowledgement delay out of range";
+        return TERN_ERR_PROTOCOL;
+    }
+    struct tern_acks_wish wish = {.sequence = a->sequence,
+                                  .threshold = a->threshold + 1, /* "more than": [P §6.1] */
+                                  .reordering = a->reordering,
+                                  .max_delay = a->max_delay * TERN_USEC};
+    tern_acks_on_wish(&h->conn->spaces[h->level].acks, &wish);
     return 0;
 }
 
@@ -141,6 +160,11 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return on_connection_close(h, f, now);
     case TERN_FRAME_HANDSHAKE_DONE:
         return on_handshake_done(h);
+    case TERN_FRAME_ACK_FREQUENCY:
+        return on_ack_frequency(h, f);
+    case TERN_FRAME_IMMEDIATE_ACK:
+        tern_acks_on_asked(&h->conn->spaces[h->level].acks);
+        return 0;
     default:
         return on_stream_frame(h, f, now);
     }

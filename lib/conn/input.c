@@ -161,7 +161,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
         if (level == TERN_LEVEL_INITIAL && tern_space_is_live(space)) {
             tern_crypto_flow_forget(&space->crypto);
         }
-        drop(conn, "nothing in it verified", now);
+        drop(conn, level == TERN_LEVEL_APP ? "no room for it" : "nothing in it verified", now);
         return;
     }
     space->has_opened = true;

@@ -31,6 +31,9 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
     case TERN_RECEIPT_HANDSHAKE_DONE:
         conn->wants_handshake_done = false;
         break;
+    case TERN_RECEIPT_ACK_FREQUENCY:
+        tern_cadence_on_acked(&conn->cadence, r->id);
+        break;
     case TERN_RECEIPT_NEW_CID:
     case TERN_RECEIPT_RETIRE_CID:
     case TERN_RECEIPT_PROBE: /* pmtud is told of whole packets */
@@ -64,6 +67,9 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
         return 0;
     case TERN_RECEIPT_RETIRE_CID:
         tern_cids_on_retire_lost(&conn->cids, r->id);
+        return 0;
+    case TERN_RECEIPT_ACK_FREQUENCY:
+        tern_cadence_on_lost(&conn->cadence, r->id);
         return 0;
     case TERN_RECEIPT_ACK:
     case TERN_RECEIPT_PROBE:

@@ -11,9 +11,10 @@ enum tern_receipt_kind {
     TERN_RECEIPT_STREAM,  /* id, offset, len, flags: fin */
     TERN_RECEIPT_CONTROL, /* extra: enum tern_stream_control_kind; id, offset: value */
     TERN_RECEIPT_HANDSHAKE_DONE,
-    TERN_RECEIPT_NEW_CID,    /* id: sequence */
-    TERN_RECEIPT_RETIRE_CID, /* id: sequence */
-    TERN_RECEIPT_PROBE       /* a PMTU probe; len: its size */
+    TERN_RECEIPT_NEW_CID,       /* id: sequence */
+    TERN_RECEIPT_RETIRE_CID,    /* id: sequence */
+    TERN_RECEIPT_ACK_FREQUENCY, /* id: sequence */
+    TERN_RECEIPT_PROBE          /* a PMTU probe; len: its size */
 };
 
 #define TERN_RECEIPT_FIN 0x01u

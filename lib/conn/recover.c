@@ -54,6 +54,17 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     return rc;
 }
 
+/* An ACK of many packets can show six losses at once, which would be a black hole but for what it
+ * acknowledges besides. */
+static void note_delivered(struct tern_conn *conn, const struct tern_space *space)
+{
+    const struct tern_sent_packet *packet;
+    uint64_t cursor = 0, pn;
+    while ((packet = tern_loss_walk_acked(&space->loss, &cursor, &pn)) != NULL) {
+        tern_pmtud_on_delivered(&conn->path.pmtud, pn, packet->size);
+    }
+}
+
 static void settle_acked(struct tern_conn *conn, enum tern_level level,
                          const struct tern_loss_outcome *outcome, uint64_t prior_in_flight,
                          tern_time now)
@@ -101,7 +112,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;
         if (conn->life.is_confirmed) { /* RFC 9002 §5.3 */
-            delay = TERN_MIN(delay, conn->peer_params.max_ack_delay * TERN_MSEC);
+            delay = TERN_MIN(delay, tern_conn_peer_ack_delay(conn));
         }
     }
     tern_rtt_update(&conn->path.rtt, sample, delay, now);
@@ -150,6 +161,20 @@ static void check_ecn(struct tern_conn *conn, const struct tern_space *space,
     tern_cc_on_loss(&path->cc, &loss, now);
 }
 
+/* What the path carries in a round trip decides how often it needs an ACK. The window may be larger than
+ * that (BBR), and a rate times a round trip too (CUBIC paces ahead of its window): the smaller counts. */
+static void tune_cadence(struct tern_conn *conn, const struct tern_loss *loss, uint64_t rate)
+{
+    const struct tern_path *path = &conn->path;
+    uint64_t usecs = path->rtt.smoothed / TERN_USEC;
+    uint64_t window = path->cc.cwnd;
+    if (rate > 0 && usecs > 0 && rate < UINT64_MAX / usecs) {
+        window = TERN_MIN(window, rate * usecs / (TERN_SEC / TERN_USEC));
+    }
+    tern_cadence_update(&conn->cadence, window, path->cc.datagram, path->rtt.smoothed,
+                        loss->packet_threshold);
+}
+
 int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
                         const struct tern_frame *frame, tern_time now)
 {
@@ -172,6 +197,9 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
         update_rtt(conn, level, ack->delay, outcome.rtt_sample, now);
     }
     tern_loss_detect(&space->loss, &path->rtt, tern_conn_pto(conn, level), &outcome, now);
+    if (level == TERN_LEVEL_APP && outcome.lost_packets > 0) {
+        note_delivered(conn, space);
+    }
     rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
     if (level == TERN_LEVEL_APP) {
         check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
@@ -190,6 +218,9 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     uint64_t rate = path->cc.ops->pacing_rate(&path->cc, &path->rtt);
     tern_pacer_set_rate(&path->pacer, rate, datagram, now);
+    if (conn->life.is_confirmed && level == TERN_LEVEL_APP) {
+        tune_cadence(conn, &space->loss, rate);
+    }
     tern_trace_metrics(&conn->trace, path->cc.cwnd, path->cc.bytes_in_flight, path->rtt.smoothed,
                        path->rtt.latest, now);
     return rc;

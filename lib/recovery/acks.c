@@ -15,6 +15,7 @@ void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_
     acks->max_delay = max_delay;
     acks->threshold = ACK_THRESHOLD;
     acks->warmup = WARMUP;
+    acks->reordering = 1; /* RFC 9000 §13.2.1 */
 }
 
 void tern_acks_clear(struct tern_acks *acks)
@@ -57,6 +58,55 @@ static void count_ecn(struct tern_acks *acks, uint8_t ecn)
     }
 }
 
+void tern_acks_on_wish(struct tern_acks *acks, const struct tern_acks_wish *wish)
+{
+    if (wish->sequence < acks->sequence) {
+        return;
+    }
+    acks->sequence = wish->sequence + 1;
+    acks->threshold = (uint32_t)TERN_MIN(TERN_MAX(wish->threshold, 1u), (uint64_t)UINT32_MAX);
+    acks->reordering = wish->reordering;
+    acks->max_delay = wish->max_delay;
+    acks->warmup = 0; /* the peer knows better than our guess about its start */
+}
+
+void tern_acks_on_asked(struct tern_acks *acks)
+{
+    acks->is_asked = true;
+}
+
+/* The smallest number from `from` on that has not come. */
+static uint64_t first_missing(const struct tern_acks *acks, uint64_t from)
+{
+    const struct tern_ranges *ranges = &acks->ranges;
+    from = TERN_MAX(from, acks->floor);
+    for (size_t i = ranges->count; i-- > 0 && ranges->items[i].end > from;) {
+        if (ranges->items[i].start <= from) {
+            return ranges->items[i].end;
+        }
+    }
+    return from;
+}
+
+/* draft-ietf-quic-ack-frequency, "Response to Out-of-Order Packets": what lies `reordering` behind the
+ * largest can be declared lost, and the peer should hear of it, unless the last ACK said so already.
+ * One that comes after that was said is told at once too: the peer may have given it up for lost. */
+static bool is_disorder_urgent(const struct tern_acks *acks, uint64_t pn, bool is_in_order)
+{
+    if (acks->reordering <= 1) {
+        return acks->reordering == 1 && (!is_in_order || acks->has_gap);
+    }
+    uint64_t unreported = tern_sub_sat(acks->reported, acks->reordering);
+    uint64_t missing = first_missing(acks, unreported);
+    return pn < unreported || tern_sub_sat(acks->largest, missing) >= acks->reordering;
+}
+
+/* Where the peer wants fewer ACKs, one for the first of several marks is enough for it to act. */
+static bool is_mark_urgent(const struct tern_acks *acks, uint8_t ecn)
+{
+    return ecn == ECN_CE && (acks->threshold <= ACK_THRESHOLD || !acks->was_ce);
+}
+
 int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, uint8_t ecn,
                           tern_time now)
 {
@@ -78,9 +128,10 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
         return 0;
     }
     acks->unacked++;
-    bool is_urgent = acks->unacked >= acks->threshold || !is_in_order || acks->has_gap ||
-                     ecn == ECN_CE || acks->warmup > 0;
+    bool is_urgent = acks->unacked >= acks->threshold || acks->warmup > 0 || acks->is_asked ||
+                     is_disorder_urgent(acks, pn, is_in_order) || is_mark_urgent(acks, ecn);
     acks->warmup -= acks->warmup > 0 ? 1 : 0;
+    acks->was_ce = ecn == ECN_CE;
     tern_time due = is_urgent ? now : tern_add_sat(now, acks->max_delay);
     acks->deadline = TERN_MIN(acks->deadline, due);
     return 0;
@@ -101,6 +152,8 @@ void tern_acks_on_sent(struct tern_acks *acks)
     acks->unacked = 0;
     acks->deadline = TERN_TIME_NEVER;
     acks->has_gap = false;
+    acks->is_asked = false;
+    acks->reported = acks->has_any ? acks->largest + 1 : 0;
 }
 
 void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)

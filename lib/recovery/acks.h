@@ -19,8 +19,13 @@ struct tern_acks {
     uint32_t unacked;    /* ack-eliciting packets since the last ACK was sent */
     uint32_t threshold;  /* ACK after this many: 2 by RFC 9000 §13.2.2 */
     uint32_t warmup;     /* the first packets are acknowledged at once */
+    uint64_t reordering; /* at once when a missing number lies so far back; 1: for any disorder */
+    uint64_t reported;   /* the last ACK's largest + 1; 0: none was sent */
+    uint64_t sequence;   /* the least that an ACK_FREQUENCY must have to count */
     bool has_any, has_ecn;
-    bool has_gap; /* a packet that asked for nothing came after a gap that was not told yet */
+    bool is_asked; /* IMMEDIATE_ACK */
+    bool was_ce;   /* the last packet that asked for an ACK was marked */
+    bool has_gap;  /* a packet that asked for nothing came after a gap that was not told yet */
 };
 
 void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay);
@@ -32,6 +37,18 @@ bool tern_acks_is_duplicate(const struct tern_acks *acks, uint64_t pn);
  * CE, or the first 16; else now + max_delay. ecn: 0..3 as in the IP header. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting,
                                           uint8_t ecn, tern_time now);
+
+/* The peer's wishes (draft-ietf-quic-ack-frequency): an ACK after `threshold` packets or max_delay, at
+ * once when a number missing lies `reordering` behind the largest (0: never for that). One that is
+ * not newer than the last changes nothing. */
+struct tern_acks_wish {
+    uint64_t sequence, threshold, reordering;
+    tern_time max_delay;
+};
+void tern_acks_on_wish(struct tern_acks *acks, const struct tern_acks_wish *wish);
+
+/* The packet that is noted next wants its ACK at once. */
+void tern_acks_on_asked(struct tern_acks *acks);
 
 /* Is an ACK due at `now`? (An ACK that is merely owed may ride along with other frames: see
  * tern_acks_is_owed.) */

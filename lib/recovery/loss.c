@@ -300,6 +300,18 @@ const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, ui
     return NULL;
 }
 
+const struct tern_sent_packet *tern_loss_walk_acked(const struct tern_loss *loss, uint64_t *cursor,
+                                                    uint64_t *pn)
+{
+    uint64_t at = *cursor == 0 ? loss->acked_head : tern_sent_find(&loss->sent, *cursor - 1)->next;
+    if (at == 0) {
+        return NULL;
+    }
+    *cursor = at;
+    *pn = at - 1;
+    return tern_sent_find(&loss->sent, *pn);
+}
+
 uint64_t tern_loss_discard(struct tern_loss *loss)
 {
     uint64_t in_flight = loss->sent.bytes_in_flight;

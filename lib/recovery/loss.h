@@ -79,6 +79,10 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
 const struct tern_sent_packet *tern_loss_next_acked(struct tern_loss *loss, uint64_t *pn);
 const struct tern_sent_packet *tern_loss_next_lost(struct tern_loss *loss, uint64_t *pn);
 
+/* Walks over what next_acked will return, and leaves it there. *cursor starts at 0. */
+const struct tern_sent_packet *tern_loss_walk_acked(const struct tern_loss *loss, uint64_t *cursor,
+                                                    uint64_t *pn);
+
 /* Moves base over what is acked, skipped, or was lost long ago (lost ones stay for about 3 PTO, so
  * that a late ACK is recognised, but never more than 1024 slots behind the oldest outstanding). */
 void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_time now);

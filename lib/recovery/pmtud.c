@@ -88,12 +88,17 @@ void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn)
     pmtud->tries++;
 }
 
-void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now)
+void tern_pmtud_on_delivered(struct tern_pmtud *pmtud, uint64_t pn, size_t size)
 {
     if (size >= pmtud->current) {
         pmtud->black_hole = 0;
         pmtud->delivered_pn = TERN_MAX(pmtud->delivered_pn, pn + 1);
     }
+}
+
+void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now)
+{
+    tern_pmtud_on_delivered(pmtud, pn, size);
     if (!pmtud->in_flight || pn != pmtud->probe_pn) {
         return;
     }

@@ -27,6 +27,9 @@ void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling);
 /* The size to probe now, or 0. */
 size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now);
 void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn);
+/* One packet arrived. To be told of all that an ACK brings before the losses that it shows: what was
+ * lost before a delivery of full size is no black hole. */
+void tern_pmtud_on_delivered(struct tern_pmtud *pmtud, uint64_t pn, size_t size);
 void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);
 /* Returns true when a black hole was found and `current` fell back to the base. */
 bool tern_pmtud_on_lost(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);

@@ -123,6 +123,12 @@ static void add_frame(struct line *line, const struct tern_frame *f)
     case TERN_FRAME_PATH_CHALLENGE:
     case TERN_FRAME_PATH_RESPONSE:
     case TERN_FRAME_HANDSHAKE_DONE:
+    case TERN_FRAME_IMMEDIATE_ACK:
+        break;
+    case TERN_FRAME_ACK_FREQUENCY:
+        add(line, " seq=%" PRIu64 " threshold=%" PRIu64 " delay=%" PRIu64 " reordering=%" PRIu64,
+            f->u.ack_frequency.sequence, f->u.ack_frequency.threshold, f->u.ack_frequency.max_delay,
+            f->u.ack_frequency.reordering);
         break;
     }
 }

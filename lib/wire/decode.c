@@ -157,6 +157,14 @@ static void decode_close(struct tern_frame *out, struct tern_reader *r)
     c->reason_len = (size_t)len;
 }
 
+static void decode_ack_frequency(struct tern_frame *out, struct tern_reader *r)
+{
+    out->u.ack_frequency.sequence = tern_read_varint(r);
+    out->u.ack_frequency.threshold = tern_read_varint(r);
+    out->u.ack_frequency.max_delay = tern_read_varint(r);
+    out->u.ack_frequency.reordering = tern_read_varint(r);
+}
+
 /* Frames of one or two numbers. */
 static void decode_limit(struct tern_frame *out, struct tern_reader *r, bool has_id,
                          uint64_t largest)
@@ -176,6 +184,10 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
         break;
     case TERN_FRAME_PING:
     case TERN_FRAME_HANDSHAKE_DONE:
+    case TERN_FRAME_IMMEDIATE_ACK:
+        break;
+    case TERN_FRAME_ACK_FREQUENCY:
+        decode_ack_frequency(out, r);
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:

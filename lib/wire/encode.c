@@ -8,7 +8,7 @@
 
 static void write_type(struct tern_writer *w, enum tern_frame_type type)
 {
-    tern_write_u8(w, (uint8_t)type); /* all of ours are one byte */
+    tern_write_varint(w, (uint64_t)type);
 }
 
 static void write_one(struct tern_writer *w, enum tern_frame_type type, uint64_t a)
@@ -31,6 +31,19 @@ void tern_frame_encode_ping(struct tern_writer *w)
 void tern_frame_encode_handshake_done(struct tern_writer *w)
 {
     write_type(w, TERN_FRAME_HANDSHAKE_DONE);
+}
+
+void tern_frame_encode_immediate_ack(struct tern_writer *w)
+{
+    write_type(w, TERN_FRAME_IMMEDIATE_ACK);
+}
+
+void tern_frame_encode_ack_frequency(struct tern_writer *w,
+                                     const struct tern_frame_ack_frequency *f)
+{
+    write_two(w, TERN_FRAME_ACK_FREQUENCY, f->sequence, f->threshold);
+    tern_write_varint(w, f->max_delay);
+    tern_write_varint(w, f->reordering);
 }
 
 static size_t ecn_size(const struct tern_frame_ecn *ecn)

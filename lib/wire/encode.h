@@ -12,6 +12,9 @@
 
 void tern_frame_encode_ping(struct tern_writer *w);
 void tern_frame_encode_handshake_done(struct tern_writer *w);
+void tern_frame_encode_immediate_ack(struct tern_writer *w);
+void tern_frame_encode_ack_frequency(struct tern_writer *w,
+                                     const struct tern_frame_ack_frequency *f);
 
 /* `ranges` ascending, the last of them holding `largest`. The lowest are left out when they do not
  * fit. delay: already divided by the exponent. ecn may be NULL. */

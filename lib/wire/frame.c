@@ -36,6 +36,8 @@ static const struct tern_frame_rule rules[] = {
     [TERN_FRAME_CONNECTION_CLOSE]      = {"CONNECTION_CLOSE",     I|O|H|A,   n,        n,      n,        n},
     [TERN_FRAME_CONNECTION_CLOSE_APP]  = {"CONNECTION_CLOSE",     O|A,       n,        n,      n,        n},
     [TERN_FRAME_HANDSHAKE_DONE]        = {"HANDSHAKE_DONE",       A,         y,        n,      y,        n},
+    [TERN_FRAME_IMMEDIATE_ACK]         = {"IMMEDIATE_ACK",        A,         y,        n,      y,        n},
+    [TERN_FRAME_ACK_FREQUENCY]         = {"ACK_FREQUENCY",        A,         y,        n,      y,        n},
 };
 /* clang-format on */
 

@@ -31,7 +31,10 @@ enum tern_frame_type {
     TERN_FRAME_PATH_RESPONSE = 0x1b,
     TERN_FRAME_CONNECTION_CLOSE = 0x1c,
     TERN_FRAME_CONNECTION_CLOSE_APP = 0x1d,
-    TERN_FRAME_HANDSHAKE_DONE = 0x1e
+    TERN_FRAME_HANDSHAKE_DONE = 0x1e,
+    /* draft-ietf-quic-ack-frequency */
+    TERN_FRAME_IMMEDIATE_ACK = 0x1f,
+    TERN_FRAME_ACK_FREQUENCY = 0xaf
 };
 
 struct tern_frame_ecn {
@@ -98,6 +101,15 @@ struct tern_frame_connection_close {
     size_t reason_len;
 };
 
+/* How the peer would like to be acknowledged. */
+struct tern_frame_ack_frequency {
+    uint64_t sequence;
+    uint64_t threshold; /* an ACK after more ack-eliciting packets than this */
+    uint64_t max_delay; /* microseconds */
+    uint64_t
+        reordering; /* an ACK at once when a missing number lies so far back; 0: never for that */
+};
+
 struct tern_frame {
     enum tern_frame_type type;
     size_t padding; /* PADDING: length of the run */
@@ -113,6 +125,7 @@ struct tern_frame {
         struct tern_frame_retire_connection_id retire_connection_id;
         struct tern_frame_path path;
         struct tern_frame_connection_close connection_close;
+        struct tern_frame_ack_frequency ack_frequency;
     } u;
 };
 

@@ -31,7 +31,9 @@ static const struct {
      TERN_VARINT_MAX},
 };
 
-#define SEEN_SUITE 32u /* bit of the private parameter in the set of those seen */
+/* Bits of those with a large number in the set of those seen. */
+#define SEEN_SUITE         32u
+#define SEEN_MIN_ACK_DELAY 33u
 
 void tern_params_init(struct tern_params *params)
 {
@@ -84,6 +86,11 @@ void tern_params_encode(struct tern_writer *w, const struct tern_params *params)
     if (params->has_retry_scid) {
         encode_bytes(w, ID_RETRY_SCID, params->retry_scid.bytes, params->retry_scid.len);
     }
+    if (params->has_min_ack_delay) {
+        tern_write_varint(w, TERN_PARAM_MIN_ACK_DELAY);
+        tern_write_varint(w, tern_varint_size(params->min_ack_delay));
+        tern_write_varint(w, params->min_ack_delay);
+    }
     if (params->has_suite) {
         uint8_t suite[2] = {(uint8_t)(params->suite >> 8), (uint8_t)params->suite};
         encode_bytes(w, TERN_PARAM_SUITE, suite, sizeof suite);
@@ -101,13 +108,19 @@ static bool decode_cid(struct tern_cid *cid, bool *has, const uint8_t *bytes, si
     return true;
 }
 
-static bool decode_number(struct tern_params *out, size_t i, const uint8_t *bytes, size_t len)
+/* A varint that fills its length exactly. */
+static bool read_whole(uint64_t *value, const uint8_t *bytes, size_t len)
 {
     struct tern_reader r;
     tern_reader_init(&r, bytes, len);
-    uint64_t value = tern_read_varint(&r);
-    if (r.failed || tern_reader_left(&r) > 0 || value < numbers[i].least ||
-        value > numbers[i].most) {
+    *value = tern_read_varint(&r);
+    return !r.failed && tern_reader_left(&r) == 0;
+}
+
+static bool decode_number(struct tern_params *out, size_t i, const uint8_t *bytes, size_t len)
+{
+    uint64_t value;
+    if (!read_whole(&value, bytes, len) || value < numbers[i].least || value > numbers[i].most) {
         return false;
     }
     *member_of(out, numbers[i].member) = value;
@@ -134,6 +147,9 @@ static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *by
     case ID_ACTIVE_MIGRATION:
         out->disable_active_migration = true;
         return len == 0;
+    case TERN_PARAM_MIN_ACK_DELAY:
+        out->has_min_ack_delay = true;
+        return read_whole(&out->min_ack_delay, bytes, len);
     case TERN_PARAM_SUITE:
         if (!from_server || len != 2) {
             return false;
@@ -159,6 +175,17 @@ static bool decode_one(struct tern_params *out, uint64_t id, const uint8_t *byte
     return decode_other(out, id, bytes, len, from_server);
 }
 
+/* The place of a parameter in the set of those seen; 0: it is not known and may come as often as it
+ * likes. */
+static uint64_t seen_bit(uint64_t id)
+{
+    unsigned bit = id < SEEN_SUITE                  ? (unsigned)id
+                   : id == TERN_PARAM_SUITE         ? SEEN_SUITE
+                   : id == TERN_PARAM_MIN_ACK_DELAY ? SEEN_MIN_ACK_DELAY
+                                                    : 64;
+    return bit < 64 ? UINT64_C(1) << bit : 0;
+}
+
 int tern_params_decode(struct tern_params *out, const uint8_t *data, size_t len, bool from_server)
 {
     struct tern_reader r;
@@ -172,13 +199,16 @@ int tern_params_decode(struct tern_params *out, const uint8_t *data, size_t len,
         if (r.failed) {
             return TERN_ERR_TRANSPORT_PARAMETER;
         }
-        uint64_t bit = id < SEEN_SUITE          ? UINT64_C(1) << id
-                       : id == TERN_PARAM_SUITE ? UINT64_C(1) << SEEN_SUITE
-                                                : 0;
+        uint64_t bit = seen_bit(id);
         if ((seen & bit) != 0 || !decode_one(out, id, bytes, (size_t)size, from_server)) {
             return TERN_ERR_TRANSPORT_PARAMETER;
         }
         seen |= bit;
+    }
+    /* They may come in either order. One beyond the other is an error and not cut down: who says so
+     * does not know what it does. */
+    if (out->has_min_ack_delay && out->min_ack_delay > out->max_ack_delay * 1000) {
+        return TERN_ERR_TRANSPORT_PARAMETER;
     }
     return 0;
 }

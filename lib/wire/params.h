@@ -10,6 +10,8 @@
 /* Of our own: "ten" 1, far from the numbers that QUIC has registered. */
 #define TERN_PARAM_SUITE 0x74656e01u /* server only: the packet suite it chose, u16 */
 
+#define TERN_PARAM_MIN_ACK_DELAY 0xff04de1bu /* draft-ietf-quic-ack-frequency */
+
 struct tern_params {
     uint64_t max_idle_timeout; /* ms; 0: none */
     uint64_t max_udp_payload_size;
@@ -19,9 +21,11 @@ struct tern_params {
     uint64_t initial_max_streams_bidi, initial_max_streams_uni;
     uint64_t ack_delay_exponent;
     uint64_t max_ack_delay; /* ms */
+    uint64_t min_ack_delay; /* us, at most max_ack_delay; the sender takes ACK_FREQUENCY */
     uint64_t active_connection_id_limit;
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
+    bool has_min_ack_delay;
     struct tern_cid original_dcid, initial_scid, retry_scid;
     uint8_t stateless_reset_token[TERN_RESET_TOKEN_BYTES];
     uint16_t suite;

@@ -59,6 +59,27 @@ static void bbr_bears_a_lossy_link(void **state)
     assert_true(share("sim.speed.bbr_bears_a_lossy_link", "bbr", 0.001) >= 0.70);
 }
 
+/* The end of slow start drops half of ten thousand packets: more holes than a stream keeps track of.
+ * That is loss, and no reason to end. */
+static void survives_a_great_overshoot(void **state)
+{
+    struct kit_plan plan;
+    struct kit_result result;
+    (void)state;
+    kit_plan_init(&plan, "sim.speed.survives_a_great_overshoot", kit_first_seed());
+    plan.up.delay = plan.down.delay = 50 * TERN_MSEC;
+    plan.up.rate = plan.down.rate = 10 * RATE;
+    plan.up.queue = plan.down.queue = 12500000;
+    plan.up_bytes = 160 * MIB;
+    plan.down_bytes = 0;
+    plan.check = false;
+    plan.server.stream_window_max = plan.server.conn_window_max = 64 * MIB;
+    plan.client.stream_send_buffer = 64 * MIB;
+    kit_run(&plan, &result);
+    assert_true(result.is_done);
+    assert_true(result.client.packets_lost > 5000);
+}
+
 /* --- no allocation per packet ------------------------------------------------------------------------- */
 
 static void *count_alloc(void *user, size_t size)
@@ -112,6 +133,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(newreno_fills_a_clean_link),
         cmocka_unit_test(bbr_fills_a_clean_link),
         cmocka_unit_test(bbr_bears_a_lossy_link),
+        cmocka_unit_test(survives_a_great_overshoot),
         cmocka_unit_test(warm_connection_allocates_nothing),
     };
     if (argc > 1) {

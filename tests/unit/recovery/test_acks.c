@@ -275,6 +275,164 @@ static void without_memory_nothing_is_noted(void **state)
     assert_true(tern_acks_is_due(&acks, NOW));
 }
 
+/* --- the peer's wishes: draft-ietf-quic-ack-frequency ------------------------------------------------ */
+
+static void wish(uint64_t sequence, uint64_t threshold, tern_time delay, uint64_t reordering)
+{
+    struct tern_acks_wish w = {
+        .sequence = sequence, .threshold = threshold, .reordering = reordering, .max_delay = delay};
+    tern_acks_on_wish(&acks, &w);
+}
+
+/* Takes a number; is an ACK due? If so it leaves. */
+static bool tells(uint64_t pn)
+{
+    take(pn, true, 0, NOW);
+    bool is_due = tern_acks_is_due(&acks, NOW);
+    if (is_due) {
+        tern_acks_on_sent(&acks);
+    }
+    return is_due;
+}
+
+static void the_peer_sets_threshold_and_delay(void **state)
+{
+    (void)state;
+    wish(0, 10, 3 * TERN_MSEC, 1); /* ends the warm-up as well */
+    for (uint64_t pn = 0; pn < 40; pn++) {
+        take(pn, true, 0, NOW);
+        assert_int_equal(tern_acks_is_due(&acks, NOW), pn % 10 == 9);
+        assert_true(tern_acks_is_due(&acks, NOW + 3 * TERN_MSEC));
+        assert_int_equal(tern_acks_is_due(&acks, NOW + 3 * TERN_MSEC - 1), pn % 10 == 9);
+        if (pn % 10 == 9) {
+            tern_acks_on_sent(&acks);
+        }
+    }
+}
+
+static void a_threshold_of_one_means_each(void **state)
+{
+    (void)state;
+    warm_up();
+    wish(0, 1, DELAY, 1);
+    for (uint64_t pn = 16; pn < 20; pn++) {
+        assert_true(tells(pn));
+    }
+    wish(1, 0, DELAY, 1); /* cannot come from the wire; as one */
+    assert_true(tells(20));
+    wish(2, UINT64_MAX, DELAY, 1);
+    assert_int_equal(acks.threshold, UINT32_MAX);
+    assert_false(tells(21));
+}
+
+static void only_a_newer_wish_counts(void **state)
+{
+    (void)state;
+    wish(7, 5, DELAY, 3);
+    wish(7, 6, 2 * DELAY, 4);
+    wish(6, 7, 3 * DELAY, 0);
+    wish(0, 8, 4 * DELAY, 0);
+    assert_int_equal(acks.threshold, 5);
+    assert_int_equal(acks.max_delay, DELAY);
+    assert_int_equal(acks.reordering, 3);
+    wish((UINT64_C(1) << 62) - 1, 9, DELAY / 2, 0);
+    assert_int_equal(acks.threshold, 9);
+    wish(8, 10, DELAY, 1);
+    assert_int_equal(acks.threshold, 9);
+    assert_int_equal(acks.reordering, 0);
+}
+
+/* The tables of the draft: which numbers come, and after which an ACK leaves. */
+static void disorder_is_told_when_it_can_be_a_loss(void **state)
+{
+    static const struct {
+        uint64_t reordering;
+        uint64_t numbers[9];
+        unsigned told; /* bit i: with the i-th */
+    } rows[] = {
+        {3, {0, 1, 3, 4, 5, 8, 9, 10}, 1u << 4 | 1u << 6 | 1u << 7},
+        {5, {0, 1, 3, 5, 6, 7, 8, 9}, 1u << 5 | 1u << 7},
+        {0, {0, 1, 3, 4, 5, 8, 9, 10}, 0},
+        {0, {0, 9, 1, 8, 2, 7, 3, 6}, 0},
+        {2, {0, 2, 3, 4, 5, 6, 7, 8}, 1u << 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
+        tern_acks_clear(&acks);
+        tern_acks_init(&acks, &mem, DELAY);
+        wish(0, 1000, DELAY, rows[i].reordering);
+        for (size_t k = 0; k < 8; k++) {
+            assert_int_equal(tells(rows[i].numbers[k]), rows[i].told >> k & 1);
+        }
+    }
+}
+
+/* With everything in disorder allowed, what was reported missing and comes after all is told at once:
+ * the peer may have given it up. */
+static void one_reported_missing_is_told_when_it_comes(void **state)
+{
+    (void)state;
+    wish(0, 1000, DELAY, 3);
+    for (uint64_t pn = 0; pn < 10; pn++) {
+        if (pn != 5) {
+            assert_int_equal(tells(pn), pn == 8);
+        }
+    }
+    assert_true(tells(5));
+    assert_false(tells(12)); /* 10 and 11 are missing */
+    assert_false(tells(11)); /* not yet told */
+    assert_true(tells(13));
+}
+
+static void what_is_forgotten_is_not_missing(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++) {
+        take(1000 + 2 * i, true, 0, NOW);
+    }
+    wish(0, 1000, DELAY, UINT64_MAX); /* so far back that all is unreported */
+    tern_acks_on_sent(&acks);
+    assert_false(tells(1400));
+    wish(1, 1000, DELAY, 10);
+    acks.reported = 0; /* as if nothing had been told */
+    assert_true(tells(1401));
+}
+
+static void an_asked_ack_is_due_at_once(void **state)
+{
+    (void)state;
+    warm_up();
+    wish(0, 10, DELAY, 0);
+    assert_false(tells(16));
+    tern_acks_on_asked(&acks);
+    assert_true(tells(17));
+    assert_false(tells(18)); /* once */
+}
+
+/* In the draft: only the step from unmarked to marked, unless the peer wants every second packet. */
+static void of_many_marks_the_first_is_told(void **state)
+{
+    static const uint8_t ecn[] = {2, 3, 3, 3, 2, 2, 3, 3};
+    static const bool told[] = {false, true, false, false, false, false, true, false};
+    (void)state;
+    warm_up();
+    wish(0, 100, DELAY, 1);
+    for (size_t i = 0; i < sizeof ecn; i++) {
+        take(16 + i, true, ecn[i], NOW);
+        assert_int_equal(tern_acks_is_due(&acks, NOW), told[i]);
+        if (told[i]) {
+            tern_acks_on_sent(&acks);
+        }
+    }
+    wish(1, 2, DELAY, 1);
+    tern_acks_on_sent(&acks);
+    for (size_t i = 8; i < 12; i++) {
+        take(16 + i, true, 3, NOW);
+        assert_true(tern_acks_is_due(&acks, NOW));
+        tern_acks_on_sent(&acks);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(every_second_one_is_acknowledged, setup, teardown),
     cmocka_unit_test_setup_teardown(what_asks_for_nothing_gets_nothing, setup, teardown),
@@ -292,6 +450,14 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(without_a_delay_all_is_due_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(the_limit_on_ranges_is_exact, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_nothing_is_noted, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_peer_sets_threshold_and_delay, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_threshold_of_one_means_each, setup, teardown),
+    cmocka_unit_test_setup_teardown(only_a_newer_wish_counts, setup, teardown),
+    cmocka_unit_test_setup_teardown(disorder_is_told_when_it_can_be_a_loss, setup, teardown),
+    cmocka_unit_test_setup_teardown(one_reported_missing_is_told_when_it_comes, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_is_forgotten_is_not_missing, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_asked_ack_is_due_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(of_many_marks_the_first_is_told, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,4 +1,5 @@
-/* One frame of every kind, byte by byte from RFC 9000 section 19.
+/* One frame of every kind, byte by byte from RFC 9000 section 19 and
+ * draft-ietf-quic-ack-frequency.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_UNIT_WIRE_SAMPLES_H
 #define TERN_UNIT_WIRE_SAMPLES_H
@@ -71,6 +72,12 @@ static const struct sample samples[] = {
      {0x1d, 0x41, 0, 2, 'n', 'o'},
      "CONNECTION_CLOSE application code=0x100 reason=\"no\""},
     {TERN_FRAME_HANDSHAKE_DONE, 1, 1, {0x1e}, "HANDSHAKE_DONE"},
+    {TERN_FRAME_IMMEDIATE_ACK, 1, 1, {0x1f}, "IMMEDIATE_ACK"},
+    {TERN_FRAME_ACK_FREQUENCY,
+     7,
+     7,
+     {0x40, 0xaf, 5, 9, 0x58, 0x6a, 3},
+     "ACK_FREQUENCY seq=5 threshold=9 delay=6250 reordering=3"},
 };
 
 #endif

@@ -55,6 +55,12 @@ static bool write_again(struct tern_writer *w, const struct tern_frame *f)
     case TERN_FRAME_HANDSHAKE_DONE:
         tern_frame_encode_handshake_done(w);
         return true;
+    case TERN_FRAME_IMMEDIATE_ACK:
+        tern_frame_encode_immediate_ack(w);
+        return true;
+    case TERN_FRAME_ACK_FREQUENCY:
+        tern_frame_encode_ack_frequency(w, &f->u.ack_frequency);
+        return true;
     default:
         return false;
     }

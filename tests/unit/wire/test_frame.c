@@ -17,7 +17,9 @@ static const struct {
     {0x15, 0x15, "__01", ""},   {0x16, 0x17, "__01", ""},   {0x18, 0x18, "__01", "P"},
     {0x19, 0x19, "__01", ""},   {0x1a, 0x1a, "__01", "P"},  {0x1b, 0x1b, "___1", "P"},
     {0x1c, 0x1c, "IH01", "NC"}, {0x1d, 0x1d, "__01", "NC"}, {0x1e, 0x1e, "___1", ""},
+    {0x1f, 0x1f, "___1", ""}, /* draft-ietf-quic-ack-frequency: not in 0-RTT either */
 };
+#define END 0x20u /* of those that follow one another */
 
 static uint8_t bits_of(const char *packets)
 {
@@ -47,14 +49,14 @@ static void rules_are_those_of_the_rfc(void **state)
             assert_int_equal(rule->is_flow_controlled, strchr(spec, 'F') != NULL);
         }
     }
-    assert_int_equal(next, 0x1f);
+    assert_int_equal(next, END);
 }
 
 /* RFC 9002 §2: what asks for an acknowledgement is in flight. */
 static void what_asks_is_in_flight(void **state)
 {
     (void)state;
-    for (uint64_t type = 0; type < 0x1f; type++) {
+    for (uint64_t type = 0; type < END; type++) {
         const struct tern_frame_rule *rule = tern_frame_rule(type);
         assert_true(!rule->is_ack_eliciting || rule->is_in_flight);
     }
@@ -63,14 +65,24 @@ static void what_asks_is_in_flight(void **state)
 static void other_types_are_unknown(void **state)
 {
     (void)state;
-    for (uint64_t type = 0x1f; type < 0x10000; type++) { /* the reserved ones of [P §6.1] too */
-        assert_null(tern_frame_rule(type));
+    for (uint64_t type = END; type < 0x10000; type++) { /* the reserved ones of [P §6.1] too */
+        assert_int_equal(tern_frame_rule(type) != NULL, type == TERN_FRAME_ACK_FREQUENCY);
     }
     for (unsigned bit = 16; bit < 64; bit++) {
         assert_null(tern_frame_rule(UINT64_C(1) << bit));
         assert_null(tern_frame_rule(UINT64_C(1) << bit | TERN_FRAME_STREAM));
     }
     assert_null(tern_frame_rule(UINT64_MAX));
+}
+
+static void the_far_one_is_like_a_ping_in_1rtt(void **state)
+{
+    (void)state;
+    const struct tern_frame_rule *rule = tern_frame_rule(0xaf);
+    assert_string_equal(rule->name, "ACK_FREQUENCY");
+    assert_int_equal(rule->packets, bits_of("___1"));
+    assert_true(rule->is_ack_eliciting && rule->is_in_flight);
+    assert_false(rule->is_probing || rule->is_flow_controlled);
 }
 
 static void stream_has_one_row(void **state)
@@ -84,7 +96,7 @@ static void stream_has_one_row(void **state)
 static void every_row_has_a_name(void **state)
 {
     (void)state;
-    for (uint64_t type = 0; type < 0x1f; type++) {
+    for (uint64_t type = 0; type < END; type++) {
         const char *name = tern_frame_rule(type)->name;
         assert_true(strlen(name) > 0);
         for (; *name != '\0'; name++) {
@@ -94,8 +106,11 @@ static void every_row_has_a_name(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(rules_are_those_of_the_rfc), cmocka_unit_test(what_asks_is_in_flight),
-    cmocka_unit_test(other_types_are_unknown),    cmocka_unit_test(stream_has_one_row),
+    cmocka_unit_test(rules_are_those_of_the_rfc),
+    cmocka_unit_test(what_asks_is_in_flight),
+    cmocka_unit_test(the_far_one_is_like_a_ping_in_1rtt),
+    cmocka_unit_test(other_types_are_unknown),
+    cmocka_unit_test(stream_has_one_row),
     cmocka_unit_test(every_row_has_a_name),
 };
 

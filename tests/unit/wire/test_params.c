@@ -57,23 +57,24 @@ static void absent_ones_have_their_defaults(void **state)
     assert_int_equal(p.active_connection_id_limit, 2);
     assert_false(p.disable_active_migration);
     assert_false(p.has_original_dcid || p.has_initial_scid || p.has_retry_scid);
-    assert_false(p.has_stateless_reset_token || p.has_suite);
+    assert_false(p.has_stateless_reset_token || p.has_suite || p.has_min_ack_delay);
 }
 
 /* A server's, by hand. */
 static const uint8_t golden[] = {
-    0x01, 0x04, 0x80, 0x00, 0x75, 0x30,                         /* max_idle_timeout 30000 */
-    0x03, 0x02, 0x45, 0xac,                                     /* max_udp_payload_size 1452 */
-    0x04, 0x04, 0x80, 0x10, 0x00, 0x00,                         /* initial_max_data 1 MiB */
-    0x05, 0x01, 0x05, 0x06, 0x01, 0x06, 0x07, 0x01, 0x07,       /* three kinds of streams */
-    0x08, 0x01, 0x08, 0x09, 0x01, 0x09,                         /* how many of them */
-    0x0a, 0x01, 0x0a, 0x0b, 0x01, 0x0b,                         /* exponent 10, delay 11 */
-    0x0e, 0x01, 0x04, 0x0c, 0x00,                               /* 4 identifiers, no migration */
-    0x00, 0x02, 'o',  'd',                                      /* original_dcid */
-    0x02, 0x10, 1,    2,    3,    4,    5,    6,    7,    8,    /* reset token */
-    9,    10,   11,   12,   13,   14,   15,   16,               /* ... */
-    0x0f, 0x03, 's',  'i',  'd',  0x10, 0x00,                   /* initial_scid, retry_scid */
-    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x01, 2,    0, 2, /* suite 2 */
+    0x01, 0x04, 0x80, 0x00, 0x75, 0x30,                      /* max_idle_timeout 30000 */
+    0x03, 0x02, 0x45, 0xac,                                  /* max_udp_payload_size 1452 */
+    0x04, 0x04, 0x80, 0x10, 0x00, 0x00,                      /* initial_max_data 1 MiB */
+    0x05, 0x01, 0x05, 0x06, 0x01, 0x06, 0x07, 0x01, 0x07,    /* three kinds of streams */
+    0x08, 0x01, 0x08, 0x09, 0x01, 0x09,                      /* how many of them */
+    0x0a, 0x01, 0x0a, 0x0b, 0x01, 0x0b,                      /* exponent 10, delay 11 */
+    0x0e, 0x01, 0x04, 0x0c, 0x00,                            /* 4 identifiers, no migration */
+    0x00, 0x02, 'o',  'd',                                   /* original_dcid */
+    0x02, 0x10, 1,    2,    3,    4,    5,    6,    7,    8, /* reset token */
+    9,    10,   11,   12,   13,   14,   15,   16,            /* ... */
+    0x0f, 0x03, 's',  'i',  'd',  0x10, 0x00,                /* initial_scid, retry_scid */
+    0xc0, 0,    0,    0,    0xff, 0x04, 0xde, 0x1b, 0x02, 0x43, 0xe8, /* min_ack_delay 1000 us */
+    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x01, 2,    0,    2,    /* suite 2 */
 };
 
 static void check_golden(const struct tern_params *p)
@@ -97,6 +98,8 @@ static void check_golden(const struct tern_params *p)
     assert_true(p->has_retry_scid && p->retry_scid.len == 0);
     assert_true(p->has_stateless_reset_token);
     assert_memory_equal(p->stateless_reset_token, "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20", 16);
+    assert_true(p->has_min_ack_delay);
+    assert_int_equal(p->min_ack_delay, 1000);
     assert_true(p->has_suite);
     assert_int_equal(p->suite, 2);
 }
@@ -228,6 +231,50 @@ static void servers_own_are_refused_from_a_client(void **state)
     assert_int_equal(rc_of_bytes(0x0c, value, 0, false), 0);
 }
 
+static int rc_of_delays(bool least_first, uint64_t most_ms, uint64_t least_us)
+{
+    uint8_t bytes[32];
+    struct tern_writer w;
+    tern_writer_init(&w, bytes, sizeof bytes);
+    for (int i = 0; i < 2; i++) {
+        bool is_least = (i == 0) == least_first;
+        uint64_t value = is_least ? least_us : most_ms;
+        tern_write_varint(&w, is_least ? TERN_PARAM_MIN_ACK_DELAY : 0x0b);
+        tern_write_varint(&w, tern_varint_size(value));
+        tern_write_varint(&w, value);
+    }
+    return rc_of(bytes, tern_writer_used(&w), least_first);
+}
+
+/* An error and not cut down, whichever comes first (RUSTSEC-2026-0340 is of such a clamp). */
+static void least_delay_is_at_most_the_most(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t most_ms, least_us;
+        int rc;
+    } rows[] = {
+        {0, 0, 0},
+        {0, 1, BAD},
+        {1, 1000, 0},
+        {1, 1001, BAD},
+        {25, 25000, 0},
+        {25, 25001, BAD},
+        {(1u << 14) - 1, 16383000, 0},
+        {(1u << 14) - 1, 16383001, BAD},
+        {25, TERN_VARINT_MAX, BAD},
+    };
+    for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
+        assert_int_equal(rc_of_delays(true, rows[i].most_ms, rows[i].least_us), rows[i].rc);
+        assert_int_equal(rc_of_delays(false, rows[i].most_ms, rows[i].least_us), rows[i].rc);
+    }
+    /* The default counts where none is said. */
+    assert_int_equal(rc_of_number(TERN_PARAM_MIN_ACK_DELAY, 25000), 0);
+    assert_int_equal(rc_of_number(TERN_PARAM_MIN_ACK_DELAY, 25001), BAD);
+    assert_int_equal(rc_of_bytes(TERN_PARAM_MIN_ACK_DELAY, "", 0, false), BAD);
+    assert_int_equal(rc_of_bytes(TERN_PARAM_MIN_ACK_DELAY, "\0\0", 2, false), BAD);
+}
+
 static void preferred_address_is_refused(void **state)
 {
     (void)state;
@@ -325,6 +372,8 @@ static void random_ones_round_trip(void **state)
         p.initial_max_stream_data_uni = kit_roll(&seed) >> (2 + kit_roll(&seed) % 62);
         p.initial_max_streams_bidi = kit_roll(&seed) >> (4 + kit_roll(&seed) % 60);
         p.max_ack_delay = kit_roll(&seed) % (1u << 14);
+        p.has_min_ack_delay = kit_roll(&seed) % 2 == 0;
+        p.min_ack_delay = kit_roll(&seed) % (p.max_ack_delay * 1000 + 1);
         p.has_initial_scid = kit_roll(&seed) % 2 == 0;
         p.initial_scid.len = (uint8_t)(kit_roll(&seed) % (TERN_CID_MAX + 1));
         kit_random_fill(&seed, p.initial_scid.bytes, sizeof p.initial_scid.bytes);
@@ -364,6 +413,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(numbers_have_their_ranges),
     cmocka_unit_test(numbers_fill_their_length),
     cmocka_unit_test(servers_own_are_refused_from_a_client),
+    cmocka_unit_test(least_delay_is_at_most_the_most),
     cmocka_unit_test(preferred_address_is_refused),
     cmocka_unit_test(wrong_lengths_are_refused),
     cmocka_unit_test(known_ones_come_once),
