@@ -21,11 +21,12 @@ uint64_t tern_flow_in_next(const struct tern_flow_in *f)
     return TERN_MAX(f->limit, TERN_MIN(next, TERN_VARINT_MAX));
 }
 
-/* Half a window at a time: fewer would stall the peer, more would be chatter. */
+/* An eighth of a window at a time. By halves, a window that is twice what a path holds in flight is just
+ * enough: half of it waits for the reader, or for the word that it has read. */
 bool tern_flow_in_is_due(const struct tern_flow_in *f)
 {
     uint64_t gain = tern_flow_in_next(f) - f->limit;
-    return gain > 0 && gain >= f->window / 2;
+    return gain > 0 && gain >= f->window / 8;
 }
 
 void tern_flow_in_tune(struct tern_flow_in *f, tern_time rtt, tern_time now)

@@ -26,7 +26,7 @@ static tern_link_config link_of(size_t mtu, double loss)
     tern_link_config_init(&link);
     link.delay = 20 * TERN_MSEC;
     link.rate = 50000000;
-    link.queue = 250000;
+    link.queue = mtu > 15625 ? 16 * mtu : 250000; /* else probes meet a full queue */
     link.loss = loss;
     link.mtu = mtu;
     return link;

@@ -5,17 +5,17 @@
 #include "base/cursor.h"
 #include "tern_test.h"
 
-static void credit_is_due_at_half_a_window(void **state)
+static void credit_is_due_at_an_eighth_of_a_window(void **state)
 {
     (void)state;
     struct tern_flow_in f;
     tern_flow_in_init(&f, 1000, 8000);
     assert_int_equal(f.limit, 1000);
-    f.consumed = 499;
+    f.consumed = 124;
     assert_false(tern_flow_in_is_due(&f));
-    f.consumed = 500;
+    f.consumed = 125;
     assert_true(tern_flow_in_is_due(&f));
-    assert_int_equal(tern_flow_in_next(&f), 1500);
+    assert_int_equal(tern_flow_in_next(&f), 1125);
 }
 
 static void allows_up_to_the_limit(void **state)
@@ -129,7 +129,7 @@ static void blocked_is_wanted_once_a_limit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(credit_is_due_at_half_a_window),
+    cmocka_unit_test(credit_is_due_at_an_eighth_of_a_window),
     cmocka_unit_test(allows_up_to_the_limit),
     cmocka_unit_test(window_never_exceeds_the_varint),
     cmocka_unit_test(window_doubles_when_consumption_is_fast),

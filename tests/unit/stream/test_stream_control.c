@@ -21,25 +21,25 @@ static void read_exactly(struct kit_side *side, struct tern_stream *s, size_t le
     assert_int_equal(tern_streams_read(&side->t, s, buf, len), len);
 }
 
-static void stream_credit_is_owed_at_half(void **state)
+static void stream_credit_is_owed_at_an_eighth(void **state)
 {
     (void)state;
     struct kit_side side;
     begin(&side);
     struct tern_stream *s = peer_stream(&side, 0, 4096);
-    read_exactly(&side, s, 2047);
+    read_exactly(&side, s, 511);
     kit_no_control(&side);
     read_exactly(&side, s, 1);
     struct tern_stream_control c;
     assert_true(tern_streams_next_control(&side.t, &c));
-    assert_true(c.kind == TERN_CONTROL_MAX_STREAM_DATA && c.id == 0 && c.value == 6144);
+    assert_true(c.kind == TERN_CONTROL_MAX_STREAM_DATA && c.id == 0 && c.value == 4608);
     read_exactly(&side, s, 100);
     assert_true(tern_streams_next_control(&side.t, &c));
-    assert_int_equal(c.value, 6244); /* lent anew with what is true now */
+    assert_int_equal(c.value, 4708); /* lent anew with what is true now */
     assert_int_equal(kit_data(&side, 0, 4096, 1, false), TERN_ERR_FLOW_CONTROL);
     tern_streams_on_control_sent(&side.t, &c);
     kit_no_control(&side);
-    assert_int_equal(kit_data(&side, 0, 4096, 2148, false), 0);
+    assert_int_equal(kit_data(&side, 0, 4096, 612, false), 0);
     kit_side_clear(&side);
 }
 
@@ -49,12 +49,12 @@ static void lost_credit_is_renewed_unless_stale(void **state)
     struct kit_side side;
     begin(&side);
     struct tern_stream *s = peer_stream(&side, 0, 4096);
-    read_exactly(&side, s, 2048);
+    read_exactly(&side, s, 512);
     struct tern_stream_control old = kit_control(&side, TERN_CONTROL_MAX_STREAM_DATA);
-    read_exactly(&side, s, 1000);
+    read_exactly(&side, s, 200);
     tern_streams_on_control_lost(&side.t, &old);
     struct tern_stream_control now = kit_control(&side, TERN_CONTROL_MAX_STREAM_DATA);
-    assert_int_equal(now.value, 7144); /* with the present value */
+    assert_int_equal(now.value, 4808); /* with the present value */
     tern_streams_on_control_lost(&side.t, &old);
     kit_no_control(&side); /* a larger one has left since */
     tern_streams_on_control_lost(&side.t, &now);
@@ -65,23 +65,23 @@ static void lost_credit_is_renewed_unless_stale(void **state)
     kit_side_clear(&side);
 }
 
-static void connection_credit_is_owed_at_half(void **state)
+static void connection_credit_is_owed_at_an_eighth(void **state)
 {
     (void)state;
     struct kit_side side;
     begin(&side);
     for (uint64_t id = 0; id < 16; id += 4) {
-        assert_int_equal(kit_data(&side, id, 0, 2100, true), 0);
+        assert_int_equal(kit_data(&side, id, 0, 600, true), 0);
     }
     uint64_t read = 0;
     for (uint64_t id = 0; id < 12; id += 4) {
-        read_exactly(&side, tern_streams_find(&side.t, id), 2100);
-        read += 2100;
+        read_exactly(&side, tern_streams_find(&side.t, id), 600);
+        read += 600;
     }
     kit_no_control(&side);
-    read_exactly(&side, tern_streams_find(&side.t, 12), 8192 - read);
+    read_exactly(&side, tern_streams_find(&side.t, 12), 2048 - read);
     struct tern_stream_control c = kit_control(&side, TERN_CONTROL_MAX_DATA);
-    assert_int_equal(c.value, 16384 + 8192);
+    assert_int_equal(c.value, 16384 + 2048);
     tern_streams_on_control_lost(&side.t, &c);
     struct tern_stream_control again = kit_control(&side, TERN_CONTROL_MAX_DATA);
     assert_int_equal(again.value, c.value);
@@ -218,9 +218,9 @@ static void receipts_of_unknown_streams_are_ignored(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(stream_credit_is_owed_at_half),
+    cmocka_unit_test(stream_credit_is_owed_at_an_eighth),
     cmocka_unit_test(lost_credit_is_renewed_unless_stale),
-    cmocka_unit_test(connection_credit_is_owed_at_half),
+    cmocka_unit_test(connection_credit_is_owed_at_an_eighth),
     cmocka_unit_test(windows_grow_with_the_reader),
     cmocka_unit_test(reset_is_sent_until_acknowledged),
     cmocka_unit_test(stop_sending_is_renewed_while_it_matters),
