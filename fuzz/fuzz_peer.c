@@ -110,6 +110,7 @@ static void trace(void *user, const tern_trace_event *event)
     char line[100];
     (void)user;
     FUZZ_CHECK(tern_trace_text(event, line, sizeof line) > 0);
+    FUZZ_CHECK(tern_trace_qlog(event, line, sizeof line) > 0);
     FUZZ_CHECK(memchr(line, 0, sizeof line) != NULL);
 }
 

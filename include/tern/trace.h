@@ -45,6 +45,14 @@ typedef struct tern_trace_sink {
  * Returns the length that it needed; output is cut at size - 1 and terminated. */
 TERN_API size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size);
 
+/* The same for qlog 0.3 as JSON text sequences (RFC 7464), which viewers such as qvis open: a file is
+ * one record of _start and then one for each event of one connection, as seen from one end; each ends
+ * with a newline. What was asked of a buffer too small is no JSON: when more than size - 1 is
+ * returned, call again with more room. 4 KiB are mostly enough; a peer can make a packet of tiny frames
+ * that takes fifty times its size. */
+TERN_API size_t tern_trace_qlog_start(bool is_server, char *buf, size_t size);
+TERN_API size_t tern_trace_qlog(const tern_trace_event *event, char *buf, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,104 +1,76 @@
 /* Trace events as lines of text, frames decoded by the same code that the connection uses.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
+#include "trace/line.h"
 #include "trace/trace.h"
 #include "wire/decode.h"
 
-/* A line that grows until its buffer ends, and keeps counting. */
-struct line {
-    char *buf;
-    size_t size, used;
-};
-
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
-static void
-add(struct line *line, const char *format, ...)
-{
-    va_list args;
-    size_t left = line->used < line->size ? line->size - line->used : 0;
-    va_start(args, format);
-    int n = vsnprintf(left > 0 ? line->buf + line->used : NULL, left, format, args);
-    va_end(args);
-    line->used += n > 0 ? (size_t)n : 0;
-}
-
-/* A peer's bytes, with everything but plain ASCII escaped. */
-static void add_text(struct line *line, const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        bool is_plain = bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '\\' && bytes[i] != '"';
-        add(line, is_plain ? "%c" : "\\x%02x", (unsigned)bytes[i]);
-    }
-}
-
-static void add_ack(struct line *line, const struct tern_frame_ack *ack)
+static void add_ack(struct tern_line *line, const struct tern_frame_ack *ack)
 {
     struct tern_ack_iter iter;
     uint64_t smallest, largest;
-    add(line, " largest=%" PRIu64 " delay=%" PRIu64 " ranges=%" PRIu64, ack->largest, ack->delay,
-        ack->range_count + 1);
+    tern_line_add(line, " largest=%" PRIu64 " delay=%" PRIu64 " ranges=%" PRIu64, ack->largest,
+                  ack->delay, ack->range_count + 1);
     tern_ack_iter_init(&iter, ack);
     for (unsigned i = 0; i < 4 && tern_ack_iter_next(&iter, &smallest, &largest); i++) {
-        add(line, " %" PRIu64 "-%" PRIu64, smallest, largest);
+        tern_line_add(line, " %" PRIu64 "-%" PRIu64, smallest, largest);
     }
     if (ack->has_ecn) {
-        add(line, " ecn=%" PRIu64 "/%" PRIu64 "/%" PRIu64, ack->ecn.ect0, ack->ecn.ect1,
-            ack->ecn.ce);
+        tern_line_add(line, " ecn=%" PRIu64 "/%" PRIu64 "/%" PRIu64, ack->ecn.ect0, ack->ecn.ect1,
+                      ack->ecn.ce);
     }
 }
 
-static void add_ids(struct line *line, const struct tern_frame *f)
+static void add_ids(struct tern_line *line, const struct tern_frame *f)
 {
     const struct tern_frame_new_connection_id *n = &f->u.new_connection_id;
     if (f->type == TERN_FRAME_RETIRE_CONNECTION_ID) {
-        add(line, " seq=%" PRIu64, f->u.retire_connection_id.sequence);
+        tern_line_add(line, " seq=%" PRIu64, f->u.retire_connection_id.sequence);
         return;
     }
-    add(line, " seq=%" PRIu64 " retire_prior_to=%" PRIu64, n->sequence, n->retire_prior_to);
+    tern_line_add(line, " seq=%" PRIu64 " retire_prior_to=%" PRIu64, n->sequence,
+                  n->retire_prior_to);
 }
 
-static void add_close(struct line *line, const struct tern_frame_connection_close *c)
+static void add_close(struct tern_line *line, const struct tern_frame_connection_close *c)
 {
-    add(line, " %s code=0x%" PRIx64 " reason=\"", c->is_application ? "application" : "transport",
-        c->code);
-    add_text(line, c->reason, c->reason_len);
-    add(line, "\"");
+    tern_line_add(line, " %s code=0x%" PRIx64 " reason=\"",
+                  c->is_application ? "application" : "transport", c->code);
+    tern_line_add_text(line, c->reason, c->reason_len, "\\x");
+    tern_line_add(line, "\"");
 }
 
-static void add_frame(struct line *line, const struct tern_frame *f)
+static void add_frame(struct tern_line *line, const struct tern_frame *f)
 {
     const struct tern_frame_rule *rule = tern_frame_rule(f->type);
-    add(line, "%s", rule == NULL ? "?" : rule->name);
+    tern_line_add(line, "%s", rule == NULL ? "?" : rule->name);
     switch (f->type) {
     case TERN_FRAME_PADDING:
-        add(line, " len=%zu", f->padding);
+        tern_line_add(line, " len=%zu", f->padding);
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:
         add_ack(line, &f->u.ack);
         break;
     case TERN_FRAME_CRYPTO:
-        add(line, " off=%" PRIu64 " len=%zu", f->u.crypto.offset, f->u.crypto.len);
+        tern_line_add(line, " off=%" PRIu64 " len=%zu", f->u.crypto.offset, f->u.crypto.len);
         break;
     case TERN_FRAME_STREAM:
-        add(line, " id=%" PRIu64 " off=%" PRIu64 " len=%zu%s", f->u.stream.id, f->u.stream.offset,
-            f->u.stream.len, f->u.stream.fin ? " fin" : "");
+        tern_line_add(line, " id=%" PRIu64 " off=%" PRIu64 " len=%zu%s", f->u.stream.id,
+                      f->u.stream.offset, f->u.stream.len, f->u.stream.fin ? " fin" : "");
         break;
     case TERN_FRAME_RESET_STREAM:
-        add(line, " id=%" PRIu64 " code=%" PRIu64 " final=%" PRIu64, f->u.reset_stream.id,
-            f->u.reset_stream.code, f->u.reset_stream.final_size);
+        tern_line_add(line, " id=%" PRIu64 " code=%" PRIu64 " final=%" PRIu64, f->u.reset_stream.id,
+                      f->u.reset_stream.code, f->u.reset_stream.final_size);
         break;
     case TERN_FRAME_STOP_SENDING:
-        add(line, " id=%" PRIu64 " code=%" PRIu64, f->u.stop_sending.id, f->u.stop_sending.code);
+        tern_line_add(line, " id=%" PRIu64 " code=%" PRIu64, f->u.stop_sending.id,
+                      f->u.stop_sending.code);
         break;
     case TERN_FRAME_MAX_STREAM_DATA:
     case TERN_FRAME_STREAM_DATA_BLOCKED:
-        add(line, " id=%" PRIu64 " limit=%" PRIu64, f->u.limit.id, f->u.limit.value);
+        tern_line_add(line, " id=%" PRIu64 " limit=%" PRIu64, f->u.limit.id, f->u.limit.value);
         break;
     case TERN_FRAME_MAX_DATA:
     case TERN_FRAME_MAX_STREAMS_BIDI:
@@ -106,7 +78,7 @@ static void add_frame(struct line *line, const struct tern_frame *f)
     case TERN_FRAME_DATA_BLOCKED:
     case TERN_FRAME_STREAMS_BLOCKED_BIDI:
     case TERN_FRAME_STREAMS_BLOCKED_UNI:
-        add(line, " limit=%" PRIu64, f->u.limit.value);
+        tern_line_add(line, " limit=%" PRIu64, f->u.limit.value);
         break;
     case TERN_FRAME_NEW_CONNECTION_ID:
     case TERN_FRAME_RETIRE_CONNECTION_ID:
@@ -117,7 +89,7 @@ static void add_frame(struct line *line, const struct tern_frame *f)
         add_close(line, &f->u.connection_close);
         break;
     case TERN_FRAME_NEW_TOKEN:
-        add(line, " len=%zu", f->u.new_token.len);
+        tern_line_add(line, " len=%zu", f->u.new_token.len);
         break;
     case TERN_FRAME_PING:
     case TERN_FRAME_PATH_CHALLENGE:
@@ -126,23 +98,24 @@ static void add_frame(struct line *line, const struct tern_frame *f)
     case TERN_FRAME_IMMEDIATE_ACK:
         break;
     case TERN_FRAME_ACK_FREQUENCY:
-        add(line, " seq=%" PRIu64 " threshold=%" PRIu64 " delay=%" PRIu64 " reordering=%" PRIu64,
+        tern_line_add(
+            line, " seq=%" PRIu64 " threshold=%" PRIu64 " delay=%" PRIu64 " reordering=%" PRIu64,
             f->u.ack_frequency.sequence, f->u.ack_frequency.threshold, f->u.ack_frequency.max_delay,
             f->u.ack_frequency.reordering);
         break;
     }
 }
 
-static void add_payload(struct line *line, const tern_trace_event *event)
+static void add_payload(struct tern_line *line, const tern_trace_event *event)
 {
     struct tern_reader r;
     const char *separator = " ";
     tern_reader_init(&r, event->payload, event->payload_len);
     while (tern_reader_left(&r) > 0) {
         struct tern_frame frame;
-        add(line, "%s", separator);
+        tern_line_add(line, "%s", separator);
         if (tern_frame_decode(&frame, &r) != 0) {
-            add(line, "(malformed)");
+            tern_line_add(line, "(malformed)");
             return;
         }
         add_frame(line, &frame);
@@ -156,10 +129,10 @@ static const char *type_name(uint8_t type)
     return type < TERN_COUNT_OF(names) ? names[type] : "?";
 }
 
-static void add_packet(struct line *line, const tern_trace_event *event, const char *verb)
+static void add_packet(struct tern_line *line, const tern_trace_event *event, const char *verb)
 {
-    add(line, "%s %s pn=%" PRIu64 " size=%zu", verb, type_name(event->packet_type),
-        event->packet_number, event->packet_size);
+    tern_line_add(line, "%s %s pn=%" PRIu64 " size=%zu", verb, type_name(event->packet_type),
+                  event->packet_number, event->packet_size);
     if (event->payload != NULL) {
         add_payload(line, event);
     }
@@ -167,9 +140,10 @@ static void add_packet(struct line *line, const tern_trace_event *event, const c
 
 size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size)
 {
-    struct line line = {.buf = buf, .size = size, .used = 0};
-    add(&line, "%" PRIu64 ".%06" PRIu64 " #%" PRIu64 " %c ", event->now / TERN_SEC,
-        event->now % TERN_SEC / TERN_USEC, event->conn_number, event->is_server ? 's' : 'c');
+    struct tern_line line = {.buf = buf, .size = size, .used = 0};
+    tern_line_add(&line, "%" PRIu64 ".%06" PRIu64 " #%" PRIu64 " %c ", event->now / TERN_SEC,
+                  event->now % TERN_SEC / TERN_USEC, event->conn_number,
+                  event->is_server ? 's' : 'c');
     switch (event->kind) {
     case TERN_TRACE_SENT:
         add_packet(&line, event, "sent");
@@ -181,16 +155,17 @@ size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size)
         add_packet(&line, event, "lost");
         break;
     case TERN_TRACE_DROPPED:
-        add(&line, "dropped: %s", event->text);
+        tern_line_add(&line, "dropped: %s", event->text);
         break;
     case TERN_TRACE_STATE:
-        add(&line, "state %s", event->text);
+        tern_line_add(&line, "state %s", event->text);
         break;
     case TERN_TRACE_METRICS:
-        add(&line,
-            "metrics cwnd=%" PRIu64 " in_flight=%" PRIu64 " srtt=%" PRIu64 "us rtt=%" PRIu64 "us",
-            event->cwnd, event->bytes_in_flight, event->smoothed_rtt / TERN_USEC,
-            event->latest_rtt / TERN_USEC);
+        tern_line_add(&line,
+                      "metrics cwnd=%" PRIu64 " in_flight=%" PRIu64 " srtt=%" PRIu64
+                      "us rtt=%" PRIu64 "us",
+                      event->cwnd, event->bytes_in_flight, event->smoothed_rtt / TERN_USEC,
+                      event->latest_rtt / TERN_USEC);
         break;
     }
     return line.used;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ternsim/qlog.h"
 #include "ternsim/report.h"
 #include "ternsim/scenarios.h"
 
@@ -14,19 +15,21 @@ static void usage(FILE *out)
     (void)fputs(
         "usage: ternsim list\n"
         "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME] [--bytes N]\n"
+        "                            [--qlog FILE]\n"
         "       ternsim report\n"
         "  --seed N       the first seed (default 1); the same seed gives the same packets\n"
         "  --seeds COUNT  how many, one after the other (default 1)\n"
         "  --cc NAME      newreno, cubic or bbr (default cubic)\n"
         "  --bytes N      on each stream, instead of the scenario's own amount\n"
+        "  --qlog FILE    what the client saw, as qlog; FILE.server: the server\n"
         "TERN_TRACE=1 in the environment prints every packet.\n"
-        "Exit codes: 0 done, 1 a run failed, 2 usage.\n",
+        "Exit codes: 0 done, 1 a run failed or its log could not be written, 2 usage.\n",
         out);
 }
 
 struct arguments {
     const struct scenario *scenario;
-    const char *cc;
+    const char *cc, *qlog;
     uint64_t seed, seeds, bytes; /* bytes 0: the scenario's own */
 };
 
@@ -55,6 +58,10 @@ static bool parse(struct arguments *a, int argc, char **argv)
         if (strcmp(argv[i], "--bytes") == 0 && parse_number(value, &a->bytes) && a->bytes > 0) {
             continue;
         }
+        if (strcmp(argv[i], "--qlog") == 0 && *value != '\0') {
+            a->qlog = value;
+            continue;
+        }
         if (strcmp(argv[i], "--cc") == 0) {
             a->cc = NULL;
             for (size_t k = 0; k < 3; k++) {
@@ -65,6 +72,10 @@ static bool parse(struct arguments *a, int argc, char **argv)
             }
         }
         (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+        return false;
+    }
+    if (a->qlog != NULL && a->seeds > 1) {
+        (void)fprintf(stderr, "ternsim: --qlog takes one run: leave --seeds out\n");
         return false;
     }
     return true;
@@ -80,6 +91,24 @@ static double least_of(const struct scenario *s, const char *cc)
     return 0;
 }
 
+/* False: the log could not be written. */
+static bool run_plan(const struct arguments *a, struct kit_plan *plan, struct kit_result *result)
+{
+    struct qlog_file files[2];
+    tern_trace_sink sinks[2];
+    if (a->qlog == NULL) {
+        kit_run(plan, result);
+        return true;
+    }
+    if (!qlog_open(files, a->qlog, sinks)) {
+        return false;
+    }
+    plan->client.trace = sinks[0];
+    plan->server.trace = sinks[1];
+    kit_run(plan, result);
+    return qlog_close(files);
+}
+
 static int run(const struct arguments *a)
 {
     int failed = 0;
@@ -91,7 +120,9 @@ static int run(const struct arguments *a)
         struct scenario s = *a->scenario;
         s.bytes = a->bytes > 0 ? a->bytes : s.bytes;
         scenario_plan(&s, a->cc, a->seed + i, name, &plan);
-        kit_run(&plan, &result);
+        if (!run_plan(a, &plan, &result)) {
+            return 1;
+        }
         double least = least_of(a->scenario, a->cc);
         double share = report_run(a->scenario, &plan, &result, a->seeds == 1);
         if (result.is_done && share < least) {

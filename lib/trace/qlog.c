@@ -1,0 +1,325 @@
+/* Trace events as qlog records, for the viewers that people already have.
+ *
+ * qlog 0.3 in JSON text sequences (draft-ietf-quic-qlog-main-schema-02, draft-ietf-quic-qlog-quic-events,
+ * RFC 7464): the version that viewers read today. Frames are those of QUIC, and so are their names.
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "trace/line.h"
+#include "trace/trace.h"
+#include "wire/decode.h"
+#include "wire/limits.h"
+
+#define RECORD_START "\x1e" /* RFC 7464 §2.2 */
+
+#define ADD tern_line_add
+
+/* Milliseconds, exactly. */
+static void add_ms(struct tern_line *line, const char *name, tern_time time)
+{
+    ADD(line, "\"%s\":%" PRIu64 ".%06" PRIu64, name, time / TERN_MSEC, time % TERN_MSEC);
+}
+
+static void add_ack(struct tern_line *line, const struct tern_frame_ack *ack)
+{
+    struct tern_ack_iter iter;
+    uint64_t smallest, largest;
+    const char *separator = "";
+    uint64_t delay = ack->delay > UINT64_MAX / TERN_USEC >> TERN_ACK_DELAY_EXPONENT
+                         ? UINT64_MAX
+                         : (ack->delay << TERN_ACK_DELAY_EXPONENT) * TERN_USEC;
+    ADD(line, ",");
+    add_ms(line, "ack_delay", delay);
+    ADD(line, ",\"acked_ranges\":[");
+    tern_ack_iter_init(&iter, ack);
+    while (tern_ack_iter_next(&iter, &smallest, &largest)) {
+        ADD(line, "%s[%" PRIu64 ",%" PRIu64 "]", separator, smallest, largest);
+        separator = ",";
+    }
+    ADD(line, "]");
+    if (ack->has_ecn) {
+        ADD(line, ",\"ect1\":%" PRIu64 ",\"ect0\":%" PRIu64 ",\"ce\":%" PRIu64, ack->ecn.ect1,
+            ack->ecn.ect0, ack->ecn.ce);
+    }
+}
+
+static void add_hex(struct tern_line *line, const char *name, const uint8_t *bytes, size_t len)
+{
+    ADD(line, ",\"%s\":\"", name);
+    for (size_t i = 0; i < len; i++) {
+        ADD(line, "%02x", bytes[i]);
+    }
+    ADD(line, "\"");
+}
+
+static void add_new_id(struct tern_line *line, const struct tern_frame_new_connection_id *n)
+{
+    ADD(line,
+        ",\"sequence_number\":%" PRIu64 ",\"retire_prior_to\":%" PRIu64
+        ",\"connection_id_length\":%u",
+        n->sequence, n->retire_prior_to, (unsigned)n->cid.len);
+    add_hex(line, "connection_id", n->cid.bytes, n->cid.len);
+}
+
+static void add_close(struct tern_line *line, const struct tern_frame_connection_close *c)
+{
+    ADD(line, ",\"error_space\":\"%s\",\"error_code\":%" PRIu64 ",\"raw_error_code\":%" PRIu64,
+        c->is_application ? "application" : "transport", c->code, c->code);
+    ADD(line, ",\"reason\":\"");
+    tern_line_add_text(line, c->reason, c->reason_len, "\\u00");
+    ADD(line, "\"");
+}
+
+/* The limits have one shape in three variants: alone, of a stream, of a kind of streams. */
+static void add_limit(struct tern_line *line, const struct tern_frame *f, const char *name)
+{
+    int type = (int)f->type;
+    if (type == TERN_FRAME_MAX_STREAM_DATA || type == TERN_FRAME_STREAM_DATA_BLOCKED) {
+        ADD(line, ",\"stream_id\":%" PRIu64, f->u.limit.id);
+    } else if (type == TERN_FRAME_MAX_STREAMS_BIDI || type == TERN_FRAME_STREAMS_BLOCKED_BIDI) {
+        ADD(line, ",\"stream_type\":\"bidirectional\"");
+    } else if (type == TERN_FRAME_MAX_STREAMS_UNI || type == TERN_FRAME_STREAMS_BLOCKED_UNI) {
+        ADD(line, ",\"stream_type\":\"unidirectional\"");
+    }
+    ADD(line, ",\"%s\":%" PRIu64, name, f->u.limit.value);
+}
+
+static void add_stream(struct tern_line *line, const struct tern_frame_stream *s)
+{
+    ADD(line, ",\"stream_id\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"length\":%zu,\"fin\":%s", s->id,
+        s->offset, s->len, s->fin ? "true" : "false");
+}
+
+static const char *frame_name(enum tern_frame_type type)
+{
+    switch (type) {
+    case TERN_FRAME_PADDING:
+        return "padding";
+    case TERN_FRAME_PING:
+        return "ping";
+    case TERN_FRAME_ACK:
+    case TERN_FRAME_ACK_ECN:
+        return "ack";
+    case TERN_FRAME_RESET_STREAM:
+        return "reset_stream";
+    case TERN_FRAME_STOP_SENDING:
+        return "stop_sending";
+    case TERN_FRAME_CRYPTO:
+        return "crypto";
+    case TERN_FRAME_NEW_TOKEN:
+        return "new_token";
+    case TERN_FRAME_STREAM:
+        return "stream";
+    case TERN_FRAME_MAX_DATA:
+        return "max_data";
+    case TERN_FRAME_MAX_STREAM_DATA:
+        return "max_stream_data";
+    case TERN_FRAME_MAX_STREAMS_BIDI:
+    case TERN_FRAME_MAX_STREAMS_UNI:
+        return "max_streams";
+    case TERN_FRAME_DATA_BLOCKED:
+        return "data_blocked";
+    case TERN_FRAME_STREAM_DATA_BLOCKED:
+        return "stream_data_blocked";
+    case TERN_FRAME_STREAMS_BLOCKED_BIDI:
+    case TERN_FRAME_STREAMS_BLOCKED_UNI:
+        return "streams_blocked";
+    case TERN_FRAME_NEW_CONNECTION_ID:
+        return "new_connection_id";
+    case TERN_FRAME_RETIRE_CONNECTION_ID:
+        return "retire_connection_id";
+    case TERN_FRAME_PATH_CHALLENGE:
+        return "path_challenge";
+    case TERN_FRAME_PATH_RESPONSE:
+        return "path_response";
+    case TERN_FRAME_CONNECTION_CLOSE:
+    case TERN_FRAME_CONNECTION_CLOSE_APP:
+        return "connection_close";
+    case TERN_FRAME_HANDSHAKE_DONE:
+        return "handshake_done";
+    case TERN_FRAME_IMMEDIATE_ACK:
+        return "immediate_ack";
+    case TERN_FRAME_ACK_FREQUENCY:
+        return "ack_frequency";
+    }
+    return "unknown";
+}
+
+static void add_ack_frequency(struct tern_line *line, const struct tern_frame_ack_frequency *a)
+{
+    ADD(line,
+        ",\"sequence_number\":%" PRIu64 ",\"ack_eliciting_threshold\":%" PRIu64
+        ",\"requested_max_ack_delay\":%" PRIu64 ",\"reordering_threshold\":%" PRIu64,
+        a->sequence, a->threshold, a->max_delay, a->reordering);
+}
+
+static void add_crypto(struct tern_line *line, const struct tern_frame_crypto *c)
+{
+    ADD(line, ",\"offset\":%" PRIu64 ",\"length\":%zu", c->offset, c->len);
+}
+
+static void add_frame(struct tern_line *line, const struct tern_frame *f)
+{
+    ADD(line, "{\"frame_type\":\"%s\"", frame_name(f->type));
+    switch (f->type) {
+    case TERN_FRAME_PADDING:
+        ADD(line, ",\"payload_length\":%zu", f->padding);
+        break;
+    case TERN_FRAME_ACK:
+    case TERN_FRAME_ACK_ECN:
+        add_ack(line, &f->u.ack);
+        break;
+    case TERN_FRAME_RESET_STREAM:
+        ADD(line, ",\"stream_id\":%" PRIu64 ",\"error_code\":%" PRIu64 ",\"final_size\":%" PRIu64,
+            f->u.reset_stream.id, f->u.reset_stream.code, f->u.reset_stream.final_size);
+        break;
+    case TERN_FRAME_STOP_SENDING:
+        ADD(line, ",\"stream_id\":%" PRIu64 ",\"error_code\":%" PRIu64, f->u.stop_sending.id,
+            f->u.stop_sending.code);
+        break;
+    case TERN_FRAME_CRYPTO:
+        add_crypto(line, &f->u.crypto);
+        break;
+    case TERN_FRAME_NEW_TOKEN:
+        ADD(line, ",\"token\":{\"raw\":{\"length\":%zu}}", f->u.new_token.len);
+        break;
+    case TERN_FRAME_STREAM:
+        add_stream(line, &f->u.stream);
+        break;
+    case TERN_FRAME_MAX_DATA:
+    case TERN_FRAME_MAX_STREAM_DATA:
+    case TERN_FRAME_MAX_STREAMS_BIDI:
+    case TERN_FRAME_MAX_STREAMS_UNI:
+        add_limit(line, f, "maximum");
+        break;
+    case TERN_FRAME_DATA_BLOCKED:
+    case TERN_FRAME_STREAM_DATA_BLOCKED:
+    case TERN_FRAME_STREAMS_BLOCKED_BIDI:
+    case TERN_FRAME_STREAMS_BLOCKED_UNI:
+        add_limit(line, f, "limit");
+        break;
+    case TERN_FRAME_NEW_CONNECTION_ID:
+        add_new_id(line, &f->u.new_connection_id);
+        break;
+    case TERN_FRAME_RETIRE_CONNECTION_ID:
+        ADD(line, ",\"sequence_number\":%" PRIu64, f->u.retire_connection_id.sequence);
+        break;
+    case TERN_FRAME_PATH_CHALLENGE:
+    case TERN_FRAME_PATH_RESPONSE:
+        add_hex(line, "data", f->u.path.data, sizeof f->u.path.data);
+        break;
+    case TERN_FRAME_CONNECTION_CLOSE:
+    case TERN_FRAME_CONNECTION_CLOSE_APP:
+        add_close(line, &f->u.connection_close);
+        break;
+    case TERN_FRAME_ACK_FREQUENCY:
+        add_ack_frequency(line, &f->u.ack_frequency);
+        break;
+    case TERN_FRAME_PING:
+    case TERN_FRAME_HANDSHAKE_DONE:
+    case TERN_FRAME_IMMEDIATE_ACK:
+        break;
+    }
+    ADD(line, "}");
+}
+
+static void add_frames(struct tern_line *line, const tern_trace_event *event)
+{
+    struct tern_reader r;
+    const char *separator = "";
+    tern_reader_init(&r, event->payload, event->payload_len);
+    ADD(line, ",\"frames\":[");
+    while (tern_reader_left(&r) > 0) {
+        struct tern_frame frame;
+        unsigned first = *r.at;
+        ADD(line, "%s", separator);
+        if (tern_frame_decode(&frame, &r) != 0) {
+            ADD(line, "{\"frame_type\":\"unknown\",\"raw_frame_type\":%u}", first);
+            break;
+        }
+        add_frame(line, &frame);
+        separator = ",";
+    }
+    ADD(line, "]");
+}
+
+static void add_packet(struct tern_line *line, const tern_trace_event *event)
+{
+    static const char *const names[] = {"initial", "0RTT", "handshake", "retry", "1RTT"};
+    const char *type =
+        event->packet_type < TERN_COUNT_OF(names) ? names[event->packet_type] : "unknown";
+    ADD(line, "\"header\":{\"packet_type\":\"%s\",\"packet_number\":%" PRIu64 "}", type,
+        event->packet_number);
+    ADD(line, ",\"raw\":{\"length\":%zu}", event->packet_size);
+    if (event->payload != NULL) {
+        add_frames(line, event);
+    }
+}
+
+static void add_metrics(struct tern_line *line, const tern_trace_event *event)
+{
+    if (event->smoothed_rtt > 0) {
+        add_ms(line, "smoothed_rtt", event->smoothed_rtt);
+        ADD(line, ",");
+        add_ms(line, "latest_rtt", event->latest_rtt);
+        ADD(line, ",");
+    }
+    ADD(line, "\"congestion_window\":%" PRIu64 ",\"bytes_in_flight\":%" PRIu64, event->cwnd,
+        event->bytes_in_flight);
+}
+
+/* Our states by the names that viewers know; others pass. */
+static const char *state_name(const char *state)
+{
+    if (strcmp(state, "handshaking") == 0) {
+        return "handshake_started";
+    }
+    return strcmp(state, "established") == 0 ? "handshake_complete" : state;
+}
+
+size_t tern_trace_qlog_start(bool is_server, char *buf, size_t size)
+{
+    struct tern_line line = {.buf = buf, .size = size, .used = 0};
+    ADD(&line,
+        RECORD_START
+        "{\"qlog_version\":\"0.3\",\"qlog_format\":\"JSON-SEQ\",\"title\":\"tern\","
+        "\"trace\":{\"vantage_point\":{\"type\":\"%s\"},\"common_fields\":{\"time_format\":"
+        "\"relative\",\"reference_time\":0,\"protocol_type\":[\"TERN\"]}}}\n",
+        is_server ? "server" : "client");
+    return line.used;
+}
+
+size_t tern_trace_qlog(const tern_trace_event *event, char *buf, size_t size)
+{
+    static const char *const names[] = {
+        [TERN_TRACE_SENT] = "transport:packet_sent",
+        [TERN_TRACE_RECEIVED] = "transport:packet_received",
+        [TERN_TRACE_DROPPED] = "transport:packet_dropped",
+        [TERN_TRACE_LOST] = "recovery:packet_lost",
+        [TERN_TRACE_METRICS] = "recovery:metrics_updated",
+        [TERN_TRACE_STATE] = "connectivity:connection_state_updated",
+    };
+    struct tern_line line = {.buf = buf, .size = size, .used = 0};
+    ADD(&line, RECORD_START "{");
+    add_ms(&line, "time", event->now);
+    ADD(&line, ",\"name\":\"%s\",\"group_id\":\"%" PRIu64 "\",\"data\":{", names[event->kind],
+        event->conn_number);
+    switch (event->kind) {
+    case TERN_TRACE_SENT:
+    case TERN_TRACE_RECEIVED:
+    case TERN_TRACE_LOST:
+        add_packet(&line, event);
+        break;
+    case TERN_TRACE_DROPPED:
+        ADD(&line, "\"trigger\":\"%s\"", event->text);
+        break;
+    case TERN_TRACE_STATE:
+        ADD(&line, "\"new\":\"%s\"", state_name(event->text));
+        break;
+    case TERN_TRACE_METRICS:
+        add_metrics(&line, event);
+        break;
+    }
+    ADD(&line, "}}\n");
+    return line.used;
+}
