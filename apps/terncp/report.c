@@ -85,8 +85,10 @@ void report_progress(struct report *report, const char *name, uint64_t done, uin
     meter_draw(&report->meter, &view, at);
     if (wants_json_progress(report) && at - report->last_json >= 1) {
         report->last_json = at;
-        (void)printf("{\"event\":\"progress\",\"bytes\":%llu,\"total\":%llu,\"rate\":%.0f}\n",
-                     (unsigned long long)done, (unsigned long long)total, report->meter.rate);
+        (void)printf("{\"event\":\"progress\",\"bytes\":%llu,\"total\":%llu,\"rate\":%.0f,"
+                     "\"seconds\":%.3f}\n",
+                     (unsigned long long)done, (unsigned long long)total, report->meter.rate,
+                     at - report->started);
         (void)fflush(stdout);
     }
 }
