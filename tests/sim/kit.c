@@ -380,6 +380,25 @@ static void note_half(const struct world *w, struct kit_result *result, tern_tim
     }
 }
 
+static bool has_all(const struct side *side, size_t streams)
+{
+    for (size_t i = 0; i < side->count; i++) {
+        if (side->pipes[i].read < side->pipes[i].to_read) {
+            return false;
+        }
+    }
+    return side->count == streams;
+}
+
+/* Goodput counts until here: what follows is the last acknowledgement's way back. */
+static void note_arrival(const struct world *w, struct kit_result *result, tern_time start)
+{
+    if (result->arrived == 0 && has_all(&w->client, w->plan->streams) &&
+        has_all(&w->server, w->plan->streams)) {
+        result->arrived = tern_sim_now(w->sim) - start;
+    }
+}
+
 static const char *check(const struct world *w)
 {
     const char *broken = NULL;
@@ -413,6 +432,7 @@ static void run(struct world *w, struct kit_result *result)
             result->handshake = tern_sim_now(w->sim) - start;
         }
         note_half(w, result, start);
+        note_arrival(w, result, start);
         rebind(w);
         count_allocations(w, result);
         if (w->plan->check) {
@@ -499,5 +519,5 @@ uint64_t kit_seed_count(uint64_t usual)
 
 double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate)
 {
-    return (double)bytes * 8 / ((double)result->duration / 1e9) / (double)rate;
+    return (double)bytes * 8 / ((double)result->arrived / 1e9) / (double)rate;
 }

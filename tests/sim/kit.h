@@ -36,6 +36,7 @@ struct kit_plan {
 struct kit_result {
     bool is_done; /* every byte arrived, both ways, and all streams closed */
     tern_time handshake, duration;
+    tern_time arrived;         /* when all bytes had been read */
     tern_time half;            /* when the first stream's receiver had half of its bytes */
     uint64_t hash;             /* of the packet trace */
     tern_stats client, server; /* at the end */
@@ -57,7 +58,8 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result);
 uint64_t kit_first_seed(void);
 uint64_t kit_seed_count(uint64_t usual);
 
-/* Payload bytes per second over the whole duration, as a share of the rate (bits a second). */
+/* Payload bytes per second from the first packet until all had arrived, as a share of the rate (bits a
+ * second). */
 double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate);
 
 #endif

@@ -13,7 +13,7 @@ double report_run(const struct scenario *s, const struct kit_plan *plan,
                   const struct kit_result *result, bool prints)
 {
     uint64_t bytes = plan->streams * (s->down ? plan->down_bytes : plan->up_bytes);
-    double goodput = per_second(bytes, result->duration);
+    double goodput = per_second(bytes, result->arrived);
     const tern_stats *sender = s->down ? &result->server : &result->client;
     const tern_link_counters *link = s->down ? &result->down : &result->up;
     if (prints) {
@@ -78,7 +78,7 @@ int report_figures(void)
             plan.down.loss = 0;
             kit_run(&plan, &result);
             double share = report_run(&rows[i], &plan, &result, false);
-            double steady = per_second(rows[i].bytes / 2, result.duration - result.half);
+            double steady = per_second(rows[i].bytes / 2, result.arrived - result.half);
             (void)printf("   %5.1f %% %5.1f %% x%.3f", share * 100, steady / rows[i].mbit / 1e4,
                          (double)result.client.bytes_sent / (double)rows[i].bytes);
             (void)fflush(stdout);
