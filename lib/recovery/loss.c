@@ -142,13 +142,40 @@ struct run {
     bool is_open;
 };
 
+/* It asked for an answer at a time when the round trip was known. Of a PMTU probe's loss nothing
+ * follows for the window: RFC 9000 §14.4. */
+static bool is_evidence(const struct tern_sent_packet *packet, const struct tern_rtt *rtt)
+{
+    return (packet->flags & (TERN_SENT_ELICITING | TERN_SENT_PROBE)) == TERN_SENT_ELICITING &&
+           rtt->has_sample && packet->sent_at > rtt->first_sample_at;
+}
+
+/* What was declared lost before, with nothing acknowledged since, belongs to the run that begins at
+ * `pn`; unless it was persistent congestion by itself and has had its effect. */
+static void resume_run(struct run *run, const struct tern_loss *loss, uint64_t pn,
+                       const struct tern_rtt *rtt, tern_time duration)
+{
+    tern_time newest = 0;
+    while (pn > loss->sent.base) {
+        const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, --pn);
+        if (packet->state == TERN_SENT_ACKED) {
+            break;
+        }
+        if (packet->state == TERN_SENT_LOST && is_evidence(packet, rtt)) {
+            newest = run->is_open ? newest : packet->sent_at;
+            run->is_open = true;
+            run->first_sent_at = packet->sent_at;
+        }
+    }
+    run->is_open = run->is_open && tern_sub_sat(newest, run->first_sent_at) <= duration;
+}
+
 static void extend_run(struct run *run, const struct tern_sent_packet *packet,
                        const struct tern_rtt *rtt, tern_time duration,
                        struct tern_loss_outcome *outcome)
 {
-    bool counts = (packet->flags & (TERN_SENT_ELICITING | TERN_SENT_PROBE)) == TERN_SENT_ELICITING;
-    if (!counts || !rtt->has_sample || packet->sent_at <= rtt->first_sample_at) {
-        return; /* of a PMTU probe's loss nothing follows for the window: RFC 9000 §14.4 */
+    if (!is_evidence(packet, rtt)) {
+        return;
     }
     if (!run->is_open) {
         run->is_open = true;
@@ -246,6 +273,9 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         }
         if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, packet) ||
             tern_sub_sat(now, packet->sent_at) >= delay) {
+            if (outcome->lost_packets + outcome->lost_probe_packets == 0) {
+                resume_run(&run, loss, pn, rtt, 3 * pto);
+            }
             lose_one(loss, packet, pn, outcome, now);
             extend_run(&run, packet, rtt, 3 * pto, outcome);
         } else {

@@ -30,6 +30,11 @@ void tern_rtt_update(struct tern_rtt *rtt, tern_time sample, tern_time ack_delay
     rtt->smoothed = (7 * rtt->smoothed + adjusted) / 8;
 }
 
+void tern_rtt_on_persistent(struct tern_rtt *rtt)
+{
+    rtt->min = rtt->latest;
+}
+
 tern_time tern_rtt_pto(const struct tern_rtt *rtt, tern_time max_ack_delay)
 {
     return rtt->smoothed + TERN_MAX(4 * rtt->variation, TERN_RTT_GRANULARITY) + max_ack_delay;

@@ -20,6 +20,10 @@ void tern_rtt_init(struct tern_rtt *rtt, tern_time initial);
  * is confirmed; it never takes the sample below the minimum (RFC 9002 §5.3). */
 void tern_rtt_update(struct tern_rtt *rtt, tern_time sample, tern_time ack_delay, tern_time now);
 
+/* Persistent congestion: the path may be another one, so that the least round trip is that of the
+ * newest sample (RFC 9002 §5.2). */
+void tern_rtt_on_persistent(struct tern_rtt *rtt);
+
 /* srtt + max(4 var, granularity) + max_ack_delay, without backoff (RFC 9002 §6.2.1). */
 tern_time tern_rtt_pto(const struct tern_rtt *rtt, tern_time max_ack_delay);
 

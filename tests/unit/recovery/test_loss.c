@@ -540,7 +540,67 @@ static void a_lost_probe_makes_no_persistent_congestion(void **state)
     assert_int_equal(outcome.lost_probe_packets, 1);
 }
 
+/* 1 and 2 are lost when 5 is acknowledged, 3 and 4 only when their time has come: sent `before` after
+ * 1, and so much later than 2. */
+static void lose_in_two_steps(tern_time before, tern_time between)
+{
+    send(ASKS); /* 0 */
+    now += RTT;
+    (void)ack(0, 0);
+    now++;
+    send(ASKS); /* 1 */
+    now += before;
+    send(ASKS); /* 2 */
+    now += between;
+    send_many(3); /* 3 to 5 */
+    now += RTT;
+    assert_int_equal(ack(5, 5), 0x6);
+}
+
+static void lose_the_rest(void)
+{
+    now = loss.loss_time;
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(detect(), 0x18);
+}
+
+/* RFC 9002 §7.6.2: what counts is that nothing between was acknowledged, not when the losses came to
+ * light. */
+static void persistent_congestion_is_seen_over_two_detections(void **state)
+{
+    (void)state;
+    lose_in_two_steps(PERSISTENT / 2, PERSISTENT / 2 + TERN_MSEC);
+    assert_false(outcome.persistent);
+    lose_the_rest();
+    assert_true(outcome.persistent);
+}
+
+static void a_late_ack_breaks_it_in_two(void **state)
+{
+    (void)state;
+    lose_in_two_steps(PERSISTENT / 2, PERSISTENT / 2 + TERN_MSEC);
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(tern_loss_ack_begin(&loss, 2), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 2, 2, &outcome), 0); /* it came after all */
+    (void)settle();
+    lose_the_rest();
+    assert_false(outcome.persistent);
+}
+
+static void persistent_congestion_is_declared_once(void **state)
+{
+    (void)state;
+    lose_in_two_steps(2 * PERSISTENT, TERN_MSEC);
+    assert_true(outcome.persistent);
+    lose_the_rest();
+    assert_false(outcome.persistent);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(persistent_congestion_is_seen_over_two_detections, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(a_late_ack_breaks_it_in_two, setup, teardown),
+    cmocka_unit_test_setup_teardown(persistent_congestion_is_declared_once, setup, teardown),
     cmocka_unit_test_setup_teardown(three_later_ones_make_a_loss, setup, teardown),
     cmocka_unit_test_setup_teardown(a_skipped_number_is_no_distance, setup, teardown),
     cmocka_unit_test_setup_teardown(time_makes_a_loss, setup, teardown),

@@ -152,7 +152,22 @@ static void granularity_takes_over_exactly(void **state)
     assert_int_equal(tern_rtt_pto(&rtt, 0), 2 * TERN_MSEC + 4);
 }
 
+/* RFC 9002 §5.2: after persistent congestion the path may be another, longer one. */
+static void persistent_congestion_renews_the_minimum(void **state)
+{
+    (void)state;
+    tern_rtt_init(&rtt, 333 * TERN_MSEC);
+    tern_rtt_update(&rtt, 20 * TERN_MSEC, 0, NOW);
+    tern_rtt_update(&rtt, 200 * TERN_MSEC, 0, NOW);
+    assert_int_equal(rtt.min, 20 * TERN_MSEC);
+    tern_rtt_on_persistent(&rtt);
+    assert_int_equal(rtt.min, 200 * TERN_MSEC);
+    tern_rtt_update(&rtt, 190 * TERN_MSEC, 0, NOW);
+    assert_int_equal(rtt.min, 190 * TERN_MSEC);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(persistent_congestion_renews_the_minimum),
     cmocka_unit_test(before_a_sample_the_initial_value_counts),
     cmocka_unit_test(first_sample_replaces_everything),
     cmocka_unit_test(later_samples_are_weighted),
