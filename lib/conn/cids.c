@@ -67,6 +67,7 @@ int tern_cids_issue(struct tern_cids *cids, struct tern_random *random, bool wan
     slot->sequence = cids->next_sequence++;
     slot->is_used = true;
     slot->wants_send = wants_send;
+    cids->told = wants_send ? cids->told : cids->next_sequence; /* it stands in a packet's header */
     return 0;
 }
 
@@ -213,8 +214,8 @@ int tern_cids_on_new(struct tern_cids *cids, uint64_t sequence, uint64_t retire_
 int tern_cids_on_retire(struct tern_cids *cids, uint64_t sequence, const struct tern_cid *used,
                         struct tern_random *random)
 {
-    if (sequence >= cids->next_sequence) {
-        return TERN_ERR_PROTOCOL;
+    if (sequence >= cids->told) {
+        return TERN_ERR_PROTOCOL; /* RFC 9000 §19.16: it was never sent */
     }
     struct tern_cid_local *slot = tern_cids_find_local(cids, sequence);
     if (slot == NULL) {
@@ -236,6 +237,12 @@ struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids)
         }
     }
     return NULL;
+}
+
+void tern_cids_on_new_sent(struct tern_cids *cids, struct tern_cid_local *slot)
+{
+    slot->wants_send = false;
+    cids->told = TERN_MAX(cids->told, slot->sequence + 1);
 }
 
 struct tern_cid_local *tern_cids_find_local(struct tern_cids *cids, uint64_t sequence)

@@ -32,6 +32,7 @@ struct tern_cids {
     bool original_is_routed;
     struct tern_cid_local local[TERN_CIDS_LIMIT];
     uint64_t next_sequence;
+    uint64_t told; /* the peer may know of numbers below it */
     struct tern_cid_remote remote[TERN_CIDS_LIMIT];
     size_t active;                         /* index in remote of the one in use */
     uint64_t retire_prior_to;              /* highest that the peer asked for */
@@ -70,6 +71,7 @@ TERN_MUST_CHECK int tern_cids_on_retire(struct tern_cids *cids, uint64_t sequenc
 
 /* Frames owed. */
 struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids); /* NULL: none */
+void tern_cids_on_new_sent(struct tern_cids *cids, struct tern_cid_local *slot);
 struct tern_cid_local *tern_cids_find_local(struct tern_cids *cids, uint64_t sequence);
 bool tern_cids_next_retire(const struct tern_cids *cids, uint64_t *sequence);
 void tern_cids_on_retire_sent(struct tern_cids *cids, uint64_t sequence);

@@ -124,7 +124,7 @@ static void fill_cids(struct tern_fill *fill)
         if (!keep(fill, start)) {
             return;
         }
-        cid->wants_send = false;
+        tern_cids_on_new_sent(cids, cid);
         note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_CID, .id = cid->sequence});
     }
     while (tern_cids_next_retire(cids, &sequence) && has_receipt_room(fill)) {

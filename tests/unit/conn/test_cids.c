@@ -88,6 +88,7 @@ static void a_retired_one_is_replaced(void **state)
 {
     (void)state;
     cids.peer_limit = TERN_CIDS_LIMIT;
+    assert_int_equal(tern_cids_issue(&cids, &random_source, false), 0);
     assert_int_equal(tern_cids_fill(&cids, &random_source), 0);
     struct tern_cid used = tern_cids_find_local(&cids, 1)->cid;
     struct tern_cid gone = tern_cids_find_local(&cids, 0)->cid;

@@ -222,6 +222,27 @@ static void crypto_without_end_has_one(void **state)
     assert_int_equal(offset, 5000);
 }
 
+/* RFC 9000 §19.16: a number that was never sent cannot be retired, though it may be reserved already. */
+static void what_was_never_said_is_not_retired(void **state)
+{
+    (void)state;
+    uint8_t payload[] = {0x19, 0};
+    uint64_t next = server->cids.next_sequence;
+    struct tern_handle h = {.conn = server,
+                            .level = TERN_LEVEL_APP,
+                            .packet_type = TERN_PACKET_ONE_RTT,
+                            .dcid = tern_cids_find_local(&server->cids, 0)->cid};
+    payload[1] = (uint8_t)next;
+    assert_int_equal(tern_handle_payload(&h, payload, sizeof payload, k.now), TERN_ERR_PROTOCOL);
+    payload[1] = (uint8_t)(next - 1); /* said, and one takes its place that is not yet */
+    assert_int_equal(tern_handle_payload(&h, payload, sizeof payload, k.now), 0);
+    assert_int_equal(server->cids.next_sequence, next + 1);
+    payload[1] = (uint8_t)next;
+    assert_int_equal(tern_handle_payload(&h, payload, sizeof payload, k.now), TERN_ERR_PROTOCOL);
+    assert_true(ck_carry(&k, CK_SERVER) > 0);
+    assert_int_equal(tern_handle_payload(&h, payload, sizeof payload, k.now), 0);
+}
+
 /* RFC 9000 §19.16: it may not retire the identifier that it came to. */
 static void an_identifier_does_not_retire_itself(void **state)
 {
@@ -249,6 +270,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_packet_of_challenges_makes_four_answers, setup, teardown),
     cmocka_unit_test_setup_teardown(a_flood_of_identifiers_ends_it, setup, teardown),
     cmocka_unit_test_setup_teardown(crypto_without_end_has_one, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_was_never_said_is_not_retired, setup, teardown),
     cmocka_unit_test_setup_teardown(an_identifier_does_not_retire_itself, setup, teardown),
 };
 
