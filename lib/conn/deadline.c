@@ -7,17 +7,23 @@
 
 #include "conn/recover.h"
 
+/* A client that has said all of its part may never hear that it has arrived. */
+static tern_time handshake_deadline(const struct tern_conn *conn)
+{
+    return conn->life.is_confirmed
+               ? TERN_TIME_NEVER
+               : tern_add_sat(conn->born_at, conn->env->config->handshake_timeout);
+}
+
 /* RFC 9000 §10.1: at least three PTO, so that a loss does not end a connection. */
 static tern_time idle_deadline(const struct tern_conn *conn)
 {
-    if (conn->life.state == TERN_LIFE_HANDSHAKING) {
-        return tern_add_sat(conn->born_at, conn->env->config->handshake_timeout);
-    }
-    if (conn->idle_timeout == 0) {
-        return TERN_TIME_NEVER;
+    tern_time end = handshake_deadline(conn);
+    if (conn->life.state == TERN_LIFE_HANDSHAKING || conn->idle_timeout == 0) {
+        return end;
     }
     tern_time least = 3 * tern_conn_pto(conn, TERN_LEVEL_APP);
-    return tern_add_sat(conn->idle_from, TERN_MAX(conn->idle_timeout, least));
+    return TERN_MIN(end, tern_add_sat(conn->idle_from, TERN_MAX(conn->idle_timeout, least)));
 }
 
 static tern_time keepalive_deadline(const struct tern_conn *conn)

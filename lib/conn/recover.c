@@ -6,7 +6,8 @@
 #include "conn/receipts.h"
 #include "wire/decode.h"
 
-#define PTO_BACKOFF_MAX 16 /* doublings; the idle timeout ends it long before */
+#define PTO_BACKOFF_MAX   16 /* doublings; the idle timeout ends it long before */
+#define HANDSHAKE_PTO_MAX (1500 * TERN_MSEC)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
 static int settle_lost(struct tern_conn *conn, enum tern_level level,
@@ -41,6 +42,9 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
         rc = rc == 0 ? again : rc;
         tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn,
                         packet->size, now);
+    }
+    if (outcome->persistent) {
+        tern_rtt_on_persistent(&path->rtt);
     }
     if (outcome->lost_packets > 0) {
         tern_cc_on_loss(&path->cc, &loss, now);
@@ -238,16 +242,22 @@ static tern_time earliest_loss_time(const struct tern_conn *conn, enum tern_leve
     return earliest;
 }
 
-/* RFC 9002 §6.2.2.1: a client whose address may not be validated yet keeps its timer armed. */
+/* RFC 9002 §6.2.2.1: a client whose address may not be validated yet keeps its timer armed. Who
+ * acknowledges message 3 has validated it. */
 static bool client_must_probe(const struct tern_conn *conn)
 {
     return !conn->is_server && !conn->life.is_confirmed &&
-           conn->life.state <= TERN_LIFE_ESTABLISHED;
+           conn->life.state <= TERN_LIFE_ESTABLISHED &&
+           !conn->spaces[TERN_LEVEL_HANDSHAKE].loss.has_acked;
 }
 
+/* The backoff is to spare a path that may be congested. A handshake has few small datagrams and an end
+ * soon ([P §10.3]): while it lasts the wait stays short, so that it survives many losses in time. */
 static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
 {
-    return tern_conn_pto(conn, level) << TERN_MIN(conn->pto_count, (uint32_t)PTO_BACKOFF_MAX);
+    tern_time pto = tern_conn_pto(conn, level);
+    tern_time wait = pto << TERN_MIN(conn->pto_count, (uint32_t)PTO_BACKOFF_MAX);
+    return conn->life.is_confirmed ? wait : TERN_MAX(pto, TERN_MIN(wait, HANDSHAKE_PTO_MAX));
 }
 
 static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level)

@@ -1,5 +1,5 @@
 /* Handshakes over links that lose: every pattern of the first datagrams, and how long they take when
- * chance decides (protocol-notes row 6).
+ * chance decides.
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 
@@ -20,7 +20,10 @@ static void plan_of(struct kit_plan *plan, const char *name, uint64_t seed, bool
     plan->limit = 300 * TERN_SEC;
 }
 
-/* Eleven in a row is the worst: two go with each timeout, and the timeouts double from a second. */
+#define WORST (10 * TERN_SEC) /* for any of them, with the timeouts that everybody has */
+
+/* Eleven in a row is the worst: two go with each timeout, a second apart at first and then a second and
+ * a half ([P §9.4]; RFC 9002 §6.2.2.1 for the deadlocks that must not come of it). */
 static void all_patterns(bool pinned, const char *name)
 {
     tern_time longest = 0;
@@ -29,13 +32,11 @@ static void all_patterns(bool pinned, const char *name)
         struct kit_result result;
         plan_of(&plan, name, kit_first_seed(), pinned);
         plan.drop_mask = mask;
-        plan.client.handshake_timeout = plan.server.handshake_timeout = 300 * TERN_SEC;
-        plan.client.idle_timeout = plan.server.idle_timeout = 300 * TERN_SEC;
         kit_run(&plan, &result);
-        if (!result.is_done) {
+        if (!result.is_done || result.duration > WORST) {
             print_message("mask %llx\n", (unsigned long long)mask);
         }
-        assert_true(result.is_done);
+        assert_true(result.is_done && result.duration <= WORST);
         longest = result.duration > longest ? result.duration : longest;
     }
     print_message("%d patterns, the longest took %.1f s\n", MASKS, (double)longest / TERN_SEC);
@@ -65,9 +66,9 @@ static void statistics(bool is_up, const char *name)
     static const struct {
         double loss;
         double mean, median, p90; /* at most, in ms */
-    } rows[] = {{0, 45, 45, 45},       {0.01, 80, 45, 45},   {0.02, 100, 45, 45},
-                {0.05, 150, 45, 200},  {0.1, 250, 45, 1100}, {0.2, 450, 45, 1200},
-                {0.3, 900, 1100, 3500}};
+    } rows[] = {{0, 45, 45, 45},      {0.01, 80, 45, 45},   {0.02, 100, 45, 45},
+                {0.05, 150, 45, 200}, {0.1, 250, 45, 1100}, {0.2, 400, 45, 1100},
+                {0.3, 600, 45, 1100}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         tern_time times[SEEDS];
         double sum = 0;

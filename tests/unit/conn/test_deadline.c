@@ -1,6 +1,8 @@
 /* Every timer of a connection at its exact time, and not a nanosecond earlier.
  * SPDX-License-Identifier: MIT */
+#include "conn/recover.h"
 #include "conn_kit.h"
+#include "wire/encode.h"
 
 static struct ck k;
 static struct tern_conn *client, *server;
@@ -45,21 +47,154 @@ static void lose_a_ping(struct tern_conn *conn, int side)
     assert_int_equal(ck_lose(&k, side), 1);
 }
 
-/* RFC 9002 §6.2.1: 333 + 4 * 166.5 ms, then twice as long each time; [P §10.3]: until 10 s. */
+/* The n-th probe, `wait` after what left last, not a nanosecond earlier, and lost. */
+static void lose_probe_after(int side, tern_time wait)
+{
+    tern_time at = k.now + wait;
+    assert_int_equal(deadline(side), at);
+    tick_at(side, at - 1);
+    assert_int_equal(ck_lose(&k, side), 0);
+    tick_at(side, at);
+    assert_in_range(ck_lose(&k, side), 1, 2);
+}
+
+/* RFC 9002 §6.2.1: srtt + max(4 var, 1 ms) + max_ack_delay, then twice as long each time. */
 static void probes_leave_ever_more_rarely(void **state)
 {
     (void)state;
-    tern_time wait = 999 * TERN_MSEC, at = k.now;
+    k.side[CK_CLIENT].config.idle_timeout = k.side[CK_SERVER].config.idle_timeout = 0;
+    ready();
+    client->path.rtt.smoothed = 50 * TERN_MSEC;
+    client->path.rtt.variation = 5 * TERN_MSEC;
+    lose_a_ping(client, CK_CLIENT);
+    tern_time wait = (50 + 4 * 5 + 25) * TERN_MSEC;
+    for (unsigned n = 0; n < 16; n++, wait *= 2) {
+        lose_probe_after(CK_CLIENT, wait);
+        assert_int_equal(client->counters.ptos, n + 1);
+    }
+    lose_probe_after(CK_CLIENT, wait); /* [P §9.4]: doubled 16 times at most */
+    lose_probe_after(CK_CLIENT, wait);
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+}
+
+/* [P §9.4]: 333 + 4 * 166.5 ms, then a second and a half, until the 10 s of [P §10.3] are over. */
+static void probes_of_a_handshake_keep_coming(void **state)
+{
+    (void)state;
     assert_int_equal(ck_connect(&k), 0);
     assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
-    for (unsigned i = 0; i < 3; i++, wait *= 2) {
-        at += wait;
-        assert_int_equal(deadline(CK_CLIENT), at);
-        tick_at(CK_CLIENT, at - 1);
-        assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
-        tick_at(CK_CLIENT, at);
-        assert_in_range(ck_lose(&k, CK_CLIENT), 1, 2);
+    lose_probe_after(CK_CLIENT, 999 * TERN_MSEC);
+    for (unsigned n = 0; n < 6; n++) {
+        lose_probe_after(CK_CLIENT, 1500 * TERN_MSEC);
     }
+    assert_int_equal(deadline(CK_CLIENT), CK_START + 10 * TERN_SEC);
+}
+
+/* On a path longer than that the wait is the probe timeout itself: never shorter. */
+static void a_slow_handshake_is_not_hurried(void **state)
+{
+    (void)state;
+    k.side[CK_CLIENT].config.initial_rtt = 700 * TERN_MSEC;
+    assert_int_equal(ck_connect(&k), 0);
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    lose_probe_after(CK_CLIENT, 2100 * TERN_MSEC);
+    lose_probe_after(CK_CLIENT, 2100 * TERN_MSEC);
+}
+
+/* An Initial packet from the server's side that acknowledges all of the client's and says no more. */
+static size_t seal_bare_ack(uint8_t *out)
+{
+    struct tern_key_phase *keys = client->spaces[TERN_LEVEL_INITIAL].keys;
+    const struct tern_cid peer = {.bytes = {7, 1, 2, 3, 4, 5, 6, 7}, .len = 8};
+    uint64_t last = client->spaces[TERN_LEVEL_INITIAL].loss.sent.next_pn - 1;
+    struct tern_range range = {.start = 0, .end = last + 1};
+    struct tern_packet_keys tx;
+    struct tern_writer header, w;
+    uint8_t payload[64] = {0}, mask[TERN_MASK_SIZE];
+    tern_writer_init(&w, payload, sizeof payload);
+    tern_frame_encode_ack(&w, last, 0, &range, 1, NULL);
+    size_t len = TERN_MAX(tern_writer_used(&w), (size_t)8);
+    size_t tag = tern_suite_tag_size(keys->rx.suite);
+    tx = keys->rx; /* both ends have the same: whoever saw the first packet has them, [P §4.3] */
+    tern_writer_init(&header, out, 100);
+    tern_header_encode_long(&header, TERN_PACKET_INITIAL, &client->cids.local[0].cid, &peer, NULL,
+                            0, last + 1, 2, len + tag);
+    size_t header_len = tern_writer_used(&header);
+    memcpy(out + header_len, payload, len);
+    assert_int_equal(tern_packet_seal(&tx, 0, last + 1, out, header_len, out + header_len, len), 0);
+    tern_aead_mask(&tx.mask, out + header_len + 2, mask);
+    tern_header_mask(out, header_len - 2, 2, mask);
+    return header_len + len + tag;
+}
+
+/* RFC 9002 §6.2.1: acknowledgements of Initial packets do not reset the backoff, or else a server that
+ * never goes on would be probed for ever at the first pace. Ours do not even count, [P §4.3]. */
+static void acks_of_a_first_message_hurry_nobody(void **state)
+{
+    (void)state;
+    uint8_t data[200];
+    assert_int_equal(ck_connect(&k), 0);
+    client = k.side[CK_CLIENT].conn;
+    assert_int_equal(ck_lose(&k, CK_CLIENT), 1);
+    tern_time wait = 999 * TERN_MSEC;
+    for (unsigned n = 0; n < 7; n++, wait = 1500 * TERN_MSEC) {
+        tern_time left_at = k.now;
+        size_t len = seal_bare_ack(data);
+        uint64_t dropped = client->counters.packets_dropped;
+        k.now += CK_HOP;
+        ck_give_from(&k, CK_CLIENT, &k.side[CK_SERVER].addr, data, len);
+        assert_int_equal(client->counters.packets_dropped, dropped + 1);
+        assert_int_equal(ck_lose(&k, CK_CLIENT), 0);
+        lose_probe_after(CK_CLIENT, left_at + wait - k.now);
+        assert_int_equal(client->counters.ptos, n + 1);
+    }
+}
+
+/* A client that has said message 3 and never hears that it arrived. */
+static void say_all(void)
+{
+    k.side[CK_CLIENT].config.idle_timeout = k.side[CK_SERVER].config.idle_timeout = 0;
+    assert_int_equal(ck_connect(&k), 0);
+    client = k.side[CK_CLIENT].conn;
+    (void)ck_carry(&k, CK_CLIENT);
+    (void)ck_carry(&k, CK_SERVER);
+    assert_true(ck_lose(&k, CK_CLIENT) > 0);
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+    assert_false(client->life.is_confirmed);
+}
+
+/* [P §10.3]: without an idle timeout, too, it comes to an end. */
+static void an_unconfirmed_handshake_ends(void **state)
+{
+    (void)state;
+    say_all();
+    tern_time end = CK_START + 10 * TERN_SEC;
+    unsigned probes = 0;
+    while (deadline(CK_CLIENT) < end) {
+        tick_at(CK_CLIENT, deadline(CK_CLIENT));
+        (void)ck_lose(&k, CK_CLIENT);
+        assert_true(++probes < 20);
+    }
+    assert_int_equal(deadline(CK_CLIENT), end);
+    tick_at(CK_CLIENT, end - 1);
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+    tick_at(CK_CLIENT, end);
+    assert_int_equal(client->life.state, TERN_LIFE_CLOSED);
+    assert_int_equal(client->life.error, TERN_ERR_TIMEOUT);
+}
+
+/* RFC 9002 §6.2.2.1, A.8: who acknowledged message 3 has our address proved, and its HANDSHAKE_DONE
+ * will come by itself: there is nothing to probe for. */
+static void an_acknowledged_message_3_needs_no_probes(void **state)
+{
+    (void)state;
+    say_all();
+    struct tern_frame ack = {.type = TERN_FRAME_ACK};
+    uint64_t last = client->spaces[TERN_LEVEL_HANDSHAKE].loss.sent.next_pn - 1;
+    ack.u.ack.largest = last;
+    ack.u.ack.first_range = last;
+    assert_int_equal(tern_recover_on_ack(client, TERN_LEVEL_HANDSHAKE, &ack, k.now), 0);
+    assert_int_equal(client->spaces[TERN_LEVEL_HANDSHAKE].loss.sent.eliciting_outstanding, 0);
     assert_int_equal(deadline(CK_CLIENT), CK_START + 10 * TERN_SEC);
 }
 
@@ -327,6 +462,11 @@ static void the_earliest_counts(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
+    cmocka_unit_test_setup_teardown(probes_of_a_handshake_keep_coming, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_slow_handshake_is_not_hurried, setup, teardown),
+    cmocka_unit_test_setup_teardown(acks_of_a_first_message_hurry_nobody, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_unconfirmed_handshake_ends, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_acknowledged_message_3_needs_no_probes, setup, teardown),
     cmocka_unit_test_setup_teardown(a_handshake_ends_in_silence, setup, teardown),
     cmocka_unit_test_setup_teardown(idleness_counts_from_the_last_word_heard, setup, teardown),
     cmocka_unit_test(the_smaller_idle_timeout_counts),
