@@ -54,6 +54,12 @@ bool tern_cc_is_window_used(const struct tern_cc *cc)
            (cc->cwnd < cc->ssthresh && cc->cwnd < 2 * peak);
 }
 
+void tern_cc_grow(struct tern_cc *cc, uint64_t bytes)
+{
+    uint64_t peak = TERN_MAX(cc->use.peak[0], cc->use.peak[1]);
+    cc->cwnd += TERN_MIN(bytes, tern_sub_sat(2 * peak, cc->cwnd));
+}
+
 void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     cc->bytes_in_flight = tern_sub_sat(cc->bytes_in_flight, ack->acked_bytes);

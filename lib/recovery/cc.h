@@ -102,6 +102,10 @@ void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram);
  * at the moment an ACK comes. */
 bool tern_cc_is_window_used(const struct tern_cc *cc);
 
+/* Slow start: the window grows by so much, but not beyond twice the flight of the last two round trips,
+ * to which a window that is always full doubles anyway. */
+void tern_cc_grow(struct tern_cc *cc, uint64_t bytes);
+
 /* Bytes that may be sent now. */
 uint64_t tern_cc_room(const struct tern_cc *cc);
 static inline uint64_t tern_cc_min_window(const struct tern_cc *cc)

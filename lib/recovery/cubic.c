@@ -154,7 +154,7 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
     }
     bool is_over =
         tern_hystart_on_ack(&state->hystart, ack->rtt_sample, ack->largest_pn, ack->next_pn);
-    cc->cwnd += tern_hystart_growth(&state->hystart, ack->acked_bytes);
+    tern_cc_grow(cc, tern_hystart_growth(&state->hystart, ack->acked_bytes));
     if (is_over) {
         cc->ssthresh = cc->cwnd;
         state->w_max = cc->cwnd;

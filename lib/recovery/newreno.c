@@ -38,7 +38,7 @@ static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, te
         return;
     }
     if (cc->cwnd < cc->ssthresh) {
-        cc->cwnd += ack->acked_bytes;
+        tern_cc_grow(cc, ack->acked_bytes);
         return;
     }
     state->acked += ack->acked_bytes;
