@@ -92,7 +92,7 @@ void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_t
     tern_time before = cc->recovery_start;
     note_episode(cc, loss, now);
     cc->ops->on_loss(cc, loss, now);
-    if (cc->recovery_start == 0) {
+    if (cc->recovery_start == 0 || loss->persistent) { /* slow start, not recovery */
         tern_prr_end(&cc->prr);
     } else if (cc->recovery_start != before) {
         tern_prr_begin(&cc->prr, loss->prior_in_flight, cc->cwnd, cc->datagram);

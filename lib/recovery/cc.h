@@ -58,7 +58,10 @@ struct tern_cc {
     uint64_t cwnd, ssthresh;  /* bytes */
     uint64_t bytes_in_flight; /* all spaces of this path; kept by the tern_cc_ functions below */
     size_t datagram;          /* max datagram size (mds) */
-    tern_time recovery_start; /* packets sent before it belong to the present episode; 0: none */
+    /* Packets sent before it belong to the present episode, 0: there is none. RFC 9002 §B.8 forgets it
+     * after persistent congestion; but the ACK that brings that to light may well acknowledge a whole
+     * window from before the path died, and would give it back in the same breath. */
+    tern_time recovery_start;
     struct tern_prr prr;
     /* The last congestion event: once all of its packets have turned out to be only late, it is taken
      * back. */

@@ -188,7 +188,7 @@ static void cubic_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, t
     }
     if (loss->persistent) {
         cc->cwnd = tern_cc_min_window(cc);
-        cc->recovery_start = 0;
+        cc->recovery_start = TERN_MAX(now, (tern_time)1);
         state_of(cc)->epoch_start = 0;
         tern_hystart_init(&state_of(cc)->hystart);
     }

@@ -6,7 +6,6 @@
 #define MIN_RTT_THRESH     (4 * TERN_MSEC)
 #define MAX_RTT_THRESH     (16 * TERN_MSEC)
 #define MIN_RTT_DIVISOR    8
-#define N_RTT_SAMPLE       8
 #define CSS_GROWTH_DIVISOR 4
 #define CSS_ROUNDS         5
 
@@ -31,11 +30,40 @@ static tern_time threshold(const struct tern_hystart *h)
     return TERN_MAX(MIN_RTT_THRESH, TERN_MIN(eta, MAX_RTT_THRESH));
 }
 
-static bool has_grown(const struct tern_hystart *h)
+/* The least of the latest samples; NEVER: there are too few in this round. */
+static tern_time recent_min(const struct tern_hystart *h)
 {
-    return h->samples >= N_RTT_SAMPLE && h->this_round_min != TERN_TIME_NEVER &&
-           h->last_round_min != TERN_TIME_NEVER &&
-           h->this_round_min >= h->last_round_min + threshold(h);
+    tern_time least = h->recent[0];
+    for (size_t i = 1; i < TERN_HYSTART_SAMPLES; i++) {
+        least = TERN_MIN(least, h->recent[i]);
+    }
+    return h->samples < TERN_HYSTART_SAMPLES ? TERN_TIME_NEVER : least;
+}
+
+static void note_sample(struct tern_hystart *h, tern_time rtt)
+{
+    h->this_round_min = TERN_MIN(h->this_round_min, rtt);
+    h->recent[h->samples++ % TERN_HYSTART_SAMPLES] = rtt;
+}
+
+/* Into careful slow start, out of it in either direction. True: slow start is over. */
+static bool judge(struct tern_hystart *h)
+{
+    tern_time recent = recent_min(h);
+    if (recent == TERN_TIME_NEVER || h->last_round_min == TERN_TIME_NEVER) {
+        return false;
+    }
+    if (h->in_css && recent < h->baseline_min) {
+        h->in_css = false; /* it was jitter: slow start goes on */
+        h->baseline_min = TERN_TIME_NEVER;
+    } else if (h->in_css) {
+        return recent >= h->baseline_min + 2 * threshold(h);
+    } else if (recent >= h->last_round_min + threshold(h)) {
+        h->in_css = true;
+        h->baseline_min = recent;
+        h->css_rounds = 0;
+    }
+    return false;
 }
 
 bool tern_hystart_on_ack(struct tern_hystart *h, tern_time rtt_sample, uint64_t acked_pn,
@@ -45,16 +73,10 @@ bool tern_hystart_on_ack(struct tern_hystart *h, tern_time rtt_sample, uint64_t 
         begin_round(h, next_pn);
     }
     if (rtt_sample > 0) {
-        h->this_round_min = TERN_MIN(h->this_round_min, rtt_sample);
-        h->samples++;
-    }
-    if (!h->in_css && has_grown(h)) {
-        h->in_css = true;
-        h->baseline_min = h->this_round_min;
-        h->css_rounds = 0;
-    } else if (h->in_css && h->samples >= N_RTT_SAMPLE && h->this_round_min < h->baseline_min) {
-        h->in_css = false; /* it was jitter: slow start goes on */
-        h->baseline_min = TERN_TIME_NEVER;
+        note_sample(h, rtt_sample);
+        if (judge(h)) {
+            return true;
+        }
     }
     if (acked_pn < h->round_end) {
         return false;

@@ -327,7 +327,7 @@ static void ledbat_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, 
     }
     if (loss->persistent) { /* a slowdown of the harder kind */
         cc->cwnd = tern_cc_min_window(cc);
-        cc->recovery_start = 0;
+        cc->recovery_start = TERN_MAX(now, (tern_time)1);
         state->phase = PHASE_REFILL;
         state->began_at = now;
     }

@@ -61,7 +61,7 @@ static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss,
     }
     if (loss->persistent) { /* RFC 9002 §7.6.2; slow start as far as the threshold follows */
         cc->cwnd = tern_cc_min_window(cc);
-        cc->recovery_start = 0;
+        cc->recovery_start = TERN_MAX(now, (tern_time)1);
     }
 }
 

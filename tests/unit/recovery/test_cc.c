@@ -61,7 +61,7 @@ static void persistent_congestion_leaves_the_minimum(void **state)
         bench_fill(&b);
         bench_lose(&b, 3 * MDS, b.now, true);
         assert_int_equal(b.cc.cwnd, tern_cc_min_window(&b.cc));
-        assert_int_equal(b.cc.recovery_start, 0);
+        assert_false(b.cc.prr.is_on);
     }
 }
 
@@ -74,6 +74,30 @@ static void loss_based_ones_halt_slow_start_after_persistent_congestion(void **s
         bench_fill(&b);
         bench_lose(&b, 3 * MDS, b.now, true);
         assert_int_equal(b.cc.ssthresh, i == 0 ? 6000 : 8400);
+    }
+}
+
+/* The ACK that shows the path to have been dead acknowledges a window from before it died. */
+static void what_left_before_persistent_congestion_brings_no_growth(void **state)
+{
+    struct bench b;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        bench_init(&b, tern_cc_find(names[i]));
+        bench_fill(&b);
+        tern_time sent = b.now;
+        b.now += 2 * TERN_SEC;
+        bench_lose(&b, 3 * MDS, sent, true);
+        bench_ack(&b, 5 * MDS, sent, 0);
+        assert_int_equal(b.cc.cwnd, tern_cc_min_window(&b.cc));
+        bench_lose(&b, MDS, sent, false); /* nor does another of them count as congestion anew */
+        assert_int_equal(b.cc.ssthresh, i == 0 ? 6000 : 8400);
+        b.now += TERN_MSEC;
+        tern_time later = b.now;
+        bench_send(&b, MDS);
+        b.now += 100 * TERN_MSEC;
+        bench_ack(&b, MDS, later, 0);
+        assert_int_equal(b.cc.cwnd, tern_cc_min_window(&b.cc) + MDS);
     }
 }
 
@@ -106,6 +130,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(counts_bytes_in_flight),
     cmocka_unit_test(persistent_congestion_leaves_the_minimum),
     cmocka_unit_test(loss_based_ones_halt_slow_start_after_persistent_congestion),
+    cmocka_unit_test(what_left_before_persistent_congestion_brings_no_growth),
     cmocka_unit_test(window_keeps_two_of_a_larger_datagram),
     cmocka_unit_test(pacing_survives_extreme_round_trips),
 };

@@ -46,6 +46,21 @@ static void growth_leads_out_in_five_rounds(void **state)
     assert_in_range(rounds, 3, 5);
 }
 
+/* Where the delay rises again the queue follows the window: it would be full long before five rounds. */
+static void a_second_rise_leads_out_at_once(void **state)
+{
+    struct tern_hystart h;
+    uint64_t pn = 0;
+    (void)state;
+    tern_hystart_init(&h);
+    (void)run_round(&h, &pn, 50 * TERN_MSEC);
+    (void)run_round(&h, &pn, 50 * TERN_MSEC);
+    assert_false(run_round(&h, &pn, 57 * TERN_MSEC));
+    assert_true(h.in_css);
+    assert_false(run_round(&h, &pn, 70 * TERN_MSEC)); /* 14.25 ms would be enough */
+    assert_true(run_round(&h, &pn, 75 * TERN_MSEC));
+}
+
 static void below_the_threshold_is_not_growth(void **state)
 {
     struct tern_hystart h;
@@ -109,6 +124,7 @@ static void few_samples_prove_nothing(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(steady_round_trip_stays_in_slow_start),
     cmocka_unit_test(growth_leads_out_in_five_rounds),
+    cmocka_unit_test(a_second_rise_leads_out_at_once),
     cmocka_unit_test(below_the_threshold_is_not_growth),
     cmocka_unit_test(threshold_has_a_floor_and_a_ceiling),
     cmocka_unit_test(jitter_returns_to_slow_start),
