@@ -35,6 +35,7 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             tern_rate_on_lost(&path->rate, packet);
             loss.tx_in_flight = packet->in_flight_before + packet->size;
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
+            loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
             conn->counters.packets_lost++;
             was_ecn = (packet->ecn != TERN_ECN_NONE && tern_ecn_on_lost(&path->ecn)) || was_ecn;
         }

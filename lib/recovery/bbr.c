@@ -119,6 +119,10 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
 {
     uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - PACING_MARGIN);
+    uint64_t floor = tern_bbr_loss_floor(bbr);
+    if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP && floor != UINT64_MAX) {
+        rate = rate / (10000 - floor) * 10000;
+    }
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
     }

@@ -77,10 +77,11 @@ struct tern_bbr {
     uint64_t watch_lost, watch_delivered;
     tern_time watch_rtt;
     uint32_t watch_rounds; /* 0: not counting */
+    uint64_t startup_bw;   /* the loss round's before */
 
     /* The loss that ended the last probe, to be looked at again when the floor is known. */
     bool has_verdict, was_growing;
-    uint64_t verdict_lost, verdict_in_flight, verdict_longterm;
+    uint64_t verdict_lost, verdict_sent, verdict_longterm;
 
     /* ACK aggregation: two halves of a window of ten rounds. */
     uint64_t extra_acked[2];
@@ -150,7 +151,9 @@ void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
 
 /* The lower of two cycles' figures; UINT64_MAX: not measured yet. */
 uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr);
-bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t in_flight);
+bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent);
+/* What was sent meanwhile, for a share of it. */
+uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample);
 
 /* In Down, on each ACK once the queue is drained. True: it is done, the cycle may go on. It may have
  * gone back to Startup then. */

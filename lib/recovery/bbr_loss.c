@@ -22,10 +22,11 @@
 #define FLOOR_MAX        500
 #define FLOOR_ROUNDS_MIN 2 /* counted for the floor, after one that lets older losses pass */
 #define FLOOR_ROUNDS_MAX 6
-#define FLOOR_SAMPLES    12 /* losses that make a figure */
-#define FLOOR_NONE       50 /* so little loss needs no exact figure */
-#define BENEFIT          3
-#define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
+#define FLOOR_SAMPLES    12  /* losses that make a figure */
+#define FLOOR_NONE       50  /* so little loss needs no exact figure */
+#define DEVIATIONS       3
+#define FULL_BW_GROWTH   125 /* in hundredths */
+#define FULL_LOSS_EVENTS 6   /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
 static uint64_t share_of(uint64_t value, uint64_t share)
@@ -51,20 +52,39 @@ static uint64_t square_root(uint64_t value)
     return root;
 }
 
-/* What may be lost of so much in flight: LossThresh, and what the floor explains: its expectation and
- * two deviations, for losses are counted by the datagram and few of them vary much. */
-static uint64_t allowance(const struct tern_cc *cc, uint64_t in_flight)
+/* What may be lost of so much if the path loses `floor` of all: LossThresh, and what the floor
+ * explains: its expectation and some deviations, for losses are counted by the datagram and few of them
+ * vary much. */
+static uint64_t allowance_over(const struct tern_cc *cc, uint64_t floor, uint64_t sent)
+{
+    uint64_t allowed = share_of(sent, TERN_BBR_LOSS_THRESHOLD * (IN_ALL / 100));
+    uint64_t noise = share_of(sent, floor);
+    return allowed + noise + DEVIATIONS * square_root(noise / cc->datagram) * cc->datagram;
+}
+
+static uint64_t allowance(const struct tern_cc *cc, uint64_t sent)
 {
     uint64_t floor = tern_bbr_loss_floor(tern_bbr_in(cc));
-    uint64_t allowed = share_of(in_flight, TERN_BBR_LOSS_THRESHOLD * (IN_ALL / 100));
-    uint64_t noise = floor == UINT64_MAX ? 0 : share_of(in_flight, floor);
-    return allowed + noise + 2 * square_root(noise / cc->datagram) * cc->datagram;
+    return allowance_over(cc, floor == UINT64_MAX ? 0 : floor, sent);
 }
 
 /* IsInflightTooHigh */
-bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t in_flight)
+bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent)
 {
-    return lost > allowance(cc, in_flight);
+    return lost > allowance(cc, sent);
+}
+
+/* The draft takes what was in flight at the beginning. But a sender that was held up, by its
+ * application or by flow control, begins with little in flight and has the losses of all that it sent
+ * before. */
+static uint64_t sent_since(uint64_t in_flight, uint64_t delivered, uint64_t lost)
+{
+    return TERN_MAX(in_flight, delivered + lost);
+}
+
+uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample)
+{
+    return sent_since(sample->in_flight_at_send, sample->delivered, sample->lost);
 }
 
 /* --- the floor -------------------------------------------------------------------------------- */
@@ -76,10 +96,7 @@ static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 }
 
 /* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
- * back, as HandleSpuriousLossDetection does for losses that were none. Startup sees few packets when
- * it ends early without a queue, so it gets the benefit of three times the
- * allowance: should it be guilty
- * after all, it ends again at once, by the threshold that holds then. */
+ * back, as HandleSpuriousLossDetection does for losses that were none. */
 static void review_verdict(struct tern_cc *cc)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -87,8 +104,7 @@ static void review_verdict(struct tern_cc *cc)
         return;
     }
     bbr->has_verdict = false;
-    if (tern_bbr_is_too_high(cc, bbr->verdict_lost / (bbr->was_growing ? BENEFIT : 1),
-                             bbr->verdict_in_flight)) {
+    if (tern_bbr_is_too_high(cc, bbr->verdict_lost, bbr->verdict_sent)) {
         return;
     }
     bbr->prev_probe_too_high = false;
@@ -101,10 +117,21 @@ static void review_verdict(struct tern_cc *cc)
     }
 }
 
-/* A queue, ours or another's: what is lost now may be lost for want of room in it. */
-static bool has_queue(const struct tern_bbr *bbr, tern_time rtt)
+static tern_time floor_slack(const struct tern_bbr *bbr)
 {
-    tern_time slack = TERN_MAX(bbr->min_rtt / 8, TERN_RTT_GRANULARITY);
+    return TERN_MAX(bbr->min_rtt / 32, TERN_RTT_GRANULARITY);
+}
+static tern_time startup_slack(const struct tern_bbr *bbr)
+{
+    return TERN_MAX(bbr->min_rtt / 8, TERN_RTT_GRANULARITY);
+}
+/* A queue, ours or another's: what is lost now may be lost for want of room in it. A datagram's own
+ * time on the wire is none: the least round trip may have been a small one's. */
+static bool has_queue(const struct tern_cc *cc, tern_time rtt, tern_time slack)
+{
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
+    uint64_t bw = TERN_MAX(tern_bbr_max_bw(bbr), (uint64_t)1);
+    slack = tern_add_sat(slack, cc->datagram * TERN_SEC / bw);
     return rtt > tern_add_sat(bbr->min_rtt, slack);
 }
 
@@ -113,7 +140,7 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     uint32_t rounds = bbr->watch_rounds++ - 1;
-    uint64_t lost = rate->lost - bbr->watch_lost;
+    uint64_t lost = tern_sub_sat(rate->lost, bbr->watch_lost);
     uint64_t sent = rate->delivered - bbr->watch_delivered + lost;
     bool is_clear =
         lost >= FLOOR_SAMPLES * (uint64_t)cc->datagram || lost <= share_of(sent, FLOOR_NONE);
@@ -122,7 +149,10 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
     }
     bbr->watch_rounds = 0;
     bbr->floor_lost = rate->lost;
-    note_floor(bbr, has_queue(bbr, bbr->watch_rtt) || sent == 0 ? 0 : lost * IN_ALL / sent);
+    if (bbr->loss_floor[1] == UINT64_MAX) { /* what lowered them was judged without a floor */
+        tern_bbr_reset_shortterm(bbr);
+    }
+    note_floor(bbr, has_queue(cc, bbr->watch_rtt, floor_slack(bbr)) || sent == 0 ? 0 : lost * IN_ALL / sent);
     review_verdict(cc);
     return true;
 }
@@ -132,10 +162,6 @@ bool tern_bbr_watch_floor(struct tern_cc *cc, const struct tern_cc_ack *ack)
     struct tern_bbr *bbr = tern_bbr_of(cc);
     if (bbr->watch_rounds == 0 && ack->rate->lost == bbr->floor_lost) {
         note_floor(bbr, 0); /* nothing was lost in this cycle */
-        return true;
-    }
-    if (tern_bbr_is_limited_sample(bbr, ack)) { /* too little was sent to tell */
-        bbr->watch_rounds = 0;
         return true;
     }
     if (bbr->watch_rounds == 0) {
@@ -171,7 +197,7 @@ void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample 
     bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
                       bbr->phase == TERN_BBR_UP;
     bool is_noise = sample->lost <= cc->datagram ||
-                    !tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send);
+                    !tern_bbr_is_too_high(cc, sample->lost, tern_bbr_sent_in(sample));
     if (is_probing || !bbr->is_loss_in_round || (is_noise && !bbr->is_ecn_in_round)) {
         return;
     }
@@ -186,14 +212,26 @@ void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample 
         TERN_MAX(bbr->inflight_latest, tern_bbr_scale(bbr->inflight_shortterm, TERN_BBR_BETA));
 }
 
-static void note_verdict(struct tern_bbr *bbr, uint64_t lost, uint64_t in_flight)
+static void note_verdict(struct tern_bbr *bbr, uint64_t lost, uint64_t sent)
 {
     bbr->has_verdict = bbr->left_by_loss = true;
     bbr->undo_phase = bbr->phase;
     bbr->was_growing = false;
     bbr->verdict_lost = lost;
-    bbr->verdict_in_flight = in_flight;
+    bbr->verdict_sent = sent;
     bbr->verdict_longterm = bbr->inflight_longterm;
+}
+
+/* Startup doubles what it sends each round: at the end of the pipe it loses much of it at once, or its
+ * rate grows no more. What is less than the floor may be, while the rate still grows or the
+ * application holds it back and no queue shows, is more likely the path's noise. */
+static bool may_be_noise(const struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
+    bool goes_on = tern_bbr_is_limited_sample(bbr, ack) ||
+                   bbr->bw_latest >= tern_bbr_scale(bbr->startup_bw, FULL_BW_GROWTH);
+    return goes_on && !has_queue(cc, ack->rtt_sample, startup_slack(bbr)) &&
+           ack->sample->lost <= allowance_over(cc, FLOOR_MAX, tern_bbr_sent_in(ack->sample));
 }
 
 /* CheckStartupHighLoss; a marked round says the same in one word. */
@@ -205,16 +243,23 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
         return;
     }
     bool is_lossy = bbr->loss_events >= FULL_LOSS_EVENTS &&
-                    tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send);
+                    tern_bbr_is_too_high(cc, sample->lost, tern_bbr_sent_in(sample)) &&
+                    !may_be_noise(cc, ack);
     bbr->loss_events = 0;
+    bbr->startup_bw = bbr->bw_latest;
     if (is_lossy || was_marked) {
-        note_verdict(bbr, sample->lost, sample->in_flight_at_send);
+        note_verdict(bbr, sample->lost, tern_bbr_sent_in(sample));
         bbr->has_verdict = !was_marked; /* a mark is never noise */
-        bbr->was_growing = !has_queue(bbr, ack->rtt_sample);
+        bbr->was_growing = !has_queue(cc, ack->rtt_sample, startup_slack(bbr));
         bbr->is_full_bw_reached = true;
         bbr->inflight_longterm =
             TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);
     }
+}
+
+static uint64_t sent_for(const struct tern_cc_loss *loss)
+{
+    return sent_since(loss->tx_in_flight, loss->delivered_since_sent, loss->lost_since_sent);
 }
 
 /* HandleInflightTooHigh */
@@ -222,7 +267,7 @@ static void lower_bound(struct tern_cc *cc, uint64_t in_flight, const struct ter
                         tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    note_verdict(bbr, loss->lost_since_sent, loss->tx_in_flight);
+    note_verdict(bbr, loss->lost_since_sent, sent_for(loss));
     bbr->has_verdict = !loss->is_ecn;
     bbr->left_by_loss = bbr->phase == TERN_BBR_UP;
     bbr->prev_probe_too_high = true;
@@ -276,7 +321,7 @@ void tern_bbr_note_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, ter
     }
     if (loss->is_ecn) {
         lower_bound(cc, loss->prior_in_flight, loss, now);
-    } else if (tern_bbr_is_too_high(cc, loss->lost_since_sent, loss->tx_in_flight)) {
+    } else if (tern_bbr_is_too_high(cc, loss->lost_since_sent, sent_for(loss))) {
         lower_bound(cc, in_flight_at_loss(cc, loss), loss, now);
     }
 }

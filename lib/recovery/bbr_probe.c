@@ -123,7 +123,7 @@ static bool adapt_bound(struct tern_cc *cc, const struct tern_cc_ack *ack)
         }
     }
     if (bbr->inflight_longterm == UINT64_MAX ||
-        tern_bbr_is_too_high(cc, sample->lost, sample->in_flight_at_send)) {
+        tern_bbr_is_too_high(cc, sample->lost, tern_bbr_sent_in(sample))) {
         return false;
     }
     bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, sample->in_flight_at_send);
@@ -143,10 +143,11 @@ static bool has_waited(const struct tern_cc *cc, const struct tern_bbr *bbr, ter
     return now > bbr->cycle_at + bbr->probe_wait || bbr->rounds_since_probe >= rounds;
 }
 
-/* IsTimeToCruise */
+/* IsTimeToCruise, without the headroom under the bound: a window that the bound holds below the pipe
+ * would not get there until the next probe. Cruise makes the room. */
 static bool is_drained(const struct tern_cc *cc, const struct tern_bbr *bbr)
 {
-    return cc->bytes_in_flight <= tern_bbr_with_headroom(cc) &&
+    return cc->bytes_in_flight <= bbr->inflight_longterm &&
            cc->bytes_in_flight <= tern_bbr_inflight(cc, tern_bbr_max_bw(bbr), 100);
 }
 
@@ -188,7 +189,7 @@ void tern_bbr_cycle(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
     switch (bbr->phase) {
     case TERN_BBR_DOWN:
     case TERN_BBR_CRUISE:
-        if (has_waited(cc, bbr, now)) {
+        if (has_waited(cc, bbr, now) && bbr->watch_rounds == 0) {
             tern_bbr_begin_refill(bbr, delivered);
         } else if (bbr->phase == TERN_BBR_DOWN) {
             leave_down(cc, ack);

@@ -36,6 +36,7 @@ struct tern_cc_loss {
     const struct tern_rate *rate;
     uint64_t tx_in_flight;    /* in flight when the newest lost packet was sent (BBR) */
     uint64_t lost_since_sent; /* bytes lost from that packet's sending until now, itself included */
+    uint64_t delivered_since_sent; /* ... and delivered */
 };
 
 struct tern_cc_ops {

@@ -138,6 +138,7 @@ static inline void path_lose_below(struct path *path, uint64_t bound)
         loss.largest_pn = path->first;
         loss.tx_in_flight = packet->sent.in_flight_before + PATH_MDS;
         loss.lost_since_sent = path->rate.lost - packet->sent.lost_before;
+        loss.delivered_since_sent = path->rate.delivered - packet->sent.delivered;
     }
     if (loss.lost_bytes > 0) {
         path->events++;

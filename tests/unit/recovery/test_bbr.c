@@ -88,6 +88,7 @@ static void lose(const struct tern_sent_packet *packet)
         .rate = &p->rate,
         .tx_in_flight = packet->in_flight_before + MDS,
         .lost_since_sent = p->rate.lost - packet->lost_before,
+        .delivered_since_sent = p->rate.delivered - packet->delivered,
     };
     tern_cc_on_loss(&p->cc, &loss, p->now);
 }
