@@ -115,13 +115,14 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 /* --- pacing ----------------------------------------------------------------------------------- */
 
 /* SetPacingRateWithGain; while the pipe is not yet full the rate only grows. The margin keeps us just
- * below the bottleneck's bandwidth. */
-static void set_pacing(struct tern_bbr *bbr, uint64_t gain)
+ * below the bottleneck's bandwidth. The draft does not know of noise: what it takes besides, and
+ * surely takes, is sent on top, but not in Down, which must stay below to measure it. */
+static void set_pacing(struct tern_cc *cc, uint64_t gain)
 {
+    struct tern_bbr *bbr = tern_bbr_of(cc);
     uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - PACING_MARGIN);
-    uint64_t floor = tern_bbr_loss_floor(bbr);
-    if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP && floor != UINT64_MAX) {
-        rate = rate / (10000 - floor) * 10000;
+    if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP) {
+        rate += tern_bbr_sure_noise(cc, rate);
     }
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
@@ -362,7 +363,7 @@ static void bbr_init(struct tern_cc *cc, tern_time now)
     bbr->min_rtt = bbr->probe_rtt_min = TERN_TIME_NEVER;
     bbr->min_rtt_at = bbr->probe_rtt_min_at = bbr->extra_at = bbr->cycle_at = now;
     bbr->inflight_longterm = UINT64_MAX;
-    bbr->loss_floor[0] = bbr->loss_floor[1] = UINT64_MAX;
+    memset(bbr->loss_floor, 0xff, sizeof bbr->loss_floor); /* UINT64_MAX: none yet */
     bbr->probe_up_count = UINT64_MAX;
     tern_bbr_reset_shortterm(bbr);
     guess_pacing(cc, GUESSED_RTT);
@@ -376,7 +377,7 @@ static void restart_from_idle(struct tern_cc *cc, const struct tern_rate *rate, 
     bbr->extra_at = now;
     bbr->extra_delivered = 0;
     if (tern_bbr_is_probing_cycle(bbr)) {
-        set_pacing(bbr, 100);
+        set_pacing(cc, 100);
     } else if (bbr->phase == TERN_BBR_PROBE_RTT && is_probe_rtt_over(bbr, now)) {
         exit_probe_rtt(cc, rate->delivered, now);
     }
@@ -418,7 +419,7 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         bbr->inflight_latest = ack->sample->delivered;
     }
     bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
-    set_pacing(bbr, pacing_gain[bbr->phase]);
+    set_pacing(cc, pacing_gain[bbr->phase]);
     set_cwnd(cc, ack);
 }
 

@@ -7,6 +7,7 @@
 #include "recovery/cc.h"
 
 #define TERN_BBR_LOSS_THRESHOLD 2  /* LossThresh, in hundredths */
+#define TERN_BBR_FLOORS         4  /* figures, of which the lowest counts */
 #define TERN_BBR_BETA           70 /* Beta, in hundredths */
 
 enum tern_bbr_phase {
@@ -72,7 +73,7 @@ struct tern_bbr {
     bool prev_probe_too_high, prev_probe_precautionary;
 
     /* The path's own noise, in ten-thousandths, of the last cycle and of this one; and its count. */
-    uint64_t loss_floor[2];
+    uint64_t loss_floor[TERN_BBR_FLOORS];
     uint64_t floor_lost; /* `lost` when it was last known */
     uint64_t watch_lost, watch_delivered;
     tern_time watch_rtt;
@@ -151,6 +152,9 @@ void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
 
 /* The lower of two cycles' figures; UINT64_MAX: not measured yet. */
 uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr);
+/* What the floor is sure to take of a rate: a bandwidth is the best of many rounds, and those were the
+ * lucky ones. */
+uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate);
 bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent);
 /* What was sent meanwhile, for a share of it. */
 uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample);

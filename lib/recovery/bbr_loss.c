@@ -25,6 +25,7 @@
 #define FLOOR_SAMPLES    12  /* losses that make a figure */
 #define FLOOR_NONE       50  /* so little loss needs no exact figure */
 #define DEVIATIONS       3
+#define LUCK             2 /* deviations by which the best of a cycle's rounds excels */
 #define FULL_BW_GROWTH   125 /* in hundredths */
 #define FULL_LOSS_EVENTS 6   /* StartupFullLossCnt */
 
@@ -36,7 +37,11 @@ static uint64_t share_of(uint64_t value, uint64_t share)
 
 uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr)
 {
-    return TERN_MIN(bbr->loss_floor[0], bbr->loss_floor[1]);
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < TERN_BBR_FLOORS; i++) {
+        least = TERN_MIN(least, bbr->loss_floor[i]);
+    }
+    return least;
 }
 
 /* Integer square root by bisection of bits. */
@@ -68,6 +73,20 @@ static uint64_t allowance(const struct tern_cc *cc, uint64_t sent)
     return allowance_over(cc, floor == UINT64_MAX ? 0 : floor, sent);
 }
 
+uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate)
+{
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
+    uint64_t floor = tern_bbr_loss_floor(bbr);
+    uint64_t round = tern_bbr_bdp(bbr, bbr->bw, 100);
+    if (floor == 0 || floor == UINT64_MAX || round == 0) {
+        return 0;
+    }
+    uint64_t noise = share_of(round, floor);
+    uint64_t luck = LUCK * square_root(noise / cc->datagram) * cc->datagram;
+    uint64_t sure = tern_sub_sat(noise, luck) * IN_ALL / round;
+    return share_of(rate, sure * IN_ALL / (IN_ALL - sure));
+}
+
 /* IsInflightTooHigh */
 bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent)
 {
@@ -91,8 +110,8 @@ uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample)
 
 static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 {
-    bbr->loss_floor[0] = bbr->loss_floor[1];
-    bbr->loss_floor[1] = TERN_MIN(floor, (uint64_t)FLOOR_MAX);
+    memmove(bbr->loss_floor + 1, bbr->loss_floor, sizeof bbr->loss_floor - sizeof bbr->loss_floor[0]);
+    bbr->loss_floor[0] = TERN_MIN(floor, (uint64_t)FLOOR_MAX);
 }
 
 /* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
@@ -149,7 +168,7 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
     }
     bbr->watch_rounds = 0;
     bbr->floor_lost = rate->lost;
-    if (bbr->loss_floor[1] == UINT64_MAX) { /* what lowered them was judged without a floor */
+    if (bbr->loss_floor[0] == UINT64_MAX) { /* what lowered them was judged without a floor */
         tern_bbr_reset_shortterm(bbr);
     }
     note_floor(bbr, has_queue(cc, bbr->watch_rtt, floor_slack(bbr)) || sent == 0 ? 0 : lost * IN_ALL / sent);

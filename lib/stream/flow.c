@@ -31,16 +31,19 @@ bool tern_flow_in_is_due(const struct tern_flow_in *f)
 
 void tern_flow_in_tune(struct tern_flow_in *f, tern_time rtt, tern_time now)
 {
+    f->was_spent = f->was_spent || tern_sub_sat(f->limit, f->received) < f->window / 8;
     if (f->has_epoch && f->consumed - f->epoch_consumed <= f->window / 2) {
         return;
     }
-    bool is_fast = f->has_epoch && tern_sub_sat(now, f->epoch_start) < tern_add_sat(rtt, rtt);
+    tern_time rtts = f->was_spent ? 4 : 2;
+    bool is_fast = f->has_epoch && tern_sub_sat(now, f->epoch_start) / rtts < rtt;
     if (is_fast && f->window < f->window_max) {
         f->window = f->window > f->window_max / 2 ? f->window_max : 2 * f->window;
     }
     f->epoch_consumed = f->consumed;
     f->epoch_start = now;
     f->has_epoch = true;
+    f->was_spent = false;
 }
 
 void tern_flow_out_init(struct tern_flow_out *f, uint64_t limit)

@@ -14,6 +14,7 @@ struct tern_flow_in {
     uint64_t epoch_consumed; /* autotuning: consumed when this epoch began, */
     tern_time epoch_start;   /* and when that was */
     bool has_epoch;
+    bool was_spent; /* in this epoch the peer had next to no credit left */
 };
 
 /* Send credit, as the peer granted it. */
@@ -28,9 +29,10 @@ bool tern_flow_in_allows(const struct tern_flow_in *f, uint64_t growth);
 uint64_t tern_flow_in_next(const struct tern_flow_in *f); /* the limit that we would send now */
 bool tern_flow_in_is_due(const struct tern_flow_in *f);   /* and is it worth a frame? */
 
-/* Doubles the window when more than half of it was consumed in less than two round trips. It is
- * consumption that counts, not arrival: a peer that withholds byte 0 moves nothing. To be called
- * with each arrival; rtt 0 means unknown. */
+/* Doubles the window when more than half of it was consumed in less than two round trips; or in less
+ * than four, if the peer ran out of credit: where a packet is lost twice, what came after it can be
+ * consumed only so much later. It is consumption that counts, not arrival: a peer that withholds byte 0
+ * moves nothing. To be called with each arrival; rtt 0 means unknown. */
 void tern_flow_in_tune(struct tern_flow_in *f, tern_time rtt, tern_time now);
 
 void tern_flow_out_init(struct tern_flow_out *f, uint64_t limit);

@@ -93,6 +93,7 @@ SHARE(short_with_loss_of_5, 20000000, 0.05, 0.10)
 SHARE(long_without_loss, 100000000, 0, 0.90)
 SHARE(long_with_loss_of_a_tenth, 100000000, 0.001, 0.82)
 SHARE(long_with_loss_of_1, 100000000, 0.01, 0.82)
+SHARE(long_with_loss_of_5, 100000000, 0.05, 0.82)
 
 static void queue_stays_short(void **state)
 {
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(long_without_loss),
         cmocka_unit_test(long_with_loss_of_a_tenth),
         cmocka_unit_test(long_with_loss_of_1),
+        cmocka_unit_test(long_with_loss_of_5),
         cmocka_unit_test(queue_stays_short),
         cmocka_unit_test(shallow_buffer_is_no_obstacle),
         cmocka_unit_test(loopback_does_not_freeze),
