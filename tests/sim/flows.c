@@ -1,0 +1,353 @@
+/* Runs several senders through one bottleneck in virtual time, and counts what arrives.
+ * SPDX-License-Identifier: MIT */
+#include "sim/flows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/invariants.h"
+
+#define CHUNK 16384
+
+struct flow {
+    size_t number;
+    tern_sim_host *client, *server;
+    tern_conn *conn; /* the client's; NULL before the start and after the end */
+    uint64_t read, read_before;
+    bool is_started, is_connected;
+    const char *error;
+};
+
+struct crowd {
+    const struct flows_plan *plan;
+    tern_sim *sim;
+    tern_link *forth;
+    struct flow flows[FLOWS_MAX];
+    tern_time begun;
+};
+
+void flows_plan_init(struct flows_plan *plan, const char *name, uint64_t seed)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->name = name;
+    plan->seed = seed;
+    tern_link_config_init(&plan->bottleneck);
+    plan->bottleneck.rate = 50000000;
+    plan->bottleneck.queue = 250000;
+    plan->bottleneck.overhead = 28;
+    plan->duration = 60 * TERN_SEC;
+    plan->settle = 30 * TERN_SEC;
+    plan->check_every = 1000;
+}
+
+struct flow_plan *flows_add(struct flows_plan *plan, const char *cc, tern_time delay)
+{
+    struct flow_plan *flow = &plan->flows[plan->count++];
+    *flow = (struct flow_plan){.cc = cc, .delay = delay};
+    return flow;
+}
+
+/* --- building --- */
+
+static void trace_line(void *user, const tern_trace_event *event)
+{
+    const struct flow *flow = user;
+    tern_trace_event copy = *event;
+    char line[600];
+    copy.conn_number = flow->number; /* each endpoint has but one, and calls it 0 */
+    (void)tern_trace_text(&copy, line, sizeof line);
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static int add_host(struct crowd *crowd, size_t i, bool is_server, tern_sim_host **out)
+{
+    tern_config config;
+    uint8_t key[TERN_KEY_SIZE];
+    tern_addr addr = {.family = 4,
+                      .ip = {10, is_server ? 2 : 1, 0, (uint8_t)(i + 1)},
+                      .port = is_server ? 4433 : 1000};
+    for (size_t k = 0; k < sizeof key; k++) {
+        key[k] = (uint8_t)(crowd->plan->seed * 31 + i * 7 + k * 3 + is_server);
+    }
+    tern_config_init(&config);
+    config.secret_key = key;
+    config.accept = is_server;
+    config.cc = crowd->plan->flows[i].cc;
+    if (getenv("TERN_TRACE") != NULL) {
+        config.trace = (tern_trace_sink){.event = trace_line, .user = &crowd->flows[i]};
+    }
+    return tern_sim_add_host(crowd->sim, &addr, &config, out);
+}
+
+static int add_flow(struct crowd *crowd, size_t i)
+{
+    const struct flow_plan *plan = &crowd->plan->flows[i];
+    struct flow *flow = &crowd->flows[i];
+    tern_link_config forth, back;
+    flow->number = i;
+    tern_link_config_init(&forth);
+    forth.delay = plan->delay;
+    back = forth;
+    forth.loss = plan->loss;
+    int rc = add_host(crowd, i, false, &flow->client);
+    if (rc == 0) {
+        rc = add_host(crowd, i, true, &flow->server);
+    }
+    if (rc == 0) {
+        rc = tern_sim_connect_through(crowd->sim, flow->client, flow->server, &forth, &back,
+                                      crowd->forth, NULL);
+    }
+    return rc;
+}
+
+static int build(struct crowd *crowd)
+{
+    int rc = tern_sim_new(&crowd->sim, crowd->plan->seed);
+    if (rc == 0) {
+        rc = tern_sim_add_bottleneck(crowd->sim, &crowd->plan->bottleneck, &crowd->forth);
+    }
+    for (size_t i = 0; rc == 0 && i < crowd->plan->count; i++) {
+        rc = add_flow(crowd, i);
+    }
+    return rc;
+}
+
+/* --- one flow --- */
+
+static int start_flow(struct crowd *crowd, struct flow *flow)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    tern_peer peer;
+    tern_peer_init(&peer);
+    peer.addr = tern_sim_host_addr(flow->server);
+    tern_endpoint_public_key(tern_sim_host_endpoint(flow->server), key);
+    peer.key = key;
+    flow->is_started = true;
+    return tern_endpoint_connect(tern_sim_host_endpoint(flow->client), &peer, &flow->conn,
+                                 tern_sim_now(crowd->sim));
+}
+
+static void write_some(struct flow *flow, tern_stream *stream)
+{
+    static const uint8_t zeros[CHUNK];
+    ptrdiff_t n = 0;
+    do {
+        n = tern_stream_write(stream, zeros, sizeof zeros, 0);
+    } while (n == (ptrdiff_t)sizeof zeros);
+    if (n < 0) {
+        flow->error = tern_strerror((int)n);
+    }
+}
+
+static void read_some(struct flow *flow, tern_stream *stream)
+{
+    const uint8_t *data;
+    size_t len;
+    while (tern_stream_peek(stream, &data, &len) == 0 && len > 0) {
+        flow->read += len;
+        if (tern_stream_consume(stream, len) != 0) {
+            flow->error = "consume failed";
+            return;
+        }
+    }
+}
+
+static void on_client_event(struct flow *flow, const tern_event *event)
+{
+    tern_stream *stream = event->stream;
+    if (event->type == TERN_EVENT_CONNECTED) {
+        flow->is_connected = true;
+        if (tern_conn_open_stream(event->conn, TERN_STREAM_UNI, &stream) != 0) {
+            flow->error = "no stream could be opened";
+            return;
+        }
+        write_some(flow, stream);
+    } else if (event->type == TERN_EVENT_STREAM_WRITABLE) {
+        write_some(flow, stream);
+    } else if (event->type == TERN_EVENT_CLOSED) {
+        flow->conn = NULL;
+        flow->error = tern_strerror(event->close.error);
+    }
+}
+
+static void poll_flow(struct flow *flow)
+{
+    tern_event event;
+    while (tern_endpoint_poll(tern_sim_host_endpoint(flow->client), &event) == 1) {
+        on_client_event(flow, &event);
+    }
+    while (tern_endpoint_poll(tern_sim_host_endpoint(flow->server), &event) == 1) {
+        if (event.type == TERN_EVENT_STREAM_READABLE) {
+            read_some(flow, event.stream);
+        }
+    }
+}
+
+/* --- running --- */
+
+/* Starts those whose time has come, and says when the next one's will. */
+static tern_time start_flows(struct crowd *crowd)
+{
+    tern_time next = TERN_TIME_NEVER;
+    for (size_t i = 0; i < crowd->plan->count; i++) {
+        tern_time at = crowd->begun + crowd->plan->flows[i].start;
+        if (crowd->flows[i].is_started) {
+            continue;
+        }
+        if (at > tern_sim_now(crowd->sim)) {
+            next = at < next ? at : next;
+        } else if (start_flow(crowd, &crowd->flows[i]) != 0) {
+            crowd->flows[i].error = "connect failed";
+        }
+    }
+    return next;
+}
+
+static const char *look(const struct crowd *crowd)
+{
+    const char *broken = NULL;
+    for (size_t i = 0; i < crowd->plan->count && broken == NULL; i++) {
+        if (crowd->flows[i].conn != NULL) {
+            broken = invariants_broken(crowd->flows[i].conn, tern_sim_now(crowd->sim));
+        }
+    }
+    return broken;
+}
+
+static bool has_error(const struct crowd *crowd)
+{
+    size_t i = 0;
+    while (i < crowd->plan->count && crowd->flows[i].error == NULL) {
+        i++;
+    }
+    return i < crowd->plan->count;
+}
+
+/* False: something went wrong. */
+static bool run_until(struct crowd *crowd, tern_time until, struct flows_result *result)
+{
+    for (uint64_t steps = 1; tern_sim_now(crowd->sim) < until; steps++) {
+        tern_time stop = start_flows(crowd);
+        if (tern_sim_step(crowd->sim, stop < until ? stop : until) < 0) {
+            return false;
+        }
+        for (size_t i = 0; i < crowd->plan->count; i++) {
+            poll_flow(&crowd->flows[i]);
+        }
+        if (crowd->plan->check_every > 0 && steps % crowd->plan->check_every == 0) {
+            result->broken = look(crowd);
+        }
+        if (result->broken != NULL || has_error(crowd)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void collect(struct crowd *crowd, struct flows_result *result)
+{
+    for (size_t i = 0; i < crowd->plan->count; i++) {
+        struct flow *flow = &crowd->flows[i];
+        result->flows[i].bytes = flow->read - flow->read_before;
+        result->flows[i].is_connected = flow->is_connected;
+        result->flows[i].sender.size = sizeof(tern_stats);
+        if (flow->conn != NULL) {
+            tern_conn_stats(flow->conn, &result->flows[i].sender);
+        }
+    }
+    result->bottleneck.size = sizeof result->bottleneck;
+    tern_link_stats(crowd->forth, &result->bottleneck);
+    result->delay_median = tern_link_queue_delay(crowd->forth, 50);
+    result->delay_95 = tern_link_queue_delay(crowd->forth, 95);
+    result->hash = tern_sim_hash(crowd->sim);
+}
+
+void flows_complain(const struct flows_plan *plan, const char *why)
+{
+    (void)fprintf(stderr,
+                  "%s: seed %llu: %s\nreplay: TERN_SEED=%llu TERN_TRACE=1 ctest --test-dir "
+                  "build/dev -V -R '%s$'\n",
+                  plan->name, (unsigned long long)plan->seed, why, (unsigned long long)plan->seed,
+                  plan->name);
+}
+
+static const char *reason(const struct crowd *crowd, const struct flows_result *result)
+{
+    const char *why = result->broken != NULL ? result->broken : "the world did not run";
+    for (size_t i = 0; i < crowd->plan->count; i++) {
+        why = crowd->flows[i].error != NULL ? crowd->flows[i].error : why;
+    }
+    return why;
+}
+
+void flows_run(const struct flows_plan *plan, struct flows_result *result)
+{
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    memset(result, 0, sizeof *result);
+    if (crowd == NULL) {
+        return;
+    }
+    crowd->plan = plan;
+    bool is_well = build(crowd) == 0;
+    if (is_well) {
+        crowd->begun = tern_sim_now(crowd->sim);
+        is_well = run_until(crowd, crowd->begun + plan->settle, result);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        crowd->flows[i].read_before = crowd->flows[i].read;
+    }
+    if (is_well) {
+        result->is_done = run_until(crowd, crowd->begun + plan->duration, result);
+        collect(crowd, result);
+    }
+    if (!result->is_done) {
+        flows_complain(plan, reason(crowd, result));
+    }
+    tern_sim_free(crowd->sim);
+    free(crowd);
+}
+
+/* --- figures --- */
+
+double flows_jain(const struct flows_result *result, size_t count)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        double x = (double)result->flows[i].bytes;
+        sum += x;
+        squares += x * x;
+    }
+    return squares > 0 ? sum * sum / ((double)count * squares) : 0;
+}
+
+double flows_share(const struct flows_plan *plan, const struct flows_result *result, uint64_t rate)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        bytes += result->flows[i].bytes;
+    }
+    double seconds = (double)(plan->duration - plan->settle) / 1e9;
+    return (double)bytes * 8 / seconds / (double)rate;
+}
+
+void flows_print(const struct flows_plan *plan, const struct flows_result *result)
+{
+    double seconds = (double)(plan->duration - plan->settle) / 1e9;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct flow_result *flow = &result->flows[i];
+        (void)printf(
+            "  %-8s %6.1f ms: %6.2f Mbit/s, rtt %5.1f ms, %llu lost, %llu marked of %llu\n",
+            plan->flows[i].cc, (double)plan->flows[i].delay * 2 / 1e6,
+            (double)flow->bytes * 8 / seconds / 1e6, (double)flow->sender.smoothed_rtt / 1e6,
+            (unsigned long long)flow->sender.packets_lost,
+            (unsigned long long)flow->sender.packets_marked,
+            (unsigned long long)flow->sender.packets_sent);
+    }
+    (void)printf("  queue: median %.1f ms, 95 %% %.1f ms, %llu tail-dropped, %llu by AQM, %llu "
+                 "marked, peak %zu bytes\n",
+                 (double)result->delay_median / 1e6, (double)result->delay_95 / 1e6,
+                 (unsigned long long)result->bottleneck.queue_dropped,
+                 (unsigned long long)result->bottleneck.aqm_dropped,
+                 (unsigned long long)result->bottleneck.aqm_marked, result->bottleneck.queue_peak);
+}
