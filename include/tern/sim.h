@@ -152,10 +152,56 @@ TERN_API TERN_MUST_CHECK int tern_sim_connect_through(tern_sim *sim, tern_sim_ho
  * it; NULL if they are not joined. */
 TERN_API tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host *b);
 
-/* From now on the host's packets carry another source address (a NAT forgot its mapping), and only
- * packets to the new one reach it. */
+/* From now on the host's packets carry another source address (it moved, say), and only packets to
+ * the new one reach it. Not for a host behind a NAT. */
 TERN_API TERN_MUST_CHECK int tern_sim_rebind(tern_sim *sim, tern_sim_host *host,
                                              const tern_addr *addr);
+
+/* --- address translation --- */
+
+/* A NAT: the hosts behind it share an outside address, and each of them has an outside port for as
+ * long as its packets leave in time. Fill with tern_nat_config_init. */
+typedef struct tern_nat_config {
+    size_t size;
+    tern_addr outside; /* with the first of the ports that it hands out */
+    size_t ports;      /* how many, one after the other; 0: 256 */
+    tern_time
+        timeout;   /* a mapping is forgotten when nothing has left by it for so long; 0: never */
+    bool per_peer; /* a port for each peer of a host, by which only that peer's packets enter;
+                        * else one for all of them, by which anyone's do */
+    bool steals;   /* no port is free: the mapping that was quiet the longest gives way; else
+                        * the packet is lost */
+} tern_nat_config;
+
+TERN_API void tern_nat_config_init(tern_nat_config *config);
+
+typedef struct tern_nat tern_nat;
+
+typedef struct tern_nat_counters {
+    size_t size;
+    uint64_t mappings; /* made, the stolen ones too */
+    uint64_t stolen;   /* from another host or peer */
+    uint64_t refused;  /* packets that found no port and did not leave */
+    uint64_t strays;   /* packets that came for a port that is nobody's, or from a wrong peer */
+} tern_nat_counters;
+
+/* The sim's: it is freed with it. TERN_ERR_INVALID: the address is another's, or there are not so
+ * many ports above the first. */
+TERN_API TERN_MUST_CHECK int tern_sim_add_nat(tern_sim *sim, const tern_nat_config *config,
+                                              tern_nat **out);
+
+/* From now on the host is behind the NAT: its own address is not to be reached from anywhere, and
+ * tern_sim_host_addr is the outside one once a packet has left. Links stay as they are; packets
+ * cross the NAT before the link. The last NAT that a host was put behind counts. */
+TERN_API TERN_MUST_CHECK int tern_sim_put_behind(tern_sim *sim, tern_sim_host *host, tern_nat *nat);
+
+/* The NAT forgets all mappings, as after a restart, and has this outside address from now on if it
+ * is not NULL. */
+TERN_API TERN_MUST_CHECK int tern_nat_restart(tern_nat *nat, const tern_addr *outside);
+
+TERN_API void tern_nat_stats(const tern_nat *nat, tern_nat_counters *out);
+
+/* --- running --- */
 
 TERN_API tern_time tern_sim_now(const tern_sim *sim);
 

@@ -9,6 +9,7 @@
 
 #include "sim/clock.h"
 #include "sim/link.h"
+#include "sim/nat.h"
 
 #define WORLD_START (3600 * TERN_SEC)
 
@@ -29,6 +30,7 @@ struct tern_sim_host {
     tern_sim *sim;
     tern_endpoint *endpoint;
     struct tern_chance chance;
+    tern_nat *nat;        /* that it is behind, or NULL */
     tern_addr inner;      /* what the host believes */
     size_t outer;         /* what the world sees: an index into the addresses */
     tern_time not_before; /* see LEAST_STEP */
@@ -54,6 +56,7 @@ struct batch {
 struct place {
     tern_addr addr;
     tern_sim_host *host; /* NULL: nobody, its packets vanish */
+    tern_nat *nat;       /* or whoever has this port of it now */
 };
 
 struct tern_sim {
@@ -70,6 +73,8 @@ struct tern_sim {
     size_t wire_count, wire_capacity;
     tern_link **bottlenecks;
     size_t bottleneck_count, bottleneck_capacity;
+    tern_nat **nats;
+    size_t nat_count, nat_capacity;
     struct place *places;
     size_t place_count, place_capacity;
     uint8_t *train; /* TRAIN_CAPACITY bytes, lent to one endpoint at a time */
@@ -114,7 +119,11 @@ void tern_sim_free(tern_sim *sim)
     for (size_t i = 0; i < sim->bottleneck_count; i++) {
         tern_link_free(sim->bottlenecks[i]);
     }
+    for (size_t i = 0; i < sim->nat_count; i++) {
+        tern_nat_free(sim->nats[i]);
+    }
     free(sim->hosts);
+    free(sim->nats);
     free(sim->wires);
     free(sim->bottlenecks);
     free(sim->places);
@@ -166,10 +175,38 @@ static int note_place(tern_sim *sim, const tern_addr *addr, size_t *out)
     return 0;
 }
 
+/* An outside port of a NAT, whoever has it. */
+static bool is_of_nat(const tern_nat *nat, const tern_addr *addr)
+{
+    tern_addr first = *addr;
+    const tern_addr *outside = &nat->config.outside;
+    first.port = outside->port;
+    return tern_addr_equal(&first, outside) && addr->port >= outside->port &&
+           (size_t)(addr->port - outside->port) < nat->config.ports;
+}
+
 static bool is_free_addr(const tern_sim *sim, const tern_addr *addr)
 {
     size_t i = find_place(sim, addr);
-    return addr->family != 0 && (i == sim->place_count || sim->places[i].host == NULL);
+    size_t n = 0;
+    while (n < sim->nat_count && !is_of_nat(sim->nats[n], addr)) {
+        n++;
+    }
+    return addr->family != 0 && n == sim->nat_count &&
+           (i == sim->place_count || sim->places[i].host == NULL);
+}
+
+/* Who gets what is sent to a place: looked at when it leaves, and again when it arrives. */
+static tern_sim_host *host_at(const tern_sim *sim, size_t place, const tern_addr *from)
+{
+    const struct place *to = &sim->places[place];
+    if (to->nat == NULL) {
+        return to->host;
+    }
+    size_t slot = (size_t)(to->addr.port - to->nat->config.outside.port);
+    tern_sim_host *inside = tern_nat_inside(to->nat, slot, from, sim->now);
+    to->nat->counters.strays += inside == NULL;
+    return inside;
 }
 
 /* --- hosts and links --- */
@@ -326,7 +363,7 @@ tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host *b)
 int tern_sim_rebind(tern_sim *sim, tern_sim_host *host, const tern_addr *addr)
 {
     size_t place = 0;
-    if (!is_free_addr(sim, addr)) {
+    if (host->nat != NULL || !is_free_addr(sim, addr)) {
         return TERN_ERR_INVALID;
     }
     int rc = note_place(sim, addr, &place);
@@ -337,6 +374,95 @@ int tern_sim_rebind(tern_sim *sim, tern_sim_host *host, const tern_addr *addr)
     sim->places[place].host = host;
     host->outer = place;
     return 0;
+}
+
+/* --- address translation --- */
+
+/* No host and no NAT but this one has any of the ports. */
+static bool are_free_ports(const tern_sim *sim, const tern_addr *outside, size_t ports,
+                           const tern_nat *but)
+{
+    tern_nat_config config = {.outside = *outside, .ports = ports};
+    const tern_nat probe = {.config = config};
+    for (size_t i = 0; i < sim->place_count; i++) {
+        if (sim->places[i].host != NULL && is_of_nat(&probe, &sim->places[i].addr)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sim->nat_count; i++) {
+        const tern_nat *nat = sim->nats[i];
+        if (nat != but && (is_of_nat(nat, outside) || is_of_nat(&probe, &nat->config.outside))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int tern_sim_add_nat(tern_sim *sim, const tern_nat_config *config, tern_nat **out)
+{
+    void *nats = sim->nats;
+    int rc = array_reserve(&nats, &sim->nat_capacity, sim->nat_count, 1, sizeof(tern_nat *));
+    tern_nat *nat = NULL;
+    sim->nats = nats;
+    if (rc != 0 || (rc = tern_nat_new(&nat, config)) != 0) {
+        return rc;
+    }
+    if (!are_free_ports(sim, &nat->config.outside, nat->config.ports, NULL)) {
+        tern_nat_free(nat);
+        return TERN_ERR_INVALID;
+    }
+    nat->sim = sim;
+    sim->nats[sim->nat_count++] = nat;
+    *out = nat;
+    return 0;
+}
+
+int tern_sim_put_behind(tern_sim *sim, tern_sim_host *host, tern_nat *nat)
+{
+    if (nat->sim != sim || host->sim != sim) {
+        return TERN_ERR_INVALID;
+    }
+    if (sim->places[host->outer].host == host) {
+        sim->places[host->outer].host = NULL;
+    }
+    host->nat = nat;
+    return 0;
+}
+
+int tern_nat_restart(tern_nat *nat, const tern_addr *outside)
+{
+    if (outside != NULL) {
+        if (outside->family == 0 || nat->config.ports > (size_t)UINT16_MAX + 1 - outside->port ||
+            !are_free_ports(nat->sim, outside, nat->config.ports, nat)) {
+            return TERN_ERR_INVALID;
+        }
+        nat->config.outside = *outside;
+    }
+    for (size_t i = 0; i < nat->sim->place_count; i++) {
+        struct place *place = &nat->sim->places[i];
+        place->nat = place->nat == nat ? NULL : place->nat;
+    }
+    tern_nat_forget(nat);
+    return 0;
+}
+
+/* The address that a packet of the host carries to this peer. 1 · 0: the NAT has none ·
+ * TERN_ERR_NOMEM */
+static int translate(tern_sim *sim, tern_sim_host *host, const tern_addr *peer)
+{
+    size_t slot = 0, place = 0;
+    if (!tern_nat_leave(host->nat, host, peer, &slot, sim->now)) {
+        return 0;
+    }
+    tern_addr addr = host->nat->config.outside;
+    addr.port = (uint16_t)(addr.port + slot);
+    int rc = note_place(sim, &addr, &place);
+    if (rc != 0) {
+        return rc;
+    }
+    sim->places[place].nat = host->nat;
+    host->outer = place;
+    return 1;
 }
 
 /* --- the trace hash --- */
@@ -377,6 +503,10 @@ static uint64_t hash_addr(uint64_t hash, const tern_addr *addr)
 static int send_datagram(tern_sim *sim, tern_sim_host *host, const tern_train *train, uint8_t *data,
                          size_t len)
 {
+    int rc = host->nat != NULL ? translate(sim, host, &train->remote) : 1;
+    if (rc != 1) {
+        return rc;
+    }
     const tern_addr from = sim->places[host->outer].addr;
     sim->hash = hash_word(sim->hash, sim->now);
     sim->hash = hash_addr(sim->hash, &from);
@@ -386,10 +516,8 @@ static int send_datagram(tern_sim *sim, tern_sim_host *host, const tern_train *t
         return 0;
     }
     size_t to = find_place(sim, &train->remote);
-    if (to == sim->place_count || sim->places[to].host == NULL) {
-        return 0;
-    }
-    struct wire *wire = find_wire(sim, host, sim->places[to].host);
+    tern_sim_host *receiver = to < sim->place_count ? host_at(sim, to, &from) : NULL;
+    struct wire *wire = receiver != NULL ? find_wire(sim, host, receiver) : NULL;
     if (wire == NULL) {
         return 0;
     }
@@ -493,7 +621,8 @@ static int deliver(tern_sim *sim, tern_link *link, const tern_sim_host *only)
     batch.to = NULL;
     batch.count = 0;
     for (struct tern_packet *packet; (packet = tern_link_take(link, sim->now)) != NULL;) {
-        tern_sim_host *to = sim->places[packet->tag & UINT32_MAX].host;
+        tern_sim_host *to =
+            host_at(sim, packet->tag & UINT32_MAX, &sim->places[packet->tag >> 32].addr);
         if (to == NULL || (only != NULL && to != only)) {
             tern_link_give(link, packet); /* the address is no longer the host's */
             continue;
