@@ -47,6 +47,18 @@ void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason)
     }
 }
 
+int tern_conn_set_cc(tern_conn *conn, const char *name)
+{
+    const struct tern_cc_ops *ops = tern_cc_find(name);
+    int rc = ops == NULL ? TERN_ERR_INVALID : check_alive(conn);
+    if (rc == 0) {
+        conn->cc_ops = ops;
+        conn->wants_cc = true;
+        tern_conn_mark_ready(conn);
+    }
+    return rc;
+}
+
 int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE])
 {
     if (!conn->has_peer_key) {
@@ -131,7 +143,7 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.ecn = tern_ecn_name(path->ecn.state);
     s.datagram_size = path->pmtud.current;
     s.suite = conn->suite;
-    s.cc = path->cc.ops->name;
+    s.cc = conn->cc_ops->name;
     s.state = tern_life_name(conn->life.state);
     s.key_phase = keys != NULL ? keys->phase : 0;
     s.streams_open = conn->streams.open_count;

@@ -81,6 +81,7 @@ struct tern_conn {
     /* Wants that belong to no component. */
     bool wants_handshake_done;
     bool wants_ping;
+    bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event;
     bool is_half_open;   /* counted by the endpoint as a handshake in progress */

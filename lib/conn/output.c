@@ -380,6 +380,10 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     train->len = train->segment = 0;
     train->ecn = TERN_ECN_NONE;
     conn->path.ecn.mark = TERN_ECN_NONE;
+    if (conn->wants_cc) {
+        conn->wants_cc = false;
+        tern_path_set_cc(&conn->path, conn->cc_ops, now);
+    }
     train->local = conn->path.local;
     train->remote = conn->path.remote;
     if (tern_life_is_over(&conn->life)) {

@@ -19,6 +19,17 @@ void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_a
     tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
 }
 
+void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now)
+{
+    if (path->cc.ops != cc) {
+        tern_cc_switch(&path->cc, cc, &path->rtt, &path->rate, now);
+    }
+    if (path->rtt.has_sample) {
+        tern_pacer_set_rate(&path->pacer, cc->pacing_rate(&path->cc, &path->rtt), path->cc.datagram,
+                            now);
+    }
+}
+
 void tern_path_on_received(struct tern_path *path, size_t len)
 {
     path->received += len;

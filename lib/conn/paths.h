@@ -44,6 +44,9 @@ struct tern_path {
 void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
                     const struct tern_cc_ops *cc, tern_time initial_rtt, tern_time now);
 
+/* Another controller, or another pace of the same one, from now on. */
+void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now);
+
 /* Bytes arrived, whether they opened or not. */
 void tern_path_on_received(struct tern_path *path, size_t len);
 /* Bytes that may leave: three times what came, until the address is proved (RFC 9000 §8.1). */

@@ -369,6 +369,38 @@ static void bbr_init(struct tern_cc *cc, tern_time now)
     guess_pacing(cc, GUESSED_RTT);
 }
 
+/* What the window carried in a round trip is the first sample of the bandwidth. */
+static void bbr_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t delivered = run->rate->delivered;
+    uint64_t usecs = TERN_MAX(run->rtt->smoothed / TERN_USEC, (tern_time)1);
+    bbr->has_rtt = true;
+    bbr->min_rtt = bbr->probe_rtt_min = run->rtt->min;
+    bbr->bw = bbr->max_bw[1] = cc->cwnd * 1000000 / usecs;
+    bbr->loss_round_delivered = delivered + cc->bytes_in_flight;
+    tern_bbr_begin_round(bbr, delivered);
+    if (run->is_starting) {
+        bbr->pacing_rate = bbr->bw;
+        return;
+    }
+    bbr->is_full_bw_now = bbr->is_full_bw_reached = true;
+    tern_bbr_begin_down(cc, delivered, now);
+    set_pacing(bbr, pacing_gain[bbr->phase]);
+}
+
+/* Half of the window is there for late ACKs; the flight is about one product. */
+static uint64_t bbr_window(const struct tern_cc *cc)
+{
+    const struct tern_bbr *bbr = tern_bbr_in(cc);
+    return bbr->is_full_bw_reached ? tern_bbr_bdp(bbr, bbr->bw, 100) : cc->cwnd;
+}
+
+static bool bbr_is_starting(const struct tern_cc *cc)
+{
+    return !tern_bbr_in(cc)->is_full_bw_reached;
+}
+
 /* HandleRestartFromIdle */
 static void restart_from_idle(struct tern_cc *cc, const struct tern_rate *rate, tern_time now)
 {
@@ -442,6 +474,9 @@ static void bbr_on_spurious(struct tern_cc *cc, tern_time now)
 const struct tern_cc_ops tern_cc_bbr = {
     .name = "bbr",
     .init = bbr_init,
+    .adopt = bbr_adopt,
+    .window = bbr_window,
+    .is_starting = bbr_is_starting,
     .on_sent = bbr_on_sent,
     .on_ack = bbr_on_ack,
     .on_loss = bbr_on_loss,

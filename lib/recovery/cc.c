@@ -26,6 +26,29 @@ void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t data
     ops->init(cc, now);
 }
 
+static bool is_starting(const struct tern_cc *cc)
+{
+    return cc->ops->is_starting != NULL ? cc->ops->is_starting(cc) : cc->cwnd < cc->ssthresh;
+}
+
+/* Losses of packets that left before are still of the old episode (recovery_start stays), but nobody
+ * knows any more how to take its reduction back. */
+void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const struct tern_rtt *rtt,
+                    const struct tern_rate *rate, tern_time now)
+{
+    struct tern_cc_run run = {.rtt = rtt, .rate = rate, .is_starting = is_starting(cc)};
+    uint64_t window = cc->ops->window != NULL ? cc->ops->window(cc) : cc->cwnd;
+    cc->cwnd = TERN_MAX(window, tern_cc_min_window(cc));
+    cc->ssthresh = run.is_starting ? cc->ssthresh : cc->cwnd;
+    cc->episode.lost = cc->episode.end_pn = 0;
+    tern_prr_end(&cc->prr);
+    cc->ops = ops;
+    ops->init(cc, now);
+    if (ops->adopt != NULL && rtt->has_sample) {
+        ops->adopt(cc, &run, now);
+    }
+}
+
 void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now)
 {
     cc->bytes_in_flight += bytes;

@@ -39,9 +39,21 @@ struct tern_cc_loss {
     uint64_t delivered_since_sent; /* ... and delivered */
 };
 
+/* A connection in the middle of its life, for a controller that takes over from another. */
+struct tern_cc_run {
+    const struct tern_rtt *rtt; /* has a sample */
+    const struct tern_rate *rate;
+    bool is_starting; /* the other was still looking for the capacity */
+};
+
 struct tern_cc_ops {
     const char *name;
     void (*init)(struct tern_cc *cc, tern_time now);
+    /* After init, with the window and the threshold of the controller before. May be NULL. */
+    void (*adopt)(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now);
+    /* What a successor should take over; NULL: cwnd, and whether it is below ssthresh. */
+    uint64_t (*window)(const struct tern_cc *cc);
+    bool (*is_starting)(const struct tern_cc *cc);
     void (*on_sent)(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now);
     void (*on_ack)(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now);
     void (*on_loss)(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
@@ -87,6 +99,10 @@ extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, ter
 /* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
 void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,
                   tern_time now);
+
+/* Another controller goes on from the window, the round trip and the flight that are. */
+void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const struct tern_rtt *rtt,
+                    const struct tern_rate *rate, tern_time now);
 
 void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now);
 /* Both lower bytes_in_flight by ack->acked_bytes or loss->lost_bytes first, then tell the controller. */

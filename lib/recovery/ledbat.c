@@ -12,6 +12,7 @@
 #define FILTER            4
 #define FREEZE_RTTS       2
 #define SLOWDOWN_INTERVAL 9 /* times the length of the last slowdown */
+#define ADOPTED_SLOWDOWN  8 /* round trips that one would have taken before it took over */
 
 enum phase {
     PHASE_START,  /* the first slow start: nothing is known of the path */
@@ -146,6 +147,20 @@ static void end_start(struct tern_cc *cc, tern_time now)
     state->acked = 0;
     state->due = now + FREEZE_RTTS * state->smoothed;
     cc->ssthresh = cc->cwnd;
+}
+
+/* The path's least round trip is known: the first slowdown need not come at once to measure it. */
+static void ledbat_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now)
+{
+    struct ledbat *state = state_of(cc);
+    state->smoothed = run->rtt->smoothed;
+    state->base = state->minima[state->minute] = run->rtt->min;
+    state->acked_at = now;
+    if (!run->is_starting) {
+        state->phase = PHASE_STEADY;
+        state->interval = SLOWDOWN_INTERVAL * ADOPTED_SLOWDOWN * state->smoothed;
+        state->due = now + state->interval;
+    }
 }
 
 /* Time in which there was nothing to send is no part of a slowdown, and drains the queue as one. */
@@ -373,6 +388,7 @@ static uint64_t ledbat_pacing_rate(const struct tern_cc *cc, const struct tern_r
 const struct tern_cc_ops tern_cc_ledbat = {
     .name = "ledbat",
     .init = ledbat_init,
+    .adopt = ledbat_adopt,
     .on_sent = ledbat_on_sent,
     .on_ack = ledbat_on_ack,
     .on_loss = ledbat_on_loss,

@@ -18,6 +18,8 @@ static void newreno_init(struct tern_cc *cc, tern_time now)
 {
     (void)now;
     memset(cc->state, 0, sizeof cc->state);
+    state_of(cc)->prior_cwnd = cc->cwnd;
+    state_of(cc)->prior_ssthresh = cc->ssthresh;
 }
 
 static void newreno_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,

@@ -435,6 +435,9 @@ static void run(struct world *w, struct kit_result *result)
         note_arrival(w, result, start);
         rebind(w);
         count_allocations(w, result);
+        if (w->plan->watch != NULL && w->client.conn != NULL && !w->client.is_closed) {
+            w->plan->watch(w->plan->user, w->client.conn, tern_sim_now(w->sim));
+        }
         if (w->plan->check) {
             result->broken = check(w);
         }

@@ -30,6 +30,9 @@ struct kit_plan {
     size_t sip;         /* read at most so many bytes between two events; 0: all there is */
     uint64_t drop_mask; /* bit n: the n-th datagram of all is lost */
     bool check;         /* invariants after every event; default true */
+    /* After every event while the client's connection lives: to look at it, or to change it. */
+    void (*watch)(void *user, tern_conn *client, tern_time now);
+    void *user;
 };
 
 /* What came of it. */
