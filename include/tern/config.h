@@ -58,7 +58,10 @@ typedef struct tern_config {
     void *verify_user;
 
     unsigned suites; /* bitmap of acceptable suites; default TERN_SUITE_ANY */
-    const char *cc;  /* congestion control by name: "cubic" (default), "bbr", "newreno", "ledbat" */
+    /* Congestion control by name. "cubic" (default), "bbr" and "newreno" for bulk; "ledbat" for copies
+     * in the background; "media" for encoders and games (tern_conn_set_rate). */
+    const char *cc;
+    bool bandwidth_events; /* TERN_EVENT_BANDWIDTH under every controller, not only "media" */
 
     /* Times in nanoseconds. */
     tern_time handshake_timeout; /* default 10 s */

@@ -22,10 +22,16 @@ TERN_API TERN_MUST_CHECK int tern_conn_open_stream(tern_conn *conn, tern_stream_
 TERN_API void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason);
 
 /* Another congestion controller from the next packet on, one of those that config.cc names: "cubic",
- * "bbr", "newreno", "ledbat". It goes on from the present window and round trip, without a slow start
+ * "bbr", "newreno", "ledbat", "media". It goes on from the present window and round trip, without a slow start
  * of its own. Paths to come begin with it, too.
  * 0 · TERN_ERR_INVALID (no such name) · TERN_ERR_CLOSED */
 TERN_API TERN_MUST_CHECK int tern_conn_set_cc(tern_conn *conn, const char *name);
+
+/* The rate at which an encoder means to send: bytes a second of UDP payload. "media" sends at it while
+ * the path carries as much, looks for more capacity when it does not, and never passes it; 0 (the
+ * default): as much as the path carries. Other controllers do not heed it, but it is kept for a later
+ * tern_conn_set_cc. */
+TERN_API void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second);
 
 /* The peer's proved public key. TERN_ERR_STATE before it is known. */
 TERN_API TERN_MUST_CHECK int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE]);

@@ -20,8 +20,11 @@ typedef enum tern_event_type {
     TERN_EVENT_STREAM_READABLE, /* new bytes, the end, or a reset can be read from `stream` */
     TERN_EVENT_STREAM_WRITABLE, /* a write came back short before, and there is room again */
     TERN_EVENT_STREAM_STOPPED,  /* the peer reads no more of `stream`: `code`; writes now fail */
-    TERN_EVENT_STREAM_CLOSED    /* both halves are done: all that we sent was acknowledged or
+    TERN_EVENT_STREAM_CLOSED,   /* both halves are done: all that we sent was acknowledged or
                                    reset, all that came was read. Handle valid until next poll */
+    TERN_EVENT_BANDWIDTH        /* what the path carries has changed by more than a tenth: see
+                                   `bandwidth`. Under "media", or with config.bandwidth_events; five
+                                   a second at most */
 } tern_event_type;
 
 typedef enum tern_closer {
@@ -41,12 +44,23 @@ typedef struct tern_close_info {
     size_t reason_len;
 } tern_close_info;
 
+/* What an encoder needs to know of the path. */
+typedef struct tern_bandwidth {
+    uint64_t estimate; /* bytes a second (UDP payload) that the path carries for us. "media" keeps
+                              it a little below the capacity, and at most a quarter above what was
+                              used of it; for other controllers it is the latest delivery rate */
+    tern_time queue_delay; /* smoothed: the round trip less the shortest one */
+    tern_time rtt;         /* smoothed */
+    unsigned loss;         /* of the bytes sent, over about two seconds, in ten-thousandths */
+} tern_bandwidth;
+
 typedef struct tern_event {
     tern_event_type type;
     tern_conn *conn;
-    tern_stream *stream;   /* NULL for connection events */
-    uint64_t code;         /* STREAM_STOPPED: the peer's code */
-    tern_close_info close; /* CLOSED */
+    tern_stream *stream;      /* NULL for connection events */
+    uint64_t code;            /* STREAM_STOPPED: the peer's code */
+    tern_close_info close;    /* CLOSED */
+    tern_bandwidth bandwidth; /* BANDWIDTH */
 } tern_event;
 
 /* "stream-readable" and so on, for logs. */

@@ -49,6 +49,7 @@ static const char *const event_names[] = {
     [TERN_EVENT_STREAM_WRITABLE] = "stream-writable",
     [TERN_EVENT_STREAM_STOPPED] = "stream-stopped",
     [TERN_EVENT_STREAM_CLOSED] = "stream-closed",
+    [TERN_EVENT_BANDWIDTH] = "bandwidth",
 };
 
 const char *tern_strerror(int error)

@@ -59,6 +59,13 @@ int tern_conn_set_cc(tern_conn *conn, const char *name)
     return rc;
 }
 
+void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second)
+{
+    conn->path.cc.wanted_rate = bytes_per_second;
+    conn->wants_cc = true;
+    tern_conn_mark_ready(conn);
+}
+
 int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE])
 {
     if (!conn->has_peer_key) {

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conn/cids.h"
+#include "conn/forecast.h"
 #include "conn/life.h"
 #include "conn/paths.h"
 #include "conn/space.h"
@@ -67,6 +68,7 @@ struct tern_conn {
     bool has_streams; /* until the application was told of the end */
     struct tern_trace trace;
     const struct tern_cc_ops *cc_ops;
+    struct tern_forecast forecast;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];

@@ -6,7 +6,8 @@ bool tern_conn_has_event(const struct tern_conn *conn)
 {
     return conn->wants_connected_event || conn->wants_closed_event ||
            (!conn->is_told_closed &&
-            (tern_streams_has_event(&conn->streams) || conn->streams.is_openable));
+            (conn->forecast.wants_event || tern_streams_has_event(&conn->streams) ||
+             conn->streams.is_openable));
 }
 
 static tern_event_type type_of(enum tern_stream_event_kind kind)
@@ -35,6 +36,11 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
     if (conn->wants_connected_event) {
         conn->wants_connected_event = false;
         out->type = TERN_EVENT_CONNECTED;
+        return true;
+    }
+    if (!conn->is_told_closed && conn->forecast.wants_event) {
+        tern_forecast_take(&conn->forecast, &out->bandwidth);
+        out->type = TERN_EVENT_BANDWIDTH;
         return true;
     }
     if (!conn->is_told_closed && tern_streams_take_openable(&conn->streams)) {

@@ -63,8 +63,10 @@ static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
 {
     uint64_t in_flight = path->cc.bytes_in_flight;
     size_t datagram = path->cc.datagram;
+    uint64_t wanted = path->cc.wanted_rate;
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_cc_init(&path->cc, cc, datagram, now);
+    path->cc.wanted_rate = wanted;
     path->cc.bytes_in_flight = in_flight; /* those packets are still unanswered */
     tern_pacer_init(&path->pacer, datagram);
 }

@@ -180,6 +180,11 @@ static void tune_cadence(struct tern_conn *conn, const struct tern_loss *loss, u
                         loss->packet_threshold);
 }
 
+static bool wants_forecast(const struct tern_conn *conn)
+{
+    return conn->env->config->bandwidth_events || conn->cc_ops == &tern_cc_media;
+}
+
 int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
                         const struct tern_frame *frame, tern_time now)
 {
@@ -225,6 +230,10 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     tern_pacer_set_rate(&path->pacer, rate, datagram, now);
     if (conn->life.is_confirmed && level == TERN_LEVEL_APP) {
         tune_cadence(conn, &space->loss, rate);
+    }
+    if (conn->life.is_confirmed && wants_forecast(conn) &&
+        tern_forecast_on_ack(&conn->forecast, path, now)) {
+        tern_conn_mark_eventful(conn);
     }
     tern_trace_metrics(&conn->trace, path->cc.cwnd, path->cc.bytes_in_flight, path->rtt.smoothed,
                        path->rtt.latest, now);

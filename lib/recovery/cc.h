@@ -61,6 +61,8 @@ struct tern_cc_ops {
     void (*on_spurious)(struct tern_cc *cc, tern_time now);
     /* Bytes a second. */
     uint64_t (*pacing_rate)(const struct tern_cc *cc, const struct tern_rtt *rtt);
+    /* Bytes a second that the path is believed to carry for us; 0: not known. NULL: it has no idea. */
+    uint64_t (*estimate)(const struct tern_cc *cc);
 };
 
 /* The largest state that any controller needs, in 8-byte words. */
@@ -71,6 +73,7 @@ struct tern_cc {
     uint64_t cwnd, ssthresh;  /* bytes */
     uint64_t bytes_in_flight; /* all spaces of this path; kept by the tern_cc_ functions below */
     size_t datagram;          /* max datagram size (mds) */
+    uint64_t wanted_rate; /* the application's wish, bytes a second; 0: none. Outlives switches */
     /* Packets sent before it belong to the present episode, 0: there is none. RFC 9002 §B.8 forgets it
      * after persistent congestion; but the ACK that brings that to light may well acknowledge a whole
      * window from before the path died, and would give it back in the same breath. */
@@ -91,10 +94,11 @@ struct tern_cc {
     uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
 };
 
-/* The table for a name ("newreno", "cubic", "bbr", "ledbat"), or NULL. */
+/* The table for a name ("newreno", "cubic", "bbr", "ledbat", "media"), or NULL. */
 const struct tern_cc_ops *tern_cc_find(const char *name);
 
-extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, tern_cc_ledbat;
+extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, tern_cc_ledbat,
+    tern_cc_media;
 
 /* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
 void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,

@@ -29,6 +29,8 @@ struct side {
     uint64_t to_write, to_read; /* for streams that the peer opens */
     size_t block, sip;
     uint64_t lent; /* blocks that the transport holds */
+    tern_bandwidth bandwidth;
+    uint64_t bandwidth_events;
 };
 
 /* The byte at a place of a direction of a stream: anything may be checked without memory. */
@@ -194,6 +196,10 @@ static void on_event(struct side *side, const tern_event *ev)
         break;
     case TERN_EVENT_STREAM_STOPPED:
         fail(side, "the peer stopped a stream");
+        break;
+    case TERN_EVENT_BANDWIDTH:
+        side->bandwidth = ev->bandwidth;
+        side->bandwidth_events++;
         break;
     case TERN_EVENT_OPENABLE:
     case TERN_EVENT_NONE:
@@ -460,6 +466,8 @@ static void collect(struct world *w, struct kit_result *result)
     }
     tern_link_stats(tern_sim_link(w->sim, w->client_host, w->server_host), &result->up);
     tern_link_stats(tern_sim_link(w->sim, w->server_host, w->client_host), &result->down);
+    result->bandwidth = w->client.bandwidth;
+    result->bandwidth_events = w->client.bandwidth_events;
     result->client_closed = w->client.is_closed;
     result->client_close = w->client.close;
     result->server_closed = w->server.is_closed;

@@ -48,6 +48,8 @@ struct kit_result {
     bool client_closed, server_closed;
     const char *broken; /* the invariant that did not hold, or NULL */
     uint64_t steps;
+    tern_bandwidth bandwidth; /* the client's last such event, and how many came */
+    uint64_t bandwidth_events;
     uint64_t late_allocations; /* between warm_bytes and still_bytes */
     bool counted;              /* both marks were passed */
 };
