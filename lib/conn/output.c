@@ -294,13 +294,19 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     return train->len > 0 ? 1 : 0;
 }
 
+/* A large probe may pass the window a little: where data always fills it, there never is room for one. */
+static bool has_probe_room(const struct tern_path *path, size_t size)
+{
+    uint64_t room = tern_cc_room(&path->cc);
+    return room >= size || (room >= path->pmtud.current && size <= path->cc.cwnd / 2);
+}
+
 static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     struct tern_path *path = &conn->path;
     struct tern_plan plan;
     size_t size = tern_pmtud_wants(&path->pmtud, now);
-    if (size == 0 || size > train->capacity || !path->is_validated ||
-        tern_cc_room(&path->cc) < size) {
+    if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size)) {
         return 0;
     }
     if (!plan_begin(&plan, conn, TERN_LEVEL_APP, train->data, size) ||

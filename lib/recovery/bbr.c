@@ -386,7 +386,7 @@ static void bbr_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_ti
     }
     bbr->is_full_bw_now = bbr->is_full_bw_reached = true;
     tern_bbr_begin_down(cc, delivered, now);
-    set_pacing(bbr, pacing_gain[bbr->phase]);
+    set_pacing(cc, pacing_gain[bbr->phase]);
 }
 
 /* Half of the window is there for late ACKs; the flight is about one product. */

@@ -22,10 +22,10 @@
 #define FLOOR_MAX        500
 #define FLOOR_ROUNDS_MIN 2 /* counted for the floor, after one that lets older losses pass */
 #define FLOOR_ROUNDS_MAX 6
-#define FLOOR_SAMPLES    12  /* losses that make a figure */
-#define FLOOR_NONE       50  /* so little loss needs no exact figure */
+#define FLOOR_SAMPLES    12 /* losses that make a figure */
+#define FLOOR_NONE       50 /* so little loss needs no exact figure */
 #define DEVIATIONS       3
-#define LUCK             2 /* deviations by which the best of a cycle's rounds excels */
+#define LUCK             2   /* deviations by which the best of a cycle's rounds excels */
 #define FULL_BW_GROWTH   125 /* in hundredths */
 #define FULL_LOSS_EVENTS 6   /* StartupFullLossCnt */
 
@@ -110,7 +110,8 @@ uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample)
 
 static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 {
-    memmove(bbr->loss_floor + 1, bbr->loss_floor, sizeof bbr->loss_floor - sizeof bbr->loss_floor[0]);
+    memmove(bbr->loss_floor + 1, bbr->loss_floor,
+            sizeof bbr->loss_floor - sizeof bbr->loss_floor[0]);
     bbr->loss_floor[0] = TERN_MIN(floor, (uint64_t)FLOOR_MAX);
 }
 
@@ -171,7 +172,9 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
     if (bbr->loss_floor[0] == UINT64_MAX) { /* what lowered them was judged without a floor */
         tern_bbr_reset_shortterm(bbr);
     }
-    note_floor(bbr, has_queue(cc, bbr->watch_rtt, floor_slack(bbr)) || sent == 0 ? 0 : lost * IN_ALL / sent);
+    note_floor(bbr, has_queue(cc, bbr->watch_rtt, floor_slack(bbr)) || sent == 0
+                        ? 0
+                        : lost * IN_ALL / sent);
     review_verdict(cc);
     return true;
 }

@@ -5,6 +5,7 @@
 
 #define STEP_MIN    20               /* a smaller gain is not worth three probes */
 #define AGAIN_AFTER (600 * TERN_SEC) /* RFC 8899 §5.1.1: PMTU_RAISE_TIMER */
+#define EXCUSES     8                /* losses of probes of one size that congestion explains */
 #define BLACK_HOLE  6 /* losses of full size with none delivered: evidence, not bad luck */
 
 void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling)
@@ -73,7 +74,7 @@ size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now)
     }
     if (pmtud->probe == 0) {
         pmtud->probe = next_size(pmtud);
-        pmtud->tries = 0;
+        pmtud->tries = pmtud->excused = 0;
     }
     if (pmtud->probe == 0) {
         finish(pmtud, now);
@@ -107,6 +108,14 @@ void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, ter
     pmtud->probe = 0;
     if (next_size(pmtud) == 0) {
         finish(pmtud, now);
+    }
+}
+
+void tern_pmtud_on_congestion(struct tern_pmtud *pmtud, uint64_t pn)
+{
+    if (pmtud->in_flight && pn == pmtud->probe_pn && pmtud->tries > 0 && pmtud->excused < EXCUSES) {
+        pmtud->excused++;
+        pmtud->tries--;
     }
 }
 

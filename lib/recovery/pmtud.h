@@ -10,14 +10,14 @@
 #define TERN_PMTUD_PROBES 3     /* RFC 8899 §5.1.2: MAX_PROBES */
 
 struct tern_pmtud {
-    size_t current;        /* confirmed size in use */
-    size_t ceiling;        /* never above: ours and the peer's max_udp_payload_size */
-    size_t probe;          /* size being probed; 0: none */
-    size_t failed;         /* smallest size that failed; 0: none */
-    uint64_t probe_pn;     /* packet number of the probe in flight, when in_flight */
-    uint64_t delivered_pn; /* one above the newest acknowledged packet of full size */
-    uint32_t tries;
-    uint32_t black_hole; /* lost full-size packets with none of that size delivered since */
+    size_t current;          /* confirmed size in use */
+    size_t ceiling;          /* never above: ours and the peer's max_udp_payload_size */
+    size_t probe;            /* size being probed; 0: none */
+    size_t failed;           /* smallest size that failed; 0: none */
+    uint64_t probe_pn;       /* packet number of the probe in flight, when in_flight */
+    uint64_t delivered_pn;   /* one above the newest acknowledged packet of full size */
+    uint32_t tries, excused; /* of the size being probed */
+    uint32_t black_hole;     /* lost full-size packets with none of that size delivered since */
     bool in_flight, is_done;
     tern_time again_at; /* when to search again after a finished search (600 s) */
 };
@@ -31,6 +31,9 @@ void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn);
  * lost before a delivery of full size is no black hole. */
 void tern_pmtud_on_delivered(struct tern_pmtud *pmtud, uint64_t pn, size_t size);
 void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);
+/* Other packets of the probe's round trip were lost, too: if it is lost, then for want of room in a queue
+ * and not for its size. To be told before the loss; counts a few times only for each size. */
+void tern_pmtud_on_congestion(struct tern_pmtud *pmtud, uint64_t pn);
 /* Returns true when a black hole was found and `current` fell back to the base. */
 bool tern_pmtud_on_lost(struct tern_pmtud *pmtud, uint64_t pn, size_t size, tern_time now);
 

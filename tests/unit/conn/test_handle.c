@@ -87,6 +87,26 @@ static void frames_stay_in_their_packets(void **state)
     assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED);
 }
 
+/* A fast start that runs into a short queue loses every other packet of thousands. */
+static void holes_beyond_the_bound_are_as_good_as_lost(void **state)
+{
+    (void)state;
+    int rc = 0;
+    unsigned holes = 0;
+    for (; rc == 0 && holes < 5000; holes++) {
+        unsigned offset = 2 * holes + 1;
+        const uint8_t piece[] = {0x0e, 0, 0x80, 0, (uint8_t)(offset >> 8), (uint8_t)offset, 1, 'x'};
+        rc = give(server, piece, sizeof piece);
+    }
+    assert_int_equal(rc, TERN_ERR_AGAIN);
+    assert_int_equal(holes, 4096 + 1);
+    assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED);
+    const uint8_t first[] = {0x0e, 0, 0x80, 0, 0, 0, 1, 'x'};
+    assert_int_equal(give(server, first, sizeof first), 0); /* fills one, which makes room */
+    const uint8_t again[] = {0x0e, 0, 0x80, 0, 0x20, 0x01, 1, 'x'};
+    assert_int_equal(give(server, again, sizeof again), 0);
+}
+
 /* RFC 9000 §19.7, §19.20: only servers say these. */
 static void a_client_does_not_speak_as_a_server(void **state)
 {
@@ -263,6 +283,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_packet_without_frames_is_a_violation, setup, teardown),
     cmocka_unit_test_setup_teardown(unknown_frames_do_not_decode, setup, teardown),
     cmocka_unit_test_setup_teardown(frames_stay_in_their_packets, setup, teardown),
+    cmocka_unit_test_setup_teardown(holes_beyond_the_bound_are_as_good_as_lost, setup, teardown),
     cmocka_unit_test_setup_teardown(a_client_does_not_speak_as_a_server, setup, teardown),
     cmocka_unit_test_setup_teardown(an_ack_for_what_was_never_sent_is_a_violation, setup, teardown),
     cmocka_unit_test_setup_teardown(what_a_payload_asks_for, setup, teardown),

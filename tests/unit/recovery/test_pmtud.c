@@ -177,6 +177,23 @@ static void three_probes_a_size(void **state)
     assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1389);
 }
 
+/* A queue without room for the probe says nothing about its size; but not for ever. */
+static void congestion_excuses_a_few_losses(void **state)
+{
+    (void)state;
+    begin(1452);
+    unsigned sent = 0;
+    while (pmtud.failed == 0 && sent < 100) {
+        assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1452);
+        tern_pmtud_on_sent(&pmtud, ++pn);
+        sent++;
+        tern_pmtud_on_congestion(&pmtud, pn - 1); /* another packet's */
+        tern_pmtud_on_congestion(&pmtud, pn);
+        assert_false(tern_pmtud_on_lost(&pmtud, pn, 1452, NOW));
+    }
+    assert_int_equal(sent, 8 + TERN_PMTUD_PROBES);
+}
+
 /* What was sent before the fall tells nothing of the path after it. */
 static void a_probe_from_before_the_black_hole_raises_nothing(void **state)
 {
@@ -237,6 +254,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(bulk_loss_is_no_black_hole),
     cmocka_unit_test(the_base_has_no_black_hole),
     cmocka_unit_test(three_probes_a_size),
+    cmocka_unit_test(congestion_excuses_a_few_losses),
     cmocka_unit_test(a_probe_from_before_the_black_hole_raises_nothing),
     cmocka_unit_test(a_jumbo_path_that_shrinks),
     cmocka_unit_test(lost_probes_are_no_black_hole),
