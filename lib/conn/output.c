@@ -12,7 +12,10 @@
 #include "wire/header.h"
 #include "wire/limits.h"
 
-#define QUIET_MAX 32 /* ACK-only packets in a row before one asks for an ACK (RFC 9000 §13.2.4) */
+#define SKIP_LEAST     64 /* packets between two numbers that are left out, [P §9.2] */
+#define SKIP_REACH_MIN 192
+#define SKIP_REACH_MAX 4096
+#define QUIET_MAX      32 /* ACK-only packets in a row before one asks for an ACK (RFC 9000 §13.2.4) */
 
 /* One packet of a datagram, filled but not sealed. */
 struct tern_plan {
@@ -46,6 +49,15 @@ static size_t number_size(enum tern_level level, uint64_t pn, uint64_t acked)
     return TERN_MAX(tern_pn_size(4 * distance, 0), (size_t)2);
 }
 
+/* RFC 9000 §21.4: who acknowledges what it has not received should be found out before it has won a
+ * window by it. Each number that is left out costs the receiver a range and an ACK: hence not more often. */
+static uint64_t next_skip(const struct tern_conn *conn)
+{
+    uint64_t window = conn->path.cc.cwnd / conn->path.cc.datagram;
+    uint64_t reach = TERN_MIN(TERN_MAX(window, (uint64_t)SKIP_REACH_MIN), (uint64_t)SKIP_REACH_MAX);
+    return SKIP_LEAST + tern_random_below(conn->env->random, reach);
+}
+
 /* Lays a packet of a level out over `room` bytes. False when not even a small frame would fit. */
 static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern_level level,
                        uint8_t *at, size_t room)
@@ -56,7 +68,7 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     if (level == TERN_LEVEL_APP && space->loss.sent.next_pn >= space->skip_at &&
         tern_sent_reserve(&space->loss.sent, 0) == 0) {
         tern_sent_skip(&space->loss.sent);
-        space->skip_at = space->loss.sent.next_pn + 64 + tern_random_below(conn->env->random, 4096);
+        space->skip_at = space->loss.sent.next_pn + next_skip(conn);
     }
     plan->at = at;
     plan->pn = space->loss.sent.next_pn;

@@ -17,6 +17,14 @@ static uint64_t in_flight_of_spaces(const struct tern_conn *conn)
     return sum;
 }
 
+/* RFC 9002 §6.4: what left with the keys of the handshake is out of the books. */
+static bool only_app_is_left(const struct tern_conn *conn)
+{
+    return conn->spaces[TERN_LEVEL_INITIAL].is_discarded &&
+           conn->spaces[TERN_LEVEL_HANDSHAKE].is_discarded &&
+           conn->path.cc.bytes_in_flight == conn->spaces[TERN_LEVEL_APP].loss.sent.bytes_in_flight;
+}
+
 static bool spaces_are_consistent(const struct tern_conn *conn)
 {
     for (size_t i = 0; i < TERN_LEVELS; i++) {
@@ -43,6 +51,9 @@ const char *invariants_broken(const tern_conn *conn, tern_time now)
     }
     if (path->cc.bytes_in_flight != in_flight_of_spaces(conn)) {
         return "bytes_in_flight is the sum over the spaces";
+    }
+    if (conn->life.is_confirmed && !only_app_is_left(conn)) {
+        return "after the handshake only 1-RTT packets are in flight";
     }
     if (!spaces_are_consistent(conn)) {
         return "each space's counters equal what its packets say";
