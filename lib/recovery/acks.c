@@ -16,6 +16,7 @@ void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_
     acks->threshold = ACK_THRESHOLD;
     acks->warmup = WARMUP;
     acks->reordering = 1; /* RFC 9000 §13.2.1 */
+    acks->late = UINT64_MAX;
 }
 
 void tern_acks_clear(struct tern_acks *acks)
@@ -115,6 +116,10 @@ int tern_acks_on_received(struct tern_acks *acks, uint64_t pn, bool eliciting, u
         return rc;
     }
     acks->told = TERN_MIN(acks->told, pn);
+    if (pn < acks->reported) {
+        acks->late = TERN_MIN(acks->late, pn);
+        acks->late_in = acks->reported;
+    }
     forget_oldest(acks);
     count_ecn(acks, ecn);
     bool is_in_order = !acks->has_any ? pn == 0 : pn == acks->largest + 1;
@@ -158,7 +163,11 @@ void tern_acks_on_sent(struct tern_acks *acks)
 
 void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)
 {
-    acks->told = TERN_MAX(acks->told, TERN_MIN(largest, acks->largest) + 1);
+    if (largest >= acks->late_in) {
+        acks->late = UINT64_MAX;
+    }
+    uint64_t told = TERN_MIN(TERN_MIN(largest, acks->largest) + 1, acks->late);
+    acks->told = TERN_MAX(acks->told, told);
     forget_told(acks);
 }
 

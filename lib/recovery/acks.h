@@ -11,6 +11,8 @@ struct tern_acks {
     struct tern_ranges ranges;
     uint64_t floor;   /* everything below counts as received: its ranges were forgotten */
     uint64_t told;    /* the peer knows of the ranges that end below; late packets lower it again */
+    uint64_t late;    /* the lowest that came after an ACK had passed it over ... */
+    uint64_t late_in; /* ... and is only in those whose largest is at least this */
     uint64_t largest; /* valid when has_any */
     tern_time largest_at;
     tern_time deadline;  /* an ACK is due then; TERN_TIME_NEVER when none is owed */

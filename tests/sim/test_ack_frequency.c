@@ -1,5 +1,5 @@
 /* Fewer acknowledgements where the window is large: on a way back too narrow for one in two packets, and
- * counted on a fast path. protocol-notes row 21.
+ * counted on a fast path. [P §9.2]
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 

@@ -1,5 +1,5 @@
 /* ECN over links that keep, wipe, change or drop the marks, and over one that marks instead of
- * dropping: protocol-notes row 18.
+ * dropping: RFC 9000 §13.4.
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 

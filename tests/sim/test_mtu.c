@@ -1,5 +1,5 @@
 /* The datagram size over links of every size, with loss, and over one whose size shrinks and grows in
- * the middle of a transfer: protocol-notes row 19.
+ * the middle of a transfer: RFC 8899.
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 

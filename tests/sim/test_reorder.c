@@ -1,5 +1,6 @@
-/* Packets that are late but not lost: protocol-notes rows 4 and 8. What reordering may cost, measured
- * against the same link in order, for delays below, near and above a round trip.
+/* Packets that are late but not lost: RFC 9002 section 6.1, RFC 8985 section 6.2, RFC 4015. What
+ * reordering may cost, measured against the same link in order, for delays below, near and above a round
+ * trip.
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 
@@ -8,7 +9,9 @@
 #define RTT  (50 * TERN_MSEC)
 #define RATE ((uint64_t)50000000)
 #define BDP  ((size_t)312500)
-#define SIZE ((uint64_t)60000000)
+
+static size_t queue = 2 * BDP;
+static uint64_t size = 60000000;
 
 static double goodput(const char *cc, double share, tern_time late, struct kit_result *result)
 {
@@ -20,12 +23,13 @@ static double goodput(const char *cc, double share, tern_time late, struct kit_r
     plan.up.queue = plan.down.queue = 2 * BDP;
     plan.up.reorder = share;
     plan.up.reorder_delay = late;
-    plan.up_bytes = SIZE;
+    plan.up_bytes = size;
     plan.down_bytes = 0;
     plan.check = false;
+    plan.up.queue = queue;
     kit_run(&plan, result);
     assert_true(result->is_done);
-    return kit_share(result, SIZE, RATE);
+    return kit_share(result, size, RATE);
 }
 
 static void compare(const char *cc, double share, tern_time late, double least)
@@ -71,6 +75,25 @@ static void above_a_round_trip(void **state)
     compare("bbr", 0.05, RTT * 6 / 5, 0.90);
 }
 
+/* No queue overflows: every loss that was declared turns out to be late, every reduction is taken back,
+ * and next to nothing is lost in time. */
+static void nothing_is_lost_above_a_round_trip(void **state)
+{
+    const char *const names[] = {"cubic", "newreno", "bbr"};
+    (void)state;
+    queue = 64 * BDP;
+    size = 100000000;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct kit_result result;
+        compare(names[i], 0.05, RTT * 6 / 5, 0.95);
+        (void)goodput(names[i], 0.05, RTT * 6 / 5, &result);
+        assert_true(result.client.packets_lost > 0);
+        assert_int_equal(result.client.packets_lost, result.client.packets_spurious);
+    }
+    queue = 2 * BDP;
+    size = 60000000;
+}
+
 static void half_of_all_are_late(void **state)
 {
     (void)state;
@@ -79,9 +102,12 @@ static void half_of_all_are_late(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(cubic_below_a_round_trip), cmocka_unit_test(newreno_below_a_round_trip),
-    cmocka_unit_test(bbr_below_a_round_trip),   cmocka_unit_test(above_a_round_trip),
+    cmocka_unit_test(cubic_below_a_round_trip),
+    cmocka_unit_test(newreno_below_a_round_trip),
+    cmocka_unit_test(bbr_below_a_round_trip),
+    cmocka_unit_test(above_a_round_trip),
     cmocka_unit_test(half_of_all_are_late),
+    cmocka_unit_test(nothing_is_lost_above_a_round_trip),
 };
 
 TERN_TEST_MAIN(tests)

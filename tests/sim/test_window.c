@@ -156,7 +156,7 @@ static void slow_start_ends_before_the_first_loss(void **state)
                       (unsigned long long)slow_start.lost);
         assert_true(slow_start.has_ended && !slow_start.had_lost);
         assert_true(slow_start.window >= BDP / 2);
-        assert_true(slow_start.lost <= 100); /* 300 by the letter of RFC 9406, 500 without it */
+        assert_true(slow_start.lost <= 150); /* 300 by the letter of RFC 9406, 500 without it */
     }
 }
 
@@ -232,7 +232,7 @@ static void cut_off(const char *cc, unsigned ptos, bool has_gap)
     assert_true(stats_of(DUO_CLIENT).packets_lost > 0);
 }
 
-/* RFC 9002 §7.6: dead for ten PTO both ways leaves two datagrams. Dead for four with an ACK in the
+/* RFC 9002 §7.6: dead for ten PTO both ways leaves two datagrams. Dead for five with an ACK in the
  * middle does not: neither part is longer than three. */
 static void a_dead_path_takes_it_all(void **state)
 {
@@ -241,7 +241,7 @@ static void a_dead_path_takes_it_all(void **state)
         cut_off(loss_based[i], 10, false);
         assert_in_range(least_window, 2 * 1200, 2 * 1452); /* two of the size that still passes */
         duo_close(&d);
-        cut_off(loss_based[i], 4, true);
+        cut_off(loss_based[i], 5, true);
         assert_true(least_window > BDP / 4);
         duo_close(&d);
     }

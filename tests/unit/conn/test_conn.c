@@ -173,7 +173,7 @@ static void each_end_says_what_is_its_to_say(void **state)
     assert_true(tern_cid_equal(&params.original_dcid, &client->handshake->original_dcid));
 }
 
-/* Protocol-notes row 24: what leaves with a level leaves flight, once. */
+/* RFC 9002 §6.4: what leaves with a level leaves flight, once. */
 static void a_discarded_level_leaves_flight(void **state)
 {
     (void)state;

@@ -417,7 +417,7 @@ static void an_old_key_goes_in_time(void **state)
     assert_int_equal(deadline(CK_CLIENT), idle);
 }
 
-/* Protocol-notes row 22: equal and backward times change nothing and harm nobody. */
+/* RFC 9002 §A.1 takes any clock: equal and backward times change nothing and harm nobody. */
 static void time_may_step_back(void **state)
 {
     (void)state;

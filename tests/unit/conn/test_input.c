@@ -91,7 +91,7 @@ static void who_drains_answers_nothing(void **state)
     }
 }
 
-/* Protocol-notes row 23: no congestion window holds a close back. */
+/* RFC 9000 §10.2, RFC 9002 §7: no congestion window holds a close back. */
 static void a_close_needs_no_window(void **state)
 {
     (void)state;

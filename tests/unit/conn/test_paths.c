@@ -205,7 +205,7 @@ static void a_late_answer_is_too_late(void **state)
     assert_true(tern_addr_equal(&path.remote, &there));
 }
 
-/* Protocol-notes row 22: a clock that stands or steps back. */
+/* [P §11]: a clock that stands or steps back. */
 static void time_may_step_back(void **state)
 {
     (void)state;

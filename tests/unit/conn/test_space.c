@@ -49,7 +49,7 @@ static void what_fails_leaves_the_old_keys(void **state)
     assert_memory_equal(space.keys->tx.secret, tx, 32);
 }
 
-/* RFC 9002 §6.4 and protocol-notes row 24: what leaves flight is told, and nothing stays. */
+/* RFC 9002 §6.4: what leaves flight is told, and nothing stays. */
 static void discard_forgets_everything(void **state)
 {
     (void)state;

@@ -133,7 +133,7 @@ static void the_newest_one_dates_the_ack(void **state)
     assert_int_equal(acks.largest_at, NOW + 2 * TERN_MSEC);
 }
 
-/* protocol-notes row 21: a million gaps, 64 ranges; and what was forgotten is never taken again. */
+/* RFC 9000 §13.2.3: a million gaps, 64 ranges; and what was forgotten is never taken again. */
 static void ranges_are_bounded(void **state)
 {
     (void)state;
@@ -211,6 +211,26 @@ static void a_late_packet_is_no_duplicate(void **state)
     tern_acks_on_acked(&acks, 100);
     take(50, true, 0, NOW);
     assert_int_equal(untold(), 2); /* 50 and 100; not 0 to 39 */
+}
+
+/* RFC 9000 §13.2.4: an ACK that had left before the late one came proves nothing about it, though its
+ * largest is above. */
+static void an_older_ack_does_not_tell_of_a_late_packet(void **state)
+{
+    (void)state;
+    take(0, true, 0, NOW);
+    take(2, true, 0, NOW);
+    take(4, true, 0, NOW);
+    take(8, true, 0, NOW);
+    tern_acks_on_sent(&acks);
+    take(2 + 4, true, 0, NOW); /* 6, late */
+    take(10, true, 0, NOW);
+    tern_acks_on_acked(&acks, 8);
+    assert_int_equal(untold(), 3); /* 6, 8, 10; not 0, 2 and 4 */
+    tern_acks_on_sent(&acks);
+    take(12, true, 0, NOW);
+    tern_acks_on_acked(&acks, 10);
+    assert_int_equal(untold(), 1);
 }
 
 /* RFC 9000 §13.2.1: what is missing is told with the first packet that asks, also when one that asks
@@ -444,6 +464,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(ranges_are_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(holes_close, setup, teardown),
     cmocka_unit_test_setup_teardown(acknowledged_acks_are_not_repeated, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_older_ack_does_not_tell_of_a_late_packet, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_packet_is_no_duplicate, setup, teardown),
     cmocka_unit_test_setup_teardown(a_gap_is_told_although_a_packet_that_asks_nothing_came_first,
                                     setup, teardown),

@@ -173,7 +173,7 @@ static void hystart_is_earlier_than_the_first_drop(void **state)
     assert_true(p->overflows * 2 < plain);
 }
 
-/* protocol-notes row 17: a tenth of the path for a hundred round trips. */
+/* RFC 9002 §7.8: a tenth of the path for a hundred round trips. */
 static void application_limited_window_stays_near_the_flight(void **state)
 {
     const char *const names[] = {"newreno", "cubic"};
@@ -191,7 +191,7 @@ static void application_limited_window_stays_near_the_flight(void **state)
     }
 }
 
-/* protocol-notes row 11: idleness neither shrinks nor inflates the window, and what is sent
+/* RFC 9002 §7.8, RFC 9438 §4.2: idleness neither shrinks nor inflates the window, and what is sent
  * afterwards is paced: nothing overflows. */
 static void idle_minute_leaves_the_window(void **state)
 {

@@ -54,7 +54,7 @@ static unsigned share_alone(tern_time length)
     return (unsigned)((p->rate.delivered - before) * 100 / (p->bottleneck * (length / TERN_SEC)));
 }
 
-/* protocol-notes row 15: alone at least 90 %. The first slow start and the slowdown after it, both
+/* Alone at least 90 %. The first slow start and the slowdown after it, both
  * slower by GAIN, are in the first figure. */
 static void fills_a_clean_path(void **state)
 {
@@ -113,7 +113,7 @@ static void learns_that_a_queue_is_short(void **state)
     assert_true(careful * 2 < p->overflows);
 }
 
-/* protocol-notes row 15: against CUBIC at most a tenth, in long queues and in short ones, on fast
+/* Against CUBIC at most a tenth, in long queues and in short ones, on fast
  * paths and slow ones, whoever was there first. */
 static void leaves_the_path_to_cubic(void **state)
 {

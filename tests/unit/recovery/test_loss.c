@@ -81,7 +81,7 @@ static uint64_t ack(uint64_t smallest, uint64_t largest)
     return detect();
 }
 
-/* protocol-notes row 3: strictly three smaller. */
+/* RFC 9002 §6.1.1: strictly three smaller. */
 static void three_later_ones_make_a_loss(void **state)
 {
     (void)state;
@@ -94,7 +94,7 @@ static void three_later_ones_make_a_loss(void **state)
     assert_int_equal(loss.sent.bytes_in_flight, 2 * SIZE);
 }
 
-/* protocol-notes row 3: a number that was left out pushes nothing behind. */
+/* RFC 9002 §6.1.1: a number that was left out pushes nothing behind. */
 static void a_skipped_number_is_no_distance(void **state)
 {
     (void)state;
@@ -123,7 +123,7 @@ static void time_makes_a_loss(void **state)
     assert_int_equal(loss.loss_time, NEVER);
 }
 
-/* protocol-notes row 4: a queue that grows from 10 to 100 ms loses nothing. */
+/* RFC 9002 §6.1.2: a queue that grows from 10 to 100 ms loses nothing. */
 static void growing_delay_loses_nothing(void **state)
 {
     (void)state;
@@ -139,7 +139,7 @@ static void growing_delay_loses_nothing(void **state)
     assert_int_equal(outcome.spurious_packets, 0);
 }
 
-/* protocol-notes row 1. */
+/* RFC 9002 §5.1. */
 static void sample_needs_news_of_the_largest_and_one_that_asks(void **state)
 {
     (void)state;
@@ -225,7 +225,7 @@ static void a_lost_packet_is_kept_for_a_while(void **state)
     assert_int_equal(outcome.spurious_packets, 0);
 }
 
-/* protocol-notes row 8: what came late once may come as late again. */
+/* RFC 8985 §6.2: what came late once may come as late again. */
 static void reordering_widens_the_thresholds(void **state)
 {
     (void)state;
@@ -309,7 +309,7 @@ static void cut(uint64_t from, unsigned count, uint64_t acked_between)
     (void)ack(from + count - 1, from + count - 1);
 }
 
-/* protocol-notes row 7: both ends ask, nothing acknowledged between, longer than 3 PTO, and a sample
+/* RFC 9002 §7.6: both ends ask, nothing acknowledged between, longer than 3 PTO, and a sample
  * existed before the first. */
 static void persistent_congestion(void **state)
 {
@@ -392,7 +392,7 @@ static void discard_empties_the_space(void **state)
     assert_int_equal(loss.loss_time, NEVER);
 }
 
-/* protocol-notes row 22. */
+/* A clock need not be steady. */
 static void a_clock_that_goes_back_loses_nothing(void **state)
 {
     (void)state;

@@ -46,7 +46,7 @@ static void without_a_rate_nothing_waits(void **state)
     assert_int_equal(tern_pacer_next(&pacer, MDS), 0);
 }
 
-/* protocol-notes row 16: gentle at 256 kbit/s, within 3 % at 10 Gbit/s, bursts of two datagrams or a
+/* RFC 9002 §7.7: gentle at 256 kbit/s, within 3 % at 10 Gbit/s, bursts of two datagrams or a
  * millisecond's worth. */
 static void rates_are_kept_without_drift(void **state)
 {
@@ -126,7 +126,7 @@ static void a_new_rate_keeps_the_tokens(void **state)
     assert_int_equal(tern_pacer_budget(&pacer, now), 0); /* nothing for nothing */
 }
 
-/* protocol-notes row 22. */
+/* A clock need not be steady. */
 static void a_clock_that_goes_back_earns_nothing(void **state)
 {
     (void)state;

@@ -82,7 +82,7 @@ static void every_path_is_found(void **state)
     }
 }
 
-/* protocol-notes row 19: a lost probe never ends a search. */
+/* RFC 8899 §5.1.2: a lost probe never ends a search. */
 static void loss_does_not_mislead(void **state)
 {
     (void)state;
@@ -133,7 +133,7 @@ static void an_arrival_between_is_no_black_hole(void **state)
     assert_int_equal(pmtud.current, 1452);
 }
 
-/* protocol-notes row 19, quinn #2791: a queue drops a hundred in a row, and the ACK that tells so is
+/* RFC 8899 §4.3: a queue drops a hundred in a row, and the ACK that tells so is
  * for full-sized packets sent after them. */
 static void bulk_loss_is_no_black_hole(void **state)
 {

@@ -81,7 +81,7 @@ static void further_losses_conserve_packets(void **state)
     assert_true(flight <= before);
 }
 
-/* protocol-notes row 10: the smallest windows do not stall. */
+/* RFC 9937: the smallest windows do not stall. */
 static void small_windows_keep_moving(void **state)
 {
     (void)state;

@@ -43,7 +43,7 @@ static void later_samples_are_weighted(void **state)
     assert_int_equal(rtt.first_sample_at, NOW);
 }
 
-/* protocol-notes row 2. The "=" case: exactly the minimum may be reached, nothing below it. */
+/* RFC 9002 §5.3. The "=" case: exactly the minimum may be reached, nothing below it. */
 static void claimed_delay_never_goes_below_the_minimum(void **state)
 {
     (void)state;
@@ -83,7 +83,7 @@ static void pto_has_a_floor_for_variation(void **state)
     assert_int_equal(tern_rtt_pto(&rtt, 25 * TERN_MSEC), rtt.smoothed + 26 * TERN_MSEC);
 }
 
-/* protocol-notes row 4: the larger of both, so that a growing queue loses nothing. */
+/* RFC 9002 §6.1.2: the larger of both, so that a growing queue loses nothing. */
 static void loss_delay_takes_the_larger(void **state)
 {
     (void)state;

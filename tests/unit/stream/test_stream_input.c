@@ -375,7 +375,36 @@ static void fragments_end_in_an_error(void **state)
     kit_side_clear(&side);
 }
 
+/* [P §8.5]: a window's worth comes with its first byte last, and is read all at once. That looks like a
+ * fast reader, yet it is a window in ten round trips. */
+static void the_first_byte_last_does_not_grow_the_window(void **state)
+{
+    static const uint8_t zeros[4096];
+    struct kit_side side;
+    (void)state;
+    begin(&side);
+    tern_time rtt = 10 * TERN_MSEC, now = TERN_SEC;
+    for (uint64_t n = 0; n < 200; n++, now += 10 * rtt) {
+        struct tern_stream_control control;
+        uint64_t at = n * sizeof zeros;
+        for (uint64_t i = 1; i < sizeof zeros; i += 1365) {
+            assert_int_equal(
+                tern_streams_on_stream(&side.t, 0, at + i, zeros, 1365, false, rtt, now), 0);
+        }
+        assert_int_equal(
+            tern_streams_on_stream(&side.t, 0, at, zeros, 1, false, rtt, now + 10 * rtt - 1), 0);
+        assert_int_equal(read_all(&side, 0), 0);
+        while (tern_streams_next_control(&side.t, &control)) {
+            tern_streams_on_control_sent(&side.t, &control);
+        }
+        assert_int_equal(tern_streams_find(&side.t, 0)->in_flow.window, 4096);
+        assert_int_equal(side.t.conn_in.window, 16384);
+    }
+    kit_side_clear(&side);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_first_byte_last_does_not_grow_the_window),
     cmocka_unit_test(the_peers_errors_have_their_names),
     cmocka_unit_test(a_refused_stream_allocates_nothing),
     cmocka_unit_test(lower_streams_open_first),
