@@ -64,7 +64,7 @@ static uint64_t allowance_over(const struct tern_cc *cc, uint64_t floor, uint64_
 {
     uint64_t allowed = share_of(sent, TERN_BBR_LOSS_THRESHOLD * (IN_ALL / 100));
     uint64_t noise = share_of(sent, floor);
-    return allowed + noise + DEVIATIONS * square_root(noise / cc->datagram) * cc->datagram;
+    return allowed + noise + DEVIATIONS * square_root(noise * cc->datagram);
 }
 
 static uint64_t allowance(const struct tern_cc *cc, uint64_t sent)
@@ -82,7 +82,7 @@ uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate)
         return 0;
     }
     uint64_t noise = share_of(round, floor);
-    uint64_t luck = LUCK * square_root(noise / cc->datagram) * cc->datagram;
+    uint64_t luck = LUCK * square_root(noise * cc->datagram);
     uint64_t sure = tern_sub_sat(noise, luck) * IN_ALL / round;
     return share_of(rate, sure * IN_ALL / (IN_ALL - sure));
 }
@@ -151,7 +151,7 @@ static bool has_queue(const struct tern_cc *cc, tern_time rtt, tern_time slack)
 {
     const struct tern_bbr *bbr = tern_bbr_in(cc);
     uint64_t bw = TERN_MAX(tern_bbr_max_bw(bbr), (uint64_t)1);
-    slack = tern_add_sat(slack, cc->datagram * TERN_SEC / bw);
+    slack = TERN_MAX(slack, cc->datagram * TERN_SEC / bw * 5 / 4);
     return rtt > tern_add_sat(bbr->min_rtt, slack);
 }
 
@@ -217,7 +217,7 @@ void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample 
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
-                      bbr->phase == TERN_BBR_UP;
+                      bbr->phase == TERN_BBR_UP || sample->prior_delivered < bbr->limited_until;
     bool is_noise = sample->lost <= cc->datagram ||
                     !tern_bbr_is_too_high(cc, sample->lost, tern_bbr_sent_in(sample));
     if (is_probing || !bbr->is_loss_in_round || (is_noise && !bbr->is_ecn_in_round)) {
