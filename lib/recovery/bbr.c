@@ -8,7 +8,6 @@
 #define PROBE_RTT_INTERVAL (5 * TERN_SEC)
 #define PROBE_RTT_LENGTH   (200 * TERN_MSEC)
 #define PROBE_RTT_GAIN     50
-#define FULL_BW_GROWTH     125
 #define FULL_BW_ROUNDS     3
 #define DRAIN_ROUNDS       3
 #define HEADROOM           15 /* in hundredths */
@@ -193,7 +192,11 @@ static void stay_in_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack,
 static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    if (bbr->phase != TERN_BBR_PROBE_RTT && bbr->is_probe_rtt_expired && !bbr->is_idle_restart) {
+    /* It waits for a count of the noise, which over a satellite takes most of the time between two. */
+    bool is_watching = bbr->phase == TERN_BBR_DOWN && bbr->watch_rounds > 0;
+    bool is_due = bbr->is_probe_rtt_expired || bbr->is_probe_rtt_due;
+    bbr->is_probe_rtt_due = is_due && is_watching;
+    if (bbr->phase != TERN_BBR_PROBE_RTT && is_due && !is_watching && !bbr->is_idle_restart) {
         /* A probe that has had its answer counts as a cycle, although Down will not come to say so:
          * with a long queue the cycle can be as long as the interval of ProbeRTT, and an outdated
          * bandwidth would never be forgotten. */
@@ -292,7 +295,7 @@ static void check_full_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
     if (bbr->is_full_bw_now || tern_bbr_is_limited_sample(bbr, ack) || rate == 0) {
         return;
     }
-    if (rate >= tern_bbr_scale(bbr->full_bw, FULL_BW_GROWTH)) {
+    if (rate >= tern_bbr_scale(bbr->full_bw, TERN_BBR_FULL_GROWTH)) {
         tern_bbr_reset_full_bw(bbr);
         bbr->full_bw = rate;
     } else if (bbr->is_round_start && ++bbr->full_bw_count >= FULL_BW_ROUNDS) {

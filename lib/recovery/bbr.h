@@ -6,9 +6,10 @@
 
 #include "recovery/cc.h"
 
-#define TERN_BBR_LOSS_THRESHOLD 2  /* LossThresh, in hundredths */
-#define TERN_BBR_FLOORS         4  /* figures, of which the lowest counts */
-#define TERN_BBR_BETA           70 /* Beta, in hundredths */
+#define TERN_BBR_LOSS_THRESHOLD 2   /* LossThresh, in hundredths */
+#define TERN_BBR_FULL_GROWTH    125 /* in hundredths: with less a round the pipe is full */
+#define TERN_BBR_FLOORS         4   /* figures of the path's noise */
+#define TERN_BBR_BETA           70  /* Beta, in hundredths */
 
 enum tern_bbr_phase {
     TERN_BBR_STARTUP,
@@ -45,7 +46,7 @@ struct tern_bbr {
     tern_time min_rtt, min_rtt_at;
     tern_time probe_rtt_min, probe_rtt_min_at;
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
-    bool is_probe_rtt_expired, is_probe_rtt_round_done;
+    bool is_probe_rtt_expired, is_probe_rtt_due, is_probe_rtt_round_done;
     bool has_rtt;
     bool has_undo;     /* the undo_ figures are those from before the last losses */
     bool left_by_loss; /* they ended undo_phase */
@@ -72,7 +73,7 @@ struct tern_bbr {
     bool is_sampling_probe; /* is_bw_probe_sample: losses now tell about the last probe */
     bool prev_probe_too_high, prev_probe_precautionary;
 
-    /* The path's own noise, in ten-thousandths, of the last cycle and of this one; and its count. */
+    /* The path's own noise in ten-thousandths, the latest first; and its count. */
     uint64_t loss_floor[TERN_BBR_FLOORS];
     uint64_t floor_lost; /* `lost` when it was last known */
     uint64_t watch_lost, watch_delivered;
@@ -150,7 +151,7 @@ void tern_bbr_forget_old_bw(struct tern_bbr *bbr);
 
 /* --- bbr_loss.c: what losses say --- */
 
-/* The lower of two cycles' figures; UINT64_MAX: not measured yet. */
+/* The lowest of the figures; UINT64_MAX: not measured yet. */
 uint64_t tern_bbr_loss_floor(const struct tern_bbr *bbr);
 /* What the floor is sure to take of a rate: a bandwidth is the best of many rounds, and those were the
  * lucky ones. */

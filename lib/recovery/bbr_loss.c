@@ -10,11 +10,12 @@
  * floor, and the threshold stands on top of it.
  *
  * What the floor cannot tell apart is noise from the losses that other flows cause, in a buffer too
- * shallow to show as delay. Therefore it is the lower of two cycles' figures, a queue makes it zero,
- * and it is cut at FLOOR_MAX; above, the draft's response has its way. The price, measured with ten
- * such flows at one bottleneck: in a buffer of a tenth of the bandwidth-delay product or less, about
- * two percent of overflow instead of a little over one; with three tenths no difference. FLOOR_MAX 0
- * takes the floor out.
+ * shallow to show as delay. Those come and go, and where they do not, the buffer is never empty.
+ * Therefore the lowest of the latest figures counts, even a small queue makes one zero, and they are
+ * cut at FLOOR_MAX; above, the draft's response has its way. The price, measured with ten such flows
+ * at one bottleneck: in a buffer of a tenth or a twentieth of the bandwidth-delay product one and a
+ * half percent of overflow instead of a little over one, in one of a fiftieth not quite three; with
+ * three tenths no difference. FLOOR_MAX 0 takes the floor out.
  * SPDX-License-Identifier: MIT */
 #include "recovery/bbr.h"
 
@@ -24,10 +25,11 @@
 #define FLOOR_ROUNDS_MAX 6
 #define FLOOR_SAMPLES    12 /* losses that make a figure */
 #define FLOOR_NONE       50 /* so little loss needs no exact figure */
-#define DEVIATIONS       3
-#define LUCK             2   /* deviations by which the best of a cycle's rounds excels */
-#define FULL_BW_GROWTH   125 /* in hundredths */
-#define FULL_LOSS_EVENTS 6   /* StartupFullLossCnt */
+#define QUEUE_FLOOR      32 /* the part of a round trip that is a queue when noise is measured, */
+#define QUEUE_STARTUP    8  /* ... and when Startup ends, by a single sample */
+#define DEVIATIONS       2  /* of so many a round with no more than the floor is hardly ever off */
+#define LUCK             2  /* ... and the best of a cycle's rounds is */
+#define FULL_LOSS_EVENTS 6  /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
 static uint64_t share_of(uint64_t value, uint64_t share)
@@ -59,7 +61,7 @@ static uint64_t square_root(uint64_t value)
 
 /* What may be lost of so much if the path loses `floor` of all: LossThresh, and what the floor
  * explains: its expectation and some deviations, for losses are counted by the datagram and few of them
- * vary much. */
+ * vary much. The deviation of n losses is their root; in bytes, the root of bytes times datagrams. */
 static uint64_t allowance_over(const struct tern_cc *cc, uint64_t floor, uint64_t sent)
 {
     uint64_t allowed = share_of(sent, TERN_BBR_LOSS_THRESHOLD * (IN_ALL / 100));
@@ -71,6 +73,12 @@ static uint64_t allowance(const struct tern_cc *cc, uint64_t sent)
 {
     uint64_t floor = tern_bbr_loss_floor(tern_bbr_in(cc));
     return allowance_over(cc, floor == UINT64_MAX ? 0 : floor, sent);
+}
+
+/* IsInflightTooHigh */
+bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent)
+{
+    return lost > allowance(cc, sent);
 }
 
 uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate)
@@ -85,12 +93,6 @@ uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate)
     uint64_t luck = LUCK * square_root(noise * cc->datagram);
     uint64_t sure = tern_sub_sat(noise, luck) * IN_ALL / round;
     return share_of(rate, sure * IN_ALL / (IN_ALL - sure));
-}
-
-/* IsInflightTooHigh */
-bool tern_bbr_is_too_high(const struct tern_cc *cc, uint64_t lost, uint64_t sent)
-{
-    return lost > allowance(cc, sent);
 }
 
 /* The draft takes what was in flight at the beginning. But a sender that was held up, by its
@@ -110,8 +112,9 @@ uint64_t tern_bbr_sent_in(const struct tern_rate_sample *sample)
 
 static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 {
-    memmove(bbr->loss_floor + 1, bbr->loss_floor,
-            sizeof bbr->loss_floor - sizeof bbr->loss_floor[0]);
+    for (size_t i = TERN_BBR_FLOORS - 1; i > 0; i--) {
+        bbr->loss_floor[i] = bbr->loss_floor[i - 1];
+    }
     bbr->loss_floor[0] = TERN_MIN(floor, (uint64_t)FLOOR_MAX);
 }
 
@@ -137,21 +140,15 @@ static void review_verdict(struct tern_cc *cc)
     }
 }
 
-static tern_time floor_slack(const struct tern_bbr *bbr)
-{
-    return TERN_MAX(bbr->min_rtt / 32, TERN_RTT_GRANULARITY);
-}
-static tern_time startup_slack(const struct tern_bbr *bbr)
-{
-    return TERN_MAX(bbr->min_rtt / 8, TERN_RTT_GRANULARITY);
-}
-/* A queue, ours or another's: what is lost now may be lost for want of room in it. A datagram's own
- * time on the wire is none: the least round trip may have been a small one's. */
-static bool has_queue(const struct tern_cc *cc, tern_time rtt, tern_time slack)
+/* A queue, ours or another's, of a `part`-th of the least round trip: what is lost now may be lost for
+ * want of room in it. A datagram's own time on the wire is none, for the least round trip may have
+ * been that of a small one. */
+static bool has_queue(const struct tern_cc *cc, tern_time rtt, tern_time part)
 {
     const struct tern_bbr *bbr = tern_bbr_in(cc);
     uint64_t bw = TERN_MAX(tern_bbr_max_bw(bbr), (uint64_t)1);
-    slack = TERN_MAX(slack, cc->datagram * TERN_SEC / bw * 5 / 4);
+    tern_time slack = TERN_MAX(bbr->min_rtt / part, TERN_RTT_GRANULARITY);
+    slack = TERN_MAX(slack, cc->datagram * (TERN_SEC / 4 * 5) / bw);
     return rtt > tern_add_sat(bbr->min_rtt, slack);
 }
 
@@ -172,9 +169,8 @@ static bool count_floor(struct tern_cc *cc, const struct tern_rate *rate)
     if (bbr->loss_floor[0] == UINT64_MAX) { /* what lowered them was judged without a floor */
         tern_bbr_reset_shortterm(bbr);
     }
-    note_floor(bbr, has_queue(cc, bbr->watch_rtt, floor_slack(bbr)) || sent == 0
-                        ? 0
-                        : lost * IN_ALL / sent);
+    bool is_noise = sent > 0 && !has_queue(cc, bbr->watch_rtt, QUEUE_FLOOR);
+    note_floor(bbr, is_noise ? lost * IN_ALL / sent : 0);
     review_verdict(cc);
     return true;
 }
@@ -212,15 +208,17 @@ bool tern_bbr_watch_floor(struct tern_cc *cc, const struct tern_cc_ack *ack)
 /* AdaptLowerBoundsFromCongestion, for rounds that lost more than a probe may. The draft takes every
  * round with a loss: under steady noise the bounds then shrink by the loss rate each round, and in
  * Down, where less is sent than the path carries, by Down's own tenth. But loss below the threshold is
- * what the probes accept; and of one lost datagram no rate can be told. */
+ * what the probes accept; and of one lost datagram no rate can be told. Nor can it of what was sent in
+ * ProbeRTT: half a window loses nothing of ours, and delivers half. */
 void tern_bbr_adapt_shortterm(struct tern_cc *cc, const struct tern_rate_sample *sample)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     bool is_probing = bbr->phase == TERN_BBR_STARTUP || bbr->phase == TERN_BBR_REFILL ||
-                      bbr->phase == TERN_BBR_UP || sample->prior_delivered < bbr->limited_until;
+                      bbr->phase == TERN_BBR_UP;
+    bool is_halved = sample->prior_delivered < bbr->limited_until;
     bool is_noise = sample->lost <= cc->datagram ||
                     !tern_bbr_is_too_high(cc, sample->lost, tern_bbr_sent_in(sample));
-    if (is_probing || !bbr->is_loss_in_round || (is_noise && !bbr->is_ecn_in_round)) {
+    if (is_probing || is_halved || !bbr->is_loss_in_round || (is_noise && !bbr->is_ecn_in_round)) {
         return;
     }
     if (bbr->bw_shortterm == UINT64_MAX) {
@@ -251,8 +249,8 @@ static bool may_be_noise(const struct tern_cc *cc, const struct tern_cc_ack *ack
 {
     const struct tern_bbr *bbr = tern_bbr_in(cc);
     bool goes_on = tern_bbr_is_limited_sample(bbr, ack) ||
-                   bbr->bw_latest >= tern_bbr_scale(bbr->startup_bw, FULL_BW_GROWTH);
-    return goes_on && !has_queue(cc, ack->rtt_sample, startup_slack(bbr)) &&
+                   bbr->bw_latest >= tern_bbr_scale(bbr->startup_bw, TERN_BBR_FULL_GROWTH);
+    return goes_on && !has_queue(cc, ack->rtt_sample, QUEUE_STARTUP) &&
            ack->sample->lost <= allowance_over(cc, FLOOR_MAX, tern_bbr_sent_in(ack->sample));
 }
 
@@ -272,7 +270,7 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
     if (is_lossy || was_marked) {
         note_verdict(bbr, sample->lost, tern_bbr_sent_in(sample));
         bbr->has_verdict = !was_marked; /* a mark is never noise */
-        bbr->was_growing = !has_queue(cc, ack->rtt_sample, startup_slack(bbr));
+        bbr->was_growing = !has_queue(cc, ack->rtt_sample, QUEUE_STARTUP);
         bbr->is_full_bw_reached = true;
         bbr->inflight_longterm =
             TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);

@@ -74,6 +74,29 @@ static void window_stays_when_consumption_is_slow(void **state)
     assert_int_equal(f.window, 2000);
 }
 
+/* A packet that was lost twice: nothing can be consumed until it comes, and the peer has spent all. */
+static void window_doubles_when_holes_delay_consumption(void **state)
+{
+    (void)state;
+    struct tern_flow_in f;
+    tern_flow_in_init(&f, 1000, 8000);
+    tern_flow_in_tune(&f, 50, 100);
+    f.received = 876; /* less than an eighth is left */
+    tern_flow_in_tune(&f, 50, 150);
+    f.consumed = 501;
+    tern_flow_in_tune(&f, 50, 299); /* in less than four round trips */
+    assert_int_equal(f.window, 2000);
+    f.limit = 2501;
+    f.received = 2100; /* more than an eighth: two round trips again */
+    f.consumed = 1502;
+    tern_flow_in_tune(&f, 50, 399);
+    assert_int_equal(f.window, 2000);
+    f.received = 2501;
+    f.consumed = 2503;
+    tern_flow_in_tune(&f, 50, 599); /* exactly four are too long */
+    assert_int_equal(f.window, 2000);
+}
+
 static void window_stays_without_an_rtt_and_when_time_steps_back(void **state)
 {
     (void)state;
@@ -134,6 +157,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(window_never_exceeds_the_varint),
     cmocka_unit_test(window_doubles_when_consumption_is_fast),
     cmocka_unit_test(window_stays_when_consumption_is_slow),
+    cmocka_unit_test(window_doubles_when_holes_delay_consumption),
     cmocka_unit_test(window_stays_without_an_rtt_and_when_time_steps_back),
     cmocka_unit_test(arrival_alone_does_not_grow_the_window),
     cmocka_unit_test(limits_only_rise),
