@@ -36,6 +36,11 @@ typedef struct tern_rate_point {
     uint64_t rate;
 } tern_rate_point;
 
+/* Fills in a trace that wanders at random between two rates, a point every `step`, by an eighth of the
+ * way at most: as the rate of a mobile network does. The same seed gives the same trace. */
+TERN_API void tern_rate_walk(tern_rate_point *points, size_t count, tern_time step, uint64_t least,
+                             uint64_t most, uint64_t seed);
+
 /* One direction of a link. All zero is a perfect wire. Fill with tern_link_config_init. */
 typedef struct tern_link_config {
     size_t size;

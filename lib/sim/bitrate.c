@@ -95,3 +95,17 @@ tern_time tern_bitrate_pass(struct tern_bitrate *rate, size_t bytes, tern_time a
     }
     return TERN_TIME_NEVER;
 }
+
+void tern_rate_walk(tern_rate_point *points, size_t count, tern_time step, uint64_t least,
+                    uint64_t most, uint64_t seed)
+{
+    struct tern_chance chance;
+    uint64_t span = most - least, stride = span / 8, place = span / 2;
+    tern_chance_init(&chance, seed, 0);
+    for (size_t i = 0; i < count; i++) {
+        points[i] = (tern_rate_point){.at = i * step, .rate = least + place};
+        uint64_t up = place + tern_chance_below(&chance, 2 * stride + 1);
+        place = up > stride ? up - stride : 0;
+        place = place < span ? place : span;
+    }
+}

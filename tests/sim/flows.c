@@ -8,14 +8,17 @@
 
 #include "sim/invariants.h"
 
-#define CHUNK 16384
+#define CHUNK       16384
+#define SERIES_STEP (100 * TERN_MSEC)
 
 struct flow {
     size_t number;
     tern_sim_host *client, *server;
     tern_conn *conn; /* the client's; NULL before the start and after the end */
-    uint64_t read, read_before;
-    bool is_started, is_connected;
+    tern_stream *stream;
+    uint64_t read, read_before, read_told;
+    tern_time read_at;
+    bool is_started, is_connected, is_quiet;
     const char *error;
 };
 
@@ -23,8 +26,9 @@ struct crowd {
     const struct flows_plan *plan;
     tern_sim *sim;
     tern_link *forth;
+    tern_nat *nat;
     struct flow flows[FLOWS_MAX];
-    tern_time begun;
+    tern_time begun, next_line;
 };
 
 void flows_plan_init(struct flows_plan *plan, const char *name, uint64_t seed)
@@ -33,6 +37,7 @@ void flows_plan_init(struct flows_plan *plan, const char *name, uint64_t seed)
     plan->name = name;
     plan->seed = seed;
     tern_link_config_init(&plan->bottleneck);
+    tern_nat_config_init(&plan->nat);
     plan->bottleneck.rate = 50000000;
     plan->bottleneck.queue = 250000;
     plan->bottleneck.overhead = 28;
@@ -74,6 +79,9 @@ static int add_host(struct crowd *crowd, size_t i, bool is_server, tern_sim_host
     config.secret_key = key;
     config.accept = is_server;
     config.cc = crowd->plan->flows[i].cc;
+    if (crowd->plan->send_buffer > 0) {
+        config.stream_send_buffer = crowd->plan->send_buffer;
+    }
     if (getenv("TERN_TRACE") != NULL) {
         config.trace = (tern_trace_sink){.event = trace_line, .user = &crowd->flows[i]};
     }
@@ -98,6 +106,9 @@ static int add_flow(struct crowd *crowd, size_t i)
         rc = tern_sim_connect_through(crowd->sim, flow->client, flow->server, &forth, &back,
                                       crowd->forth, NULL);
     }
+    if (rc == 0 && crowd->nat != NULL) {
+        rc = tern_sim_put_behind(crowd->sim, flow->client, crowd->nat);
+    }
     return rc;
 }
 
@@ -106,6 +117,9 @@ static int build(struct crowd *crowd)
     int rc = tern_sim_new(&crowd->sim, crowd->plan->seed);
     if (rc == 0) {
         rc = tern_sim_add_bottleneck(crowd->sim, &crowd->plan->bottleneck, &crowd->forth);
+    }
+    if (rc == 0 && crowd->plan->has_nat) {
+        rc = tern_sim_add_nat(crowd->sim, &crowd->plan->nat, &crowd->nat);
     }
     for (size_t i = 0; rc == 0 && i < crowd->plan->count; i++) {
         rc = add_flow(crowd, i);
@@ -128,24 +142,25 @@ static int start_flow(struct crowd *crowd, struct flow *flow)
                                  tern_sim_now(crowd->sim));
 }
 
-static void write_some(struct flow *flow, tern_stream *stream)
+static void write_some(struct flow *flow)
 {
     static const uint8_t zeros[CHUNK];
-    ptrdiff_t n = 0;
-    do {
-        n = tern_stream_write(stream, zeros, sizeof zeros, 0);
-    } while (n == (ptrdiff_t)sizeof zeros);
+    ptrdiff_t n = flow->stream != NULL && !flow->is_quiet ? (ptrdiff_t)sizeof zeros : 0;
+    while (n == (ptrdiff_t)sizeof zeros) {
+        n = tern_stream_write(flow->stream, zeros, sizeof zeros, 0);
+    }
     if (n < 0) {
         flow->error = tern_strerror((int)n);
     }
 }
 
-static void read_some(struct flow *flow, tern_stream *stream)
+static void read_some(struct flow *flow, tern_stream *stream, tern_time now)
 {
     const uint8_t *data;
     size_t len;
     while (tern_stream_peek(stream, &data, &len) == 0 && len > 0) {
         flow->read += len;
+        flow->read_at = now;
         if (tern_stream_consume(stream, len) != 0) {
             flow->error = "consume failed";
             return;
@@ -155,23 +170,22 @@ static void read_some(struct flow *flow, tern_stream *stream)
 
 static void on_client_event(struct flow *flow, const tern_event *event)
 {
-    tern_stream *stream = event->stream;
     if (event->type == TERN_EVENT_CONNECTED) {
         flow->is_connected = true;
-        if (tern_conn_open_stream(event->conn, TERN_STREAM_UNI, &stream) != 0) {
+        if (tern_conn_open_stream(event->conn, TERN_STREAM_UNI, &flow->stream) != 0) {
             flow->error = "no stream could be opened";
-            return;
         }
-        write_some(flow, stream);
+        write_some(flow);
     } else if (event->type == TERN_EVENT_STREAM_WRITABLE) {
-        write_some(flow, stream);
+        write_some(flow);
     } else if (event->type == TERN_EVENT_CLOSED) {
         flow->conn = NULL;
+        flow->stream = NULL;
         flow->error = tern_strerror(event->close.error);
     }
 }
 
-static void poll_flow(struct flow *flow)
+static void poll_flow(struct flow *flow, tern_time now)
 {
     tern_event event;
     while (tern_endpoint_poll(tern_sim_host_endpoint(flow->client), &event) == 1) {
@@ -179,29 +193,67 @@ static void poll_flow(struct flow *flow)
     }
     while (tern_endpoint_poll(tern_sim_host_endpoint(flow->server), &event) == 1) {
         if (event.type == TERN_EVENT_STREAM_READABLE) {
-            read_some(flow, event.stream);
+            read_some(flow, event.stream, now);
         }
     }
 }
 
 /* --- running --- */
 
-/* Starts those whose time has come, and says when the next one's will. */
-static tern_time start_flows(struct crowd *crowd)
+static tern_time sooner(tern_time a, tern_time b)
 {
+    return a < b ? a : b;
+}
+
+/* Does what the plan has for one flow at this moment, and says when it has more. */
+static tern_time direct(struct crowd *crowd, size_t i, tern_time at)
+{
+    const struct flow_plan *plan = &crowd->plan->flows[i];
+    struct flow *flow = &crowd->flows[i];
     tern_time next = TERN_TIME_NEVER;
-    for (size_t i = 0; i < crowd->plan->count; i++) {
-        tern_time at = crowd->begun + crowd->plan->flows[i].start;
-        if (crowd->flows[i].is_started) {
-            continue;
-        }
-        if (at > tern_sim_now(crowd->sim)) {
-            next = at < next ? at : next;
-        } else if (start_flow(crowd, &crowd->flows[i]) != 0) {
-            crowd->flows[i].error = "connect failed";
-        }
+    if (!flow->is_started && at >= plan->start && start_flow(crowd, flow) != 0) {
+        flow->error = "connect failed";
     }
-    return next;
+    flow->is_quiet = at >= plan->quiet_from && at < plan->quiet_until;
+    if (at == plan->quiet_until) {
+        write_some(flow);
+    }
+    next = at < plan->start ? sooner(next, plan->start) : next;
+    next = at < plan->quiet_from ? sooner(next, plan->quiet_from) : next;
+    return at < plan->quiet_until ? sooner(next, plan->quiet_until) : next;
+}
+
+static void print_line(struct crowd *crowd, tern_time at)
+{
+    FILE *out = crowd->plan->series;
+    tern_link_counters counters = {.size = sizeof counters};
+    tern_link_stats(crowd->forth, &counters);
+    (void)fprintf(out, "%.1f %zu", (double)at / 1e9, counters.queue_now);
+    for (size_t i = 0; i < crowd->plan->count; i++) {
+        struct flow *flow = &crowd->flows[i];
+        uint64_t bits = (flow->read - flow->read_told) * 8;
+        (void)fprintf(out, " %.3f", (double)bits / ((double)SERIES_STEP / 1e9) / 1e6);
+        flow->read_told = flow->read;
+    }
+    (void)fputc('\n', out);
+}
+
+/* The same for all of them, and a line of the series; a moment of the world. */
+static tern_time direct_all(struct crowd *crowd)
+{
+    tern_time at = tern_sim_now(crowd->sim) - crowd->begun;
+    tern_time next = TERN_TIME_NEVER;
+    if (crowd->plan->series != NULL) {
+        if (at >= crowd->next_line) {
+            print_line(crowd, at);
+            crowd->next_line += SERIES_STEP;
+        }
+        next = crowd->next_line;
+    }
+    for (size_t i = 0; i < crowd->plan->count; i++) {
+        next = sooner(next, direct(crowd, i, at));
+    }
+    return next == TERN_TIME_NEVER ? next : crowd->begun + next;
 }
 
 static const char *look(const struct crowd *crowd)
@@ -228,12 +280,11 @@ static bool has_error(const struct crowd *crowd)
 static bool run_until(struct crowd *crowd, tern_time until, struct flows_result *result)
 {
     for (uint64_t steps = 1; tern_sim_now(crowd->sim) < until; steps++) {
-        tern_time stop = start_flows(crowd);
-        if (tern_sim_step(crowd->sim, stop < until ? stop : until) < 0) {
+        if (tern_sim_step(crowd->sim, sooner(direct_all(crowd), until)) < 0) {
             return false;
         }
         for (size_t i = 0; i < crowd->plan->count; i++) {
-            poll_flow(&crowd->flows[i]);
+            poll_flow(&crowd->flows[i], tern_sim_now(crowd->sim) - crowd->begun);
         }
         if (crowd->plan->check_every > 0 && steps % crowd->plan->check_every == 0) {
             result->broken = look(crowd);
@@ -250,6 +301,8 @@ static void collect(struct crowd *crowd, struct flows_result *result)
     for (size_t i = 0; i < crowd->plan->count; i++) {
         struct flow *flow = &crowd->flows[i];
         result->flows[i].bytes = flow->read - flow->read_before;
+        result->flows[i].total = flow->read;
+        result->flows[i].read_at = flow->read_at;
         result->flows[i].is_connected = flow->is_connected;
         result->flows[i].sender.size = sizeof(tern_stats);
         if (flow->conn != NULL) {
@@ -258,6 +311,10 @@ static void collect(struct crowd *crowd, struct flows_result *result)
     }
     result->bottleneck.size = sizeof result->bottleneck;
     tern_link_stats(crowd->forth, &result->bottleneck);
+    result->nat.size = sizeof result->nat;
+    if (crowd->nat != NULL) {
+        tern_nat_stats(crowd->nat, &result->nat);
+    }
     result->delay_median = tern_link_queue_delay(crowd->forth, 50);
     result->delay_95 = tern_link_queue_delay(crowd->forth, 95);
     result->hash = tern_sim_hash(crowd->sim);

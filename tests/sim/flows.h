@@ -3,6 +3,8 @@
 #ifndef TERN_TESTS_SIM_FLOWS_H
 #define TERN_TESTS_SIM_FLOWS_H
 
+#include <stdio.h>
+
 #include <tern/sim.h>
 #include <tern/tern.h>
 
@@ -14,6 +16,7 @@ struct flow_plan {
     tern_time delay; /* one way, of its own access links: half of its round trip */
     tern_time start; /* since the beginning of the world */
     double loss;     /* on its own access link, towards the receiver */
+    tern_time quiet_from, quiet_until; /* it says nothing between these two; both 0: never */
 };
 
 /* flows_plan_init fills in 50 Mbit/s, a queue of 250 kB, a minute, and the second half measured. */
@@ -23,21 +26,30 @@ struct flows_plan {
     tern_link_config bottleneck; /* towards the receivers; the way back is wide */
     struct flow_plan flows[FLOWS_MAX];
     size_t count;
+    bool has_nat; /* all senders are behind this one */
+    tern_nat_config nat;
+    size_t send_buffer; /* of a sender, which still goes out when it falls quiet; 0: the default */
     tern_time duration;
-    tern_time settle;     /* shares are measured from here to the end */
+    tern_time settle; /* shares are measured from here to the end */
+    /* Ten times a second a line goes there, or NULL: seconds, bytes in the queue, and for each flow
+     * what its receiver read since the line before, in Mbit/s. */
+    FILE *series;
     uint64_t check_every; /* look at the invariants once in so many steps; 0: never */
 };
 
 struct flow_result {
     uint64_t bytes;    /* read by the receiver while measured */
+    uint64_t total;    /* all that it read */
+    tern_time read_at; /* when it last read, since the beginning */
     tern_stats sender; /* at the end */
     bool is_connected;
 };
 
 struct flows_result {
-    bool is_done;
+    bool is_done; /* the world ran to its end and nobody failed */
     struct flow_result flows[FLOWS_MAX];
     tern_link_counters bottleneck;
+    tern_nat_counters nat;
     tern_time delay_median, delay_95; /* in the bottleneck's queue, over the whole run */
     uint64_t hash;
     const char *broken; /* the invariant that did not hold, or NULL */

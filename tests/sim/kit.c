@@ -244,8 +244,10 @@ struct world {
     tern_sim *sim;
     tern_sim_host *client_host, *server_host;
     struct side client, server;
+    tern_nat *nat;
     uint16_t port;
-    tern_time next_rebind;
+    tern_time begun, next_rebind, next_look;
+    bool is_changed, is_traced;
     bool is_warm;
     uint64_t allocations_before;
     uint64_t drop_mask; /* of the datagrams to come */
@@ -281,6 +283,15 @@ static bool drop_masked(void *user, tern_time now, const tern_addr *from, const 
     return !is_dropped;
 }
 
+static int add_nat(struct world *w)
+{
+    tern_nat_config config;
+    tern_nat_config_init(&config);
+    config.outside = (tern_addr){.family = 4, .ip = {203, 0, 113, 1}, .port = 20000};
+    int rc = tern_sim_add_nat(w->sim, &config, &w->nat);
+    return rc != 0 ? rc : tern_sim_put_behind(w->sim, w->client_host, w->nat);
+}
+
 static int build(struct world *w)
 {
     const struct kit_plan *plan = w->plan;
@@ -295,7 +306,8 @@ static int build(struct world *w)
     set_key(&server, server_key, plan->seed, 2);
     client.cc = server.cc = plan->cc;
     server.accept = true;
-    if (getenv("TERN_TRACE") != NULL) {
+    w->is_traced = getenv("TERN_TRACE") != NULL;
+    if (w->is_traced) {
         client.trace.event = server.trace.event = trace_line;
     }
     w->port = a.port;
@@ -309,7 +321,11 @@ static int build(struct world *w)
     if (rc == 0) {
         rc = tern_sim_connect(w->sim, w->client_host, w->server_host, &plan->up, &plan->down);
     }
+    if (rc == 0 && plan->has_nat) {
+        rc = add_nat(w);
+    }
     if (rc == 0) {
+        w->begun = tern_sim_now(w->sim);
         w->drop_mask = plan->drop_mask;
         tern_sim_tap(w->sim, drop_masked, w);
         w->client.endpoint = tern_sim_host_endpoint(w->client_host);
@@ -349,14 +365,48 @@ static int begin(struct world *w)
 static void rebind(struct world *w)
 {
     tern_addr addr = tern_sim_host_addr(w->client_host);
+    int rc = 0;
     if (tern_sim_now(w->sim) < w->next_rebind) {
         return;
     }
-    addr.port = ++w->port;
+    addr.port = w->nat != NULL ? 20000 : ++w->port;
     addr.ip[2] = (uint8_t)(addr.ip[2] + (w->plan->rebind_host ? 1 : 0));
-    if (tern_sim_rebind(w->sim, w->client_host, &addr) == 0) {
+    if (w->nat != NULL) {
+        rc = tern_nat_restart(w->nat, w->plan->rebind_host ? &addr : NULL);
+    } else {
+        rc = tern_sim_rebind(w->sim, w->client_host, &addr);
+    }
+    if (rc == 0) {
         w->next_rebind = tern_sim_now(w->sim) + w->plan->rebind_every;
     }
+}
+
+/* The links become others in the middle of it. */
+static void change(struct world *w)
+{
+    const struct kit_plan *plan = w->plan;
+    if (plan->change_at == 0 || w->is_changed ||
+        tern_sim_now(w->sim) < w->begun + plan->change_at) {
+        return;
+    }
+    w->is_changed = true;
+    tern_link_set(tern_sim_link(w->sim, w->client_host, w->server_host), &plan->up_then);
+    tern_link_set(tern_sim_link(w->sim, w->server_host, w->client_host), &plan->down_then);
+}
+
+/* With the trace: the length of both queues, every hundredth of a second at most. */
+static void trace_queues(struct world *w)
+{
+    tern_link_counters up = {.size = sizeof up}, down = {.size = sizeof down};
+    tern_time now = tern_sim_now(w->sim);
+    if (!w->is_traced || now < w->next_look) {
+        return;
+    }
+    w->next_look = now + 10 * TERN_MSEC;
+    tern_link_stats(tern_sim_link(w->sim, w->client_host, w->server_host), &up);
+    tern_link_stats(tern_sim_link(w->sim, w->server_host, w->client_host), &down);
+    (void)fprintf(stderr, "%.6f queues up=%zu down=%zu\n", (double)now / 1e9, up.queue_now,
+                  down.queue_now);
 }
 
 /* Allocations between the two marks: a warm connection needs none. */
@@ -440,6 +490,8 @@ static void run(struct world *w, struct kit_result *result)
         note_half(w, result, start);
         note_arrival(w, result, start);
         rebind(w);
+        change(w);
+        trace_queues(w);
         count_allocations(w, result);
         if (w->plan->watch != NULL && w->client.conn != NULL && !w->client.is_closed) {
             w->plan->watch(w->plan->user, w->client.conn, tern_sim_now(w->sim));

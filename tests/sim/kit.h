@@ -25,6 +25,9 @@ struct kit_plan {
     uint64_t still_bytes;        /* ... until it has read so many */
     tern_time rebind_every;      /* the client's port changes as often ... */
     bool rebind_host;            /* ... and its address, too */
+    bool has_nat;                /* it is a NAT before the client that forgets and moves */
+    tern_time change_at;         /* the links become these after so long; 0: never */
+    tern_link_config up_then, down_then;
     bool is_ipv6;
     size_t block;       /* write by reference in blocks of so many bytes; 0: by copy */
     size_t sip;         /* read at most so many bytes between two events; 0: all there is */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recovery/cc.h"
+#include "ternsim/crowds.h"
 #include "ternsim/qlog.h"
 #include "ternsim/report.h"
 #include "ternsim/scenarios.h"
@@ -16,12 +18,18 @@ static void usage(FILE *out)
         "usage: ternsim list\n"
         "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME] [--bytes N]\n"
         "                            [--qlog FILE]\n"
+        "       ternsim flows NAME[,NAME...] [--mbit N] [--rtt MS] [--queue BDP] [--aqm codel]\n"
+        "                            [--seconds N] [--later SECONDS] [--seed N] [--series FILE]\n"
         "       ternsim report\n"
         "  --seed N       the first seed (default 1); the same seed gives the same packets\n"
         "  --seeds COUNT  how many, one after the other (default 1)\n"
-        "  --cc NAME      newreno, cubic or bbr (default cubic)\n"
+        "  --cc NAME      the congestion controller (default cubic)\n"
         "  --bytes N      on each stream, instead of the scenario's own amount\n"
         "  --qlog FILE    what the client saw, as qlog; FILE.server: the server\n"
+        "flows: one sender a name shares a bottleneck (50 Mbit/s, 40 ms, a queue of one BDP, 60 "
+        "s)\n"
+        "  --later S      each begins so much later than the one before\n"
+        "  --series FILE  ten lines a second: time, bytes in the queue, Mbit/s of each flow\n"
         "TERN_TRACE=1 in the environment prints every packet.\n"
         "Exit codes: 0 done, 1 a run failed or its log could not be written, 2 usage.\n",
         out);
@@ -29,6 +37,7 @@ static void usage(FILE *out)
 
 struct arguments {
     const struct scenario *scenario;
+    const struct crowd_scenario *crowd; /* ... or one of these */
     const char *cc, *qlog;
     uint64_t seed, seeds, bytes; /* bytes 0: the scenario's own */
 };
@@ -40,42 +49,47 @@ static bool parse_number(const char *text, uint64_t *out)
     return *text >= '0' && *text <= '9' && *end == '\0';
 }
 
+static bool parse_option(struct arguments *a, const char *name, const char *value)
+{
+    if (strcmp(name, "--seed") == 0) {
+        return parse_number(value, &a->seed);
+    }
+    if (strcmp(name, "--seeds") == 0) {
+        return parse_number(value, &a->seeds) && a->seeds > 0;
+    }
+    if (strcmp(name, "--bytes") == 0) {
+        return parse_number(value, &a->bytes) && a->bytes > 0;
+    }
+    if (strcmp(name, "--cc") == 0) {
+        const struct tern_cc_ops *ops = tern_cc_find(value);
+        a->cc = ops != NULL ? ops->name : NULL;
+        return ops != NULL;
+    }
+    a->qlog = strcmp(name, "--qlog") == 0 && *value != '\0' ? value : NULL;
+    return a->qlog != NULL;
+}
+
 static bool parse(struct arguments *a, int argc, char **argv)
 {
     a->scenario = scenario_find(argv[2]);
-    if (a->scenario == NULL) {
+    a->crowd = crowd_find(argv[2]);
+    if (a->scenario == NULL && a->crowd == NULL) {
         (void)fprintf(stderr, "ternsim: %s: no such scenario; ternsim list shows them\n", argv[2]);
         return false;
     }
     for (int i = 3; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--seed") == 0 && parse_number(value, &a->seed)) {
-            continue;
+        if (!parse_option(a, argv[i], value)) {
+            (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+            return false;
         }
-        if (strcmp(argv[i], "--seeds") == 0 && parse_number(value, &a->seeds) && a->seeds > 0) {
-            continue;
-        }
-        if (strcmp(argv[i], "--bytes") == 0 && parse_number(value, &a->bytes) && a->bytes > 0) {
-            continue;
-        }
-        if (strcmp(argv[i], "--qlog") == 0 && *value != '\0') {
-            a->qlog = value;
-            continue;
-        }
-        if (strcmp(argv[i], "--cc") == 0) {
-            a->cc = NULL;
-            for (size_t k = 0; k < 3; k++) {
-                a->cc = strcmp(value, names[k]) == 0 ? names[k] : a->cc;
-            }
-            if (a->cc != NULL) {
-                continue;
-            }
-        }
-        (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
-        return false;
     }
     if (a->qlog != NULL && a->seeds > 1) {
         (void)fprintf(stderr, "ternsim: --qlog takes one run: leave --seeds out\n");
+        return false;
+    }
+    if (a->crowd != NULL && (a->qlog != NULL || a->bytes > 0)) {
+        (void)fprintf(stderr, "ternsim: --qlog and --bytes are for networks of two hosts\n");
         return false;
     }
     return true;
@@ -149,13 +163,22 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < scenario_count; i++) {
             (void)printf("%-36s %s\n", scenarios[i].name, scenarios[i].about);
         }
+        for (size_t i = 0; i < crowd_count; i++) {
+            (void)printf("%-36s %s\n", crowds[i].name, crowds[i].about);
+        }
         return 0;
     }
     if (argc == 2 && strcmp(argv[1], "report") == 0) {
         return report_figures();
     }
     if (argc >= 3 && strcmp(argv[1], "run") == 0) {
-        return parse(&a, argc, argv) ? run(&a) : 2;
+        if (!parse(&a, argc, argv)) {
+            return 2;
+        }
+        return a.crowd != NULL ? crowd_run(a.crowd, a.cc, a.seed, a.seeds) : run(&a);
+    }
+    if (argc >= 3 && strcmp(argv[1], "flows") == 0) {
+        return flows_command(argc - 2, argv + 2);
     }
     bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
     usage(is_help ? stdout : stderr);

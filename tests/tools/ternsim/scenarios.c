@@ -3,10 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "ternsim/scenarios.h"
 
-#include <string.h>
-
-#define QUEUE_LEAST 16000
-
 /* One line each; the build makes a test of every .name for every controller. */
 const struct scenario scenarios[] = {
     {.name = "handshake", .about = "nothing but the handshake", .mbit = 10, .rtt = 30, .bytes = 0},
@@ -606,6 +602,142 @@ const struct scenario scenarios[] = {
      .bytes = 500000,
      .dark = 300,
      .every = 1000},
+    {.name = "rebind_nat",
+     .about = "the client is behind a NAT that restarts",
+     .mbit = 10,
+     .rtt = 30,
+     .bytes = 1000000,
+     .nat = true,
+     .rebind = 0.3},
+    {.name = "rebind_nat_addr",
+     .about = "... and has another address each time",
+     .mbit = 10,
+     .rtt = 30,
+     .bytes = 1000000,
+     .nat = true,
+     .moves = true,
+     .rebind = 0.3},
+    {.name = "mtu_shrinks",
+     .about = "a tunnel appears on the way in the middle of it",
+     .mbit = 10,
+     .rtt = 30,
+     .bytes = 1000000,
+     .mtu = 1472,
+     .mtu_then = 1252,
+     .change = 0.4},
+    {.name = "mtu_grows",
+     .about = "... and goes",
+     .mbit = 10,
+     .rtt = 30,
+     .bytes = 1000000,
+     .mtu = 1252,
+     .mtu_then = 1472,
+     .change = 0.4},
+    {.name = "wifi",
+     .about = "frames in groups, jitter, short bursts of loss",
+     .mbit = 40,
+     .rtt = 15,
+     .jitter = 3,
+     .aggregate = 4,
+     .burst_enter = 0.002,
+     .burst_leave = 0.4,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "wifi_far",
+     .about = "... from the next room but one",
+     .mbit = 6,
+     .rtt = 25,
+     .jitter = 20,
+     .aggregate = 12,
+     .burst_enter = 0.01,
+     .burst_leave = 0.3,
+     .reorder = 0.01,
+     .down = true,
+     .bytes = 500000},
+    {.name = "lte",
+     .about = "a rate that wanders from 1 to 40 Mbit/s",
+     .mbit = 40,
+     .least_mbit = 1,
+     .rtt = 50,
+     .queue = 2,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "lte_up",
+     .about = "... on the way up, slower and with a deep queue",
+     .mbit = 10,
+     .least_mbit = 0.3,
+     .rtt = 60,
+     .queue = 8,
+     .jitter = 8,
+     .bytes = 500000},
+    {.name = "satellite_fast",
+     .about = "600 ms, 50 Mbit/s, clean",
+     .mbit = 50,
+     .rtt = 600,
+     .up_part = 0.1,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "satellite_low",
+     .about = "a low orbit: 40 ms, jitter, dark for 30 ms every 1.5 s",
+     .mbit = 50,
+     .rtt = 40,
+     .jitter = 10,
+     .up_part = 0.2,
+     .dark = 30,
+     .every = 1500,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "asymmetric_10",
+     .about = "the way up is a tenth",
+     .mbit = 50,
+     .rtt = 30,
+     .up_part = 0.1,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "asymmetric_50",
+     .about = "the way up is a fiftieth",
+     .mbit = 50,
+     .rtt = 30,
+     .up_part = 0.02,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "policer",
+     .about = "a buffer of a fiftieth: what comes too fast is dropped",
+     .mbit = 50,
+     .rtt = 100,
+     .queue = 0.02,
+     .down = true,
+     .bytes = 1000000},
+    {.name = "codel",
+     .about = "a queue that marks what waits too long",
+     .mbit = 20,
+     .rtt = 40,
+     .queue = 8,
+     .codel = true,
+     .bytes = 1000000},
+    {.name = "codel_drops",
+     .about = "... and drops it, for no mark gets through",
+     .mbit = 20,
+     .rtt = 40,
+     .queue = 8,
+     .codel = true,
+     .ecn = TERN_LINK_ECN_BLEACH,
+     .bytes = 1000000},
+    {.name = "duplication_storm_late",
+     .about = "every packet twice, much of it late and damaged",
+     .mbit = 10,
+     .rtt = 30,
+     .duplicate = 1,
+     .reorder = 0.3,
+     .late = 60,
+     .corrupt = 0.02,
+     .bytes = 300000},
+    {.name = "blackout_long",
+     .about = "dark once, for eight seconds",
+     .mbit = 10,
+     .rtt = 30,
+     .dark = 8000,
+     .bytes = 1000000},
     {.name = "lan",
      .about = "a gigabit, half a millisecond",
      .mbit = 1000,
@@ -614,70 +746,3 @@ const struct scenario scenarios[] = {
 };
 
 const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];
-
-const struct scenario *scenario_find(const char *name)
-{
-    for (size_t i = 0; i < scenario_count; i++) {
-        if (strcmp(scenarios[i].name, name) == 0) {
-            return &scenarios[i];
-        }
-    }
-    return NULL;
-}
-
-static tern_time from_ms(double ms)
-{
-    return (tern_time)(ms * 1e6);
-}
-
-static void fill_link(const struct scenario *s, double mbit, tern_link_config *link)
-{
-    double queue = (s->queue > 0 ? s->queue : 1) * mbit * 1e6 / 8 * s->rtt / 1e3;
-    link->delay = from_ms(s->rtt / 2);
-    link->rate = (uint64_t)(mbit * 1e6);
-    link->queue = queue > QUEUE_LEAST ? (size_t)queue : QUEUE_LEAST;
-    link->overhead = s->ipv6 ? 48 : 28;
-    link->loss = s->loss;
-    link->burst_enter = s->burst_enter;
-    link->burst_leave = s->burst_leave;
-    link->reorder = s->reorder;
-    link->reorder_delay = from_ms(s->late);
-    link->duplicate = s->duplicate;
-    link->corrupt = s->corrupt;
-    link->ecn_mark = s->mark;
-    link->ecn = s->ecn;
-    link->jitter = from_ms(s->jitter);
-    link->mtu = s->mtu;
-    if (s->dark > 0) { /* the world's clock starts at an hour; the first one is a moment later */
-        link->blackout_start = 3600 * TERN_SEC + from_ms(s->every - s->dark);
-        link->blackout_length = from_ms(s->dark);
-        link->blackout_period = from_ms(s->every);
-    }
-}
-
-void scenario_plan(const struct scenario *s, const char *cc, uint64_t seed, const char *name,
-                   struct kit_plan *plan)
-{
-    kit_plan_init(plan, name, seed);
-    fill_link(s, s->up_part > 0 ? s->mbit * s->up_part : s->mbit, &plan->up);
-    fill_link(s, s->mbit, &plan->down);
-    plan->cc = cc;
-    plan->streams = s->streams > 0 ? s->streams : 1;
-    plan->up_bytes = s->down ? 0 : s->bytes;
-    plan->down_bytes = s->down ? s->bytes : s->streams > 1 ? s->bytes : 0;
-    plan->limit = 3600 * TERN_SEC;
-    plan->pinned = !s->first_contact;
-    plan->is_ipv6 = s->ipv6;
-    plan->rebind_every = (tern_time)(s->rebind * 1e9);
-    plan->rebind_host = s->moves;
-    plan->drop_mask = s->drop_mask;
-    /* Luck alone decides how long things take at thirty percent. */
-    plan->client.handshake_timeout = plan->server.handshake_timeout = 600 * TERN_SEC;
-    plan->client.idle_timeout = plan->server.idle_timeout = 600 * TERN_SEC;
-    if (s->suites != 0) {
-        plan->client.suites = s->suites;
-    }
-    if (s->datagram > 0) {
-        plan->client.max_datagram = plan->server.max_datagram = s->datagram;
-    }
-}

@@ -13,12 +13,18 @@ struct scenario {
     double up_part; /* rate of the way up as a part of mbit; 0: the same */
     double loss, burst_enter, burst_leave, reorder, duplicate, corrupt, mark; /* 0..1 */
     double jitter, late; /* ms; late: how late a reordered packet is, 0: a little */
-    double dark, every;  /* ms of blackout, in each so many ms */
+    double dark, every;  /* ms of blackout, in each so many ms; every 0: once, at 500 ms */
+    double aggregate;    /* ms for which packets wait for each other */
+    double least_mbit;   /* not 0: the rate wanders between this and mbit, ten steps a second */
+    bool codel;          /* the queue is managed */
     tern_link_ecn ecn;   /* what the link does to the marks */
     size_t mtu;          /* UDP payload that passes; 0: any */
+    size_t mtu_then;     /* ... once `change` is over; 0: no change */
+    double change;       /* s from the beginning */
     size_t datagram;     /* ceiling of the search; 0: the default */
     double rebind;       /* s between changes of the client's port */
     bool moves;          /* ... and of its address */
+    bool nat;            /* it is a NAT that restarts as often */
     bool ipv6, first_contact;
     bool down;          /* the bytes come from the server */
     unsigned suites;    /* 0: any */

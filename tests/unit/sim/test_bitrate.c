@@ -111,6 +111,29 @@ static void nothing_passes_at_zero(void **state)
     assert_int_equal(tern_bitrate_pass(&rate, 1, START + TERN_SEC), TERN_TIME_NEVER);
 }
 
+/* Within its bounds, both of which it visits; in small steps; the same for the same seed. */
+static void a_walk_wanders_between_its_bounds(void **state)
+{
+    (void)state;
+    static tern_rate_point one[1000], two[1000];
+    uint64_t least = UINT64_MAX, most = 0;
+    tern_rate_walk(one, 1000, 100 * TERN_MSEC, 1000000, 41000000, 7);
+    tern_rate_walk(two, 1000, 100 * TERN_MSEC, 1000000, 41000000, 7);
+    assert_memory_equal(one, two, sizeof one);
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(one[i].at, i * 100 * TERN_MSEC);
+        assert_in_range(one[i].rate, 1000000, 41000000);
+        assert_in_range(one[i].rate + 5000000, i > 0 ? one[i - 1].rate : 0,
+                        i > 0 ? one[i - 1].rate + 10000000 : UINT64_MAX);
+        least = one[i].rate < least ? one[i].rate : least;
+        most = one[i].rate > most ? one[i].rate : most;
+    }
+    assert_int_equal(least, 1000000);
+    assert_int_equal(most, 41000000);
+    tern_rate_walk(two, 1000, 100 * TERN_MSEC, 1000000, 41000000, 8);
+    assert_memory_not_equal(one, two, sizeof one);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_rate_takes_no_time),
     cmocka_unit_test(rounding_never_adds_up),
@@ -119,6 +142,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_rate_rules_until_a_late_first_point),
     cmocka_unit_test(without_a_period_the_last_rate_stays),
     cmocka_unit_test(nothing_passes_at_zero),
+    cmocka_unit_test(a_walk_wanders_between_its_bounds),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,0 +1,103 @@
+/* ternsim flows: flows of the caller's choice through one bottleneck.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recovery/cc.h"
+#include "ternsim/crowds.h"
+
+struct wishes {
+    double mbit, rtt, queue, seconds, later; /* queue in BDP; later: s between starts */
+    double seed;
+    bool codel;
+    const char *series;
+};
+
+static bool parse_positive(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && *out >= 0 && *out < 1e12;
+}
+
+static bool parse_option(struct wishes *w, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        double *out;
+    } numbers[] = {{"--mbit", &w->mbit},       {"--rtt", &w->rtt},     {"--queue", &w->queue},
+                   {"--seconds", &w->seconds}, {"--later", &w->later}, {"--seed", &w->seed}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(name, numbers[i].name) == 0) {
+            return parse_positive(value, numbers[i].out);
+        }
+    }
+    if (strcmp(name, "--aqm") == 0) {
+        w->codel = strcmp(value, "codel") == 0;
+        return w->codel || strcmp(value, "none") == 0;
+    }
+    w->series = strcmp(name, "--series") == 0 && *value != '\0' ? value : NULL;
+    return w->series != NULL;
+}
+
+/* One flow for each name in the list; `list` is cut up. */
+static bool add_flows(struct flows_plan *plan, char *list, const struct wishes *w)
+{
+    for (char *name = list; name != NULL;) {
+        char *comma = strchr(name, ',');
+        if (comma != NULL) {
+            *comma = '\0';
+        }
+        const struct tern_cc_ops *ops = tern_cc_find(name);
+        if (ops == NULL || plan->count == FLOWS_MAX) {
+            (void)fprintf(stderr, "ternsim: %s: no such controller, or too many flows\n", name);
+            return false;
+        }
+        struct flow_plan *flow = flows_add(plan, ops->name, (tern_time)(w->rtt * 1e6 / 2));
+        flow->start = (tern_time)(w->later * 1e9) * (plan->count - 1);
+        name = comma != NULL ? comma + 1 : NULL;
+    }
+    return true;
+}
+
+static bool fill_plan(struct flows_plan *plan, char *list, const struct wishes *w)
+{
+    flows_plan_init(plan, "ternsim flows", (uint64_t)w->seed);
+    plan->bottleneck.rate = (uint64_t)(w->mbit * 1e6);
+    plan->bottleneck.queue = (size_t)(w->queue * w->mbit * 1e6 / 8 * w->rtt / 1e3);
+    plan->bottleneck.aqm = w->codel ? TERN_LINK_AQM_CODEL : TERN_LINK_AQM_NONE;
+    plan->duration = (tern_time)(w->seconds * 1e9);
+    plan->settle = 0;
+    return add_flows(plan, list, w);
+}
+
+int flows_command(int argc, char **argv)
+{
+    struct wishes w = {.mbit = 50, .rtt = 40, .queue = 1, .seconds = 60, .seed = 1};
+    struct flows_plan plan;
+    struct flows_result result;
+    for (int i = 1; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (!parse_option(&w, argv[i], value)) {
+            (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+            return 2;
+        }
+    }
+    if (!fill_plan(&plan, argv[0], &w)) {
+        return 2;
+    }
+    if (w.series != NULL && (plan.series = fopen(w.series, "w")) == NULL) {
+        perror(w.series);
+        return 1;
+    }
+    flows_run(&plan, &result);
+    flows_print(&plan, &result);
+    (void)printf("  %.1f %% of the bottleneck, Jain's index %.4f, trace hash %016llx\n",
+                 flows_share(&plan, &result, plan.bottleneck.rate) * 100,
+                 flows_jain(&result, plan.count), (unsigned long long)result.hash);
+    if (plan.series != NULL && fclose(plan.series) != 0) {
+        perror(w.series);
+        return 1;
+    }
+    return result.is_done ? 0 : 1;
+}
