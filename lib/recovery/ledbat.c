@@ -215,7 +215,8 @@ static void yield(struct tern_cc *cc, tern_time now)
 /* §4.1: slow start too is slower by GAIN. */
 static void grow_fast(struct tern_cc *cc, uint64_t acked)
 {
-    cc->cwnd = TERN_MIN(cc->cwnd + acked / gain_divisor(state_of(cc)), cc->ssthresh);
+    uint64_t grown = TERN_MIN(cc->cwnd + acked / gain_divisor(state_of(cc)), cc->ssthresh);
+    cc->cwnd = TERN_MAX(cc->cwnd, grown); /* datagrams may have become larger than ssthresh knew */
 }
 
 static void grow(struct tern_cc *cc, uint64_t acked)

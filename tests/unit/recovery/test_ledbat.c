@@ -534,6 +534,24 @@ static void persistent_congestion_refills_to_half(void **state)
 }
 
 /* Nothing that a peer or a path can do makes arithmetic wrap. */
+/* Datagrams grow while the window is at its least: the end of the slowdown, which knew smaller ones, is
+ * below two of them, and must not pull the window there. */
+static void larger_datagrams_raise_the_least_window(void **state)
+{
+    (void)state;
+    begin(100, 50 * TERN_MSEC);
+    for (int i = 0; i < 10; i++) {
+        b.now += 200 * TERN_MSEC;
+        lose_numbered(1, true);
+    }
+    assert_int_equal(b.cc.cwnd, 2 * MDS);
+    tern_cc_set_datagram(&b.cc, MDS + 100);
+    b.now += 200 * TERN_MSEC;
+    bench_fill(&b);
+    bench_ack(&b, MDS, b.now - TERN_MSEC, 50 * TERN_MSEC);
+    assert_true(b.cc.cwnd >= 2 * (MDS + 100));
+}
+
 static void bears_extremes(void **state)
 {
     const tern_time rtts[] = {1, TERN_USEC, TERN_SEC, 3600 * TERN_SEC};
@@ -588,6 +606,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(application_limited_does_not_grow),
     cmocka_unit_test(a_pause_stands_for_a_slowdown),
     cmocka_unit_test(persistent_congestion_refills_to_half),
+    cmocka_unit_test(larger_datagrams_raise_the_least_window),
     cmocka_unit_test(bears_extremes),
     cmocka_unit_test(same_seed_same_course),
 };
