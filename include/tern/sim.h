@@ -27,7 +27,9 @@ typedef enum tern_link_ecn {
 /* Who decides, besides its length, what the queue before the rate does with a packet. */
 typedef enum tern_link_aqm {
     TERN_LINK_AQM_NONE = 0, /* droptail: only the length */
-    TERN_LINK_AQM_CODEL     /* RFC 8289: marks ECT packets CE, drops the others, as they leave */
+    TERN_LINK_AQM_CODEL,    /* RFC 8289: marks ECT packets CE, drops the others, as they leave */
+    TERN_LINK_AQM_DUALQ     /* RFC 9332, DualPI2: a queue of a millisecond for ECT(1), and one of
+                               aqm_target (15 ms) for all others, with equal shares for both */
 } tern_link_aqm;
 
 /* A rate in bits a second (0: nothing passes) from a moment of a trace on. */
@@ -65,7 +67,7 @@ typedef struct tern_link_config {
     tern_time blackout_period; /* ... period when not 0 */
     tern_link_ecn ecn;
     tern_link_aqm aqm;                  /* of a link with a rate; `queue` bounds the length still */
-    tern_time aqm_target, aqm_interval; /* 0: 5 ms and 100 ms (interval: 4 s at most) */
+    tern_time aqm_target, aqm_interval; /* 0: 5 ms and 100 ms (interval: 4 s at most; CoDel's) */
     /* A rate that changes, instead of `rate`. The points are in order of time and not copied: they
      * must live as long as the link uses them. The trace begins at trace_start (a moment on the clock
      * of `now`) and repeats every trace_period, before its start too; a period that does not reach
@@ -115,6 +117,8 @@ TERN_API void tern_link_stats(const tern_link *link, tern_link_counters *out);
 /* How long packets waited in the queue before the rate: the time that `percent` of them did not
  * exceed, less a sixteenth at most. Dropped packets do not count. */
 TERN_API tern_time tern_link_queue_delay(const tern_link *link, unsigned percent);
+/* The same of the short queue of TERN_LINK_AQM_DUALQ, which the other leaves out. */
+TERN_API tern_time tern_link_low_delay(const tern_link *link, unsigned percent);
 
 /* Changes the link's behaviour from now on; packets inside keep their times. */
 TERN_API void tern_link_set(tern_link *link, const tern_link_config *config);

@@ -13,6 +13,7 @@
 #include "sim/clock.h"
 #include "sim/codel.h"
 #include "sim/delays.h"
+#include "sim/dualq.h"
 
 enum {
     CHANCE_LOSS,
@@ -23,6 +24,7 @@ enum {
     CHANCE_CORRUPT,
     CHANCE_MARK,
     CHANCE_AGGREGATE,
+    CHANCE_AQM,
     CHANCES
 };
 
@@ -53,10 +55,11 @@ struct tern_link {
     struct tern_chance chances[CHANCES];
     bool in_burst;
 
-    struct waiting_line line;
+    struct waiting_line line, low; /* low: the short one of a dual queue */
     struct tern_bitrate rate;
     struct tern_codel codel;
-    struct tern_delays delays;
+    struct tern_dualq dualq;
+    struct tern_delays delays, low_delays;
     tern_time free_at;  /* when the rate is done with all that it accepted */
     tern_time last_due; /* jitter never overtakes */
     tern_time release;  /* of the packets that came last, when the link aggregates */
@@ -108,6 +111,14 @@ static struct waiting line_pop(struct waiting_line *line)
     return first;
 }
 
+static void line_clear(struct waiting_line *line)
+{
+    while (line->count > 0) {
+        free(line_pop(line).packet);
+    }
+    free(line->entries);
+}
+
 /* --- birth and death --- */
 
 void tern_link_config_init(tern_link_config *config)
@@ -125,6 +136,7 @@ void tern_link_set(tern_link *link, const tern_link_config *config)
     }
     tern_bitrate_init(&link->rate, &copy);
     tern_codel_init(&link->codel, copy.aqm_target, copy.aqm_interval);
+    tern_dualq_init(&link->dualq, copy.aqm_target);
     if (copy.queue == 0) {
         copy.queue = (size_t)(link->rate.peak / 8);
     }
@@ -161,9 +173,8 @@ void tern_link_free(tern_link *link)
     for (struct tern_packet *packet; (packet = tern_agenda_pop(&link->inside)) != NULL;) {
         free(packet);
     }
-    while (link->line.count > 0) {
-        free(line_pop(&link->line).packet);
-    }
+    line_clear(&link->line);
+    line_clear(&link->low);
     for (size_t i = 0; i < SHELVES; i++) {
         for (struct tern_packet *packet = link->pool[i], *next; packet != NULL; packet = next) {
             next = packet->next;
@@ -171,7 +182,6 @@ void tern_link_free(tern_link *link)
         }
     }
     tern_agenda_clear(&link->inside);
-    free(link->line.entries);
     free(link);
 }
 
@@ -368,18 +378,31 @@ static tern_time occupy(tern_link *link, size_t size, tern_time start)
     return link->free_at;
 }
 
-/* The packet at the head of the line has waited until now: does it go? */
-static bool is_let_go(tern_link *link, struct waiting *first, tern_time now)
+/* The packet at the head of the line has waited until now: what becomes of it? */
+static enum tern_verdict judge(tern_link *link, const struct waiting_line *line,
+                               const struct waiting *first, tern_time now)
 {
-    struct tern_packet *packet = first->packet;
+    bool is_capable = first->packet->ecn != 0;
     struct tern_codel_packet question = {.waited = now - first->at,
                                          .size = first->size,
-                                         .backlog = link->line.bytes,
-                                         .is_capable = packet->ecn != 0};
-    enum tern_verdict verdict = TERN_VERDICT_PASS;
+                                         .backlog = line->bytes,
+                                         .is_capable = is_capable};
     if (link->config.aqm == TERN_LINK_AQM_CODEL) {
-        verdict = tern_codel_judge(&link->codel, &question, now);
+        return tern_codel_judge(&link->codel, &question, now);
     }
+    if (link->config.aqm == TERN_LINK_AQM_DUALQ) {
+        return line == &link->low
+                   ? tern_dualq_judge_low(&link->dualq, question.waited, line->count == 0)
+                   : tern_dualq_judge_classic(&link->dualq, is_capable, &link->chances[CHANCE_AQM]);
+    }
+    return TERN_VERDICT_PASS;
+}
+
+static bool is_let_go(tern_link *link, const struct waiting_line *line, struct waiting *first,
+                      tern_time now)
+{
+    struct tern_packet *packet = first->packet;
+    enum tern_verdict verdict = judge(link, line, first, now);
     if (verdict == TERN_VERDICT_DROP) {
         link->counters.aqm_dropped++;
         return false;
@@ -392,22 +415,57 @@ static bool is_let_go(tern_link *link, struct waiting *first, tern_time now)
     return true;
 }
 
+/* When the first packet of a line can start; TERN_TIME_NEVER: it is empty. */
+static tern_time line_start(const tern_link *link, const struct waiting_line *line)
+{
+    return line->count > 0 ? start_of(link, &line->entries[line->head]) : TERN_TIME_NEVER;
+}
+
+/* How long the first packet of a line has waited at `now`; 0 when its turn is not yet. */
+static tern_time waited(const tern_link *link, const struct waiting_line *line, tern_time now)
+{
+    return line_start(link, line) <= now ? now - line->entries[line->head].at : 0;
+}
+
+/* Whose turn is next; one of them has a packet. The low line is a dual queue's. */
+static struct waiting_line *next_line(tern_link *link)
+{
+    struct waiting_line *line = &link->line, *low = &link->low;
+    tern_time classic_at = line_start(link, line), low_at = line_start(link, low);
+    tern_time now = classic_at < low_at ? classic_at : low_at;
+    if (link->config.aqm == TERN_LINK_AQM_DUALQ) {
+        tern_dualq_update(&link->dualq, waited(link, low, now), waited(link, line, now), now);
+    }
+    if (classic_at == low_at) {
+        bool is_low = tern_dualq_picks_low(&link->dualq, low->entries[low->head].size,
+                                           line->entries[line->head].size);
+        return is_low ? low : line;
+    }
+    return low_at < classic_at ? low : line;
+}
+
+static void note_queue(tern_link *link)
+{
+    link->counters.queue_now = link->line.bytes + link->low.bytes;
+    if (link->counters.queue_now > link->counters.queue_peak) {
+        link->counters.queue_peak = link->counters.queue_now;
+    }
+}
+
 /* All turns that begin until now. */
 static void line_advance(tern_link *link, tern_time now)
 {
-    struct waiting_line *line = &link->line;
-    while (line->count > 0) {
-        tern_time start = start_of(link, &line->entries[line->head]);
-        if (start > now) {
-            return;
-        }
+    while (line_start(link, &link->line) <= now || line_start(link, &link->low) <= now) {
+        struct waiting_line *line = next_line(link);
+        tern_time start = line_start(link, line);
         struct waiting first = line_pop(line);
-        link->counters.queue_now = line->bytes;
+        link->counters.queue_now = link->line.bytes + link->low.bytes;
         if (first.packet == NULL) {
             continue;
         }
-        if (is_let_go(link, &first, start)) {
-            tern_delays_note(&link->delays, start - first.at);
+        if (is_let_go(link, line, &first, start)) {
+            tern_delays_note(line == &link->low ? &link->low_delays : &link->delays,
+                             start - first.at);
             depart(link, first.packet, occupy(link, first.size, start));
         } else {
             tern_link_give(link, first.packet);
@@ -415,10 +473,16 @@ static void line_advance(tern_link *link, tern_time now)
     }
 }
 
+/* Packets that wait here themselves. */
+static size_t held_count(const tern_link *link)
+{
+    return link->line.held + link->low.held;
+}
+
 static bool is_queue_full(const tern_link *link, size_t size)
 {
     size_t most = link->config.queue;
-    return size > most || link->line.bytes > most - size;
+    return size > most || link->line.bytes + link->low.bytes > most - size;
 }
 
 /* The packet takes its place behind the others. A lone packet always passes: the one on the wire is
@@ -427,8 +491,8 @@ static void queue_enter(tern_link *link, struct tern_packet *packet, tern_time n
 {
     size_t size = packet->len + link->config.overhead;
     bool is_busy = link->free_at > now;
-    bool is_held = link->config.aqm != TERN_LINK_AQM_NONE || link->line.held > 0;
-    if (!tern_bitrate_is_finite(&link->rate) && link->line.held == 0) {
+    bool is_held = link->config.aqm != TERN_LINK_AQM_NONE || held_count(link) > 0;
+    if (!tern_bitrate_is_finite(&link->rate) && held_count(link) == 0) {
         depart(link, packet, now);
         return;
     }
@@ -438,7 +502,8 @@ static void queue_enter(tern_link *link, struct tern_packet *packet, tern_time n
         return;
     }
     if (is_held) {
-        line_push(&link->line, now, size, packet);
+        bool is_low = link->config.aqm == TERN_LINK_AQM_DUALQ && tern_dualq_is_low(packet->ecn);
+        line_push(is_low ? &link->low : &link->line, now, size, packet);
         line_advance(link, now);
     } else {
         tern_time start = is_busy ? link->free_at : now;
@@ -448,10 +513,7 @@ static void queue_enter(tern_link *link, struct tern_packet *packet, tern_time n
         tern_delays_note(&link->delays, start - now);
         depart(link, packet, occupy(link, size, start));
     }
-    link->counters.queue_now = link->line.bytes;
-    if (link->line.bytes > link->counters.queue_peak) {
-        link->counters.queue_peak = link->line.bytes;
-    }
+    note_queue(link);
 }
 
 /* --- in and out --- */
@@ -481,8 +543,8 @@ int tern_link_send(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn
     }
     /* Room for this one, for all that wait, and for a double of each. */
     struct tern_packet *packet = NULL;
-    if (line_reserve(&link->line) != 0 ||
-        tern_agenda_reserve(&link->inside, 2 * (link->line.held + 1)) != 0 ||
+    if (line_reserve(&link->line) != 0 || line_reserve(&link->low) != 0 ||
+        tern_agenda_reserve(&link->inside, 2 * (held_count(link) + 1)) != 0 ||
         (packet = packet_new(link, data, len, ecn, tag)) == NULL) {
         return TERN_ERR_NOMEM;
     }
@@ -493,9 +555,10 @@ int tern_link_send(tern_link *link, const uint8_t *data, size_t len, uint8_t ecn
 tern_time tern_link_next(const tern_link *link)
 {
     tern_time next = tern_agenda_next(&link->inside);
-    if (link->line.held > 0) {
-        tern_time start = start_of(link, &link->line.entries[link->line.head]);
-        next = start < next ? start : next;
+    if (held_count(link) > 0) {
+        tern_time line = line_start(link, &link->line), low = line_start(link, &link->low);
+        next = line < next ? line : next;
+        next = low < next ? low : next;
     }
     return next;
 }
@@ -539,6 +602,11 @@ int tern_link_receive(tern_link *link, uint8_t *buf, size_t capacity, size_t *le
 tern_time tern_link_queue_delay(const tern_link *link, unsigned percent)
 {
     return tern_delays_percentile(&link->delays, percent);
+}
+
+tern_time tern_link_low_delay(const tern_link *link, unsigned percent)
+{
+    return tern_delays_percentile(&link->low_delays, percent);
 }
 
 void tern_link_stats(const tern_link *link, tern_link_counters *out)
