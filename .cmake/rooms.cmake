@@ -14,9 +14,10 @@ function(tern_room name)
 endfunction()
 
 # A cmocka program tests/unit/<room>/test_<file>.c. Each cmocka_unit_test in it becomes a ctest
-# entry "<label>.<file>.<test>" that runs that one test. ROOMS are the object libraries it links.
+# entry "<label>.<file>.<test>" that runs that one test. ROOMS are the object libraries it links,
+# ALSO further labels.
 function(tern_cmocka_test file)
-    cmake_parse_arguments(T "" "LABEL;TIMEOUT" "ROOMS;LIBS;SOURCES" ${ARGN})
+    cmake_parse_arguments(T "" "LABEL;TIMEOUT" "ROOMS;LIBS;SOURCES;ALSO" ${ARGN})
     if(NOT T_LABEL)
         set(T_LABEL unit)
     endif()
@@ -42,7 +43,7 @@ function(tern_cmocka_test file)
     foreach(entry ${entries})
         string(REGEX REPLACE ".*\\(" "" name "${entry}")
         add_test(NAME ${T_LABEL}.${file}.${name} COMMAND ${target} ${name})
-        set_tests_properties(${T_LABEL}.${file}.${name} PROPERTIES LABELS "${T_LABEL}"
+        set_tests_properties(${T_LABEL}.${file}.${name} PROPERTIES LABELS "${T_LABEL};${T_ALSO}"
             TIMEOUT ${T_TIMEOUT})
     endforeach()
 endfunction()

@@ -80,7 +80,20 @@ typedef struct tern_config {
     uint64_t max_streams_bidi;   /* that the peer may have open at once; default 128 */
     uint64_t max_streams_uni;    /* the same; default 128 */
     size_t max_connections;      /* in this endpoint; default 65536 */
-    size_t max_half_open;        /* handshakes in progress as a server; default 1024 */
+    size_t max_half_open;        /* handshakes in progress as a server; default 16384 */
+
+    /* The door of a server. */
+    size_t
+        retry_half_open; /* from so many handshakes in progress on, a client must first show that it
+                               gets what is sent to its address, which costs it a round trip (Retry);
+                               0: always; SIZE_MAX: never; default 1000 */
+    size_t
+        max_per_address; /* connections of one IPv4 address or IPv6 /64; 0, the default: any number */
+    uint64_t
+        initial_rate;   /* handshakes a second that one network (/24, /56) may start before each has
+                               to show its address; default 4000; 0: no limit */
+    uint64_t unix_time; /* seconds since 1970 at the `now` of tern_endpoint_new; 0, the default: not
+                               known. With it, address tokens outlive the endpoint */
 
     tern_allocator allocator;
     tern_random_source random;
@@ -97,6 +110,10 @@ typedef struct tern_peer {
     const uint8_t *key; /* expected public key (TERN_KEY_SIZE bytes, copied), or NULL: first
                            contact, the verify callback decides */
     const char *cc;     /* overrides config.cc when not NULL */
+    /* What tern_conn_address_token gave on an earlier connection to the same server, copied; NULL: none.
+     * With it a server under load sends no Retry. */
+    const uint8_t *token;
+    size_t token_len;
 } tern_peer;
 
 TERN_API void tern_peer_init(tern_peer *peer);

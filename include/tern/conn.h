@@ -41,6 +41,14 @@ TERN_API TERN_MUST_CHECK int tern_conn_peer_key(const tern_conn *conn, uint8_t o
 TERN_API TERN_MUST_CHECK int tern_conn_export(const tern_conn *conn, const char *label,
                                               uint8_t *out, size_t len);
 
+#define TERN_ADDRESS_TOKEN_MAX 256
+
+/* A server's word that it has reached us at this address, for tern_peer.token of later connections to
+ * it; good for a day, for this address. The latest that came; ask before CLOSED has been polled past.
+ * 0 · TERN_ERR_STATE (none has come yet) · TERN_ERR_BUFFER (TERN_ADDRESS_TOKEN_MAX is enough) */
+TERN_API TERN_MUST_CHECK int tern_conn_address_token(const tern_conn *conn, uint8_t *out,
+                                                     size_t capacity, size_t *len);
+
 /* A pointer of yours that rides on the connection. */
 TERN_API void tern_conn_set_user(tern_conn *conn, void *user);
 TERN_API void *tern_conn_user(const tern_conn *conn);

@@ -26,7 +26,9 @@ void tern_config_init(tern_config *config)
     config->max_streams_bidi = 128;
     config->max_streams_uni = 128;
     config->max_connections = 65536;
-    config->max_half_open = 1024;
+    config->max_half_open = 16384;
+    config->retry_half_open = 1000;
+    config->initial_rate = 4000;
 }
 
 void tern_peer_init(tern_peer *peer)

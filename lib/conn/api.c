@@ -87,6 +87,19 @@ int tern_conn_export(const tern_conn *conn, const char *label, uint8_t *out, siz
     return 0;
 }
 
+int tern_conn_address_token(const tern_conn *conn, uint8_t *out, size_t capacity, size_t *len)
+{
+    if (conn->address_token == NULL) {
+        return TERN_ERR_STATE;
+    }
+    if (capacity < conn->address_token_len) {
+        return TERN_ERR_BUFFER;
+    }
+    memcpy(out, conn->address_token, conn->address_token_len);
+    *len = conn->address_token_len;
+    return 0;
+}
+
 void tern_conn_set_user(tern_conn *conn, void *user)
 {
     conn->user = user;

@@ -3,6 +3,7 @@
 #include "conn/conn.h"
 
 #include "conn/handshake.h"
+#include "conn/retry.h"
 #include "crypto/token.h"
 
 #define ACK_DELAY_EXPONENT 3 /* RFC 9000 §18.2: the default */
@@ -88,13 +89,17 @@ int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, cons
     }
     struct tern_handshake *hs = conn->handshake;
     tern_cid_generate(&dcid, env->random);
-    hs->original_dcid = dcid;
+    hs->original_dcid = hs->initial_dcid = dcid;
     hs->client_scid = conn->cids.local[0].cid;
     hs->offered = (uint16_t)env->suites;
     hs->pattern = peer->key != NULL ? TERN_PATTERN_XK : TERN_PATTERN_XX;
     hs->is_keyed = peer->key != NULL;
     if (peer->key != NULL) {
         memcpy(hs->server_key, peer->key, TERN_KEY_SIZE);
+    }
+    rc = tern_retry_take_tokens(conn, peer);
+    if (rc != 0) {
+        goto out;
     }
     tern_cids_set_remote(&conn->cids, &dcid);
     conn->path.is_validated = true; /* a client chose its server: no limit binds it */
@@ -125,8 +130,11 @@ int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
     }
     if (rc == 0) {
         struct tern_handshake *hs = conn->handshake;
-        hs->original_dcid = first->dcid;
+        hs->original_dcid = first->has_retry ? first->original : first->dcid;
+        hs->initial_dcid = first->dcid;
+        hs->has_retry = first->has_retry;
         hs->client_scid = first->scid;
+        conn->path.is_validated = first->is_proved;
         hs->is_keyed = first->is_keyed;
         tern_cids_set_remote(&conn->cids, &first->scid);
         rc = tern_handshake_install_initial(conn);
@@ -155,6 +163,7 @@ void tern_conn_free(struct tern_conn *conn)
         tern_space_clear(&conn->spaces[i]);
     }
     tern_conn_drop_streams(conn);
+    tern_mem_free(mem, conn->address_token);
     tern_mem_wipe(conn->exporter, sizeof conn->exporter);
     tern_mem_free(mem, conn);
 }
@@ -256,6 +265,8 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     if (conn->is_server) {
         out->has_original_dcid = true;
         out->original_dcid = conn->handshake->original_dcid;
+        out->has_retry_scid = conn->handshake->has_retry;
+        out->retry_scid = conn->handshake->initial_dcid;
         out->has_stateless_reset_token = true;
         tern_token_reset(out->stateless_reset_token, conn->env->secret_key,
                          conn->cids.local[0].cid.bytes, conn->cids.local[0].cid.len);
@@ -304,6 +315,7 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
     if (conn->is_server) {
         tern_path_validate(&conn->path);
         conn->wants_handshake_done = true;
+        conn->wants_new_token = conn->env->proofs != NULL;
         tern_conn_on_confirmed(conn);
     }
     tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);

@@ -27,6 +27,8 @@
 #include "wire/params.h"
 
 struct tern_handshake;
+struct tern_host;
+struct tern_proofs;
 
 /* What all connections of an endpoint share. */
 struct tern_conn_env {
@@ -40,6 +42,7 @@ struct tern_conn_env {
     struct tern_list *eventful; /* connections with something to tell */
     struct tern_heap *timers;
     struct tern_map *routes;
+    const struct tern_proofs *proofs; /* how a server knows addresses again */
     uint64_t next_number;
 };
 
@@ -82,13 +85,21 @@ struct tern_conn {
 
     /* Wants that belong to no component. */
     bool wants_handshake_done;
+    bool wants_new_token; /* a server gives its client an address token */
     bool wants_ping;
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event;
+    struct tern_host
+        *host; /* the endpoint's count of connections from there; NULL: it does not count */
+    bool is_host_proved; /* and among which it is counted */
     bool is_half_open;   /* counted by the endpoint as a handshake in progress */
     bool is_announced;   /* the application knows of this connection */
     bool is_told_closed; /* the application has its CLOSED event */
+
+    /* On clients: the latest address token that the server gave, for tern_conn_address_token. */
+    uint8_t *address_token;
+    size_t address_token_len;
 
     /* Timers, as points in time. */
     tern_time born_at;
@@ -107,12 +118,13 @@ TERN_MUST_CHECK int tern_conn_new_client(struct tern_conn **out, struct tern_con
                                          const tern_peer *peer, tern_time now);
 
 /* A server's connection for a first Initial packet that opened. `dcid` is the destination that the
- * client chose, `scid` its own identifier; `is_keyed`: it knew our public key.
+ * client chose, `scid` its own identifier; `is_keyed`: it knew our public key. After a Retry `dcid` is
+ * ours and `original` the one that the client had chosen; `is_proved`: a token has proved its address.
  * 0 · TERN_ERR_NOMEM */
 struct tern_conn_first {
     tern_addr local, remote;
-    struct tern_cid dcid, scid;
-    bool is_keyed;
+    struct tern_cid dcid, scid, original;
+    bool is_keyed, has_retry, is_proved;
 };
 TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                                          const struct tern_conn_first *first, tern_time now);

@@ -3,12 +3,14 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/fill.h"
 
+#include "conn/proofs.h"
 #include "conn/receipts.h"
 #include "crypto/token.h"
 #include "wire/encode.h"
 #include "wire/frame.h"
 
 #define ROUND_UP_MAX    24
+#define NEW_TOKEN_ROOM  (TERN_ADDRESS_ITEM + 3)
 #define CRYPTO_MIN_ROOM 24 /* a CRYPTO frame with less than this is not worth its header */
 
 static void note(struct tern_fill *fill, struct tern_receipt receipt)
@@ -87,6 +89,23 @@ static void fill_handshake_done(struct tern_fill *fill)
     if (keep(fill, start)) {
         fill->conn->wants_handshake_done = false;
         note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_HANDSHAKE_DONE});
+    }
+}
+
+/* Sealed anew for each packet: whoever sees two cannot tell that they are one client's. */
+static void fill_new_token(struct tern_fill *fill, tern_time now)
+{
+    struct tern_conn *conn = fill->conn;
+    uint8_t *start = fill->w.at;
+    uint8_t token[TERN_ADDRESS_ITEM];
+    if (!conn->wants_new_token || tern_writer_left(&fill->w) < NEW_TOKEN_ROOM) {
+        return;
+    }
+    tern_proofs_seal_address(conn->env->proofs, token, conn->env->random, &conn->path.remote, now);
+    tern_frame_encode_new_token(&fill->w, token, sizeof token);
+    if (keep(fill, start)) {
+        conn->wants_new_token = false;
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_TOKEN});
     }
 }
 
@@ -274,6 +293,7 @@ static int fill_data(struct tern_fill *fill, tern_time now)
     if (fill->level == TERN_LEVEL_APP) {
         fill_immediate_ack(fill);
         fill_handshake_done(fill);
+        fill_new_token(fill, now);
         fill_ack_frequency(fill);
         fill_path(fill, now);
         fill_cids(fill);
@@ -361,8 +381,8 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
     if (level != TERN_LEVEL_APP) {
         return false;
     }
-    return conn->wants_handshake_done || conn->cadence.wants_send || conn->wants_ping ||
-           conn->path.wants_challenge || conn->path.response_count > 0 ||
+    return conn->wants_handshake_done || conn->wants_new_token || conn->cadence.wants_send ||
+           conn->wants_ping || conn->path.wants_challenge || conn->path.response_count > 0 ||
            tern_cids_wants(&conn->cids) || tern_streams_next_control(&conn->streams, &control) ||
            tern_streams_has_data(&conn->streams);
 }

@@ -5,6 +5,7 @@
 
 #include "conn/handshake.h"
 #include "conn/recover.h"
+#include "conn/retry.h"
 #include "wire/decode.h"
 #include "wire/frame.h"
 
@@ -43,11 +44,13 @@ static int on_stream(struct tern_handle *h, const struct tern_frame *f, tern_tim
     return rc == TERN_ERR_LIMIT ? TERN_ERR_AGAIN : rc;
 }
 
-static int on_new_token(struct tern_handle *h)
+static int on_new_token(struct tern_handle *h, const struct tern_frame *f)
 {
-    /* Address tokens are of use from the first server that gives them; a client may drop any
-     * (RFC 9000 §8.1.3). Only servers send them. */
-    return h->conn->is_server ? TERN_ERR_PROTOCOL : 0;
+    if (h->conn->is_server) {
+        return TERN_ERR_PROTOCOL; /* RFC 9000 §19.7: only servers send them */
+    }
+    tern_retry_keep_token(h->conn, f->u.new_token.token, f->u.new_token.len);
+    return 0;
 }
 
 static int on_new_connection_id(struct tern_handle *h, const struct tern_frame *f)
@@ -144,7 +147,7 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
     case TERN_FRAME_CRYPTO:
         return on_crypto(h, f, now);
     case TERN_FRAME_NEW_TOKEN:
-        return on_new_token(h);
+        return on_new_token(h, f);
     case TERN_FRAME_NEW_CONNECTION_ID:
         return on_new_connection_id(h, f);
     case TERN_FRAME_RETIRE_CONNECTION_ID:

@@ -40,6 +40,7 @@ void tern_handshake_free(struct tern_handshake *hs, struct tern_mem *mem)
     if (hs->has_noise) {
         tern_noise_clear(&hs->noise);
     }
+    tern_mem_free(mem, hs->token);
     tern_mem_wipe(hs, sizeof *hs);
     tern_mem_free(mem, hs);
 }
@@ -49,7 +50,7 @@ int tern_handshake_install_initial(struct tern_conn *conn)
     struct tern_handshake *hs = conn->handshake;
     uint8_t client[32], server[32];
     const uint8_t *key = conn->is_server ? conn->env->public_key : hs->server_key;
-    tern_initial_secrets(client, server, hs->original_dcid.bytes, hs->original_dcid.len,
+    tern_initial_secrets(client, server, hs->initial_dcid.bytes, hs->initial_dcid.len,
                          hs->is_keyed ? key : NULL);
     int rc =
         tern_space_install(&conn->spaces[TERN_LEVEL_INITIAL], TERN_SUITE_CHACHA20_POLY1305,
@@ -76,7 +77,8 @@ static size_t write_prologue(const struct tern_handshake *hs, uint8_t out[PROLOG
     tern_write_bytes(&w, hs->original_dcid.bytes, hs->original_dcid.len);
     tern_write_u8(&w, hs->client_scid.len);
     tern_write_bytes(&w, hs->client_scid.bytes, hs->client_scid.len);
-    tern_write_u8(&w, 0); /* no Retry */
+    tern_write_u8(&w, hs->has_retry ? hs->initial_dcid.len : 0);
+    tern_write_bytes(&w, hs->initial_dcid.bytes, hs->has_retry ? hs->initial_dcid.len : 0);
     tern_assert(!w.failed);
     return tern_writer_used(&w);
 }
@@ -219,8 +221,10 @@ static int check_cids(const struct tern_conn *conn, const struct tern_params *pa
         !tern_cid_equal(&params->initial_scid, tern_cids_remote(&conn->cids))) {
         return TERN_ERR_TRANSPORT_PARAMETER;
     }
-    if (!conn->is_server && (!params->has_original_dcid || params->has_retry_scid ||
-                             !tern_cid_equal(&params->original_dcid, &hs->original_dcid))) {
+    if (!conn->is_server &&
+        (!params->has_original_dcid || params->has_retry_scid != hs->has_retry ||
+         !tern_cid_equal(&params->original_dcid, &hs->original_dcid) ||
+         (hs->has_retry && !tern_cid_equal(&params->retry_scid, &hs->initial_dcid)))) {
         return TERN_ERR_TRANSPORT_PARAMETER;
     }
     return 0;

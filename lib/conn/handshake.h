@@ -26,6 +26,11 @@ struct tern_handshake {
     bool is_keyed;                 /* Initial keys include the server's public key */
     uint16_t offered;              /* suites that the client named */
     struct tern_cid original_dcid; /* what the client first sent to */
+    struct tern_cid
+        initial_dcid; /* the same, or after a Retry its SCID: Initial keys follow from it */
+    bool has_retry;
+    uint8_t *token;             /* on clients: for the header of each Initial packet, or NULL */
+    size_t token_len, kept_len; /* kept_len: of its front part, which outlives a Retry */
     struct tern_cid client_scid;
     struct tern_cid server_scid;       /* on clients: of the Initial packet being worked on */
     uint8_t server_key[TERN_KEY_SIZE]; /* on clients: the key that is pinned (XK) */

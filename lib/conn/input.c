@@ -7,6 +7,7 @@
 
 #include "conn/handle.h"
 #include "conn/handshake.h"
+#include "conn/retry.h"
 #include "wire/limits.h"
 
 #define SAMPLE_OFFSET  4 /* RFC 9001 §5.4.2: as if the packet number were four bytes */
@@ -179,6 +180,12 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
 static void receive_packet(struct tern_conn *conn, const struct tern_header *header,
                            const tern_datagram *in, uint8_t *packet, tern_time now)
 {
+    if (header->type == TERN_PACKET_RETRY) {
+        if (!tern_retry_on_packet(conn, header, packet, now)) {
+            drop(conn, "no Retry for us", now);
+        }
+        return;
+    }
     if (header->type != TERN_PACKET_INITIAL && header->type != TERN_PACKET_HANDSHAKE &&
         header->type != TERN_PACKET_ONE_RTT) {
         drop(conn, "packet type not in use", now);

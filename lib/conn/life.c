@@ -39,7 +39,7 @@ static const struct {
     {TERN_ERR_UNSUPPORTED, 0x101},
 };
 
-static uint64_t code_of(int error)
+uint64_t tern_life_code(int error)
 {
     for (size_t i = 0; i < TERN_COUNT_OF(wire_codes); i++) {
         if (wire_codes[i].error == error) {
@@ -130,7 +130,7 @@ bool tern_life_fail(struct tern_life *life, int error, uint64_t frame_type, cons
     }
     life->by = TERN_CLOSED_ERROR;
     life->error = error;
-    life->code = code_of(error);
+    life->code = tern_life_code(error);
     life->frame_type = frame_type;
     life->wants_close = true;
     keep_reason(life, reason, reason == NULL ? 0 : strlen(reason));

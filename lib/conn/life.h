@@ -69,6 +69,9 @@ bool tern_life_expire(struct tern_life *life);
 /* The closing or draining period is over, or the connection never began. */
 bool tern_life_end(struct tern_life *life);
 
+/* The wire's code for a TERN_ERR_*. */
+uint64_t tern_life_code(int error);
+
 void tern_life_info(const struct tern_life *life, tern_close_info *out);
 
 #endif

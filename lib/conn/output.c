@@ -8,6 +8,7 @@
 #include "conn/output.h"
 
 #include "conn/fill.h"
+#include "conn/handshake.h"
 #include "wire/frame.h"
 #include "wire/header.h"
 #include "wire/limits.h"
@@ -58,6 +59,13 @@ static uint64_t next_skip(const struct tern_conn *conn)
     return SKIP_LEAST + tern_random_below(conn->env->random, reach);
 }
 
+/* What a client says in front of its Initial packets to prove itself. */
+static size_t token_size(const struct tern_conn *conn, enum tern_level level)
+{
+    bool has_any = level == TERN_LEVEL_INITIAL && !conn->is_server && conn->handshake != NULL;
+    return has_any ? conn->handshake->token_len : 0;
+}
+
 /* Lays a packet of a level out over `room` bytes. False when not even a small frame would fit. */
 static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern_level level,
                        uint8_t *at, size_t room)
@@ -74,8 +82,9 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     plan->pn = space->loss.sent.next_pn;
     plan->pn_len = number_size(level, plan->pn, acked);
     plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
-    plan->header_len = tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
-                                        conn->cids.local[0].cid.len, 0, plan->pn_len);
+    plan->header_len =
+        tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
+                         conn->cids.local[0].cid.len, token_size(conn, level), plan->pn_len);
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
@@ -96,8 +105,10 @@ static void write_header(const struct tern_plan *plan)
         tern_header_encode_short(&w, tern_cids_remote(&conn->cids),
                                  (plan->fill.space->keys->phase & 1) != 0, plan->pn, plan->pn_len);
     } else {
+        size_t token = token_size(conn, plan->fill.level);
         tern_header_encode_long(&w, type_of[plan->fill.level], tern_cids_remote(&conn->cids),
-                                &conn->cids.local[0].cid, NULL, 0, plan->pn, plan->pn_len, body);
+                                &conn->cids.local[0].cid, token > 0 ? conn->handshake->token : NULL,
+                                token, plan->pn, plan->pn_len, body);
     }
     tern_assert(!w.failed && tern_writer_used(&w) == plan->header_len);
 }

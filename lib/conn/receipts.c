@@ -34,6 +34,7 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
     case TERN_RECEIPT_ACK_FREQUENCY:
         tern_cadence_on_acked(&conn->cadence, r->id);
         break;
+    case TERN_RECEIPT_NEW_TOKEN:
     case TERN_RECEIPT_NEW_CID:
     case TERN_RECEIPT_RETIRE_CID:
     case TERN_RECEIPT_PROBE: /* pmtud is told of whole packets */
@@ -58,6 +59,9 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
         return 0;
     case TERN_RECEIPT_HANDSHAKE_DONE:
         conn->wants_handshake_done = true;
+        return 0;
+    case TERN_RECEIPT_NEW_TOKEN:
+        conn->wants_new_token = true;
         return 0;
     case TERN_RECEIPT_NEW_CID:
         cid = tern_cids_find_local(&conn->cids, r->id);

@@ -11,6 +11,7 @@ enum tern_receipt_kind {
     TERN_RECEIPT_STREAM,  /* id, offset, len, flags: fin */
     TERN_RECEIPT_CONTROL, /* extra: enum tern_stream_control_kind; id, offset: value */
     TERN_RECEIPT_HANDSHAKE_DONE,
+    TERN_RECEIPT_NEW_TOKEN,
     TERN_RECEIPT_NEW_CID,       /* id: sequence */
     TERN_RECEIPT_RETIRE_CID,    /* id: sequence */
     TERN_RECEIPT_ACK_FREQUENCY, /* id: sequence */

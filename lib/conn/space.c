@@ -54,3 +54,12 @@ uint64_t tern_space_discard(struct tern_space *space)
     space->probes = 0;
     return in_flight;
 }
+
+uint64_t tern_space_restart(struct tern_space *space)
+{
+    uint64_t in_flight = tern_loss_discard(&space->loss);
+    tern_space_clear(space);
+    space->has_opened = false;
+    space->probes = 0;
+    return in_flight;
+}

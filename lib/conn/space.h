@@ -32,6 +32,8 @@ TERN_MUST_CHECK int tern_space_install(struct tern_space *space, unsigned suite,
                                        const uint8_t tx_secret[32], const uint8_t rx_secret[32]);
 /* Forgets keys and packets; returns the bytes that leave flight (RFC 9002 §6.4). */
 uint64_t tern_space_discard(struct tern_space *space);
+/* As good as new, but that its packet numbers go on: for a client after a Retry. Returns the same. */
+uint64_t tern_space_restart(struct tern_space *space);
 
 static inline bool tern_space_is_live(const struct tern_space *space)
 {

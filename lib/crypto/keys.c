@@ -87,6 +87,15 @@ void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_
     sodium_memzero(secret, sizeof secret);
 }
 
+void tern_retry_secret(uint8_t out[TERN_SECRET_SIZE], const uint8_t *server_public)
+{
+    uint8_t secret[TERN_SECRET_SIZE];
+    tern_hkdf_extract(secret, initial_salt, sizeof initial_salt, server_public,
+                      server_public != NULL ? TERN_KEY_SIZE : 0);
+    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, "retry", NULL, 0, out, TERN_SECRET_SIZE);
+    sodium_memzero(secret, sizeof secret);
+}
+
 /* Key and IV of keys->secret; the mask key is not of this phase alone. */
 static int derive_phase(struct tern_packet_keys *keys, const struct tern_suite *suite)
 {

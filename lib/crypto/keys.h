@@ -28,6 +28,11 @@ void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *
 void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_SECRET_SIZE],
                           const uint8_t *dcid, size_t dcid_len, const uint8_t *server_public);
 
+/* The key of Retry's integrity tag: HKDF-Expand-Label(HKDF-Extract(salt, K), "retry", "", 32), where K
+ * is the server's public key, or empty (NULL). It hides from nobody who has that: as the tag of RFC 9001
+ * §5.8 it keeps accidents and the blind away. */
+void tern_retry_secret(uint8_t out[TERN_SECRET_SIZE], const uint8_t *server_public);
+
 /* All that one direction of one key phase needs. */
 struct tern_packet_keys {
     struct tern_aead aead;

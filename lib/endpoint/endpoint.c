@@ -29,7 +29,7 @@ static int check_config(const tern_config *c)
     return 0;
 }
 
-static void init_env(struct tern_endpoint *ep, const tern_config *config)
+static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_time now)
 {
     struct tern_conn_env *env = &ep->env;
     env->mem = &ep->mem;
@@ -47,12 +47,30 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config)
         tern_random_fill(&ep->random, env->secret_key, TERN_KEY_SIZE);
     }
     tern_key_public(env->public_key, env->secret_key);
+    tern_proofs_init(&ep->door.proofs, env->secret_key, config->unix_time,
+                     config->handshake_timeout, &ep->random, now);
+    env->proofs = config->accept ? &ep->door.proofs : NULL;
     ep->config.secret_key = NULL; /* borrowed for the call only; the copy is in env */
+}
+
+/* What stands ready for strangers: all the memory that they can take before they have proved anything. */
+static int init_door(struct tern_endpoint *ep)
+{
+    bool accept = ep->config.accept;
+    size_t queue = accept ? TERN_STATELESS_SERVER_QUEUE : TERN_STATELESS_CLIENT_QUEUE;
+    tern_hosts_init(&ep->door.hosts, &ep->mem, &ep->random);
+    tern_retry_keys_init(&ep->door.retry_keys, ep->env.public_key);
+    int rc = tern_throttle_init(&ep->door.throttle, &ep->mem, &ep->random,
+                                accept ? ep->config.initial_rate : 0);
+    if (rc == 0) {
+        rc = tern_stateless_init(&ep->stateless, &ep->mem, queue);
+    }
+    ep->scratch = tern_mem_alloc(&ep->mem, TERN_DATAGRAM_MAX);
+    return rc == 0 && ep->scratch == NULL ? TERN_ERR_NOMEM : rc;
 }
 
 int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time now)
 {
-    (void)now;
     int rc = check_config(config);
     if (rc != 0) {
         return rc;
@@ -74,10 +92,9 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_list_init(&ep->conns);
     tern_list_init(&ep->ready);
     tern_list_init(&ep->eventful);
-    init_env(ep, config);
-    ep->scratch = tern_mem_alloc(&ep->mem, TERN_DATAGRAM_MAX);
-    if (ep->scratch == NULL || ep->env.suites == 0) {
-        rc = ep->scratch == NULL ? TERN_ERR_NOMEM : TERN_ERR_UNSUPPORTED;
+    init_env(ep, config, now);
+    rc = ep->env.suites == 0 ? TERN_ERR_UNSUPPORTED : init_door(ep);
+    if (rc != 0) {
         tern_endpoint_free(ep);
         return rc;
     }
@@ -90,6 +107,9 @@ void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
     ep->half_open -= conn->is_half_open ? 1 : 0;
     ep->conn_count--;
     ep->told = ep->told == conn ? NULL : ep->told;
+    if (conn->host != NULL) {
+        tern_hosts_leave(&ep->door.hosts, conn->host, conn->is_host_proved);
+    }
     tern_conn_free(conn);
 }
 
@@ -105,6 +125,10 @@ void tern_endpoint_free(tern_endpoint *ep)
     }
     tern_heap_clear(&ep->timers);
     tern_map_clear(&ep->routes);
+    tern_hosts_clear(&ep->door.hosts);
+    tern_throttle_clear(&ep->door.throttle);
+    tern_stateless_clear(&ep->stateless);
+    tern_mem_wipe(ep->door.proofs.key, sizeof ep->door.proofs.key);
     struct tern_mem mem = ep->mem;
     tern_mem_free(&mem, ep->scratch);
     tern_mem_wipe(ep->env.secret_key, TERN_KEY_SIZE);
@@ -159,14 +183,37 @@ int tern_endpoint_receive(tern_endpoint *ep, const tern_datagram *in, size_t n, 
     return result;
 }
 
+/* The peer is proved, but there is no place for it. The application has not heard of it and does not. */
+static void turn_away(struct tern_conn *conn, const char *reason, tern_time now)
+{
+    conn->is_announced = conn->wants_connected_event = false;
+    conn->is_told_closed = true;
+    tern_conn_fail(conn, TERN_ERR_REFUSED, 0, reason, now);
+}
+
+void tern_endpoint_note_progress(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
+{
+    if (!conn->is_half_open ||
+        !conn->is_announced) { /* until then also one that is closing counts */
+        return;
+    }
+    if (conn->host != NULL && !conn->is_host_proved) {
+        if (conn->host->proved >= ep->config.max_per_address) {
+            turn_away(conn, TERN_DOOR_CROWDED, now);
+            return;
+        }
+        conn->host->unproved--;
+        conn->host->proved++;
+        conn->is_host_proved = true;
+    }
+    conn->is_half_open = false;
+    ep->half_open--;
+    ep->accepted++;
+}
+
 /* After a connection was worked on: is it over, and when does it want to be woken? */
 static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
-    if (conn->is_half_open && conn->is_announced) { /* until then also one that is closing counts */
-        conn->is_half_open = false;
-        ep->half_open--;
-        ep->accepted++;
-    }
     tern_list_drop(&conn->ready_node);
     if (tern_conn_is_spent(conn) && ep->told != conn) {
         tern_endpoint_drop_conn(ep, conn);
@@ -266,6 +313,8 @@ void tern_endpoint_stats(const tern_endpoint *ep, tern_endpoint_counters *out)
         .dropped_unknown = ep->dropped_unknown,
         .dropped_refused = ep->dropped_refused,
         .version_negotiations = ep->stateless.negotiations,
+        .retries = ep->stateless.retries,
+        .refusals = ep->stateless.refusals,
     };
     memcpy(out, &c, TERN_MIN(out->size, sizeof c));
 }

@@ -6,6 +6,7 @@
 #include <tern/endpoint.h>
 
 #include "conn/conn.h"
+#include "endpoint/door.h"
 #include "endpoint/stateless.h"
 
 struct tern_endpoint {
@@ -18,6 +19,7 @@ struct tern_endpoint {
     struct tern_list conns, ready, eventful;
     struct tern_conn *told; /* its event was returned by the last poll: bury what it closed */
     struct tern_stateless stateless;
+    struct tern_door door;
     size_t conn_count, half_open;
     uint8_t *scratch; /* one datagram, for the trial at the door */
     uint64_t accepted, connected, datagrams_received, datagrams_sent, dropped_unknown,
@@ -26,5 +28,9 @@ struct tern_endpoint {
 
 /* Takes a connection off every list and frees it. */
 void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn);
+
+/* A connection was worked on: if its handshake is complete it has a place among the others, or is
+ * turned away. */
+void tern_endpoint_note_progress(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now);
 
 #endif

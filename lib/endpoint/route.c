@@ -7,35 +7,18 @@
 #include "endpoint/admit.h"
 #include "wire/limits.h"
 
-static bool may_accept(struct tern_endpoint *ep, const struct tern_header *header, size_t len)
+static bool is_first(const struct tern_endpoint *ep, const struct tern_header *header, size_t len)
 {
-    if (!ep->config.accept || header->type != TERN_PACKET_INITIAL ||
-        len < TERN_INITIAL_DATAGRAM_MIN || header->dcid.len < TERN_INITIAL_DCID_MIN ||
-        header->packet_len > TERN_DATAGRAM_MAX) {
-        ep->dropped_unknown++;
-        return false;
-    }
-    if (ep->conn_count >= ep->config.max_connections || ep->half_open >= ep->config.max_half_open) {
-        ep->dropped_refused++;
-        return false;
-    }
-    return true;
+    return ep->config.accept && header->type == TERN_PACKET_INITIAL &&
+           len >= TERN_INITIAL_DATAGRAM_MIN && header->dcid.len >= TERN_INITIAL_DCID_MIN &&
+           header->packet_len <= TERN_DATAGRAM_MAX;
 }
 
-static int accept_conn(struct tern_endpoint *ep, const struct tern_header *header,
-                       const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
+static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
+                 const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
 {
-    struct tern_conn_first first = {
-        .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
     struct tern_conn *conn;
-    if (!may_accept(ep, header, len)) {
-        return 0;
-    }
-    if (!tern_admit_check(&first, header, data, header->packet_len, ep->scratch, &ep->env)) {
-        ep->dropped_unknown++;
-        return 0;
-    }
-    int rc = tern_conn_new_server(&conn, &ep->env, &first, now);
+    int rc = tern_conn_new_server(&conn, &ep->env, first, now);
     if (rc != 0) {
         return rc == TERN_ERR_STATE ? 0 : rc; /* another client chose the same identifier: S23 */
     }
@@ -43,6 +26,14 @@ static int accept_conn(struct tern_endpoint *ep, const struct tern_header *heade
     ep->conn_count++;
     ep->half_open++;
     conn->is_half_open = true;
+    conn->is_host_proved = first->is_proved;
+    if (ep->config.max_per_address > 0) {
+        conn->host = tern_hosts_enter(&ep->door.hosts, &in->remote, first->is_proved);
+        if (conn->host == NULL) {
+            tern_endpoint_drop_conn(ep, conn);
+            return TERN_ERR_NOMEM;
+        }
+    }
     tern_conn_receive(conn, in, data, len, now);
     if (!tern_handshake_has_verified(
             conn)) { /* no message 1 in it: a place is not had for a PING */
@@ -50,6 +41,45 @@ static int accept_conn(struct tern_endpoint *ep, const struct tern_header *heade
         tern_endpoint_drop_conn(ep, conn);
     }
     return 0;
+}
+
+/* A datagram for nobody here. What comes of it is decided before any memory is spent. */
+static int receive_first(struct tern_endpoint *ep, const struct tern_header *header,
+                         const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
+{
+    struct tern_conn_first first = {
+        .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
+    if (!is_first(ep, header, len)) {
+        ep->dropped_unknown++;
+        return 0;
+    }
+    struct tern_door_verdict verdict = tern_door_judge(ep, &first, header, now);
+    if (verdict.answer == TERN_DOOR_RETRY && !ep->config.silent) {
+        tern_stateless_retry(&ep->stateless, header, in, &ep->door.proofs, &ep->door.retry_keys,
+                             &ep->random, now);
+        return 0;
+    }
+    if (verdict.answer == TERN_DOOR_DROP) {
+        ep->dropped_refused++;
+        return 0;
+    }
+    if (!tern_admit_check(&first, header, data, header->packet_len, ep->scratch, &ep->env)) {
+        ep->dropped_unknown++;
+        return 0;
+    }
+    if (verdict.answer == TERN_DOOR_RETRY) {
+        tern_stateless_retry(&ep->stateless, header, in, &ep->door.proofs, &ep->door.retry_keys,
+                             &ep->random, now);
+        return 0;
+    }
+    if (verdict.answer == TERN_DOOR_REFUSE) {
+        ep->dropped_refused++;
+        tern_stateless_refuse(&ep->stateless, header, in,
+                              first.is_keyed ? ep->env.public_key : NULL,
+                              tern_life_code(verdict.error), verdict.reason);
+        return 0;
+    }
+    return admit(ep, &first, in, data, len, now);
 }
 
 int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8_t *data,
@@ -71,7 +101,8 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
     struct tern_conn *conn = tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
     if (conn != NULL) {
         tern_conn_receive(conn, in, data, len, now);
+        tern_endpoint_note_progress(ep, conn, now);
         return 0;
     }
-    return accept_conn(ep, &header, in, data, len, now);
+    return receive_first(ep, &header, in, data, len, now);
 }

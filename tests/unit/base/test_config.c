@@ -28,7 +28,7 @@ static void config_has_the_documented_defaults(void **state)
     assert_int_equal(c.max_streams_bidi, 128);
     assert_int_equal(c.max_streams_uni, 128);
     assert_int_equal(c.max_connections, 65536);
-    assert_int_equal(c.max_half_open, 1024);
+    assert_int_equal(c.max_half_open, 16384);
 }
 
 static void config_names_nobody_and_calls_nobody(void **state)

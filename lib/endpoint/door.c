@@ -1,0 +1,78 @@
+/* Limits, in the order of what they cost the one who is turned away. [P §12.3]
+ * SPDX-License-Identifier: MIT */
+#include "endpoint/door.h"
+
+#include "endpoint/endpoint.h"
+
+#define ADMIT ((struct tern_door_verdict){.answer = TERN_DOOR_ADMIT})
+#define RETRY ((struct tern_door_verdict){.answer = TERN_DOOR_RETRY})
+#define DROP  ((struct tern_door_verdict){.answer = TERN_DOOR_DROP})
+
+static struct tern_door_verdict refuse(int error, const char *reason)
+{
+    return (struct tern_door_verdict){.answer = TERN_DOOR_REFUSE, .error = error, .reason = reason};
+}
+
+/* False: a Retry's token that does not hold. Only this server, a moment ago, can have made it, so that
+ * the client had better begin anew (RFC 9000 §8.1.3). */
+static bool read_tokens(const struct tern_endpoint *ep, struct tern_conn_first *first,
+                        const struct tern_header *header, tern_time now)
+{
+    const struct tern_proofs *proofs = &ep->door.proofs;
+    struct tern_reader field;
+    struct tern_item item;
+    tern_reader_init(&field, header->token, header->token_len);
+    while (tern_item_next(&field, &item)) {
+        if (item.type == TERN_ITEM_RETRY && !first->has_retry) {
+            if (tern_proofs_open_retry(proofs, &item, &first->local, &first->remote, &first->dcid,
+                                       &first->original, now) != 0) {
+                return false;
+            }
+            first->has_retry = first->is_proved = true;
+        } else if (item.type == TERN_ITEM_ADDRESS && !first->is_proved) {
+            first->is_proved = tern_proofs_open_address(proofs, &item, &first->remote, now);
+        }
+    }
+    return true;
+}
+
+/* By address. Somebody else may have begun handshakes in its name: then it has to show itself. */
+static struct tern_door_verdict judge_host(struct tern_endpoint *ep,
+                                           const struct tern_conn_first *first)
+{
+    const struct tern_host *host = tern_hosts_find(&ep->door.hosts, &first->remote);
+    if (host == NULL || ep->config.max_per_address == 0) {
+        return ADMIT;
+    }
+    if (host->proved >= ep->config.max_per_address) {
+        return refuse(TERN_ERR_REFUSED, TERN_DOOR_CROWDED);
+    }
+    bool is_crowded = host->proved + host->unproved >= ep->config.max_per_address;
+    return is_crowded && !first->is_proved ? RETRY : ADMIT;
+}
+
+struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_conn_first *first,
+                                         const struct tern_header *header, tern_time now)
+{
+    const tern_config *config = &ep->config;
+    if (!read_tokens(ep, first, header, now)) {
+        return refuse(TERN_ERR_INVALID_TOKEN, "the token of a Retry does not hold");
+    }
+    if (ep->conn_count >= config->max_connections) {
+        return refuse(TERN_ERR_REFUSED, "the server is full");
+    }
+    if (ep->half_open >= config->max_half_open) {
+        return DROP;
+    }
+    struct tern_door_verdict verdict = judge_host(ep, first);
+    if (verdict.answer != TERN_DOOR_ADMIT) {
+        return verdict;
+    }
+    if (ep->half_open >= config->retry_half_open && !first->is_proved) {
+        return RETRY;
+    }
+    if (!tern_throttle_take(&ep->door.throttle, &first->remote, first->is_proved, now)) {
+        return first->is_proved ? DROP : RETRY;
+    }
+    return ADMIT;
+}

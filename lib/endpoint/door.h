@@ -1,0 +1,38 @@
+/* The door: what becomes of a first Initial packet, judged by its tokens and by how full the house is.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_ENDPOINT_DOOR_H
+#define TERN_ENDPOINT_DOOR_H
+
+#include "conn/conn.h"
+#include "conn/proofs.h"
+#include "endpoint/hosts.h"
+#include "endpoint/throttle.h"
+
+struct tern_door {
+    struct tern_proofs proofs;
+    struct tern_retry_keys retry_keys;
+    struct tern_throttle throttle;
+    struct tern_hosts hosts;
+};
+
+enum tern_door_answer {
+    TERN_DOOR_ADMIT,
+    TERN_DOOR_RETRY,  /* let it show first that it is where it says */
+    TERN_DOOR_REFUSE, /* and say why */
+    TERN_DOOR_DROP
+};
+
+#define TERN_DOOR_CROWDED "too many connections from this address"
+
+struct tern_door_verdict {
+    enum tern_door_answer answer;
+    int error; /* REFUSE: the TERN_ERR_* that it is told, and words for its user */
+    const char *reason;
+};
+
+/* Nothing in the packet was opened yet, and nothing of it but its header is looked at. Fills in what the
+ * tokens say about `first`. Takes no memory. */
+struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_conn_first *first,
+                                         const struct tern_header *header, tern_time now);
+
+#endif
