@@ -91,6 +91,13 @@ int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
     return 0;
 }
 
+void tern_map_replace(struct tern_map *map, const void *key, size_t len, void *value)
+{
+    struct tern_map_slot *slot = &map->slots[probe(map, hash_of(map, key, len), key, len)];
+    tern_assert(slot->value != NULL && value != NULL);
+    slot->value = value;
+}
+
 void *tern_map_find(const struct tern_map *map, const void *key, size_t len)
 {
     if (map->count == 0 || len > TERN_MAP_KEY_MAX) {

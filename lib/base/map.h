@@ -23,6 +23,8 @@ void tern_map_clear(struct tern_map *map);
 
 /* 0 · TERN_ERR_NOMEM · TERN_ERR_STATE (the key is there already). value not NULL. */
 TERN_MUST_CHECK int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value);
+/* Another value for a key that is there (asserted). */
+void tern_map_replace(struct tern_map *map, const void *key, size_t len, void *value);
 void *tern_map_find(const struct tern_map *map, const void *key, size_t len); /* NULL: absent */
 void *tern_map_drop(struct tern_map *map, const void *key, size_t len); /* the value, or NULL */
 

@@ -25,7 +25,7 @@ static void init_streams(struct tern_conn *conn)
     tern_streams_init(&conn->streams, conn->env->mem, conn->env->random, &settings, conn);
 }
 
-static struct tern_conn *new_conn(struct tern_conn_env *env, bool is_server, tern_time now)
+struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server, tern_time now)
 {
     struct tern_conn *conn = tern_mem_zalloc(env->mem, sizeof *conn);
     if (conn == NULL) {
@@ -77,7 +77,7 @@ static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr
 int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, const tern_peer *peer,
                          tern_time now)
 {
-    struct tern_conn *conn = new_conn(env, false, now);
+    struct tern_conn *conn = tern_conn_new_blank(env, false, now);
     if (conn == NULL) {
         return TERN_ERR_NOMEM;
     }
@@ -120,7 +120,7 @@ out:
 int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                          const struct tern_conn_first *first, tern_time now)
 {
-    struct tern_conn *conn = new_conn(env, true, now);
+    struct tern_conn *conn = tern_conn_new_blank(env, true, now);
     if (conn == NULL) {
         return TERN_ERR_NOMEM;
     }
@@ -158,7 +158,7 @@ void tern_conn_free(struct tern_conn *conn)
     tern_list_drop(&conn->all_node);
     tern_heap_release(conn->env->timers, &conn->timer);
     tern_cids_clear(&conn->cids);
-    tern_handshake_free(conn->handshake, mem);
+    tern_handshake_free(conn->handshake, conn->env);
     for (size_t i = 0; i < TERN_LEVELS; i++) {
         tern_space_clear(&conn->spaces[i]);
     }

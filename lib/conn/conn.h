@@ -44,6 +44,7 @@ struct tern_conn_env {
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
     uint64_t next_number;
+    size_t early_bytes; /* held for handshakes in progress, all together */
 };
 
 struct tern_conn_counters {
@@ -52,7 +53,11 @@ struct tern_conn_counters {
     uint64_t bytes_sent, bytes_received, acks_sent, acks_received, ptos;
 };
 
+/* What the map of routes leads to. */
+enum tern_route_kind { TERN_ROUTE_CONN, TERN_ROUTE_DORMANT };
+
 struct tern_conn {
+    enum tern_route_kind kind; /* comes first, as in struct tern_dormant */
     struct tern_conn_env *env;
     void *user;
     bool is_server;
@@ -128,6 +133,9 @@ struct tern_conn_first {
 };
 TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                                          const struct tern_conn_first *first, tern_time now);
+
+/* A connection with all its parts empty: no path, no identifier, no handshake. NULL: no memory. */
+struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server, tern_time now);
 
 /* Takes it out of everything and wipes it. NULL is fine. */
 void tern_conn_free(struct tern_conn *conn);

@@ -29,14 +29,24 @@ int tern_handshake_new(struct tern_handshake **out, struct tern_mem *mem)
     return *out == NULL ? TERN_ERR_NOMEM : 0;
 }
 
-void tern_handshake_free(struct tern_handshake *hs, struct tern_mem *mem)
+void tern_handshake_drop_early(struct tern_handshake *hs, struct tern_conn_env *env)
+{
+    for (size_t i = 0; i < hs->early_count; i++) {
+        tern_mem_free(env->mem, hs->early[i].data);
+    }
+    tern_mem_free(env->mem, hs->early);
+    env->early_bytes -= hs->early_bytes;
+    hs->early = NULL;
+    hs->early_count = hs->early_bytes = 0;
+}
+
+void tern_handshake_free(struct tern_handshake *hs, struct tern_conn_env *env)
 {
     if (hs == NULL) {
         return;
     }
-    for (size_t i = 0; i < hs->early_count; i++) {
-        tern_mem_free(mem, hs->early[i].data);
-    }
+    struct tern_mem *mem = env->mem;
+    tern_handshake_drop_early(hs, env);
     if (hs->has_noise) {
         tern_noise_clear(&hs->noise);
     }
@@ -164,7 +174,7 @@ int tern_handshake_start(struct tern_conn *conn)
 }
 
 /* Handshake keys come from the state after message 2, which both ends share then. */
-static int install_handshake(struct tern_conn *conn)
+int tern_handshake_install_handshake(struct tern_conn *conn)
 {
     uint8_t client[32], server[32];
     int rc = tern_noise_export(&conn->handshake->noise, "client hs", client);
@@ -267,7 +277,7 @@ static int answer_message_1(struct tern_conn *conn)
     tern_writer_init(&w, message, sizeof message);
     tern_write_u8(&w, 2);
     rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
-    return rc == 0 ? install_handshake(conn) : rc;
+    return rc == 0 ? tern_handshake_install_handshake(conn) : rc;
 }
 
 static int on_message_1(struct tern_conn *conn, struct tern_reader *r)
@@ -332,7 +342,7 @@ static int send_message_3(struct tern_conn *conn, tern_time now)
 {
     uint8_t message[MESSAGE_MAX];
     struct tern_writer w;
-    int rc = install_handshake(conn);
+    int rc = tern_handshake_install_handshake(conn);
     if (rc != 0) {
         return rc;
     }
@@ -438,18 +448,23 @@ bool tern_handshake_has_verified(const struct tern_conn *conn)
                            : conn->has_peer_key;
 }
 
-void tern_handshake_keep_early(struct tern_conn *conn, const uint8_t *data, size_t len, uint8_t ecn)
+void tern_handshake_keep_early(struct tern_handshake *hs, struct tern_conn_env *env,
+                               const uint8_t *data, size_t len, uint8_t ecn)
 {
-    struct tern_handshake *hs = conn->handshake;
     if (hs == NULL || hs->early_count == TERN_EARLY_PACKETS_MAX ||
-        len > TERN_EARLY_BYTES_MAX - hs->early_bytes) {
+        len > TERN_EARLY_BYTES_MAX - hs->early_bytes ||
+        env->early_bytes + len > TERN_EARLY_TOTAL_MAX) {
         return;
     }
-    uint8_t *copy = tern_mem_alloc(conn->env->mem, len);
+    if (hs->early == NULL) {
+        hs->early = tern_mem_alloc(env->mem, TERN_EARLY_PACKETS_MAX * sizeof *hs->early);
+    }
+    uint8_t *copy = hs->early == NULL ? NULL : tern_mem_alloc(env->mem, len);
     if (copy == NULL) {
         return; /* as good as lost on the way; the client sends it again */
     }
     memcpy(copy, data, len);
     hs->early_bytes += len;
+    env->early_bytes += len;
     hs->early[hs->early_count++] = (struct tern_early_packet){.data = copy, .len = len, .ecn = ecn};
 }

@@ -197,7 +197,8 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
     if (!tern_space_is_live(space) ||
         (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
         if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {
-            tern_handshake_keep_early(conn, packet, header->packet_len, in->ecn);
+            tern_handshake_keep_early(conn->handshake, conn->env, packet, header->packet_len,
+                                      in->ecn);
             return;
         }
         drop(conn, "no keys for this level", now);
@@ -221,9 +222,7 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
 static void replay_early(struct tern_conn *conn, const tern_datagram *in, tern_time now)
 {
     struct tern_handshake *hs = conn->handshake;
-    size_t count = hs->early_count;
-    hs->early_count = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < hs->early_count; i++) {
         struct tern_header header;
         tern_datagram early = *in;
         early.ecn = hs->early[i].ecn;
@@ -231,8 +230,8 @@ static void replay_early(struct tern_conn *conn, const tern_datagram *in, tern_t
             tern_header_decode(&header, hs->early[i].data, hs->early[i].len, TERN_CID_SIZE) == 0) {
             receive_packet(conn, &header, &early, hs->early[i].data, now);
         }
-        tern_mem_free(conn->env->mem, hs->early[i].data);
     }
+    tern_handshake_drop_early(hs, conn->env);
 }
 
 /* What the packets of a datagram have made superfluous. */
@@ -251,7 +250,7 @@ static void shed(struct tern_conn *conn, const tern_datagram *in, tern_time now)
     tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
     tern_conn_discard_level(conn, TERN_LEVEL_HANDSHAKE);
     tern_cids_drop_original(&conn->cids);
-    tern_handshake_free(conn->handshake, conn->env->mem);
+    tern_handshake_free(conn->handshake, conn->env);
     conn->handshake = NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include "conn/deadline.h"
 #include "conn/events.h"
+#include "conn/input.h"
 #include "conn/output.h"
 #include "endpoint/route.h"
 #include "wire/limits.h"
@@ -90,6 +91,8 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_map_init(&ep->routes, &ep->mem, &ep->random);
     tern_heap_init(&ep->timers, &ep->mem);
     tern_list_init(&ep->conns);
+    tern_list_init(&ep->dormants);
+    tern_heap_init(&ep->dormant_timers, &ep->mem);
     tern_list_init(&ep->ready);
     tern_list_init(&ep->eventful);
     init_env(ep, config, now);
@@ -113,6 +116,16 @@ void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
     tern_conn_free(conn);
 }
 
+static void drop_dormant(struct tern_endpoint *ep, struct tern_dormant *dormant)
+{
+    ep->half_open--;
+    ep->conn_count--;
+    if (dormant->host != NULL) {
+        tern_hosts_leave(&ep->door.hosts, dormant->host, dormant->is_host_proved);
+    }
+    tern_dormant_free(dormant, &ep->dormant_timers);
+}
+
 void tern_endpoint_free(tern_endpoint *ep)
 {
     struct tern_list *node, *following;
@@ -123,7 +136,12 @@ void tern_endpoint_free(tern_endpoint *ep)
     {
         tern_endpoint_drop_conn(ep, TERN_CONTAINER_OF(node, struct tern_conn, all_node));
     }
+    TERN_LIST_EACH(node, following, &ep->dormants)
+    {
+        drop_dormant(ep, TERN_CONTAINER_OF(node, struct tern_dormant, node));
+    }
     tern_heap_clear(&ep->timers);
+    tern_heap_clear(&ep->dormant_timers);
     tern_map_clear(&ep->routes);
     tern_hosts_clear(&ep->door.hosts);
     tern_throttle_clear(&ep->door.throttle);
@@ -138,6 +156,10 @@ void tern_endpoint_free(tern_endpoint *ep)
 void tern_endpoint_close_all(tern_endpoint *ep, uint64_t code, const char *reason)
 {
     struct tern_list *node, *following;
+    TERN_LIST_EACH(node, following, &ep->dormants) /* nobody knows of them yet */
+    {
+        drop_dormant(ep, TERN_CONTAINER_OF(node, struct tern_dormant, node));
+    }
     TERN_LIST_EACH(node, following, &ep->conns)
     {
         tern_conn_close(TERN_CONTAINER_OF(node, struct tern_conn, all_node), code, reason);
@@ -211,12 +233,69 @@ void tern_endpoint_note_progress(struct tern_endpoint *ep, struct tern_conn *con
     ep->accepted++;
 }
 
+/* Half-open ones rest as a record. False: it has more to it than that, or there is no memory. */
+static bool lay_down(struct tern_endpoint *ep, struct tern_conn *conn)
+{
+    struct tern_dormant *dormant =
+        tern_dormant_can_hold(conn) ? tern_dormant_new(conn, &ep->dormant_timers) : NULL;
+    if (dormant != NULL) {
+        tern_list_push_back(&ep->dormants, &dormant->node);
+        tern_heap_set(&ep->dormant_timers, &dormant->timer, tern_dormant_deadline(dormant));
+    }
+    return dormant != NULL;
+}
+
+/* NULL: no memory; it sleeps on. */
+static struct tern_conn *wake_up(struct tern_endpoint *ep, struct tern_dormant *dormant, bool again,
+                                 tern_time now)
+{
+    struct tern_conn *conn = tern_dormant_wake(dormant, &ep->dormant_timers, again, now);
+    if (conn != NULL) {
+        tern_list_push_back(&ep->conns, &conn->all_node);
+        tern_conn_mark_ready(conn);
+    }
+    return conn;
+}
+
+int tern_endpoint_rouse(struct tern_endpoint *ep, struct tern_dormant *dormant,
+                        const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
+{
+    if (tern_dormant_receive(dormant, in, data, len)) {
+        tern_heap_set(&ep->dormant_timers, &dormant->timer, tern_dormant_deadline(dormant));
+        return 0;
+    }
+    struct tern_conn *conn = wake_up(ep, dormant, false, now);
+    if (conn == NULL) {
+        return TERN_ERR_NOMEM; /* the client says it again */
+    }
+    tern_conn_receive(conn, in, data, len, now);
+    tern_endpoint_note_progress(ep, conn, now);
+    return 0;
+}
+
+/* Says message 2 again, or gives up, wherever it is time. */
+static void tick_dormants(struct tern_endpoint *ep, tern_time now)
+{
+    struct tern_heap_entry *top;
+    while ((top = tern_heap_top(&ep->dormant_timers)) != NULL && top->at <= now) {
+        struct tern_dormant *dormant = TERN_CONTAINER_OF(top, struct tern_dormant, timer);
+        if (tern_dormant_is_over(dormant, now)) {
+            drop_dormant(ep, dormant);
+        } else if (wake_up(ep, dormant, true, now) == NULL) {
+            tern_heap_set(&ep->dormant_timers, top, tern_add_sat(now, TERN_SEC));
+        }
+    }
+}
+
 /* After a connection was worked on: is it over, and when does it want to be woken? */
 static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
     tern_list_drop(&conn->ready_node);
     if (tern_conn_is_spent(conn) && ep->told != conn) {
         tern_endpoint_drop_conn(ep, conn);
+        return;
+    }
+    if (lay_down(ep, conn)) {
         return;
     }
     tern_heap_set(&ep->timers, &conn->timer, tern_conn_deadline(conn, now));
@@ -252,7 +331,9 @@ tern_time tern_endpoint_deadline(const tern_endpoint *ep)
         return 0;
     }
     const struct tern_heap_entry *top = tern_heap_top(&ep->timers);
-    return top == NULL ? TERN_TIME_NEVER : top->at;
+    const struct tern_heap_entry *dormant = tern_heap_top(&ep->dormant_timers);
+    return TERN_MIN(top == NULL ? TERN_TIME_NEVER : top->at,
+                    dormant == NULL ? TERN_TIME_NEVER : dormant->at);
 }
 
 void tern_endpoint_tick(tern_endpoint *ep, tern_time now)
@@ -263,6 +344,7 @@ void tern_endpoint_tick(tern_endpoint *ep, tern_time now)
         tern_heap_set(&ep->timers, top, TERN_TIME_NEVER); /* settle sets it anew */
         tern_conn_tick(conn, now);
     }
+    tick_dormants(ep, now);
 }
 
 /* What the last poll closed is let go now: law of handles in tern/event.h. */

@@ -6,6 +6,7 @@
 #include <tern/endpoint.h>
 
 #include "conn/conn.h"
+#include "conn/dormant.h"
 #include "endpoint/door.h"
 #include "endpoint/stateless.h"
 
@@ -17,6 +18,8 @@ struct tern_endpoint {
     struct tern_map routes; /* identifier to connection */
     struct tern_heap timers;
     struct tern_list conns, ready, eventful;
+    struct tern_list dormants; /* half-open ones at rest */
+    struct tern_heap dormant_timers;
     struct tern_conn *told; /* its event was returned by the last poll: bury what it closed */
     struct tern_stateless stateless;
     struct tern_door door;
@@ -28,6 +31,11 @@ struct tern_endpoint {
 
 /* Takes a connection off every list and frees it. */
 void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn);
+
+/* A datagram for a half-open connection at rest. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_endpoint_rouse(struct tern_endpoint *ep, struct tern_dormant *dormant,
+                                        const tern_datagram *in, uint8_t *data, size_t len,
+                                        tern_time now);
 
 /* A connection was worked on: if its handshake is complete it has a place among the others, or is
  * turned away. */

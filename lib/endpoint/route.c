@@ -98,11 +98,14 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
         }
         return 0;
     }
-    struct tern_conn *conn = tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
-    if (conn != NULL) {
-        tern_conn_receive(conn, in, data, len, now);
-        tern_endpoint_note_progress(ep, conn, now);
-        return 0;
+    void *found = tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
+    if (found == NULL) {
+        return receive_first(ep, &header, in, data, len, now);
     }
-    return receive_first(ep, &header, in, data, len, now);
+    if (*(enum tern_route_kind *)found == TERN_ROUTE_DORMANT) {
+        return tern_endpoint_rouse(ep, found, in, data, len, now);
+    }
+    tern_conn_receive(found, in, data, len, now);
+    tern_endpoint_note_progress(ep, found, now);
+    return 0;
 }

@@ -1,0 +1,278 @@
+/* Half-open connections: two kilobytes each at rest, and awake again when it counts (S29, S45).
+ * SPDX-License-Identifier: MIT */
+#include "conn/dormant.h"
+#include "conn/handshake.h"
+#include "conn/input.h"
+#include "crypto/keys.h"
+#include "door_kit.h"
+#include "endpoint/endpoint.h"
+
+#define MANY 2000
+
+static struct pair the_pair;
+static struct pair *const p = &the_pair;
+static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
+static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
+static uint8_t message[1200]; /* frames of a client's first packet */
+static size_t message_len;
+static struct tern_cid message_scid;
+
+static int setup(void **state)
+{
+    (void)state;
+    pair_init(p);
+    server->config.retry_half_open = SIZE_MAX;
+    server->config.initial_rate = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pair_close(p);
+    return 0;
+}
+
+static void initial_keys(struct tern_packet_keys *keys, const struct tern_cid *dcid)
+{
+    uint8_t secrets[2][32];
+    tern_initial_secrets(secrets[0], secrets[1], dcid->bytes, dcid->len, NULL);
+    assert_int_equal(tern_packet_keys_init(keys, TERN_SUITE_CHACHA20_POLY1305, secrets[0]), 0);
+}
+
+/* In first contact message 1 does not depend on the identifier that it is sent to. */
+static void take_message_1(void)
+{
+    uint8_t first[2000];
+    struct tern_packet_keys keys;
+    struct tern_opened opened;
+    assert_int_equal(pair_connect(p, NULL), 0);
+    size_t len = door_say(p, PAIR_CLIENT, first);
+    struct tern_header header = door_header(first, len);
+    initial_keys(&keys, &header.dcid);
+    assert_int_equal(tern_packet_unseal(&opened, &header, first, &keys, 0), 0);
+    tern_packet_keys_clear(&keys);
+    message_scid = header.scid;
+    message_len = opened.payload_len;
+    while (opened.payload[message_len - 1] == 0) { /* PADDING */
+        message_len--;
+    }
+    memcpy(message, opened.payload, message_len);
+}
+
+/* Handshake number n, from an address of its own. */
+static void knock(unsigned n)
+{
+    struct tern_cid dcid = {.len = 8, .bytes = {(uint8_t)n, (uint8_t)(n >> 8), 3}};
+    uint8_t packet[1300] = {0}, mask[TERN_MASK_SIZE];
+    struct tern_packet_keys keys;
+    struct tern_writer w;
+    size_t body = 1200 - 60;
+    tern_writer_init(&w, packet, sizeof packet);
+    tern_header_encode_long(&w, TERN_PACKET_INITIAL, &dcid, &message_scid, NULL, 0, 0, 2,
+                            body + 16);
+    size_t header = tern_writer_used(&w);
+    memcpy(packet + header, message, message_len);
+    initial_keys(&keys, &dcid);
+    assert_int_equal(tern_packet_seal(&keys, 0, 0, packet, header, packet + header, body), 0);
+    tern_aead_mask(&keys.mask, packet + header - 2 + 4, mask);
+    tern_header_mask(packet, header - 2, 2, mask);
+    tern_packet_keys_clear(&keys);
+    tern_addr from = door_addr("10.0.0.0:5");
+    from.ip[2] = (uint8_t)(n >> 8);
+    from.ip[3] = (uint8_t)n;
+    door_hear(p, PAIR_SERVER, &from, packet, 1200);
+}
+
+static size_t drain(void)
+{
+    uint8_t out[2000];
+    size_t total = 0, n;
+    while ((n = door_say(p, PAIR_SERVER, out)) > 0) {
+        total += n;
+    }
+    return total;
+}
+
+/* S29. A thousand half-open ones and more: the heap that each of them holds, tables included. */
+static void each_costs_two_kilobytes(void **state)
+{
+    (void)state;
+    pair_open(p);
+    take_message_1();
+    uint64_t before = server->heap.bytes;
+    size_t said = 0;
+    for (unsigned n = 0; n < MANY; n++) {
+        knock(n);
+        said += drain();
+    }
+    assert_int_equal(pair_counters(server).half_open, MANY);
+    assert_true(said > (uint64_t)MANY * 200);
+    uint64_t each = (server->heap.bytes - before) / MANY;
+    print_message("%llu bytes each, peak %llu\n", (unsigned long long)each,
+                  (unsigned long long)server->heap.peak);
+    assert_true(each <= 2048);
+    assert_true(server->heap.peak - server->heap.bytes <
+                65536); /* one awake at a time, and a table */
+    /* They say message 2 again, as far as three times goes, and still take no more. */
+    for (int i = 0; i < 60; i++) {
+        p->now += 100 * TERN_MSEC;
+        tern_endpoint_tick(server->endpoint, p->now);
+        said += drain();
+        assert_true(said <= (uint64_t)MANY * 3600);
+    }
+    assert_true((server->heap.bytes - before) / MANY <= 2048);
+    p->now += 5 * TERN_SEC;
+    tern_endpoint_tick(server->endpoint, p->now);
+    assert_int_equal(drain(), 0);
+    assert_int_equal(pair_counters(server).half_open, 0);
+    assert_int_equal(pair_counters(server).connections, 0);
+}
+
+static struct tern_dormant *the_dormant(void)
+{
+    struct tern_list *list = &server->endpoint->dormants;
+    assert_false(tern_list_is_empty(list));
+    return TERN_CONTAINER_OF(list->next, struct tern_dormant, node);
+}
+
+/* Up to where message 2 has left and the server rests. */
+static size_t rest_after_message_2(uint8_t *message_2)
+{
+    uint8_t first[2000];
+    pair_open(p);
+    assert_int_equal(pair_connect(p, p->key), 0);
+    size_t len = door_say(p, PAIR_CLIENT, first);
+    door_hear(p, PAIR_SERVER, &client->addr, first, len);
+    size_t n = door_say(p, PAIR_SERVER, message_2);
+    assert_int_equal(drain(), 0);
+    assert_non_null(the_dormant());
+    return n;
+}
+
+static void it_wakes_for_message_3(void **state)
+{
+    (void)state;
+    uint8_t second[2000], third[2000];
+    size_t len = rest_after_message_2(second);
+    uint64_t resting = server->heap.bytes;
+    door_hear(p, PAIR_CLIENT, &server->addr, second, len);
+    len = door_say(p, PAIR_CLIENT, third);
+    door_hear(p, PAIR_SERVER, &client->addr, third, len);
+    assert_true(tern_list_is_empty(&server->endpoint->dormants));
+    assert_true(server->heap.bytes > resting + 4096);
+    pair_exchange(p);
+    assert_int_equal(server->connected, 1);
+    assert_int_equal(client->connected, 1);
+}
+
+static void message_2_is_said_again_with_other_numbers(void **state)
+{
+    (void)state;
+    uint8_t one[2000], two[2000];
+    size_t len = rest_after_message_2(one);
+    p->now = tern_endpoint_deadline(server->endpoint);
+    tern_endpoint_tick(server->endpoint, p->now);
+    assert_int_equal(door_say(p, PAIR_SERVER, two), len);
+    assert_memory_not_equal(one, two, len); /* as the same number would make it */
+    door_hear(p, PAIR_CLIENT, &server->addr, two, len);
+    pair_exchange(p);
+    assert_int_equal(server->connected, 1);
+}
+
+/* Whoever has seen the identifiers can send packets of the Handshake level, but no message 3. */
+static void forged_handshake_packets_change_nothing(void **state)
+{
+    (void)state;
+    uint8_t second[2000], junk[1200];
+    uint64_t seed = 9;
+    size_t len = rest_after_message_2(second);
+    struct tern_header header = door_header(second, len);
+    uint64_t resting = server->heap.bytes, blocks = server->heap.blocks;
+    for (int i = 0; i < 500; i++) {
+        struct tern_writer w;
+        pair_random(&seed, junk, sizeof junk);
+        tern_writer_init(&w, junk, sizeof junk);
+        tern_header_encode_long(&w, TERN_PACKET_HANDSHAKE, &header.scid, &header.dcid, NULL, 0, 0,
+                                2, 300);
+        door_hear(p, PAIR_SERVER, &client->addr, junk, 400);
+        assert_int_equal(drain(), 0);
+        assert_int_equal(server->heap.bytes, resting);
+        assert_int_equal(server->heap.blocks, blocks);
+    }
+    door_hear(p, PAIR_CLIENT, &server->addr, second, len);
+    pair_exchange(p);
+    assert_int_equal(server->connected, 1);
+}
+
+/* 1-RTT packets that overtake message 3 are kept meanwhile, but no flood of them, and not for many. */
+static void early_packets_are_kept_within_bounds(void **state)
+{
+    (void)state;
+    uint8_t second[2000], junk[1500] = {0x40};
+    size_t len = rest_after_message_2(second);
+    struct tern_header header = door_header(second, len);
+    memcpy(junk + 1, header.scid.bytes, 8);
+    uint64_t resting = server->heap.bytes;
+    for (int i = 0; i < 1000; i++) {
+        door_hear(p, PAIR_SERVER, &client->addr, junk, sizeof junk);
+    }
+    assert_in_range(server->heap.bytes - resting, 15000, 15000 + 512);
+    server->endpoint->env.early_bytes = TERN_EARLY_TOTAL_MAX - 100;
+    tern_handshake_drop_early(the_dormant()->handshake, &server->endpoint->env);
+    server->endpoint->env.early_bytes = TERN_EARLY_TOTAL_MAX - 100;
+    door_hear(p, PAIR_SERVER, &client->addr, junk, sizeof junk);
+    assert_int_equal(server->heap.bytes, resting);
+    server->endpoint->env.early_bytes = 0;
+    door_hear(p, PAIR_CLIENT, &server->addr, second, len);
+    pair_exchange(p);
+    assert_int_equal(server->connected, 1);
+}
+
+/* S45: any allocation of the way may fail; the client says it again and all is well. */
+static void a_failed_allocation_costs_a_retransmission(void **state)
+{
+    (void)state;
+    bool has_failed = true;
+    unsigned calls = 0;
+    for (uint64_t nth = 1; has_failed; nth++) {
+        uint8_t second[2000], third[2000];
+        pair_close(p);
+        pair_init(p);
+        size_t len = rest_after_message_2(second);
+        door_hear(p, PAIR_CLIENT, &server->addr, second, len);
+        len = door_say(p, PAIR_CLIENT, third);
+        uint64_t before = server->heap.calls;
+        server->heap.fail_at = before + nth;
+        door_hear(p, PAIR_SERVER, &client->addr, third, len);
+        has_failed = server->heap.calls >= server->heap.fail_at;
+        server->heap.fail_at = 0;
+        calls = (unsigned)(server->heap.calls - before);
+        pair_advance(p, 8 * TERN_SEC);
+        assert_true(server->connected == 1 || client->closed == 1);
+        pair_advance(p, 30 * TERN_SEC);
+    }
+    assert_true(calls > 5);
+}
+
+static void closing_all_ends_them(void **state)
+{
+    (void)state;
+    uint8_t second[2000];
+    (void)rest_after_message_2(second);
+    tern_endpoint_close_all(server->endpoint, 0, NULL);
+    assert_int_equal(pair_counters(server).connections, 0);
+    assert_int_equal(pair_counters(server).half_open, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(each_costs_two_kilobytes, setup, teardown),
+    cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, teardown),
+    cmocka_unit_test_setup_teardown(message_2_is_said_again_with_other_numbers, setup, teardown),
+    cmocka_unit_test_setup_teardown(forged_handshake_packets_change_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(early_packets_are_kept_within_bounds, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_failed_allocation_costs_a_retransmission, setup, teardown),
+    cmocka_unit_test_setup_teardown(closing_all_ends_them, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
