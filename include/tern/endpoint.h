@@ -68,8 +68,9 @@ typedef struct tern_endpoint_counters {
     uint64_t dropped_unknown; /* for no connection of ours */
     uint64_t dropped_refused; /* over a limit, or not accepting */
     uint64_t version_negotiations;
-    uint64_t retries;  /* clients that were asked to show their address */
-    uint64_t refusals; /* clients that were told why they may not come in */
+    uint64_t retries;                      /* clients that were asked to show their address */
+    uint64_t refusals;                     /* clients that were told why they may not come in */
+    uint64_t resets_sent, resets_received; /* for connections that one end has lost */
 } tern_endpoint_counters;
 
 TERN_API void tern_endpoint_stats(const tern_endpoint *endpoint, tern_endpoint_counters *out);

@@ -78,6 +78,7 @@ typedef enum tern_error {
     TERN_ERR_CRYPTO = -13,      /* a tag, key or handshake message did not verify */
     TERN_ERR_VERSION = -14,     /* no common protocol version */
     TERN_ERR_CLOSED = -15,      /* the connection is closed */
+    TERN_ERR_FORGOTTEN = -16,   /* the peer has lost the connection: it was started anew, say */
 
     TERN_ERR_INTERNAL = -32,
     TERN_ERR_FLOW_CONTROL = -33,

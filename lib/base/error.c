@@ -24,6 +24,7 @@ static const struct {
     {TERN_ERR_CRYPTO, "cryptographic check failed"},
     {TERN_ERR_VERSION, "no common protocol version"},
     {TERN_ERR_CLOSED, "the connection is closed"},
+    {TERN_ERR_FORGOTTEN, "the peer has lost the connection"},
     {TERN_ERR_INTERNAL, "internal error"},
     {TERN_ERR_FLOW_CONTROL, "flow control violated"},
     {TERN_ERR_STREAM_LIMIT, "too many streams opened"},

@@ -38,6 +38,11 @@ void tern_cid_generate(struct tern_cid *out, struct tern_random *random)
     out->bytes[0] = CID_SIZE - 1;
 }
 
+bool tern_cid_may_be_ours(const struct tern_cid *cid)
+{
+    return cid->len == CID_SIZE && cid->bytes[0] == CID_SIZE - 1;
+}
+
 static struct tern_cid_local *free_local(struct tern_cids *cids)
 {
     for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {

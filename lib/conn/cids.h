@@ -47,6 +47,9 @@ void tern_cids_clear(struct tern_cids *cids); /* takes all routes away */
 /* A fresh identifier of 8 bytes; the first octet carries its length as QUIC-LB lays it out. */
 void tern_cid_generate(struct tern_cid *out, struct tern_random *random);
 
+/* Has it the form of one that this end issues? Others it has never had, and answers nothing for them. */
+bool tern_cid_may_be_ours(const struct tern_cid *cid);
+
 /* Issues our next identifier and routes it. 0 · TERN_ERR_LIMIT · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_cids_issue(struct tern_cids *cids, struct tern_random *random,
                                     bool wants_send);

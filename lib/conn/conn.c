@@ -201,6 +201,13 @@ void tern_conn_on_over(struct tern_conn *conn, tern_time now)
     tern_conn_mark_eventful(conn);
 }
 
+void tern_conn_on_reset(struct tern_conn *conn, tern_time now)
+{
+    if (tern_life_on_reset(&conn->life)) {
+        tern_conn_on_over(conn, now);
+    }
+}
+
 void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, const char *reason,
                     tern_time now)
 {
@@ -260,6 +267,8 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->has_min_ack_delay = true;
     out->min_ack_delay = tern_conn_min_ack_delay(conn);
     out->active_connection_id_limit = TERN_CIDS_LIMIT;
+    out->has_version_info = true;
+    out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;
     out->initial_scid = conn->cids.local[0].cid;
     if (conn->is_server) {
@@ -287,6 +296,11 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
             conn->idle_timeout == 0 ? theirs : TERN_MIN(conn->idle_timeout, theirs);
     }
     conn->cids.peer_limit = params->active_connection_id_limit;
+    if (params->has_stateless_reset_token) { /* of its first identifier: RFC 9000 §18.2 */
+        memcpy(conn->cids.remote[0].reset_token, params->stateless_reset_token,
+               TERN_RESET_TOKEN_SIZE);
+        conn->cids.remote[0].has_token = true;
+    }
     struct tern_streams_grant grant = {
         .max_data = params->initial_max_data,
         .bidi_local = params->initial_max_stream_data_bidi_local,

@@ -95,6 +95,8 @@ struct tern_conn {
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event;
+    uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* as the endpoint knows it */
+    bool has_reset_token;
     struct tern_host
         *host; /* the endpoint's count of connections from there; NULL: it does not count */
     bool is_host_proved; /* and among which it is counted */
@@ -153,6 +155,9 @@ void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, cons
                     tern_time now);
 /* After any move of life to an end: events, timers, memory. */
 void tern_conn_on_over(struct tern_conn *conn, tern_time now);
+
+/* A stateless reset came: the peer has forgotten us. */
+void tern_conn_on_reset(struct tern_conn *conn, tern_time now);
 
 /* Keys of a level are no longer needed. */
 void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level);

@@ -247,6 +247,12 @@ static int take_params(struct tern_conn *conn, const uint8_t *payload, size_t le
     if (rc == 0) {
         rc = check_cids(conn, params);
     }
+    /* RFC 9368 §4: who was led to this version by somebody else says so here, where nobody can change it. */
+    if (rc == 0 && params->has_version_info &&
+        (params->chosen_version != TERN_VERSION_1 ||
+         (!conn->is_server && !params->lists_version_1))) {
+        rc = TERN_ERR_VERSION;
+    }
     return rc == 0 ? tern_conn_on_params(conn, params) : rc;
 }
 

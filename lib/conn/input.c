@@ -180,6 +180,12 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
 static void receive_packet(struct tern_conn *conn, const struct tern_header *header,
                            const tern_datagram *in, uint8_t *packet, tern_time now)
 {
+    if (header->type == TERN_PACKET_VERSION_NEGOTIATION) {
+        if (!tern_retry_on_negotiation(conn, header)) {
+            drop(conn, "no Version Negotiation for us", now);
+        }
+        return;
+    }
     if (header->type == TERN_PACKET_RETRY) {
         if (!tern_retry_on_packet(conn, header, packet, now)) {
             drop(conn, "no Retry for us", now);

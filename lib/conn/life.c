@@ -35,6 +35,7 @@ static const struct {
     {TERN_ERR_CRYPTO_BUFFER, 0x0d},
     {TERN_ERR_KEY_UPDATE, 0x0e},
     {TERN_ERR_AEAD_LIMIT, 0x0f},
+    {TERN_ERR_VERSION, 0x11}, /* RFC 9368 §9.2 */
     {TERN_ERR_CRYPTO, 0x100},
     {TERN_ERR_UNSUPPORTED, 0x101},
 };
@@ -151,6 +152,20 @@ bool tern_life_on_close(struct tern_life *life, bool is_application, uint64_t co
         life->code = code;
         life->error = is_application ? 0 : error_of(code);
         keep_reason(life, reason, len);
+    }
+    return true;
+}
+
+bool tern_life_on_reset(struct tern_life *life)
+{
+    bool had_ended = tern_life_is_over(life);
+    if (!move(life, TERN_LIFE_DRAINING)) {
+        return false;
+    }
+    life->wants_close = false;
+    if (!had_ended) {
+        life->by = TERN_CLOSED_PEER;
+        life->error = TERN_ERR_FORGOTTEN;
     }
     return true;
 }

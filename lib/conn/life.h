@@ -59,6 +59,8 @@ bool tern_life_fail(struct tern_life *life, int error, uint64_t frame_type, cons
 /* The peer closed. */
 bool tern_life_on_close(struct tern_life *life, bool is_application, uint64_t code,
                         const uint8_t *reason, size_t len);
+/* The peer has lost the connection and cannot say more. */
+bool tern_life_on_reset(struct tern_life *life);
 /* A CONNECTION_CLOSE in an Initial packet, before the peer is proved: any observer can forge it. If the
  * handshake comes to nothing, it was true and is told as the cause. */
 void tern_life_hint(struct tern_life *life, bool is_application, uint64_t code,

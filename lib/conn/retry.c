@@ -90,6 +90,27 @@ bool tern_retry_on_packet(struct tern_conn *conn, const struct tern_header *head
     return true;
 }
 
+bool tern_retry_on_negotiation(struct tern_conn *conn, const struct tern_header *header)
+{
+    static const char words[] = "the server speaks other versions";
+    const struct tern_cid *dcid = tern_cids_remote(&conn->cids);
+    if (conn->is_server || conn->has_peer_key || conn->life.state != TERN_LIFE_HANDSHAKING ||
+        header->raw_scid_len != dcid->len ||
+        memcmp(header->raw_scid, dcid->bytes, dcid->len) != 0) {
+        return false;
+    }
+    struct tern_reader r;
+    tern_reader_init(&r, header->versions, header->versions_len);
+    while (tern_reader_left(&r) >= 4) {
+        if (tern_read_uint(&r, 4) == TERN_VERSION_1) {
+            return false; /* RFC 9000 §6.2: then it was no answer to what we have sent */
+        }
+    }
+    tern_life_hint(&conn->life, false, tern_life_code(TERN_ERR_VERSION), (const uint8_t *)words,
+                   sizeof words - 1);
+    return true;
+}
+
 void tern_retry_keep_token(struct tern_conn *conn, const uint8_t *token, size_t len)
 {
     if (len > TERN_ADDRESS_TOKEN_MAX) {

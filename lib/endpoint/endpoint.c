@@ -90,6 +90,7 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_random_init(&ep->random, &config->random);
     tern_map_init(&ep->routes, &ep->mem, &ep->random);
     tern_heap_init(&ep->timers, &ep->mem);
+    tern_resets_init(&ep->resets, &ep->mem, &ep->random);
     tern_list_init(&ep->conns);
     tern_list_init(&ep->dormants);
     tern_heap_init(&ep->dormant_timers, &ep->mem);
@@ -110,6 +111,7 @@ void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
     ep->half_open -= conn->is_half_open ? 1 : 0;
     ep->conn_count--;
     ep->told = ep->told == conn ? NULL : ep->told;
+    tern_resets_drop(&ep->resets, conn);
     if (conn->host != NULL) {
         tern_hosts_leave(&ep->door.hosts, conn->host, conn->is_host_proved);
     }
@@ -144,6 +146,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     tern_heap_clear(&ep->dormant_timers);
     tern_map_clear(&ep->routes);
     tern_hosts_clear(&ep->door.hosts);
+    tern_resets_clear(&ep->resets);
     tern_throttle_clear(&ep->door.throttle);
     tern_stateless_clear(&ep->stateless);
     tern_mem_wipe(ep->door.proofs.key, sizeof ep->door.proofs.key);
@@ -291,6 +294,7 @@ static void tick_dormants(struct tern_endpoint *ep, tern_time now)
 static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
     tern_list_drop(&conn->ready_node);
+    tern_resets_follow(&ep->resets, conn);
     if (tern_conn_is_spent(conn) && ep->told != conn) {
         tern_endpoint_drop_conn(ep, conn);
         return;
@@ -397,6 +401,8 @@ void tern_endpoint_stats(const tern_endpoint *ep, tern_endpoint_counters *out)
         .version_negotiations = ep->stateless.negotiations,
         .retries = ep->stateless.retries,
         .refusals = ep->stateless.refusals,
+        .resets_sent = ep->resets.sent,
+        .resets_received = ep->resets.received,
     };
     memcpy(out, &c, TERN_MIN(out->size, sizeof c));
 }

@@ -8,6 +8,7 @@
 #include "conn/conn.h"
 #include "conn/dormant.h"
 #include "endpoint/door.h"
+#include "endpoint/resets.h"
 #include "endpoint/stateless.h"
 
 struct tern_endpoint {
@@ -23,6 +24,7 @@ struct tern_endpoint {
     struct tern_conn *told; /* its event was returned by the last poll: bury what it closed */
     struct tern_stateless stateless;
     struct tern_door door;
+    struct tern_resets resets;
     size_t conn_count, half_open;
     uint8_t *scratch; /* one datagram, for the trial at the door */
     uint64_t accepted, connected, datagrams_received, datagrams_sent, dropped_unknown,

@@ -43,6 +43,25 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
     return 0;
 }
 
+/* For no connection, and no beginning of one: a stateless reset, or a reason for one. */
+static void receive_stray(struct tern_endpoint *ep, const struct tern_header *header,
+                          const tern_datagram *in, const uint8_t *data, size_t len, tern_time now)
+{
+    if (header->type == TERN_PACKET_ONE_RTT) {
+        struct tern_conn *conn = tern_resets_find(&ep->resets, in, data, len);
+        if (conn != NULL) {
+            ep->resets.received++;
+            tern_conn_on_reset(conn, now);
+            return;
+        }
+        if (ep->config.accept && !ep->config.silent) {
+            tern_resets_answer(&ep->resets, &ep->stateless, header, in, len, ep->env.secret_key,
+                               &ep->random, now);
+        }
+    }
+    ep->dropped_unknown++;
+}
+
 /* A datagram for nobody here. What comes of it is decided before any memory is spent. */
 static int receive_first(struct tern_endpoint *ep, const struct tern_header *header,
                          const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
@@ -50,7 +69,7 @@ static int receive_first(struct tern_endpoint *ep, const struct tern_header *hea
     struct tern_conn_first first = {
         .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
     if (!is_first(ep, header, len)) {
-        ep->dropped_unknown++;
+        receive_stray(ep, header, in, data, len, now);
         return 0;
     }
     struct tern_door_verdict verdict = tern_door_judge(ep, &first, header, now);
@@ -98,7 +117,9 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
         }
         return 0;
     }
-    void *found = tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
+    bool is_negotiation = header.type == TERN_PACKET_VERSION_NEGOTIATION;
+    void *found = is_negotiation ? tern_map_find(&ep->routes, header.raw_dcid, header.raw_dcid_len)
+                                 : tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
     if (found == NULL) {
         return receive_first(ep, &header, in, data, len, now);
     }

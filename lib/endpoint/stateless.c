@@ -145,6 +145,18 @@ void tern_stateless_refuse(struct tern_stateless *stateless, const struct tern_h
     }
 }
 
+bool tern_stateless_push(struct tern_stateless *stateless, const tern_datagram *in,
+                         const uint8_t *data, size_t len)
+{
+    struct tern_writer w;
+    struct tern_stateless_reply *reply = next_slot(stateless, in, &w);
+    if (reply == NULL) {
+        return false;
+    }
+    tern_write_bytes(&w, data, len);
+    return keep(stateless, reply, &w);
+}
+
 bool tern_stateless_next(struct tern_stateless *stateless, tern_train *train)
 {
     if (stateless->count == 0) {

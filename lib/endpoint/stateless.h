@@ -51,6 +51,10 @@ void tern_stateless_refuse(struct tern_stateless *stateless, const struct tern_h
                            const tern_datagram *in, const uint8_t *server_public, uint64_t code,
                            const char *reason);
 
+/* Queues an answer that is made already. False: the ring is full. */
+bool tern_stateless_push(struct tern_stateless *stateless, const tern_datagram *in,
+                         const uint8_t *data, size_t len);
+
 /* Copies the next answer into the train. False when there is none. */
 bool tern_stateless_next(struct tern_stateless *stateless, tern_train *train);
 

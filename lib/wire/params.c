@@ -8,7 +8,8 @@ enum param_id {
     ID_ACTIVE_MIGRATION = 0x0c,
     ID_PREFERRED_ADDRESS = 0x0d, /* refused: [P §7] */
     ID_INITIAL_SCID = 0x0f,
-    ID_RETRY_SCID = 0x10
+    ID_RETRY_SCID = 0x10,
+    ID_VERSION_INFO = 0x11
 };
 
 /* The parameters that are one varint. */
@@ -86,6 +87,12 @@ void tern_params_encode(struct tern_writer *w, const struct tern_params *params)
     if (params->has_retry_scid) {
         encode_bytes(w, ID_RETRY_SCID, params->retry_scid.bytes, params->retry_scid.len);
     }
+    if (params->has_version_info) { /* the one in use, then all that we speak: the same */
+        tern_write_varint(w, ID_VERSION_INFO);
+        tern_write_varint(w, 8);
+        tern_write_uint(w, params->chosen_version, 4);
+        tern_write_uint(w, TERN_VERSION_1, 4);
+    }
     if (params->has_min_ack_delay) {
         tern_write_varint(w, TERN_PARAM_MIN_ACK_DELAY);
         tern_write_varint(w, tern_varint_size(params->min_ack_delay));
@@ -127,6 +134,23 @@ static bool decode_number(struct tern_params *out, size_t i, const uint8_t *byte
     return true;
 }
 
+/* RFC 9368 §4: a list of numbers, none of them 0, the first of which is the one in use. */
+static bool decode_versions(struct tern_params *out, const uint8_t *bytes, size_t len)
+{
+    struct tern_reader r;
+    bool is_sane = len >= 4 && len % 4 == 0;
+    tern_reader_init(&r, bytes, len);
+    out->chosen_version = (uint32_t)tern_read_uint(&r, 4);
+    is_sane = is_sane && out->chosen_version != 0;
+    while (is_sane && tern_reader_left(&r) > 0) {
+        uint32_t version = (uint32_t)tern_read_uint(&r, 4);
+        is_sane = version != 0;
+        out->lists_version_1 = out->lists_version_1 || version == TERN_VERSION_1;
+    }
+    out->has_version_info = true;
+    return is_sane;
+}
+
 static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *bytes, size_t len,
                          bool from_server)
 {
@@ -144,6 +168,8 @@ static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *by
         memcpy(out->stateless_reset_token, bytes, len);
         out->has_stateless_reset_token = true;
         return true;
+    case ID_VERSION_INFO:
+        return decode_versions(out, bytes, len);
     case ID_ACTIVE_MIGRATION:
         out->disable_active_migration = true;
         return len == 0;

@@ -26,6 +26,8 @@ struct tern_params {
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
     bool has_min_ack_delay;
+    bool has_version_info, lists_version_1; /* version_information, RFC 9368 §3 */
+    uint32_t chosen_version;
     struct tern_cid original_dcid, initial_scid, retry_scid;
     uint8_t stateless_reset_token[TERN_RESET_TOKEN_BYTES];
     uint16_t suite;

@@ -7,7 +7,7 @@
 
 static bool is_error(int error)
 {
-    return error <= 0 && ((error >= TERN_ERR_CLOSED) ||
+    return error <= 0 && ((error >= TERN_ERR_FORGOTTEN) ||
                           (error <= TERN_ERR_INTERNAL && error >= TERN_ERR_AEAD_LIMIT));
 }
 

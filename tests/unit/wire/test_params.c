@@ -316,12 +316,34 @@ static void known_ones_come_once(void **state)
     }
 }
 
+/* RFC 9368 §4 */
+static void versions_are_read(void **state)
+{
+    (void)state;
+    static const uint8_t both[] = {'T', 'R', 'N', 1, 1, 2, 3, 4, 'T', 'R', 'N', 1};
+    static const uint8_t zero[] = {'T', 'R', 'N', 1, 0, 0, 0, 0}, none[4] = {0};
+    uint8_t bytes[20] = {0x11, 12};
+    struct tern_params params;
+    memcpy(bytes + 2, both, sizeof both);
+    assert_int_equal(decode_exact(&params, bytes, 14, false), 0);
+    assert_true(params.has_version_info && params.lists_version_1);
+    assert_int_equal(params.chosen_version, TERN_VERSION_1);
+    bytes[1] = 8;
+    assert_int_equal(decode_exact(&params, bytes, 10, true), 0);
+    assert_false(params.lists_version_1);
+    for (size_t len = 0; len <= sizeof both; len++) {
+        assert_int_equal(rc_of_bytes(0x11, both, len, true), len > 0 && len % 4 == 0 ? 0 : BAD);
+    }
+    assert_int_equal(rc_of_bytes(0x11, zero, sizeof zero, false), BAD);
+    assert_int_equal(rc_of_bytes(0x11, none, sizeof none, false), BAD);
+}
+
 static void unknown_ones_are_ignored(void **state)
 {
     (void)state;
     const uint8_t value[20] = {0xff};
     uint64_t seed = 1;
-    assert_int_equal(rc_of_bytes(0x11, value, 20, false), 0);
+    assert_int_equal(rc_of_bytes(0x12, value, 20, false), 0);
     assert_int_equal(rc_of_bytes(0x20, value, 20, false), 0);
     assert_int_equal(rc_of_bytes(TERN_VARINT_MAX, value, 0, false), 0);
     for (size_t i = 0; i < 1000; i++) { /* 31 N + 27 are sent to exercise this, §18.1 */
@@ -336,7 +358,7 @@ static void unknown_ones_stand_beside_known_ones(void **state)
     (void)state;
     uint8_t bytes[sizeof golden + 3];
     struct tern_params p;
-    for (uint8_t id = 0x11; id < 0x40; id++) {
+    for (uint8_t id = 0x12; id < 0x40; id++) {
         memcpy(bytes, golden, sizeof golden);
         memcpy(bytes + sizeof golden, (const uint8_t[]){id, 1, 9}, 3);
         assert_int_equal(decode_exact(&p, bytes, sizeof bytes, true), 0);
@@ -417,6 +439,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(preferred_address_is_refused),
     cmocka_unit_test(wrong_lengths_are_refused),
     cmocka_unit_test(known_ones_come_once),
+    cmocka_unit_test(versions_are_read),
     cmocka_unit_test(unknown_ones_are_ignored),
     cmocka_unit_test(unknown_ones_stand_beside_known_ones),
     cmocka_unit_test(lengths_beyond_the_end_fail),
