@@ -243,12 +243,9 @@ static tern_time direct_all(struct crowd *crowd)
 {
     tern_time at = tern_sim_now(crowd->sim) - crowd->begun;
     tern_time next = TERN_TIME_NEVER;
-    if (crowd->plan->series != NULL) {
-        if (at >= crowd->next_line) {
-            print_line(crowd, at);
-            crowd->next_line += SERIES_STEP;
-        }
-        next = crowd->next_line;
+    /* At the first moment after it is due: to stop for it would make another world. */
+    for (; crowd->plan->series != NULL && at >= crowd->next_line; crowd->next_line += SERIES_STEP) {
+        print_line(crowd, crowd->next_line);
     }
     for (size_t i = 0; i < crowd->plan->count; i++) {
         next = sooner(next, direct(crowd, i, at));

@@ -151,18 +151,19 @@ static const char *judge_time_out(const struct flows_plan *plan, const struct fl
     if (result->flows[0].read_at + TERN_SEC < plan->duration) {
         return "the first did not go on by its new port";
     }
-    return judge_use(plan, result);
+    return NULL;
 }
 
 static const char *judge_refusal(const struct flows_plan *plan, const struct flows_result *result)
 {
+    (void)plan;
     if (result->nat.refused == 0) {
         return "the NAT refused nothing";
     }
     if (!result->flows[2].is_connected || result->flows[2].bytes == 0) {
         return "the third never got through";
     }
-    return judge_use(plan, result);
+    return NULL;
 }
 
 static const char *judge_theft(const struct flows_plan *plan, const struct flows_result *result)
@@ -173,7 +174,7 @@ static const char *judge_theft(const struct flows_plan *plan, const struct flows
     if (result->flows[0].read_at + TERN_SEC < plan->duration || result->flows[2].bytes == 0) {
         return "one did not go on by the port of another";
     }
-    return judge_use(plan, result);
+    return NULL;
 }
 
 /* One line each; the build makes a test of every .name for every controller. */

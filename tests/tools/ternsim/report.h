@@ -9,7 +9,8 @@
 double report_run(const struct scenario *s, const struct kit_plan *plan,
                   const struct kit_result *result, bool prints);
 
-/* Runs the standard links and prints their table. 0, or 1 when one did not finish. */
+/* Runs the standard links and the pairs that share one, and prints their figures and bars. 0, or 1
+ * when one did not finish; a bar that is missed is said, and no failure. */
 int report_figures(void);
 
 #endif
