@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/invariants.h"
+#include "sim/kit.h"
 
 #define CHUNK       16384
 #define SERIES_STEP (100 * TERN_MSEC)
@@ -343,6 +344,7 @@ void flows_run(const struct flows_plan *plan, struct flows_result *result)
         return;
     }
     crowd->plan = plan;
+    kit_note_run(plan->name, plan->seed);
     bool is_well = build(crowd) == 0;
     if (is_well) {
         crowd->begun = tern_sim_now(crowd->sim);

@@ -526,6 +526,26 @@ static void collect(struct world *w, struct kit_result *result)
     result->server_close = w->server.close;
 }
 
+static struct {
+    char name[128];
+    uint64_t seed;
+} last_run;
+
+void kit_note_run(const char *name, uint64_t seed)
+{
+    (void)snprintf(last_run.name, sizeof last_run.name, "%s", name);
+    last_run.seed = seed;
+}
+
+void kit_print_replay(void)
+{
+    (void)fprintf(stderr,
+                  "last run: seed %llu\nreplay: TERN_SEED=%llu TERN_TRACE=1 ctest --test-dir "
+                  "build/dev -V -R '%s$'\n",
+                  (unsigned long long)last_run.seed, (unsigned long long)last_run.seed,
+                  last_run.name);
+}
+
 static void report(const struct world *w, const struct kit_result *result)
 {
     if (result->is_done) {
@@ -556,6 +576,7 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result)
         return;
     }
     w->plan = plan;
+    kit_note_run(plan->name, plan->seed);
     if (build(w) == 0 && begin(w) == 0) {
         run(w, result);
         collect(w, result);

@@ -66,6 +66,26 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result);
 uint64_t kit_first_seed(void);
 uint64_t kit_seed_count(uint64_t usual);
 
+/* Remembers a run, so that a test that fails on what came of it can be replayed. */
+void kit_note_run(const char *name, uint64_t seed);
+
+/* Prints the seed of the last run and the command that replays it with a trace. */
+void kit_print_replay(void);
+
+/* TERN_TEST_MAIN for tests of runs. */
+#define KIT_TEST_MAIN(tests)                                                                       \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        if (argc > 1) {                                                                            \
+            cmocka_set_test_filter(argv[1]);                                                       \
+        }                                                                                          \
+        int failed = cmocka_run_group_tests(tests, NULL, NULL);                                    \
+        if (failed != 0) {                                                                         \
+            kit_print_replay();                                                                    \
+        }                                                                                          \
+        return failed;                                                                             \
+    }
+
 /* Payload bytes per second from the first packet until all had arrived, as a share of the rate (bits a
  * second). */
 double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate);

@@ -112,16 +112,11 @@ static void losses_cost_no_more(void **state)
     assert_true(result.client.ptos <= 2);
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_narrow_way_back_is_enough),
-        cmocka_unit_test(a_fast_path_has_fewer_acks),
-        cmocka_unit_test(a_slow_path_has_as_many_as_before),
-        cmocka_unit_test(losses_cost_no_more),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_narrow_way_back_is_enough),
+    cmocka_unit_test(a_fast_path_has_fewer_acks),
+    cmocka_unit_test(a_slow_path_has_as_many_as_before),
+    cmocka_unit_test(losses_cost_no_more),
+};
+
+KIT_TEST_MAIN(tests)

@@ -192,25 +192,20 @@ static void same_seed_same_hash(void **state)
     print_message("trace hash of seed 42: %016llx\n", (unsigned long long)one.hash);
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_without_loss),
-        cmocka_unit_test(short_with_loss_of_1),
-        cmocka_unit_test(short_with_loss_of_5),
-        cmocka_unit_test(long_without_loss),
-        cmocka_unit_test(long_with_loss_of_a_tenth),
-        cmocka_unit_test(long_with_loss_of_1),
-        cmocka_unit_test(long_with_loss_of_5),
-        cmocka_unit_test(queue_stays_short),
-        cmocka_unit_test(shallow_buffer_is_no_obstacle),
-        cmocka_unit_test(loopback_does_not_freeze),
-        cmocka_unit_test(limited_by_the_application),
-        cmocka_unit_test(bad_links_in_small),
-        cmocka_unit_test(same_seed_same_hash),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(short_without_loss),
+    cmocka_unit_test(short_with_loss_of_1),
+    cmocka_unit_test(short_with_loss_of_5),
+    cmocka_unit_test(long_without_loss),
+    cmocka_unit_test(long_with_loss_of_a_tenth),
+    cmocka_unit_test(long_with_loss_of_1),
+    cmocka_unit_test(long_with_loss_of_5),
+    cmocka_unit_test(queue_stays_short),
+    cmocka_unit_test(shallow_buffer_is_no_obstacle),
+    cmocka_unit_test(loopback_does_not_freeze),
+    cmocka_unit_test(limited_by_the_application),
+    cmocka_unit_test(bad_links_in_small),
+    cmocka_unit_test(same_seed_same_hash),
+};
+
+KIT_TEST_MAIN(tests)

@@ -123,4 +123,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_checked),
 };
 
-TERN_TEST_MAIN(tests)
+KIT_TEST_MAIN(tests)

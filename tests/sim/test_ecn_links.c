@@ -100,4 +100,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(everything_is_marked), cmocka_unit_test(marks_reduce_the_window),
 };
 
-TERN_TEST_MAIN(tests)
+KIT_TEST_MAIN(tests)

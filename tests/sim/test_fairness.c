@@ -241,25 +241,20 @@ static void nobody_manages_a_deep_queue(void **state)
     expect(&plan, result.delay_95 > 2 * BASE_RTT, "the queue is short by itself");
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_cubic_flows_share_alike),
-        cmocka_unit_test(eight_cubic_flows_share_alike),
-        cmocka_unit_test(cubic_is_fair_to_newreno),
-        cmocka_unit_test(bbr_is_fair_to_cubic),
-        cmocka_unit_test(bbr_is_fair_to_bbr),
-        cmocka_unit_test(ledbat_yields_to_cubic),
-        cmocka_unit_test(ledbat_alone_fills_the_link),
-        cmocka_unit_test(unequal_round_trips_starve_nobody),
-        cmocka_unit_test(latecomer_gets_its_share),
-        cmocka_unit_test(bbr_leaves_a_deep_queue_alone),
-        cmocka_unit_test(codel_with_marks_keeps_the_queue_short),
-        cmocka_unit_test(codel_with_drops_keeps_the_queue_short),
-        cmocka_unit_test(nobody_manages_a_deep_queue),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(two_cubic_flows_share_alike),
+    cmocka_unit_test(eight_cubic_flows_share_alike),
+    cmocka_unit_test(cubic_is_fair_to_newreno),
+    cmocka_unit_test(bbr_is_fair_to_cubic),
+    cmocka_unit_test(bbr_is_fair_to_bbr),
+    cmocka_unit_test(ledbat_yields_to_cubic),
+    cmocka_unit_test(ledbat_alone_fills_the_link),
+    cmocka_unit_test(unequal_round_trips_starve_nobody),
+    cmocka_unit_test(latecomer_gets_its_share),
+    cmocka_unit_test(bbr_leaves_a_deep_queue_alone),
+    cmocka_unit_test(codel_with_marks_keeps_the_queue_short),
+    cmocka_unit_test(codel_with_drops_keeps_the_queue_short),
+    cmocka_unit_test(nobody_manages_a_deep_queue),
+};
+
+KIT_TEST_MAIN(tests)

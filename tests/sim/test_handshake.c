@@ -113,4 +113,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(times_with_loss_on_the_way_down),
 };
 
-TERN_TEST_MAIN(tests)
+KIT_TEST_MAIN(tests)

@@ -266,4 +266,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(events_come_when_asked_for),
 };
 
-TERN_TEST_MAIN(tests)
+KIT_TEST_MAIN(tests)

@@ -110,4 +110,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_is_lost_above_a_round_trip),
 };
 
-TERN_TEST_MAIN(tests)
+KIT_TEST_MAIN(tests)

@@ -130,18 +130,13 @@ static void warm_connection_allocates_nothing(void **state)
     assert_int_equal(result.late_allocations, 0);
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cubic_fills_a_clean_link),
-        cmocka_unit_test(newreno_fills_a_clean_link),
-        cmocka_unit_test(bbr_fills_a_clean_link),
-        cmocka_unit_test(bbr_bears_a_lossy_link),
-        cmocka_unit_test(survives_a_great_overshoot),
-        cmocka_unit_test(warm_connection_allocates_nothing),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(cubic_fills_a_clean_link),
+    cmocka_unit_test(newreno_fills_a_clean_link),
+    cmocka_unit_test(bbr_fills_a_clean_link),
+    cmocka_unit_test(bbr_bears_a_lossy_link),
+    cmocka_unit_test(survives_a_great_overshoot),
+    cmocka_unit_test(warm_connection_allocates_nothing),
+};
+
+KIT_TEST_MAIN(tests)

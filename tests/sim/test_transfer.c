@@ -192,20 +192,15 @@ static void same_seed_same_hash(void **state)
     print_message("trace hash of seed 42: %016llx\n", (unsigned long long)one.hash);
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean),        cmocka_unit_test(loss_1),
-        cmocka_unit_test(loss_5),       cmocka_unit_test(loss_20),
-        cmocka_unit_test(burst),        cmocka_unit_test(reorder),
-        cmocka_unit_test(duplicate),    cmocka_unit_test(corrupt),
-        cmocka_unit_test(everything),   cmocka_unit_test(rebinding),
-        cmocka_unit_test(blackout),     cmocka_unit_test(small_mtu),
-        cmocka_unit_test(many_streams), cmocka_unit_test(empty),
-        cmocka_unit_test(slow_reader),  cmocka_unit_test(same_seed_same_hash),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(clean),        cmocka_unit_test(loss_1),
+    cmocka_unit_test(loss_5),       cmocka_unit_test(loss_20),
+    cmocka_unit_test(burst),        cmocka_unit_test(reorder),
+    cmocka_unit_test(duplicate),    cmocka_unit_test(corrupt),
+    cmocka_unit_test(everything),   cmocka_unit_test(rebinding),
+    cmocka_unit_test(blackout),     cmocka_unit_test(small_mtu),
+    cmocka_unit_test(many_streams), cmocka_unit_test(empty),
+    cmocka_unit_test(slow_reader),  cmocka_unit_test(same_seed_same_hash),
+};
+
+KIT_TEST_MAIN(tests)
