@@ -94,10 +94,65 @@ static void marks_reduce_the_window(void **state)
     }
 }
 
+/* RFC 9000 §13.4.2.1: an ACK that was overtaken reports less than the one before, and that is no fault. */
+static void acks_out_of_order_fail_nothing(void **state)
+{
+    const char *const names[] = {"newreno", "cubic", "bbr"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct kit_plan plan;
+        struct kit_result result;
+        kit_plan_init(&plan, "sim.ecn_links", kit_first_seed());
+        plan.cc = names[i];
+        plan.up.rate = RATE;
+        plan.up.queue = 500000;
+        plan.down.reorder = 0.3;
+        plan.down.reorder_delay = 5 * TERN_MSEC;
+        plan.up_bytes = SIZE;
+        plan.down_bytes = 0;
+        kit_run(&plan, &result);
+        assert_true(result.is_done);
+        assert_true(result.down.reordered > 100);
+        assert_string_equal(result.client.ecn, "capable");
+        assert_int_equal(result.client.packets_marked, 0);
+    }
+}
+
+/* RFC 9000 §13.4.2: each new address of the client is tested anew, whatever the last one did. */
+static void another_address_is_tested_again(void **state)
+{
+    const tern_link_ecn kinds[] = {TERN_LINK_ECN_KEEP, TERN_LINK_ECN_BLEACH};
+    const char *const ends[] = {"capable", "failed"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct kit_plan plan;
+        struct kit_result result;
+        kit_plan_init(&plan, "sim.ecn_links", kit_first_seed());
+        plan.down.rate = RATE;
+        plan.down.queue = 500000;
+        plan.down.ecn = kinds[i];
+        plan.up_bytes = 0;
+        plan.client.keepalive =
+            50 * TERN_MSEC; /* the server learns of a new address from what comes */
+        plan.down_bytes = SIZE;
+        plan.rebind_every = 700 * TERN_MSEC;
+        plan.rebind_host = true;
+        kit_run(&plan, &result);
+        print_message("%s after %.1f s\n", result.server.ecn, (double)result.duration / TERN_SEC);
+        assert_true(result.is_done);
+        assert_string_equal(result.server.ecn, ends[i]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(marks_are_kept),       cmocka_unit_test(marks_are_wiped),
-    cmocka_unit_test(marks_are_changed),    cmocka_unit_test(marked_packets_are_dropped),
-    cmocka_unit_test(everything_is_marked), cmocka_unit_test(marks_reduce_the_window),
+    cmocka_unit_test(acks_out_of_order_fail_nothing),
+    cmocka_unit_test(another_address_is_tested_again),
+    cmocka_unit_test(marks_are_kept),
+    cmocka_unit_test(marks_are_wiped),
+    cmocka_unit_test(marks_are_changed),
+    cmocka_unit_test(marked_packets_are_dropped),
+    cmocka_unit_test(everything_is_marked),
+    cmocka_unit_test(marks_reduce_the_window),
 };
 
 KIT_TEST_MAIN(tests)

@@ -83,11 +83,79 @@ static void switch_path(tern_time before, tern_time after)
     duo_close(&d);
 }
 
+/* RFC 9000 §9.4: a client that moves to another host in the midst of a transfer loses what was on its
+ * way, and nothing of that slows the new path down: as fast as a new connection it is at full rate. */
+static void what_the_old_path_lost_does_not_slow_the_new_one(void **state)
+{
+    const char *const names[] = {"newreno", "cubic", "bbr", "ledbat"};
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(names); i++) {
+        tern_addr elsewhere = {.family = 4, .ip = {10, 9, 9, 9}, .port = 5000};
+        duo_init(&d, names[i]);
+        for (int k = 0; k < 2; k++) {
+            d.link[k].rate = 20 * MBIT;
+            d.link[k].queue = 200000;
+            d.side[k].config.keepalive = 50 * TERN_MSEC;
+        }
+        duo_open(&d, 1);
+        duo_write(&d, DUO_CLIENT, 1);
+        duo_run(&d, 100 * TERN_MSEC);
+        duo_write(&d, DUO_SERVER, 100000000);
+        duo_run(&d, 2 * TERN_SEC);
+        assert_int_equal(tern_sim_rebind(d.sim, d.side[DUO_CLIENT].host, &elsewhere), 0);
+        tern_time at = tern_sim_now(d.sim);
+        while (tern_conn_remote(conn_of(DUO_SERVER)).port != 5000) {
+            duo_run(&d, TERN_MSEC);
+        }
+        print_message("%s: moved after %.0f ms;", names[i],
+                      (double)(tern_sim_now(d.sim) - at) / 1e6);
+        uint64_t before = duo_counters(&d, DUO_SERVER).bytes_out;
+        const struct tern_cc *cc = &conn_of(DUO_SERVER)->path.cc;
+        assert_true(cc->bytes_in_flight <= 15000);
+        duo_run(&d, TERN_SEC);
+        uint64_t sent = duo_counters(&d, DUO_SERVER).bytes_out - before;
+        print_message(" %llu bytes in the next second\n", (unsigned long long)sent);
+        assert_true(strcmp(names[i], "ledbat") == 0 || sent >= 20 * MBIT / 8 * 6 / 10);
+        assert_string_equal(tern_ecn_name(conn_of(DUO_SERVER)->path.ecn.state), "capable");
+        duo_close(&d);
+    }
+}
+
 static void another_path_loses_nothing(void **state)
 {
     (void)state;
     switch_path(20 * TERN_MSEC, 200 * TERN_MSEC);
     switch_path(200 * TERN_MSEC, 20 * TERN_MSEC);
+}
+
+/* RFC 9002 §6.1.2: the larger of smoothed and latest sample, so that a round trip that grows from 10 to
+ * 100 ms in half a second is no loss. */
+static void a_growing_delay_loses_nothing(void **state)
+{
+    const char *const names[] = {"newreno", "cubic", "bbr", "ledbat"};
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(names); i++) {
+        duo_init(&d, names[i]);
+        d.link[0].delay = d.link[1].delay = 5 * TERN_MSEC;
+        d.side[DUO_SERVER].config.stream_window = 100000;
+        d.side[DUO_SERVER].config.stream_window_max = 100000;
+        duo_open(&d, 1);
+        duo_write(&d, DUO_CLIENT, 100000000);
+        duo_run(&d, TERN_SEC);
+        for (int n = 0; n < 90; n++) {
+            for (int k = 0; k < 2; k++) {
+                d.link[k].delay += TERN_MSEC / 2;
+                tern_link_set(tern_sim_link(d.sim, d.side[k].host, d.side[1 - k].host), &d.link[k]);
+            }
+            duo_run(&d, 5 * TERN_MSEC);
+        }
+        duo_run(&d, TERN_SEC);
+        assert_true(conn_of(DUO_CLIENT)->path.rtt.smoothed >= 95 * TERN_MSEC);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(conn_of(k)->counters.packets_lost, 0);
+        }
+        duo_close(&d);
+    }
 }
 
 /* --- memory ------------------------------------------------------------------------------------------- */
@@ -162,6 +230,8 @@ static void a_slow_reader_holds_one_window(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_close_passes_a_full_window),
     cmocka_unit_test(another_path_loses_nothing),
+    cmocka_unit_test(what_the_old_path_lost_does_not_slow_the_new_one),
+    cmocka_unit_test(a_growing_delay_loses_nothing),
     cmocka_unit_test(a_slow_reader_holds_one_window),
 };
 
