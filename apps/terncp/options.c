@@ -24,7 +24,8 @@ static const char help[] =
     "  -r, --recursive         copy folders\n"
     "  -p, --preserve          keep mode and modification time\n"
     "      --fsync             force each file to disk before it gets its name\n"
-    "      --cc NAME           congestion control: bbr (default), cubic, newreno\n"
+    "      --cc NAME           congestion control: bbr (default), cubic, newreno, ledbat (in the\n"
+    "                          background), prague (L4S), media (a short queue)\n"
     "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
     "                          chacha20-poly1305 (separated by commas)\n"
     "      --connect-timeout T give up connecting after T (default 10s)\n"
@@ -147,16 +148,25 @@ static int refuse(const char *option, const char *value, const char *advice)
     return CLI_USAGE;
 }
 
+static bool is_controller(const char *name)
+{
+    static const char *const names[] = {"bbr", "cubic", "newreno", "ledbat", "prague", "media"};
+    size_t i = 0;
+    while (i < sizeof names / sizeof names[0] && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return i < sizeof names / sizeof names[0];
+}
+
 /* Options that take a value. -1: fine. */
 static int parse_value(struct options *o, int opt)
 {
     switch (opt) {
     case OPT_CC:
         o->cc = optarg;
-        return strcmp(optarg, "bbr") == 0 || strcmp(optarg, "cubic") == 0 ||
-                       strcmp(optarg, "newreno") == 0
+        return is_controller(optarg)
                    ? -1
-                   : refuse("--cc", optarg, "give bbr, cubic or newreno");
+                   : refuse("--cc", optarg, "give bbr, cubic, newreno, ledbat, prague or media");
     case OPT_CIPHER:
         return parse_suites(optarg, &o->suites)
                    ? -1

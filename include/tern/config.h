@@ -59,7 +59,8 @@ typedef struct tern_config {
 
     unsigned suites; /* bitmap of acceptable suites; default TERN_SUITE_ANY */
     /* Congestion control by name. "cubic" (default), "bbr" and "newreno" for bulk; "ledbat" for copies
-     * in the background; "media" for encoders and games (tern_conn_set_rate). */
+     * in the background; "media" for encoders and games (tern_conn_set_rate); "prague" for networks
+     * with L4S queues, elsewhere as "newreno". */
     const char *cc;
     bool bandwidth_events; /* TERN_EVENT_BANDWIDTH under every controller, not only "media" */
 

@@ -22,7 +22,7 @@ TERN_API TERN_MUST_CHECK int tern_conn_open_stream(tern_conn *conn, tern_stream_
 TERN_API void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason);
 
 /* Another congestion controller from the next packet on, one of those that config.cc names: "cubic",
- * "bbr", "newreno", "ledbat", "media". It goes on from the present window and round trip, without a slow start
+ * "bbr", "newreno", "ledbat", "media", "prague". It goes on from the present window and round trip, without a slow start
  * of its own. Paths to come begin with it, too.
  * 0 · TERN_ERR_INVALID (no such name) · TERN_ERR_CLOSED */
 TERN_API TERN_MUST_CHECK int tern_conn_set_cc(tern_conn *conn, const char *name);

@@ -4,6 +4,11 @@
 
 #define AMPLIFICATION 3 /* RFC 9000 §8.1 */
 
+static uint8_t mark_of(const struct tern_cc_ops *cc)
+{
+    return cc->is_scalable ? TERN_ECN_ECT1 : TERN_ECN_ECT0;
+}
+
 void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
                     const struct tern_cc_ops *cc, tern_time initial_rtt, tern_time now)
 {
@@ -14,6 +19,7 @@ void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_a
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_rate_init(&path->rate);
     tern_ecn_init(&path->ecn);
+    tern_ecn_use(&path->ecn, mark_of(cc));
     tern_pmtud_init(&path->pmtud, TERN_PMTUD_BASE);
     tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
     tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
@@ -23,6 +29,7 @@ void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern
 {
     if (path->cc.ops != cc) {
         tern_cc_switch(&path->cc, cc, &path->rtt, &path->rate, now);
+        tern_ecn_use(&path->ecn, mark_of(cc));
     }
     if (path->rtt.has_sample) {
         tern_pacer_set_rate(&path->pacer, cc->pacing_rate(&path->cc, &path->rtt), path->cc.datagram,
@@ -68,6 +75,7 @@ static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_cc_init(&path->cc, cc, datagram, now);
     path->cc.wanted_rate = wanted;
+    tern_ecn_use(&path->ecn, mark_of(cc));
     path->cc.bytes_in_flight = in_flight; /* those packets are still unanswered */
     tern_pacer_init(&path->pacer, datagram);
 }

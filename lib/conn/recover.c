@@ -76,7 +76,7 @@ static void note_delivered(struct tern_conn *conn, const struct tern_space *spac
 
 static void settle_acked(struct tern_conn *conn, enum tern_level level,
                          const struct tern_loss_outcome *outcome, uint64_t prior_in_flight,
-                         tern_time now)
+                         uint64_t marked, tern_time now)
 {
     struct tern_space *space = &conn->spaces[level];
     struct tern_path *path = &conn->path;
@@ -110,6 +110,8 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
         .rate = &path->rate,
         .sample = &sample,
         .next_pn = space->loss.sent.next_pn,
+        .ect = outcome->acked_ect0 + outcome->acked_ect1,
+        .ce = marked,
     };
     tern_cc_on_ack(&path->cc, &ack, now);
 }
@@ -149,20 +151,23 @@ static bool may_reset_backoff(const struct tern_conn *conn, enum tern_level leve
     return conn->is_server || level != TERN_LEVEL_INITIAL;
 }
 
-/* The peer counts more congestion marks: to the controller that is as good as a loss (RFC 9002 §7.1). */
-static void check_ecn(struct tern_conn *conn, const struct tern_space *space,
-                      const struct tern_frame_ack *ack, const struct tern_loss_outcome *outcome,
-                      uint64_t prior_in_flight, tern_time now)
+/* The peer counts more congestion marks: to the controller that is as good as a loss (RFC 9002 §7.1).
+ * Returns how many. */
+static uint64_t check_ecn(struct tern_conn *conn, const struct tern_space *space,
+                          const struct tern_frame_ack *ack, const struct tern_loss_outcome *outcome,
+                          uint64_t prior_in_flight, tern_time now)
 {
     struct tern_path *path = &conn->path;
     struct tern_ecn_counts counts = {
         .ect0 = ack->ecn.ect0, .ect1 = ack->ecn.ect1, .ce = ack->ecn.ce};
     uint64_t before = path->ecn.peer.ce;
     if (!outcome->largest_is_new || /* reordered ACKs report less (RFC 9000 §13.4.2.1) */
-        !tern_ecn_on_ack(&path->ecn, ack->has_ecn ? &counts : NULL, outcome->acked_ect)) {
-        return;
+        !tern_ecn_on_ack(&path->ecn, ack->has_ecn ? &counts : NULL, outcome->acked_ect0,
+                         outcome->acked_ect1)) {
+        return 0;
     }
-    conn->counters.packets_marked += path->ecn.peer.ce - before;
+    uint64_t marked = path->ecn.peer.ce - before;
+    conn->counters.packets_marked += marked;
     struct tern_cc_loss loss = {.is_ecn = true,
                                 .next_pn = space->loss.sent.next_pn,
                                 .latest_sent_at = outcome->largest_acked_sent_at,
@@ -171,6 +176,7 @@ static void check_ecn(struct tern_conn *conn, const struct tern_space *space,
                                 .rtt = &path->rtt,
                                 .rate = &path->rate};
     tern_cc_on_loss(&path->cc, &loss, now);
+    return marked;
 }
 
 /* What the path carries in a round trip decides how often it needs an ACK. The window may be larger than
@@ -199,7 +205,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     struct tern_space *space = &conn->spaces[level];
     struct tern_path *path = &conn->path;
     struct tern_loss_outcome outcome = {0};
-    uint64_t prior_in_flight = path->cc.bytes_in_flight;
+    uint64_t prior_in_flight = path->cc.bytes_in_flight, marked = 0;
     int rc = walk_ranges(space, ack, &outcome);
     if (rc != 0) {
         return rc;
@@ -219,9 +225,9 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
     if (level == TERN_LEVEL_APP) {
-        check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
+        marked = check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
     }
-    settle_acked(conn, level, &outcome, prior_in_flight, now);
+    settle_acked(conn, level, &outcome, prior_in_flight, marked, now);
     tern_loss_settle(&space->loss, &path->rtt, now);
     if (may_reset_backoff(conn, level)) {
         conn->pto_count = 0;

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "recovery/cc.h"
 
-static const struct tern_cc_ops *const controllers[] = {
-    &tern_cc_cubic, &tern_cc_newreno, &tern_cc_bbr, &tern_cc_ledbat, &tern_cc_media};
+static const struct tern_cc_ops *const controllers[] = {&tern_cc_cubic, &tern_cc_newreno,
+                                                        &tern_cc_bbr,   &tern_cc_ledbat,
+                                                        &tern_cc_media, &tern_cc_prague};
 
 const struct tern_cc_ops *tern_cc_find(const char *name)
 {

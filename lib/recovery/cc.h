@@ -21,6 +21,7 @@ struct tern_cc_ack {
     const struct tern_rate *rate;
     const struct tern_rate_sample *sample;
     uint64_t next_pn; /* the next packet number of this space (HyStart++ rounds) */
+    uint64_t ect, ce; /* packets with a mark that it acknowledged; how many more CE it reports */
 };
 
 /* A congestion event: losses, or a rise of the peer's CE count (lost_bytes 0). */
@@ -48,6 +49,7 @@ struct tern_cc_run {
 
 struct tern_cc_ops {
     const char *name;
+    bool is_scalable; /* answers CE in proportion, and so may mark ECT(1): RFC 9331 §4 */
     void (*init)(struct tern_cc *cc, tern_time now);
     /* After init, with the window and the threshold of the controller before. May be NULL. */
     void (*adopt)(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now);
@@ -94,11 +96,11 @@ struct tern_cc {
     uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
 };
 
-/* The table for a name ("newreno", "cubic", "bbr", "ledbat", "media"), or NULL. */
+/* The table for a name ("newreno", "cubic", "bbr", "ledbat", "media", "prague"), or NULL. */
 const struct tern_cc_ops *tern_cc_find(const char *name);
 
 extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, tern_cc_ledbat,
-    tern_cc_media;
+    tern_cc_media, tern_cc_prague;
 
 /* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
 void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,

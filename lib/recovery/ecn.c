@@ -7,6 +7,7 @@
 void tern_ecn_init(struct tern_ecn *ecn)
 {
     memset(ecn, 0, sizeof *ecn);
+    ecn->kind = TERN_ECN_ECT0;
     ecn->test_until = TERN_TIME_NEVER;
 }
 
@@ -15,6 +16,14 @@ void tern_ecn_restart(struct tern_ecn *ecn)
     ecn->state = TERN_ECN_TESTING;
     ecn->tested = ecn->tested_lost = 0;
     ecn->test_until = TERN_TIME_NEVER;
+}
+
+void tern_ecn_use(struct tern_ecn *ecn, uint8_t kind)
+{
+    if (ecn->kind != kind) {
+        ecn->kind = kind;
+        tern_ecn_restart(ecn); /* a box may treat the two differently */
+    }
 }
 
 void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now)
@@ -27,12 +36,13 @@ void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now)
         }
     }
     bool is_marking = ecn->state == TERN_ECN_TESTING || ecn->state == TERN_ECN_CAPABLE;
-    ecn->mark = is_marking ? TERN_ECN_ECT0 : TERN_ECN_NONE;
+    ecn->mark = is_marking ? ecn->kind : TERN_ECN_NONE;
 }
 
 void tern_ecn_on_sent(struct tern_ecn *ecn)
 {
-    ecn->sent++;
+    ecn->sent_ect0 += ecn->mark == TERN_ECN_ECT0 ? 1 : 0;
+    ecn->sent_ect1 += ecn->mark == TERN_ECN_ECT1 ? 1 : 0;
     ecn->tested += ecn->state == TERN_ECN_TESTING ? 1 : 0;
 }
 
@@ -47,32 +57,37 @@ bool tern_ecn_on_lost(struct tern_ecn *ecn)
     return true;
 }
 
+/* Each kind of its own: those that are acknowledged arrived as they were or as CE, and nobody saw more of
+ * them than there were. Else marks were wiped off, or changed on the way. */
 static bool is_plausible(const struct tern_ecn *ecn, const struct tern_ecn_counts *counts,
-                         uint64_t acked)
+                         uint64_t acked_ect0, uint64_t acked_ect1)
 {
     const struct tern_ecn_counts *before = &ecn->peer;
-    if (counts->ect0 < before->ect0 || counts->ect1 < before->ect1 || counts->ce < before->ce) {
+    if (counts->ect0 < before->ect0 || counts->ect1 < before->ect1 || counts->ce < before->ce ||
+        counts->ect0 > ecn->sent_ect0 || counts->ect1 > ecn->sent_ect1) {
         return false;
     }
-    uint64_t more = (counts->ect0 - before->ect0) + (counts->ce - before->ce);
-    return more >= acked        /* else marks were wiped off */
-           && counts->ect1 == 0 /* we send none: they were changed on the way */
-           && counts->ect0 <= ecn->sent && counts->ce <= ecn->sent - counts->ect0;
+    uint64_t ect0 = counts->ect0 - before->ect0, ect1 = counts->ect1 - before->ect1;
+    uint64_t ce = counts->ce - before->ce;
+    return counts->ce <= ecn->sent_ect0 + ecn->sent_ect1 - counts->ect0 - counts->ect1 &&
+           ce >= tern_sub_sat(acked_ect0, ect0) + tern_sub_sat(acked_ect1, ect1);
 }
 
-bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts, uint64_t acked)
+bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts,
+                     uint64_t acked_ect0, uint64_t acked_ect1)
 {
+    uint64_t acked = acked_ect0 + acked_ect1;
     if (ecn->state == TERN_ECN_FAILED || (counts == NULL && acked == 0)) {
         return false;
     }
-    if (counts == NULL || !is_plausible(ecn, counts, acked)) {
+    if (counts == NULL || !is_plausible(ecn, counts, acked_ect0, acked_ect1)) {
         ecn->state = TERN_ECN_FAILED;
         return false;
     }
     bool is_congested = counts->ce > ecn->peer.ce;
     ecn->peer = *counts;
     /* Not one that came through without: a box that marks everything, and says nothing by it. */
-    if (counts->ect0 == 0 && counts->ce > 0) {
+    if (counts->ect0 == 0 && counts->ect1 == 0 && counts->ce > 0) {
         ecn->state = counts->ce >= TEST_PACKETS ? TERN_ECN_FAILED : ecn->state;
         return false;
     }

@@ -24,16 +24,19 @@ struct tern_ecn_counts {
 
 struct tern_ecn {
     enum tern_ecn_state state;
-    uint8_t mark;                 /* on the packets being built; TERN_ECN_ECT0 or TERN_ECN_NONE */
-    uint64_t sent;                /* marked, on all paths: bounds what the peer may report */
-    uint64_t tested, tested_lost; /* marked packets of the test, and how many of them are lost */
-    tern_time test_until;         /* NEVER until the first is sent */
-    struct tern_ecn_counts peer;  /* as last reported */
+    uint8_t kind; /* TERN_ECN_ECT0, or TERN_ECN_ECT1 for a scalable controller (RFC 9331 §4.1) */
+    uint8_t mark; /* on the packets being built; `kind` or TERN_ECN_NONE */
+    uint64_t sent_ect0, sent_ect1; /* on all paths: bounds what the peer may report */
+    uint64_t tested, tested_lost;  /* marked packets of the test, and how many of them are lost */
+    tern_time test_until;          /* NEVER until the first is sent */
+    struct tern_ecn_counts peer;   /* as last reported */
 };
 
 void tern_ecn_init(struct tern_ecn *ecn);
 /* Another path: it is tested anew; the counts go on. */
 void tern_ecn_restart(struct tern_ecn *ecn);
+/* The kind of mark from now on; another one than before is tested anew. */
+void tern_ecn_use(struct tern_ecn *ecn, uint8_t kind);
 
 /* Chooses the mark for what is sent next; three_pto bounds the test. */
 void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now);
@@ -42,9 +45,11 @@ void tern_ecn_on_sent(struct tern_ecn *ecn); /* a packet with a mark left */
  * congestion. */
 bool tern_ecn_on_lost(struct tern_ecn *ecn);
 
-/* An ACK that raised the largest acknowledged number. counts NULL: it reported none. acked: marked
- * packets that it newly acknowledged. True when packets were marked by congestion on the way. */
-bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts, uint64_t acked);
+/* An ACK that raised the largest acknowledged number. counts NULL: it reported none. acked_ect0 and
+ * acked_ect1: packets with such marks that it newly acknowledged. True when packets were marked by
+ * congestion on the way. */
+bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts,
+                     uint64_t acked_ect0, uint64_t acked_ect1);
 
 const char *tern_ecn_name(enum tern_ecn_state state);
 

@@ -99,8 +99,11 @@ static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uin
     outcome->acked_packets++;
     outcome->acked_bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
     outcome->acked_eliciting |= (packet->flags & TERN_SENT_ELICITING) != 0;
-    outcome->acked_ect += packet->ecn != 0 && !is_other ? 1 : 0;
-    outcome->has_new_path = outcome->has_new_path || !is_other;
+    if (!is_other) {
+        outcome->acked_ect0 += packet->ecn == 2 ? 1 : 0; /* RFC 3168 §5 */
+        outcome->acked_ect1 += packet->ecn == 1 ? 1 : 0;
+        outcome->has_new_path = true;
+    }
     if (outcome->acked_packets == 1 || pn > outcome->largest_acked_pn) {
         outcome->largest_acked_pn = pn;
         outcome->largest_acked_sent_at = packet->sent_at;

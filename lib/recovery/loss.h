@@ -44,9 +44,9 @@ struct tern_loss_outcome {
     bool largest_is_new;             /* the ACK raised largest_acked */
     tern_time largest_acked_sent_at; /* send time of the newest newly acked packet */
     uint64_t largest_acked_pn;
-    uint64_t acked_ect;    /* newly acked packets that were sent with an ECT mark */
-    uint64_t lost_bytes;   /* IN_FLIGHT, probes left out */
-    uint64_t lost_packets; /* probes left out */
+    uint64_t acked_ect0, acked_ect1; /* newly acked packets that were sent with such a mark */
+    uint64_t lost_bytes;             /* IN_FLIGHT, probes left out */
+    uint64_t lost_packets;           /* probes left out */
     uint64_t lost_probe_packets, lost_probe_bytes;
     tern_time lost_latest_sent_at; /* send time of the newest lost packet that counts */
     tern_time lost_earliest_sent_at;

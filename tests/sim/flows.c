@@ -315,6 +315,8 @@ static void collect(struct crowd *crowd, struct flows_result *result)
     }
     result->delay_median = tern_link_queue_delay(crowd->forth, 50);
     result->delay_95 = tern_link_queue_delay(crowd->forth, 95);
+    result->low_median = tern_link_low_delay(crowd->forth, 50);
+    result->low_99 = tern_link_low_delay(crowd->forth, 99);
     result->hash = tern_sim_hash(crowd->sim);
 }
 

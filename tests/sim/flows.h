@@ -51,6 +51,7 @@ struct flows_result {
     tern_link_counters bottleneck;
     tern_nat_counters nat;
     tern_time delay_median, delay_95; /* in the bottleneck's queue, over the whole run */
+    tern_time low_median, low_99;     /* in the short one, when it is a dual queue */
     uint64_t hash;
     const char *broken; /* the invariant that did not hold, or NULL */
 };

@@ -6,7 +6,7 @@
 #include "cc_kit.h"
 #include "tern_test.h"
 
-static const char *const names[] = {"newreno", "cubic", "bbr", "ledbat", "media"};
+static const char *const names[] = {"newreno", "cubic", "bbr", "ledbat", "media", "prague"};
 
 static void finds_by_name(void **state)
 {

@@ -5,7 +5,7 @@
 #include "path_kit.h"
 #include "tern_test.h"
 
-static const char *const names[] = {"newreno", "cubic", "bbr", "ledbat", "media"};
+static const char *const names[] = {"newreno", "cubic", "bbr", "ledbat", "media", "prague"};
 #define NAMES TERN_COUNT_OF(names)
 
 static struct path the_path;
