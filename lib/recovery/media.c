@@ -33,6 +33,7 @@
 #define LOSS_WINDOW     (500 * TERN_MSEC)
 #define LOSS_PACKETS    50
 #define LOSS_MOST       200  /* ten-thousandths that need no answer */
+#define LOSS_START      1000 /* ... at the start, which runs into a short queue with many more */
 #define LOSS_ANSWER     3000 /* the largest single one */
 #define FLOOR_MOST      1000
 #define FLOOR_LIFE      (30 * TERN_SEC)
@@ -387,7 +388,8 @@ static void learn_floor(struct media *state, tern_time now)
 static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
     struct media *state = state_of(cc);
-    uint64_t over = tern_sub_sat(state->loss, LOSS_MOST + state->floor);
+    uint64_t most = state->phase == PHASE_START ? LOSS_START : LOSS_MOST + state->floor;
+    uint64_t over = tern_sub_sat(state->loss, most);
     if (over == 0) {
         state->loss_from = 0;
         return;
