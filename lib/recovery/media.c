@@ -15,7 +15,9 @@
 #define SLOT            (10 * TERN_SEC)
 #define QUEUE_MOST      (12 * TERN_MSEC) /* a standing queue is overuse from here on at the latest */
 #define QUEUE_LEAST     (4 * TERN_MSEC)  /* ... and not before */
-#define ROUNDS          8                /* whose delivery is remembered */
+#define NOISE_MOST      (30 * TERN_MSEC) /* of a delay that does not depend on us */
+#define JITTER_GAIN     6
+#define ROUNDS          8  /* whose delivery is remembered */
 #define GAIN_NEAR       10 /* growth a round near the last known capacity, thousandths */
 #define GAIN_BELOW      50
 #define GAIN_MOST       60
@@ -58,7 +60,11 @@ struct media {
     tern_time least[2]; /* of the halves of this round; TERN_TIME_NEVER: no sample */
     tern_time half_at;  /* the second begins */
     tern_time queue;    /* by how much the last half round was longer than base */
-    unsigned above;     /* samples in a row that were too long by the threshold */
+    tern_time noise;    /* a delay that did not change when we slowed down */
+    tern_time jitter;   /* of `queue` from round to round, smoothed */
+    tern_time step;     /* the latest such change, and its direction */
+    bool was_up;
+    unsigned above; /* samples in a row that were too long by the threshold */
     uint64_t round_end, round_delivered;
     tern_time round_at, round_length;
     uint64_t supply[ROUNDS]; /* bytes a second delivered in each of the last rounds */
@@ -183,7 +189,8 @@ static tern_time threshold(const struct tern_cc *cc)
     const struct media *state = state_in(cc);
     tern_time sixth = TERN_MAX(TERN_MIN(state->base / 6, QUEUE_MOST), QUEUE_LEAST);
     tern_time two = 2 * cc->datagram * TERN_SEC / TERN_MAX(state->rate, UINT64_C(1));
-    return TERN_MAX(sixth, TERN_MIN(two, 4 * QUEUE_MOST));
+    return TERN_MAX(sixth, TERN_MIN(two, 4 * QUEUE_MOST)) + state->noise +
+           TERN_MIN(JITTER_GAIN * state->jitter, NOISE_MOST);
 }
 
 static uint64_t best_supply(const struct media *state, size_t rounds)
@@ -193,6 +200,18 @@ static uint64_t best_supply(const struct media *state, size_t rounds)
         best = TERN_MAX(best, state->supply[(state->supply_at + ROUNDS - i) % ROUNDS]);
     }
     return best;
+}
+
+/* A queue grows for a while and then falls for a while. What goes up and down by turns is the path's
+ * own jitter; the smaller of two such steps is its measure. */
+static void note_step(struct media *state, tern_time before)
+{
+    bool is_up = state->queue > before;
+    tern_time step = is_up ? state->queue - before : before - state->queue;
+    tern_time both = is_up != state->was_up ? TERN_MIN(step, state->step) : 0;
+    state->jitter = (15 * state->jitter + TERN_MIN(both, QUEUE_MOST)) / 16;
+    state->step = step;
+    state->was_up = is_up;
 }
 
 static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, tern_time now)
@@ -209,7 +228,9 @@ static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, te
     state->round_delivered = ack->rate->delivered;
     state->round_at = now;
     tern_time least = state->least[1] < TERN_TIME_NEVER ? state->least[1] : state->least[0];
-    state->queue = least < TERN_TIME_NEVER ? tern_sub_sat(least, state->base) : state->queue;
+    tern_time before = state->queue;
+    state->queue = least < TERN_TIME_NEVER ? tern_sub_sat(least, state->base) : before;
+    note_step(state, before);
     state->least[0] = state->least[1] = TERN_TIME_NEVER;
     state->half_at = now + TERN_MAX(ack->rtt->smoothed, ROUND_MIN) / 2;
     return true;
@@ -252,6 +273,25 @@ static void begin_watch(struct media *state, enum media_phase phase, tern_time n
     state->phase = phase;
     state->watch_at = now;
     state->watch_queue = state->queue;
+}
+
+static uint64_t within_wish(const struct tern_cc *cc, uint64_t rate)
+{
+    return cc->wanted_rate > 0 ? TERN_MIN(rate, cc->wanted_rate) : rate;
+}
+
+static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
+{
+    const struct media *state = state_in(cc);
+    uint64_t rate = state->rate > 0 ? state->rate : 2 * per_second(cc->cwnd, rtt->smoothed);
+    if (state->phase == PHASE_DRAIN) {
+        uint64_t less = state->queue * 100 / DRAIN_TIME;
+        less = TERN_MAX(TERN_MIN(less, (uint64_t)DRAIN_MOST), (uint64_t)DRAIN_LEAST);
+        rate = rate / 100 * (100 - less);
+    } else if (state->phase == PHASE_TEST) {
+        rate /= 2;
+    }
+    return TERN_MAX(within_wish(cc, rate), (uint64_t)cc->datagram); /* never stands still */
 }
 
 /* The path is full. What it delivers while a queue stands is what it can do. */
@@ -297,6 +337,9 @@ static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now
 {
     struct media *state = state_of(cc);
     tern_time most = threshold(cc);
+    if (state->queue < state->noise / 2) {
+        state->noise -= state->noise / 16;
+    }
     if (state->queue > most) {
         begin_drain(cc, rtt, now);
     } else if (state->queue <= most / 2 && is_proved(state) &&
@@ -314,8 +357,9 @@ static void drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
         state->phase = PHASE_FOLLOW;
         return;
     }
-    if (state->queue > most && supply > 0 && supply < state->full) {
-        state->full = supply;
+    /* Less than we send arrives: the capacity has gone down. As much as we send says nothing. */
+    if (state->queue > most && supply > 0 && supply < media_pacing_rate(cc, rtt) / 100 * BACKOFF) {
+        state->full = TERN_MIN(supply, state->full);
         set_rate(cc, supply / 100 * BACKOFF, rtt);
     }
     if (now < state->watch_at + TERN_MAX(PATIENCE, 8 * rtt->smoothed)) {
@@ -345,8 +389,8 @@ static void compete(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time no
     }
 }
 
-/* At half the rate our own queue falls by half of the time that has been seen of it. One that moves
- * not at all is none: the path has become longer. */
+/* At half the rate our own queue falls by half of the time that has been seen of it. One that hardly
+ * moves is none: the path has become longer, or its delay is never as short as it once was. */
 static void test(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
     struct media *state = state_of(cc);
@@ -361,6 +405,9 @@ static void test(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
     } else if (fell + rose <= TERN_MSEC) {
         forget_delay(state, state->base + state->queue);
         state->queue = 0;
+        state->phase = PHASE_FOLLOW;
+    } else if (fell + rose <= state->queue / 5 && state->queue <= NOISE_MOST) {
+        state->noise = state->queue;
         state->phase = PHASE_FOLLOW;
     } else {
         begin_watch(state, PHASE_COMPETE, now);
@@ -460,11 +507,6 @@ static void media_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, t
 
 /* --- window and pace ---------------------------------------------------------------------------- */
 
-static uint64_t within_wish(const struct tern_cc *cc, uint64_t rate)
-{
-    return cc->wanted_rate > 0 ? TERN_MIN(rate, cc->wanted_rate) : rate;
-}
-
 /* The window only bounds the queue that a sudden loss of capacity makes. */
 static void set_window(struct tern_cc *cc, const struct tern_rtt *rtt)
 {
@@ -499,20 +541,6 @@ static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
         steps[state->phase](cc, ack->rtt, now);
     }
     set_window(cc, ack->rtt);
-}
-
-static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
-{
-    const struct media *state = state_in(cc);
-    uint64_t rate = state->rate > 0 ? state->rate : 2 * per_second(cc->cwnd, rtt->smoothed);
-    if (state->phase == PHASE_DRAIN) {
-        uint64_t less = state->queue * 100 / DRAIN_TIME;
-        less = TERN_MAX(TERN_MIN(less, (uint64_t)DRAIN_MOST), (uint64_t)DRAIN_LEAST);
-        rate = rate / 100 * (100 - less);
-    } else if (state->phase == PHASE_TEST) {
-        rate /= 2;
-    }
-    return TERN_MAX(within_wish(cc, rate), (uint64_t)cc->datagram); /* never stands still */
 }
 
 static uint64_t media_estimate(const struct tern_cc *cc)

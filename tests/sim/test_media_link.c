@@ -205,6 +205,24 @@ static void does_not_collapse_under_heavy_loss(void **state)
     assert_true(mean_rate(&film, TAKE_OFF, film.slices) >= 3 * MBIT);
 }
 
+/* A delay that goes up and down by itself is not taken for a queue for long. */
+static void jitter_is_no_queue(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 2; i++) {
+        struct kit_plan plan;
+        struct kit_result result;
+        struct film film;
+        plan_of(&plan, &film, 0);
+        plan.up.jitter = i * 10 * TERN_MSEC;
+        plan.up_bytes = 30000000;
+        run(&plan, &result);
+        uint64_t mean = mean_rate(&film, 5 * TAKE_OFF, film.slices);
+        print_message("%u ms: %.1f Mbit/s\n", i * 10, (double)mean / MBIT);
+        assert_true(mean >= 8 * MBIT);
+    }
+}
+
 /* A queue that drops before delay shows: at more than 2 % of loss the rate comes down. */
 static void a_short_queue_is_answered_by_its_losses(void **state)
 {
@@ -261,6 +279,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(probes_when_more_is_asked_for),
     cmocka_unit_test(random_loss_costs_little),
     cmocka_unit_test(does_not_collapse_under_heavy_loss),
+    cmocka_unit_test(jitter_is_no_queue),
     cmocka_unit_test(a_short_queue_is_answered_by_its_losses),
     cmocka_unit_test(marks_are_answered),
     cmocka_unit_test(events_come_when_asked_for),
