@@ -29,6 +29,7 @@
 #define QUEUE_STARTUP    8  /* ... and when Startup ends, by a single sample */
 #define DEVIATIONS       2  /* of so many a round with no more than the floor is hardly ever off */
 #define LUCK             2  /* ... and the best of a cycle's rounds is */
+#define BENEFIT          3
 #define FULL_LOSS_EVENTS 6  /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
@@ -119,7 +120,9 @@ static void note_floor(struct tern_bbr *bbr, uint64_t floor)
 }
 
 /* Was the loss that ended Startup or Up nothing but the floor that is known now? Then it is taken
- * back, as HandleSpuriousLossDetection does for losses that were none. */
+ * back, as HandleSpuriousLossDetection does for losses that were none. Startup sees few packets when
+ * it ends early without a queue, so it gets the benefit of three times the allowance: should it be
+ * guilty after all, it ends again at once, by the threshold that holds then. */
 static void review_verdict(struct tern_cc *cc)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -127,7 +130,8 @@ static void review_verdict(struct tern_cc *cc)
         return;
     }
     bbr->has_verdict = false;
-    if (tern_bbr_is_too_high(cc, bbr->verdict_lost, bbr->verdict_sent)) {
+    if (tern_bbr_is_too_high(cc, bbr->verdict_lost / (bbr->was_growing ? BENEFIT : 1),
+                             bbr->verdict_sent)) {
         return;
     }
     bbr->prev_probe_too_high = false;
