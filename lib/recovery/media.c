@@ -401,6 +401,7 @@ static void test(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
     tern_time rose = tern_sub_sat(state->queue, state->watch_queue);
     tern_time ours = TERN_MIN(rtt->smoothed, state->watch_queue) / 10 * 7;
     if (fell >= ours) {
+        state->before = state->rate; /* to return to, if it was another who made room */
         begin_watch(state, PHASE_DRAIN, now);
     } else if (fell + rose <= TERN_MSEC) {
         forget_delay(state, state->base + state->queue);
@@ -493,6 +494,7 @@ static void cut(struct tern_cc *cc, const struct tern_cc_loss *loss, uint64_t pe
 static void media_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
     struct media *state = state_of(cc);
+    state->noise -= state->noise / 4; /* what ends in losses may be a queue after all */
     if (loss->is_ecn) {
         cut(cc, loss, BACKOFF_MARKED, now);
     } else if (state->phase == PHASE_COMPETE) {
