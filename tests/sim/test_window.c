@@ -148,7 +148,7 @@ static void run_slow_start(uint64_t seed)
 static void slow_start_ends_before_the_first_loss(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
         fast("cubic");
         run_slow_start(seed);
         print_message("seed %llu: window %llu%s, %llu lost\n", (unsigned long long)seed,
@@ -164,7 +164,7 @@ static void slow_start_ends_before_the_first_loss(void **state)
 static void jitter_does_not_end_slow_start(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
         fast("cubic");
         for (int i = 0; i < 2; i++) {
             d.link[i].delay = RTT / 2 - 4 * TERN_MSEC;
