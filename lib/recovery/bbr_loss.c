@@ -30,7 +30,7 @@
 #define DEVIATIONS       2  /* of so many a round with no more than the floor is hardly ever off */
 #define LUCK_HALVES      3  /* halves of one, by which the best of a probe's rounds is */
 #define BENEFIT          3
-#define FULL_LOSS_EVENTS 6  /* StartupFullLossCnt */
+#define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
 
 /* value * share / IN_ALL for shares below a few units; no product passes 64 bits. */
 static uint64_t share_of(uint64_t value, uint64_t share)
