@@ -76,7 +76,7 @@ static double share_of(const char *name, uint64_t bytes, double loss, double *st
         assert_true(result.is_done);
         assert_true((double)result.server.bytes_sent * (1 - loss) <= 1.06 * (double)bytes);
         sum += kit_share(&result, bytes, RATE) / (double)seeds;
-        result.duration -= result.half;
+        result.arrived -= result.half;
         *steady += kit_share(&result, bytes / 2, RATE) / (double)seeds;
     }
     print_message("%s: %.1f %% of the link, of the second half %.1f %%\n", name, 100 * sum,
