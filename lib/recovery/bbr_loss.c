@@ -28,7 +28,7 @@
 #define QUEUE_FLOOR      32 /* the part of a round trip that is a queue when noise is measured, */
 #define QUEUE_STARTUP    8  /* ... and when Startup ends, by a single sample */
 #define DEVIATIONS       2  /* of so many a round with no more than the floor is hardly ever off */
-#define LUCK_HALVES      3  /* halves of one, by which the best of a probe's rounds is */
+#define LUCK             1  /* by so many the best of a probe's few rounds excels */
 #define BENEFIT          3
 #define FULL_LOSS_EVENTS 6 /* StartupFullLossCnt */
 
@@ -91,7 +91,7 @@ uint64_t tern_bbr_sure_noise(const struct tern_cc *cc, uint64_t rate)
         return 0;
     }
     uint64_t noise = share_of(round, floor);
-    uint64_t luck = LUCK_HALVES * square_root(noise * cc->datagram) / 2;
+    uint64_t luck = LUCK * square_root(noise * cc->datagram);
     uint64_t sure = tern_sub_sat(noise, luck) * IN_ALL / round;
     return share_of(rate, sure * IN_ALL / (IN_ALL - sure));
 }
