@@ -91,8 +91,15 @@ typedef struct tern_config {
     size_t
         max_per_address; /* connections of one IPv4 address or IPv6 /64; 0, the default: any number */
     uint64_t
-        initial_rate;   /* handshakes a second that one network (/24, /56) may start before each has
+        initial_rate; /* handshakes a second that one network (/24, /56) may start before each has
                                to show its address; default 4000; 0: no limit */
+    const uint8_t
+        *connect_token_key; /* TERN_CONNECT_KEY_SIZE bytes, copied: take only clients with a
+                                         token sealed with it (tern/token.h), which needs unix_time;
+                                         NULL, the default: everybody */
+    tern_addr
+        connect_address; /* this server in the lists of such tokens; family 0, the default: the
+                                  address that a packet came to */
     uint64_t unix_time; /* seconds since 1970 at the `now` of tern_endpoint_new; 0, the default: not
                                known. With it, address tokens outlive the endpoint */
 
@@ -115,6 +122,8 @@ typedef struct tern_peer {
      * With it a server under load sends no Retry. */
     const uint8_t *token;
     size_t token_len;
+    const uint8_t *connect_token; /* from a matchmaker, copied (tern/token.h); NULL: none */
+    size_t connect_token_len;
 } tern_peer;
 
 TERN_API void tern_peer_init(tern_peer *peer);

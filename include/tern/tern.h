@@ -8,6 +8,7 @@
 #include <tern/endpoint.h>
 #include <tern/event.h>
 #include <tern/stream.h>
+#include <tern/token.h>
 #include <tern/trace.h>
 #include <tern/types.h>
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/conn.h"
 
+#include "conn/grant.h"
 #include "conn/handshake.h"
 #include "conn/retry.h"
 #include "crypto/token.h"
@@ -135,9 +136,11 @@ int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
         hs->has_retry = first->has_retry;
         hs->client_scid = first->scid;
         conn->path.is_validated = first->is_proved;
+        conn->grant = first->grant != NULL ? tern_grant_copy(first->grant, env->mem) : NULL;
+        rc = first->grant != NULL && conn->grant == NULL ? TERN_ERR_NOMEM : 0;
         hs->is_keyed = first->is_keyed;
         tern_cids_set_remote(&conn->cids, &first->scid);
-        rc = tern_handshake_install_initial(conn);
+        rc = rc == 0 ? tern_handshake_install_initial(conn) : rc;
     }
     if (rc != 0) {
         tern_conn_free(conn);
@@ -164,6 +167,7 @@ void tern_conn_free(struct tern_conn *conn)
     }
     tern_conn_drop_streams(conn);
     tern_mem_free(mem, conn->address_token);
+    tern_grant_free(conn->grant, mem);
     tern_mem_wipe(conn->exporter, sizeof conn->exporter);
     tern_mem_free(mem, conn);
 }

@@ -26,6 +26,7 @@
 #include "wire/limits.h"
 #include "wire/params.h"
 
+struct tern_grant;
 struct tern_handshake;
 struct tern_host;
 struct tern_proofs;
@@ -95,6 +96,7 @@ struct tern_conn {
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event;
+    struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
     uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* as the endpoint knows it */
     bool has_reset_token;
     struct tern_host
@@ -132,6 +134,7 @@ struct tern_conn_first {
     tern_addr local, remote;
     struct tern_cid dcid, scid, original;
     bool is_keyed, has_retry, is_proved;
+    const struct tern_grant *grant; /* what its connect token says; NULL: it has none */
 };
 TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                                          const struct tern_conn_first *first, tern_time now);

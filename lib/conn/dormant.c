@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/dormant.h"
 
+#include "conn/grant.h"
 #include "conn/handshake.h"
 #include "conn/recover.h"
 #include "wire/header.h"
@@ -64,6 +65,7 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     tern_list_init(&d->node);
     d->handshake = hs;
     d->host = conn->host;
+    d->grant = conn->grant;
     d->is_host_proved = conn->is_host_proved;
     d->is_validated = conn->path.is_validated;
     d->suite_shift = shift_of(conn->suite);
@@ -83,6 +85,7 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     reroute(env, hs, &d->scid, conn->cids.original_is_routed, d);
     conn->handshake = NULL;
     conn->host = NULL;
+    conn->grant = NULL;
     tern_conn_free(conn);
     return d;
 }
@@ -149,6 +152,8 @@ struct tern_conn *tern_dormant_wake(struct tern_dormant *d, struct tern_heap *ti
         loss->sent.base = loss->sent.next_pn = loss->oldest = d->next_pn[i];
     }
     conn->host = d->host;
+    conn->grant = d->grant;
+    d->grant = NULL;
     conn->is_host_proved = d->is_host_proved;
     conn->is_half_open = true;
     conn->path.is_validated = d->is_validated;
@@ -176,6 +181,7 @@ void tern_dormant_free(struct tern_dormant *d, struct tern_heap *timers)
                             d->handshake->initial_dcid.len);
         tern_handshake_free(d->handshake, env);
     }
+    tern_grant_free(d->grant, env->mem);
     tern_mem_free(env->mem, d->message);
     tern_mem_free(env->mem, d);
 }

@@ -20,6 +20,7 @@ struct tern_dormant {
     struct tern_heap_entry timer; /* in its heap of these */
     struct tern_handshake *handshake;
     struct tern_host *host;
+    struct tern_grant *grant;
     uint8_t *message; /* message 2 with its envelope */
     size_t message_len;
     uint64_t number;

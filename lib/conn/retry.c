@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/retry.h"
 
+#include <tern/token.h>
+
 #include "conn/handshake.h"
 #include "crypto/token.h"
 
@@ -32,10 +34,13 @@ static int set_token(struct tern_conn *conn, const uint8_t *kept, size_t kept_le
 
 int tern_retry_take_tokens(struct tern_conn *conn, const tern_peer *peer)
 {
-    if (peer->token_len > TERN_ADDRESS_TOKEN_MAX) {
+    if (peer->token_len > TERN_ADDRESS_TOKEN_MAX ||
+        peer->connect_token_len > TERN_CONNECT_TOKEN_MAX) {
         return TERN_ERR_INVALID;
     }
-    return set_token(conn, NULL, 0, peer->token, peer->token != NULL ? peer->token_len : 0);
+    return set_token(conn, peer->connect_token,
+                     peer->connect_token != NULL ? peer->connect_token_len : 0, peer->token,
+                     peer->token != NULL ? peer->token_len : 0);
 }
 
 /* RFC 9000 §17.2.5.2: one only, none once the server has spoken, none that changes nothing. */

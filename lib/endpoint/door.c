@@ -36,6 +36,43 @@ static bool read_tokens(const struct tern_endpoint *ep, struct tern_conn_first *
     return true;
 }
 
+static const char *judge_grant(struct tern_endpoint *ep, const struct tern_grant *grant,
+                               tern_time now)
+{
+    struct tern_door *door = &ep->door;
+    uint64_t wall = tern_proofs_wall(&door->proofs, now) / 1000;
+    if (wall >= grant->expires) {
+        return "the connect token has expired";
+    }
+    /* Two bounds for the register of those used: it forgets, and it was not there before. */
+    if (grant->expires - wall > TERN_CONNECT_LIFE_MAX || grant->issued < door->opened_at) {
+        return "the connect token is not of this time";
+    }
+    bool is_used = tern_strikes_has(&door->used, grant->id, sizeof grant->id, now);
+    return is_used ? TERN_DOOR_USED : NULL;
+}
+
+/* NULL, or why its connect token does not admit it. The token is used up only by whoever then proves that
+ * it is his: an observer who is quicker gets nothing and spoils nothing. */
+static const char *read_grant(struct tern_endpoint *ep, struct tern_conn_first *first,
+                              const struct tern_header *header, tern_time now)
+{
+    const tern_addr *own =
+        ep->config.connect_address.family != 0 ? &ep->config.connect_address : &first->local;
+    const char *why = "no connect token for this server";
+    struct tern_reader field;
+    struct tern_item item;
+    tern_reader_init(&field, header->token, header->token_len);
+    while (first->grant == NULL && tern_item_next(&field, &item)) {
+        if (item.type == TERN_ITEM_CONNECT &&
+            tern_grant_open(&ep->door.grant, &item, ep->door.connect_key, own) == 0) {
+            why = judge_grant(ep, &ep->door.grant, now);
+            first->grant = why == NULL ? &ep->door.grant : NULL;
+        }
+    }
+    return first->grant != NULL ? NULL : why;
+}
+
 /* By address. Somebody else may have begun handshakes in its name: then it has to show itself. */
 static struct tern_door_verdict judge_host(struct tern_endpoint *ep,
                                            const struct tern_conn_first *first)
@@ -57,6 +94,12 @@ struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_c
     const tern_config *config = &ep->config;
     if (!read_tokens(ep, first, header, now)) {
         return refuse(TERN_ERR_INVALID_TOKEN, "the token of a Retry does not hold");
+    }
+    if (ep->door.wants_grant) {
+        const char *why = read_grant(ep, first, header, now);
+        if (why != NULL) {
+            return refuse(TERN_ERR_REFUSED, why);
+        }
     }
     if (ep->conn_count >= config->max_connections) {
         return refuse(TERN_ERR_REFUSED, "the server is full");

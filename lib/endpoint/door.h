@@ -4,7 +4,9 @@
 #define TERN_ENDPOINT_DOOR_H
 
 #include "conn/conn.h"
+#include "conn/grant.h"
 #include "conn/proofs.h"
+#include "crypto/strikes.h"
 #include "endpoint/hosts.h"
 #include "endpoint/throttle.h"
 
@@ -13,6 +15,11 @@ struct tern_door {
     struct tern_retry_keys retry_keys;
     struct tern_throttle throttle;
     struct tern_hosts hosts;
+    bool wants_grant; /* only who has a connect token comes in */
+    uint8_t connect_key[TERN_CONNECT_KEY_SIZE];
+    struct tern_strikes used; /* connect tokens */
+    uint64_t opened_at;       /* seconds since 1970 */
+    struct tern_grant grant;  /* of the packet that is judged */
 };
 
 enum tern_door_answer {
@@ -23,6 +30,7 @@ enum tern_door_answer {
 };
 
 #define TERN_DOOR_CROWDED "too many connections from this address"
+#define TERN_DOOR_USED    "the connect token was used already"
 
 struct tern_door_verdict {
     enum tern_door_answer answer;

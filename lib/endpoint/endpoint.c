@@ -11,6 +11,8 @@
 #include "endpoint/route.h"
 #include "wire/limits.h"
 
+#define USED_TOKENS 65536 /* connect tokens remembered for ten minutes, in a mebibyte */
+
 static int check_config(const tern_config *c)
 {
     if (c->size != sizeof *c || c->max_datagram < TERN_PMTUD_BASE ||
@@ -22,6 +24,9 @@ static int check_config(const tern_config *c)
         c->stream_send_buffer == 0 || c->max_streams_bidi > TERN_STREAMS_MAX ||
         c->max_streams_uni > TERN_STREAMS_MAX) {
         return TERN_ERR_INVALID;
+    }
+    if (c->connect_token_key != NULL && c->unix_time == 0) {
+        return TERN_ERR_INVALID; /* whether a token has expired could not be told */
     }
     if (c->max_ack_delay >= (1u << 14) * TERN_MSEC || c->initial_rtt == 0 ||
         c->handshake_timeout == 0 || c->max_connections == 0) {
@@ -55,7 +60,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
 }
 
 /* What stands ready for strangers: all the memory that they can take before they have proved anything. */
-static int init_door(struct tern_endpoint *ep)
+static int init_door(struct tern_endpoint *ep, tern_time now)
 {
     bool accept = ep->config.accept;
     size_t queue = accept ? TERN_STATELESS_SERVER_QUEUE : TERN_STATELESS_CLIENT_QUEUE;
@@ -63,6 +68,14 @@ static int init_door(struct tern_endpoint *ep)
     tern_retry_keys_init(&ep->door.retry_keys, ep->env.public_key);
     int rc = tern_throttle_init(&ep->door.throttle, &ep->mem, &ep->random,
                                 accept ? ep->config.initial_rate : 0);
+    ep->door.opened_at = tern_proofs_wall(&ep->door.proofs, now) / 1000;
+    if (rc == 0 && ep->config.connect_token_key != NULL) {
+        ep->door.wants_grant = accept;
+        memcpy(ep->door.connect_key, ep->config.connect_token_key, TERN_CONNECT_KEY_SIZE);
+        rc = tern_strikes_init(&ep->door.used, &ep->mem, &ep->random, USED_TOKENS,
+                               TERN_CONNECT_LIFE_MAX * TERN_SEC, now);
+        ep->config.connect_token_key = NULL; /* borrowed for the call only */
+    }
     if (rc == 0) {
         rc = tern_stateless_init(&ep->stateless, &ep->mem, queue);
     }
@@ -97,7 +110,7 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_list_init(&ep->ready);
     tern_list_init(&ep->eventful);
     init_env(ep, config, now);
-    rc = ep->env.suites == 0 ? TERN_ERR_UNSUPPORTED : init_door(ep);
+    rc = ep->env.suites == 0 ? TERN_ERR_UNSUPPORTED : init_door(ep, now);
     if (rc != 0) {
         tern_endpoint_free(ep);
         return rc;
@@ -148,6 +161,8 @@ void tern_endpoint_free(tern_endpoint *ep)
     tern_hosts_clear(&ep->door.hosts);
     tern_resets_clear(&ep->resets);
     tern_throttle_clear(&ep->door.throttle);
+    tern_strikes_clear(&ep->door.used);
+    tern_mem_wipe(ep->door.connect_key, sizeof ep->door.connect_key);
     tern_stateless_clear(&ep->stateless);
     tern_mem_wipe(ep->door.proofs.key, sizeof ep->door.proofs.key);
     struct tern_mem mem = ep->mem;
@@ -230,6 +245,11 @@ void tern_endpoint_note_progress(struct tern_endpoint *ep, struct tern_conn *con
         conn->host->unproved--;
         conn->host->proved++;
         conn->is_host_proved = true;
+    }
+    if (conn->grant != NULL &&
+        !tern_strikes_mark(&ep->door.used, conn->grant->id, sizeof conn->grant->id, now)) {
+        turn_away(conn, TERN_DOOR_USED, now);
+        return;
     }
     conn->is_half_open = false;
     ep->half_open--;
