@@ -267,6 +267,15 @@ static void end_transfer(struct client *c)
     c->pull = NULL;
 }
 
+/* A full house refuses, too, and says so in words of its own. */
+static bool is_our_key_refused(const tern_close_info *close)
+{
+    static const char words[] = "identity refused";
+    return close->by == TERN_CLOSED_PEER && close->error == TERN_ERR_REFUSED &&
+           close->reason_len == sizeof words - 1 &&
+           memcmp(close->reason, words, sizeof words - 1) == 0;
+}
+
 static void on_closed(struct client *c, const tern_close_info *close)
 {
     char reason[300];
@@ -275,7 +284,7 @@ static void on_closed(struct client *c, const tern_close_info *close)
     if (c->outcome != OUTCOME_RUNNING) {
         return;
     }
-    if (close->by == TERN_CLOSED_PEER && close->error == TERN_ERR_REFUSED) {
+    if (is_our_key_refused(close)) {
         stop(c, OUTCOME_REFUSED);
     } else if (!c->is_connected && close->by == TERN_CLOSED_TIMEOUT) {
         stop(c, OUTCOME_SILENT);

@@ -14,6 +14,7 @@
 #include "conn/handshake.h"
 
 #include "conn/grant.h"
+#include "conn/retry.h"
 #include "crypto/keys.h"
 #include "wire/limits.h"
 
@@ -52,6 +53,7 @@ void tern_handshake_free(struct tern_handshake *hs, struct tern_conn_env *env)
         tern_noise_clear(&hs->noise);
     }
     tern_mem_free(mem, hs->token);
+    tern_retry_forget_before(hs, mem);
     tern_mem_wipe(hs, sizeof *hs);
     tern_mem_free(mem, hs);
 }

@@ -14,6 +14,8 @@
 #define TERN_EARLY_BYTES_MAX   15000      /* ... and their bytes together */
 #define TERN_EARLY_TOTAL_MAX   (1u << 20) /* ... and those of all handshakes of an endpoint */
 
+struct tern_retry_before;
+
 struct tern_early_packet {
     uint8_t *data;
     size_t len;
@@ -30,6 +32,7 @@ struct tern_handshake {
     struct tern_cid
         initial_dcid; /* the same, or after a Retry its SCID: Initial keys follow from it */
     bool has_retry;
+    struct tern_retry_before *before; /* on clients: what a Retry has put aside, or NULL */
     uint8_t *token;             /* on clients: for the header of each Initial packet, or NULL */
     size_t token_len, kept_len; /* kept_len: of its front part, which outlives a Retry */
     struct tern_cid client_scid;

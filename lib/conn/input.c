@@ -16,6 +16,8 @@
 #define RESERVED_SHORT 0x18u
 #define PHASE_BIT      0x04u
 
+#define INITIAL_KEPT_MAX 1500 /* a server's Initial packet is no longer */
+
 /* Takes the mask off and reads the packet number. Returns the header's length, 0 when the packet is
  * too short to hold a sample. */
 static size_t unmask(struct tern_opened *out, const struct tern_header *header, uint8_t *packet,
@@ -179,6 +181,45 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     }
 }
 
+/* A packet of a level that has keys. */
+static void receive_sealed(struct tern_conn *conn, struct tern_space *space,
+                           const struct tern_header *header, const tern_datagram *in,
+                           uint8_t *packet, tern_time now)
+{
+    struct tern_opened opened;
+    int rc = open_in_space(conn, space, header, packet, &opened, now);
+    if (rc == TERN_ERR_CRYPTO) {
+        drop(conn, "did not open", now);
+    } else if (rc != 0) {
+        tern_conn_fail(conn, rc, 0, NULL, now);
+    } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
+        drop(conn, "duplicate", now);
+    } else if (!accept_scid(conn, header)) {
+        drop(conn, "source identifier changed", now);
+    } else {
+        on_opened(conn, header, in, &opened, now);
+    }
+}
+
+/* A client that has heeded a Retry: an answer to its first attempt shows that the Retry was forged, which
+ * any observer can do who knows what the client knows. [P §4.3] */
+static void receive_either(struct tern_conn *conn, struct tern_space *space,
+                           const struct tern_header *header, const tern_datagram *in,
+                           uint8_t *packet, tern_time now)
+{
+    uint8_t copy[INITIAL_KEPT_MAX];
+    size_t len = TERN_MIN(header->packet_len, sizeof copy);
+    memcpy(copy, packet, len);
+    receive_sealed(conn, space, header, in, packet, now);
+    if (conn->has_peer_key || len < header->packet_len || !tern_retry_change_sides(conn)) {
+        return;
+    }
+    receive_sealed(conn, space, header, in, copy, now);
+    if (!conn->has_peer_key) {
+        (void)tern_retry_change_sides(conn); /* without memory to go back both are still tried */
+    }
+}
+
 static void receive_packet(struct tern_conn *conn, const struct tern_header *header,
                            const tern_datagram *in, uint8_t *packet, tern_time now)
 {
@@ -201,7 +242,6 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
     }
     enum tern_level level = level_of(header->type);
     struct tern_space *space = &conn->spaces[level];
-    struct tern_opened opened;
     if (!tern_space_is_live(space) ||
         (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
         if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {
@@ -212,18 +252,11 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
         drop(conn, "no keys for this level", now);
         return;
     }
-    int rc = open_in_space(conn, space, header, packet, &opened, now);
-    if (rc == TERN_ERR_CRYPTO) {
-        drop(conn, "did not open", now);
-    } else if (rc != 0) {
-        tern_conn_fail(conn, rc, 0, NULL, now);
-    } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
-        drop(conn, "duplicate", now);
-    } else if (!accept_scid(conn, header)) {
-        drop(conn, "source identifier changed", now);
-    } else {
-        on_opened(conn, header, in, &opened, now);
+    if (level == TERN_LEVEL_INITIAL && conn->handshake != NULL && conn->handshake->before != NULL) {
+        receive_either(conn, space, header, in, packet, now);
+        return;
     }
+    receive_sealed(conn, space, header, in, packet, now);
 }
 
 /* 1-RTT packets that overtook message 3. */

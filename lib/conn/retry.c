@@ -48,7 +48,7 @@ static bool may_heed(const struct tern_conn *conn, const struct tern_header *hea
                      const uint8_t *packet)
 {
     const struct tern_handshake *hs = conn->handshake;
-    if (conn->is_server || hs == NULL || hs->has_retry || conn->has_peer_key ||
+    if (conn->is_server || hs == NULL || hs->before != NULL || conn->has_peer_key ||
         conn->life.state != TERN_LIFE_HANDSHAKING ||
         !tern_space_is_live(&conn->spaces[TERN_LEVEL_INITIAL])) {
         return false;
@@ -70,6 +70,11 @@ static int start_again(struct tern_conn *conn, const struct tern_header *header)
     if (rc != 0) {
         return rc;
     }
+    hs->before = tern_mem_alloc(conn->env->mem, sizeof *hs->before);
+    if (hs->before == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    *hs->before = (struct tern_retry_before){.noise = hs->noise, .initial_dcid = hs->initial_dcid};
     hs->has_retry = true;
     hs->initial_dcid = header->scid;
     tern_cids_set_remote(&conn->cids, &header->scid);
@@ -93,6 +98,41 @@ bool tern_retry_on_packet(struct tern_conn *conn, const struct tern_header *head
         tern_conn_fail(conn, rc, 0, NULL, now);
     }
     return true;
+}
+
+static void exchange(struct tern_handshake *hs)
+{
+    struct tern_retry_before other = *hs->before;
+    hs->before->noise = hs->noise;
+    hs->before->initial_dcid = hs->initial_dcid;
+    hs->before->has_retry = hs->has_retry;
+    hs->noise = other.noise;
+    hs->initial_dcid = other.initial_dcid;
+    hs->has_retry = other.has_retry;
+    tern_mem_wipe(&other, sizeof other);
+}
+
+bool tern_retry_change_sides(struct tern_conn *conn)
+{
+    struct tern_handshake *hs = conn->handshake;
+    if (hs == NULL || hs->before == NULL) {
+        return false;
+    }
+    exchange(hs);
+    if (tern_handshake_install_initial(conn) != 0) {
+        exchange(hs);
+        return false;
+    }
+    return true;
+}
+
+void tern_retry_forget_before(struct tern_handshake *hs, struct tern_mem *mem)
+{
+    if (hs->before != NULL) {
+        tern_noise_clear(&hs->before->noise);
+        tern_mem_free(mem, hs->before);
+        hs->before = NULL;
+    }
 }
 
 bool tern_retry_on_negotiation(struct tern_conn *conn, const struct tern_header *header)

@@ -204,6 +204,40 @@ static void retries_with_odd_identifiers_are_ignored(void **state)
     finish();
 }
 
+/* [P §4.3]: an observer who has the server's key and sees the first packet is quicker with a Retry than the
+ * server with its answer. The token is none, and still the handshake comes about. */
+static void a_forged_retry_blocks_nothing(void **state)
+{
+    (void)state;
+    uint8_t out[2000], answer[2000];
+    for (int is_keyed = 0; is_keyed < 2; is_keyed++) {
+        pair_close(p);
+        pair_init(p);
+        pair_open(p);
+        assert_int_equal(pair_connect(p, is_keyed != 0 ? p->key : NULL), 0);
+        first_len = door_say(p, PAIR_CLIENT, first);
+        struct tern_header seen = door_header(first, first_len);
+        struct tern_cid scid = {.len = 8, .bytes = {7, 9, 9, 9}};
+        size_t len = forge(out, &seen.scid, &scid, p->key, &seen.dcid, 60);
+        door_hear(p, PAIR_CLIENT, &server->addr, out, len);
+        second_len = door_say(p, PAIR_CLIENT, second);
+        struct tern_header again = door_header(second, second_len);
+        assert_true(tern_cid_equal(&again.dcid, &scid));
+        door_hear(p, PAIR_SERVER, &client->addr, second, second_len);
+        door_hear(p, PAIR_SERVER, &client->addr, first, first_len);
+        for (uint8_t junk = 0; junk < 20; junk++) { /* neither attempt opens these */
+            memcpy(answer, second, 1200);
+            answer[600] ^= junk;
+            memcpy(answer + 6, seen.scid.bytes, 8);
+            door_hear(p, PAIR_CLIENT, &server->addr, answer, 1200);
+        }
+        pair_exchange(p);
+        pair_advance(p, TERN_SEC);
+        assert_int_equal(client->connected, 1);
+        assert_int_equal(server->connected, 1);
+    }
+}
+
 /* The Noise ephemeral of message 1 in an Initial packet. */
 static void ephemeral_of(uint8_t out[32], const uint8_t *data, size_t len)
 {
@@ -364,6 +398,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(none_is_heeded_after_the_server_has_spoken, setup, teardown),
     cmocka_unit_test_setup_teardown(a_damaged_retry_is_ignored, setup, teardown),
     cmocka_unit_test_setup_teardown(retries_with_odd_identifiers_are_ignored, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_forged_retry_blocks_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(the_second_message_has_another_key_and_number, setup, teardown),
     cmocka_unit_test_setup_teardown(a_token_is_good_for_one_place, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_token_opens_nothing, setup, teardown),
