@@ -120,6 +120,7 @@ static void once_and_not_again(void **state)
     assert_int_equal(server->connected, 1);
     assert_int_equal(connect_with(token, token_len), 0);
     assert_refused("the connect token was used already");
+    assert_true(pair_counters(server).refusals > 0); /* at the door already */
     seal(); /* another one for the same client is another matter */
     assert_int_equal(connect_with(token, token_len), 0);
     pair_exchange(p);
