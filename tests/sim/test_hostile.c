@@ -121,6 +121,31 @@ static void what_the_old_path_lost_does_not_slow_the_new_one(void **state)
     }
 }
 
+/* RFC 9000 §13.4.2: after another port of the same host, too, marks are tested anew, and those that went
+ * to the old one are no part of the test. */
+static void marks_lost_at_the_old_port_fail_nothing(void **state)
+{
+    tern_addr elsewhere = {.family = 4, .ip = {10, 0, 0, 1}, .port = 5000};
+    (void)state;
+    duo_init(&d, "cubic");
+    for (int k = 0; k < 2; k++) {
+        d.link[k].rate = 20 * MBIT;
+        d.link[k].queue = 200000;
+        d.side[k].config.keepalive = 50 * TERN_MSEC;
+    }
+    duo_open(&d, 1);
+    duo_write(&d, DUO_CLIENT, 1);
+    duo_run(&d, 100 * TERN_MSEC);
+    duo_write(&d, DUO_SERVER, 100000000);
+    duo_run(&d, 2 * TERN_SEC);
+    assert_int_equal(tern_sim_rebind(d.sim, d.side[DUO_CLIENT].host, &elsewhere), 0);
+    duo_run(&d, 2 * TERN_SEC);
+    assert_int_equal(tern_conn_remote(conn_of(DUO_SERVER)).port, 5000);
+    assert_true(conn_of(DUO_SERVER)->counters.packets_lost > 20);
+    assert_string_equal(tern_ecn_name(conn_of(DUO_SERVER)->path.ecn.state), "capable");
+    duo_close(&d);
+}
+
 static void another_path_loses_nothing(void **state)
 {
     (void)state;
@@ -230,6 +255,7 @@ static void a_slow_reader_holds_one_window(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_close_passes_a_full_window),
     cmocka_unit_test(another_path_loses_nothing),
+    cmocka_unit_test(marks_lost_at_the_old_port_fail_nothing),
     cmocka_unit_test(what_the_old_path_lost_does_not_slow_the_new_one),
     cmocka_unit_test(a_growing_delay_loses_nothing),
     cmocka_unit_test(a_slow_reader_holds_one_window),
