@@ -23,7 +23,7 @@
 #define FLOOR_MAX        500
 #define FLOOR_ROUNDS_MIN 2 /* counted for the floor, after one that lets older losses pass */
 #define FLOOR_ROUNDS_MAX 6
-#define FLOOR_SAMPLES    12 /* losses that make a figure */
+#define FLOOR_SAMPLES    36 /* losses that make a figure: right by a sixth */
 #define FLOOR_NONE       50 /* so little loss needs no exact figure */
 #define QUEUE_FLOOR      32 /* the part of a round trip that is a queue when noise is measured, */
 #define QUEUE_STARTUP    8  /* ... and when Startup ends, by a single sample */
