@@ -13,9 +13,9 @@
  * shallow to show as delay. Those come and go, and where they do not, the buffer is never empty.
  * Therefore the lowest of the latest figures counts, even a small queue makes one zero, and they are
  * cut at FLOOR_MAX; above, the draft's response has its way. The price, measured with ten such flows
- * at one bottleneck: in a buffer of a tenth or a twentieth of the bandwidth-delay product one and a
- * half percent of overflow instead of a little over one, in one of a fiftieth not quite three; with
- * three tenths no difference. FLOOR_MAX 0 takes the floor out.
+ * at one bottleneck: in a buffer of a twentieth of the bandwidth-delay product two and a half percent
+ * of overflow instead of a little over one, in one of a fiftieth three; from a tenth on no difference.
+ * FLOOR_MAX 0 takes the floor out.
  * SPDX-License-Identifier: MIT */
 #include "recovery/bbr.h"
 
