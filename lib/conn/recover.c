@@ -6,7 +6,8 @@
 #include "conn/receipts.h"
 #include "wire/decode.h"
 
-#define PTO_BACKOFF_MAX   16 /* doublings; the idle timeout ends it long before */
+#define PTO_BACKOFF_MAX   16 /* doublings, for longer paths than the next two allow for */
+#define PTO_MAX           (5 * TERN_SEC)
 #define HANDSHAKE_PTO_MAX (1500 * TERN_MSEC)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
@@ -285,13 +286,16 @@ static bool client_must_probe(const struct tern_conn *conn)
            !conn->spaces[TERN_LEVEL_HANDSHAKE].loss.has_acked;
 }
 
-/* The backoff is to spare a path that may be congested. A handshake has few small datagrams and an end
- * soon ([P §10.3]): while it lasts the wait stays short, so that it survives many losses in time. */
+/* The backoff is to spare a path that may be congested, and a packet or two in five seconds spare any.
+ * Without an end, a connection would sleep as long as a blackout lasted once that is over. A handshake has
+ * few small datagrams and an end soon ([P §10.3]): while it lasts the wait stays shorter still, so that it
+ * survives many losses in time. */
 static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
 {
     tern_time pto = tern_conn_pto(conn, level);
     tern_time wait = pto << TERN_MIN(conn->pto_count, (uint32_t)PTO_BACKOFF_MAX);
-    return conn->life.is_confirmed ? wait : TERN_MAX(pto, TERN_MIN(wait, HANDSHAKE_PTO_MAX));
+    tern_time most = conn->life.is_confirmed ? PTO_MAX : HANDSHAKE_PTO_MAX;
+    return TERN_MAX(pto, TERN_MIN(wait, most));
 }
 
 static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level)
