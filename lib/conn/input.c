@@ -7,7 +7,6 @@
 
 #include "conn/handle.h"
 #include "conn/handshake.h"
-#include "conn/recover.h"
 #include "conn/retry.h"
 #include "wire/limits.h"
 
@@ -119,7 +118,6 @@ static void follow_peer(struct tern_conn *conn, const tern_datagram *in, size_t 
     }
     tern_path_move(path, &in->local, &in->remote, conn->env->random, conn->cc_ops,
                    conn->env->config->initial_rtt, len, tern_conn_pto(conn, TERN_LEVEL_APP), now);
-    tern_recover_on_moved(conn);
 }
 
 static int note_received(struct tern_conn *conn, struct tern_space *space,

@@ -71,7 +71,6 @@ static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
     uint64_t in_flight = path->cc.bytes_in_flight;
     size_t datagram = path->cc.datagram;
     uint64_t wanted = path->cc.wanted_rate;
-    path->was_delay = tern_rtt_loss_delay(&path->rtt);
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_cc_init(&path->cc, cc, datagram, now);
     path->cc.wanted_rate = wanted;
@@ -98,7 +97,6 @@ void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_a
     }
     path->local = *local;
     path->remote = *remote;
-    path->moved_at = now;
     tern_ecn_restart(&path->ecn);
     if (was_validated) {
         tern_path_validate(path);

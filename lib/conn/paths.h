@@ -29,9 +29,7 @@ struct tern_path {
     uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
     tern_time challenge_until; /* give up and return then */
     tern_time challenge_again; /* repeat it then */
-    tern_time moved_at;
-    tern_time was_delay; /* it is measured anew; the time threshold of the last one. 0: it is not */
-    uint64_t received, sent; /* bytes since the path is unvalidated; 3x limit */
+    uint64_t received, sent;   /* bytes since the path is unvalidated; 3x limit */
     uint8_t responses[TERN_PATH_RESPONSES_MAX][TERN_PATH_CHALLENGE_SIZE];
     size_t response_count;
     struct tern_rtt rtt;

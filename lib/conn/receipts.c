@@ -99,9 +99,7 @@ int tern_receipts_on_lost(struct tern_conn *conn, enum tern_level level,
 {
     const struct tern_sent *sent = &conn->spaces[level].loss.sent;
     bool is_probe = (packet->flags & TERN_SENT_PROBE) != 0;
-    bool is_ours = is_probe || (packet->flags & TERN_SENT_OTHER_PATH) == 0; /* of this path */
-    if (level == TERN_LEVEL_APP && is_ours &&
-        tern_pmtud_on_lost(&conn->path.pmtud, pn, packet->size, now)) {
+    if (level == TERN_LEVEL_APP && tern_pmtud_on_lost(&conn->path.pmtud, pn, packet->size, now)) {
         tern_cc_set_datagram(&conn->path.cc, conn->path.pmtud.current);
     }
     for (size_t i = 0; !is_probe && i < packet->receipt_count; i++) {

@@ -32,18 +32,16 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     int rc = 0;
     bool was_ecn = false;
     while ((packet = tern_loss_next_lost(&space->loss, &pn)) != NULL) {
-        if ((packet->flags & (TERN_SENT_PROBE | TERN_SENT_OTHER_PATH)) == 0) {
+        if ((packet->flags & TERN_SENT_PROBE) == 0) {
             tern_rate_on_lost(&path->rate, packet);
             loss.tx_in_flight = packet->in_flight_before + packet->size;
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
-            bool is_marked = packet->ecn != TERN_ECN_NONE && packet->sent_at >= path->moved_at;
-            was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn)) || was_ecn;
-        } else if ((packet->flags & TERN_SENT_OTHER_PATH) == 0 &&
-                   (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn)) {
+            conn->counters.packets_lost++;
+            was_ecn = (packet->ecn != TERN_ECN_NONE && tern_ecn_on_lost(&path->ecn)) || was_ecn;
+        } else if (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn) {
             tern_pmtud_on_congestion(&path->pmtud, pn);
         }
-        conn->counters.packets_lost += (packet->flags & TERN_SENT_PROBE) == 0 ? 1 : 0;
         int again = tern_receipts_on_lost(conn, level, packet, pn, now);
         rc = rc == 0 ? again : rc;
         tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn,
@@ -85,14 +83,11 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     const struct tern_sent_packet *packet;
     uint64_t pn;
     while ((packet = tern_loss_next_acked(&space->loss, &pn)) != NULL) {
-        bool is_other = (packet->flags & TERN_SENT_OTHER_PATH) != 0;
-        if (packet->lost_at > 0 && level == TERN_LEVEL_APP && !is_other) {
+        if (packet->lost_at > 0 && level == TERN_LEVEL_APP) {
             tern_rate_on_spurious(&path->rate, packet);
             tern_cc_on_spurious(&path->cc, pn, packet->lost_at, now);
         }
-        if (!is_other) {
-            tern_rate_on_acked(&path->rate, packet, &sample, now);
-        }
+        tern_rate_on_acked(&path->rate, packet, &sample, now);
         tern_receipts_on_acked(conn, level, packet, pn, now);
     }
     tern_rate_finish(&path->rate, &sample, path->rtt.min);
@@ -252,17 +247,6 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     tern_trace_metrics(&conn->trace, path->cc.cwnd, path->cc.bytes_in_flight, path->rtt.smoothed,
                        path->rtt.latest, now);
     return rc;
-}
-
-void tern_recover_on_moved(struct tern_conn *conn)
-{
-    struct tern_path *path = &conn->path;
-    if (path->was_delay > 0) {
-        struct tern_loss *loss = &conn->spaces[TERN_LEVEL_APP].loss;
-        tern_cc_on_discarded(&path->cc, tern_loss_on_moved(loss, path->was_delay));
-        path->was_delay = 0;
-        conn->pto_count = 0;
-    }
 }
 
 static tern_time earliest_loss_time(const struct tern_conn *conn, enum tern_level *level)

@@ -10,9 +10,6 @@
 TERN_MUST_CHECK int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
                                         const struct tern_frame *ack, tern_time now);
 
-/* After a move of the path. If it is measured anew, what is outstanding counts no more: RFC 9000 §9.4. */
-void tern_recover_on_moved(struct tern_conn *conn);
-
 /* The loss or probe timer, whichever is armed: RFC 9002 §A.8. */
 tern_time tern_recover_deadline(const struct tern_conn *conn);
 void tern_recover_on_timer(struct tern_conn *conn, tern_time now);

@@ -67,27 +67,16 @@ int tern_loss_ack_begin(struct tern_loss *loss, uint64_t largest)
     return largest >= loss->sent.next_pn ? TERN_ERR_PROTOCOL : 0;
 }
 
-static void note_spurious(const struct tern_sent_packet *packet, uint64_t pn,
-                          struct tern_loss_outcome *outcome)
-{
-    if (outcome->spurious_packets++ == 0 || pn < outcome->spurious_lowest_pn) {
-        outcome->spurious_lowest_pn = pn;
-        outcome->spurious_earliest_sent_at = packet->sent_at;
-    }
-    outcome->spurious_bytes += packet->size;
-}
-
 static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uint64_t pn,
                     struct tern_loss_outcome *outcome)
 {
-    bool is_other = (packet->flags & TERN_SENT_OTHER_PATH) != 0;
     if (packet->state == TERN_SENT_LOST) {
         loss->lost_kept--;
-        if (is_other) {
-            outcome->acked_packets++;
-        } else {
-            note_spurious(packet, pn, outcome);
+        if (outcome->spurious_packets++ == 0 || pn < outcome->spurious_lowest_pn) {
+            outcome->spurious_lowest_pn = pn;
+            outcome->spurious_earliest_sent_at = packet->sent_at;
         }
+        outcome->spurious_bytes += packet->size;
         packet->state = TERN_SENT_ACKED;
         packet->flags &= (uint8_t)~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
         enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
@@ -99,11 +88,8 @@ static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uin
     outcome->acked_packets++;
     outcome->acked_bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
     outcome->acked_eliciting |= (packet->flags & TERN_SENT_ELICITING) != 0;
-    if (!is_other) {
-        outcome->acked_ect0 += packet->ecn == 2 ? 1 : 0; /* RFC 3168 §5 */
-        outcome->acked_ect1 += packet->ecn == 1 ? 1 : 0;
-        outcome->has_new_path = true;
-    }
+    outcome->acked_ect0 += packet->ecn == 2 ? 1 : 0; /* RFC 3168 §5 */
+    outcome->acked_ect1 += packet->ecn == 1 ? 1 : 0;
     if (outcome->acked_packets == 1 || pn > outcome->largest_acked_pn) {
         outcome->largest_acked_pn = pn;
         outcome->largest_acked_sent_at = packet->sent_at;
@@ -143,7 +129,7 @@ int tern_loss_ack_range(struct tern_loss *loss, uint64_t smallest, uint64_t larg
 void tern_loss_ack_finish(struct tern_loss *loss, struct tern_loss_outcome *outcome, tern_time now)
 {
     /* RFC 9002 §5.1: the largest is newly acknowledged, and something asked for the ACK. */
-    if (outcome->has_new_path && outcome->acked_eliciting && outcome->largest_is_new &&
+    if (outcome->acked_packets > 0 && outcome->acked_eliciting && outcome->largest_is_new &&
         outcome->largest_acked_pn == loss->largest_acked) {
         tern_time sample = tern_sub_sat(now, outcome->largest_acked_sent_at);
         outcome->rtt_sample = TERN_MAX(sample, (tern_time)1); /* 0 means none */
@@ -161,8 +147,8 @@ struct run {
  * follows for the window: RFC 9000 §14.4. */
 static bool is_evidence(const struct tern_sent_packet *packet, const struct tern_rtt *rtt)
 {
-    unsigned kind = packet->flags & (TERN_SENT_ELICITING | TERN_SENT_PROBE | TERN_SENT_OTHER_PATH);
-    return kind == TERN_SENT_ELICITING && rtt->has_sample && packet->sent_at > rtt->first_sample_at;
+    return (packet->flags & (TERN_SENT_ELICITING | TERN_SENT_PROBE)) == TERN_SENT_ELICITING &&
+           rtt->has_sample && packet->sent_at > rtt->first_sample_at;
 }
 
 /* What was declared lost before, with nothing acknowledged since, belongs to the run that begins at
@@ -210,7 +196,7 @@ static void lose_one(struct tern_loss *loss, struct tern_sent_packet *packet, ui
     enqueue(loss, &loss->lost_head, &loss->lost_tail, pn);
     if ((packet->flags & TERN_SENT_PROBE) != 0) {
         outcome->lost_probe_packets++;
-        outcome->lost_probe_bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
+        outcome->lost_probe_bytes += packet->size;
         return;
     }
     if ((packet->flags & TERN_SENT_IN_FLIGHT) == 0) {
@@ -264,18 +250,6 @@ static void narrow(struct tern_loss *loss)
     }
 }
 
-/* How late it may be: 0 if it is lost by its number. A packet of another path is judged
- * by that one's time alone: numbers do not overtake each other across paths. */
-static tern_time patience(const struct tern_loss *loss, const struct tern_sent_packet *packet,
-                          uint64_t pn, tern_time delay)
-{
-    if ((packet->flags & TERN_SENT_OTHER_PATH) != 0) {
-        return loss->other_delay;
-    }
-    bool is_behind = loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, packet);
-    return is_behind ? 0 : delay;
-}
-
 void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_time pto,
                       struct tern_loss_outcome *outcome, tern_time now)
 {
@@ -298,15 +272,15 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         if (packet->state != TERN_SENT_OUTSTANDING) {
             continue;
         }
-        tern_time wait = patience(loss, packet, pn, delay);
-        if (tern_sub_sat(now, packet->sent_at) >= wait) {
+        if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, packet) ||
+            tern_sub_sat(now, packet->sent_at) >= delay) {
             if (outcome->lost_packets + outcome->lost_probe_packets == 0) {
                 resume_run(&run, loss, pn, rtt, 3 * pto);
             }
             lose_one(loss, packet, pn, outcome, now);
             extend_run(&run, packet, rtt, 3 * pto, outcome);
         } else {
-            loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + wait);
+            loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + delay);
         }
     }
     if (outcome->lost_packets > 0) {
@@ -367,22 +341,6 @@ const struct tern_sent_packet *tern_loss_walk_acked(const struct tern_loss *loss
     *cursor = at;
     *pn = at - 1;
     return tern_sent_find(&loss->sent, *pn);
-}
-
-uint64_t tern_loss_on_moved(struct tern_loss *loss, tern_time delay)
-{
-    struct tern_sent *sent = &loss->sent;
-    uint64_t in_flight = sent->bytes_in_flight;
-    for (uint64_t pn = sent->base; pn < sent->next_pn; pn++) {
-        struct tern_sent_packet *packet = tern_sent_find(sent, pn);
-        packet->flags = (uint8_t)((packet->flags | TERN_SENT_OTHER_PATH) & ~TERN_SENT_IN_FLIGHT);
-    }
-    sent->bytes_in_flight = 0;
-    loss->other_delay = delay;
-    loss->packet_threshold = TERN_LOSS_PACKET_THRESHOLD;
-    loss->reorder_window = 0;
-    loss->reorder_persist = 0;
-    return in_flight;
 }
 
 uint64_t tern_loss_discard(struct tern_loss *loss)

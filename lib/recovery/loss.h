@@ -28,7 +28,6 @@ struct tern_loss {
     tern_time reorder_window;
     unsigned reorder_persist; /* losses until both are forgotten */
     uint64_t prior_largest;   /* largest_acked before the present ACK frame */
-    tern_time other_delay;    /* the time threshold of packets of the path before this one */
     tern_time loss_time;      /* when the time threshold will declare a loss; NEVER: not armed */
     uint64_t acked_head, acked_tail; /* queues: packet number + 1, 0 = empty */
     uint64_t lost_head, lost_tail;
@@ -40,7 +39,6 @@ struct tern_loss_outcome {
     uint64_t acked_bytes;   /* newly acknowledged, IN_FLIGHT only */
     uint64_t acked_packets; /* newly acknowledged, any */
     bool acked_eliciting;
-    bool has_new_path;               /* not all of them were sent before the path changed */
     bool largest_is_new;             /* the ACK raised largest_acked */
     tern_time largest_acked_sent_at; /* send time of the newest newly acked packet */
     uint64_t largest_acked_pn;
@@ -92,10 +90,6 @@ void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
 /* The oldest packet still outstanding and ack-eliciting, for a PTO probe to repeat its frames;
  * NULL if none. *cursor starts at 0 and walks on with each call. */
 const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, uint64_t *cursor);
-
-/* The path is another one, `delay` was the time threshold of the last. RFC 9000 §9.4: what is outstanding
- * leaves flight, and neither its ACK nor its loss will count for the new path. Returns the bytes. */
-uint64_t tern_loss_on_moved(struct tern_loss *loss, tern_time delay);
 
 /* Sum of sizes that a discarded space takes out of flight (RFC 9002 §6.4); empties the space. */
 uint64_t tern_loss_discard(struct tern_loss *loss);

@@ -29,7 +29,6 @@ enum tern_sent_state {
 #define TERN_SENT_IN_FLIGHT   0x02u /* counts against the congestion window */
 #define TERN_SENT_PROBE       0x04u /* a PMTU probe: its loss is not congestion */
 #define TERN_SENT_APP_LIMITED 0x08u
-#define TERN_SENT_OTHER_PATH  0x10u /* the path has changed since: it says nothing about this one */
 
 struct tern_sent_packet {
     tern_time sent_at;

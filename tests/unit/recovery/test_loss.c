@@ -596,42 +596,7 @@ static void persistent_congestion_is_declared_once(void **state)
     assert_false(outcome.persistent);
 }
 
-/* RFC 9000 §9.4: what was sent on the old path is neither in flight nor congestion on the new one, gives no
- * sample, and is not overtaken by what takes another way. */
-static void another_path_is_not_judged_by_the_last(void **state)
-{
-    (void)state;
-    send_many(5); /* 0 to 4 */
-    send(ASKS | TERN_SENT_PROBE);
-    assert_int_equal(tern_loss_on_moved(&loss, 2 * RTT), 6 * SIZE);
-    assert_true(tern_loss_is_consistent(&loss));
-    assert_int_equal(loss.sent.bytes_in_flight, 0);
-    assert_int_equal(loss.sent.eliciting_outstanding, 6);
-    now += RTT / 2;
-    send_many(4); /* 6 to 9 */
-    now += RTT / 8;
-    assert_int_equal(ack(0, 0), 0); /* no sample, no bytes */
-    assert_int_equal(outcome.rtt_sample, 0);
-    assert_int_equal(outcome.acked_bytes, 0);
-    assert_int_equal(ack(9, 9), 0x40); /* of the new ones, 6 is three behind */
-    assert_int_equal(outcome.rtt_sample, RTT / 8);
-    assert_int_equal(outcome.lost_packets, 1);
-    now = NOW + 2 * RTT - 1;
-    memset(&outcome, 0, sizeof outcome);
-    assert_int_equal(detect(), 0x180);
-    now++;
-    memset(&outcome, 0, sizeof outcome);
-    assert_int_equal(detect(), 0x3e);
-    assert_int_equal(outcome.lost_packets, 0);
-    assert_int_equal(outcome.lost_bytes, 0);
-    assert_int_equal(outcome.lost_probe_bytes, 0);
-    assert_int_equal(ack(2, 2), 0); /* late after all: no mistake of this path */
-    assert_int_equal(outcome.spurious_packets, 0);
-    assert_int_equal(loss.packet_threshold, 3);
-}
-
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(another_path_is_not_judged_by_the_last, setup, teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion_is_seen_over_two_detections, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(a_late_ack_breaks_it_in_two, setup, teardown),
