@@ -30,6 +30,10 @@ int transport_open(struct transport *t, struct ev_loop *loop, const tern_config 
     if (rc == 0) {
         rc = tern_udp_open(&t->udp, t->endpoint, local);
     }
+    if (rc == 0 && local == NULL) {
+        int roams = tern_udp_roam(t->udp);
+        (void)roams; /* where nobody tells of new addresses the server's eyes must do */
+    }
     if (rc == 0) {
         rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
     }

@@ -46,6 +46,8 @@ typedef struct tern_random_source {
  * Runs inside tern_endpoint_receive and must not call back into the endpoint. */
 typedef int (*tern_verify_fn)(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZE]);
 
+#define TERN_CID_PREFIX_MAX 3 /* bytes; four random ones remain */
+
 /* Fill with tern_config_init, then change what you need. */
 typedef struct tern_config {
     size_t size; /* set by tern_config_init; lets the structure grow */
@@ -102,6 +104,13 @@ typedef struct tern_config {
                                   address that a packet came to */
     uint64_t unix_time; /* seconds since 1970 at the `now` of tern_endpoint_new; 0, the default: not
                                known. With it, address tokens outlive the endpoint */
+
+    /* What every identifier that this endpoint issues bears behind its first octet, in clear, for those who
+     * steer packets by it: the server's number in a cluster, then the shard's in the server (see
+     * tern_udp_open_shards and docs/steering.md). Three bits of the first octet are the rotation, 0..6. */
+    uint8_t cid_prefix[TERN_CID_PREFIX_MAX];
+    size_t cid_prefix_len; /* default 0 */
+    unsigned cid_rotation; /* default 0 */
 
     tern_allocator allocator;
     tern_random_source random;

@@ -56,7 +56,26 @@ TERN_API void *tern_conn_user(const tern_conn *conn);
 TERN_API bool tern_conn_is_server(const tern_conn *conn);
 TERN_API bool tern_conn_is_established(const tern_conn *conn);
 TERN_API tern_addr tern_conn_remote(const tern_conn *conn);
+/* Our end of the path in use; family 0 while only the operating system knows it. */
+TERN_API tern_addr tern_conn_local(const tern_conn *conn);
+
+/* Moves a client's connection to another local address (NULL or family 0: whichever the operating
+ * system chooses), which the caller can already send from. The new path is probed first, with an
+ * identifier that nobody has seen, while everything goes on over the old one; the connection moves when
+ * the server has answered there, and stays when it does not within three probe timeouts. A call during
+ * a move begins another if it names another address. tern_stats counts both outcomes.
+ * 0 · TERN_ERR_STATE (a server, or not confirmed yet: the server has not said so) · TERN_ERR_LIMIT (the
+ * server has given no identifier for it; they come within a round trip) · TERN_ERR_INVALID (another
+ * address family than the server's) · TERN_ERR_UNSUPPORTED (the server forbids it) · TERN_ERR_CLOSED
+ * · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_conn_migrate(tern_conn *conn, const tern_addr *local);
+
 TERN_API tern_endpoint *tern_conn_endpoint(const tern_conn *conn);
+
+/* Wishes for fresh keys: the client's next packets bring a new Diffie-Hellman exchange, and the keys that
+ * follow owe nothing to those before. It also happens by itself, once an hour and after every sixteenth
+ * key update. 0 · TERN_ERR_STATE (a server: clients do it) · TERN_ERR_CLOSED */
+TERN_API TERN_MUST_CHECK int tern_conn_rekey(tern_conn *conn);
 
 /* Figures for a HUD, an encoder or a log. Times in ns, sizes in bytes, counters since birth. */
 typedef struct tern_stats {
@@ -79,6 +98,9 @@ typedef struct tern_stats {
     uint64_t streams_open;
     uint64_t packets_marked; /* of ours, as the peer reports: a queue marked them (ECN CE) */
     const char *ecn;         /* marks on this path: "testing", "unknown", "capable" or "failed" */
+    uint64_t rekeys;         /* key phases with a fresh Diffie-Hellman in them */
+    uint64_t migrations;     /* changes of path, ours or the peer's, returns included */
+    uint64_t migrations_failed; /* new paths that did not answer */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

@@ -44,7 +44,9 @@ TERN_API TERN_MUST_CHECK int tern_endpoint_receive(tern_endpoint *endpoint, cons
                                                    size_t n, tern_time now);
 
 /* Fills one train. Returns the number of datagrams in it, 0 when there is nothing to send now.
- * train->data and train->capacity (at least 1200) are yours and kept. */
+ * train->data and train->capacity (at least 1200) are yours and kept.
+ * TERN_ERR_BUFFER: less capacity. Never call it in a child of fork: keys and packet numbers are the
+ * parent's, who alone may send. tern/udp.h takes care of that, a driver of your own has to. */
 TERN_API TERN_MUST_CHECK int tern_endpoint_transmit(tern_endpoint *endpoint, tern_train *train,
                                                     tern_time now);
 
@@ -57,6 +59,11 @@ TERN_API void tern_endpoint_tick(tern_endpoint *endpoint, tern_time now);
 
 /* Takes the next event. 1 = *out is filled, 0 = none. */
 TERN_API TERN_MUST_CHECK int tern_endpoint_poll(tern_endpoint *endpoint, tern_event *out);
+
+/* Walks over the connections: the first for NULL, then the one after `previous`; NULL at the end.
+ * Closing a connection on the way is fine, polling is not. */
+TERN_API tern_conn *tern_endpoint_next_conn(const tern_endpoint *endpoint,
+                                            const tern_conn *previous);
 
 /* Counters of the endpoint. */
 typedef struct tern_endpoint_counters {

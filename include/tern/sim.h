@@ -166,6 +166,15 @@ TERN_API tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host
 TERN_API TERN_MUST_CHECK int tern_sim_rebind(tern_sim *sim, tern_sim_host *host,
                                              const tern_addr *addr);
 
+/* Gives a host one more address, unique in the world: what its endpoint sends from it (tern_train.local)
+ * bears it, and packets to it arrive. */
+TERN_API TERN_MUST_CHECK int tern_sim_add_addr(tern_sim *sim, tern_sim_host *host,
+                                               const tern_addr *addr);
+/* Takes such an address away. Packets to it vanish, and the host's first address stands in for what
+ * is sent from it. TERN_ERR_INVALID: it is none of the host's. */
+TERN_API TERN_MUST_CHECK int tern_sim_drop_addr(tern_sim *sim, tern_sim_host *host,
+                                                const tern_addr *addr);
+
 /* --- address translation --- */
 
 /* A NAT: the hosts behind it share an outside address, and each of them has an outside port for as

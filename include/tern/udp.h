@@ -26,6 +26,20 @@ typedef struct tern_udp tern_udp;
 TERN_API TERN_MUST_CHECK int tern_udp_open(tern_udp **out, tern_endpoint *endpoint,
                                            const tern_addr *local);
 
+/* The same with a socket of yours, bound already, which then belongs to the driver (on failure it stays
+ * yours): one of tern_udp_open_shards, or one that a parent process or a service manager has opened. */
+TERN_API TERN_MUST_CHECK int tern_udp_open_fd(tern_udp **out, tern_endpoint *endpoint, int fd);
+
+/* Many sockets on one port, so that as many threads or processes serve it, each with an endpoint of its own:
+ * fds[n] gets whatever bears an identifier with shard number n, which is the byte at `at` of the identifiers
+ * (1 without a server's number before it; tern_config.cid_prefix says the same to the endpoint). So a
+ * connection stays on its shard wherever its client goes. What bears none yet, a client's first packets,
+ * goes by address. The order is the sockets': give each to its shard with tern_udp_open_fd, and keep them all
+ * open as long as any serves; a shard that restarts takes its old socket (keep a dup, or have a parent
+ * process hold it). Port 0: any, the same for all. 0 · TERN_ERR_INVALID (count is not 1..256, or at not 1..3) · TERN_ERR_UNSUPPORTED (not on this system) · TERN_ERR_SYSTEM; then none is open */
+TERN_API TERN_MUST_CHECK int tern_udp_open_shards(int *fds, size_t count, const tern_addr *local,
+                                                  size_t at);
+
 /* Sends what the endpoint still has to say, then closes the socket and frees. NULL is fine. */
 TERN_API void tern_udp_close(tern_udp *udp);
 
@@ -42,14 +56,26 @@ TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
  * tern_endpoint_deadline, then receive, then flush. */
 TERN_API int tern_udp_fd(const tern_udp *udp);
 TERN_API TERN_MUST_CHECK int tern_udp_receive(
-    tern_udp *udp);                                         /* reads until empty, bounded; ticks */
-TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp); /* transmits until nothing is ready or
-                                                                 the socket is full */
+    tern_udp *udp); /* reads until empty, bounded; ticks */
+/* Transmits until nothing is ready or the socket is full. TERN_ERR_STATE in a child of fork, which must not
+ * send with the parent's keys and packet numbers: it may close the driver and open another, with an
+ * endpoint of its own. */
+TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp);
 TERN_API bool tern_udp_wants_write(
     const tern_udp *udp); /* the socket was full: wait for writable */
 
 /* The address that the socket is bound to. */
 TERN_API tern_addr tern_udp_local(const tern_udp *udp);
+
+/* Roaming: when this machine's addresses or routes change, every client connection whose packets would
+ * now leave from another address moves there (tern_conn_migrate). Call it once after tern_udp_open, and
+ * before tern_ev_start, which then serves it; tern_udp_service does so, too.
+ * 0 · TERN_ERR_UNSUPPORTED (not on this system) · TERN_ERR_STATE (the socket is bound to one address)
+ * · TERN_ERR_SYSTEM */
+TERN_API TERN_MUST_CHECK int tern_udp_roam(tern_udp *udp);
+/* For event loops of your own: when the descriptor (-1: no roaming) is readable, call the other. */
+TERN_API int tern_udp_roam_fd(const tern_udp *udp);
+TERN_API void tern_udp_on_roam(tern_udp *udp);
 
 /* Switches GSO and GRO off, to compare or to work around a broken device. */
 TERN_API void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro);

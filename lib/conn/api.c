@@ -125,6 +125,11 @@ tern_addr tern_conn_remote(const tern_conn *conn)
     return conn->path.remote;
 }
 
+tern_addr tern_conn_local(const tern_conn *conn)
+{
+    return conn->path.local;
+}
+
 tern_endpoint *tern_conn_endpoint(const tern_conn *conn)
 {
     return conn->env->endpoint;
@@ -161,6 +166,9 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.ptos = conn->counters.ptos;
     s.packets_marked = conn->counters.packets_marked;
     s.ecn = tern_ecn_name(path->ecn.state);
+    s.rekeys = conn->rekey.count;
+    s.migrations = conn->counters.migrations;
+    s.migrations_failed = conn->counters.migrations_failed;
     s.datagram_size = path->pmtud.current;
     s.suite = conn->suite;
     s.cc = conn->cc_ops->name;

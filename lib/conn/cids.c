@@ -30,12 +30,17 @@ void tern_cids_clear(struct tern_cids *cids)
     }
 }
 
-void tern_cid_generate(struct tern_cid *out, struct tern_random *random)
+void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
+                       struct tern_random *random)
 {
     out->len = CID_SIZE;
     tern_random_fill(random, out->bytes, CID_SIZE);
-    /* QUIC-LB §3: 3 bits of configuration rotation (0: the first), 5 bits of length - 1. */
+    /* QUIC-LB §3: 3 bits of configuration rotation, 5 bits of length - 1. */
     out->bytes[0] = CID_SIZE - 1;
+    if (shape != NULL) {
+        out->bytes[0] = (uint8_t)(shape->rotation << 5 | (CID_SIZE - 1));
+        memcpy(out->bytes + 1, shape->prefix, shape->prefix_len);
+    }
 }
 
 bool tern_cid_may_be_ours(const struct tern_cid *cid)
@@ -61,8 +66,8 @@ int tern_cids_issue(struct tern_cids *cids, struct tern_random *random, bool wan
     }
     struct tern_cid cid;
     int rc;
-    do { /* 56 random bits: a second round is already a curiosity */
-        tern_cid_generate(&cid, random);
+    do { /* 32 random bits at least: a second round is already a curiosity */
+        tern_cid_generate(&cid, &cids->shape, random);
         rc = tern_map_put(cids->routes, cid.bytes, cid.len, cids->owner);
     } while (rc == TERN_ERR_STATE);
     if (rc != 0) {
@@ -118,8 +123,59 @@ void tern_cids_set_remote(struct tern_cids *cids, const struct tern_cid *cid)
 {
     memset(&cids->remote[0], 0, sizeof cids->remote[0]);
     cids->remote[0].cid = *cid;
-    cids->remote[0].is_used = true;
+    cids->remote[0].is_used = cids->remote[0].is_taken = true;
     cids->active = 0;
+}
+
+static struct tern_cid_remote *find_remote(struct tern_cids *cids, uint64_t sequence)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->remote[i].is_used && cids->remote[i].sequence == sequence) {
+            return &cids->remote[i];
+        }
+    }
+    return NULL;
+}
+
+const struct tern_cid *tern_cids_remote_by(const struct tern_cids *cids, uint64_t sequence)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        if (cids->remote[i].is_used && cids->remote[i].sequence == sequence) {
+            return &cids->remote[i].cid;
+        }
+    }
+    return NULL;
+}
+
+uint64_t tern_cids_active(const struct tern_cids *cids)
+{
+    return cids->remote[cids->active].sequence;
+}
+
+void tern_cids_activate(struct tern_cids *cids, uint64_t sequence)
+{
+    struct tern_cid_remote *slot = find_remote(cids, sequence);
+    if (slot != NULL) {
+        slot->is_taken = true;
+        cids->active = (size_t)(slot - cids->remote);
+    }
+}
+
+bool tern_cids_claim(struct tern_cids *cids, uint64_t *sequence)
+{
+    struct tern_cid_remote *oldest = NULL;
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        struct tern_cid_remote *slot = &cids->remote[i];
+        if (slot->is_used && !slot->is_taken &&
+            (oldest == NULL || slot->sequence < oldest->sequence)) {
+            oldest = slot;
+        }
+    }
+    if (oldest != NULL) {
+        oldest->is_taken = true;
+        *sequence = oldest->sequence;
+    }
+    return oldest != NULL;
 }
 
 static int queue_retire(struct tern_cids *cids, uint64_t sequence)
@@ -134,6 +190,14 @@ static int queue_retire(struct tern_cids *cids, uint64_t sequence)
     }
     cids->retire[cids->retire_count++] = sequence;
     return 0;
+}
+
+void tern_cids_release(struct tern_cids *cids, uint64_t sequence)
+{
+    struct tern_cid_remote *slot = find_remote(cids, sequence);
+    if (slot != NULL && slot != &cids->remote[cids->active] && queue_retire(cids, sequence) == 0) {
+        slot->is_used = false; /* with the queue full it stays taken until the peer retires it */
+    }
 }
 
 /* Takes those below retire_prior_to out of use; the active one moves on if it must. */
@@ -151,10 +215,11 @@ static int retire_old(struct tern_cids *cids)
         slot->is_used = false;
     }
     for (size_t i = 0; i < TERN_CIDS_LIMIT && !cids->remote[cids->active].is_used; i++) {
-        if (cids->remote[i].is_used) {
+        if (cids->remote[i].is_used && !cids->remote[i].is_taken) {
             cids->active = i;
         }
     }
+    cids->remote[cids->active].is_taken = true;
     return 0;
 }
 

@@ -4,6 +4,8 @@
 #ifndef TERN_CONN_CIDS_H
 #define TERN_CONN_CIDS_H
 
+#include <tern/config.h>
+
 #include "base/map.h"
 #include "wire/header.h"
 
@@ -22,9 +24,18 @@ struct tern_cid_remote {
     uint64_t sequence;
     uint8_t reset_token[TERN_RESET_TOKEN_SIZE];
     bool is_used, has_token;
+    bool is_taken; /* a path sends to it, or did: no other may (RFC 9000 §9.5) */
+};
+
+/* How identifiers of ours begin, for those who steer by it. */
+struct tern_cid_shape {
+    uint8_t rotation; /* QUIC-LB §3: 0..6 */
+    uint8_t prefix_len;
+    uint8_t prefix[TERN_CID_PREFIX_MAX];
 };
 
 struct tern_cids {
+    struct tern_cid_shape shape;
     struct tern_map *routes; /* the endpoint's, from identifier to connection */
     void *owner;             /* what the routes point to */
     struct tern_cid
@@ -44,8 +55,10 @@ struct tern_cids {
 void tern_cids_init(struct tern_cids *cids, struct tern_map *routes, void *owner);
 void tern_cids_clear(struct tern_cids *cids); /* takes all routes away */
 
-/* A fresh identifier of 8 bytes; the first octet carries its length as QUIC-LB lays it out. */
-void tern_cid_generate(struct tern_cid *out, struct tern_random *random);
+/* A fresh identifier of 8 bytes; the first octet carries its length as QUIC-LB lays it out. shape NULL: no
+ * prefix, rotation 0. */
+void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
+                       struct tern_random *random);
 
 /* Has it the form of one that this end issues? Others it has never had, and answers nothing for them. */
 bool tern_cid_may_be_ours(const struct tern_cid *cid);
@@ -59,8 +72,16 @@ void tern_cids_drop_original(struct tern_cids *cids);
 /* Issues up to the peer's limit, once the handshake is done. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_cids_fill(struct tern_cids *cids, struct tern_random *random);
 
-/* The identifier to send to. */
+/* The identifier to send to on the path in use. */
 const struct tern_cid *tern_cids_remote(const struct tern_cids *cids);
+
+/* Identifiers for other paths, by sequence. Claim takes one that no packet was sent to yet; false: the
+ * peer has given none. Release retires it. A peer may retire them first, then remote_by is NULL. */
+TERN_MUST_CHECK bool tern_cids_claim(struct tern_cids *cids, uint64_t *sequence);
+void tern_cids_release(struct tern_cids *cids, uint64_t sequence);
+const struct tern_cid *tern_cids_remote_by(const struct tern_cids *cids, uint64_t sequence);
+uint64_t tern_cids_active(const struct tern_cids *cids); /* sequence of tern_cids_remote */
+void tern_cids_activate(struct tern_cids *cids, uint64_t sequence); /* nothing if it is gone */
 /* The handshake's first identifier of the peer (its SCID), sequence 0. */
 void tern_cids_set_remote(struct tern_cids *cids, const struct tern_cid *cid);
 

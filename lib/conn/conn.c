@@ -4,6 +4,7 @@
 
 #include "conn/grant.h"
 #include "conn/handshake.h"
+#include "conn/rekey.h"
 #include "conn/retry.h"
 #include "crypto/token.h"
 
@@ -45,6 +46,9 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
         tern_space_init(&conn->spaces[i], env->mem, delay);
     }
     tern_cids_init(&conn->cids, env->routes, conn);
+    conn->cids.shape.rotation = (uint8_t)env->config->cid_rotation;
+    conn->cids.shape.prefix_len = (uint8_t)env->config->cid_prefix_len;
+    memcpy(conn->cids.shape.prefix, env->config->cid_prefix, TERN_CID_PREFIX_MAX);
     init_streams(conn);
     conn->trace.sink = env->config->trace;
     conn->trace.conn_number = conn->number;
@@ -89,7 +93,7 @@ int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, cons
         goto out;
     }
     struct tern_handshake *hs = conn->handshake;
-    tern_cid_generate(&dcid, env->random);
+    tern_cid_generate(&dcid, NULL, env->random);
     hs->original_dcid = hs->initial_dcid = dcid;
     hs->client_scid = conn->cids.local[0].cid;
     hs->offered = (uint16_t)env->suites;
@@ -161,6 +165,10 @@ void tern_conn_free(struct tern_conn *conn)
     tern_list_drop(&conn->all_node);
     tern_heap_release(conn->env->timers, &conn->timer);
     tern_cids_clear(&conn->cids);
+    tern_rekey_clear(conn);
+    for (size_t i = 0; i < TERN_OTHERS; i++) {
+        tern_mem_free(mem, conn->others[i]);
+    }
     tern_handshake_free(conn->handshake, conn->env);
     for (size_t i = 0; i < TERN_LEVELS; i++) {
         tern_space_clear(&conn->spaces[i]);
@@ -223,7 +231,13 @@ void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, cons
 void tern_conn_discard_level(struct tern_conn *conn, enum tern_level level)
 {
     if (!conn->spaces[level].is_discarded) {
-        tern_cc_on_discarded(&conn->path.cc, tern_space_discard(&conn->spaces[level]));
+        uint64_t bytes = tern_space_discard(&conn->spaces[level]);
+        struct tern_path *kept = conn->others[TERN_OTHER_KEPT];
+        if (conn->path.id == 0) { /* all of it left before the first move */
+            tern_cc_on_discarded(&conn->path.cc, bytes);
+        } else if (kept != NULL && kept->id == 0) {
+            tern_cc_on_discarded(&kept->cc, bytes);
+        }
         conn->pto_count = 0; /* RFC 9002 §6.2.2 */
     }
 }

@@ -31,6 +31,29 @@ struct tern_handshake;
 struct tern_host;
 struct tern_proofs;
 
+/* Paths beside the one in use, conn/migrate.h. */
+enum tern_other {
+    TERN_OTHER_KEPT,  /* the last one that was validated, to return to */
+    TERN_OTHER_TRIAL, /* only probed */
+    TERN_OTHERS
+};
+
+/* An address that proved nothing, and how long it is not followed. */
+struct tern_shun {
+    tern_addr addr;
+    tern_time until;
+    unsigned times;
+};
+
+/* Fresh Diffie-Hellman keys, conn/rekey.h. */
+struct tern_rekey {
+    struct tern_rekey_keys *keys; /* while an exchange is under way */
+    uint64_t count;               /* exchanges done, or answered */
+    tern_time done_at;            /* the latest; 0: none yet */
+    uint32_t done_phase;          /* ... in this key phase */
+    bool is_wanted, wants_send;
+};
+
 /* What all connections of an endpoint share. */
 struct tern_conn_env {
     struct tern_mem *mem;
@@ -52,6 +75,7 @@ struct tern_conn_counters {
     uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_dropped,
         packets_marked;
     uint64_t bytes_sent, bytes_received, acks_sent, acks_received, ptos;
+    uint64_t migrations, migrations_failed;
 };
 
 /* What the map of routes leads to. */
@@ -71,8 +95,12 @@ struct tern_conn {
     struct tern_life life;
     struct tern_handshake *handshake; /* NULL once it is confirmed */
     struct tern_space spaces[TERN_LEVELS];
-    struct tern_path path;
+    struct tern_path path; /* in use */
+    struct tern_path *others[TERN_OTHERS];
+    uint8_t path_ids; /* the latest one given */
+    struct tern_shun shun;
     struct tern_cids cids;
+    struct tern_rekey rekey;
     struct tern_streams streams;
     bool has_streams; /* until the application was told of the end */
     struct tern_trace trace;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/deadline.h"
 
+#include "conn/migrate.h"
 #include "conn/recover.h"
 
 /* A client that has said all of its part may never hear that it has arrived. */
@@ -63,7 +64,7 @@ tern_time tern_conn_deadline(const struct tern_conn *conn, tern_time now)
         at = TERN_MIN(at, path->challenge_again);
         at = TERN_MIN(at, conn->pacing_until > now ? conn->pacing_until : TERN_TIME_NEVER);
     }
-    at = TERN_MIN(at, path->challenge_until);
+    at = TERN_MIN(at, tern_migrate_deadline(conn));
     if (conn->spaces[TERN_LEVEL_APP].keys != NULL && conn->spaces[TERN_LEVEL_APP].keys->has_rx_pn) {
         at = TERN_MIN(at, conn->spaces[TERN_LEVEL_APP].keys->previous_until);
     }
@@ -94,9 +95,7 @@ void tern_conn_tick(struct tern_conn *conn, tern_time now)
     if (now >= keepalive_deadline(conn)) {
         conn->wants_ping = true;
     }
-    if (tern_path_on_timer(&conn->path, now)) {
-        conn->wants_ping = true; /* tells the peer, and us, whether the old path still works */
-    }
+    tern_migrate_on_timer(conn, now);
     if (conn->spaces[TERN_LEVEL_APP].keys != NULL) {
         tern_key_phase_on_timer(conn->spaces[TERN_LEVEL_APP].keys, now);
     }

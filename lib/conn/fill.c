@@ -5,6 +5,7 @@
 
 #include "conn/proofs.h"
 #include "conn/receipts.h"
+#include "conn/rekey.h"
 #include "crypto/token.h"
 #include "wire/encode.h"
 #include "wire/frame.h"
@@ -109,22 +110,44 @@ static void fill_new_token(struct tern_fill *fill, tern_time now)
     }
 }
 
-static void fill_path(struct tern_fill *fill, tern_time now)
+/* RFC 9000 §9.3.3: on the path in use the answer comes with more than a probe, so that a forwarder of
+ * copies does not keep what it took. */
+static void fill_ping_besides(struct tern_fill *fill)
 {
-    struct tern_path *path = &fill->conn->path;
+    uint8_t *start = fill->w.at;
+    if (fill->path == &fill->conn->path) {
+        tern_frame_encode_ping(&fill->w);
+        (void)keep(fill, start);
+    }
+}
+
+/* A path not in use is asked as rarely as if nothing were known of it (RFC 9000 §8.2.1). */
+static tern_time challenge_interval(const struct tern_fill *fill)
+{
+    struct tern_rtt unmeasured;
+    tern_rtt_init(&unmeasured, fill->conn->env->config->initial_rtt);
+    return fill->path == &fill->conn->path
+               ? tern_conn_pto(fill->conn, TERN_LEVEL_APP)
+               : TERN_MAX(tern_rtt_pto(&unmeasured, 0), tern_rtt_pto(&fill->path->rtt, 0));
+}
+
+void tern_fill_path(struct tern_fill *fill, tern_time now)
+{
+    struct tern_path *path = fill->path;
     uint8_t *start = fill->w.at;
     if (path->response_count > 0) { /* one answer a packet: [P §14] */
         tern_frame_encode_path_response(&fill->w, path->responses[0]);
         if (keep(fill, start)) {
             tern_path_on_response_sent(path);
             fill->needs_full_size = true;
+            fill_ping_besides(fill);
         }
     }
     if (path->wants_challenge) {
         start = fill->w.at;
         tern_frame_encode_path_challenge(&fill->w, path->challenge);
         if (keep(fill, start)) {
-            tern_path_on_challenge_sent(path, tern_conn_pto(fill->conn, TERN_LEVEL_APP), now);
+            tern_path_on_challenge_sent(path, challenge_interval(fill), now);
             fill->needs_full_size = true;
         }
     }
@@ -154,6 +177,21 @@ static void fill_cids(struct tern_fill *fill)
         }
         tern_cids_on_retire_sent(cids, sequence);
         note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_RETIRE_CID, .id = sequence});
+    }
+}
+
+static void fill_rekey(struct tern_fill *fill)
+{
+    struct tern_rekey *rekey = &fill->conn->rekey;
+    uint8_t *start = fill->w.at;
+    if (!rekey->wants_send) {
+        return;
+    }
+    tern_frame_encode_rekey(&fill->w, tern_rekey_number(fill->conn), rekey->keys->public_key);
+    if (keep(fill, start)) {
+        rekey->wants_send = false;
+        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_REKEY,
+                                         .id = tern_rekey_number(fill->conn)});
     }
 }
 
@@ -295,7 +333,8 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         fill_handshake_done(fill);
         fill_new_token(fill, now);
         fill_ack_frequency(fill);
-        fill_path(fill, now);
+        fill_rekey(fill);
+        tern_fill_path(fill, now);
         fill_cids(fill);
         fill_controls(fill);
         fill_streams(fill);
@@ -382,7 +421,7 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
         return false;
     }
     return conn->wants_handshake_done || conn->wants_new_token || conn->cadence.wants_send ||
-           conn->wants_ping || conn->path.wants_challenge || conn->path.response_count > 0 ||
+           conn->wants_ping || conn->rekey.wants_send || tern_path_wants(&conn->path) ||
            tern_cids_wants(&conn->cids) || tern_streams_next_control(&conn->streams, &control) ||
            tern_streams_has_data(&conn->streams);
 }

@@ -13,8 +13,9 @@ struct tern_fill {
     struct tern_conn *conn;
     enum tern_level level;
     struct tern_space *space;
-    struct tern_writer w; /* over the room for frames */
-    bool is_eliciting;    /* holds a frame that asks for an ACK */
+    struct tern_path *path; /* that it will leave on */
+    struct tern_writer w;   /* over the room for frames */
+    bool is_eliciting;      /* holds a frame that asks for an ACK */
     bool has_ack;
     bool is_padded;       /* PADDING counts as in flight (RFC 9002 §2) */
     bool needs_full_size; /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
@@ -26,6 +27,9 @@ TERN_MUST_CHECK int tern_fill_packet(struct tern_fill *fill, bool may_elicit, te
 
 /* CONNECTION_CLOSE alone. */
 void tern_fill_close(struct tern_fill *fill);
+
+/* PATH_RESPONSE and PATH_CHALLENGE alone, as the packet's path wants them. */
+void tern_fill_path(struct tern_fill *fill, tern_time now);
 
 /* PING and PADDING up to the full room: a PMTU probe. */
 void tern_fill_probe(struct tern_fill *fill, size_t datagram);

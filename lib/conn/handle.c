@@ -4,7 +4,9 @@
 #include "conn/handle.h"
 
 #include "conn/handshake.h"
+#include "conn/migrate.h"
 #include "conn/recover.h"
+#include "conn/rekey.h"
 #include "conn/retry.h"
 #include "wire/decode.h"
 #include "wire/frame.h"
@@ -56,14 +58,19 @@ static int on_new_token(struct tern_handle *h, const struct tern_frame *f)
 static int on_new_connection_id(struct tern_handle *h, const struct tern_frame *f)
 {
     const struct tern_frame_new_connection_id *n = &f->u.new_connection_id;
-    return tern_cids_on_new(&h->conn->cids, n->sequence, n->retire_prior_to, &n->cid,
-                            n->reset_token);
+    int rc =
+        tern_cids_on_new(&h->conn->cids, n->sequence, n->retire_prior_to, &n->cid, n->reset_token);
+    h->conn->path.cid = tern_cids_active(&h->conn->cids); /* the one before may be retired by it */
+    return rc;
 }
 
-static int on_path_response(struct tern_handle *h, const struct tern_frame *f)
+/* The answer leaves on the path that asked (RFC 9000 §8.2.2). */
+static int on_path_challenge(struct tern_handle *h, const struct tern_frame *f, tern_time now)
 {
-    /* One that answers nothing of ours is late or repeated, and harmless. */
-    (void)tern_path_on_response(&h->conn->path, f->u.path.data);
+    struct tern_path *path = tern_migrate_probed(h->conn, h->in, h->in_len, &h->dcid, now);
+    if (path != NULL) {
+        tern_path_on_challenge(path, f->u.path.data);
+    }
     return 0;
 }
 
@@ -154,10 +161,11 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return tern_cids_on_retire(&h->conn->cids, f->u.retire_connection_id.sequence, &h->dcid,
                                    h->conn->env->random);
     case TERN_FRAME_PATH_CHALLENGE:
-        tern_path_on_challenge(&h->conn->path, f->u.path.data);
-        return 0;
+        return on_path_challenge(h, f, now);
     case TERN_FRAME_PATH_RESPONSE:
-        return on_path_response(h, f);
+        /* One that answers nothing of ours is late or repeated, and harmless. */
+        tern_migrate_on_response(h->conn, f->u.path.data, now);
+        return 0;
     case TERN_FRAME_CONNECTION_CLOSE:
     case TERN_FRAME_CONNECTION_CLOSE_APP:
         return on_connection_close(h, f, now);
@@ -165,6 +173,8 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return on_handshake_done(h);
     case TERN_FRAME_ACK_FREQUENCY:
         return on_ack_frequency(h, f);
+    case TERN_FRAME_REKEY:
+        return tern_rekey_on_frame(h->conn, &f->u.rekey, now);
     case TERN_FRAME_IMMEDIATE_ACK:
         tern_acks_on_asked(&h->conn->spaces[h->level].acks);
         return 0;

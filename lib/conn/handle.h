@@ -9,12 +9,14 @@
 struct tern_handle {
     struct tern_conn *conn;
     enum tern_level level;
-    uint8_t packet_type;  /* as in the rule table */
-    struct tern_cid dcid; /* that the packet came to */
-    bool is_eliciting;    /* at least one frame asks for an ACK */
-    bool is_probing_only; /* RFC 9000 §9.1: only PATH_*, NEW_CONNECTION_ID and PADDING */
-    uint64_t frame_type;  /* of the frame that failed */
-    const char *reason;   /* what to say about it; NULL: nothing */
+    uint8_t packet_type;     /* as in the rule table */
+    struct tern_cid dcid;    /* that the packet came to */
+    const tern_datagram *in; /* what it came in ... */
+    size_t in_len;           /* ... with so many bytes of its own */
+    bool is_eliciting;       /* at least one frame asks for an ACK */
+    bool is_probing_only;    /* RFC 9000 §9.1: only PATH_*, NEW_CONNECTION_ID and PADDING */
+    uint64_t frame_type;     /* of the frame that failed */
+    const char *reason;      /* what to say about it; NULL: nothing */
 };
 
 /* Works through a payload. 0 · TERN_ERR_AGAIN (a handshake message did not verify: act as if the

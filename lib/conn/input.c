@@ -7,6 +7,7 @@
 
 #include "conn/handle.h"
 #include "conn/handshake.h"
+#include "conn/migrate.h"
 #include "conn/retry.h"
 #include "wire/limits.h"
 
@@ -103,21 +104,20 @@ static bool accept_scid(struct tern_conn *conn, const struct tern_header *header
 }
 
 /* An authentic, newest, non-probing packet from elsewhere: the peer has moved (RFC 9000 §9.3). */
-static void follow_peer(struct tern_conn *conn, const tern_datagram *in, size_t len, bool is_newest,
-                        bool is_probing_only, tern_time now)
+static void follow_peer(struct tern_conn *conn, const struct tern_handle *handle, bool is_newest,
+                        tern_time now)
 {
-    struct tern_path *path = &conn->path;
-    if (tern_addr_equal(&path->remote, &in->remote)) {
+    struct tern_path *path = tern_migrate_path(conn, handle->in);
+    if (path == &conn->path) {
         if (path->local.family == 0) {
-            path->local = in->local; /* answer from where we are spoken to */
+            path->local = handle->in->local; /* answer from where we are spoken to */
         }
-        return;
+        if (!tern_cid_equal(&path->used, &handle->dcid)) {
+            path->used = handle->dcid;
+        }
+    } else if (is_newest && !handle->is_probing_only && conn->life.is_confirmed) {
+        tern_migrate_follow(conn, handle->in, handle->in_len, &handle->dcid, now);
     }
-    if (!conn->is_server || !is_newest || is_probing_only || !conn->life.is_confirmed) {
-        return;
-    }
-    tern_path_move(path, &in->local, &in->remote, conn->env->random, conn->cc_ops,
-                   conn->env->config->initial_rtt, len, tern_conn_pto(conn, TERN_LEVEL_APP), now);
 }
 
 static int note_received(struct tern_conn *conn, struct tern_space *space,
@@ -146,7 +146,13 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     struct tern_space *space = &conn->spaces[level];
     bool is_newest = !space->has_opened || opened->pn > space->largest_opened;
     struct tern_handle handle = {
-        .conn = conn, .level = level, .packet_type = (uint8_t)header->type, .dcid = header->dcid};
+        .conn = conn,
+        .level = level,
+        .packet_type = (uint8_t)header->type,
+        .dcid = header->dcid,
+        .in = in,
+        .in_len = header->packet_len,
+    };
     bool had_verified = tern_handshake_has_verified(conn);
     conn->counters.packets_received++;
     tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
@@ -175,7 +181,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     if (rc != 0) {
         tern_conn_fail(conn, rc, handle.frame_type, handle.reason, now);
     } else if (level != TERN_LEVEL_INITIAL) { /* message 3 may come from where a NAT has put it */
-        follow_peer(conn, in, header->packet_len, is_newest, handle.is_probing_only, now);
+        follow_peer(conn, &handle, is_newest, now);
     }
 }
 
@@ -315,6 +321,12 @@ static void receive_all(struct tern_conn *conn, const tern_datagram *in, uint8_t
     }
 }
 
+static bool is_from_server(const struct tern_conn *conn, const tern_datagram *in)
+{
+    const tern_addr *remote = &conn->path.remote;
+    return remote->port == in->remote.port && tern_path_is_same_host(remote, &in->remote);
+}
+
 void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t *data, size_t len,
                        tern_time now)
 {
@@ -330,8 +342,12 @@ void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t 
     if (tern_life_is_over(&conn->life)) {
         return;
     }
-    if (tern_addr_equal(&conn->path.remote, &in->remote)) {
-        tern_path_on_received(&conn->path, len);
+    struct tern_path *path = tern_migrate_path(conn, in);
+    if (path != NULL) {
+        tern_path_on_received(path, len);
+    } else if (!conn->is_server && !is_from_server(conn, in)) {
+        drop(conn, "not from the server's address", now); /* RFC 9000 §9: servers do not move */
+        return;
     }
     receive_all(conn, in, data, len, now);
     shed(conn, in, now);

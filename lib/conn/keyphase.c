@@ -6,12 +6,16 @@
 
 /* We start an update long before a suite's limit, and after this many bytes in any case. */
 #define UPDATE_BYTES (UINT64_C(1) << 30) /* [P §5.5] */
+#define UPDATE_AFTER (3600 * TERN_SEC)
+#define IDLE_AFTER   (120 * TERN_SEC) /* a key that rested so long is not used again */
 
 int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite, const uint8_t tx_secret[32],
                         const uint8_t rx_secret[32])
 {
     memset(kp, 0, sizeof *kp);
     kp->previous_until = TERN_TIME_NEVER;
+    kp->update_bytes = UPDATE_BYTES;
+    kp->update_after = UPDATE_AFTER;
     kp->is_acked = true; /* the handshake is what stands before the first phase */
     int rc = tern_packet_keys_init(&kp->tx, suite, tx_secret);
     if (rc == 0) {
@@ -32,6 +36,7 @@ void tern_key_phase_clear(struct tern_key_phase *kp)
     tern_packet_keys_clear(&kp->rx);
     tern_packet_keys_clear(&kp->rx_next);
     tern_packet_keys_clear(&kp->rx_previous);
+    tern_mem_wipe(kp->mix, sizeof kp->mix);
 }
 
 enum tern_key_choice tern_key_phase_choose(const struct tern_key_phase *kp, bool phase_bit,
@@ -69,7 +74,8 @@ struct tern_packet_keys *tern_key_phase_keys(struct tern_key_phase *kp, enum ter
 static int rotate(struct tern_key_phase *kp, tern_time three_pto, tern_time now)
 {
     struct tern_packet_keys tx, next;
-    int rc = tern_packet_keys_update(&tx, &kp->tx);
+    int rc = kp->has_mix ? tern_packet_keys_ratchet(&tx, &kp->tx, kp->mix)
+                         : tern_packet_keys_update(&tx, &kp->tx);
     if (rc == 0) {
         rc = tern_packet_keys_update(&next, &kp->rx_next);
     }
@@ -82,6 +88,9 @@ static int rotate(struct tern_key_phase *kp, tern_time three_pto, tern_time now)
         kp->phase++;
         kp->has_answered = kp->is_acked = false;
         kp->sealed_bytes = 0;
+        kp->began_at = now;
+        kp->has_mix = kp->wants_update = false;
+        tern_mem_wipe(kp->mix, sizeof kp->mix);
         kp->previous_until = now + three_pto;
     }
     tern_mem_wipe(&tx, sizeof tx);
@@ -128,9 +137,9 @@ int tern_key_phase_on_failed(struct tern_key_phase *kp)
     return kp->opened_failed > tern_suite_open_limit(kp->rx.suite) ? TERN_ERR_AEAD_LIMIT : 0;
 }
 
-void tern_key_phase_on_sealed(struct tern_key_phase *kp, uint64_t pn, size_t len)
+void tern_key_phase_on_sealed(struct tern_key_phase *kp, size_t len, tern_time now)
 {
-    (void)pn;
+    kp->sealed_at = now;
     kp->sealed_bytes += len;
     kp->has_answered = kp->has_answered || kp->has_rx_pn;
 }
@@ -142,16 +151,48 @@ void tern_key_phase_on_acked(struct tern_key_phase *kp, uint64_t pn)
     }
 }
 
+bool tern_key_phase_is_settled(const struct tern_key_phase *kp)
+{
+    return kp->is_acked && kp->previous_until == TERN_TIME_NEVER &&
+           (kp->has_rx_pn || kp->phase == 0);
+}
+
+int tern_key_phase_mix(struct tern_key_phase *kp, const uint8_t mix[TERN_SECRET_SIZE],
+                       bool is_first)
+{
+    int rc = tern_packet_keys_ratchet(&kp->rx_next, &kp->rx, mix);
+    if (rc == 0) {
+        memcpy(kp->mix, mix, TERN_SECRET_SIZE);
+        kp->has_mix = true;
+        kp->wants_update = is_first;
+        kp->is_frozen = false;
+    }
+    return rc;
+}
+
+static bool is_due(const struct tern_key_phase *kp, tern_time now)
+{
+    return kp->wants_update || kp->tx.sealed >= tern_suite_seal_limit(kp->tx.suite) / 2 ||
+           kp->sealed_bytes >= kp->update_bytes ||
+           tern_sub_sat(now, kp->began_at) >= kp->update_after ||
+           (kp->sealed_at > 0 && tern_sub_sat(now, kp->sealed_at) >= IDLE_AFTER);
+}
+
+/* The next phase is not ours to begin, [P §5.7]. */
+static bool must_wait(const struct tern_key_phase *kp)
+{
+    return kp->is_frozen || (kp->has_mix && !kp->wants_update);
+}
+
 int tern_key_phase_advance(struct tern_key_phase *kp, uint64_t next_pn, tern_time three_pto,
                            tern_time now)
 {
     uint64_t limit = tern_suite_seal_limit(kp->tx.suite);
-    if (kp->tx.sealed < limit / 2 && kp->sealed_bytes < UPDATE_BYTES) {
+    kp->began_at = kp->began_at == 0 ? now : kp->began_at;
+    if (!is_due(kp, now)) {
         return 0;
     }
-    bool is_settled =
-        kp->is_acked && kp->previous_until == TERN_TIME_NEVER && (kp->has_rx_pn || kp->phase == 0);
-    if (is_settled) {
+    if (tern_key_phase_is_settled(kp) && !must_wait(kp)) {
         int rc = rotate(kp, three_pto, now);
         if (rc != 0) {
             return rc;

@@ -18,6 +18,15 @@ struct tern_key_phase {
     tern_time previous_until; /* rx_previous is wiped then; NEVER: there is none */
     uint64_t opened_failed;   /* forgeries, counted against the integrity limit */
     uint64_t sealed_bytes;    /* in this phase */
+    uint64_t update_bytes;    /* so many start an update ... */
+    tern_time update_after;   /* ... and so long a time */
+    tern_time began_at;       /* of this phase; 0: not known yet */
+    tern_time sealed_at;      /* the latest packet */
+    /* A fresh Diffie-Hellman goes into the next phase. [P §5.7] */
+    bool is_frozen;    /* asked for: until the answer is here we start no update */
+    bool has_mix;      /* the next phase takes it in, whoever starts it */
+    bool wants_update; /* ... and we are the ones to */
+    uint8_t mix[TERN_SECRET_SIZE];
 };
 
 TERN_MUST_CHECK int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite,
@@ -40,8 +49,15 @@ TERN_MUST_CHECK int tern_key_phase_on_opened(struct tern_key_phase *kp, enum ter
 /* A forgery or an accident. 0 · TERN_ERR_AEAD_LIMIT */
 TERN_MUST_CHECK int tern_key_phase_on_failed(struct tern_key_phase *kp);
 
-void tern_key_phase_on_sealed(struct tern_key_phase *kp, uint64_t pn, size_t len);
+void tern_key_phase_on_sealed(struct tern_key_phase *kp, size_t len, tern_time now);
 void tern_key_phase_on_acked(struct tern_key_phase *kp, uint64_t pn);
+
+/* The last update, ours or the peer's, has been acknowledged and followed. */
+bool tern_key_phase_is_settled(const struct tern_key_phase *kp);
+/* Both ends have the same fresh bytes, and nobody updates until `is_first`, the one who asked, does.
+ * 0 · TERN_ERR_UNSUPPORTED (the keys were clear) */
+TERN_MUST_CHECK int tern_key_phase_mix(struct tern_key_phase *kp,
+                                       const uint8_t mix[TERN_SECRET_SIZE], bool is_first);
 
 /* Starts an update of ours when the limits of the suite come near and the last one is settled.
  * 0 (also when nothing was due) · TERN_ERR_AEAD_LIMIT (due for too long) */

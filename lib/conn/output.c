@@ -9,6 +9,8 @@
 
 #include "conn/fill.h"
 #include "conn/handshake.h"
+#include "conn/migrate.h"
+#include "conn/rekey.h"
 #include "wire/frame.h"
 #include "wire/header.h"
 #include "wire/limits.h"
@@ -25,6 +27,7 @@ struct tern_plan {
     uint64_t pn;
     size_t header_len, pn_len, tag_len;
     unsigned flags;
+    struct tern_cid dcid;
 };
 
 static const enum tern_packet_type type_of[TERN_LEVELS] = {
@@ -68,7 +71,7 @@ static size_t token_size(const struct tern_conn *conn, enum tern_level level)
 
 /* Lays a packet of a level out over `room` bytes. False when not even a small frame would fit. */
 static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern_level level,
-                       uint8_t *at, size_t room)
+                       const struct tern_cid *dcid, uint8_t *at, size_t room)
 {
     struct tern_space *space = &conn->spaces[level];
     uint64_t acked = space->loss.has_acked ? space->loss.largest_acked : TERN_PN_NONE;
@@ -82,15 +85,16 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     plan->pn = space->loss.sent.next_pn;
     plan->pn_len = number_size(level, plan->pn, acked);
     plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
-    plan->header_len =
-        tern_header_size(type_of[level], tern_cids_remote(&conn->cids)->len,
-                         conn->cids.local[0].cid.len, token_size(conn, level), plan->pn_len);
+    plan->dcid = *dcid;
+    plan->header_len = tern_header_size(type_of[level], plan->dcid.len, conn->cids.local[0].cid.len,
+                                        token_size(conn, level), plan->pn_len);
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
     plan->fill.conn = conn;
     plan->fill.level = level;
     plan->fill.space = space;
+    plan->fill.path = &conn->path;
     tern_writer_init(&plan->fill.w, at + plan->header_len, room - plan->header_len - plan->tag_len);
     return true;
 }
@@ -102,11 +106,11 @@ static void write_header(const struct tern_plan *plan)
     size_t body = tern_writer_used(&plan->fill.w) + plan->tag_len;
     tern_writer_init(&w, plan->at, plan->header_len);
     if (plan->fill.level == TERN_LEVEL_APP) {
-        tern_header_encode_short(&w, tern_cids_remote(&conn->cids),
-                                 (plan->fill.space->keys->phase & 1) != 0, plan->pn, plan->pn_len);
+        tern_header_encode_short(&w, &plan->dcid, (plan->fill.space->keys->phase & 1) != 0,
+                                 plan->pn, plan->pn_len);
     } else {
         size_t token = token_size(conn, plan->fill.level);
-        tern_header_encode_long(&w, type_of[plan->fill.level], tern_cids_remote(&conn->cids),
+        tern_header_encode_long(&w, type_of[plan->fill.level], &plan->dcid,
                                 &conn->cids.local[0].cid, token > 0 ? conn->handshake->token : NULL,
                                 token, plan->pn, plan->pn_len, body);
     }
@@ -114,7 +118,7 @@ static void write_header(const struct tern_plan *plan)
 }
 
 /* 0 · TERN_ERR_AEAD_LIMIT */
-static int seal(struct tern_plan *plan)
+static int seal(struct tern_plan *plan, tern_time now)
 {
     struct tern_key_phase *kp = plan->fill.space->keys;
     uint8_t mask[TERN_MASK_SIZE];
@@ -127,7 +131,7 @@ static int seal(struct tern_plan *plan)
     size_t pn_offset = plan->header_len - plan->pn_len;
     tern_aead_mask(&kp->tx.mask, plan->at + pn_offset + 4, mask);
     tern_header_mask(plan->at, pn_offset, plan->pn_len, mask);
-    tern_key_phase_on_sealed(kp, plan->pn, len);
+    tern_key_phase_on_sealed(kp, len, now);
     return 0;
 }
 
@@ -135,7 +139,8 @@ static int seal(struct tern_plan *plan)
 static int plan_finish(struct tern_plan *plan, tern_time now)
 {
     struct tern_conn *conn = plan->fill.conn;
-    struct tern_path *path = &conn->path;
+    struct tern_path *path =
+        tern_migrate_by_id(conn, plan->fill.path->id); /* that keeps the books */
     size_t size = plan_size(plan);
     unsigned flags = plan->flags;
     write_header(plan);
@@ -146,7 +151,7 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
     uint64_t in_flight = path->cc.bytes_in_flight;
     uint8_t mark = plan->fill.level == TERN_LEVEL_APP ? path->ecn.mark : TERN_ECN_NONE;
     struct tern_sent_packet *packet =
-        tern_sent_commit(&plan->fill.space->loss.sent, size, flags, 0, mark, now);
+        tern_sent_commit(&plan->fill.space->loss.sent, size, flags, path->id, mark, now);
     if (mark != TERN_ECN_NONE) {
         tern_ecn_on_sent(&path->ecn);
     }
@@ -167,7 +172,7 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
         conn->wants_ping = conn->life.state == TERN_LIFE_ESTABLISHED;
     }
     conn->counters.packets_sent++;
-    return seal(plan);
+    return seal(plan, now);
 }
 
 /* A packet too short for the mask's sample gets PADDING (RFC 9001 §5.4.2). */
@@ -221,7 +226,8 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, boo
     for (unsigned level = 0; level < TERN_LEVELS; level++) {
         struct tern_plan *plan = &plans[n];
         if (!tern_space_is_live(&conn->spaces[level]) ||
-            !plan_begin(plan, conn, (enum tern_level)level, at + total, limit - total)) {
+            !plan_begin(plan, conn, (enum tern_level)level, tern_cids_remote(&conn->cids),
+                        at + total, limit - total)) {
             continue;
         }
         bool may = may_elicit || conn->spaces[level].probes > 0;
@@ -271,14 +277,15 @@ static bool wants_any_data(struct tern_conn *conn)
     return false;
 }
 
-static void count_sent(struct tern_conn *conn, tern_train *train, size_t size)
+static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_train *train,
+                       size_t size)
 {
     train->len += size;
     conn->counters.bytes_sent += size;
-    conn->path.sent += conn->path.is_validated ? 0 : size;
+    path->sent += path->is_validated ? 0 : size;
 }
 
-/* --- the three kinds of train ----------------------------------------------------------------- */
+/* --- the four kinds of train ----------------------------------------------------------------- */
 
 static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_time now)
 {
@@ -292,8 +299,8 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     /* At every level that the peer may have keys for; a server's Initial can be the only one. */
     for (unsigned level = 0; level < TERN_LEVELS; level++) {
         if (!tern_space_is_live(&conn->spaces[level]) ||
-            !plan_begin(&plan, conn, (enum tern_level)level, train->data + train->len,
-                        limit - train->len)) {
+            !plan_begin(&plan, conn, (enum tern_level)level, tern_cids_remote(&conn->cids),
+                        train->data + train->len, limit - train->len)) {
             continue;
         }
         if (tern_sent_reserve(&conn->spaces[level].loss.sent, 1) != 0) {
@@ -310,7 +317,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         }
         pad_for_sample(&plan);
         if (plan_finish(&plan, now) == 0) {
-            count_sent(conn, train, plan_size(&plan));
+            count_sent(conn, &conn->path, train, plan_size(&plan));
         }
     }
     train->segment = train->len;
@@ -332,7 +339,8 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
     if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size)) {
         return 0;
     }
-    if (!plan_begin(&plan, conn, TERN_LEVEL_APP, train->data, size) ||
+    if (!plan_begin(&plan, conn, TERN_LEVEL_APP, tern_cids_remote(&conn->cids), train->data,
+                    size) ||
         tern_sent_reserve(&plan.fill.space->loss.sent, 2) != 0) {
         return 0;
     }
@@ -342,8 +350,58 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
         return 0;
     }
     tern_pmtud_on_sent(&path->pmtud, plan.pn);
-    count_sent(conn, train, size);
+    count_sent(conn, path, train, size);
     train->segment = size;
+    return 1;
+}
+
+/* The identifier for a path beside the one in use. NULL: the peer has retired it, and gives no other. */
+static const struct tern_cid *other_cid(struct tern_conn *conn, struct tern_path *path)
+{
+    const struct tern_cid *cid = tern_cids_remote_by(&conn->cids, path->cid);
+    if (cid == NULL && tern_cids_claim(&conn->cids, &path->cid)) {
+        cid = tern_cids_remote_by(&conn->cids, path->cid);
+    }
+    return cid;
+}
+
+/* Congestion control does not hold a question back: on a path that was left it may never be open again.
+ * Answers, which the peer can ask for at will, do wait for it. */
+static bool may_probe(const struct tern_conn *conn, const struct tern_path *path)
+{
+    if (path->wants_challenge) {
+        return true;
+    }
+    return path != &conn->path && path->response_count > 0 &&
+           tern_cc_room(&path->cc) >= TERN_INITIAL_DATAGRAM_MIN;
+}
+
+/* A datagram of PATH frames alone: all that leaves on a path that is not in use. */
+static size_t transmit_path(struct tern_conn *conn, struct tern_path *path, tern_train *train,
+                            tern_time now)
+{
+    struct tern_plan plan;
+    if (path == NULL || !may_probe(conn, path)) {
+        return 0;
+    }
+    const struct tern_cid *cid = other_cid(conn, path);
+    size_t limit = (size_t)TERN_MIN((uint64_t)TERN_INITIAL_DATAGRAM_MIN, tern_path_allowance(path));
+    if (cid == NULL || limit < TERN_MIN_SEND_ALLOWANCE ||
+        !plan_begin(&plan, conn, TERN_LEVEL_APP, cid, train->data, limit) ||
+        tern_sent_reserve(&plan.fill.space->loss.sent, 1) != 0) {
+        return 0;
+    }
+    plan.fill.path = path;
+    plan.flags = TERN_SENT_PROBE; /* its loss tells nothing about the path in use */
+    tern_fill_path(&plan.fill, now);
+    tern_fill_padding(&plan.fill, (size_t)(plan.fill.w.end - plan.fill.w.start));
+    if (plan_finish(&plan, now) != 0) {
+        return 0;
+    }
+    train->local = path->local;
+    train->remote = path->remote;
+    count_sent(conn, path, train, plan_size(&plan));
+    train->segment = train->len;
     return 1;
 }
 
@@ -380,7 +438,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         if (size == 0) {
             break;
         }
-        count_sent(conn, train, size);
+        count_sent(conn, path, train, size);
         count++;
         if (count == 1) {
             train->segment = size;
@@ -420,13 +478,24 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     }
     struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
     if (conn->life.is_confirmed && app->keys != NULL) {
-        int rc = tern_key_phase_advance(app->keys, app->loss.sent.next_pn,
+        int rc = tern_rekey_advance(conn, now);
+        if (rc == 0) {
+            rc = tern_key_phase_advance(app->keys, app->loss.sent.next_pn,
                                         3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
+        }
         if (rc != 0) {
             tern_conn_fail(conn, rc, 0, NULL, now);
             return transmit_close(conn, train, now);
         }
-        count = transmit_probe(conn, train, now);
+        for (size_t i = 0; i < TERN_OTHERS && count == 0; i++) {
+            count = transmit_path(conn, conn->others[i], train, now);
+        }
+        if (count == 0) {
+            count = transmit_path(conn, &conn->path, train, now);
+        }
+        if (count == 0) {
+            count = transmit_probe(conn, train, now);
+        }
     }
     if (count == 0) {
         count = transmit_data(conn, train, now);

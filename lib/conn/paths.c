@@ -1,4 +1,4 @@
-/* Validation of addresses, the 3x limit, and moving to where the peer went.
+/* Validation of an address, the 3x limit, and what another address inherits.
  * SPDX-License-Identifier: MIT */
 #include "conn/paths.h"
 
@@ -15,14 +15,11 @@ void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_a
     memset(path, 0, sizeof *path);
     path->local = *local;
     path->remote = *remote;
-    path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
-    tern_rtt_init(&path->rtt, initial_rtt);
-    tern_rate_init(&path->rate);
+    path->challenge_again = path->challenge_until = path->drop_at = TERN_TIME_NEVER;
     tern_ecn_init(&path->ecn);
     tern_ecn_use(&path->ecn, mark_of(cc));
     tern_pmtud_init(&path->pmtud, TERN_PMTUD_BASE);
-    tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
-    tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
+    tern_path_measure_afresh(path, cc, initial_rtt, now);
 }
 
 void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now)
@@ -48,76 +45,70 @@ uint64_t tern_path_allowance(const struct tern_path *path)
                               : tern_sub_sat(AMPLIFICATION * path->received, path->sent);
 }
 
-void tern_path_validate(struct tern_path *path)
+static void forget_challenge(struct tern_path *path)
 {
-    path->is_validated = true;
-    path->fallback.family = 0;
     path->has_challenge = path->wants_challenge = false;
     path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
 }
 
-/* Only another port on the same host: most likely a NAT that forgot, over the same network, so that
- * what was learnt about the path still holds (RFC 9000 §9.4). */
-static bool is_same_host(const tern_addr *a, const tern_addr *b)
+void tern_path_validate(struct tern_path *path)
+{
+    path->is_validated = true;
+    forget_challenge(path);
+}
+
+bool tern_path_is_same_host(const tern_addr *a, const tern_addr *b)
 {
     tern_addr x = *a;
     x.port = b->port;
-    return tern_addr_equal(&x, b);
+    return a->family != 0 && tern_addr_equal(&x, b);
 }
 
-static void measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
-                           tern_time initial_rtt, tern_time now)
+void tern_path_measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
+                              tern_time initial_rtt, tern_time now)
 {
     uint64_t in_flight = path->cc.bytes_in_flight;
-    size_t datagram = path->cc.datagram;
     uint64_t wanted = path->cc.wanted_rate;
     tern_rtt_init(&path->rtt, initial_rtt);
-    tern_cc_init(&path->cc, cc, datagram, now);
+    tern_rate_init(&path->rate);
+    tern_pmtud_init(&path->pmtud, path->pmtud.ceiling);
+    tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
     path->cc.wanted_rate = wanted;
+    path->cc.bytes_in_flight = in_flight;
     tern_ecn_use(&path->ecn, mark_of(cc));
-    path->cc.bytes_in_flight = in_flight; /* those packets are still unanswered */
-    tern_pacer_init(&path->pacer, datagram);
+    tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
+    path->delivery_rate = 0;
 }
 
-void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    struct tern_random *random, const struct tern_cc_ops *cc, tern_time initial_rtt,
-                    size_t len, tern_time pto, tern_time now)
+void tern_path_inherit(struct tern_path *path, const struct tern_path *from)
 {
-    bool is_return = path->fallback.family != 0 && tern_addr_equal(&path->fallback, remote);
-    bool was_validated = is_return ? path->fallback_validated : false;
-    if (!is_return) {
-        if (path->is_validated) {
-            path->fallback = path->remote;
-            path->fallback_local = path->local;
-            path->fallback_validated = true;
-        }
-        if (!is_same_host(&path->remote, remote)) {
-            measure_afresh(path, cc, initial_rtt, now);
-        }
-    }
-    path->local = *local;
-    path->remote = *remote;
-    tern_ecn_restart(&path->ecn);
-    if (was_validated) {
-        tern_path_validate(path);
-        return;
-    }
-    path->is_validated = false;
-    path->received = len;
-    path->sent = 0;
+    path->id = from->id;
+    path->rtt = from->rtt;
+    path->cc = from->cc;
+    path->rate = from->rate;
+    path->delivery_rate = from->delivery_rate;
+    path->pacer = from->pacer;
+    path->pmtud = from->pmtud;
+}
+
+void tern_path_ask(struct tern_path *path, struct tern_random *random, tern_time until)
+{
     tern_random_fill(random, path->challenge, TERN_PATH_CHALLENGE_SIZE);
     path->wants_challenge = true;
     path->has_challenge = false;
     path->challenge_again = TERN_TIME_NEVER;
-    /* RFC 9000 §8.2.4: of the old path's PTO and that of one not yet measured, the larger. */
-    path->challenge_until = now + 3 * TERN_MAX(pto, tern_rtt_pto(&path->rtt, 0));
+    path->challenge_until = until;
 }
 
 void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_time now)
 {
     path->wants_challenge = false;
+    path->challenged_at = path->has_challenge ? 0 : now;
     path->has_challenge = true;
     path->challenge_again = now + pto; /* one a PTO at most (S24) */
+    if (path->challenge_until == TERN_TIME_NEVER) {
+        path->challenge_until = now + TERN_PATH_PATIENCE * pto;
+    }
 }
 
 bool tern_path_on_response(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE])
@@ -132,14 +123,7 @@ bool tern_path_on_response(struct tern_path *path, const uint8_t data[TERN_PATH_
 bool tern_path_on_timer(struct tern_path *path, tern_time now)
 {
     if (now >= path->challenge_until) {
-        path->challenge_again = path->challenge_until = TERN_TIME_NEVER;
-        path->has_challenge = path->wants_challenge = false;
-        if (path->fallback.family == 0) {
-            return false; /* nowhere to return to: the idle timeout decides */
-        }
-        path->local = path->fallback_local;
-        path->remote = path->fallback;
-        tern_path_validate(path);
+        forget_challenge(path);
         return true;
     }
     if (now >= path->challenge_again) {
@@ -161,4 +145,9 @@ void tern_path_on_response_sent(struct tern_path *path)
     path->response_count--;
     memmove(path->responses[0], path->responses[1],
             path->response_count * TERN_PATH_CHALLENGE_SIZE);
+}
+
+bool tern_path_wants(const struct tern_path *path)
+{
+    return path->response_count > 0 || path->wants_challenge;
 }

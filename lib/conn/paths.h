@@ -1,8 +1,7 @@
-/* The path in use: addresses, validation, the amplification limit, and what was measured on it.
+/* One path: addresses, validation, the amplification limit, and what was measured on it.
  *
- * One path is live at a time. When an authentic packet comes from a new remote address, the path
- * moves there at once but counts as unvalidated until its PATH_RESPONSE is back; the old address is
- * remembered and returned to when the new one does not answer (RFC 9000 section 9.3).
+ * A connection has one path in use and at most two others beside it, which only carry probes:
+ * conn/migrate.h says how they come and go. RFC 9000 sections 8 and 9.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_CONN_PATHS_H
 #define TERN_CONN_PATHS_H
@@ -14,21 +13,25 @@
 #include "recovery/pmtud.h"
 #include "recovery/rate.h"
 #include "recovery/rtt.h"
+#include "wire/header.h"
 
 #define TERN_PATH_CHALLENGE_SIZE 8
+#define TERN_PATH_PATIENCE       3 /* PTOs, RFC 9000 §8.2.4 */
 #define TERN_PATH_RESPONSES_MAX  4 /* [P §14]: unsent PATH_RESPONSE frames (S1) */
 
 struct tern_path {
     tern_addr local, remote;
-    tern_addr fallback; /* where to return to; family 0: none */
-    tern_addr fallback_local;
+    uint8_t id;   /* in the books of sent packets; a path of which only the port changed keeps it */
+    uint64_t cid; /* sequence of the peer's identifier that we send to on it */
+    struct tern_cid used; /* ours, that the peer's packets on it bear */
     bool is_validated;
-    bool fallback_validated;
     bool wants_challenge; /* a PATH_CHALLENGE must leave */
     bool has_challenge;   /* one is out and unanswered */
     uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
-    tern_time challenge_until; /* give up and return then */
+    tern_time challenge_until; /* give up then */
     tern_time challenge_again; /* repeat it then */
+    tern_time challenged_at;   /* it left, once; 0: repeated since, an answer tells no round trip */
+    tern_time drop_at;         /* of a path beside the one in use: nobody needs it any more */
     uint64_t received, sent;   /* bytes since the path is unvalidated; 3x limit */
     uint8_t responses[TERN_PATH_RESPONSES_MAX][TERN_PATH_CHALLENGE_SIZE];
     size_t response_count;
@@ -53,18 +56,29 @@ void tern_path_on_received(struct tern_path *path, size_t len);
 uint64_t tern_path_allowance(const struct tern_path *path);
 void tern_path_validate(struct tern_path *path);
 
-/* The peer moved: follow, and ask the new address to prove itself. */
-void tern_path_move(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    struct tern_random *random, const struct tern_cc_ops *cc, tern_time initial_rtt,
-                    size_t len, tern_time pto, tern_time now);
+/* RFC 9000 §9.4: only another port on the same host is most likely a NAT that forgot, over the same
+ * network, so that what was learnt about the path still holds. */
+bool tern_path_is_same_host(const tern_addr *a, const tern_addr *b);
+/* Another network: round trip, window, pacing and datagram size begin anew. `id` is a fresh one.
+ * What is in flight under it stays in flight. */
+void tern_path_measure_afresh(struct tern_path *path, const struct tern_cc_ops *cc,
+                              tern_time initial_rtt, tern_time now);
+/* Takes over what was measured on another path to the same host. */
+void tern_path_inherit(struct tern_path *path, const struct tern_path *from);
+
+/* The address has to prove itself, at most until the given time; NEVER: until three PTO after the first
+ * challenge has left. */
+void tern_path_ask(struct tern_path *path, struct tern_random *random, tern_time until);
 void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_time now);
-/* True when it answers our challenge. */
+/* True when it answers our challenge: the path is validated. */
 bool tern_path_on_response(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE]);
-/* challenge_again or challenge_until has come. True when the path was given up for its fallback. */
+/* challenge_again or challenge_until has come. True when no answer came in time. */
 bool tern_path_on_timer(struct tern_path *path, tern_time now);
 
 /* Queues a PATH_RESPONSE; beyond the bound the oldest wins and this one is dropped. */
 void tern_path_on_challenge(struct tern_path *path, const uint8_t data[TERN_PATH_CHALLENGE_SIZE]);
 void tern_path_on_response_sent(struct tern_path *path);
+/* Has a PATH frame to send. */
+bool tern_path_wants(const struct tern_path *path);
 
 #endif

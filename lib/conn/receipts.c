@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/receipts.h"
 
+#include "conn/rekey.h"
+
 static struct tern_stream_control control_of(const struct tern_receipt *r)
 {
     struct tern_stream_control c = {
@@ -33,6 +35,9 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
         break;
     case TERN_RECEIPT_ACK_FREQUENCY:
         tern_cadence_on_acked(&conn->cadence, r->id);
+        break;
+    case TERN_RECEIPT_REKEY:
+        tern_rekey_on_acked(conn, r->id);
         break;
     case TERN_RECEIPT_NEW_TOKEN:
     case TERN_RECEIPT_NEW_CID:
@@ -75,6 +80,9 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
     case TERN_RECEIPT_ACK_FREQUENCY:
         tern_cadence_on_lost(&conn->cadence, r->id);
         return 0;
+    case TERN_RECEIPT_REKEY:
+        tern_rekey_on_lost(conn, r->id);
+        return 0;
     case TERN_RECEIPT_ACK:
     case TERN_RECEIPT_PROBE:
         break;
@@ -86,7 +94,7 @@ void tern_receipts_on_acked(struct tern_conn *conn, enum tern_level level,
                             const struct tern_sent_packet *packet, uint64_t pn, tern_time now)
 {
     const struct tern_sent *sent = &conn->spaces[level].loss.sent;
-    if (level == TERN_LEVEL_APP) {
+    if (level == TERN_LEVEL_APP && packet->path == conn->path.id) {
         tern_pmtud_on_acked(&conn->path.pmtud, pn, packet->size, now);
     }
     for (size_t i = 0; i < packet->receipt_count; i++) {
@@ -99,7 +107,8 @@ int tern_receipts_on_lost(struct tern_conn *conn, enum tern_level level,
 {
     const struct tern_sent *sent = &conn->spaces[level].loss.sent;
     bool is_probe = (packet->flags & TERN_SENT_PROBE) != 0;
-    if (level == TERN_LEVEL_APP && tern_pmtud_on_lost(&conn->path.pmtud, pn, packet->size, now)) {
+    if (level == TERN_LEVEL_APP && packet->path == conn->path.id &&
+        tern_pmtud_on_lost(&conn->path.pmtud, pn, packet->size, now)) {
         tern_cc_set_datagram(&conn->path.cc, conn->path.pmtud.current);
     }
     for (size_t i = 0; !is_probe && i < packet->receipt_count; i++) {

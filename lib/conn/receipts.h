@@ -15,6 +15,7 @@ enum tern_receipt_kind {
     TERN_RECEIPT_NEW_CID,       /* id: sequence */
     TERN_RECEIPT_RETIRE_CID,    /* id: sequence */
     TERN_RECEIPT_ACK_FREQUENCY, /* id: sequence */
+    TERN_RECEIPT_REKEY,         /* id: number */
     TERN_RECEIPT_PROBE          /* a PMTU probe; len: its size */
 };
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/recover.h"
 
+#include "conn/migrate.h"
 #include "conn/receipts.h"
 #include "wire/decode.h"
 
@@ -32,7 +33,9 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
     int rc = 0;
     bool was_ecn = false;
     while ((packet = tern_loss_next_lost(&space->loss, &pn)) != NULL) {
-        if ((packet->flags & TERN_SENT_PROBE) == 0) {
+        if (packet->path != path->id) {
+            tern_migrate_settle(conn, packet);
+        } else if ((packet->flags & TERN_SENT_PROBE) == 0) {
             tern_rate_on_lost(&path->rate, packet);
             loss.tx_in_flight = packet->in_flight_before + packet->size;
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
@@ -69,7 +72,9 @@ static void note_delivered(struct tern_conn *conn, const struct tern_space *spac
     const struct tern_sent_packet *packet;
     uint64_t cursor = 0, pn;
     while ((packet = tern_loss_walk_acked(&space->loss, &cursor, &pn)) != NULL) {
-        tern_pmtud_on_delivered(&conn->path.pmtud, pn, packet->size);
+        if (packet->path == conn->path.id) {
+            tern_pmtud_on_delivered(&conn->path.pmtud, pn, packet->size);
+        }
     }
 }
 
@@ -83,6 +88,11 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     const struct tern_sent_packet *packet;
     uint64_t pn;
     while ((packet = tern_loss_next_acked(&space->loss, &pn)) != NULL) {
+        if (packet->path != path->id) {
+            tern_migrate_settle(conn, packet);
+            tern_receipts_on_acked(conn, level, packet, pn, now);
+            continue;
+        }
         if (packet->lost_at > 0 && level == TERN_LEVEL_APP) {
             tern_rate_on_spurious(&path->rate, packet);
             tern_cc_on_spurious(&path->cc, pn, packet->lost_at, now);
@@ -208,7 +218,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     conn->counters.acks_received++;
     tern_loss_ack_finish(&space->loss, &outcome, now);
-    if (outcome.acked_packets == 0 && outcome.spurious_packets == 0) {
+    if (space->loss.acked_head == 0) {
         return 0;
     }
     conn->counters.packets_spurious += outcome.spurious_packets;
@@ -333,6 +343,12 @@ static int on_probe_time(struct tern_conn *conn, enum tern_level level)
     conn->pto_count++;
     conn->counters.ptos++;
     space->probes = 2;
+    if (level == TERN_LEVEL_HANDSHAKE && !conn->is_server &&
+        tern_space_is_live(&conn->spaces[TERN_LEVEL_APP])) {
+        /* The server may have finished, and dropped the keys for this level: only a 1-RTT packet makes it
+         * answer then, and tells it where a NAT has put us. */
+        conn->spaces[TERN_LEVEL_APP].probes = 1;
+    }
     for (unsigned i = 0; i < 2 && rc == 0; i++) {
         const struct tern_sent_packet *packet = tern_loss_oldest(&space->loss, &cursor);
         if (packet == NULL) {

@@ -141,7 +141,8 @@ void tern_packet_keys_clear(struct tern_packet_keys *keys)
     sodium_memzero(keys, sizeof *keys);
 }
 
-int tern_packet_keys_update(struct tern_packet_keys *next, const struct tern_packet_keys *current)
+static int next_phase(struct tern_packet_keys *next, const struct tern_packet_keys *current,
+                      const uint8_t secret[TERN_SECRET_SIZE])
 {
     const struct tern_suite *row = current->aead.suite;
     struct tern_packet_keys fresh;
@@ -152,13 +153,50 @@ int tern_packet_keys_update(struct tern_packet_keys *next, const struct tern_pac
     fresh.suite = current->suite;
     fresh.prefix = current->prefix;
     fresh.mask = current->mask;
-    tern_hkdf_expand_label(current->secret, current->prefix, "ku", NULL, 0, fresh.secret,
-                           TERN_SECRET_SIZE);
+    tern_hkdf_expand_label(secret, current->prefix, "ku", NULL, 0, fresh.secret, TERN_SECRET_SIZE);
     int rc = derive_phase(&fresh, row);
     if (rc == 0) {
         *next = fresh;
     }
     sodium_memzero(&fresh, sizeof fresh);
+    return rc;
+}
+
+int tern_packet_keys_update(struct tern_packet_keys *next, const struct tern_packet_keys *current)
+{
+    return next_phase(next, current, current->secret);
+}
+
+int tern_packet_keys_ratchet(struct tern_packet_keys *next, const struct tern_packet_keys *current,
+                             const uint8_t mix[TERN_SECRET_SIZE])
+{
+    uint8_t secret[TERN_SECRET_SIZE];
+    tern_hkdf_extract(secret, mix, TERN_SECRET_SIZE, current->secret, TERN_SECRET_SIZE);
+    int rc = next_phase(next, current, secret);
+    sodium_memzero(secret, sizeof secret);
+    return rc;
+}
+
+void tern_ratchet_public(uint8_t pub[TERN_SECRET_SIZE], const uint8_t secret[TERN_SECRET_SIZE])
+{
+    (void)crypto_scalarmult_base(pub, secret);
+}
+
+int tern_ratchet_mix(uint8_t mix[TERN_SECRET_SIZE], const uint8_t secret[TERN_SECRET_SIZE],
+                     const uint8_t client_public[TERN_SECRET_SIZE],
+                     const uint8_t server_public[TERN_SECRET_SIZE], bool is_server)
+{
+    static const char salt[] = "tern rekey";
+    uint8_t ikm[3 * TERN_SECRET_SIZE];
+    int rc = crypto_scalarmult(ikm, secret, is_server ? client_public : server_public) == 0
+                 ? 0
+                 : TERN_ERR_CRYPTO;
+    if (rc == 0) {
+        memcpy(ikm + TERN_SECRET_SIZE, client_public, TERN_SECRET_SIZE);
+        memcpy(ikm + 2 * TERN_SECRET_SIZE, server_public, TERN_SECRET_SIZE);
+        tern_hkdf_extract(mix, (const uint8_t *)salt, sizeof salt - 1, ikm, sizeof ikm);
+    }
+    sodium_memzero(ikm, sizeof ikm);
     return rc;
 }
 

@@ -59,6 +59,20 @@ void tern_packet_keys_clear(struct tern_packet_keys *keys); /* wipes; a zeroed s
 TERN_MUST_CHECK int tern_packet_keys_update(struct tern_packet_keys *next,
                                             const struct tern_packet_keys *current);
 
+/* The same with fresh secret bytes mixed in, of which who knows the present keys knows nothing:
+ * [P §5.7]. */
+TERN_MUST_CHECK int tern_packet_keys_ratchet(struct tern_packet_keys *next,
+                                             const struct tern_packet_keys *current,
+                                             const uint8_t mix[TERN_SECRET_SIZE]);
+
+/* One end of a fresh Diffie-Hellman: the public point for 32 random bytes, and what both ends make of
+ * it. 0 · TERN_ERR_CRYPTO (the peer's point is of small order) */
+void tern_ratchet_public(uint8_t pub[TERN_SECRET_SIZE], const uint8_t secret[TERN_SECRET_SIZE]);
+TERN_MUST_CHECK int tern_ratchet_mix(uint8_t mix[TERN_SECRET_SIZE],
+                                     const uint8_t secret[TERN_SECRET_SIZE],
+                                     const uint8_t client_public[TERN_SECRET_SIZE],
+                                     const uint8_t server_public[TERN_SECRET_SIZE], bool is_server);
+
 /* IV xor (path id u32 ‖ packet number u64), in the last twelve bytes of the nonce. Path 0 is
  * RFC 9001 §5.3; the others follow draft-ietf-quic-multipath §2.4. pn at most TERN_PN_MAX. */
 void tern_packet_nonce(const struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,

@@ -20,7 +20,7 @@ struct tern_ev {
     tern_ev_fn ready;
     void *user;
 
-    ev_io readable, writable;
+    ev_io readable, writable, roam;
     ev_prepare prepare;
     ev_watcher wake; /* never started: tern_ev_wake feeds it */
     int alarm_fd;    /* -1: none, then `timer` serves */
@@ -119,6 +119,15 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     call_ready(ev);
 }
 
+static void on_roam(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct tern_ev *ev = watcher->data;
+    tern_udp_on_roam(ev->udp);
+    flush(ev);
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
@@ -194,16 +203,20 @@ int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpo
     ev->alarm_fd = alarm_open();
     ev_io_init(&ev->readable, on_readable, tern_udp_fd(udp), EV_READ);
     ev_io_init(&ev->writable, on_writable, tern_udp_fd(udp), EV_WRITE);
+    ev_io_init(&ev->roam, on_roam, tern_udp_roam_fd(udp), EV_READ);
     ev_io_init(&ev->alarm, on_alarm, ev->alarm_fd, EV_READ);
     ev_timer_init(&ev->timer, on_timer, 0., 0.);
     ev_prepare_init(&ev->prepare, on_prepare);
     ev_init(&ev->wake, on_wake);
-    ev->readable.data = ev->writable.data = ev->alarm.data = ev;
+    ev->readable.data = ev->writable.data = ev->alarm.data = ev->roam.data = ev;
     ev->timer.data = ev->prepare.data = ev->wake.data = ev;
     ev_io_start(loop, &ev->readable);
     ev_prepare_start(loop, &ev->prepare);
     if (ev->alarm_fd >= 0) {
         ev_io_start(loop, &ev->alarm);
+    }
+    if (tern_udp_roam_fd(udp) >= 0) {
+        ev_io_start(loop, &ev->roam);
     }
     *out = ev;
     return 0;
@@ -224,6 +237,7 @@ void tern_ev_stop(tern_ev *binding)
     ev_io_stop(binding->loop, &binding->readable);
     ev_io_stop(binding->loop, &binding->writable);
     ev_io_stop(binding->loop, &binding->alarm);
+    ev_io_stop(binding->loop, &binding->roam);
     ev_timer_stop(binding->loop, &binding->timer);
     ev_prepare_stop(binding->loop, &binding->prepare);
     (void)ev_clear_pending(binding->loop, &binding->wake);

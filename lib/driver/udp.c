@@ -50,15 +50,19 @@ static void enlarge_buffers(int fd)
 #endif
 }
 
+static int make_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? TERN_ERR_SYSTEM : 0;
+}
+
 static int socket_new(int family)
 {
     int fd = socket(family, SOCK_DGRAM, 0);
     if (fd < 0) {
         return -1;
     }
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+    if (make_nonblocking(fd) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
         int saved = errno;
         (void)close(fd);
         errno = saved;
@@ -67,8 +71,7 @@ static int socket_new(int family)
     return fd;
 }
 
-/* A socket of the address's family, bound. */
-static int bound_socket(const tern_addr *local, int *family)
+int tern_udp_bound_socket(const tern_addr *local, bool shared, int *family)
 {
     *family = local->family == 4 ? AF_INET : AF_INET6;
     int fd = socket_new(*family);
@@ -82,7 +85,7 @@ static int bound_socket(const tern_addr *local, int *family)
         /* [::] takes IPv4 as well, whatever the system's default is. */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
     }
-    if (bind(fd, &sa.any, len) != 0) {
+    if ((shared && tern_udp_share_port(fd) != 0) || bind(fd, &sa.any, len) != 0) {
         int saved = errno;
         (void)close(fd);
         errno = saved;
@@ -94,20 +97,28 @@ static int bound_socket(const tern_addr *local, int *family)
 static int open_socket(struct tern_udp *udp, const tern_addr *local)
 {
     tern_addr any = {.family = 6};
-    udp->fd = bound_socket(local != NULL ? local : &any, &udp->family);
+    udp->fd = tern_udp_bound_socket(local != NULL ? local : &any, false, &udp->family);
     if (udp->fd < 0 && local == NULL) {
         any.family = 4; /* a machine without IPv6 */
-        udp->fd = bound_socket(&any, &udp->family);
+        udp->fd = tern_udp_bound_socket(&any, false, &udp->family);
     }
-    if (udp->fd < 0) {
-        return TERN_ERR_SYSTEM;
-    }
+    return udp->fd < 0 ? TERN_ERR_SYSTEM : 0;
+}
+
+/* What the socket is, whoever opened it. */
+static int look_at_socket(struct tern_udp *udp)
+{
     union tern_sockaddr sa = {0};
     socklen_t len = sizeof sa;
     if (getsockname(udp->fd, &sa.any, &len) != 0) {
         return TERN_ERR_SYSTEM;
     }
+    udp->family = sa.any.sa_family;
     udp->local = tern_sockaddr_decode(&sa);
+    if (udp->local.family == 0) {
+        errno = EAFNOSUPPORT;
+        return TERN_ERR_SYSTEM;
+    }
     enlarge_buffers(udp->fd);
     return 0;
 }
@@ -118,10 +129,36 @@ static void udp_free(struct tern_udp *udp)
     if (udp->fd >= 0) {
         (void)close(udp->fd);
     }
+    if (udp->roam_fd >= 0) {
+        (void)close(udp->roam_fd);
+    }
     tern_udp_teardown(udp);
     tern_outbox_clear(&udp->outbox);
+    tern_fork_guard_clear(&udp->fork_guard);
     free(udp);
     errno = saved;
+}
+
+static struct tern_udp *udp_new(tern_endpoint *endpoint)
+{
+    struct tern_udp *udp = calloc(1, sizeof *udp);
+    if (udp != NULL) {
+        tern_fork_guard_init(&udp->fork_guard);
+        udp->fd = udp->roam_fd = -1;
+        udp->endpoint = endpoint;
+    }
+    return udp;
+}
+
+/* The socket is there: everything else. */
+static int begin(struct tern_udp *udp)
+{
+    int rc = look_at_socket(udp);
+    if (rc == 0) {
+        size_t limit = udp->family == AF_INET ? TERN_OUTBOX_LEN4 : TERN_OUTBOX_LEN6;
+        rc = tern_outbox_init(&udp->outbox, limit);
+    }
+    return rc == 0 ? tern_udp_setup(udp) : rc;
 }
 
 int tern_udp_open(tern_udp **out, tern_endpoint *endpoint, const tern_addr *local)
@@ -130,21 +167,31 @@ int tern_udp_open(tern_udp **out, tern_endpoint *endpoint, const tern_addr *loca
         errno = EAFNOSUPPORT;
         return TERN_ERR_SYSTEM;
     }
-    struct tern_udp *udp = calloc(1, sizeof *udp);
+    struct tern_udp *udp = udp_new(endpoint);
     if (udp == NULL) {
         return TERN_ERR_NOMEM;
     }
-    udp->fd = -1;
-    udp->endpoint = endpoint;
     int rc = open_socket(udp, local);
-    if (rc == 0) {
-        size_t limit = udp->family == AF_INET ? TERN_OUTBOX_LEN4 : TERN_OUTBOX_LEN6;
-        rc = tern_outbox_init(&udp->outbox, limit);
-    }
-    if (rc == 0) {
-        rc = tern_udp_setup(udp);
-    }
+    rc = rc == 0 ? begin(udp) : rc;
     if (rc != 0) {
+        udp_free(udp);
+        return rc;
+    }
+    *out = udp;
+    return 0;
+}
+
+int tern_udp_open_fd(tern_udp **out, tern_endpoint *endpoint, int fd)
+{
+    struct tern_udp *udp = udp_new(endpoint);
+    if (udp == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    udp->fd = fd;
+    int rc = make_nonblocking(fd);
+    rc = rc == 0 ? begin(udp) : rc;
+    if (rc != 0) {
+        udp->fd = -1; /* it stays the caller's */
         udp_free(udp);
         return rc;
     }
@@ -248,6 +295,9 @@ int tern_udp_flush(tern_udp *udp)
 {
     bool is_all = false;
     int filled = 0;
+    if (tern_fork_guard_is_child(&udp->fork_guard)) {
+        return TERN_ERR_STATE; /* S32 */
+    }
     int rc = tern_udp_push(udp); /* what the socket had no room for */
     while (rc == 0 && !is_all) {
         filled = fill_outbox(udp, &is_all);
@@ -303,8 +353,33 @@ int tern_udp_receive(tern_udp *udp)
             rc = rc != 0 ? rc : each;
         }
     }
+    if (udp->must_roam) {
+        udp->must_roam = tern_udp_move_all(udp);
+    }
     tick_if_due(udp);
     return rc;
+}
+
+/* --- roaming --- */
+
+int tern_udp_roam(tern_udp *udp)
+{
+    if (udp->roam_fd >= 0) {
+        return 0;
+    }
+    return tern_sockaddr_is_any(&udp->local) ? tern_udp_roam_open(&udp->roam_fd) : TERN_ERR_STATE;
+}
+
+int tern_udp_roam_fd(const tern_udp *udp)
+{
+    return udp->roam_fd;
+}
+
+void tern_udp_on_roam(tern_udp *udp)
+{
+    if (udp->roam_fd >= 0 && tern_udp_roam_read(udp->roam_fd)) {
+        udp->must_roam = tern_udp_move_all(udp);
+    }
 }
 
 /* --- one call that does it all --- */
@@ -334,6 +409,7 @@ int tern_udp_service(tern_udp *udp, tern_time timeout)
     if (came < 0) {
         return came;
     }
+    tern_udp_on_roam(udp);
     if (came > 0) {
         rc = tern_udp_receive(udp);
     } else {

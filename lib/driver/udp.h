@@ -5,6 +5,7 @@
 
 #include <tern/udp.h>
 
+#include "driver/fork.h"
 #include "driver/outbox.h"
 #include "driver/sockaddr.h"
 
@@ -18,9 +19,12 @@ struct tern_udp_platform;
 
 struct tern_udp {
     tern_endpoint *endpoint;
+    struct tern_fork_guard fork_guard;
     int fd;
     int family; /* of the socket: AF_INET or AF_INET6 */
     tern_addr local;
+    int roam_fd;    /* tells of changed addresses; -1: nobody asked for it */
+    bool must_roam; /* a connection could not move yet */
     struct tern_outbox outbox;
     bool wants_write;
     bool is_drained; /* the latest pull found the end of the queue */
@@ -58,6 +62,25 @@ TERN_MUST_CHECK int tern_udp_pull(struct tern_udp *udp, tern_datagram *out);
 /* Waits until the socket is readable (or writable, when that is wanted) or `wait` has passed.
  * 1 · 0 nothing came · TERN_ERR_AGAIN a signal came · TERN_ERR_SYSTEM */
 TERN_MUST_CHECK int tern_udp_wait(struct tern_udp *udp, tern_time wait);
+
+/* Opens what tells of changed addresses. 0 · TERN_ERR_UNSUPPORTED · TERN_ERR_SYSTEM */
+TERN_MUST_CHECK int tern_udp_roam_open(int *fd);
+/* Reads all that it says. Whether anything may have changed. */
+bool tern_udp_roam_read(int fd);
+
+/* Makes the kernel choose among the sockets of a port by the byte at `at` of the identifiers; once for all
+ * that are bound to it. 0 · TERN_ERR_UNSUPPORTED · TERN_ERR_SYSTEM */
+TERN_MUST_CHECK int tern_udp_steer(int fd, size_t at);
+/* Lets several sockets bind to one port. The same. */
+TERN_MUST_CHECK int tern_udp_share_port(int fd);
+
+/* A socket of the address's family, bound. shared: with tern_udp_share_port. -1 and errno */
+int tern_udp_bound_socket(const tern_addr *local, bool shared, int *family);
+
+/* --- roam.c --- */
+
+/* Moves whom the system would send from elsewhere. True: one of them has to be asked again. */
+bool tern_udp_move_all(struct tern_udp *udp);
 
 void tern_udp_switch_offload(struct tern_udp *udp, bool gso, bool gro);
 

@@ -256,12 +256,13 @@ int tern_udp_pull(struct tern_udp *udp, tern_datagram *out)
 
 int tern_udp_wait(struct tern_udp *udp, tern_time wait)
 {
-    struct pollfd pfd = {.fd = udp->fd, .events = POLLIN};
+    struct pollfd pfd[2] = {{.fd = udp->fd, .events = POLLIN},
+                            {.fd = udp->roam_fd, .events = POLLIN}}; /* -1 is passed over */
     if (udp->wants_write) {
-        pfd.events |= POLLOUT;
+        pfd[0].events |= POLLOUT;
     }
     struct timespec ts = {.tv_sec = (time_t)(wait / TERN_SEC), .tv_nsec = (long)(wait % TERN_SEC)};
-    int n = ppoll(&pfd, 1, wait == TERN_TIME_NEVER ? NULL : &ts, NULL);
+    int n = ppoll(pfd, 2, wait == TERN_TIME_NEVER ? NULL : &ts, NULL);
     if (n < 0) {
         return errno == EINTR ? TERN_ERR_AGAIN : TERN_ERR_SYSTEM;
     }

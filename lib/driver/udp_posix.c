@@ -79,14 +79,43 @@ int tern_udp_pull(struct tern_udp *udp, tern_datagram *out)
 
 int tern_udp_wait(struct tern_udp *udp, tern_time wait)
 {
-    struct pollfd pfd = {.fd = udp->fd, .events = POLLIN};
+    struct pollfd pfd[2] = {{.fd = udp->fd, .events = POLLIN},
+                            {.fd = udp->roam_fd, .events = POLLIN}}; /* -1 is passed over */
     if (udp->wants_write) {
-        pfd.events |= POLLOUT;
+        pfd[0].events |= POLLOUT;
     }
     tern_time ms = wait / TERN_MSEC + (wait % TERN_MSEC > 0 ? 1 : 0); /* never too early */
-    int n = poll(&pfd, 1, wait == TERN_TIME_NEVER ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+    int n = poll(pfd, 2, wait == TERN_TIME_NEVER ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
     if (n < 0) {
         return errno == EINTR ? TERN_ERR_AGAIN : TERN_ERR_SYSTEM;
     }
     return n > 0;
+}
+
+/* POSIX knows no way to be told. */
+int tern_udp_roam_open(int *fd)
+{
+    (void)fd;
+    return TERN_ERR_UNSUPPORTED;
+}
+
+bool tern_udp_roam_read(int fd)
+{
+    (void)fd;
+    return false;
+}
+
+/* Nor one to choose among the sockets of a port. */
+int tern_udp_share_port(int fd)
+{
+    (void)fd;
+    errno = ENOSYS;
+    return TERN_ERR_UNSUPPORTED;
+}
+
+int tern_udp_steer(int fd, size_t at)
+{
+    (void)fd;
+    (void)at;
+    return TERN_ERR_UNSUPPORTED;
 }

@@ -29,7 +29,8 @@ static int check_config(const tern_config *c)
         return TERN_ERR_INVALID; /* whether a token has expired could not be told */
     }
     if (c->max_ack_delay >= (1u << 14) * TERN_MSEC || c->initial_rtt == 0 ||
-        c->handshake_timeout == 0 || c->max_connections == 0) {
+        c->handshake_timeout == 0 || c->max_connections == 0 ||
+        c->cid_prefix_len > TERN_CID_PREFIX_MAX || c->cid_rotation > 6) {
         return TERN_ERR_INVALID;
     }
     return 0;
@@ -109,6 +110,8 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_heap_init(&ep->dormant_timers, &ep->mem);
     tern_list_init(&ep->ready);
     tern_list_init(&ep->eventful);
+    /* Neither into swap nor into a core dump, where the system lets us; it is wiped in any case. */
+    (void)sodium_mlock(ep->env.secret_key, TERN_KEY_SIZE);
     init_env(ep, config, now);
     rc = ep->env.suites == 0 ? TERN_ERR_UNSUPPORTED : init_door(ep, now);
     if (rc != 0) {
@@ -167,7 +170,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     tern_mem_wipe(ep->door.proofs.key, sizeof ep->door.proofs.key);
     struct tern_mem mem = ep->mem;
     tern_mem_free(&mem, ep->scratch);
-    tern_mem_wipe(ep->env.secret_key, TERN_KEY_SIZE);
+    (void)sodium_munlock(ep->env.secret_key, TERN_KEY_SIZE); /* wipes */
     tern_mem_free(&mem, ep);
 }
 
@@ -404,6 +407,12 @@ int tern_endpoint_poll(tern_endpoint *ep, tern_event *out)
     }
     memset(out, 0, sizeof *out);
     return 0;
+}
+
+tern_conn *tern_endpoint_next_conn(const tern_endpoint *ep, const tern_conn *previous)
+{
+    const struct tern_list *at = previous == NULL ? &ep->conns : &previous->all_node;
+    return at->next == &ep->conns ? NULL : TERN_CONTAINER_OF(at->next, struct tern_conn, all_node);
 }
 
 void tern_endpoint_stats(const tern_endpoint *ep, tern_endpoint_counters *out)

@@ -79,7 +79,7 @@ void tern_stateless_retry(struct tern_stateless *stateless, const struct tern_he
     if (reply == NULL) {
         return;
     }
-    tern_cid_generate(&scid, random);
+    tern_cid_generate(&scid, NULL, random); /* to an Initial: no shard is chosen by it */
     size_t token_len = tern_proofs_seal_retry(proofs, token, random, &in->local, &in->remote, &scid,
                                               &header->dcid, now);
     tern_header_encode_retry(&w, &header->scid, &scid, token, token_len, tag, 0);

@@ -137,6 +137,7 @@ void tern_cc_take_back(struct tern_cc *cc, tern_time now)
     cc->episode.lost = 0; /* once */
     if (cc->ops->on_spurious != NULL) {
         cc->ops->on_spurious(cc, now);
+        cc->cwnd = TERN_MAX(cc->cwnd, tern_cc_min_window(cc)); /* datagrams may have grown since */
         tern_prr_end(&cc->prr);
     }
 }
@@ -150,6 +151,7 @@ void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram)
 {
     cc->datagram = datagram;
     cc->cwnd = TERN_MAX(cc->cwnd, tern_cc_min_window(cc));
+    cc->ssthresh = TERN_MAX(cc->ssthresh, tern_cc_min_window(cc));
 }
 
 uint64_t tern_cc_room(const struct tern_cc *cc)

@@ -70,13 +70,16 @@ int tern_loss_ack_begin(struct tern_loss *loss, uint64_t largest)
 static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uint64_t pn,
                     struct tern_loss_outcome *outcome)
 {
+    bool is_here = packet->path == loss->path;
     if (packet->state == TERN_SENT_LOST) {
         loss->lost_kept--;
-        if (outcome->spurious_packets++ == 0 || pn < outcome->spurious_lowest_pn) {
+        if (!is_here) {
+            /* a path that we have left: what was learnt there is of no use here */
+        } else if (outcome->spurious_packets++ == 0 || pn < outcome->spurious_lowest_pn) {
             outcome->spurious_lowest_pn = pn;
             outcome->spurious_earliest_sent_at = packet->sent_at;
         }
-        outcome->spurious_bytes += packet->size;
+        outcome->spurious_bytes += is_here ? packet->size : 0;
         packet->state = TERN_SENT_ACKED;
         packet->flags &= (uint8_t)~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
         enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
@@ -86,13 +89,19 @@ static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uin
     packet->state = TERN_SENT_ACKED;
     enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
     outcome->acked_packets++;
-    outcome->acked_bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
+    outcome->acked_bytes +=
+        is_here && (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
     outcome->acked_eliciting |= (packet->flags & TERN_SENT_ELICITING) != 0;
-    outcome->acked_ect0 += packet->ecn == 2 ? 1 : 0; /* RFC 3168 §5 */
-    outcome->acked_ect1 += packet->ecn == 1 ? 1 : 0;
+    outcome->acked_ect0 += is_here && packet->ecn == 2 ? 1 : 0; /* RFC 3168 §5 */
+    outcome->acked_ect1 += is_here && packet->ecn == 1 ? 1 : 0;
     if (outcome->acked_packets == 1 || pn > outcome->largest_acked_pn) {
         outcome->largest_acked_pn = pn;
         outcome->largest_acked_sent_at = packet->sent_at;
+        outcome->largest_is_here = is_here;
+    }
+    if (is_here && (!loss->has_acked_here || pn > loss->largest_acked_here)) {
+        loss->has_acked_here = true;
+        loss->largest_acked_here = pn;
     }
 }
 
@@ -130,7 +139,7 @@ void tern_loss_ack_finish(struct tern_loss *loss, struct tern_loss_outcome *outc
 {
     /* RFC 9002 §5.1: the largest is newly acknowledged, and something asked for the ACK. */
     if (outcome->acked_packets > 0 && outcome->acked_eliciting && outcome->largest_is_new &&
-        outcome->largest_acked_pn == loss->largest_acked) {
+        outcome->largest_is_here && outcome->largest_acked_pn == loss->largest_acked) {
         tern_time sample = tern_sub_sat(now, outcome->largest_acked_sent_at);
         outcome->rtt_sample = TERN_MAX(sample, (tern_time)1); /* 0 means none */
     }
@@ -194,6 +203,9 @@ static void lose_one(struct tern_loss *loss, struct tern_sent_packet *packet, ui
     packet->lost_at = now;
     loss->lost_kept++;
     enqueue(loss, &loss->lost_head, &loss->lost_tail, pn);
+    if (packet->path != loss->path) {
+        return;
+    }
     if ((packet->flags & TERN_SENT_PROBE) != 0) {
         outcome->lost_probe_packets++;
         outcome->lost_probe_bytes += packet->size;
@@ -223,7 +235,16 @@ static void advance_oldest(struct tern_loss *loss)
  * out may well lie above all that is acknowledged, and an earlier one here. */
 static uint32_t skips_above(const struct tern_loss *loss, const struct tern_sent_packet *packet)
 {
-    return tern_sent_find(&loss->sent, loss->largest_acked)->skips_before - packet->skips_before;
+    return tern_sent_find(&loss->sent, loss->largest_acked_here)->skips_before -
+           packet->skips_before;
+}
+
+/* Three behind one that arrived: only on the same path, since another may be faster. */
+static bool is_far_behind(const struct tern_loss *loss, const struct tern_sent_packet *packet,
+                          uint64_t pn)
+{
+    return packet->path == loss->path && loss->has_acked_here && pn < loss->largest_acked_here &&
+           loss->largest_acked_here - pn >= loss->packet_threshold + skips_above(loss, packet);
 }
 
 /* Packets overtook others by so many numbers, and by so much time: from now on that is no loss. The
@@ -272,15 +293,18 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         if (packet->state != TERN_SENT_OUTSTANDING) {
             continue;
         }
-        if (loss->largest_acked - pn >= loss->packet_threshold + skips_above(loss, packet) ||
-            tern_sub_sat(now, packet->sent_at) >= delay) {
-            if (outcome->lost_packets + outcome->lost_probe_packets == 0) {
+        bool is_here = packet->path == loss->path;
+        tern_time patience = is_here ? delay : loss->other_delay;
+        if (is_far_behind(loss, packet, pn) || tern_sub_sat(now, packet->sent_at) >= patience) {
+            if (is_here && outcome->lost_packets + outcome->lost_probe_packets == 0) {
                 resume_run(&run, loss, pn, rtt, 3 * pto);
             }
             lose_one(loss, packet, pn, outcome, now);
-            extend_run(&run, packet, rtt, 3 * pto, outcome);
+            if (is_here) {
+                extend_run(&run, packet, rtt, 3 * pto, outcome);
+            }
         } else {
-            loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + delay);
+            loss->loss_time = TERN_MIN(loss->loss_time, packet->sent_at + patience);
         }
     }
     if (outcome->lost_packets > 0) {
@@ -348,6 +372,19 @@ uint64_t tern_loss_discard(struct tern_loss *loss)
     uint64_t in_flight = loss->sent.bytes_in_flight;
     tern_loss_clear(loss);
     return in_flight;
+}
+
+void tern_loss_on_moved(struct tern_loss *loss, uint8_t path, tern_time delay)
+{
+    if (loss->path == path) {
+        return;
+    }
+    loss->path = path;
+    loss->other_delay = TERN_MAX(delay, TERN_RTT_GRANULARITY);
+    loss->has_acked_here = false;
+    loss->packet_threshold = TERN_LOSS_PACKET_THRESHOLD;
+    loss->reorder_window = 0;
+    loss->reorder_persist = 0;
 }
 
 bool tern_loss_is_consistent(const struct tern_loss *loss)

@@ -31,20 +31,25 @@ struct tern_loss {
     tern_time loss_time;      /* when the time threshold will declare a loss; NEVER: not armed */
     uint64_t acked_head, acked_tail; /* queues: packet number + 1, 0 = empty */
     uint64_t lost_head, lost_tail;
+    uint8_t path; /* in use: only its packets tell anything about it (RFC 9000 §9.4) */
+    bool has_acked_here;
+    uint64_t largest_acked_here; /* of the packets sent on it */
+    tern_time other_delay;       /* after so long a packet of another path is lost */
 };
 
 /* What an ACK or a loss timer brought; conn gives it to the controller. All zero first. */
 struct tern_loss_outcome {
     tern_time rtt_sample;   /* 0: none (RFC 9002 §5.1) */
-    uint64_t acked_bytes;   /* newly acknowledged, IN_FLIGHT only */
+    uint64_t acked_bytes;   /* newly acknowledged on the path in use, IN_FLIGHT only */
     uint64_t acked_packets; /* newly acknowledged, any */
     bool acked_eliciting;
     bool largest_is_new;             /* the ACK raised largest_acked */
     tern_time largest_acked_sent_at; /* send time of the newest newly acked packet */
     uint64_t largest_acked_pn;
-    uint64_t acked_ect0, acked_ect1; /* newly acked packets that were sent with such a mark */
-    uint64_t lost_bytes;             /* IN_FLIGHT, probes left out */
-    uint64_t lost_packets;           /* probes left out */
+    bool largest_is_here;            /* it was sent on the path in use */
+    uint64_t acked_ect0, acked_ect1; /* newly acked packets of it that were sent with such a mark */
+    uint64_t lost_bytes;             /* IN_FLIGHT, probes and other paths left out */
+    uint64_t lost_packets;           /* probes and other paths left out */
     uint64_t lost_probe_packets, lost_probe_bytes;
     tern_time lost_latest_sent_at; /* send time of the newest lost packet that counts */
     tern_time lost_earliest_sent_at;
@@ -93,6 +98,10 @@ const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, ui
 
 /* Sum of sizes that a discarded space takes out of flight (RFC 9002 §6.4); empties the space. */
 uint64_t tern_loss_discard(struct tern_loss *loss);
+
+/* Another path is in use from now on. Acknowledgements of packets that left on others settle those
+ * packets and nothing else; they are lost after `delay`, that of their own path. */
+void tern_loss_on_moved(struct tern_loss *loss, uint8_t path, tern_time delay);
 
 /* Recomputes bytes_in_flight and eliciting_outstanding by walking and compares; for tests. */
 bool tern_loss_is_consistent(const struct tern_loss *loss);

@@ -57,6 +57,7 @@ struct place {
     tern_addr addr;
     tern_sim_host *host; /* NULL: nobody, its packets vanish */
     tern_nat *nat;       /* or whoever has this port of it now */
+    bool is_added;       /* the host knows it as one of its own */
 };
 
 struct tern_sim {
@@ -376,6 +377,41 @@ int tern_sim_rebind(tern_sim *sim, tern_sim_host *host, const tern_addr *addr)
     return 0;
 }
 
+int tern_sim_add_addr(tern_sim *sim, tern_sim_host *host, const tern_addr *addr)
+{
+    size_t place = 0;
+    if (!is_free_addr(sim, addr)) {
+        return TERN_ERR_INVALID;
+    }
+    int rc = note_place(sim, addr, &place);
+    if (rc == 0) {
+        sim->places[place].host = host;
+        sim->places[place].is_added = true;
+    }
+    return rc;
+}
+
+int tern_sim_drop_addr(tern_sim *sim, tern_sim_host *host, const tern_addr *addr)
+{
+    size_t place = find_place(sim, addr);
+    if (place == sim->place_count || sim->places[place].host != host ||
+        !sim->places[place].is_added) {
+        return TERN_ERR_INVALID;
+    }
+    sim->places[place].host = NULL;
+    sim->places[place].is_added = false;
+    return 0;
+}
+
+/* The place that a host sends from: an added address if it asks for one, else its first. */
+static size_t source_of(const tern_sim *sim, const tern_sim_host *host, const tern_addr *local)
+{
+    size_t place = local->family != 0 ? find_place(sim, local) : sim->place_count;
+    bool is_added =
+        place < sim->place_count && sim->places[place].host == host && sim->places[place].is_added;
+    return is_added ? place : host->outer;
+}
+
 /* --- address translation --- */
 
 /* No host and no NAT but this one has any of the ports. */
@@ -507,7 +543,8 @@ static int send_datagram(tern_sim *sim, tern_sim_host *host, const tern_train *t
     if (rc != 1) {
         return rc;
     }
-    const tern_addr from = sim->places[host->outer].addr;
+    size_t source = source_of(sim, host, &train->local);
+    const tern_addr from = sim->places[source].addr;
     sim->hash = hash_word(sim->hash, sim->now);
     sim->hash = hash_addr(sim->hash, &from);
     sim->hash = hash_addr(sim->hash, &train->remote);
@@ -521,7 +558,7 @@ static int send_datagram(tern_sim *sim, tern_sim_host *host, const tern_train *t
     if (wire == NULL) {
         return 0;
     }
-    uint64_t tag = ((uint64_t)host->outer << 32) | (uint64_t)to;
+    uint64_t tag = ((uint64_t)source << 32) | (uint64_t)to;
     return tern_link_send(wire->link, data, len, train->ecn, tag, sim->now);
 }
 
@@ -606,7 +643,8 @@ static void batch_add(const tern_sim *sim, struct batch *batch, tern_sim_host *t
 {
     batch->to = to;
     batch->packets[batch->count] = packet;
-    batch->in[batch->count++] = (tern_datagram){.local = to->inner,
+    const struct place *place = &sim->places[packet->tag & UINT32_MAX];
+    batch->in[batch->count++] = (tern_datagram){.local = place->is_added ? place->addr : to->inner,
                                                 .remote = sim->places[packet->tag >> 32].addr,
                                                 .data = packet->data,
                                                 .len = packet->len,

@@ -141,6 +141,8 @@ static const char *frame_name(enum tern_frame_type type)
         return "immediate_ack";
     case TERN_FRAME_ACK_FREQUENCY:
         return "ack_frequency";
+    case TERN_FRAME_REKEY:
+        return "rekey";
     }
     return "unknown";
 }
@@ -214,6 +216,9 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_ACK_FREQUENCY:
         add_ack_frequency(line, &f->u.ack_frequency);
+        break;
+    case TERN_FRAME_REKEY:
+        ADD(line, ",\"number\":%" PRIu64, f->u.rekey.number);
         break;
     case TERN_FRAME_PING:
     case TERN_FRAME_HANDSHAKE_DONE:

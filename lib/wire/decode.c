@@ -157,6 +157,15 @@ static void decode_close(struct tern_frame *out, struct tern_reader *r)
     c->reason_len = (size_t)len;
 }
 
+static void decode_rekey(struct tern_frame *out, struct tern_reader *r)
+{
+    out->u.rekey.number = tern_read_varint(r);
+    const uint8_t *key = tern_read_bytes(r, sizeof out->u.rekey.public_key);
+    if (key != NULL) {
+        memcpy(out->u.rekey.public_key, key, sizeof out->u.rekey.public_key);
+    }
+}
+
 static void decode_ack_frequency(struct tern_frame *out, struct tern_reader *r)
 {
     out->u.ack_frequency.sequence = tern_read_varint(r);
@@ -188,6 +197,9 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
         break;
     case TERN_FRAME_ACK_FREQUENCY:
         decode_ack_frequency(out, r);
+        break;
+    case TERN_FRAME_REKEY:
+        decode_rekey(out, r);
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:

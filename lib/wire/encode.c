@@ -38,6 +38,12 @@ void tern_frame_encode_immediate_ack(struct tern_writer *w)
     write_type(w, TERN_FRAME_IMMEDIATE_ACK);
 }
 
+void tern_frame_encode_rekey(struct tern_writer *w, uint64_t number, const uint8_t public_key[32])
+{
+    write_one(w, TERN_FRAME_REKEY, number);
+    tern_write_bytes(w, public_key, 32);
+}
+
 void tern_frame_encode_ack_frequency(struct tern_writer *w,
                                      const struct tern_frame_ack_frequency *f)
 {

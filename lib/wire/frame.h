@@ -34,7 +34,8 @@ enum tern_frame_type {
     TERN_FRAME_HANDSHAKE_DONE = 0x1e,
     /* draft-ietf-quic-ack-frequency */
     TERN_FRAME_IMMEDIATE_ACK = 0x1f,
-    TERN_FRAME_ACK_FREQUENCY = 0xaf
+    TERN_FRAME_ACK_FREQUENCY = 0xaf,
+    TERN_FRAME_REKEY = 0x38 /* [P §5.7] */
 };
 
 struct tern_frame_ecn {
@@ -110,6 +111,12 @@ struct tern_frame_ack_frequency {
         reordering; /* an ACK at once when a missing number lies so far back; 0: never for that */
 };
 
+/* One half of a fresh Diffie-Hellman: the client's asks, the server's answers. */
+struct tern_frame_rekey {
+    uint64_t number; /* of the exchange, from 1 */
+    uint8_t public_key[32];
+};
+
 struct tern_frame {
     enum tern_frame_type type;
     size_t padding; /* PADDING: length of the run */
@@ -126,6 +133,7 @@ struct tern_frame {
         struct tern_frame_path path;
         struct tern_frame_connection_close connection_close;
         struct tern_frame_ack_frequency ack_frequency;
+        struct tern_frame_rekey rekey;
     } u;
 };
 

@@ -6,12 +6,18 @@
 #include "conn/deadline.h"
 #include "conn/recover.h"
 
+/* What left on the path in use and is outstanding. */
 static uint64_t in_flight_of_spaces(const struct tern_conn *conn)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < TERN_LEVELS; i++) {
-        if (!conn->spaces[i].is_discarded) {
-            sum += conn->spaces[i].loss.sent.bytes_in_flight;
+        const struct tern_sent *sent = &conn->spaces[i].loss.sent;
+        for (uint64_t pn = sent->base; !conn->spaces[i].is_discarded && pn < sent->next_pn; pn++) {
+            const struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+            bool counts = packet->state == TERN_SENT_OUTSTANDING &&
+                          (packet->flags & TERN_SENT_IN_FLIGHT) != 0 &&
+                          packet->path == conn->path.id;
+            sum += counts ? packet->size : 0;
         }
     }
     return sum;
@@ -50,7 +56,7 @@ const char *invariants_broken(const tern_conn *conn, tern_time now)
         return NULL;
     }
     if (path->cc.bytes_in_flight != in_flight_of_spaces(conn)) {
-        return "bytes_in_flight is the sum over the spaces";
+        return "bytes_in_flight is the sum over the packets of the path";
     }
     if (conn->life.is_confirmed && !only_app_is_left(conn)) {
         return "after the handshake only 1-RTT packets are in flight";
@@ -76,4 +82,9 @@ const char *invariants_broken(const tern_conn *conn, tern_time now)
     }
     (void)now;
     return NULL;
+}
+
+void invariants_wear_keys(tern_conn *conn, uint64_t bytes)
+{
+    conn->spaces[TERN_LEVEL_APP].keys->update_bytes = bytes;
 }

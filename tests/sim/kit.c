@@ -245,13 +245,28 @@ struct world {
     tern_sim_host *client_host, *server_host;
     struct side client, server;
     tern_nat *nat;
+    tern_addr server_addr;
     uint16_t port;
     tern_time begun, next_rebind, next_look;
     bool is_changed, is_traced;
     bool is_warm;
     uint64_t allocations_before;
     uint64_t drop_mask; /* of the datagrams to come */
+    tern_addr place;    /* where the client last moved to; family 0: nowhere yet */
+    uint8_t move;
+    tern_time next_move, next_copy, next_rekey;
+    bool are_keys_worn;
+    uint8_t copy[2048];
+    size_t copy_len;
+    uint64_t to_forger, linked;
+    struct sighting {
+        tern_addr client;
+        uint8_t dcid[8];
+    } sightings[256];
+    size_t sighting_count;
 };
+
+static const tern_addr forger = {.family = 4, .ip = {10, 66, 6, 6}, .port = 666};
 
 static void trace_line(void *user, const tern_trace_event *event)
 {
@@ -269,18 +284,44 @@ static void set_key(tern_config *config, uint8_t key[TERN_KEY_SIZE], uint64_t se
     config->secret_key = key;
 }
 
-static bool drop_masked(void *user, tern_time now, const tern_addr *from, const tern_addr *to,
-                        uint8_t *data, size_t len)
+/* Which identifier goes to or comes from which address of the client. */
+static void sight(struct world *w, const tern_addr *client, const uint8_t *data)
+{
+    for (size_t i = 0; i < w->sighting_count; i++) {
+        if (memcmp(w->sightings[i].dcid, data + 1, 8) == 0) {
+            w->linked += tern_addr_equal(&w->sightings[i].client, client) ? 0 : 1;
+            return;
+        }
+    }
+    if (w->sighting_count < sizeof w->sightings / sizeof w->sightings[0]) {
+        struct sighting *s = &w->sightings[w->sighting_count++];
+        s->client = *client;
+        memcpy(s->dcid, data + 1, 8);
+    }
+}
+
+static bool tap(void *user, tern_time now, const tern_addr *from, const tern_addr *to,
+                uint8_t *data, size_t len)
 {
     struct world *w = user;
     bool is_dropped = (w->drop_mask & 1) != 0;
-    (void)now;
-    (void)from;
-    (void)to;
-    (void)data;
-    (void)len;
+    bool is_up = tern_addr_equal(to, &w->server_addr);
+    const tern_addr *client = is_up ? from : to;
     w->drop_mask >>= 1;
-    return !is_dropped;
+    if (tern_addr_equal(to, &forger)) {
+        w->to_forger += len;
+    }
+    if (w->plan->migrate_every > 0 && (data[0] & 0x80) == 0 && len > 9) {
+        sight(w, client, data);
+    }
+    if (is_up && now >= w->next_copy && (data[0] & 0x80) == 0 && len <= sizeof w->copy) {
+        memcpy(w->copy, data, len);
+        w->copy_len = len;
+        w->next_copy = now + w->plan->copy_every;
+    }
+    bool is_dead =
+        w->plan->is_dead_there && w->place.family != 0 && tern_addr_equal(client, &w->place);
+    return !is_dropped && !is_dead;
 }
 
 static int add_nat(struct world *w)
@@ -327,7 +368,9 @@ static int build(struct world *w)
     if (rc == 0) {
         w->begun = tern_sim_now(w->sim);
         w->drop_mask = plan->drop_mask;
-        tern_sim_tap(w->sim, drop_masked, w);
+        w->server_addr = b;
+        w->next_copy = w->next_move = w->next_rekey = TERN_TIME_NEVER;
+        tern_sim_tap(w->sim, tap, w);
         w->client.endpoint = tern_sim_host_endpoint(w->client_host);
         w->server.endpoint = tern_sim_host_endpoint(w->server_host);
     }
@@ -366,7 +409,7 @@ static void rebind(struct world *w)
 {
     tern_addr addr = tern_sim_host_addr(w->client_host);
     int rc = 0;
-    if (tern_sim_now(w->sim) < w->next_rebind) {
+    if (!w->server.is_connected || tern_sim_now(w->sim) < w->next_rebind) {
         return;
     }
     addr.port = w->nat != NULL ? 20000 : ++w->port;
@@ -407,6 +450,57 @@ static void trace_queues(struct world *w)
     tern_link_stats(tern_sim_link(w->sim, w->server_host, w->client_host), &down);
     (void)fprintf(stderr, "%.6f queues up=%zu down=%zu\n", (double)now / 1e9, up.queue_now,
                   down.queue_now);
+}
+
+/* The client goes to another address of its own. */
+static void move(struct world *w, struct kit_result *result)
+{
+    if (tern_sim_now(w->sim) < w->next_move || w->client.is_closed) {
+        return;
+    }
+    tern_addr to = {.family = 4, .ip = {10, 7, ++w->move, 1}, .port = 1000};
+    if (tern_sim_add_addr(w->sim, w->client_host, &to) != 0) {
+        return;
+    }
+    w->next_move = tern_sim_now(w->sim) + w->plan->migrate_every;
+    int rc = tern_conn_migrate(w->client.conn, &to);
+    if (rc == 0) {
+        if (w->plan->is_sudden && w->place.family != 0) {
+            (void)!tern_sim_drop_addr(w->sim, w->client_host, &w->place);
+        }
+        w->place = to;
+        result->moves++;
+    } else if (rc != TERN_ERR_LIMIT) {
+        fail(&w->client, tern_strerror(rc));
+    }
+}
+
+static void wear_keys(struct world *w)
+{
+    if (w->plan->update_bytes > 0 && !w->are_keys_worn && w->server.is_connected) {
+        w->are_keys_worn = true;
+        invariants_wear_keys(w->client.conn, w->plan->update_bytes);
+        invariants_wear_keys(w->server.conn, w->plan->update_bytes);
+    }
+    if (tern_sim_now(w->sim) >= w->next_rekey && !w->client.is_closed) {
+        w->next_rekey = tern_sim_now(w->sim) + w->plan->rekey_every;
+        if (tern_conn_rekey(w->client.conn) != 0) {
+            fail(&w->client, "cannot ask for fresh keys");
+        }
+    }
+}
+
+/* The copy is faster than what it was taken from. */
+static void forge(struct world *w)
+{
+    tern_datagram in = {
+        .local = w->server_addr, .remote = forger, .data = w->copy, .len = w->copy_len};
+    if (w->copy_len > 0) {
+        w->copy_len = 0;
+        if (tern_endpoint_receive(w->server.endpoint, &in, 1, tern_sim_now(w->sim)) != 0) {
+            fail(&w->server, "no memory for a copy");
+        }
+    }
 }
 
 /* Allocations between the two marks: a warm connection needs none. */
@@ -486,12 +580,20 @@ static void run(struct world *w, struct kit_result *result)
         poll_side(&w->server);
         if (w->client.is_connected && result->handshake == 0) {
             result->handshake = tern_sim_now(w->sim) - start;
+            w->next_move = w->plan->migrate_every > 0
+                               ? tern_sim_now(w->sim) + w->plan->migrate_every
+                               : TERN_TIME_NEVER;
+            w->next_rekey = w->plan->rekey_every > 0 ? tern_sim_now(w->sim) : TERN_TIME_NEVER;
+            w->next_copy = w->plan->copy_every > 0 ? tern_sim_now(w->sim) : TERN_TIME_NEVER;
         }
         note_half(w, result, start);
         note_arrival(w, result, start);
         rebind(w);
         change(w);
         trace_queues(w);
+        move(w, result);
+        forge(w);
+        wear_keys(w);
         count_allocations(w, result);
         if (w->plan->watch != NULL && w->client.conn != NULL && !w->client.is_closed) {
             w->plan->watch(w->plan->user, w->client.conn, tern_sim_now(w->sim));
@@ -508,6 +610,8 @@ static void run(struct world *w, struct kit_result *result)
 static void collect(struct world *w, struct kit_result *result)
 {
     result->hash = tern_sim_hash(w->sim);
+    result->to_forger = w->to_forger;
+    result->linked = w->linked;
     result->client.size = result->server.size = sizeof(tern_stats);
     result->up.size = result->down.size = sizeof(tern_link_counters);
     if (w->client.conn != NULL && !w->client.is_closed) {

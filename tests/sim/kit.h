@@ -28,6 +28,12 @@ struct kit_plan {
     bool has_nat;                /* it is a NAT before the client that forgets and moves */
     tern_time change_at;         /* the links become these after so long; 0: never */
     tern_link_config up_then, down_then;
+    tern_time migrate_every; /* the client goes to a new address of its own as often ... */
+    bool is_dead_there;      /* ... where nothing passes ... */
+    bool is_sudden;          /* ... and the old address is gone at once */
+    tern_time copy_every;  /* from somewhere else comes a copy of a client's packet, ahead of it */
+    uint64_t update_bytes; /* both ends change keys after so many; 0: as usual */
+    tern_time rekey_every; /* the client asks for a fresh Diffie-Hellman as often */
     bool is_ipv6;
     size_t block;       /* write by reference in blocks of so many bytes; 0: by copy */
     size_t sip;         /* read at most so many bytes between two events; 0: all there is */
@@ -55,6 +61,9 @@ struct kit_result {
     uint64_t bandwidth_events;
     uint64_t late_allocations; /* between warm_bytes and still_bytes */
     bool counted;              /* both marks were passed */
+    uint64_t moves;            /* begun by the kit */
+    uint64_t linked;           /* identifiers seen at two addresses of a client that moved itself */
+    uint64_t to_forger;        /* bytes */
 };
 
 void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed);

@@ -1,5 +1,6 @@
 /* Every timer of a connection at its exact time, and not a nanosecond earlier.
  * SPDX-License-Identifier: MIT */
+#include "conn/migrate.h"
 #include "conn/recover.h"
 #include "conn_kit.h"
 #include "wire/encode.h"
@@ -381,11 +382,11 @@ static void a_path_is_asked_again_and_given_up(void **state)
     assert_int_equal(tern_addr_parse(&elsewhere, "203.0.113.9:9"), 0);
     ready();
     tern_addr home = server->path.remote;
-    tern_path_move(&server->path, &server->path.local, &elsewhere, server->env->random,
-                   server->cc_ops, server->env->config->initial_rtt, 1200, TERN_MSEC, k.now);
+    tern_datagram in = {.local = server->path.local, .remote = elsewhere};
+    tern_migrate_follow(server, &in, 1200, &server->path.used, k.now);
     tern_time end = server->path.challenge_until;
     unsigned asked = 0;
-    for (int i = 0; i < 20 && !server->path.is_validated; i++) {
+    for (int i = 0; i < 60 && !server->path.is_validated; i++) {
         asked += server->path.wants_challenge ? 1 : 0;
         (void)ck_lose(&k, CK_SERVER);
         assert_false(server->path.wants_challenge);

@@ -9,6 +9,7 @@
 static struct ck k;
 static struct tern_conn *client, *server;
 static struct tern_handle handle;
+static tern_datagram in;
 
 static int setup(void **state)
 {
@@ -29,7 +30,8 @@ static int teardown(void **state)
 static int give(struct tern_conn *conn, const uint8_t *payload, size_t len)
 {
     handle = (struct tern_handle){
-        .conn = conn, .level = TERN_LEVEL_APP, .packet_type = TERN_PACKET_ONE_RTT};
+        .conn = conn, .level = TERN_LEVEL_APP, .packet_type = TERN_PACKET_ONE_RTT, .in = &in};
+    in = (tern_datagram){.local = conn->path.local, .remote = conn->path.remote};
     return tern_handle_payload(&handle, payload, len, k.now);
 }
 

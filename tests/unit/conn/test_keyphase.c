@@ -42,7 +42,7 @@ static struct packet seal(struct tern_key_phase *from, uint64_t *pn)
         .pn = (*pn)++, .phase_bit = (from->phase & 1) != 0, .bytes = "sixteen bytes..."};
     const uint8_t header = packet.phase_bit;
     assert_int_equal(tern_packet_seal(&from->tx, 0, packet.pn, &header, 1, packet.bytes, 16), 0);
-    tern_key_phase_on_sealed(from, packet.pn, 16);
+    tern_key_phase_on_sealed(from, 16, NOW);
     return packet;
 }
 
@@ -293,10 +293,10 @@ static void both_limits_start_an_update(void **state)
 {
     (void)state;
     uint64_t half = tern_suite_seal_limit(SUITE) / 2;
-    tern_key_phase_on_sealed(&server, 0, MUCH - 1000);
+    tern_key_phase_on_sealed(&server, MUCH - 1000, NOW);
     assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW), 0);
     assert_int_equal(server.phase, 0);
-    tern_key_phase_on_sealed(&server, 1, 1000);
+    tern_key_phase_on_sealed(&server, 1000, NOW);
     assert_int_equal(tern_key_phase_advance(&server, 2, PTO3, NOW), 0);
     assert_int_equal(server.phase, 1);
     assert_int_equal(server.sealed_bytes, 0);
@@ -308,6 +308,63 @@ static void both_limits_start_an_update(void **state)
     assert_int_equal(client.phase, 1);
     assert_int_equal(client.tx.sealed, 0); /* a fresh key is not worn */
     assert_int_equal(client.sealed_bytes, 0);
+}
+
+/* [P §5.5]: an hour, or two minutes in which nothing was sealed. */
+static void time_starts_an_update(void **state)
+{
+    (void)state;
+    tern_key_phase_on_sealed(&client, 16, NOW);
+    assert_int_equal(tern_key_phase_advance(&client, 1, PTO3, NOW), 0);
+    for (tern_time at = NOW; at < NOW + 3600 * TERN_SEC; at += 100 * TERN_SEC) {
+        tern_key_phase_on_sealed(&client, 16, at);
+        assert_int_equal(tern_key_phase_advance(&client, 1, PTO3, at), 0);
+        assert_int_equal(client.phase, 0);
+    }
+    assert_int_equal(tern_key_phase_advance(&client, 1, PTO3, NOW + 3600 * TERN_SEC), 0);
+    assert_int_equal(client.phase, 1);
+    tern_key_phase_on_sealed(&server, 16, NOW);
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW), 0);
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW - TERN_SEC), 0); /* row 22 */
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW + 120 * TERN_SEC - 1), 0);
+    assert_int_equal(server.phase, 0);
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW + 120 * TERN_SEC), 0);
+    assert_int_equal(server.phase, 1);
+}
+
+/* [P §5.7]: both mix the same in, and only the one who asked begins. */
+static void a_mixed_phase_is_begun_by_one(void **state)
+{
+    (void)state;
+    const uint8_t fresh[32] = {42};
+    assert_int_equal(tern_key_phase_mix(&server, fresh, false), 0);
+    server.sealed_bytes = MUCH;
+    assert_int_equal(tern_key_phase_advance(&server, server_pn, PTO3, NOW), 0);
+    assert_int_equal(server.phase, 0);
+    assert_int_equal(up(NOW), 0); /* the old phase still works, both ways */
+    assert_int_equal(down(NOW), 0);
+    client.is_frozen = true;
+    client.sealed_bytes = MUCH;
+    assert_int_equal(tern_key_phase_advance(&client, client_pn, PTO3, NOW), 0);
+    assert_int_equal(client.phase, 0);
+    assert_int_equal(tern_key_phase_mix(&client, fresh, true), 0);
+    assert_int_equal(tern_key_phase_advance(&client, client_pn, PTO3, NOW), 0);
+    assert_int_equal(client.phase, 1);
+    assert_int_equal(up(NOW), 0);
+    assert_int_equal(server.phase, 1);
+    assert_int_equal(down(NOW), 0);
+    assert_false(client.has_mix || server.has_mix || client.wants_update);
+}
+
+static void another_mix_does_not_open(void **state)
+{
+    (void)state;
+    const uint8_t fresh[32] = {42}, other[32] = {43};
+    assert_int_equal(tern_key_phase_mix(&server, fresh, false), 0);
+    assert_int_equal(tern_key_phase_mix(&client, other, true), 0);
+    assert_int_equal(tern_key_phase_advance(&client, client_pn, PTO3, NOW), 0);
+    assert_int_equal(up(NOW), TERN_ERR_CRYPTO);
+    assert_int_equal(server.phase, 0);
 }
 
 /* A flipped phase bit on a forged packet costs one failed opening and derives nothing. */
@@ -440,6 +497,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_storm_of_flips_derives_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(old_packets_do_not_turn_the_key, setup, teardown),
     cmocka_unit_test_setup_teardown(both_limits_start_an_update, setup, teardown),
+    cmocka_unit_test_setup_teardown(time_starts_an_update, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_mixed_phase_is_begun_by_one, setup, teardown),
+    cmocka_unit_test_setup_teardown(another_mix_does_not_open, setup, teardown),
     cmocka_unit_test_setup_teardown(a_forgery_moves_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(forgeries_have_a_limit, setup, teardown),
     cmocka_unit_test_setup_teardown(a_worn_key_that_cannot_be_changed_ends_it, setup, teardown),

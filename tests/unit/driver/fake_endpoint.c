@@ -90,3 +90,31 @@ void tern_endpoint_tick(tern_endpoint *endpoint, tern_time now)
     endpoint->ticked_at = now;
     endpoint->deadline = TERN_TIME_NEVER;
 }
+
+tern_conn *tern_endpoint_next_conn(const tern_endpoint *endpoint, const tern_conn *previous)
+{
+    size_t next = previous == NULL ? 0 : (size_t)(previous - endpoint->conns) + 1;
+    return next < endpoint->conn_count ? (tern_conn *)(uintptr_t)&endpoint->conns[next] : NULL;
+}
+
+tern_addr tern_conn_local(const tern_conn *conn)
+{
+    return conn->local;
+}
+
+tern_addr tern_conn_remote(const tern_conn *conn)
+{
+    return conn->remote;
+}
+
+bool tern_conn_is_server(const tern_conn *conn)
+{
+    return conn->is_server;
+}
+
+int tern_conn_migrate(tern_conn *conn, const tern_addr *local)
+{
+    conn->moves++;
+    conn->moved_to = *local;
+    return conn->result;
+}

@@ -6,7 +6,7 @@
 
 #include <tern/endpoint.h>
 
-enum { FAKE_TRAINS = 64, FAKE_NUMBERS = 8192 };
+enum { FAKE_TRAINS = 64, FAKE_NUMBERS = 8192, FAKE_CONNS = 3 };
 
 struct fake_train {
     tern_addr local, remote;
@@ -14,7 +14,17 @@ struct fake_train {
     uint8_t ecn;
 };
 
+struct tern_conn {
+    tern_addr local, remote;
+    bool is_server;
+    int result; /* of tern_conn_migrate */
+    unsigned moves;
+    tern_addr moved_to;
+};
+
 struct tern_endpoint {
+    struct tern_conn conns[FAKE_CONNS];
+    size_t conn_count;
     /* out */
     struct fake_train queue[FAKE_TRAINS];
     size_t queued, taken;

@@ -38,7 +38,7 @@ static int teardown(void **state)
 static void send(unsigned flags)
 {
     assert_int_equal(tern_sent_reserve(&loss.sent, 0), 0);
-    (void)tern_sent_commit(&loss.sent, SIZE, flags, 0, 0, now);
+    (void)tern_sent_commit(&loss.sent, SIZE, flags, loss.path, 0, now);
 }
 
 static void send_many(unsigned count)
@@ -596,7 +596,41 @@ static void persistent_congestion_is_declared_once(void **state)
     assert_false(outcome.persistent);
 }
 
+/* RFC 9000 §9.4: what was sent on another path is not congestion on this one, gives no sample, and is not
+ * overtaken by what takes another way. */
+static void a_path_is_not_judged_by_another(void **state)
+{
+    (void)state;
+    send_many(5); /* 0 to 4 */
+    send(ASKS | TERN_SENT_PROBE);
+    tern_loss_on_moved(&loss, 1, 2 * RTT);
+    assert_int_equal(loss.sent.eliciting_outstanding, 6);
+    now += RTT / 2;
+    send_many(4); /* 6 to 9 */
+    now += RTT / 8;
+    assert_int_equal(ack(0, 0), 0); /* no sample, no bytes */
+    assert_int_equal(outcome.rtt_sample, 0);
+    assert_int_equal(outcome.acked_bytes, 0);
+    assert_int_equal(ack(9, 9), 0x40); /* of the new ones, 6 is three behind */
+    assert_int_equal(outcome.rtt_sample, RTT / 8);
+    assert_int_equal(outcome.lost_packets, 1);
+    now = NOW + 2 * RTT - 1;
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(detect(), 0x180);
+    now++;
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(detect(), 0x3e);
+    assert_int_equal(outcome.lost_packets, 0);
+    assert_int_equal(outcome.lost_bytes, 0);
+    assert_int_equal(outcome.lost_probe_bytes, 0);
+    assert_int_equal(ack(2, 2), 0); /* late after all: no mistake of this path */
+    assert_int_equal(outcome.spurious_packets, 0);
+    assert_int_equal(loss.packet_threshold, 3);
+    assert_true(tern_loss_is_consistent(&loss));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(a_path_is_not_judged_by_another, setup, teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion_is_seen_over_two_detections, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(a_late_ack_breaks_it_in_two, setup, teardown),

@@ -1,0 +1,60 @@
+/* Which connections must move after the machine's addresses have changed.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "driver/udp.h"
+
+/* The address from which the system would send to `remote` now: a socket that is connected and never
+ * used knows. Family 0: there is no way to it. */
+static tern_addr source_for(const tern_addr *remote)
+{
+    tern_addr source = {0};
+    union tern_sockaddr sa;
+    int family = remote->family == 4 ? AF_INET : AF_INET6;
+    int fd = socket(family, SOCK_DGRAM, 0);
+    if (fd < 0) {
+        return source;
+    }
+    socklen_t len = tern_sockaddr_encode(&sa, remote, family);
+    if (connect(fd, &sa.any, len) == 0) {
+        memset(&sa, 0, sizeof sa);
+        len = sizeof sa;
+        if (getsockname(fd, &sa.any, &len) == 0) {
+            source = tern_sockaddr_decode(&sa);
+        }
+    }
+    (void)close(fd);
+    return source;
+}
+
+static bool is_same_ip(const tern_addr *a, const tern_addr *b)
+{
+    return a->family == b->family && memcmp(a->ip, b->ip, a->family == 4 ? 4 : 16) == 0;
+}
+
+bool tern_udp_move_all(struct tern_udp *udp)
+{
+    int saved = errno;
+    bool must_again = false;
+    for (tern_conn *conn = tern_endpoint_next_conn(udp->endpoint, NULL); conn != NULL;
+         conn = tern_endpoint_next_conn(udp->endpoint, conn)) {
+        tern_addr remote = tern_conn_remote(conn), local = tern_conn_local(conn);
+        if (tern_conn_is_server(conn) || local.family == 0) {
+            continue;
+        }
+        tern_addr source = source_for(&remote);
+        if (source.family == 0 || is_same_ip(&source, &local)) {
+            continue;
+        }
+        source.port = udp->local.port;
+        int rc = tern_conn_migrate(conn, &source);
+        /* Not confirmed yet, or no identifier left: soon there will be. */
+        must_again = must_again || rc == TERN_ERR_STATE || rc == TERN_ERR_LIMIT;
+    }
+    errno = saved;
+    return must_again;
+}

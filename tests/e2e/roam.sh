@@ -1,0 +1,122 @@
+#!/bin/sh
+# Copies that survive moves: the client's address changes under it, or a NAT forgets it.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Two network namespaces joined by a wire of 200 Mbit/s and 10 ms each way. Sets inner and outer.
+need_namespaces() {
+    [ "$(id -u)" = 0 ] || skip "not root"
+    command -v ip >/dev/null || skip "no ip"
+    [ -c /dev/net/tun ] || skip "no tun device"
+    inner=tern-in-$$
+    outer=tern-out-$$
+    ip netns add "$inner" 2>/dev/null || skip "no network namespaces"
+    ip netns add "$outer"
+    "$ternlink" tun --netns-a "$inner" --netns-b "$outer" --rate 200 --delay 10 --queue 400 \
+        --mtu 1472 >"$work/wire.log" 2>&1 &
+    pids="$pids $!"
+    wait_for 20 ip -n "$outer" route add 10.77.1.0/24 dev tern0 2>/dev/null ||
+        fail "no wire between the namespaces"
+    wait_for 20 ip -n "$inner" addr add 10.77.1.1/32 dev tern0 2>/dev/null ||
+        fail "no wire between the namespaces"
+    ip -n "$inner" addr del 10.77.0.1/30 dev tern0
+    ip -n "$inner" route replace 10.77.0.2/32 dev tern0 src 10.77.1.1
+}
+
+drop_namespaces() {
+    ip netns del "$inner" 2>/dev/null || true
+    ip netns del "$outer" 2>/dev/null || true
+}
+
+# As `serve`, in the outer namespace.
+serve_outside() {
+    serve_log=$work/server.log
+    ip netns exec "$outer" "$terncp" serve --root "$work/there" --listen 10.77.0.2:7437 -v \
+        --anonymous >"$serve_log" 2>&1 &
+    pids="$pids $!"
+    wait_for 20 has_line "$serve_log" ' serving .* on ' || fail "the server does not start"
+    server=10.77.0.2:7437
+}
+
+# milliseconds COMMAND...: how long it takes, in $took.
+milliseconds() {
+    begun=$(date +%s%3N)
+    "$@"
+    took=$(($(date +%s%3N) - begun))
+}
+
+inside() {
+    expect 0 ip netns exec "$inner" "$terncp" --accept-new "$@"
+}
+
+# move_to NEW OLD: the address of the inner side becomes 10.77.1.NEW, and the one before is gone.
+move_to() {
+    ip -n "$inner" addr add "10.77.1.$1/32" dev tern0
+    ip -n "$inner" route replace 10.77.0.2/32 dev tern0 src "10.77.1.$1"
+    ip -n "$inner" addr del "10.77.1.$2/32" dev tern0
+}
+
+# wander TIMES SECONDS: moves as often, so many seconds apart.
+wander() {
+    place=${place:-1}
+    left=$1
+    while [ "$left" -gt 0 ]; do
+        sleep "$2"
+        move_to $((place + 1)) "$place"
+        place=$((place + 1))
+        left=$((left - 1))
+    done
+}
+
+wandering() {
+    wander 5 1.2 &
+    wanderer=$!
+    inside "$@"
+    wait $wanderer
+    place=$((${place:-1} + 5))
+}
+
+# A third more time at most, and half a second for a machine that is busy.
+in_time() {
+    [ "$2" -le $(($1 * 13 / 10 + 500)) ] || fail "$2 ms with moves, $1 ms without"
+    echo "$1 ms at rest, $2 ms on the move"
+}
+
+case_five_addresses() {
+    need_namespaces
+    trap 'code=$?; set +e; drop_namespaces; (exit $code); clean' EXIT
+    serve_outside
+    random here/file 204800
+    milliseconds inside here/file "tern://$server/still"
+    still=$took
+    milliseconds wandering here/file "tern://$server/moved"
+    same here/file there/still
+    same here/file there/moved
+    in_time "$still" "$took"
+    milliseconds inside "tern://$server/still" here/still
+    still=$took
+    milliseconds wandering "tern://$server/still" here/moved
+    same there/still here/moved
+    in_time "$still" "$took"
+}
+
+# A NAT that forgets every two seconds: the port that the server sees changes.
+case_forgetful_nat() {
+    serve
+    random here/file 122880
+    link --rate 160 --delay 10 --queue 400
+    milliseconds copy here/file "tern://$link/still"
+    still=$took
+    milliseconds copy "tern://$link/still" here/still
+    back=$took
+    link --rate 160 --delay 10 --queue 400 --rebind 2
+    milliseconds copy here/file "tern://$link/moved"
+    same here/file there/moved
+    in_time "$still" "$took"
+    milliseconds copy "tern://$link/moved" here/moved
+    same here/file here/moved
+    in_time "$back" "$took"
+}
+
+run_case "$@"
