@@ -313,12 +313,20 @@ static void tick_dormants(struct tern_endpoint *ep, tern_time now)
     }
 }
 
+/* A message 1 that made no sense was told so: to say it again it has to come again, and to wait for that
+ * is not worth a connection's memory. */
+static bool is_brushed_off(const struct tern_conn *conn)
+{
+    return conn->is_half_open && !conn->has_peer_key && tern_life_is_over(&conn->life) &&
+           !conn->life.wants_close;
+}
+
 /* After a connection was worked on: is it over, and when does it want to be woken? */
 static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
     tern_list_drop(&conn->ready_node);
     tern_resets_follow(&ep->resets, conn);
-    if (tern_conn_is_spent(conn) && ep->told != conn) {
+    if ((tern_conn_is_spent(conn) || is_brushed_off(conn)) && ep->told != conn) {
         tern_endpoint_drop_conn(ep, conn);
         return;
     }

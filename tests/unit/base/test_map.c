@@ -192,6 +192,23 @@ static void hash_is_keyed(void **state)
     stop(&b);
 }
 
+static void a_value_gives_way_to_another(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int a, b, c;
+    start(&f, 9);
+    assert_int_equal(tern_map_put(&f.map, "key", 3, &a), 0);
+    assert_int_equal(tern_map_put(&f.map, "kez", 3, &b), 0);
+    uint64_t calls = f.memory.calls;
+    tern_map_replace(&f.map, "key", 3, &c);
+    assert_ptr_equal(tern_map_find(&f.map, "key", 3), &c);
+    assert_ptr_equal(tern_map_find(&f.map, "kez", 3), &b);
+    assert_int_equal(f.map.count, 2);
+    assert_int_equal(f.memory.calls, calls);
+    stop(&f);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(starts_empty),
     cmocka_unit_test(finds_what_was_put),
@@ -199,6 +216,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(keys_may_have_any_length),
     cmocka_unit_test(thousands_of_keys_come_and_go),
     cmocka_unit_test(deletion_keeps_every_chain),
+    cmocka_unit_test(a_value_gives_way_to_another),
     cmocka_unit_test(failed_growth_changes_nothing),
     cmocka_unit_test(hash_is_keyed),
 };

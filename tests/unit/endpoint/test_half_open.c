@@ -129,6 +129,26 @@ static void each_costs_two_kilobytes(void **state)
     assert_int_equal(pair_counters(server).connections, 0);
 }
 
+/* A message 1 that verifies and makes no sense is answered, and then nothing is left of it. */
+static void senseless_ones_leave_nothing(void **state)
+{
+    (void)state;
+    static const uint8_t no_parameters[4 + 9 + 32] = {0x06, 0x00, 0x40, 0x29, 1, 1,  0,
+                                                      1,    0,    0,    0,    0, 32, 9};
+    pair_open(p);
+    take_message_1();
+    memcpy(message, no_parameters, sizeof no_parameters);
+    message_len = sizeof no_parameters;
+    uint64_t before = 0;
+    for (unsigned n = 0; n < 200; n++) {
+        knock(n);
+        assert_true(drain() > 0);
+        assert_int_equal(pair_counters(server).connections, 0);
+        before = n == 0 ? server->heap.bytes : before; /* the tables stay */
+        assert_int_equal(server->heap.bytes, before);
+    }
+}
+
 static struct tern_dormant *the_dormant(void)
 {
     struct tern_list *list = &server->endpoint->dormants;
@@ -284,6 +304,7 @@ static void closing_all_ends_them(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(each_costs_two_kilobytes, setup, teardown),
+    cmocka_unit_test_setup_teardown(senseless_ones_leave_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, teardown),
     cmocka_unit_test_setup_teardown(message_2_is_said_again_with_other_numbers, setup, teardown),
     cmocka_unit_test_setup_teardown(forged_handshake_packets_change_nothing, setup, teardown),
