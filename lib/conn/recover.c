@@ -41,7 +41,8 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
             conn->counters.packets_lost++;
-            was_ecn = (packet->ecn != TERN_ECN_NONE && tern_ecn_on_lost(&path->ecn)) || was_ecn;
+            bool is_marked = packet->ecn != TERN_ECN_NONE;
+            was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn, packet->sent_at)) || was_ecn;
         } else if (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn) {
             tern_pmtud_on_congestion(&path->pmtud, pn);
         }

@@ -30,6 +30,7 @@ void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now)
 {
     if (ecn->state == TERN_ECN_TESTING) {
         if (ecn->tested == 0) {
+            ecn->test_from = now;
             ecn->test_until = tern_add_sat(now, three_pto);
         } else if (ecn->tested >= TEST_PACKETS || now >= ecn->test_until) {
             ecn->state = TERN_ECN_UNKNOWN;
@@ -47,10 +48,11 @@ void tern_ecn_on_sent(struct tern_ecn *ecn)
 }
 
 /* Some boxes drop what is marked: if nothing of the test gets through, it was the marks. */
-bool tern_ecn_on_lost(struct tern_ecn *ecn)
+bool tern_ecn_on_lost(struct tern_ecn *ecn, tern_time sent_at)
 {
     bool is_open = ecn->state == TERN_ECN_TESTING || ecn->state == TERN_ECN_UNKNOWN;
-    if (!is_open || ++ecn->tested_lost < TERN_MAX(ecn->tested, (uint64_t)TEST_PACKETS)) {
+    if (!is_open || sent_at < ecn->test_from ||
+        ++ecn->tested_lost < TERN_MAX(ecn->tested, (uint64_t)TEST_PACKETS)) {
         return false;
     }
     ecn->state = TERN_ECN_FAILED;

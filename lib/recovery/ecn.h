@@ -28,6 +28,7 @@ struct tern_ecn {
     uint8_t mark; /* on the packets being built; `kind` or TERN_ECN_NONE */
     uint64_t sent_ect0, sent_ect1; /* on all paths: bounds what the peer may report */
     uint64_t tested, tested_lost;  /* marked packets of the test, and how many of them are lost */
+    tern_time test_from;           /* when the first of them was sent; what left before is none */
     tern_time test_until;          /* NEVER until the first is sent */
     struct tern_ecn_counts peer;   /* as last reported */
 };
@@ -43,7 +44,7 @@ void tern_ecn_choose(struct tern_ecn *ecn, tern_time three_pto, tern_time now);
 void tern_ecn_on_sent(struct tern_ecn *ecn); /* a packet with a mark left */
 /* ... and was declared lost. True when with it the whole test is lost: then it was the marks, and no
  * congestion. */
-bool tern_ecn_on_lost(struct tern_ecn *ecn);
+bool tern_ecn_on_lost(struct tern_ecn *ecn, tern_time sent_at);
 
 /* An ACK that raised the largest acknowledged number. counts NULL: it reported none. acked_ect0 and
  * acked_ect1: packets with such marks that it newly acknowledged. True when packets were marked by

@@ -27,7 +27,8 @@ static uint64_t in_flight_of_spaces(const struct tern_conn *conn)
 static bool only_app_is_left(const struct tern_conn *conn)
 {
     return conn->spaces[TERN_LEVEL_INITIAL].is_discarded &&
-           conn->spaces[TERN_LEVEL_HANDSHAKE].is_discarded; /* the sum above is that of 1-RTT then */
+           conn->spaces[TERN_LEVEL_HANDSHAKE]
+               .is_discarded; /* the sum above is that of 1-RTT then */
 }
 
 static bool spaces_are_consistent(const struct tern_conn *conn)
