@@ -14,8 +14,9 @@ static void check_ranges(const struct tern_params *p, bool from_server)
     FUZZ_CHECK(p->max_ack_delay < TERN_MAX_ACK_DELAY_MAX);
     FUZZ_CHECK(!p->has_min_ack_delay || p->min_ack_delay <= p->max_ack_delay * 1000);
     FUZZ_CHECK(p->active_connection_id_limit >= TERN_CID_LIMIT_MIN);
-    FUZZ_CHECK(from_server || (!p->has_original_dcid && !p->has_retry_scid && !p->has_suite &&
-                               !p->has_stateless_reset_token));
+    FUZZ_CHECK(!from_server || !p->has_ticket);
+    FUZZ_CHECK(from_server || (!p->takes_early && !p->has_original_dcid && !p->has_retry_scid &&
+                               !p->has_suite && !p->has_stateless_reset_token));
 }
 
 static bool is_same_cid(bool has_a, const struct tern_cid *a, bool has_b, const struct tern_cid *b)
@@ -46,6 +47,10 @@ static void check_same(const struct tern_params *a, const struct tern_params *b)
     FUZZ_CHECK(is_same_cid(a->has_retry_scid, &a->retry_scid, b->has_retry_scid, &b->retry_scid));
     FUZZ_CHECK(a->has_suite == b->has_suite && a->suite == b->suite);
     FUZZ_CHECK(a->has_stateless_reset_token == b->has_stateless_reset_token);
+    FUZZ_CHECK(a->has_cpace == b->has_cpace && a->takes_early == b->takes_early);
+    FUZZ_CHECK(memcmp(a->cpace, b->cpace, sizeof a->cpace) == 0);
+    FUZZ_CHECK(a->has_ticket == b->has_ticket && a->ticket_age == b->ticket_age);
+    FUZZ_CHECK(memcmp(a->ticket_binder, b->ticket_binder, sizeof a->ticket_binder) == 0);
     FUZZ_CHECK(memcmp(a->stateless_reset_token, b->stateless_reset_token,
                       sizeof a->stateless_reset_token) == 0);
 }

@@ -177,6 +177,12 @@ static void seed_connection_frames(void)
     save_payload("crypto", INITIAL, &w);
     save_payload("crypto-handshake", HANDSHAKE, &w);
     save_payload("crypto-app", APP, &w);
+
+    static const uint8_t ticket[] = {4, 0, 1, 0x51, 0x80, 0, 16}; /* 16 bytes for a day */
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_crypto(&w, sizeof ticket, bytes, 16);
+    tern_frame_encode_crypto(&w, 0, ticket, sizeof ticket);
+    save_payload("crypto-ticket", APP | TO_CLIENT, &w);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------ */
@@ -195,7 +201,15 @@ static void seed_params(void)
     tern_params_encode(&w, &params);
     save("fuzz_params", "client", buf, 1 + tern_writer_used(&w));
 
+    params.has_cpace = params.has_ticket = true;
+    params.ticket_age = 60000;
+    tern_writer_init(&w, buf + 1, sizeof buf - 1);
+    tern_params_encode(&w, &params);
+    save("fuzz_params", "client-early", buf, 1 + tern_writer_used(&w));
+
     buf[0] = 1;
+    params.has_ticket = false;
+    params.takes_early = true;
     params.has_original_dcid = params.has_retry_scid = true;
     params.original_dcid = params.retry_scid = cid;
     params.has_stateless_reset_token = params.has_suite = true;
@@ -204,6 +218,19 @@ static void seed_params(void)
     tern_writer_init(&w, buf + 1, sizeof buf - 1);
     tern_params_encode(&w, &params);
     save("fuzz_params", "server", buf, 1 + tern_writer_used(&w));
+}
+
+/* What a client's application keeps, and a code that it was told. */
+static void seed_tickets(void)
+{
+    static const char code[] = "7 Orbit Salmon";
+    uint8_t buf[200] = {1};
+    save("fuzz_ticket", "mask", buf, sizeof buf);
+    buf[60] = 0x80;
+    save("fuzz_ticket", "mask-changed", buf, sizeof buf);
+    buf[0] = 0;
+    memcpy(buf + 1, code, sizeof code);
+    save("fuzz_ticket", "code", buf, sizeof code);
 }
 
 /* Each message of each pattern: raw, and as a mask over the true one. */
@@ -254,6 +281,7 @@ int main(int argc, char **argv)
     seed_ack_frames();
     seed_connection_frames();
     seed_params();
+    seed_tickets();
     seed_noise();
     seed_endpoint();
     return failures == 0 ? 0 : 1;

@@ -59,6 +59,20 @@ typedef struct tern_config {
     tern_verify_fn verify;     /* NULL: accept any peer that proves its key */
     void *verify_user;
 
+    /* As a server: what clients must know besides. With both, either will do. */
+    const uint8_t
+        *secret;      /* TERN_SECRET_SIZE bytes that no stranger can guess, copied; NULL: none */
+    const char *code; /* a one-time code, see tern_endpoint_set_code; NULL: none */
+
+    /* As a server: take only handshakes that mix in ML-KEM-768, which a quantum computer does not open
+     * later; false: only those without. TERN_ERR_UNSUPPORTED where libsodium has none (before 1.0.22). */
+    bool hybrid;
+
+    /* As a server: give tickets, and take early data from who comes back with one; default false. Early
+     * bytes may be replayed, at most once and within seconds, by whoever has recorded them: see
+     * tern_stream_is_early. */
+    bool early_data;
+
     unsigned suites; /* bitmap of acceptable suites; default TERN_SUITE_ANY */
     /* Congestion control by name. "cubic" (default), "bbr" and "newreno" for bulk; "ledbat" for copies
      * in the background; "media" for encoders and games (tern_conn_set_rate); "prague" for networks
@@ -119,6 +133,12 @@ typedef struct tern_config {
 
 TERN_API void tern_config_init(tern_config *config);
 
+#define TERN_CODE_SIZE 32 /* of the text that tern_code_generate writes */
+
+/* A new one-time code to read out or type: a number and two words, "7-orbit-salmon". Letters' case,
+ * spaces and hyphens do not matter when it is given back. 0 · TERN_ERR_UNSUPPORTED */
+TERN_API TERN_MUST_CHECK int tern_code_generate(char out[TERN_CODE_SIZE]);
+
 /* Whom to connect to. Fill with tern_peer_init. */
 typedef struct tern_peer {
     size_t size;
@@ -133,6 +153,23 @@ typedef struct tern_peer {
     size_t token_len;
     const uint8_t *connect_token; /* from a matchmaker, copied (tern/token.h); NULL: none */
     size_t connect_token_len;
+
+    /* What we both know. CONNECTED then comes only when the server has proved it as well; a server
+     * that knows another ends the connection with TERN_ERR_SECRET. At most one of the two. */
+    const uint8_t *secret; /* TERN_SECRET_SIZE random bytes, copied; NULL: none */
+    const char *code; /* "7-orbit-salmon", copied: with key NULL only. Ask a person before trying a
+                              second time: each try is a guess for whoever poses as the server */
+    bool anonymous;   /* show a fresh key, made for this connection, instead of our own */
+
+    bool hybrid; /* with ML-KEM-768, as the server's config.hybrid wants it; else TERN_ERR_MODE */
+
+    /* From TERN_EVENT_TICKET of an earlier connection, with the same `key` and our same secret key: what
+     * is written to streams of tern_stream_set_early leaves before the server has answered. Use it once.
+     * If the server refuses, the bytes are sent again later, and nothing is lost but time. */
+    const uint8_t *ticket; /* NULL: none */
+    size_t ticket_len;
+    tern_time ticket_age; /* since the event came, to within some seconds, by a clock that counts on
+                             while the program does not run */
 } tern_peer;
 
 TERN_API void tern_peer_init(tern_peer *peer);

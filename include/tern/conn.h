@@ -17,6 +17,16 @@ extern "C" {
 TERN_API TERN_MUST_CHECK int tern_conn_open_stream(tern_conn *conn, tern_stream_kind kind,
                                                    tern_stream **out);
 
+/* What became of early data: tern_peer.ticket, TERN_EVENT_EARLY. */
+typedef enum tern_early_state {
+    TERN_EARLY_NONE,     /* no ticket was offered */
+    TERN_EARLY_PENDING,  /* a client: the server has not answered yet */
+    TERN_EARLY_ACCEPTED, /* what left early counts */
+    TERN_EARLY_REFUSED   /* it was, or would have been, sent again */
+} tern_early_state;
+
+TERN_API tern_early_state tern_conn_early(const tern_conn *conn);
+
 /* Starts to close with an application code and a reason of at most 256 bytes (cut if longer).
  * Unsent stream data is dropped. TERN_EVENT_CLOSED follows. Closing twice does nothing. */
 TERN_API void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason);

@@ -33,8 +33,18 @@ TERN_API void tern_endpoint_close_all(tern_endpoint *endpoint, uint64_t code, co
 /* Our public key, which clients may pin. */
 TERN_API void tern_endpoint_public_key(const tern_endpoint *endpoint, uint8_t out[TERN_KEY_SIZE]);
 
+/* A server's one-time code, in place of the one before: clients must prove that they know it, which one
+ * of them can do once. A wrong guess ends that client's connection, and the third burns the code; until
+ * another is set nobody gets in then. Its number, if it begins with one, is shown on the wire. NULL:
+ * clients need no code any more. 0 · TERN_ERR_INVALID (fewer than 4 letters and digits besides the
+ * number, more than 64, or other than ASCII) */
+TERN_API TERN_MUST_CHECK int tern_endpoint_set_code(tern_endpoint *endpoint, const char *code);
+
+/* Guesses that the code has left: 3 at first, 0 when it is used, burnt, or was never set. */
+TERN_API unsigned tern_endpoint_code_guesses(const tern_endpoint *endpoint);
+
 /* Starts a connection; TERN_EVENT_CONNECTED or TERN_EVENT_CLOSED follows.
- * 0 · TERN_ERR_INVALID · TERN_ERR_LIMIT · TERN_ERR_NOMEM */
+ * 0 · TERN_ERR_INVALID · TERN_ERR_LIMIT · TERN_ERR_NOMEM · TERN_ERR_UNSUPPORTED (hybrid) */
 TERN_API TERN_MUST_CHECK int tern_endpoint_connect(tern_endpoint *endpoint, const tern_peer *peer,
                                                    tern_conn **out, tern_time now);
 

@@ -22,9 +22,14 @@ typedef enum tern_event_type {
     TERN_EVENT_STREAM_STOPPED,  /* the peer reads no more of `stream`: `code`; writes now fail */
     TERN_EVENT_STREAM_CLOSED,   /* both halves are done: all that we sent was acknowledged or
                                    reset, all that came was read. Handle valid until next poll */
-    TERN_EVENT_BANDWIDTH        /* what the path carries has changed by more than a tenth: see
+    TERN_EVENT_BANDWIDTH,       /* what the path carries has changed by more than a tenth: see
                                    `bandwidth`. Under "media", or with config.bandwidth_events; five
                                    a second at most */
+    TERN_EVENT_EARLY, /* a server: a client has sent early data with a ticket, and stream events
+                            may follow before CONNECTED. tern_conn_peer_key says to whom the ticket
+                            was given, who has not shown up yet: the bytes may be a replay */
+    TERN_EVENT_TICKET /* a client: `ticket` for a later connection to this server. Keep it as
+                            secret as a key; the newest is the best */
 } tern_event_type;
 
 typedef enum tern_closer {
@@ -61,6 +66,9 @@ typedef struct tern_event {
     uint64_t code;            /* STREAM_STOPPED: the peer's code */
     tern_close_info close;    /* CLOSED */
     tern_bandwidth bandwidth; /* BANDWIDTH */
+    const uint8_t *ticket;    /* TICKET: for tern_peer; valid until the next poll */
+    size_t ticket_len;
+    tern_time ticket_life; /* of no use afterwards */
 } tern_event;
 
 /* "stream-readable" and so on, for logs. */

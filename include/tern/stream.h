@@ -52,6 +52,15 @@ TERN_API TERN_MUST_CHECK int tern_stream_consume(tern_stream *stream, size_t n);
 /* Gives up our sending half: unsent bytes are dropped, the peer reads TERN_ERR_RESET. */
 TERN_API TERN_MUST_CHECK int tern_stream_reset(tern_stream *stream, uint64_t code);
 
+/* A client, before the handshake is over: bytes of this stream may leave as early data, if there is a
+ * ticket (tern_peer). They may reach the server's application more than once, so they must do no harm
+ * then. Without a ticket it changes nothing. TERN_ERR_STATE on a stream of the peer's. */
+TERN_API TERN_MUST_CHECK int tern_stream_set_early(tern_stream *stream);
+
+/* The bytes that the next read or peek gives came as early data: they may be a replay, and their sender
+ * is not proved. A read never mixes them with others, so it may be short where they end. */
+TERN_API bool tern_stream_is_early(const tern_stream *stream);
+
 /* Asks the peer to send no more; what arrives is discarded. */
 TERN_API TERN_MUST_CHECK int tern_stream_stop(tern_stream *stream, uint64_t code);
 

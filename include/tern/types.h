@@ -38,7 +38,8 @@ typedef struct tern_endpoint tern_endpoint;
 typedef struct tern_conn tern_conn;
 typedef struct tern_stream tern_stream;
 
-#define TERN_KEY_SIZE 32 /* bytes of an X25519 key, secret or public */
+#define TERN_KEY_SIZE    32 /* bytes of an X25519 key, secret or public */
+#define TERN_SECRET_SIZE 32 /* bytes of a secret that two ends share */
 
 /* A network address without any platform's sockaddr. `family` is 0 (none), 4 or 6; an IPv4
  * address sits in ip[0..3]; `port` is in host order; `scope` is the IPv6 interface index or 0. */
@@ -79,6 +80,8 @@ typedef enum tern_error {
     TERN_ERR_VERSION = -14,     /* no common protocol version */
     TERN_ERR_CLOSED = -15,      /* the connection is closed */
     TERN_ERR_FORGOTTEN = -16,   /* the peer has lost the connection: it was started anew, say */
+    TERN_ERR_SECRET = -17,      /* the two ends know different secrets or codes */
+    TERN_ERR_MODE = -18,        /* the server wants a secret, a code, or none of what we offered */
 
     TERN_ERR_INTERNAL = -32,
     TERN_ERR_FLOW_CONTROL = -33,

@@ -25,6 +25,8 @@ static const struct {
     {TERN_ERR_VERSION, "no common protocol version"},
     {TERN_ERR_CLOSED, "the connection is closed"},
     {TERN_ERR_FORGOTTEN, "the peer has lost the connection"},
+    {TERN_ERR_SECRET, "wrong secret or code"},
+    {TERN_ERR_MODE, "the server wants another kind of handshake"},
     {TERN_ERR_INTERNAL, "internal error"},
     {TERN_ERR_FLOW_CONTROL, "flow control violated"},
     {TERN_ERR_STREAM_LIMIT, "too many streams opened"},
@@ -51,6 +53,8 @@ static const char *const event_names[] = {
     [TERN_EVENT_STREAM_STOPPED] = "stream-stopped",
     [TERN_EVENT_STREAM_CLOSED] = "stream-closed",
     [TERN_EVENT_BANDWIDTH] = "bandwidth",
+    [TERN_EVENT_EARLY] = "early",
+    [TERN_EVENT_TICKET] = "ticket",
 };
 
 const char *tern_strerror(int error)

@@ -41,7 +41,7 @@ int tern_conn_open_stream(tern_conn *conn, tern_stream_kind kind, tern_stream **
 void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason)
 {
     if (tern_life_close(&conn->life, TERN_MIN(code, TERN_VARINT_MAX), reason)) {
-        conn->wants_closed_event = conn->is_announced && !conn->is_told_closed;
+        tern_conn_want_closed(conn);
         tern_conn_mark_ready(conn);
         tern_conn_mark_eventful(conn);
     }
@@ -66,6 +66,11 @@ void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second)
     tern_conn_mark_ready(conn);
 }
 
+tern_early_state tern_conn_early(const tern_conn *conn)
+{
+    return conn->early;
+}
+
 int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE])
 {
     if (!conn->has_peer_key) {
@@ -77,7 +82,7 @@ int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE])
 
 int tern_conn_export(const tern_conn *conn, const char *label, uint8_t *out, size_t len)
 {
-    if (!conn->has_exporter) {
+    if (!conn->has_exporter || conn->awaits_proof) {
         return TERN_ERR_STATE;
     }
     if (len == 0 || len > 255 || strlen(label) > 200) {
@@ -117,7 +122,7 @@ bool tern_conn_is_server(const tern_conn *conn)
 
 bool tern_conn_is_established(const tern_conn *conn)
 {
-    return conn->life.state == TERN_LIFE_ESTABLISHED;
+    return conn->life.state == TERN_LIFE_ESTABLISHED && !conn->awaits_proof;
 }
 
 tern_addr tern_conn_remote(const tern_conn *conn)
@@ -244,6 +249,22 @@ int tern_stream_reset(tern_stream *stream, uint64_t code)
         touch(conn);
     }
     return rc;
+}
+
+int tern_stream_set_early(tern_stream *stream)
+{
+    struct tern_conn *conn = conn_of(stream);
+    if (!stream->is_local) {
+        return TERN_ERR_STATE;
+    }
+    tern_streams_set_early(&conn->streams, stream);
+    touch(conn);
+    return 0;
+}
+
+bool tern_stream_is_early(const tern_stream *stream)
+{
+    return tern_streams_is_early(stream);
 }
 
 int tern_stream_stop(tern_stream *stream, uint64_t code)

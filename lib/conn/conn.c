@@ -5,6 +5,7 @@
 #include "conn/grant.h"
 #include "conn/handshake.h"
 #include "conn/rekey.h"
+#include "conn/resume.h"
 #include "conn/retry.h"
 #include "crypto/token.h"
 
@@ -74,7 +75,7 @@ static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr
         rc = tern_cids_issue(&conn->cids, conn->env->random, false);
     }
     if (rc == 0) {
-        rc = tern_handshake_new(&conn->handshake, conn->env->mem);
+        rc = tern_handshake_new(&conn->handshake, conn->env);
     }
     return rc;
 }
@@ -97,18 +98,19 @@ int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, cons
     hs->original_dcid = hs->initial_dcid = dcid;
     hs->client_scid = conn->cids.local[0].cid;
     hs->offered = (uint16_t)env->suites;
-    hs->pattern = peer->key != NULL ? TERN_PATTERN_XK : TERN_PATTERN_XX;
-    hs->is_keyed = peer->key != NULL;
-    if (peer->key != NULL) {
-        memcpy(hs->server_key, peer->key, TERN_KEY_SIZE);
-    }
     rc = tern_retry_take_tokens(conn, peer);
     if (rc != 0) {
         goto out;
     }
     tern_cids_set_remote(&conn->cids, &dcid);
     conn->path.is_validated = true; /* a client chose its server: no limit binds it */
-    rc = tern_handshake_install_initial(conn);
+    rc = tern_handshake_choose(conn, peer);
+    if (rc == 0) {
+        rc = tern_resume_choose(conn, peer);
+    }
+    if (rc == 0) {
+        rc = tern_handshake_install_initial(conn);
+    }
     if (rc == 0) {
         rc = tern_handshake_start(conn);
     }
@@ -177,6 +179,11 @@ void tern_conn_free(struct tern_conn *conn)
     tern_mem_free(mem, conn->address_token);
     tern_grant_free(conn->grant, mem);
     tern_mem_wipe(conn->exporter, sizeof conn->exporter);
+    tern_mem_wipe(conn->resumption, sizeof conn->resumption);
+    if (conn->ticket != NULL) {
+        tern_mem_wipe(conn->ticket, conn->ticket_len);
+        tern_mem_free(mem, conn->ticket);
+    }
     tern_mem_free(mem, conn);
 }
 
@@ -202,9 +209,15 @@ void tern_conn_mark_eventful(struct tern_conn *conn)
     }
 }
 
+void tern_conn_want_closed(struct tern_conn *conn)
+{
+    bool is_known = conn->is_announced || conn->is_told_early;
+    conn->wants_closed_event = is_known && !conn->is_told_closed;
+}
+
 void tern_conn_on_over(struct tern_conn *conn, tern_time now)
 {
-    conn->wants_closed_event = conn->is_announced && !conn->is_told_closed;
+    tern_conn_want_closed(conn);
     if (conn->life.state == TERN_LIFE_DRAINING && conn->life.end_at == TERN_TIME_NEVER) {
         conn->life.end_at = now + tern_conn_closing_time(conn);
     }
@@ -339,7 +352,8 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
         return TERN_ERR_INTERNAL;
     }
     tern_life_forget_hint(&conn->life);
-    conn->spaces[TERN_LEVEL_APP].skip_at = 16 + tern_random_below(conn->env->random, 256);
+    struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
+    app->skip_at = app->loss.sent.next_pn + 16 + tern_random_below(conn->env->random, 256);
     size_t ceiling = TERN_MIN(
         conn->env->config->max_datagram,
         (size_t)TERN_MIN(conn->peer_params.max_udp_payload_size, (uint64_t)TERN_DATAGRAM_MAX));
@@ -352,6 +366,14 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
     }
     tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
     return tern_cids_fill(&conn->cids, conn->env->random);
+}
+
+void tern_conn_announce_early(struct tern_conn *conn)
+{
+    if (!conn->is_told_early && !conn->is_announced) {
+        conn->is_told_early = conn->wants_early_event = true;
+        tern_conn_mark_eventful(conn);
+    }
 }
 
 void tern_conn_announce(struct tern_conn *conn)

@@ -18,8 +18,10 @@
 #include "conn/cids.h"
 #include "conn/forecast.h"
 #include "conn/life.h"
+#include "conn/modes.h"
 #include "conn/paths.h"
 #include "conn/space.h"
+#include "crypto/kem.h"
 #include "recovery/cadence.h"
 #include "stream/table.h"
 #include "trace/trace.h"
@@ -30,6 +32,7 @@ struct tern_grant;
 struct tern_handshake;
 struct tern_host;
 struct tern_proofs;
+struct tern_tickets;
 
 /* Paths beside the one in use, conn/migrate.h. */
 enum tern_other {
@@ -62,8 +65,11 @@ struct tern_conn_env {
     tern_endpoint *endpoint;
     unsigned suites; /* acceptable and available */
     uint8_t secret_key[TERN_KEY_SIZE], public_key[TERN_KEY_SIZE];
-    struct tern_list *ready;    /* connections that output should look at */
-    struct tern_list *eventful; /* connections with something to tell */
+    const struct tern_kem *kem;   /* for the hybrid; NULL: we have none */
+    struct tern_modes modes;      /* of handshakes that we take as a server */
+    struct tern_tickets *tickets; /* NULL: we give none and take no early data */
+    struct tern_list *ready;      /* connections that output should look at */
+    struct tern_list *eventful;   /* connections with something to tell */
     struct tern_heap *timers;
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
@@ -117,13 +123,22 @@ struct tern_conn {
     bool has_peer_params;
     struct tern_cadence cadence; /* how the peer is to acknowledge; valid when has_peer_params */
 
+    /* Early data and what it takes, [P §4.8]. */
+    tern_early_state early;
+    bool sends_early;       /* the keys of 1-RTT are those of 0-RTT still */
+    bool is_anonymous;      /* a client with a key for this connection alone */
+    uint8_t resumption[32]; /* the secret of the ticket that is given */
+    uint8_t *ticket;        /* for the application; NULL: none yet */
+    size_t ticket_len;
+    tern_time ticket_life;
+
     /* Wants that belong to no component. */
     bool wants_handshake_done;
     bool wants_new_token; /* a server gives its client an address token */
     bool wants_ping;
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
-    bool wants_connected_event, wants_closed_event;
+    bool wants_connected_event, wants_closed_event, wants_early_event, wants_ticket_event;
     struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
     uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* as the endpoint knows it */
     bool has_reset_token;
@@ -131,7 +146,9 @@ struct tern_conn {
         *host; /* the endpoint's count of connections from there; NULL: it does not count */
     bool is_host_proved; /* and among which it is counted */
     bool is_half_open;   /* counted by the endpoint as a handshake in progress */
+    bool awaits_proof;   /* a client: the server has not yet shown that it knows our secret */
     bool is_announced;   /* the application knows of this connection */
+    bool is_told_early;  /* ... or will, of one that has not proved itself yet */
     bool is_told_closed; /* the application has its CLOSED event */
 
     /* On clients: the latest address token that the server gave, for tern_conn_address_token. */
@@ -184,6 +201,8 @@ void tern_conn_mark_eventful(struct tern_conn *conn);
 /* An error of ours or of the peer's making ends the connection; marks what follows from that. */
 void tern_conn_fail(struct tern_conn *conn, int error, uint64_t frame_type, const char *reason,
                     tern_time now);
+/* The application will hear of the end, if it has heard of the beginning. */
+void tern_conn_want_closed(struct tern_conn *conn);
 /* After any move of life to an end: events, timers, memory. */
 void tern_conn_on_over(struct tern_conn *conn, tern_time now);
 
@@ -212,6 +231,8 @@ TERN_MUST_CHECK int tern_conn_on_params(struct tern_conn *conn, const struct ter
 
 /* The handshake is complete at this end. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_conn_on_complete(struct tern_conn *conn, tern_time now);
+/* Early data has come: the application may know of a client that is not proved yet. */
+void tern_conn_announce_early(struct tern_conn *conn);
 /* The application may know: the peer is proved and welcome. */
 void tern_conn_announce(struct tern_conn *conn);
 /* ... and at the other (RFC 9001 §4.1.2). */

@@ -118,12 +118,22 @@ const uint8_t *tern_crypto_flow_readable(const struct tern_crypto_flow *flow, si
         return NULL;
     }
     *len = (size_t)flow->received.items[0].end - flow->in_read;
-    return flow->in + flow->in_read;
+    return *len == 0 ? NULL : flow->in + flow->in_read;
 }
 
 void tern_crypto_flow_take(struct tern_crypto_flow *flow, size_t len)
 {
     flow->in_read += len;
+}
+
+void tern_crypto_flow_rest(struct tern_crypto_flow *flow)
+{
+    const struct tern_ranges *received = &flow->received;
+    if (flow->in != NULL && received->count == 1 && received->items[0].end == flow->in_read) {
+        tern_mem_wipe(flow->in, TERN_CRYPTO_FLOW_MAX);
+        tern_mem_free(flow->mem, flow->in);
+        flow->in = NULL;
+    }
 }
 
 void tern_crypto_flow_forget(struct tern_crypto_flow *flow)

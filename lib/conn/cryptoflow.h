@@ -43,6 +43,8 @@ TERN_MUST_CHECK int tern_crypto_flow_receive(struct tern_crypto_flow *flow, uint
 /* The contiguous bytes not yet taken. */
 const uint8_t *tern_crypto_flow_readable(const struct tern_crypto_flow *flow, size_t *len);
 void tern_crypto_flow_take(struct tern_crypto_flow *flow, size_t len);
+/* Gives the buffer back while nothing waits in it; the offsets stay. */
+void tern_crypto_flow_rest(struct tern_crypto_flow *flow);
 /* Forgets everything heard: a forged message must not occupy the place of the true one. */
 void tern_crypto_flow_forget(struct tern_crypto_flow *flow);
 

@@ -13,7 +13,8 @@ bool tern_dormant_can_hold(const struct tern_conn *conn)
     return conn->is_server && conn->is_half_open && !conn->is_announced &&
            conn->life.state == TERN_LIFE_HANDSHAKING && conn->handshake != NULL &&
            conn->handshake->has_noise && app->keys == NULL && conn->streams.opened_remote[0] == 0 &&
-           conn->streams.opened_remote[1] == 0 && conn->has_peer_params;
+           conn->streams.opened_remote[1] == 0 && conn->has_peer_params &&
+           conn->handshake->early_rx == NULL;
 }
 
 static uint8_t shift_of(unsigned suite)

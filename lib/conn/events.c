@@ -4,7 +4,8 @@
 
 bool tern_conn_has_event(const struct tern_conn *conn)
 {
-    return conn->wants_connected_event || conn->wants_closed_event ||
+    return conn->wants_connected_event || conn->wants_closed_event || conn->wants_early_event ||
+           conn->wants_ticket_event ||
            (!conn->is_told_closed &&
             (conn->forecast.wants_event || tern_streams_has_event(&conn->streams) ||
              conn->streams.is_openable));
@@ -33,6 +34,11 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
     enum tern_stream_event_kind kind;
     memset(out, 0, sizeof *out);
     out->conn = conn;
+    if (conn->wants_early_event) {
+        conn->wants_early_event = false;
+        out->type = TERN_EVENT_EARLY;
+        return true;
+    }
     if (conn->wants_connected_event) {
         conn->wants_connected_event = false;
         out->type = TERN_EVENT_CONNECTED;
@@ -41,6 +47,14 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
     if (!conn->is_told_closed && conn->forecast.wants_event) {
         tern_forecast_take(&conn->forecast, &out->bandwidth);
         out->type = TERN_EVENT_BANDWIDTH;
+        return true;
+    }
+    if (conn->wants_ticket_event && !conn->is_told_closed) {
+        conn->wants_ticket_event = false;
+        out->type = TERN_EVENT_TICKET;
+        out->ticket = conn->ticket;
+        out->ticket_len = conn->ticket_len;
+        out->ticket_life = conn->ticket_life;
         return true;
     }
     if (!conn->is_told_closed && tern_streams_take_openable(&conn->streams)) {

@@ -32,6 +32,10 @@ static int on_crypto(struct tern_handle *h, const struct tern_frame *f, tern_tim
         h->reason = "identity refused";
     } else if (rc == TERN_ERR_UNSUPPORTED) {
         h->reason = "no common cipher suite";
+    } else if (rc == TERN_ERR_SECRET) {
+        h->reason = "wrong secret or code";
+    } else if (rc == TERN_ERR_MODE) {
+        h->reason = "another kind of handshake is wanted here";
     }
     return rc;
 }
@@ -41,6 +45,9 @@ static int on_stream(struct tern_handle *h, const struct tern_frame *f, tern_tim
     const struct tern_frame_stream *s = &f->u.stream;
     int rc = tern_streams_on_stream(&h->conn->streams, s->id, s->offset, s->data, s->len, s->fin,
                                     h->conn->path.rtt.smoothed, now);
+    if (rc == 0 && h->packet_type == TERN_PACKET_ZERO_RTT) {
+        tern_streams_on_early(&h->conn->streams, s->id, s->offset + s->len);
+    }
     /* More holes than are kept track of, as after a fast start that ran into a long queue: as good as
      * lost, and sent again. */
     return rc == TERN_ERR_LIMIT ? TERN_ERR_AGAIN : rc;

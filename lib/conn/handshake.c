@@ -14,20 +14,19 @@
 #include "conn/handshake.h"
 
 #include "conn/grant.h"
+#include "conn/resume.h"
 #include "conn/retry.h"
 #include "crypto/keys.h"
 #include "wire/limits.h"
 
-#define MESSAGE_MAX  1100 /* a message with its envelope fits one padded Initial */
+#define MESSAGE_MAX  2600 /* of the hybrid, with its envelope; of others: */
+#define PLAIN_MAX    1100 /* so that one fits a padded Initial */
 #define PARAMS_MAX   512
-#define PROLOGUE_MAX 128
+#define PROLOGUE_MAX (128 + TERN_TICKET_SEALED_MAX)
 
-static const char name_xk[] = "Noise_XK_25519_ChaChaPoly_SHA256";
-static const char name_xx[] = "Noise_XX_25519_ChaChaPoly_SHA256";
-
-int tern_handshake_new(struct tern_handshake **out, struct tern_mem *mem)
+int tern_handshake_new(struct tern_handshake **out, const struct tern_conn_env *env)
 {
-    *out = tern_mem_zalloc(mem, sizeof **out);
+    *out = tern_mem_zalloc(env->mem, sizeof **out);
     return *out == NULL ? TERN_ERR_NOMEM : 0;
 }
 
@@ -54,6 +53,18 @@ void tern_handshake_free(struct tern_handshake *hs, struct tern_conn_env *env)
     }
     tern_mem_free(mem, hs->token);
     tern_retry_forget_before(hs, mem);
+    if (hs->work != NULL) {
+        tern_mem_wipe(hs->work, sizeof *hs->work);
+        tern_mem_free(mem, hs->work);
+    }
+    if (hs->resume != NULL) {
+        tern_mem_wipe(hs->resume, sizeof *hs->resume);
+        tern_mem_free(mem, hs->resume);
+    }
+    if (hs->early_rx != NULL) {
+        tern_mem_wipe(hs->early_rx, sizeof *hs->early_rx);
+        tern_mem_free(mem, hs->early_rx);
+    }
     tern_mem_wipe(hs, sizeof *hs);
     tern_mem_free(mem, hs);
 }
@@ -62,7 +73,7 @@ int tern_handshake_install_initial(struct tern_conn *conn)
 {
     struct tern_handshake *hs = conn->handshake;
     uint8_t client[32], server[32];
-    const uint8_t *key = conn->is_server ? conn->env->public_key : hs->server_key;
+    const uint8_t *key = conn->is_server ? conn->env->public_key : hs->work->server_key;
     tern_initial_secrets(client, server, hs->initial_dcid.bytes, hs->initial_dcid.len,
                          hs->is_keyed ? key : NULL);
     int rc =
@@ -85,46 +96,165 @@ static size_t write_prologue(const struct tern_handshake *hs, uint8_t out[PROLOG
     tern_write_uint(&w, TERN_VERSION_1, 4);
     tern_write_u8(&w, hs->pattern);
     tern_write_uint(&w, hs->offered, 2);
-    tern_write_u8(&w, 0); /* no psk identity */
+    tern_write_u8(&w, hs->psk_id_len);
+    tern_write_bytes(&w, hs->psk_id, hs->psk_id_len);
     tern_write_u8(&w, hs->original_dcid.len);
     tern_write_bytes(&w, hs->original_dcid.bytes, hs->original_dcid.len);
     tern_write_u8(&w, hs->client_scid.len);
     tern_write_bytes(&w, hs->client_scid.bytes, hs->client_scid.len);
     tern_write_u8(&w, hs->has_retry ? hs->initial_dcid.len : 0);
     tern_write_bytes(&w, hs->initial_dcid.bytes, hs->has_retry ? hs->initial_dcid.len : 0);
+    tern_write_uint(&w, hs->work->ticket_len, 2);
+    tern_write_bytes(&w, hs->work->ticket, hs->work->ticket_len);
     tern_assert(!w.failed);
     return tern_writer_used(&w);
 }
+
+int tern_handshake_choose(struct tern_conn *conn, const tern_peer *peer)
+{
+    struct tern_handshake *hs = conn->handshake;
+    hs->work = tern_mem_zalloc(conn->env->mem, sizeof *hs->work);
+    if (hs->work == NULL) {
+        return TERN_ERR_NOMEM;
+    }
+    hs->work->static_secret = conn->env->secret_key;
+    hs->work->static_public = conn->env->public_key;
+    hs->work->kem_room = hs->work->kem_seed;
+    hs->pattern = peer->key != NULL ? TERN_PATTERN_XK : TERN_PATTERN_XX;
+    hs->is_keyed = peer->key != NULL;
+    if (peer->key != NULL) {
+        memcpy(hs->work->server_key, peer->key, TERN_KEY_SIZE);
+    }
+    conn->is_anonymous = peer->anonymous;
+    if (peer->anonymous) {
+        tern_random_fill(conn->env->random, hs->work->own_secret, TERN_KEY_SIZE);
+        tern_key_public(hs->work->own_public, hs->work->own_secret);
+        hs->work->static_secret = hs->work->own_secret;
+        hs->work->static_public = hs->work->own_public;
+    }
+    if (peer->secret != NULL) {
+        hs->pattern |= TERN_PATTERN_PSK;
+        memcpy(hs->work->psk, peer->secret, TERN_SECRET_SIZE);
+    }
+    if (peer->hybrid) {
+        hs->pattern |= TERN_PATTERN_HFS;
+        if (conn->env->kem == NULL) {
+            return TERN_ERR_UNSUPPORTED;
+        }
+    }
+    if (peer->code == NULL) {
+        return 0;
+    }
+    if (peer->secret != NULL || peer->key != NULL ||
+        tern_code_parse(&hs->work->code, peer->code) != 0) {
+        return TERN_ERR_INVALID;
+    }
+    hs->pattern |= TERN_PATTERN_PSK | TERN_PATTERN_CODE;
+    hs->psk_id_len = hs->work->code.slot_len;
+    memcpy(hs->psk_id, hs->work->code.text, hs->psk_id_len);
+    return 0;
+}
+
+/* --- one-time codes, [P §4.7] -------------------------------------------------------------------- */
+
+/* The session is the client's ephemeral key, 32 bytes that never come again. */
+static struct tern_cpace_setup cpace_setup(const struct tern_code *code, const uint8_t *session)
+{
+    static const char channel[] = "\x0btern-code-1\x09initiator\x09responder";
+    struct tern_cpace_setup setup = {.code = {code->text, code->len},
+                                     .channel = {channel, sizeof channel - 1},
+                                     .session = {session, TERN_KEY_SIZE}};
+    return setup;
+}
+
+/* A client's half, before message 1. */
+static int begin_code(struct tern_conn *conn)
+{
+    struct tern_handshake *hs = conn->handshake;
+    const uint8_t *session = tern_noise_draw_ephemeral(&hs->noise, conn->env->random);
+    if (session == NULL) {
+        return TERN_ERR_CRYPTO;
+    }
+    memcpy(hs->work->session, session, sizeof hs->work->session);
+    struct tern_cpace_setup setup = cpace_setup(&hs->work->code, hs->work->session);
+    return tern_cpace_begin(&hs->work->cpace, &setup, conn->env->random);
+}
+
+/* Its key goes into message 3. */
+static int finish_code(struct tern_conn *conn, const struct tern_code *code,
+                       const struct tern_params *params)
+{
+    struct tern_handshake *hs = conn->handshake;
+    struct tern_cpace_setup setup = cpace_setup(code, hs->work->session);
+    uint8_t psk[TERN_SECRET_SIZE];
+    if (!params->has_cpace) {
+        return TERN_ERR_TRANSPORT_PARAMETER;
+    }
+    int rc = tern_cpace_finish(&hs->work->cpace, &setup, params->cpace, !conn->is_server, psk);
+    if (rc == 0) {
+        tern_noise_set_psk(&hs->noise, 0, psk);
+    }
+    tern_mem_wipe(psk, sizeof psk);
+    return rc;
+}
+
+/* A server's half, when message 1 has come. */
+static int answer_code(struct tern_conn *conn, const struct tern_params *params)
+{
+    struct tern_handshake *hs = conn->handshake;
+    const struct tern_code *code = &conn->env->modes.code;
+    memcpy(hs->work->session, tern_noise_remote_ephemeral(&hs->noise), sizeof hs->work->session);
+    struct tern_cpace_setup setup = cpace_setup(code, hs->work->session);
+    int rc = tern_cpace_begin(&hs->work->cpace, &setup, conn->env->random);
+    return rc == 0 ? finish_code(conn, code, params) : rc;
+}
+
+/* --- messages ------------------------------------------------------------------------------------ */
 
 static int begin_noise(struct tern_conn *conn)
 {
     struct tern_handshake *hs = conn->handshake;
     uint8_t prologue[PROLOGUE_MAX];
+    uint8_t psks[1][TERN_NOISE_SECRET_SIZE];
     size_t len = write_prologue(hs, prologue);
-    bool is_xk = hs->pattern == TERN_PATTERN_XK;
     struct tern_noise_setup setup = {
-        .protocol_name = is_xk ? name_xk : name_xx,
+        .protocol_name = tern_mode_protocol(hs->pattern),
         .is_initiator = !conn->is_server,
         .prologue = prologue,
         .prologue_len = len,
-        .static_secret = conn->env->secret_key,
-        .static_public = conn->env->public_key,
-        .remote_static = is_xk && !conn->is_server ? hs->server_key : NULL,
+        .static_secret = hs->work->static_secret,
+        .static_public = hs->work->static_public,
+        .remote_static =
+            tern_mode_is_xk(hs->pattern) && !conn->is_server ? hs->work->server_key : NULL,
+        .psks = (const uint8_t(*)[TERN_NOISE_SECRET_SIZE])psks,
+        .psk_count = tern_mode_has_psk(hs->pattern) ? 1 : 0,
+        .kem = conn->env->kem,
+        .kem_room = hs->work->kem_room,
     };
+    memcpy(psks[0], conn->is_server ? conn->env->modes.secret : hs->work->psk, sizeof psks[0]);
     int rc = tern_noise_init(&hs->noise, &setup);
     hs->has_noise = rc == 0;
+    tern_mem_wipe(psks, sizeof psks);
     return rc;
 }
 
-static int encode_params(const struct tern_conn *conn, uint16_t suite, uint8_t out[PARAMS_MAX],
-                         size_t *len)
+/* A server names the suite, a client its ephemeral key. */
+static int encode_params(const struct tern_conn *conn, uint16_t suite, const uint8_t *ephemeral,
+                         uint8_t out[PARAMS_MAX], size_t *len)
 {
     struct tern_params params;
     struct tern_writer w;
     tern_conn_local_params(conn, &params);
+    if (tern_mode_has_code(conn->handshake->pattern)) {
+        params.has_cpace = true;
+        memcpy(params.cpace, conn->handshake->work->cpace.share, sizeof params.cpace);
+    }
     if (suite != 0) {
         params.has_suite = true;
         params.suite = suite;
+        params.takes_early = conn->early == TERN_EARLY_ACCEPTED;
+    } else if (conn->handshake->work->ticket_len > 0) {
+        tern_resume_params(conn, ephemeral, &params);
     }
     tern_writer_init(&w, out, PARAMS_MAX);
     tern_params_encode(&w, &params);
@@ -151,6 +281,9 @@ static int send_message(struct tern_conn *conn, enum tern_level level, struct te
     length_at[0] = (uint8_t)(len >> 8);
     length_at[1] = (uint8_t)len;
     w->at += len;
+    if (!tern_mode_has_hfs(hs->pattern) && tern_writer_used(w) > PLAIN_MAX) {
+        return TERN_ERR_INTERNAL;
+    }
     return tern_crypto_flow_write(&conn->spaces[level].crypto, w->start, tern_writer_used(w));
 }
 
@@ -161,8 +294,13 @@ int tern_handshake_start(struct tern_conn *conn)
     size_t payload_len = 0;
     struct tern_writer w;
     int rc = begin_noise(conn);
+    if (rc == 0 && tern_mode_has_code(hs->pattern)) {
+        rc = begin_code(conn);
+    }
     if (rc == 0) {
-        rc = encode_params(conn, 0, payload, &payload_len);
+        const uint8_t *ephemeral = tern_noise_draw_ephemeral(&hs->noise, conn->env->random);
+        rc = ephemeral == NULL ? TERN_ERR_CRYPTO
+                               : encode_params(conn, 0, ephemeral, payload, &payload_len);
     }
     if (rc != 0) {
         return rc;
@@ -171,9 +309,12 @@ int tern_handshake_start(struct tern_conn *conn)
     tern_write_u8(&w, 1);
     tern_write_u8(&w, hs->pattern);
     tern_write_uint(&w, hs->offered, 2);
-    tern_write_u8(&w, 0);      /* no psk identity */
-    tern_write_uint(&w, 0, 2); /* no ticket */
-    return send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    tern_write_u8(&w, hs->psk_id_len);
+    tern_write_bytes(&w, hs->psk_id, hs->psk_id_len);
+    tern_write_uint(&w, hs->work->ticket_len, 2);
+    tern_write_bytes(&w, hs->work->ticket, hs->work->ticket_len);
+    rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    return rc == 0 && hs->work->ticket_len > 0 ? tern_resume_begin(conn) : rc;
 }
 
 /* Handshake keys come from the state after message 2, which both ends share then. */
@@ -200,10 +341,14 @@ static int install_app(struct tern_conn *conn)
     uint8_t client[32], server[32];
     int rc = tern_noise_export(&conn->handshake->noise, "exporter", conn->exporter);
     if (rc == 0) {
+        rc = tern_noise_export(&conn->handshake->noise, "resumption", conn->resumption);
+    }
+    if (rc == 0) {
         rc = tern_noise_split(&conn->handshake->noise, client, server);
     }
     if (rc == 0) {
         conn->has_exporter = true;
+        conn->sends_early = false;
         rc = tern_space_install(&conn->spaces[TERN_LEVEL_APP], conn->suite,
                                 conn->is_server ? server : client,
                                 conn->is_server ? client : server);
@@ -256,6 +401,9 @@ static int take_params(struct tern_conn *conn, const uint8_t *payload, size_t le
          (!conn->is_server && !params->lists_version_1))) {
         rc = TERN_ERR_VERSION;
     }
+    if (rc == 0 && !conn->is_server) { /* before the new grant counts */
+        rc = tern_resume_settle(conn, params);
+    }
     return rc == 0 ? tern_conn_on_params(conn, params) : rc;
 }
 
@@ -274,7 +422,7 @@ static int ask_verify(struct tern_conn *conn)
 
 /* --- server -------------------------------------------------------------------------------------- */
 
-static int answer_message_1(struct tern_conn *conn)
+static int answer_message_1(struct tern_conn *conn, const struct tern_params *theirs, tern_time now)
 {
     uint8_t message[MESSAGE_MAX], payload[PARAMS_MAX];
     size_t payload_len = 0;
@@ -283,7 +431,10 @@ static int answer_message_1(struct tern_conn *conn)
     if (conn->suite == 0) {
         return TERN_ERR_UNSUPPORTED;
     }
-    int rc = encode_params(conn, (uint16_t)conn->suite, payload, &payload_len);
+    int rc = tern_resume_consider(conn, theirs, now);
+    if (rc == 0) {
+        rc = encode_params(conn, (uint16_t)conn->suite, NULL, payload, &payload_len);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -293,32 +444,102 @@ static int answer_message_1(struct tern_conn *conn)
     return rc == 0 ? tern_handshake_install_handshake(conn) : rc;
 }
 
-static int on_message_1(struct tern_conn *conn, struct tern_reader *r)
+/* What stands around the Noise message, [P §4.3]. 0 · TERN_ERR_BUFFER (cut short) */
+static int read_envelope_1(struct tern_handshake *hs, struct tern_reader *r, const uint8_t **noise,
+                           size_t *len)
+{
+    hs->pattern = tern_read_u8(r);
+    hs->offered = (uint16_t)tern_read_uint(r, 2);
+    hs->psk_id_len = tern_read_u8(r);
+    const uint8_t *id = tern_read_bytes(r, hs->psk_id_len);
+    hs->work->ticket_len = (size_t)tern_read_uint(r, 2);
+    hs->work->ticket = tern_read_bytes(r, hs->work->ticket_len);
+    *len = (size_t)tern_read_uint(r, 2);
+    *noise = tern_read_bytes(r, *len);
+    if (r->failed || hs->psk_id_len > sizeof hs->psk_id ||
+        hs->work->ticket_len > TERN_TICKET_SEALED_MAX) {
+        return TERN_ERR_BUFFER;
+    }
+    memcpy(hs->psk_id, id, hs->psk_id_len);
+    return 0;
+}
+
+/* Whatever is wrong with it: as if it had not come. */
+static int forget_message_1(struct tern_handshake *hs)
+{
+    if (hs->has_noise) {
+        tern_noise_clear(&hs->noise);
+        hs->has_noise = false;
+    }
+    return TERN_ERR_AGAIN;
+}
+
+/* Who expects the hybrid waits for the rest of a message that one packet does not hold. */
+static bool may_be_partial(const struct tern_conn *conn, uint8_t pattern)
+{
+    return tern_mode_has_hfs(pattern) && (!conn->is_server || conn->env->modes.wants_hybrid);
+}
+
+/* Nobody else keeps pieces for strangers: a client that comes with the hybrid unasked is told so at the
+ * first of them. */
+static int refuse_partial(struct tern_handshake *hs)
+{
+    if (!tern_mode_has_hfs(hs->pattern) || tern_mode_is_xk(hs->pattern) != hs->is_keyed) {
+        return TERN_ERR_BUFFER;
+    }
+    hs->has_noise = true; /* the connection lives as long as it takes to say so */
+    return TERN_ERR_MODE;
+}
+
+static int on_message_1(struct tern_conn *conn, struct tern_reader *r, tern_time now)
 {
     struct tern_handshake *hs = conn->handshake;
     struct tern_params params;
+    const uint8_t *noise;
     uint8_t payload[MESSAGE_MAX];
-    size_t payload_len = 0;
-    hs->pattern = tern_read_u8(r);
-    hs->offered = (uint16_t)tern_read_uint(r, 2);
-    (void)tern_read_bytes(r, tern_read_u8(r));      /* psk identity: none that we know */
-    (void)tern_read_bytes(r, tern_read_uint(r, 2)); /* ticket: none that we gave */
-    size_t len = (size_t)tern_read_uint(r, 2);
-    const uint8_t *noise = tern_read_bytes(r, len);
-    if (r->failed) {
-        return TERN_ERR_BUFFER;
+    size_t payload_len = 0, len;
+    if (read_envelope_1(hs, r, &noise, &len) != 0) {
+        return may_be_partial(conn, hs->pattern) ? TERN_ERR_BUFFER : refuse_partial(hs);
     }
-    if (hs->pattern != (hs->is_keyed ? TERN_PATTERN_XK : TERN_PATTERN_XX) ||
+    if (tern_mode_protocol(hs->pattern) == NULL || tern_mode_is_xk(hs->pattern) != hs->is_keyed ||
         begin_noise(conn) != 0) {
-        return TERN_ERR_AGAIN;
+        return forget_message_1(hs);
     }
     if (tern_noise_read(&hs->noise, noise, len, payload, sizeof payload, &payload_len) != 0) {
-        tern_noise_clear(&hs->noise);
-        hs->has_noise = false;
-        return TERN_ERR_AGAIN;
+        return forget_message_1(hs);
+    }
+    if (!tern_modes_take(&conn->env->modes, hs->pattern, hs->psk_id, hs->psk_id_len)) {
+        return TERN_ERR_MODE;
     }
     int rc = take_params(conn, payload, payload_len, &params);
-    return rc == 0 ? answer_message_1(conn) : rc;
+    if (rc == 0 && tern_mode_has_code(hs->pattern)) {
+        rc = answer_code(conn, &params);
+        if (rc == TERN_ERR_CRYPTO) { /* no point, or one that is not to be used (S42) */
+            return forget_message_1(hs);
+        }
+    }
+    return rc == 0 ? answer_message_1(conn, &params, now) : rc;
+}
+
+/* Message 3 came under keys that only this client has, and yet it does not verify: it knows another
+ * secret than we do, and may be told so. */
+static int on_wrong_secret(struct tern_conn *conn)
+{
+    if (!tern_mode_has_psk(conn->handshake->pattern)) {
+        return TERN_ERR_AGAIN;
+    }
+    if (tern_mode_has_code(conn->handshake->pattern)) {
+        tern_modes_on_wrong_code(&conn->env->modes);
+    }
+    return TERN_ERR_SECRET;
+}
+
+/* Of many clients that guess at once none may find out more than the burnt code allows. */
+static bool is_code_gone(const struct tern_conn *conn)
+{
+    const struct tern_handshake *hs = conn->handshake;
+    return tern_mode_has_code(hs->pattern) &&
+           !tern_modes_take(&conn->env->modes, hs->pattern, hs->psk_id, hs->psk_id_len);
 }
 
 static int on_message_3(struct tern_conn *conn, struct tern_reader *r, tern_time now)
@@ -331,11 +552,21 @@ static int on_message_3(struct tern_conn *conn, struct tern_reader *r, tern_time
     if (r->failed) {
         return TERN_ERR_BUFFER;
     }
+    if (is_code_gone(conn)) {
+        return TERN_ERR_SECRET;
+    }
     if (tern_noise_read(&hs->noise, noise, len, payload, sizeof payload, &payload_len) != 0) {
-        return TERN_ERR_AGAIN;
+        return on_wrong_secret(conn);
+    }
+    if (tern_mode_has_code(hs->pattern)) {
+        tern_modes_on_right_code(&conn->env->modes);
     }
     memcpy(conn->peer_key, tern_noise_remote_static(&hs->noise), TERN_KEY_SIZE);
     conn->has_peer_key = true;
+    if (hs->early_rx != NULL &&
+        memcmp(hs->early_rx->client_key, conn->peer_key, TERN_KEY_SIZE) != 0) {
+        return TERN_ERR_PROTOCOL; /* the early data came in another's name */
+    }
     int rc = install_app(conn);
     if (rc == 0) {
         rc = tern_conn_on_complete(conn, now); /* before the question, so that a refusal has keys */
@@ -345,6 +576,7 @@ static int on_message_3(struct tern_conn *conn, struct tern_reader *r, tern_time
     }
     if (rc == 0) {
         tern_conn_announce(conn);
+        rc = tern_resume_give(conn, now);
     }
     return rc;
 }
@@ -368,6 +600,18 @@ static int send_message_3(struct tern_conn *conn, tern_time now)
     if (rc == 0) {
         rc = tern_conn_on_complete(conn, now);
     }
+    conn->awaits_proof = tern_mode_has_psk(conn->handshake->pattern);
+    if (rc == 0 && !conn->awaits_proof) {
+        tern_conn_announce(conn);
+    }
+    return rc;
+}
+
+int tern_handshake_on_proof(struct tern_conn *conn)
+{
+    bool is_stranger = conn->handshake != NULL && !tern_mode_is_xk(conn->handshake->pattern);
+    int rc = is_stranger ? ask_verify(conn) : 0;
+    conn->awaits_proof = false;
     if (rc == 0) {
         tern_conn_announce(conn);
     }
@@ -390,7 +634,7 @@ static int on_message_2(struct tern_conn *conn, struct tern_reader *r, tern_time
     }
     memcpy(conn->peer_key, tern_noise_remote_static(&hs->noise), TERN_KEY_SIZE);
     conn->has_peer_key = true;
-    tern_cids_set_remote(&conn->cids, &hs->server_scid);
+    tern_cids_set_remote(&conn->cids, &hs->work->server_scid);
     tern_path_validate(&conn->path); /* the server can read what only our address received */
     int rc = take_params(conn, payload, payload_len, &params);
     if (rc != 0) {
@@ -401,13 +645,33 @@ static int on_message_2(struct tern_conn *conn, struct tern_reader *r, tern_time
         return TERN_ERR_UNSUPPORTED;
     }
     conn->suite = params.suite;
-    if (hs->pattern == TERN_PATTERN_XX) {
+    if (!tern_mode_is_xk(hs->pattern) &&
+        memcmp(conn->peer_key, hs->work->static_public, TERN_KEY_SIZE) == 0) {
+        return TERN_ERR_REFUSED; /* our own endpoint: somebody sends our words back to us (S41) */
+    }
+    if (hs->pattern == TERN_PATTERN_XX) { /* with a secret it is asked once the secret is proved */
         rc = ask_verify(conn);
+    } else if (tern_mode_has_code(hs->pattern)) {
+        rc = finish_code(conn, &hs->work->code, &params);
     }
     return rc == 0 ? send_message_3(conn, now) : rc;
 }
 
 /* --- both ---------------------------------------------------------------------------------------- */
+
+/* What only the answer to message 1 needs is lent, so that half-open connections stay small. */
+static int with_work(struct tern_conn *conn, struct tern_reader *r, tern_time now)
+{
+    uint8_t kem_room[TERN_KEM_PUBLIC_SIZE];
+    struct tern_handshake_work work = {.static_secret = conn->env->secret_key,
+                                       .static_public = conn->env->public_key,
+                                       .kem_room = kem_room};
+    conn->handshake->work = &work;
+    int rc = on_message_1(conn, r, now);
+    conn->handshake->work = NULL;
+    tern_mem_wipe(&work, sizeof work);
+    return rc;
+}
 
 static int on_message(struct tern_conn *conn, enum tern_level level, struct tern_reader *r,
                       tern_time now)
@@ -415,7 +679,7 @@ static int on_message(struct tern_conn *conn, enum tern_level level, struct tern
     uint8_t type = tern_read_u8(r);
     if (conn->is_server && level == TERN_LEVEL_INITIAL && type == 1 &&
         !conn->handshake->has_noise) {
-        return on_message_1(conn, r);
+        return with_work(conn, r, now);
     }
     if (conn->is_server && level == TERN_LEVEL_HANDSHAKE && type == 3) {
         return on_message_3(conn, r, now);
@@ -434,16 +698,24 @@ int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level, tern
     if (len == 0) {
         return 0;
     }
-    if (conn->handshake == NULL || level == TERN_LEVEL_APP ||
-        conn->life.state != TERN_LIFE_HANDSHAKING) {
-        return 0; /* nothing of ours comes after message 3; the flow's bound holds (S3) */
+    if (level == TERN_LEVEL_APP) {
+        return tern_resume_on_crypto(conn); /* the flow's bound holds (S3) */
+    }
+    if (conn->handshake == NULL || conn->life.state != TERN_LIFE_HANDSHAKING) {
+        return 0;
     }
     struct tern_reader r;
     tern_reader_init(&r, bytes, len);
     int rc = on_message(conn, level, &r, now);
-    if (rc == TERN_ERR_BUFFER) {
-        rc =
-            TERN_ERR_AGAIN; /* a message stands whole in one packet: this one only takes up its place */
+    if (rc == TERN_ERR_BUFFER && level == TERN_LEVEL_INITIAL &&
+        may_be_partial(conn, conn->handshake->pattern)) {
+        conn->handshake->is_partial = true; /* the rest is on its way */
+        return 0;
+    }
+    conn->handshake->is_partial = false;
+    if (rc ==
+        TERN_ERR_BUFFER) { /* a message stands whole in one packet: this only takes its place */
+        rc = TERN_ERR_AGAIN;
     }
     if (rc == TERN_ERR_AGAIN) {
         tern_crypto_flow_forget(flow);

@@ -8,6 +8,7 @@
 #include "conn/handle.h"
 #include "conn/handshake.h"
 #include "conn/migrate.h"
+#include "conn/resume.h"
 #include "conn/retry.h"
 #include "wire/limits.h"
 
@@ -97,7 +98,7 @@ static bool accept_scid(struct tern_conn *conn, const struct tern_header *header
         return true;
     }
     if (!conn->has_peer_key && conn->handshake != NULL) {
-        conn->handshake->server_scid = header->scid;
+        conn->handshake->work->server_scid = header->scid;
         return true;
     }
     return tern_cid_equal(&header->scid, tern_cids_remote(&conn->cids));
@@ -124,7 +125,7 @@ static int note_received(struct tern_conn *conn, struct tern_space *space,
                          const struct tern_opened *opened, bool is_eliciting, uint8_t ecn,
                          tern_time now)
 {
-    if (!tern_space_is_live(space)) {
+    if (space->is_discarded) {
         return 0;
     }
     conn->idle_from = now;
@@ -167,7 +168,8 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     bool is_forged = level == TERN_LEVEL_INITIAL && rc != TERN_ERR_NOMEM &&
                      tern_handshake_has_verified(conn) == had_verified;
     if (rc == TERN_ERR_AGAIN || is_forged) { /* it leaves nothing behind, [P §4.3] */
-        if (level == TERN_LEVEL_INITIAL && tern_space_is_live(space)) {
+        bool is_partial = conn->handshake != NULL && conn->handshake->is_partial;
+        if (level == TERN_LEVEL_INITIAL && tern_space_is_live(space) && !is_partial) {
             tern_crypto_flow_forget(&space->crypto);
         }
         drop(conn, level == TERN_LEVEL_APP ? "no room for it" : "nothing in it verified", now);
@@ -175,6 +177,9 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     }
     space->has_opened = true;
     space->largest_opened = is_newest ? opened->pn : space->largest_opened;
+    if (rc == 0 && conn->awaits_proof && level == TERN_LEVEL_APP) {
+        rc = tern_handshake_on_proof(conn);
+    }
     if (rc == 0) {
         rc = note_received(conn, space, opened, handle.is_eliciting, in->ecn, now);
     }
@@ -182,6 +187,28 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
         tern_conn_fail(conn, rc, handle.frame_type, handle.reason, now);
     } else if (level != TERN_LEVEL_INITIAL) { /* message 3 may come from where a NAT has put it */
         follow_peer(conn, &handle, is_newest, now);
+    }
+}
+
+/* A packet that came with, or soon after, message 1, from a client whose ticket was taken. */
+static void receive_early(struct tern_conn *conn, const struct tern_header *header,
+                          const tern_datagram *in, uint8_t *packet, tern_time now)
+{
+    struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
+    struct tern_opened opened;
+    if (conn->handshake == NULL || conn->handshake->early_rx == NULL) {
+        drop(conn, "early data refused", now);
+        return;
+    }
+    uint64_t expected = space->has_opened ? space->largest_opened + 1 : 0;
+    if (tern_packet_unseal(&opened, header, packet, &conn->handshake->early_rx->keys, expected) !=
+        0) {
+        drop(conn, "did not open", now);
+    } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
+        drop(conn, "duplicate", now);
+    } else {
+        tern_conn_announce_early(conn);
+        on_opened(conn, header, in, &opened, now);
     }
 }
 
@@ -237,6 +264,10 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
         if (!tern_retry_on_packet(conn, header, packet, now)) {
             drop(conn, "no Retry for us", now);
         }
+        return;
+    }
+    if (header->type == TERN_PACKET_ZERO_RTT) {
+        receive_early(conn, header, in, packet, now);
         return;
     }
     if (header->type != TERN_PACKET_INITIAL && header->type != TERN_PACKET_HANDSHAKE &&

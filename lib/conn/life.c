@@ -38,6 +38,8 @@ static const struct {
     {TERN_ERR_VERSION, 0x11}, /* RFC 9368 §9.2 */
     {TERN_ERR_CRYPTO, 0x100},
     {TERN_ERR_UNSUPPORTED, 0x101},
+    {TERN_ERR_SECRET, 0x102},
+    {TERN_ERR_MODE, 0x103},
 };
 
 uint64_t tern_life_code(int error)

@@ -36,6 +36,13 @@ static const enum tern_packet_type type_of[TERN_LEVELS] = {
     [TERN_LEVEL_APP] = TERN_PACKET_ONE_RTT,
 };
 
+/* Early data has the numbers of 1-RTT packets, and a long header. */
+static enum tern_packet_type packet_type(const struct tern_conn *conn, enum tern_level level)
+{
+    bool is_early = level == TERN_LEVEL_APP && conn->sends_early;
+    return is_early ? TERN_PACKET_ZERO_RTT : type_of[level];
+}
+
 static size_t plan_size(const struct tern_plan *plan)
 {
     return plan->header_len + tern_writer_used(&plan->fill.w) + plan->tag_len;
@@ -86,8 +93,9 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     plan->pn_len = number_size(level, plan->pn, acked);
     plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
     plan->dcid = *dcid;
-    plan->header_len = tern_header_size(type_of[level], plan->dcid.len, conn->cids.local[0].cid.len,
-                                        token_size(conn, level), plan->pn_len);
+    plan->header_len =
+        tern_header_size(packet_type(conn, level), plan->dcid.len, conn->cids.local[0].cid.len,
+                         token_size(conn, level), plan->pn_len);
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
@@ -105,14 +113,15 @@ static void write_header(const struct tern_plan *plan)
     struct tern_writer w;
     size_t body = tern_writer_used(&plan->fill.w) + plan->tag_len;
     tern_writer_init(&w, plan->at, plan->header_len);
-    if (plan->fill.level == TERN_LEVEL_APP) {
+    enum tern_packet_type type = packet_type(conn, plan->fill.level);
+    if (type == TERN_PACKET_ONE_RTT) {
         tern_header_encode_short(&w, &plan->dcid, (plan->fill.space->keys->phase & 1) != 0,
                                  plan->pn, plan->pn_len);
     } else {
         size_t token = token_size(conn, plan->fill.level);
-        tern_header_encode_long(&w, type_of[plan->fill.level], &plan->dcid,
-                                &conn->cids.local[0].cid, token > 0 ? conn->handshake->token : NULL,
-                                token, plan->pn, plan->pn_len, body);
+        tern_header_encode_long(&w, type, &plan->dcid, &conn->cids.local[0].cid,
+                                token > 0 ? conn->handshake->token : NULL, token, plan->pn,
+                                plan->pn_len, body);
     }
     tern_assert(!w.failed && tern_writer_used(&w) == plan->header_len);
 }
@@ -144,8 +153,9 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
     size_t size = plan_size(plan);
     unsigned flags = plan->flags;
     write_header(plan);
-    tern_trace_packet(&conn->trace, TERN_TRACE_SENT, (uint8_t)type_of[plan->fill.level], plan->pn,
-                      size, plan->at + plan->header_len, tern_writer_used(&plan->fill.w), now);
+    tern_trace_packet(&conn->trace, TERN_TRACE_SENT, (uint8_t)packet_type(conn, plan->fill.level),
+                      plan->pn, size, plan->at + plan->header_len, tern_writer_used(&plan->fill.w),
+                      now);
     flags |= plan->fill.is_eliciting ? TERN_SENT_ELICITING | TERN_SENT_IN_FLIGHT : 0;
     flags |= plan->fill.is_padded ? TERN_SENT_IN_FLIGHT : 0;
     uint64_t in_flight = path->cc.bytes_in_flight;
@@ -287,9 +297,23 @@ static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_trai
 
 /* --- the four kinds of train ----------------------------------------------------------------- */
 
+/* What a packet of the last words holds. A server that ends what early data began, before message 2 has
+ * left, sends that first: without it the client cannot open the rest. */
+static void fill_last_words(struct tern_plan *plan, tern_time now)
+{
+    const struct tern_conn *conn = plan->fill.conn;
+    bool owes_message = conn->is_server && plan->fill.level == TERN_LEVEL_INITIAL &&
+                        conn->early == TERN_EARLY_ACCEPTED &&
+                        tern_crypto_flow_wants(&plan->fill.space->crypto);
+    if (!owes_message || tern_fill_packet(&plan->fill, true, now) != 0) {
+        tern_fill_close(&plan->fill);
+    }
+}
+
 static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     struct tern_plan plan;
+    bool owes_size = false;
     size_t limit = TERN_MIN((size_t)TERN_INITIAL_DATAGRAM_MIN, train->capacity);
     limit = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(&conn->path));
     conn->life.wants_close = false;
@@ -306,13 +330,15 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         if (tern_sent_reserve(&conn->spaces[level].loss.sent, 1) != 0) {
             continue;
         }
-        tern_fill_close(&plan.fill);
+        fill_last_words(&plan, now);
         if (plan.fill.w.failed) {
             continue;
         }
+        owes_size = owes_size || plan.fill.is_eliciting;
         bool is_last =
             level == TERN_LEVEL_APP || !tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]);
-        if (is_last && !conn->is_server && level == TERN_LEVEL_INITIAL) {
+        if ((is_last && !conn->is_server && level == TERN_LEVEL_INITIAL) ||
+            (owes_size && level == TERN_LEVEL_HANDSHAKE)) {
             tern_fill_padding(&plan.fill, limit - train->len - plan.header_len - plan.tag_len);
         }
         pad_for_sample(&plan);

@@ -57,7 +57,7 @@ static bool may_heed(const struct tern_conn *conn, const struct tern_header *hea
     return header->scid.len >= TERN_INITIAL_DCID_MIN &&
            !tern_cid_equal(&header->scid, &hs->original_dcid) &&
            header->token_len <= TERN_ADDRESS_TOKEN_MAX &&
-           tern_retry_verify(packet + tag_at, hs->is_keyed ? hs->server_key : NULL,
+           tern_retry_verify(packet + tag_at, hs->is_keyed ? hs->work->server_key : NULL,
                              hs->original_dcid.bytes, hs->original_dcid.len, packet, tag_at);
 }
 
@@ -75,6 +75,9 @@ static int start_again(struct tern_conn *conn, const struct tern_header *header)
         return TERN_ERR_NOMEM;
     }
     *hs->before = (struct tern_retry_before){.noise = hs->noise, .initial_dcid = hs->initial_dcid};
+    hs->before->cpace = hs->work->cpace;
+    memcpy(hs->before->session, hs->work->session, sizeof hs->work->session);
+    memcpy(hs->before->kem_seed, hs->work->kem_seed, sizeof hs->work->kem_seed);
     hs->has_retry = true;
     hs->initial_dcid = header->scid;
     tern_cids_set_remote(&conn->cids, &header->scid);
@@ -104,9 +107,15 @@ static void exchange(struct tern_handshake *hs)
 {
     struct tern_retry_before other = *hs->before;
     hs->before->noise = hs->noise;
+    hs->before->cpace = hs->work->cpace;
+    memcpy(hs->before->session, hs->work->session, sizeof hs->work->session);
+    memcpy(hs->before->kem_seed, hs->work->kem_seed, sizeof hs->work->kem_seed);
     hs->before->initial_dcid = hs->initial_dcid;
     hs->before->has_retry = hs->has_retry;
     hs->noise = other.noise;
+    hs->work->cpace = other.cpace;
+    memcpy(hs->work->session, other.session, sizeof hs->work->session);
+    memcpy(hs->work->kem_seed, other.kem_seed, sizeof hs->work->kem_seed);
     hs->initial_dcid = other.initial_dcid;
     hs->has_retry = other.has_retry;
     tern_mem_wipe(&other, sizeof other);

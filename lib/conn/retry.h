@@ -4,6 +4,7 @@
 #define TERN_CONN_RETRY_H
 
 #include "conn/conn.h"
+#include "crypto/cpace.h"
 #include "crypto/noise.h"
 #include "wire/header.h"
 
@@ -19,6 +20,9 @@ bool tern_retry_on_packet(struct tern_conn *conn, const struct tern_header *head
  * aside, and an answer to it is still heeded: [P §4.3]. */
 struct tern_retry_before {
     struct tern_noise noise;
+    struct tern_cpace cpace;
+    uint8_t session[TERN_KEY_SIZE];
+    uint8_t kem_seed[TERN_KEM_SEED_SIZE];
     struct tern_cid initial_dcid;
     bool has_retry;
 };

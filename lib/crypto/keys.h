@@ -5,7 +5,6 @@
 
 #include "crypto/aead.h"
 
-#define TERN_SECRET_SIZE  32
 #define TERN_LABEL_PREFIX "tern "
 #define TERN_LABEL_MAX    255 /* prefix and label together: RFC 8446 §7.1 */
 #define TERN_HKDF_OUT_MAX (255 * TERN_SECRET_SIZE)

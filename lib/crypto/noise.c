@@ -9,7 +9,10 @@
 #include "base/cursor.h"
 #include "crypto/keys.h"
 
-enum token { END, E, S, EE, ES, SE, SS, PSK };
+enum token { END, E, S, EE, ES, SE, SS, PSK, E1, EKEM1 };
+
+/* The hybrid with a KEM is that of the extension for hybrid forward secrecy (noise_hfs_spec): e1 ends
+ * message 1, ekem1 stands behind the first ee. */
 
 #define NO    false
 #define KNOWN true
@@ -73,6 +76,7 @@ struct name {
     enum tern_noise_cipher cipher;
     enum tern_noise_hash hash;
     bool has_psk[TERN_NOISE_MESSAGES + 1]; /* modifier pskN: 0 begins message 1, N ends message N */
+    bool has_hfs;
 };
 
 /* Takes the part before the next underscore (or the end) off the text. */
@@ -95,9 +99,29 @@ static bool part_is(const char **text, const char *wanted)
     return next_part(text, &part, &len) && len == strlen(wanted) && memcmp(part, wanted, len) == 0;
 }
 
+/* "hfs+", "hfs" or nothing of it, at the front of the modifiers. The patterns that may have it are those
+ * whose places of e1 and ekem1 lay_out knows. */
+static bool take_hfs(struct name *name, const char **text, size_t *len)
+{
+    bool is_alone = *len == 3;
+    if (*len < 3 || memcmp(*text, "hfs", 3) != 0 || (!is_alone && (*text)[3] != '+')) {
+        return true;
+    }
+    size_t taken = is_alone ? 3 : 4;
+    name->has_hfs = true;
+    *text += taken;
+    *len -= taken;
+    bool is_known =
+        strcmp(name->pattern->name, "XK") == 0 || strcmp(name->pattern->name, "XX") == 0;
+    return is_known && (is_alone || *len > 0);
+}
+
 /* "psk0+psk3", len characters. */
 static int parse_modifiers(struct name *name, const char *text, size_t len)
 {
+    if (!take_hfs(name, &text, &len)) {
+        return TERN_ERR_UNSUPPORTED;
+    }
     for (size_t at = 0; at < len; at += 5) {
         size_t left = len - at;
         if (left < 4 || memcmp(text + at, "psk", 3) != 0 || (left > 4 && text[at + 4] != '+') ||
@@ -139,7 +163,8 @@ static int parse_name(struct name *name, const char *text)
         return TERN_ERR_UNSUPPORTED;
     }
     int rc = parse_pattern(name, part, len);
-    if (rc != 0 || !part_is(&text, "25519") || text == NULL) {
+    const char *dh = name->has_hfs ? "25519+MLKEM768" : "25519";
+    if (rc != 0 || !part_is(&text, dh) || text == NULL) {
         return TERN_ERR_UNSUPPORTED;
     }
     const char *rest = text;
@@ -157,15 +182,6 @@ static int parse_name(struct name *name, const char *text)
 
 /* --- birth --------------------------------------------------------------------------------------- */
 
-static size_t count_tokens(const uint8_t *tokens)
-{
-    size_t count = 0;
-    while (tokens[count] != END) {
-        count++;
-    }
-    return count;
-}
-
 /* Lays out the messages with the psk tokens where the modifiers put them; returns their number. */
 static size_t lay_out(struct tern_noise *noise, const struct name *name)
 {
@@ -177,10 +193,17 @@ static size_t lay_out(struct tern_noise *noise, const struct name *name)
             *out++ = PSK;
             psks++;
         }
-        size_t count = count_tokens(tokens);
-        memcpy(out, tokens, count);
+        for (; *tokens != END; tokens++) {
+            *out++ = *tokens;
+            if (name->has_hfs && *tokens == EE) {
+                *out++ = EKEM1;
+            }
+        }
+        if (name->has_hfs && i == 0) {
+            *out++ = E1;
+        }
         if (name->has_psk[i + 1]) {
-            out[count] = PSK;
+            *out = PSK;
             psks++;
         }
         noise->message_count++;
@@ -258,6 +281,12 @@ int tern_noise_init(struct tern_noise *noise, const struct tern_noise_setup *set
         return rc;
     }
     noise->is_initiator = setup->is_initiator;
+    noise->kem = setup->kem;
+    noise->kem_room = setup->kem_room;
+    if (name.has_hfs && (setup->kem_room == NULL || (setup->is_initiator && setup->kem == NULL))) {
+        tern_noise_clear(noise);
+        return TERN_ERR_UNSUPPORTED;
+    }
     size_t psks = lay_out(noise, &name);
     rc = take_keys(noise, setup, name.pattern, psks);
     if (rc != 0) {
@@ -279,6 +308,27 @@ void tern_noise_set_ephemeral(struct tern_noise *noise, const uint8_t secret[TER
     memcpy(noise->e, secret, sizeof noise->e);
     (void)crypto_scalarmult_base(noise->e_public, noise->e);
     noise->has_e = true;
+}
+
+void tern_noise_set_psk(struct tern_noise *noise, size_t index,
+                        const uint8_t psk[TERN_NOISE_SECRET_SIZE])
+{
+    tern_assert(index < noise->psk_count && index >= noise->psk);
+    memcpy(noise->psks[index], psk, TERN_NOISE_SECRET_SIZE);
+}
+
+const uint8_t *tern_noise_draw_ephemeral(struct tern_noise *noise, struct tern_random *random)
+{
+    if (!noise->has_e) {
+        tern_random_fill(random, noise->e, sizeof noise->e);
+        noise->has_e = crypto_scalarmult_base(noise->e_public, noise->e) == 0;
+    }
+    return noise->has_e ? noise->e_public : NULL;
+}
+
+const uint8_t *tern_noise_remote_ephemeral(const struct tern_noise *noise)
+{
+    return noise->has_re ? noise->re : NULL;
 }
 
 /* --- tokens -------------------------------------------------------------------------------------- */
@@ -334,12 +384,8 @@ static void mix_ephemeral(struct tern_noise *noise, const uint8_t *public)
 static int write_ephemeral(struct tern_noise *noise, struct tern_random *random,
                            struct tern_writer *w)
 {
-    if (!noise->has_e) {
-        tern_random_fill(random, noise->e, sizeof noise->e);
-        if (crypto_scalarmult_base(noise->e_public, noise->e) != 0) {
-            return TERN_ERR_CRYPTO;
-        }
-        noise->has_e = true;
+    if (tern_noise_draw_ephemeral(noise, random) == NULL) {
+        return TERN_ERR_CRYPTO;
     }
     tern_write_bytes(w, noise->e_public, sizeof noise->e_public);
     mix_ephemeral(noise, noise->e_public);
@@ -356,6 +402,37 @@ static int write_sealed(struct tern_noise *noise, struct tern_writer *w, const u
     return tern_symmetric_encrypt_and_hash(&noise->symmetric, bytes, len, room);
 }
 
+static int write_kem_key(struct tern_noise *noise, struct tern_random *random,
+                         struct tern_writer *w)
+{
+    uint8_t public[TERN_KEM_PUBLIC_SIZE];
+    tern_random_fill(random, noise->kem_room, TERN_KEM_SEED_SIZE);
+    if (noise->kem->public_of(public, noise->kem_room) != 0) {
+        return TERN_ERR_CRYPTO;
+    }
+    return write_sealed(noise, w, public, sizeof public);
+}
+
+static int write_enclosed(struct tern_noise *noise, struct tern_random *random,
+                          struct tern_writer *w)
+{
+    uint8_t ciphertext[TERN_KEM_CIPHERTEXT_SIZE], shared[TERN_KEM_SHARED_SIZE];
+    uint8_t seed[TERN_KEM_ENC_SEED_SIZE];
+    if (noise->kem == NULL) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    tern_random_fill(random, seed, sizeof seed);
+    int rc =
+        noise->kem->enclose(ciphertext, shared, noise->kem_room, seed) == 0 ? 0 : TERN_ERR_CRYPTO;
+    if (rc == 0) {
+        rc = write_sealed(noise, w, ciphertext, sizeof ciphertext);
+        tern_symmetric_mix_key(&noise->symmetric, shared, sizeof shared);
+    }
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(shared, sizeof shared);
+    return rc;
+}
+
 static int write_message(struct tern_noise *noise, struct tern_random *random,
                          struct tern_writer *w, const uint8_t *payload, size_t payload_len)
 {
@@ -367,6 +444,12 @@ static int write_message(struct tern_noise *noise, struct tern_random *random,
             break;
         case S:
             rc = write_sealed(noise, w, noise->s_public, sizeof noise->s_public);
+            break;
+        case E1:
+            rc = write_kem_key(noise, random, w);
+            break;
+        case EKEM1:
+            rc = write_enclosed(noise, random, w);
             break;
         default:
             rc = mix_token(noise, *token);
@@ -401,6 +484,28 @@ static int read_static(struct tern_noise *noise, struct tern_reader *r)
     return tern_symmetric_decrypt_and_hash(&noise->symmetric, bytes, len, noise->rs);
 }
 
+static int read_sealed(struct tern_noise *noise, struct tern_reader *r, uint8_t *out, size_t len)
+{
+    size_t sealed = len + tern_symmetric_overhead(&noise->symmetric);
+    const uint8_t *bytes = tern_read_bytes(r, sealed);
+    return bytes == NULL ? TERN_ERR_CRYPTO
+                         : tern_symmetric_decrypt_and_hash(&noise->symmetric, bytes, sealed, out);
+}
+
+static int read_enclosed(struct tern_noise *noise, struct tern_reader *r)
+{
+    uint8_t ciphertext[TERN_KEM_CIPHERTEXT_SIZE], shared[TERN_KEM_SHARED_SIZE];
+    int rc = read_sealed(noise, r, ciphertext, sizeof ciphertext);
+    if (rc == 0 && noise->kem->disclose(shared, ciphertext, noise->kem_room) != 0) {
+        rc = TERN_ERR_CRYPTO;
+    }
+    if (rc == 0) {
+        tern_symmetric_mix_key(&noise->symmetric, shared, sizeof shared);
+    }
+    sodium_memzero(shared, sizeof shared);
+    return rc;
+}
+
 static int read_payload(struct tern_noise *noise, struct tern_reader *r, uint8_t *out,
                         size_t capacity, size_t *out_len)
 {
@@ -425,6 +530,12 @@ static int read_tokens(struct tern_noise *noise, struct tern_reader *r)
             break;
         case S:
             rc = read_static(noise, r);
+            break;
+        case E1:
+            rc = read_sealed(noise, r, noise->kem_room, TERN_KEM_PUBLIC_SIZE);
+            break;
+        case EKEM1:
+            rc = read_enclosed(noise, r);
             break;
         default:
             rc = mix_token(noise, *token);
@@ -531,10 +642,18 @@ _Static_assert(sizeof export_prefix - 1 + TERN_NOISE_LABEL_MAX <= EXPORT_INPUT_S
 int tern_noise_export(const struct tern_noise *noise, const char *label,
                       uint8_t out[TERN_NOISE_SECRET_SIZE])
 {
+    return tern_noise_export_with(noise, label, NULL, 0, out);
+}
+
+int tern_noise_export_with(const struct tern_noise *noise, const char *label,
+                           const uint8_t *context, size_t context_len,
+                           uint8_t out[TERN_NOISE_SECRET_SIZE])
+{
     const struct tern_symmetric *symmetric = &noise->symmetric;
     uint8_t input[EXPORT_INPUT_SIZE] = {0}, secret[TERN_NOISE_HASH_MAX];
+    uint8_t whole[TERN_NOISE_HASH_MAX + TERN_NOISE_CONTEXT_MAX];
     size_t len = strlen(label);
-    if (len == 0 || len > TERN_NOISE_LABEL_MAX) {
+    if (len == 0 || len > TERN_NOISE_LABEL_MAX || context_len > TERN_NOISE_CONTEXT_MAX) {
         return TERN_ERR_INVALID;
     }
     if (!symmetric->has_key) {
@@ -547,9 +666,14 @@ int tern_noise_export(const struct tern_noise *noise, const char *label,
     memcpy(input + sizeof export_prefix - 1, label, len);
     tern_noise_hmac(symmetric->hash, symmetric->ck, symmetric->hash_len, input, sizeof input,
                     secret);
-    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, label, symmetric->h, symmetric->hash_len, out,
-                           TERN_NOISE_SECRET_SIZE);
+    memcpy(whole, symmetric->h, symmetric->hash_len);
+    if (context_len > 0) {
+        memcpy(whole + symmetric->hash_len, context, context_len);
+    }
+    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, label, whole,
+                           symmetric->hash_len + context_len, out, TERN_NOISE_SECRET_SIZE);
     sodium_memzero(secret, sizeof secret);
+    sodium_memzero(whole, sizeof whole);
     return 0;
 }
 

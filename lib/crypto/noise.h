@@ -7,12 +7,13 @@
 #define TERN_CRYPTO_NOISE_H
 
 #include "base/random.h"
+#include "crypto/kem.h"
 #include "crypto/symmetric.h"
 
 #define TERN_NOISE_MESSAGE_MAX 65535 /* Noise §3 */
 #define TERN_NOISE_MESSAGES    4     /* in the longest pattern */
 #define TERN_NOISE_TOKENS      8     /* in the longest message, modifiers included */
-#define TERN_NOISE_PSKS        4
+#define TERN_NOISE_PSKS        2
 #define TERN_NOISE_LABEL_MAX   32 /* of an export */
 #define TERN_NOISE_SECRET_SIZE 32
 
@@ -27,6 +28,11 @@ struct tern_noise_setup {
     const uint8_t *remote_static; /* when the pattern has it known beforehand, and only then */
     const uint8_t (*psks)[TERN_NOISE_SECRET_SIZE]; /* in the order of the psk tokens */
     size_t psk_count;
+    /* With the modifier hfs. Room is lent: to an initiator for the seed of its encapsulation key, until
+     * it has read message 2; to a responder for the initiator's key, from message 1 until it has written
+     * message 2. A responder without a KEM can read message 1 all the same, not more. */
+    const struct tern_kem *kem;
+    uint8_t *kem_room; /* TERN_KEM_SEED_SIZE or TERN_KEM_PUBLIC_SIZE bytes */
 };
 
 struct tern_noise {
@@ -36,6 +42,8 @@ struct tern_noise {
     uint8_t e[TERN_KEY_SIZE], e_public[TERN_KEY_SIZE];
     uint8_t rs[TERN_KEY_SIZE], re[TERN_KEY_SIZE];
     uint8_t psks[TERN_NOISE_PSKS][TERN_NOISE_SECRET_SIZE];
+    const struct tern_kem *kem;
+    uint8_t *kem_room;
     uint8_t message_count, message; /* in the pattern; the next one's index */
     uint8_t psk_count, psk;         /* given; the next one's index */
     bool is_initiator;
@@ -50,6 +58,17 @@ void tern_noise_clear(struct tern_noise *noise); /* wipes; a zeroed struct is fi
 
 /* For test vectors alone: the ephemeral secret that the next e token would draw. */
 void tern_noise_set_ephemeral(struct tern_noise *noise, const uint8_t secret[TERN_KEY_SIZE]);
+
+/* A psk (by its place among the psk tokens) that is known only once the handshake has begun, as one that
+ * a PAKE inside it gives. Zeros may stand for it in the setup. */
+void tern_noise_set_psk(struct tern_noise *noise, size_t index,
+                        const uint8_t psk[TERN_NOISE_SECRET_SIZE]);
+
+/* Draws the ephemeral key ahead of the message that carries it, for a payload that depends on it.
+ * Returns the public half; NULL: none could be made. */
+const uint8_t *tern_noise_draw_ephemeral(struct tern_noise *noise, struct tern_random *random);
+/* The peer's ephemeral public key, or NULL while unknown. Lives as long as the state. */
+const uint8_t *tern_noise_remote_ephemeral(const struct tern_noise *noise);
 
 /* The next message is ours to write (or, else, to read); false once all are done. */
 bool tern_noise_is_writer(const struct tern_noise *noise);
@@ -83,6 +102,12 @@ const uint8_t *tern_noise_hash(const struct tern_noise *noise, size_t *len);
  * been agreed yet) */
 TERN_MUST_CHECK int tern_noise_export(const struct tern_noise *noise, const char *label,
                                       uint8_t out[TERN_NOISE_SECRET_SIZE]);
+
+/* The same, depending on other bytes besides: at most TERN_NOISE_CONTEXT_MAX of them. */
+#define TERN_NOISE_CONTEXT_MAX 64
+TERN_MUST_CHECK int tern_noise_export_with(const struct tern_noise *noise, const char *label,
+                                           const uint8_t *context, size_t context_len,
+                                           uint8_t out[TERN_NOISE_SECRET_SIZE]);
 
 /* The transport keys. 0 · TERN_ERR_STATE (not finished) */
 TERN_MUST_CHECK int tern_noise_split(const struct tern_noise *noise,

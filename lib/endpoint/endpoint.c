@@ -8,6 +8,7 @@
 #include "conn/events.h"
 #include "conn/input.h"
 #include "conn/output.h"
+#include "conn/resume.h"
 #include "endpoint/route.h"
 #include "wire/limits.h"
 
@@ -57,7 +58,31 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     tern_proofs_init(&ep->door.proofs, env->secret_key, config->unix_time,
                      config->handshake_timeout, &ep->random, now);
     env->proofs = config->accept ? &ep->door.proofs : NULL;
-    ep->config.secret_key = NULL; /* borrowed for the call only; the copy is in env */
+    env->kem = tern_kem_builtin();
+    env->modes.wants_hybrid = config->accept && config->hybrid;
+    if (config->secret != NULL) {
+        env->modes.has_secret = true;
+        memcpy(env->modes.secret, config->secret, TERN_SECRET_SIZE);
+    }
+    /* Borrowed for the call only; the copies are in env. */
+    ep->config.secret_key = ep->config.secret = NULL;
+    ep->config.code = NULL;
+}
+
+int tern_endpoint_set_code(tern_endpoint *ep, const char *code)
+{
+    struct tern_code parsed;
+    int rc = code == NULL ? 0 : tern_code_parse(&parsed, code);
+    if (rc == 0) {
+        tern_modes_set_code(&ep->env.modes, code == NULL ? NULL : &parsed);
+    }
+    tern_mem_wipe(&parsed, sizeof parsed);
+    return rc;
+}
+
+unsigned tern_endpoint_code_guesses(const tern_endpoint *ep)
+{
+    return ep->env.modes.guesses;
 }
 
 /* What stands ready for strangers: all the memory that they can take before they have proved anything. */
@@ -113,7 +138,14 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     /* Neither into swap nor into a core dump, where the system lets us; it is wiped in any case. */
     (void)sodium_mlock(ep->env.secret_key, TERN_KEY_SIZE);
     init_env(ep, config, now);
-    rc = ep->env.suites == 0 ? TERN_ERR_UNSUPPORTED : init_door(ep, now);
+    bool lacks_kem = ep->env.modes.wants_hybrid && ep->env.kem == NULL;
+    rc = ep->env.suites == 0 || lacks_kem ? TERN_ERR_UNSUPPORTED : init_door(ep, now);
+    if (rc == 0 && config->code != NULL) {
+        rc = tern_endpoint_set_code(ep, config->code);
+    }
+    if (rc == 0 && config->accept && config->early_data) {
+        rc = tern_tickets_new(&ep->env.tickets, &ep->mem, &ep->random, now);
+    }
     if (rc != 0) {
         tern_endpoint_free(ep);
         return rc;
@@ -171,6 +203,8 @@ void tern_endpoint_free(tern_endpoint *ep)
     struct tern_mem mem = ep->mem;
     tern_mem_free(&mem, ep->scratch);
     (void)sodium_munlock(ep->env.secret_key, TERN_KEY_SIZE); /* wipes */
+    tern_tickets_free(ep->env.tickets, &mem);
+    tern_mem_wipe(&ep->env.modes, sizeof ep->env.modes);
     tern_mem_free(&mem, ep);
 }
 

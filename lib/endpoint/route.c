@@ -35,8 +35,9 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
         }
     }
     tern_conn_receive(conn, in, data, len, now);
-    if (!tern_handshake_has_verified(
-            conn)) { /* no message 1 in it: a place is not had for a PING */
+    bool is_begun = conn->handshake != NULL && conn->handshake->is_partial;
+    if (!tern_handshake_has_verified(conn) && !is_begun) {
+        /* no message 1 in it: a place is not had for a PING */
         ep->dropped_unknown++;
         tern_endpoint_drop_conn(ep, conn);
     }

@@ -106,9 +106,14 @@ static int why_empty(struct tern_stream *s, int end)
     return is_at_end(s) ? end : TERN_ERR_AGAIN;
 }
 
+/* Early bytes and later ones are never lent together, so that is_early holds for all that is lent. */
 static size_t readable(const struct tern_stream *s, const uint8_t **data)
 {
-    return s->recv == TERN_RECV_OPEN && !s->is_stopping ? tern_inbuf_peek(&s->in, data) : 0;
+    if (s->recv != TERN_RECV_OPEN || s->is_stopping) {
+        return 0;
+    }
+    size_t n = tern_inbuf_peek(&s->in, data);
+    return tern_streams_is_early(s) ? (size_t)TERN_MIN(n, s->early_upto - s->in.read) : n;
 }
 
 static void take(struct tern_stream *s, size_t n)
@@ -134,7 +139,8 @@ ptrdiff_t tern_streams_read(struct tern_streams *t, struct tern_stream *s, void 
     if (len == 0) {
         return TERN_ERR_INVALID;
     }
-    while (done < len && (n = readable(s, &data)) > 0) {
+    bool is_early = tern_streams_is_early(s);
+    while (done < len && tern_streams_is_early(s) == is_early && (n = readable(s, &data)) > 0) {
         n = TERN_MIN(n, len - done);
         memcpy(dst + done, data, n);
         take(s, n);

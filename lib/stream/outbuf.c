@@ -347,3 +347,12 @@ void tern_outbuf_on_lost(struct tern_outbuf *b, uint64_t offset, size_t len, boo
         settle(b);
     }
 }
+
+void tern_outbuf_rewind(struct tern_outbuf *b)
+{
+    tern_assert(b->base == 0 && b->acked.count == 0);
+    b->sent = 0;
+    tern_ranges_clear(&b->lost);
+    b->vague = (struct tern_range){0};
+    b->fin_sent = b->fin_lost = false;
+}

@@ -60,6 +60,7 @@ bool tern_outbuf_wants_fin(const struct tern_outbuf *b); /* only the end is left
 bool tern_outbuf_is_done(const struct tern_outbuf *b);   /* all bytes and the end acknowledged */
 
 void tern_outbuf_copy(struct tern_outbuf *b, uint64_t offset, size_t len, uint8_t *dst);
+void tern_outbuf_rewind(struct tern_outbuf *b); /* nothing has left, and nothing was acknowledged */
 void tern_outbuf_on_sent(struct tern_outbuf *b, uint64_t offset, size_t len, bool fin);
 void tern_outbuf_on_acked(struct tern_outbuf *b, uint64_t offset, size_t len, bool fin);
 void tern_outbuf_on_lost(struct tern_outbuf *b, uint64_t offset, size_t len, bool fin);

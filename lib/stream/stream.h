@@ -56,7 +56,9 @@ struct tern_stream {
     struct tern_flow_in in_flow;
     uint64_t final_size;
     bool has_final;
-    bool is_stopping; /* we sent, or will send, STOP_SENDING: discard */
+    bool is_stopping;    /* we sent, or will send, STOP_SENDING: discard */
+    uint64_t early_upto; /* bytes below may have come in early data, and so more than once */
+    bool may_be_early;   /* ours may leave as early data */
     bool was_reset;
     uint64_t reset_code; /* the peer's */
     uint64_t ask_code;   /* of our STOP_SENDING */
@@ -72,7 +74,8 @@ struct tern_stream {
 void tern_stream_init(struct tern_stream *s, struct tern_streams *t, uint64_t id);
 void tern_stream_clear(struct tern_stream *s); /* leaves every list, gives all memory back */
 
-/* A local stream beyond what the peer allows: opened before the grant came. */
+/* A local stream beyond what the peer allows, opened before the grant came; or one that must not speak
+ * yet, while only early data may leave. */
 bool tern_stream_is_held(const struct tern_stream *s);
 
 /* Puts the stream where its state says: into the schedule, among the starved, or neither; finds

@@ -48,6 +48,7 @@ struct tern_streams {
     struct tern_list starved;   /* streams whose new data waits for conn_out */
     struct tern_stream *recent; /* found last: most frames are for the same stream */
     bool is_granted;            /* the peer's transport parameters have arrived */
+    bool early_only;            /* by last time's grant: only streams that said so may send */
     uint64_t held;              /* local streams opened before that, beyond the limit */
     uint64_t told_local[2];     /* limit for which we said STREAMS_BLOCKED, plus one */
     bool is_short[2];           /* an open failed at that limit */
@@ -66,6 +67,13 @@ struct tern_streams_grant {
     uint64_t max_data, bidi_local, bidi_remote, uni, streams_bidi, streams_uni;
 };
 void tern_streams_on_grant(struct tern_streams *t, const struct tern_streams_grant *grant);
+
+/* Early data. As a client: the grant of last time holds for streams that may be early, until their bytes
+ * were taken, or refused (then nothing was ever sent). As a server: bytes below `end` came early. */
+void tern_streams_begin_early(struct tern_streams *t, const struct tern_streams_grant *grant);
+void tern_streams_end_early(struct tern_streams *t);
+void tern_streams_refuse_early(struct tern_streams *t);
+void tern_streams_on_early(struct tern_streams *t, uint64_t id, uint64_t end);
 
 /* --- input: frames that arrived ------------------------------------------------------------ */
 /* All: 0 · TERN_ERR_STREAM_LIMIT · TERN_ERR_STREAM_STATE · TERN_ERR_FLOW_CONTROL ·
@@ -156,6 +164,8 @@ TERN_MUST_CHECK int tern_streams_consume(struct tern_streams *t, struct tern_str
 TERN_MUST_CHECK int tern_streams_reset(struct tern_streams *t, struct tern_stream *s,
                                        uint64_t code);
 TERN_MUST_CHECK int tern_streams_stop(struct tern_streams *t, struct tern_stream *s, uint64_t code);
+void tern_streams_set_early(struct tern_streams *t, struct tern_stream *s);
+bool tern_streams_is_early(const struct tern_stream *s);
 TERN_MUST_CHECK int tern_streams_set_priority(struct tern_streams *t, struct tern_stream *s,
                                               unsigned urgency, bool incremental);
 

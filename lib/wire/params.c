@@ -35,6 +35,11 @@ static const struct {
 /* Bits of those with a large number in the set of those seen. */
 #define SEEN_SUITE         32u
 #define SEEN_MIN_ACK_DELAY 33u
+#define SEEN_CPACE         34u
+#define SEEN_TICKET        35u
+#define SEEN_EARLY         36u
+
+#define TICKET_SIZE (8 + TERN_BINDER_SIZE)
 
 void tern_params_init(struct tern_params *params)
 {
@@ -102,6 +107,18 @@ void tern_params_encode(struct tern_writer *w, const struct tern_params *params)
         uint8_t suite[2] = {(uint8_t)(params->suite >> 8), (uint8_t)params->suite};
         encode_bytes(w, TERN_PARAM_SUITE, suite, sizeof suite);
     }
+    if (params->has_cpace) {
+        encode_bytes(w, TERN_PARAM_CPACE, params->cpace, sizeof params->cpace);
+    }
+    if (params->has_ticket) {
+        tern_write_varint(w, TERN_PARAM_TICKET);
+        tern_write_varint(w, TICKET_SIZE);
+        tern_write_uint(w, params->ticket_age, 8);
+        tern_write_bytes(w, params->ticket_binder, sizeof params->ticket_binder);
+    }
+    if (params->takes_early) {
+        encode_bytes(w, TERN_PARAM_EARLY, NULL, 0);
+    }
 }
 
 static bool decode_cid(struct tern_cid *cid, bool *has, const uint8_t *bytes, size_t len)
@@ -151,6 +168,19 @@ static bool decode_versions(struct tern_params *out, const uint8_t *bytes, size_
     return is_sane;
 }
 
+static bool decode_ticket(struct tern_params *out, const uint8_t *bytes, size_t len)
+{
+    struct tern_reader r;
+    if (len != TICKET_SIZE) {
+        return false;
+    }
+    tern_reader_init(&r, bytes, len);
+    out->ticket_age = tern_read_uint(&r, 8);
+    memcpy(out->ticket_binder, r.at, sizeof out->ticket_binder);
+    out->has_ticket = true;
+    return true;
+}
+
 static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *bytes, size_t len,
                          bool from_server)
 {
@@ -183,6 +213,18 @@ static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *by
         out->suite = (uint16_t)(bytes[0] << 8 | bytes[1]);
         out->has_suite = true;
         return true;
+    case TERN_PARAM_CPACE:
+        if (len != sizeof out->cpace) {
+            return false;
+        }
+        memcpy(out->cpace, bytes, len);
+        out->has_cpace = true;
+        return true;
+    case TERN_PARAM_TICKET:
+        return !from_server && decode_ticket(out, bytes, len);
+    case TERN_PARAM_EARLY:
+        out->takes_early = true;
+        return from_server && len == 0;
     case ID_PREFERRED_ADDRESS:
         return false;
     default:
@@ -208,6 +250,9 @@ static uint64_t seen_bit(uint64_t id)
     unsigned bit = id < SEEN_SUITE                  ? (unsigned)id
                    : id == TERN_PARAM_SUITE         ? SEEN_SUITE
                    : id == TERN_PARAM_MIN_ACK_DELAY ? SEEN_MIN_ACK_DELAY
+                   : id == TERN_PARAM_CPACE         ? SEEN_CPACE
+                   : id == TERN_PARAM_TICKET        ? SEEN_TICKET
+                   : id == TERN_PARAM_EARLY         ? SEEN_EARLY
                                                     : 64;
     return bit < 64 ? UINT64_C(1) << bit : 0;
 }

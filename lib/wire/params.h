@@ -10,7 +10,15 @@
 /* Of our own: "ten" 1, far from the numbers that QUIC has registered. */
 #define TERN_PARAM_SUITE 0x74656e01u /* server only: the packet suite it chose, u16 */
 
+#define TERN_PARAM_CPACE 0x74656e02u /* a share of the key exchange with a one-time code, a point */
+
+#define TERN_PARAM_TICKET 0x74656e03u /* client only: what goes with the ticket in its message */
+#define TERN_PARAM_EARLY  0x74656e04u /* server only, empty: early data is taken */
+
 #define TERN_PARAM_MIN_ACK_DELAY 0xff04de1bu /* draft-ietf-quic-ack-frequency */
+
+#define TERN_CPACE_SHARE_SIZE 32
+#define TERN_BINDER_SIZE      16
 
 struct tern_params {
     uint64_t max_idle_timeout; /* ms; 0: none */
@@ -25,12 +33,15 @@ struct tern_params {
     uint64_t active_connection_id_limit;
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
-    bool has_min_ack_delay;
+    bool has_min_ack_delay, has_cpace, has_ticket, takes_early;
     bool has_version_info, lists_version_1; /* version_information, RFC 9368 §3 */
     uint32_t chosen_version;
     struct tern_cid original_dcid, initial_scid, retry_scid;
     uint8_t stateless_reset_token[TERN_RESET_TOKEN_BYTES];
     uint16_t suite;
+    uint8_t cpace[TERN_CPACE_SHARE_SIZE];
+    uint64_t ticket_age; /* ms since the client got it */
+    uint8_t ticket_binder[TERN_BINDER_SIZE];
 };
 
 /* The defaults of RFC 9000 §18.2. */

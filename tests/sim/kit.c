@@ -201,6 +201,10 @@ static void on_event(struct side *side, const tern_event *ev)
         side->bandwidth = ev->bandwidth;
         side->bandwidth_events++;
         break;
+    case TERN_EVENT_EARLY:
+        side->conn = ev->conn;
+        break;
+    case TERN_EVENT_TICKET:
     case TERN_EVENT_OPENABLE:
     case TERN_EVENT_NONE:
         break;
@@ -346,6 +350,8 @@ static int build(struct world *w)
     set_key(&client, client_key, plan->seed, 1);
     set_key(&server, server_key, plan->seed, 2);
     client.cc = server.cc = plan->cc;
+    server.secret = plan->secret;
+    server.code = plan->code;
     server.accept = true;
     w->is_traced = getenv("TERN_TRACE") != NULL;
     if (w->is_traced) {
@@ -385,7 +391,9 @@ static int begin(struct world *w)
     tern_peer_init(&peer);
     peer.addr = tern_sim_host_addr(w->server_host);
     tern_endpoint_public_key(w->server.endpoint, key);
-    peer.key = plan->pinned ? key : NULL;
+    peer.key = plan->pinned && plan->code == NULL ? key : NULL;
+    peer.secret = plan->secret;
+    peer.code = plan->code;
     w->client.seed = w->server.seed = plan->seed;
     w->client.block = w->server.block = plan->block;
     w->client.sip = w->server.sip = plan->sip;

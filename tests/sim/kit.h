@@ -18,7 +18,9 @@ struct kit_plan {
     size_t streams;                /* bidirectional ones, opened by the client */
     uint64_t up_bytes, down_bytes; /* on each of them */
     tern_time limit;               /* of virtual time */
-    bool pinned; /* the client knows the server's key (XK), else first contact (XX) */
+    bool pinned;           /* the client knows the server's key (XK), else first contact (XX) */
+    const uint8_t *secret; /* that both ends know, or NULL */
+    const char *code;      /* a one-time code, which makes it first contact; or NULL */
     tern_config client, server;  /* start from tern_config_init; keys are set by the kit */
     const uint64_t *allocations; /* a counting allocator's counter, or NULL */
     uint64_t warm_bytes;         /* count allocations once the server has read so many ... */

@@ -7,7 +7,7 @@
 
 static bool is_error(int error)
 {
-    return error <= 0 && ((error >= TERN_ERR_FORGOTTEN) ||
+    return error <= 0 && ((error >= TERN_ERR_MODE) ||
                           (error <= TERN_ERR_INTERNAL && error >= TERN_ERR_AEAD_LIMIT));
 }
 
@@ -53,12 +53,12 @@ static void every_event_has_a_name(void **state)
     static const char *const names[] = {
         "none",          "connected",       "closed",          "openable",
         "stream-opened", "stream-readable", "stream-writable", "stream-stopped",
-        "stream-closed", "bandwidth"};
-    assert_int_equal(TERN_COUNT_OF(names), TERN_EVENT_BANDWIDTH + 1);
+        "stream-closed", "bandwidth",       "early",           "ticket"};
+    assert_int_equal(TERN_COUNT_OF(names), TERN_EVENT_TICKET + 1);
     for (unsigned i = 0; i < TERN_COUNT_OF(names); i++) {
         assert_string_equal(tern_event_name((tern_event_type)i), names[i]);
     }
-    assert_string_equal(tern_event_name((tern_event_type)(TERN_EVENT_BANDWIDTH + 1)), "unknown");
+    assert_string_equal(tern_event_name((tern_event_type)(TERN_EVENT_TICKET + 1)), "unknown");
 }
 
 static const struct CMUnitTest tests[] = {

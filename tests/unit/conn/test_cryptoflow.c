@@ -268,6 +268,32 @@ static void an_ack_without_memory_costs_a_repeat(void **state)
     }
 }
 
+/* Tickets come now and then for a connection's whole life, and 4 KiB must not lie about between them. */
+static void a_resting_flow_holds_no_buffer(void **state)
+{
+    size_t len = 0;
+    (void)state;
+    assert_int_equal(tern_crypto_flow_receive(&flow, 0, text, 50), 0);
+    tern_crypto_flow_rest(&flow); /* not yet: it is not read */
+    assert_non_null(tern_crypto_flow_readable(&flow, &len));
+    assert_int_equal(len, 50);
+    tern_crypto_flow_take(&flow, 50);
+    tern_crypto_flow_rest(&flow);
+    assert_null(flow.in);
+    assert_null(tern_crypto_flow_readable(&flow, &len));
+    assert_int_equal(len, 0);
+    assert_int_equal(tern_crypto_flow_receive(&flow, 20, text + 20, 30), 0); /* a repeat */
+    assert_null(flow.in);
+    assert_int_equal(tern_crypto_flow_receive(&flow, 60, text + 60, 40), 0);
+    tern_crypto_flow_rest(&flow); /* there is something beyond a hole */
+    assert_int_equal(tern_crypto_flow_receive(&flow, 45, text + 45, 15), 0);
+    const uint8_t *bytes = tern_crypto_flow_readable(&flow, &len);
+    assert_int_equal(len, 50);
+    assert_memory_equal(bytes, text + 50, 50);
+    assert_int_equal(tern_crypto_flow_receive(&flow, TERN_CRYPTO_FLOW_MAX, text, 1),
+                     TERN_ERR_CRYPTO_BUFFER); /* the bound is that of the whole */
+}
+
 /* After the level is discarded, what is lost of it concerns nobody. */
 static void losses_of_a_cleared_flow_are_nothing(void **state)
 {
@@ -294,6 +320,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(random_pieces_make_the_whole, setup, teardown),
     cmocka_unit_test_setup_teardown(each_allocation_may_fail, setup, teardown),
     cmocka_unit_test_setup_teardown(an_ack_without_memory_costs_a_repeat, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_resting_flow_holds_no_buffer, setup, teardown),
     cmocka_unit_test_setup_teardown(losses_of_a_cleared_flow_are_nothing, setup, teardown),
 };
 

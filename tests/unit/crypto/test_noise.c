@@ -6,13 +6,14 @@
 #include <stdio.h>
 
 #include "hex.h"
+#include "unit/mock_kem.h"
 
 #define XK     "Noise_XK_25519_ChaChaPoly_SHA256"
 #define XX     "Noise_XX_25519_ChaChaPoly_SHA256"
 #define XKPSK3 "Noise_XKpsk3_25519_ChaChaPoly_SHA256"
 #define XXPSK3 "Noise_XXpsk3_25519_ChaChaPoly_SHA256"
 
-#define MESSAGE_SIZE 512
+#define MESSAGE_SIZE 2000
 
 static const char *const ours[] = {XK, XX, XKPSK3, XXPSK3};
 
@@ -379,6 +380,11 @@ static void names_that_we_lack_are_unsupported(void **state)
         "Noise_YY_25519_ChaChaPoly_SHA256",
         "Noise_XXfallback_25519_ChaChaPoly_SHA256",
         "Noise_XXhfs_25519_ChaChaPoly_SHA256",
+        "Noise_XX_25519+MLKEM768_ChaChaPoly_SHA256",
+        "Noise_XXhfs_25519+MLKEM768_ChaChaPoly_SHA256", /* without a KEM */
+        "Noise_XXhfs+_25519+MLKEM768_ChaChaPoly_SHA256",
+        "Noise_XXpsk3+hfs_25519+MLKEM768_ChaChaPoly_SHA256",
+        "Noise_IKhfs_25519+MLKEM768_ChaChaPoly_SHA256",
         "Noise_XXpsk_25519_ChaChaPoly_SHA256",
         "Noise_XXpsk4_25519_ChaChaPoly_SHA256",
         "Noise_XXpsk9_25519_ChaChaPoly_SHA256",
@@ -458,6 +464,158 @@ static void messages_end_at_65535_bytes(void **state)
     assert_int_equal(got_len, 65535 - 48);
 }
 
+/* A psk that a PAKE inside the handshake gives comes after the handshake has begun. */
+static void a_psk_may_come_late(void **state)
+{
+    static const uint8_t late[TERN_NOISE_SECRET_SIZE] = "known only after message two....";
+    (void)state;
+    for (int one_only = 0; one_only < 2; one_only++) {
+        struct pair p;
+        struct message m;
+        init_pair(&p, XXPSK3, "same", "same");
+        exchange(&p, 2);
+        tern_noise_set_psk(&p.init, 0, late);
+        if (!one_only) {
+            tern_noise_set_psk(&p.resp, 0, late);
+        }
+        struct tern_noise *reader = reader_of(&p);
+        write_one(&p, &m);
+        assert_int_equal(read_bytes(reader, m.bytes, m.len), one_only ? TERN_ERR_CRYPTO : 0);
+    }
+}
+
+static void ephemerals_can_be_known_ahead(void **state)
+{
+    struct pair p;
+    struct message m;
+    (void)state;
+    init_pair(&p, XK, "same", "same");
+    assert_null(tern_noise_remote_ephemeral(&p.resp));
+    const uint8_t *drawn = tern_noise_draw_ephemeral(&p.init, &p.random);
+    uint8_t kept[TERN_KEY_SIZE];
+    memcpy(kept, drawn, sizeof kept);
+    assert_memory_equal(tern_noise_draw_ephemeral(&p.init, &p.random), kept, sizeof kept);
+    write_one(&p, &m);
+    assert_memory_equal(m.bytes, kept, sizeof kept);
+    assert_int_equal(read_bytes(&p.resp, m.bytes, m.len), 0);
+    assert_memory_equal(tern_noise_remote_ephemeral(&p.resp), kept, sizeof kept);
+}
+
+static void exports_depend_on_their_context(void **state)
+{
+    uint8_t context[TERN_NOISE_CONTEXT_MAX + 1] = {1}, a[32], b[32], plain[32], none[32];
+    struct pair p;
+    (void)state;
+    init_pair(&p, XK, "same", "same");
+    exchange(&p, 1); /* there is a key already */
+    assert_int_equal(tern_noise_export_with(&p.init, "early", context, 32, a), 0);
+    assert_int_equal(tern_noise_export_with(&p.resp, "early", context, 32, b), 0);
+    assert_memory_equal(a, b, sizeof a);
+    context[31] ^= 1;
+    assert_int_equal(tern_noise_export_with(&p.init, "early", context, 32, b), 0);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_int_equal(tern_noise_export(&p.init, "early", plain), 0);
+    assert_int_equal(tern_noise_export_with(&p.init, "early", NULL, 0, none), 0);
+    assert_memory_equal(plain, none, sizeof plain);
+    assert_memory_not_equal(plain, a, sizeof plain);
+    assert_int_equal(tern_noise_export_with(&p.init, "early", context, sizeof context, a),
+                     TERN_ERR_INVALID);
+}
+
+/* The hybrid, with a KEM that any machine has: both ends agree, and each part of it counts. */
+static void init_hybrids(struct pair *p, const char *name, uint8_t room[TERN_KEM_PUBLIC_SIZE])
+{
+    static const uint8_t psk[1][TERN_NOISE_SECRET_SIZE] = {"a pre-shared key of 32 bytes...."};
+    static uint8_t seed[TERN_KEM_SEED_SIZE];
+    uint8_t secrets[2][TERN_KEY_SIZE];
+    bool has_psk = strstr(name, "psk") != NULL;
+    tern_key_generate(secrets[0], p->init_public);
+    tern_key_generate(secrets[1], p->resp_public);
+    tern_random_init(&p->random, NULL);
+    struct tern_noise_setup setup = {
+        .protocol_name = name,
+        .is_initiator = true,
+        .static_secret = secrets[0],
+        .remote_static = strncmp(name, "Noise_XK", 8) == 0 ? p->resp_public : NULL,
+        .psks = has_psk ? psk : NULL,
+        .psk_count = has_psk ? 1 : 0,
+        .kem = &mock_kem,
+        .kem_room = seed,
+    };
+    assert_int_equal(tern_noise_init(&p->init, &setup), 0);
+    setup.is_initiator = false;
+    setup.static_secret = secrets[1];
+    setup.remote_static = NULL;
+    setup.kem_room = room;
+    assert_int_equal(tern_noise_init(&p->resp, &setup), 0);
+}
+
+static const char *const hybrids[] = {
+    "Noise_XKhfs_25519+MLKEM768_ChaChaPoly_SHA256",
+    "Noise_XXhfs_25519+MLKEM768_ChaChaPoly_SHA256",
+    "Noise_XKhfs+psk3_25519+MLKEM768_ChaChaPoly_SHA256",
+    "Noise_XXhfs+psk3_25519+MLKEM768_ChaChaPoly_SHA256",
+};
+
+static void hybrids_agree(void **state)
+{
+    static const size_t sizes[][2] = {{32 + 1200 + 7 + 16, 32 + 1104 + 7 + 16},
+                                      {32 + 1184 + 7, 32 + 1104 + 48 + 7 + 16},
+                                      {32 + 1200 + 7 + 16, 32 + 1104 + 7 + 16},
+                                      {32 + 1200 + 7 + 16, 32 + 1104 + 48 + 7 + 16}};
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(hybrids); i++) {
+        struct pair p;
+        uint8_t room[TERN_KEM_PUBLIC_SIZE], a[2][32], b[2][32];
+        init_hybrids(&p, hybrids[i], room);
+        for (size_t k = 0; k < 2; k++) {
+            struct message m;
+            struct tern_noise *reader = reader_of(&p);
+            write_one(&p, &m);
+            assert_int_equal(m.len, sizes[i][k]);
+            assert_int_equal(read_bytes(reader, m.bytes, m.len), 0);
+        }
+        exchange(&p, 3);
+        assert_int_equal(tern_noise_split(&p.init, a[0], a[1]), 0);
+        assert_int_equal(tern_noise_split(&p.resp, b[0], b[1]), 0);
+        assert_memory_equal(a, b, sizeof a);
+    }
+}
+
+static void a_hybrid_needs_the_kem_at_both_ends(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(hybrids); i++) {
+        struct pair p;
+        struct message m;
+        uint8_t room[TERN_KEM_PUBLIC_SIZE];
+        init_hybrids(&p, hybrids[i], room);
+        p.resp.kem = NULL; /* it can read, to refuse with reason, and not answer */
+        write_one(&p, &m);
+        assert_int_equal(read_bytes(&p.resp, m.bytes, m.len), 0);
+        assert_int_equal(
+            tern_noise_write(&p.resp, &p.random, NULL, 0, m.bytes, sizeof m.bytes, &m.len),
+            TERN_ERR_UNSUPPORTED);
+        struct tern_noise_setup setup = {.protocol_name = hybrids[i], .is_initiator = true};
+        assert_int_equal(tern_noise_init(&p.init, &setup), TERN_ERR_UNSUPPORTED);
+    }
+}
+
+/* A wrong encapsulation, even one that decodes, ends in another key. */
+static void the_encapsulation_counts(void **state)
+{
+    struct pair p;
+    struct message m;
+    uint8_t room[TERN_KEM_PUBLIC_SIZE];
+    (void)state;
+    init_hybrids(&p, hybrids[0], room);
+    exchange(&p, 1);
+    room[0] ^= 1; /* the responder encloses for another key */
+    write_one(&p, &m);
+    assert_int_equal(read_bytes(&p.init, m.bytes, m.len), TERN_ERR_CRYPTO);
+    room[0] ^= 1;
+}
+
 /* Rule 1 of the design: each handshake draws an ephemeral of its own. */
 static void ephemerals_are_fresh(void **state)
 {
@@ -501,6 +659,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(missing_or_useless_keys_are_invalid),
     cmocka_unit_test(messages_out_of_turn_are_refused),
     cmocka_unit_test(messages_end_at_65535_bytes),
+    cmocka_unit_test(a_psk_may_come_late),
+    cmocka_unit_test(ephemerals_can_be_known_ahead),
+    cmocka_unit_test(exports_depend_on_their_context),
+    cmocka_unit_test(hybrids_agree),
+    cmocka_unit_test(a_hybrid_needs_the_kem_at_both_ends),
+    cmocka_unit_test(the_encapsulation_counts),
     cmocka_unit_test(ephemerals_are_fresh),
     cmocka_unit_test(secrets_are_wiped_when_done),
 };

@@ -221,7 +221,7 @@ static void servers_own_are_refused_from_a_client(void **state)
     static const struct {
         uint64_t id;
         size_t len;
-    } rows[] = {{0x00, 8}, {0x02, 16}, {0x10, 8}, {TERN_PARAM_SUITE, 2}};
+    } rows[] = {{0x00, 8}, {0x02, 16}, {0x10, 8}, {TERN_PARAM_SUITE, 2}, {TERN_PARAM_EARLY, 0}};
     for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
         assert_int_equal(rc_of_bytes(rows[i].id, value, rows[i].len, true), 0);
         assert_int_equal(rc_of_bytes(rows[i].id, value, rows[i].len, false), BAD);
@@ -295,7 +295,39 @@ static void wrong_lengths_are_refused(void **state)
         assert_int_equal(rc_of_bytes(0x02, value, len, true), len == 16 ? 0 : BAD);
         assert_int_equal(rc_of_bytes(0x0c, value, len, true), len == 0 ? 0 : BAD);
         assert_int_equal(rc_of_bytes(TERN_PARAM_SUITE, value, len, true), len == 2 ? 0 : BAD);
+        assert_int_equal(rc_of_bytes(TERN_PARAM_CPACE, value, len, true), len == 32 ? 0 : BAD);
+        assert_int_equal(rc_of_bytes(TERN_PARAM_TICKET, value, len, false), len == 24 ? 0 : BAD);
+        assert_int_equal(rc_of_bytes(TERN_PARAM_EARLY, value, len, true), len == 0 ? 0 : BAD);
     }
+}
+
+/* [P §4.7], [P §4.8] */
+static void those_of_codes_and_tickets_round_trip(void **state)
+{
+    struct tern_params params, out;
+    uint8_t buf[512];
+    struct tern_writer w;
+    (void)state;
+    tern_params_init(&params);
+    params.has_cpace = params.has_ticket = true;
+    params.ticket_age = UINT64_MAX;
+    memset(params.cpace, 0xc5, sizeof params.cpace);
+    memset(params.ticket_binder, 0xb1, sizeof params.ticket_binder);
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_params_encode(&w, &params);
+    size_t len = tern_writer_used(&w);
+    assert_int_equal(tern_params_decode(&out, buf, len, false), 0);
+    assert_true(out.has_cpace && out.has_ticket && !out.takes_early);
+    assert_int_equal(out.ticket_age, UINT64_MAX);
+    assert_memory_equal(out.cpace, params.cpace, sizeof out.cpace);
+    assert_memory_equal(out.ticket_binder, params.ticket_binder, sizeof out.ticket_binder);
+    assert_int_equal(tern_params_decode(&out, buf, len, true), BAD); /* a client's alone */
+    params.has_ticket = false;
+    params.takes_early = true;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_params_encode(&w, &params);
+    assert_int_equal(tern_params_decode(&out, buf, tern_writer_used(&w), true), 0);
+    assert_true(out.takes_early && !out.has_ticket);
 }
 
 static void known_ones_come_once(void **state)
@@ -438,6 +470,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(least_delay_is_at_most_the_most),
     cmocka_unit_test(preferred_address_is_refused),
     cmocka_unit_test(wrong_lengths_are_refused),
+    cmocka_unit_test(those_of_codes_and_tickets_round_trip),
     cmocka_unit_test(known_ones_come_once),
     cmocka_unit_test(versions_are_read),
     cmocka_unit_test(unknown_ones_are_ignored),

@@ -1,0 +1,185 @@
+/* A pair of endpoints whose client was here before: tickets and early data, over pair_kit.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_TEST_EARLY_KIT_H
+#define TERN_TEST_EARLY_KIT_H
+
+#include "endpoint/endpoint.h"
+#include "pair_kit.h"
+
+#define EARLY_TICKET_MAX 600
+
+struct early_side {
+    uint8_t read[4096]; /* what the server's application has read, */
+    bool was_early[4096];
+    size_t read_len;
+    unsigned early_events, opened_before_connected;
+    bool is_connected;
+};
+
+static struct pair the_pair;
+static struct pair *const p = &the_pair;
+static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
+static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
+static uint8_t ticket[EARLY_TICKET_MAX];
+static size_t ticket_len;
+static tern_time ticket_at;
+static struct early_side heard;
+static uint8_t client_secret[TERN_KEY_SIZE], server_secret[TERN_KEY_SIZE];
+static tern_close_info server_close;
+static unsigned server_closed;
+
+static inline void early_read(tern_stream *stream)
+{
+    ptrdiff_t n;
+    do {
+        size_t room = sizeof heard.read - heard.read_len;
+        bool is_early = tern_stream_is_early(stream);
+        n = tern_stream_read(stream, heard.read + heard.read_len, room > 7 ? 7 : room);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            heard.was_early[heard.read_len++] = is_early;
+        }
+    } while (n > 0);
+}
+
+/* Takes all events; the server's application reads, the client's keeps tickets. */
+static inline void early_poll(void)
+{
+    tern_event ev;
+    while (tern_endpoint_poll(server->endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_EARLY) {
+            heard.early_events++;
+            server->conn = ev.conn;
+        } else if (ev.type == TERN_EVENT_CONNECTED) {
+            server->connected++;
+            server->conn = ev.conn;
+            heard.is_connected = true;
+        } else if (ev.type == TERN_EVENT_STREAM_READABLE) {
+            early_read(ev.stream);
+        } else if (ev.type == TERN_EVENT_STREAM_OPENED) {
+            heard.opened_before_connected += heard.is_connected ? 0 : 1;
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            server_closed++;
+            server_close = ev.close;
+            server->conn = NULL;
+        }
+    }
+    while (tern_endpoint_poll(client->endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_TICKET) {
+            assert_true(ev.ticket_len <= sizeof ticket);
+            memcpy(ticket, ev.ticket, ev.ticket_len);
+            ticket_len = ev.ticket_len;
+            ticket_at = p->now;
+            assert_int_equal(ev.ticket_life, 24 * 3600 * TERN_SEC);
+        } else if (ev.type == TERN_EVENT_CONNECTED) {
+            client->connected++;
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            client->closed++;
+            client->close = ev.close;
+            client->conn = NULL;
+        }
+    }
+}
+
+static inline void early_exchange(void)
+{
+    bool is_busy = true;
+    for (int i = 0; is_busy && i < 100; i++) {
+        is_busy = pair_carry(p, PAIR_CLIENT);
+        early_poll();
+        is_busy = pair_carry(p, PAIR_SERVER) || is_busy;
+        early_poll();
+    }
+}
+
+/* Time passes, from deadline to deadline. */
+static inline void early_advance(tern_time length)
+{
+    tern_time end = p->now + length;
+    for (int i = 0; i < 10000; i++) {
+        early_exchange();
+        tern_time at = TERN_MIN(tern_endpoint_deadline(client->endpoint),
+                                tern_endpoint_deadline(server->endpoint));
+        if (at >= end) {
+            break;
+        }
+        p->now = TERN_MAX(p->now, at);
+        tern_endpoint_tick(client->endpoint, p->now);
+        tern_endpoint_tick(server->endpoint, p->now);
+    }
+    p->now = TERN_MAX(p->now, end);
+    tern_endpoint_tick(client->endpoint, p->now);
+    tern_endpoint_tick(server->endpoint, p->now);
+    early_exchange();
+}
+
+static inline int early_setup(void **state)
+{
+    (void)state;
+    pair_init(p);
+    memset(&heard, 0, sizeof heard);
+    ticket_len = 0;
+    server_closed = 0;
+    tern_config_init(&client->config);
+    pair_init(p);
+    memset(client_secret, 3, sizeof client_secret);
+    memset(server_secret, 5, sizeof server_secret);
+    client->config.secret_key = client_secret;
+    server->config.secret_key = server_secret;
+    server->config.early_data = true;
+    return 0;
+}
+
+static inline int early_teardown(void **state)
+{
+    (void)state;
+    pair_close(p);
+    return 0;
+}
+
+static inline void early_peer(tern_peer *peer)
+{
+    tern_peer_init(peer);
+    peer->addr = server->addr;
+    peer->key = p->key;
+    peer->ticket = ticket_len > 0 ? ticket : NULL;
+    peer->ticket_len = ticket_len;
+    peer->ticket_age = p->now - ticket_at;
+}
+
+/* The first visit, at the end of which the client has a ticket. */
+static inline void early_visit(void)
+{
+    tern_peer peer;
+    early_peer(&peer);
+    assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
+    early_exchange();
+    assert_true(ticket_len > 0);
+    assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_NONE);
+    tern_conn_close(client->conn, 0, NULL);
+    early_advance(10 * TERN_SEC);
+    assert_int_equal(server_closed, 1);
+    memset(&heard, 0, sizeof heard);
+    client->connected = server->connected = client->closed = server_closed = 0;
+}
+
+/* Comes again with the ticket and `text` on a stream that may be early. */
+static inline void early_come(const char *text)
+{
+    tern_peer peer;
+    early_peer(&peer);
+    assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
+    assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
+    assert_int_equal(tern_stream_set_early(client->stream), 0);
+    assert_int_equal(tern_stream_write(client->stream, text, strlen(text), TERN_FIN), strlen(text));
+}
+
+static inline void early_assert_heard(const char *text, bool was_early)
+{
+    assert_int_equal(heard.read_len, strlen(text));
+    assert_memory_equal(heard.read, text, heard.read_len);
+    for (size_t i = 0; i < heard.read_len; i++) {
+        assert_int_equal(heard.was_early[i], was_early);
+    }
+}
+
+#endif
