@@ -201,6 +201,8 @@ static void begin(struct world *w)
     config.accept = true;
     config.silent = (how & 12) == 12;
     config.secret_key = server_secret;
+    config.retry_half_open = (how & 16) != 0 ? 0 : config.retry_half_open;
+    config.max_per_address = (how & 32) != 0 ? 1 : 0;
     FUZZ_CHECK(tern_endpoint_new(&w->ends[0], &config, w->now) == 0);
     tern_peer_init(&peer);
     peer.addr = address(0, 0);

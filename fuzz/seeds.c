@@ -256,6 +256,8 @@ static void seed_endpoint(void)
 {
     static const uint8_t handshake[] = {4,    1,    0x09, 1,    0x09, 1, 0x09, 7,    0x11, 1,
                                         0x09, 0x0f, 0x22, 0x09, 1,    6, 0x76, 0x0f, 7,    1};
+    static const uint8_t retry[] = {0x34, 1, 0x09, 1,    0x09, 1, 0x09, 1, 0x09, 7,    0x11, 1,
+                                    0x09, 1, 0x0f, 0x22, 0x09, 1, 6,    1, 0x76, 0x0f, 7,    1};
     static const uint8_t lossy[] = {1,    5, 0x96, 1,    0x0d, 0x96, 1,    9,    0xa6, 1,
                                     0x09, 3, 0x02, 0x1b, 1,    0x96, 0x09, 0xd6, 1,    9};
     static const uint8_t damaged[] = {4,    4,    0, 30, 0xff, 0x1c, 0, 60, 1, 0x14, 1, 7,
@@ -263,6 +265,7 @@ static void seed_endpoint(void)
     static const uint8_t forged[] = {0, 0x80, 22, 0xc0, 0x54, 0x52, 0x4e, 2, 8, 1, 2, 3, 4,
                                      5, 6,    7,  8,    0,    1,    2,    3, 4, 5, 1, 9, 1};
     save("fuzz_endpoint_receive", "handshake", handshake, sizeof handshake);
+    save("fuzz_endpoint_receive", "retry", retry, sizeof retry);
     save("fuzz_endpoint_receive", "lossy", lossy, sizeof lossy);
     save("fuzz_endpoint_receive", "damaged", damaged, sizeof damaged);
     save("fuzz_endpoint_receive", "forged", forged, sizeof forged);

@@ -113,11 +113,13 @@ typedef struct tern_config {
         *connect_token_key; /* TERN_CONNECT_KEY_SIZE bytes, copied: take only clients with a
                                          token sealed with it (tern/token.h), which needs unix_time;
                                          NULL, the default: everybody */
-    tern_addr
-        connect_address; /* this server in the lists of such tokens; family 0, the default: the
-                                  address that a packet came to */
-    uint64_t unix_time; /* seconds since 1970 at the `now` of tern_endpoint_new; 0, the default: not
-                               known. With it, address tokens outlive the endpoint */
+    /* This server in the lists of such tokens; family 0, the default: the address that a packet
+     * came to. */
+    tern_addr connect_address;
+    /* Seconds since 1970 at the `now` of tern_endpoint_new; 0, the default: not known. With it the
+     * tokens of Retry and tern_conn_address_token hold at all endpoints with the same secret key, as
+     * those that share a port, and after a restart. */
+    uint64_t unix_time;
 
     /* What every identifier that this endpoint issues bears behind its first octet, in clear, for those who
      * steer packets by it: the server's number in a cluster, then the shard's in the server (see

@@ -62,10 +62,12 @@ static void every_pattern_in_first_contact(void **state)
 static void a_hundred_bad_links(void **state)
 {
     (void)state;
-    for (uint64_t k = 0; k < kit_seed_count(100); k++) {
+    static const char *const controllers[] = {"newreno", "cubic", "bbr", "ledbat"};
+    for (uint64_t k = 0; k < 4 * kit_seed_count(100); k++) {
         struct kit_plan plan;
         struct kit_result result;
-        plan_of(&plan, "sim.retry.a_hundred_bad_links", kit_first_seed() + k, k % 2 == 0);
+        plan_of(&plan, "sim.retry.a_hundred_bad_links", kit_first_seed() + k / 4, k / 4 % 2 == 0);
+        plan.cc = controllers[k % 4];
         plan.up.loss = plan.down.loss = 0.1;
         plan.up.corrupt = plan.down.corrupt = 0.05;
         plan.up.duplicate = plan.down.duplicate = 0.1;
