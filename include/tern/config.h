@@ -100,19 +100,18 @@ typedef struct tern_config {
     size_t max_half_open;        /* handshakes in progress as a server; default 16384 */
 
     /* The door of a server. */
-    size_t
-        retry_half_open; /* from so many handshakes in progress on, a client must first show that it
-                               gets what is sent to its address, which costs it a round trip (Retry);
-                               0: always; SIZE_MAX: never; default 1000 */
-    size_t
-        max_per_address; /* connections of one IPv4 address or IPv6 /64; 0, the default: any number */
-    uint64_t
-        initial_rate; /* handshakes a second that one network (/24, /56) may start before each has
-                               to show its address; default 4000; 0: no limit */
-    const uint8_t
-        *connect_token_key; /* TERN_CONNECT_KEY_SIZE bytes, copied: take only clients with a
-                                         token sealed with it (tern/token.h), which needs unix_time;
-                                         NULL, the default: everybody */
+
+    /* From so many handshakes in progress on, a client must first show that it gets what is sent to
+     * its address, which costs it a round trip (Retry). 0: always; SIZE_MAX: never; default 1000. */
+    size_t retry_half_open;
+    /* Connections of one IPv4 address or IPv6 /64; 0, the default: any number. */
+    size_t max_per_address;
+    /* Handshakes a second that one network (/24, /56) may start before each has to show its address;
+     * default 4000; 0: no limit. */
+    uint64_t initial_rate;
+    /* TERN_CONNECT_KEY_SIZE bytes, copied: take only clients with a token sealed with it
+     * (tern/token.h), which needs unix_time. NULL, the default: everybody. */
+    const uint8_t *connect_token_key;
     /* This server in the lists of such tokens; family 0, the default: the address that a packet
      * came to. */
     tern_addr connect_address;

@@ -28,9 +28,9 @@ extern "C" {
 typedef struct tern_connect_grant {
     size_t size;
     uint8_t client_key[TERN_KEY_SIZE]; /* the public key of the one who may use it */
-    uint64_t
-        issued; /* seconds since 1970, now. A server takes no token from before its own start, since
-                        it cannot know whether that was used */
+    /* Seconds since 1970, now. A server takes no token from before its own start, since it cannot know
+     * whether that was used. */
+    uint64_t issued;
     uint64_t expires;                            /* at most TERN_CONNECT_LIFE_MAX later */
     tern_addr servers[TERN_CONNECT_SERVERS_MAX]; /* where it is good, with ports ... */
     size_t server_count;                         /* ... or 0: at every server with the key */

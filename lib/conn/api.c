@@ -94,14 +94,14 @@ int tern_conn_export(const tern_conn *conn, const char *label, uint8_t *out, siz
 
 int tern_conn_address_token(const tern_conn *conn, uint8_t *out, size_t capacity, size_t *len)
 {
-    if (conn->address_token == NULL) {
+    if (conn->door.address_token == NULL) {
         return TERN_ERR_STATE;
     }
-    if (capacity < conn->address_token_len) {
+    if (capacity < conn->door.address_token_len) {
         return TERN_ERR_BUFFER;
     }
-    memcpy(out, conn->address_token, conn->address_token_len);
-    *len = conn->address_token_len;
+    memcpy(out, conn->door.address_token, conn->door.address_token_len);
+    *len = conn->door.address_token_len;
     return 0;
 }
 

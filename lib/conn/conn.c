@@ -142,8 +142,8 @@ int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
         hs->has_retry = first->has_retry;
         hs->client_scid = first->scid;
         conn->path.is_validated = first->is_proved;
-        conn->grant = first->grant != NULL ? tern_grant_copy(first->grant, env->mem) : NULL;
-        rc = first->grant != NULL && conn->grant == NULL ? TERN_ERR_NOMEM : 0;
+        conn->door.grant = first->grant != NULL ? tern_grant_copy(first->grant, env->mem) : NULL;
+        rc = first->grant != NULL && conn->door.grant == NULL ? TERN_ERR_NOMEM : 0;
         hs->is_keyed = first->is_keyed;
         tern_cids_set_remote(&conn->cids, &first->scid);
         rc = rc == 0 ? tern_handshake_install_initial(conn) : rc;
@@ -176,8 +176,8 @@ void tern_conn_free(struct tern_conn *conn)
         tern_space_clear(&conn->spaces[i]);
     }
     tern_conn_drop_streams(conn);
-    tern_mem_free(mem, conn->address_token);
-    tern_grant_free(conn->grant, mem);
+    tern_mem_free(mem, conn->door.address_token);
+    tern_grant_free(conn->door.grant, mem);
     tern_mem_wipe(conn->exporter, sizeof conn->exporter);
     tern_mem_wipe(conn->resumption, sizeof conn->resumption);
     if (conn->ticket != NULL) {

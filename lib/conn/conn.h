@@ -84,6 +84,17 @@ struct tern_conn_counters {
     uint64_t migrations, migrations_failed;
 };
 
+/* How it came in, and by what it can be thrown out. */
+struct tern_conn_door {
+    struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
+    struct tern_host *host;   /* the endpoint's count of connections from there, or NULL ... */
+    bool is_host_proved;      /* ... and among whom this one is */
+    uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* the peer's, as the endpoint knows it */
+    bool has_reset_token;
+    uint8_t *address_token; /* on clients: the latest that the server gave, or NULL */
+    size_t address_token_len;
+};
+
 /* What the map of routes leads to. */
 enum tern_route_kind { TERN_ROUTE_CONN, TERN_ROUTE_DORMANT };
 
@@ -139,21 +150,13 @@ struct tern_conn {
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event, wants_early_event, wants_ticket_event;
-    struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
-    uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* as the endpoint knows it */
-    bool has_reset_token;
-    struct tern_host
-        *host; /* the endpoint's count of connections from there; NULL: it does not count */
-    bool is_host_proved; /* and among which it is counted */
     bool is_half_open;   /* counted by the endpoint as a handshake in progress */
     bool awaits_proof;   /* a client: the server has not yet shown that it knows our secret */
     bool is_announced;   /* the application knows of this connection */
     bool is_told_early;  /* ... or will, of one that has not proved itself yet */
     bool is_told_closed; /* the application has its CLOSED event */
 
-    /* On clients: the latest address token that the server gave, for tern_conn_address_token. */
-    uint8_t *address_token;
-    size_t address_token_len;
+    struct tern_conn_door door;
 
     /* Timers, as points in time. */
     tern_time born_at;

@@ -65,9 +65,9 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     d->env = env;
     tern_list_init(&d->node);
     d->handshake = hs;
-    d->host = conn->host;
-    d->grant = conn->grant;
-    d->is_host_proved = conn->is_host_proved;
+    d->host = conn->door.host;
+    d->grant = conn->door.grant;
+    d->is_host_proved = conn->door.is_host_proved;
     d->is_validated = conn->path.is_validated;
     d->suite_shift = shift_of(conn->suite);
     d->pto_count = conn->pto_count;
@@ -85,8 +85,8 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     take_message(d, &conn->spaces[TERN_LEVEL_INITIAL]);
     reroute(env, hs, &d->scid, conn->cids.original_is_routed, d);
     conn->handshake = NULL;
-    conn->host = NULL;
-    conn->grant = NULL;
+    conn->door.host = NULL;
+    conn->door.grant = NULL;
     tern_conn_free(conn);
     return d;
 }
@@ -152,10 +152,10 @@ struct tern_conn *tern_dormant_wake(struct tern_dormant *d, struct tern_heap *ti
         struct tern_loss *loss = &conn->spaces[i].loss;
         loss->sent.base = loss->sent.next_pn = loss->oldest = d->next_pn[i];
     }
-    conn->host = d->host;
-    conn->grant = d->grant;
+    conn->door.host = d->host;
+    conn->door.grant = d->grant;
     d->grant = NULL;
-    conn->is_host_proved = d->is_host_proved;
+    conn->door.is_host_proved = d->is_host_proved;
     conn->is_half_open = true;
     conn->path.is_validated = d->is_validated;
     conn->path.received = d->received;

@@ -154,10 +154,10 @@ void tern_grant_free(struct tern_grant *grant, struct tern_mem *mem)
 
 int tern_conn_token_data(const tern_conn *conn, const uint8_t **data, size_t *len)
 {
-    if (conn->grant == NULL) {
+    if (conn->door.grant == NULL) {
         return TERN_ERR_STATE;
     }
-    *data = conn->grant->data;
-    *len = conn->grant->data_len;
+    *data = conn->door.grant->data;
+    *len = conn->door.grant->data_len;
     return 0;
 }

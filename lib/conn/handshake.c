@@ -410,8 +410,8 @@ static int take_params(struct tern_conn *conn, const uint8_t *payload, size_t le
 static int ask_verify(struct tern_conn *conn)
 {
     const tern_config *config = conn->env->config;
-    if (conn->grant != NULL &&
-        sodium_memcmp(conn->grant->client_key, conn->peer_key, TERN_KEY_SIZE) != 0) {
+    if (conn->door.grant != NULL &&
+        sodium_memcmp(conn->door.grant->client_key, conn->peer_key, TERN_KEY_SIZE) != 0) {
         return TERN_ERR_REFUSED; /* somebody else's token */
     }
     if (config->verify == NULL) {

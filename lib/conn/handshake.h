@@ -53,8 +53,7 @@ struct tern_handshake {
     struct tern_resume *resume;         /* on clients that try early data */
     struct tern_early *early_rx;        /* on servers that take it */
     struct tern_cid original_dcid;      /* what the client first sent to */
-    struct tern_cid
-        initial_dcid; /* the same, or after a Retry its SCID: Initial keys follow from it */
+    struct tern_cid initial_dcid;       /* the same, or a Retry's SCID: Initial keys come from it */
     bool has_retry;
     struct tern_retry_before *before; /* on clients: what a Retry has put aside, or NULL */
     uint8_t *token;             /* on clients: for the header of each Initial packet, or NULL */

@@ -173,8 +173,8 @@ void tern_retry_keep_token(struct tern_conn *conn, const uint8_t *token, size_t 
     uint8_t *copy = tern_mem_alloc(conn->env->mem, len);
     if (copy != NULL) {
         memcpy(copy, token, len);
-        tern_mem_free(conn->env->mem, conn->address_token);
-        conn->address_token = copy;
-        conn->address_token_len = len;
+        tern_mem_free(conn->env->mem, conn->door.address_token);
+        conn->door.address_token = copy;
+        conn->door.address_token_len = len;
     }
 }

@@ -160,8 +160,8 @@ void tern_endpoint_drop_conn(struct tern_endpoint *ep, struct tern_conn *conn)
     ep->conn_count--;
     ep->told = ep->told == conn ? NULL : ep->told;
     tern_resets_drop(&ep->resets, conn);
-    if (conn->host != NULL) {
-        tern_hosts_leave(&ep->door.hosts, conn->host, conn->is_host_proved);
+    if (conn->door.host != NULL) {
+        tern_hosts_leave(&ep->door.hosts, conn->door.host, conn->door.is_host_proved);
     }
     tern_conn_free(conn);
 }
@@ -274,17 +274,17 @@ void tern_endpoint_note_progress(struct tern_endpoint *ep, struct tern_conn *con
         !conn->is_announced) { /* until then also one that is closing counts */
         return;
     }
-    if (conn->host != NULL && !conn->is_host_proved) {
-        if (conn->host->proved >= ep->config.max_per_address) {
+    if (conn->door.host != NULL && !conn->door.is_host_proved) {
+        if (conn->door.host->proved >= ep->config.max_per_address) {
             turn_away(conn, TERN_DOOR_CROWDED, now);
             return;
         }
-        conn->host->unproved--;
-        conn->host->proved++;
-        conn->is_host_proved = true;
+        conn->door.host->unproved--;
+        conn->door.host->proved++;
+        conn->door.is_host_proved = true;
     }
-    if (conn->grant != NULL &&
-        !tern_strikes_mark(&ep->door.used, conn->grant->id, sizeof conn->grant->id, now)) {
+    if (conn->door.grant != NULL && !tern_strikes_mark(&ep->door.used, conn->door.grant->id,
+                                                       sizeof conn->door.grant->id, now)) {
         turn_away(conn, TERN_DOOR_USED, now);
         return;
     }

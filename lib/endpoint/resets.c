@@ -30,25 +30,26 @@ static const uint8_t *token_in_use(const struct tern_conn *conn)
 
 void tern_resets_drop(struct tern_resets *resets, struct tern_conn *conn)
 {
-    if (conn->has_reset_token) {
-        (void)tern_map_drop(&resets->by_token, conn->reset_token, sizeof conn->reset_token);
-        conn->has_reset_token = false;
+    if (conn->door.has_reset_token) {
+        (void)tern_map_drop(&resets->by_token, conn->door.reset_token,
+                            sizeof conn->door.reset_token);
+        conn->door.has_reset_token = false;
     }
 }
 
 void tern_resets_follow(struct tern_resets *resets, struct tern_conn *conn)
 {
     const uint8_t *token = token_in_use(conn);
-    if (token != NULL && conn->has_reset_token &&
-        memcmp(token, conn->reset_token, sizeof conn->reset_token) == 0) {
+    if (token != NULL && conn->door.has_reset_token &&
+        memcmp(token, conn->door.reset_token, sizeof conn->door.reset_token) == 0) {
         return;
     }
     tern_resets_drop(resets, conn);
     /* A second connection with the same token, which an honest peer never gives, goes without. */
     if (token != NULL &&
-        tern_map_put(&resets->by_token, token, sizeof conn->reset_token, conn) == 0) {
-        memcpy(conn->reset_token, token, sizeof conn->reset_token);
-        conn->has_reset_token = true;
+        tern_map_put(&resets->by_token, token, sizeof conn->door.reset_token, conn) == 0) {
+        memcpy(conn->door.reset_token, token, sizeof conn->door.reset_token);
+        conn->door.has_reset_token = true;
     }
 }
 
@@ -60,7 +61,7 @@ struct tern_conn *tern_resets_find(const struct tern_resets *resets, const tern_
     }
     const uint8_t *token = data + len - TERN_RESET_TOKEN_SIZE;
     struct tern_conn *conn = tern_map_find(&resets->by_token, token, TERN_RESET_TOKEN_SIZE);
-    if (conn == NULL || !tern_token_equal(conn->reset_token, token) ||
+    if (conn == NULL || !tern_token_equal(conn->door.reset_token, token) ||
         !tern_addr_equal(&conn->path.remote, &in->remote)) {
         return NULL;
     }

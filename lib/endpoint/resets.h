@@ -11,9 +11,8 @@
 #define TERN_RESET_MAX 43 /* as long as an acknowledgement */
 
 struct tern_resets {
-    struct tern_map
-        by_token;      /* under a keyed hash, so that the search tells nothing about tokens */
-    tern_time next_at; /* of a leaky bucket: 64 at once, 100 a second */
+    struct tern_map by_token; /* under a keyed hash: to search tells nothing about tokens */
+    tern_time next_at;        /* of a leaky bucket: 64 at once, 100 a second */
     uint64_t sent, received;
 };
 

@@ -26,10 +26,10 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
     ep->conn_count++;
     ep->half_open++;
     conn->is_half_open = true;
-    conn->is_host_proved = first->is_proved;
+    conn->door.is_host_proved = first->is_proved;
     if (ep->config.max_per_address > 0) {
-        conn->host = tern_hosts_enter(&ep->door.hosts, &in->remote, first->is_proved);
-        if (conn->host == NULL) {
+        conn->door.host = tern_hosts_enter(&ep->door.hosts, &in->remote, first->is_proved);
+        if (conn->door.host == NULL) {
             tern_endpoint_drop_conn(ep, conn);
             return TERN_ERR_NOMEM;
         }

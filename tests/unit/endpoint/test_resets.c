@@ -127,7 +127,7 @@ static void only_the_token_in_use_counts(void **state)
         pair_random(&seed, token, sizeof token);
         try_token(token, &server->addr, 21 + (size_t)i % 70);
     }
-    memcpy(token, conn->reset_token, sizeof token);
+    memcpy(token, conn->door.reset_token, sizeof token);
     for (unsigned bit = 0; bit < 128; bit++) {
         token[bit / 8] ^= (uint8_t)(1u << bit % 8);
         try_token(token, &server->addr, 43);
@@ -154,7 +154,7 @@ static void tokens_go_with_their_identifiers(void **state)
     pair_ready(p);
     pair_advance(p, TERN_SEC);
     struct tern_conn *conn = client->conn;
-    memcpy(old, conn->reset_token, sizeof old);
+    memcpy(old, conn->door.reset_token, sizeof old);
     for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
         const struct tern_cid_remote *slot = &conn->cids.remote[i];
         assert_true(slot->is_used && slot->has_token);
@@ -170,7 +170,7 @@ static void tokens_go_with_their_identifiers(void **state)
     conn->cids.active = (conn->cids.active + 1) % TERN_CIDS_LIMIT;
     tern_conn_mark_ready(conn);
     pair_exchange(p);
-    memcpy(token, conn->reset_token, sizeof token);
+    memcpy(token, conn->door.reset_token, sizeof token);
     assert_memory_not_equal(token, old, sizeof token);
     try_token(old, &server->addr, 43);
     assert_true(is_unharmed());
@@ -263,15 +263,15 @@ static void one_token_for_two_is_kept_once(void **state)
     assert_int_equal(pair_connect(p, p->key), 0);
     struct tern_conn *two = client->conn;
     pair_advance(p, TERN_SEC);
-    memcpy(two->cids.remote[two->cids.active].reset_token, one->reset_token, 16);
+    memcpy(two->cids.remote[two->cids.active].reset_token, one->door.reset_token, 16);
     tern_conn_mark_ready(two);
     pair_exchange(p);
-    assert_true(one->has_reset_token);
-    assert_false(two->has_reset_token);
+    assert_true(one->door.has_reset_token);
+    assert_false(two->door.has_reset_token);
     memset(two->cids.remote[two->cids.active].reset_token, 0, 16); /* nor does an empty one count */
     tern_conn_mark_ready(two);
     pair_exchange(p);
-    assert_false(two->has_reset_token);
+    assert_false(two->door.has_reset_token);
     tern_endpoint_close_all(client->endpoint, 0, NULL);
     pair_advance(p, 5 * TERN_SEC);
     assert_int_equal(pair_counters(client).connections, 0);
