@@ -7,6 +7,8 @@
 #include "conn/recover.h"
 #include "wire/header.h"
 
+#define AGAIN_AT_LEAST TERN_SEC
+
 bool tern_dormant_can_hold(const struct tern_conn *conn)
 {
     const struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
@@ -166,6 +168,9 @@ struct tern_conn *tern_dormant_wake(struct tern_dormant *d, struct tern_heap *ti
     conn->counters.bytes_received = d->received;
     conn->counters.bytes_sent = d->sent;
     conn->spaces[TERN_LEVEL_INITIAL].probes = again ? 2 : 0; /* RFC 9002 §6.2.4 */
+    if (again) { /* what leaves now has a timer of its own; if the 3x limit lets nothing leave, then later */
+        d->handshake->again_at = tern_add_sat(now, AGAIN_AT_LEAST);
+    }
     d->handshake = NULL;
     tern_dormant_free(d, timers);
     return conn;
