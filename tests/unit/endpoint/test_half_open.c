@@ -272,6 +272,41 @@ static void forged_handshake_packets_change_nothing(void **state)
     assert_int_equal(server->connected, 1);
 }
 
+/* The client has the keys of the Handshake level and says something else first: its address is proved by
+ * that, and it is still half-open, and small. */
+static void a_ping_in_place_of_message_3(void **state)
+{
+    (void)state;
+    uint8_t second[2000], packet[200], mask[TERN_MASK_SIZE];
+    struct tern_writer w;
+    size_t len = rest_after_message_2(second);
+    struct tern_header header = door_header(second, len);
+    uint64_t resting = server->heap.bytes;
+    door_hear(p, PAIR_CLIENT, &server->addr, second, len);
+    struct tern_packet_keys *keys = &client->conn->spaces[TERN_LEVEL_HANDSHAKE].keys->tx;
+    for (uint64_t pn = 100; pn < 120; pn++) {
+        memset(packet, 0, sizeof packet);
+        tern_writer_init(&w, packet, sizeof packet);
+        tern_header_encode_long(&w, TERN_PACKET_HANDSHAKE, &header.scid, &header.dcid, NULL, 0, pn,
+                                4, 20 + 16);
+        size_t header_len = tern_writer_used(&w);
+        packet[header_len] = 1; /* PING */
+        assert_int_equal(tern_packet_seal(keys, 0, pn, packet, header_len, packet + header_len, 20),
+                         0);
+        tern_aead_mask(&keys->mask, packet + header_len, mask);
+        tern_header_mask(packet, header_len - 4, 4, mask);
+        door_hear(p, PAIR_SERVER, &client->addr, packet, header_len + 36);
+        assert_true(drain() > 0); /* it is acknowledged */
+        assert_true(the_dormant()->is_validated);
+        assert_true(server->heap.bytes <= resting);
+    }
+    size_t third = door_say(p, PAIR_CLIENT, second);
+    door_hear(p, PAIR_SERVER, &client->addr, second, third);
+    pair_exchange(p);
+    assert_int_equal(server->connected, 1);
+    assert_int_equal(client->connected, 1);
+}
+
 /* 1-RTT packets that overtake message 3 are kept meanwhile, but no flood of them, and not for many. */
 static void early_packets_are_kept_within_bounds(void **state)
 {
@@ -339,6 +374,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, teardown),
     cmocka_unit_test_setup_teardown(message_2_is_said_again_with_other_numbers, setup, teardown),
     cmocka_unit_test_setup_teardown(forged_handshake_packets_change_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_ping_in_place_of_message_3, setup, teardown),
     cmocka_unit_test_setup_teardown(early_packets_are_kept_within_bounds, setup, teardown),
     cmocka_unit_test_setup_teardown(a_failed_allocation_costs_a_retransmission, setup, teardown),
     cmocka_unit_test_setup_teardown(closing_all_ends_them, setup, teardown),
