@@ -40,12 +40,12 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             loss.tx_in_flight = packet->in_flight_before + packet->size;
             loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
-            conn->counters.packets_lost++;
             bool is_marked = packet->ecn != TERN_ECN_NONE;
             was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn, packet->sent_at)) || was_ecn;
         } else if (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn) {
             tern_pmtud_on_congestion(&path->pmtud, pn);
         }
+        conn->counters.packets_lost += (packet->flags & TERN_SENT_PROBE) == 0 ? 1 : 0;
         int again = tern_receipts_on_lost(conn, level, packet, pn, now);
         rc = rc == 0 ? again : rc;
         tern_trace_lost(&conn->trace, level == TERN_LEVEL_APP ? 4 : (uint8_t)(2 * level), pn,
