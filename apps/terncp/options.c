@@ -46,6 +46,8 @@ static const char help[] =
     "      --anonymous         let everybody in\n"
     "      --read-only         refuse to receive files\n"
     "      --silent            answer only clients that know our key already\n"
+    "      --server-id N       our number, 0 to 255, for a balancer to steer by "
+    "(docs/steering.md)\n"
     "\n"
     "Output:\n"
     "      --progress MODE     auto, bar, json or none\n"
@@ -74,6 +76,7 @@ enum {
     OPT_ANONYMOUS,
     OPT_READ_ONLY,
     OPT_SILENT,
+    OPT_SERVER_ID,
     OPT_PROGRESS,
     OPT_JSON
 };
@@ -96,6 +99,7 @@ static const struct option longs[] = {
     {"anonymous", no_argument, NULL, OPT_ANONYMOUS},
     {"read-only", no_argument, NULL, OPT_READ_ONLY},
     {"silent", no_argument, NULL, OPT_SILENT},
+    {"server-id", required_argument, NULL, OPT_SERVER_ID},
     {"progress", required_argument, NULL, OPT_PROGRESS},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -158,6 +162,17 @@ static bool is_controller(const char *name)
     return i < sizeof names / sizeof names[0];
 }
 
+static bool parse_server_id(const char *text, int *id)
+{
+    *id = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || (*id = *id * 10 + (*at - '0')) > 255) {
+            return false;
+        }
+    }
+    return *text != '\0';
+}
+
 /* Options that take a value. -1: fine. */
 static int parse_value(struct options *o, int opt)
 {
@@ -188,6 +203,11 @@ static int parse_value(struct options *o, int opt)
     case OPT_KNOWN_HOSTS:
         o->known_hosts = optarg;
         return -1;
+    case OPT_SERVER_ID:
+        o->has_server_id = true;
+        return parse_server_id(optarg, &o->server_id)
+                   ? -1
+                   : refuse("--server-id", optarg, "give a number from 0 to 255");
     case OPT_ROOT:
         o->root = optarg;
         return -1;

@@ -15,7 +15,8 @@ enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NON
 struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
-    bool anonymous, read_only, silent;
+    bool anonymous, read_only, silent, has_server_id;
+    int server_id;
     int verbose;
     int family; /* 0, 4 or 6 */
     enum options_progress progress;

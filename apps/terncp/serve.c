@@ -535,6 +535,8 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
     config.secret_key = secret;
     config.accept = true;
     config.silent = o->silent;
+    config.cid_prefix[0] = (uint8_t)o->server_id;
+    config.cid_prefix_len = o->has_server_id ? 1 : 0;
     config.verify = on_verify;
     config.verify_user = server;
     int code = parse_listen(o, &addr);

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 
 # Two network namespaces joined by a wire of 200 Mbit/s and 10 ms each way. Sets inner and outer.
 need_namespaces() {
@@ -117,6 +118,80 @@ case_forgetful_nat() {
     milliseconds copy "tern://$link/moved" here/moved
     same here/file here/moved
     in_time "$back" "$took"
+}
+
+# Two servers behind a balancer that knows nothing but docs/steering.md.
+need_cluster() {
+    [ "$(id -u)" = 0 ] || skip "not root"
+    for tool in ip tc nft; do
+        command -v $tool >/dev/null || skip "no $tool"
+    done
+    inner=tern-in-$$
+    outer=tern-out-$$
+    ip netns add "$inner" 2>/dev/null || skip "no network namespaces"
+    ip netns add "$outer"
+    ip -n "$inner" link add wire type veth peer name wire netns "$outer"
+    ip -n "$outer" addr add 10.80.0.1/16 dev wire
+    ip -n "$inner" addr add 10.80.1.1/16 dev wire
+    ip -n "$outer" link set wire up
+    ip -n "$inner" link set wire up
+    ip netns exec "$inner" tc qdisc add dev wire root tbf rate 200mbit burst 64kb latency 50ms ||
+        skip "no tbf"
+    for n in 1 2; do
+        ip netns add "tern-s$n-$$"
+        ip -n "tern-s$n-$$" link add wire type veth peer name "s$n" netns "$outer"
+        ip -n "$outer" addr add "10.81.$n.1/24" dev "s$n"
+        ip -n "tern-s$n-$$" addr add "10.81.$n.2/24" dev wire
+        ip -n "$outer" link set "s$n" up
+        ip -n "tern-s$n-$$" link set wire up
+        ip -n "tern-s$n-$$" route add default via "10.81.$n.1"
+    done
+    ip netns exec "$outer" sysctl -qw net.ipv4.ip_forward=1
+    ip netns exec "$inner" sysctl -qw net.ipv4.conf.all.promote_secondaries=1
+    sed -n '/^    table ip tern/,/^    }/s/^    //p' "$here/../../docs/steering.md" >balancer.nft
+    ip netns exec "$outer" nft -f balancer.nft || skip "nft cannot do it"
+}
+
+drop_cluster() {
+    drop_namespaces
+    ip netns del "tern-s1-$$" 2>/dev/null || true
+    ip netns del "tern-s2-$$" 2>/dev/null || true
+}
+
+serve_number() {
+    ip netns exec "tern-s$1-$$" "$terncp" serve --root "$work/there" --listen 0.0.0.0:7437 -v \
+        --anonymous --server-id "$1" >"$work/server$1.log" 2>&1 &
+    pids="$pids $!"
+    wait_for 20 has_line "$work/server$1.log" ' serving .* on ' || fail "server $1 does not start"
+}
+
+# Eight copies, each of which moves four times: without steering each move has an even chance to end at the
+# other server.
+case_steered_cluster() {
+    trap 'code=$?; set +e; drop_cluster; (exit $code); clean' EXIT
+    need_cluster
+    "$terncp" keygen # the servers have one key between them
+    serve_number 1
+    serve_number 2
+    random here/file 61440
+    place=1
+    for n in 1 2 3 4 5 6 7 8; do
+        (
+            for step in 1 2 3 4; do
+                sleep 0.5
+                ip -n "$inner" addr add "10.80.1.$((place + step))/16" dev wire
+                ip -n "$inner" addr del "10.80.1.$((place + step - 1))/16" dev wire
+            done
+        ) &
+        wanderer=$!
+        inside here/file "tern://10.80.0.1/copy$n"
+        wait $wanderer
+        place=$((place + 4))
+        same here/file "there/copy$n"
+    done
+    for n in 1 2; do
+        has_line "$work/server$n.log" 'copy' || fail "nobody came to server $n"
+    done
 }
 
 run_case "$@"
