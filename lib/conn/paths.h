@@ -31,8 +31,8 @@ struct tern_path {
     tern_time challenge_until; /* give up then */
     tern_time challenge_again; /* repeat it then */
     tern_time challenged_at;   /* it left, once; 0: repeated since, an answer tells no round trip */
-    tern_time drop_at;       /* of a path beside the one in use: nobody needs it any more */
-    uint64_t received, sent; /* bytes since the path is unvalidated; 3x limit */
+    tern_time drop_at;         /* of a path beside the one in use: nobody needs it any more */
+    uint64_t received, sent;   /* bytes since the path is unvalidated; 3x limit */
     uint8_t responses[TERN_PATH_RESPONSES_MAX][TERN_PATH_CHALLENGE_SIZE];
     size_t response_count;
     struct tern_rtt rtt;
