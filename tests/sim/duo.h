@@ -8,6 +8,7 @@
 #include <tern/tern.h>
 
 #include "conn/conn.h"
+#include "sim/replay.h"
 
 enum { DUO_CLIENT, DUO_SERVER };
 

@@ -346,7 +346,7 @@ void flows_run(const struct flows_plan *plan, struct flows_result *result)
         return;
     }
     crowd->plan = plan;
-    kit_note_run(plan->name, plan->seed);
+    replay_note(plan->name, plan->seed);
     bool is_well = build(crowd) == 0;
     if (is_well) {
         crowd->begun = tern_sim_now(crowd->sim);

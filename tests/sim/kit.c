@@ -272,14 +272,6 @@ struct world {
 
 static const tern_addr forger = {.family = 4, .ip = {10, 66, 6, 6}, .port = 666};
 
-static void trace_line(void *user, const tern_trace_event *event)
-{
-    char line[600];
-    (void)user;
-    (void)tern_trace_text(event, line, sizeof line);
-    (void)fprintf(stderr, "%s\n", line);
-}
-
 static void set_key(tern_config *config, uint8_t key[TERN_KEY_SIZE], uint64_t seed, uint8_t salt)
 {
     for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
@@ -354,9 +346,8 @@ static int build(struct world *w)
     server.code = plan->code;
     server.accept = true;
     w->is_traced = getenv("TERN_TRACE") != NULL;
-    if (w->is_traced) {
-        client.trace.event = server.trace.event = trace_line;
-    }
+    replay_trace(&client);
+    replay_trace(&server);
     w->port = a.port;
     int rc = tern_sim_new(&w->sim, plan->seed);
     if (rc == 0) {
@@ -638,26 +629,6 @@ static void collect(struct world *w, struct kit_result *result)
     result->server_close = w->server.close;
 }
 
-static struct {
-    char name[128];
-    uint64_t seed;
-} last_run;
-
-void kit_note_run(const char *name, uint64_t seed)
-{
-    (void)snprintf(last_run.name, sizeof last_run.name, "%s", name);
-    last_run.seed = seed;
-}
-
-void kit_print_replay(void)
-{
-    (void)fprintf(stderr,
-                  "last run: seed %llu\nreplay: TERN_SEED=%llu TERN_TRACE=1 ctest --test-dir "
-                  "build/dev -V -R '%s$'\n",
-                  (unsigned long long)last_run.seed, (unsigned long long)last_run.seed,
-                  last_run.name);
-}
-
 static void report(const struct world *w, const struct kit_result *result)
 {
     if (result->is_done) {
@@ -688,7 +659,7 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result)
         return;
     }
     w->plan = plan;
-    kit_note_run(plan->name, plan->seed);
+    replay_note(plan->name, plan->seed);
     if (build(w) == 0 && begin(w) == 0) {
         run(w, result);
         collect(w, result);
@@ -700,17 +671,6 @@ void kit_run(const struct kit_plan *plan, struct kit_result *result)
         (void)fprintf(stderr, "%s: lent blocks were not given back\n", plan->name);
     }
     free(w);
-}
-
-uint64_t kit_first_seed(void)
-{
-    const char *seed = getenv("TERN_SEED");
-    return seed == NULL ? 1 : strtoull(seed, NULL, 10);
-}
-
-uint64_t kit_seed_count(uint64_t usual)
-{
-    return getenv("TERN_SEED") == NULL ? usual : 1;
 }
 
 double kit_share(const struct kit_result *result, uint64_t bytes, uint64_t rate)

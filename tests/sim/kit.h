@@ -7,6 +7,8 @@
 #include <tern/sim.h>
 #include <tern/tern.h>
 
+#include "sim/replay.h"
+
 #define KIT_STREAMS_MAX 64
 
 /* What to do. kit_plan_init fills in a perfect wire, one stream each way of 100 kB, CUBIC. */
@@ -72,30 +74,6 @@ void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed);
 
 /* Runs it. When something is wrong it is printed with the command that replays it. */
 void kit_run(const struct kit_plan *plan, struct kit_result *result);
-
-/* The first seed and how many: TERN_SEED in the environment replays one. */
-uint64_t kit_first_seed(void);
-uint64_t kit_seed_count(uint64_t usual);
-
-/* Remembers a run, so that a test that fails on what came of it can be replayed. */
-void kit_note_run(const char *name, uint64_t seed);
-
-/* Prints the seed of the last run and the command that replays it with a trace. */
-void kit_print_replay(void);
-
-/* TERN_TEST_MAIN for tests of runs. */
-#define KIT_TEST_MAIN(tests)                                                                       \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        if (argc > 1) {                                                                            \
-            cmocka_set_test_filter(argv[1]);                                                       \
-        }                                                                                          \
-        int failed = cmocka_run_group_tests(tests, NULL, NULL);                                    \
-        if (failed != 0) {                                                                         \
-            kit_print_replay();                                                                    \
-        }                                                                                          \
-        return failed;                                                                             \
-    }
 
 /* Payload bytes per second from the first packet until all had arrived, as a share of the rate (bits a
  * second). */

@@ -13,7 +13,7 @@ static void transfer(const char *cc, uint64_t forth, uint64_t back, double loss,
                      struct kit_result *result)
 {
     struct kit_plan plan;
-    kit_plan_init(&plan, "sim.ack_frequency", kit_first_seed());
+    kit_plan_init(&plan, "sim.ack_frequency", replay_first_seed());
     plan.cc = cc;
     plan.up.delay = plan.down.delay = RTT / 2;
     plan.up.rate = forth;
@@ -119,4 +119,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(losses_cost_no_more),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -67,8 +67,8 @@ static double share_of(const char *name, uint64_t bytes, double loss, double *st
 {
     double sum = 0;
     *steady = 0;
-    uint64_t seeds = kit_seed_count(3);
-    for (uint64_t seed = kit_first_seed(); seed < kit_first_seed() + seeds; seed++) {
+    uint64_t seeds = replay_seed_count(3);
+    for (uint64_t seed = replay_first_seed(); seed < replay_first_seed() + seeds; seed++) {
         struct kit_plan plan;
         struct kit_result result;
         plan_download(&plan, name, seed, bytes, loss);
@@ -108,9 +108,9 @@ SHARE(long_with_loss_of_5, 100000000, 0.05, 0.84, 0.86)
 static void small_windows_do_not_blind_it(void **state)
 {
     double sum = 0;
-    uint64_t seeds = kit_seed_count(3);
+    uint64_t seeds = replay_seed_count(3);
     (void)state;
-    for (uint64_t seed = kit_first_seed(); seed < kit_first_seed() + seeds; seed++) {
+    for (uint64_t seed = replay_first_seed(); seed < replay_first_seed() + seeds; seed++) {
         struct kit_plan plan;
         struct kit_result result;
         plan_download(&plan, "sim.bbr_transfer.small_windows_do_not_blind_it", seed, 100000000,
@@ -209,7 +209,8 @@ static void limited_by_the_application(void **state)
 static void bad_links_in_small(void **state)
 {
     (void)state;
-    for (uint64_t seed = kit_first_seed(); seed < kit_first_seed() + kit_seed_count(50); seed++) {
+    for (uint64_t seed = replay_first_seed(); seed < replay_first_seed() + replay_seed_count(50);
+         seed++) {
         struct kit_plan plan;
         struct kit_result result;
         kit_plan_init(&plan, "sim.bbr_transfer.bad_links_in_small", seed);
@@ -259,4 +260,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(same_seed_same_hash),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -58,7 +58,7 @@ static void a_transfer_survives_every_change(void **state)
     struct kit_plan plan;
     struct kit_result result;
     struct changes changes = {.every = 4000000, .least = 1};
-    kit_plan_init(&plan, "sim.cc_change", kit_first_seed());
+    kit_plan_init(&plan, "sim.cc_change", replay_first_seed());
     plan.up.rate = plan.down.rate = RATE;
     plan.up.delay = plan.down.delay = DELAY;
     plan.up.queue = plan.down.queue = 100000;
@@ -79,11 +79,11 @@ static void a_transfer_survives_every_change(void **state)
 static void changes_under_loss_break_nothing(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < kit_seed_count(5); i++) {
+    for (uint64_t i = 0; i < replay_seed_count(5); i++) {
         struct kit_plan plan;
         struct kit_result result;
         struct changes changes = {.every = 20000};
-        kit_plan_init(&plan, "sim.cc_change", kit_first_seed() + i);
+        kit_plan_init(&plan, "sim.cc_change", replay_first_seed() + i);
         plan.up.rate = plan.down.rate = RATE;
         plan.up.loss = plan.down.loss = 0.02;
         plan.up.reorder = 0.02;
@@ -111,7 +111,7 @@ static void names_are_checked(void **state)
     (void)state;
     struct kit_plan plan;
     struct kit_result result;
-    kit_plan_init(&plan, "sim.cc_change", kit_first_seed());
+    kit_plan_init(&plan, "sim.cc_change", replay_first_seed());
     plan.watch = an_unknown_name_changes_nothing;
     kit_run(&plan, &result);
     assert_true(result.is_done);
@@ -123,4 +123,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_checked),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -54,6 +54,7 @@ static void open_world(uint64_t seed)
     w->config.allocator = hooks;
     assert_int_equal(tern_addr_parse(&addr, "10.0.0.1:4433"), 0);
     assert_int_equal(tern_sim_new(&w->sim, seed), 0);
+    replay_trace(&w->config);
     assert_int_equal(tern_sim_add_host(w->sim, &addr, &w->config, &w->host), 0);
     w->server = tern_sim_host_endpoint(w->host);
     tern_endpoint_public_key(w->server, w->key);
@@ -71,6 +72,7 @@ static struct client *add_client(double loss)
     tern_link_config_init(&link);
     link.delay = DELAY;
     link.loss = loss;
+    replay_trace(&config);
     assert_int_equal(tern_sim_add_host(world.sim, &addr, &config, &c->host), 0);
     assert_int_equal(tern_sim_connect(world.sim, c->host, world.host, &link, NULL), 0);
     c->endpoint = tern_sim_host_endpoint(c->host);
@@ -191,7 +193,7 @@ static void clients_come_in_through_a_flood(void **state)
 {
     (void)state;
     uint32_t n = 0;
-    open_world(kit_first_seed());
+    open_world(replay_first_seed());
     uint64_t before = world.heap.bytes;
     tern_time start = tern_sim_now(world.sim);
     for (unsigned ms = 0; ms < 600; ms++) {
@@ -224,7 +226,7 @@ static void known_clients_pay_nothing(void **state)
     uint8_t token[TERN_ADDRESS_TOKEN_MAX];
     size_t len;
     uint32_t n = 0;
-    open_world(kit_first_seed());
+    open_world(replay_first_seed());
     struct client *c = add_client(0);
     connect_client(c, true, NULL, 0, NULL, 0);
     run_until(tern_sim_now(world.sim) + TERN_SEC);
@@ -271,7 +273,7 @@ static void amplificationlimit(void **state)
     for (uint64_t lost = 0; lost < 256; lost++) {
         assert_int_equal(setup(NULL), 0);
         world.config.handshake_timeout = 60 * TERN_SEC;
-        open_world(kit_first_seed());
+        open_world(replay_first_seed());
         world.lose = lost;
         tern_sim_tap(world.sim, count_and_lose, NULL);
         struct client *c = add_client(0);
@@ -291,13 +293,13 @@ static void players_have_tokens(void **state)
 {
     (void)state;
     static const uint8_t key[TERN_CONNECT_KEY_SIZE] = {3};
-    for (uint64_t k = 0; k < kit_seed_count(100); k++) {
+    for (uint64_t k = 0; k < replay_seed_count(100); k++) {
         uint8_t token[TERN_CONNECT_TOKEN_MAX];
         size_t len;
         assert_int_equal(setup(NULL), 0);
         world.config.connect_token_key = key;
         world.config.retry_half_open = k % 2;
-        open_world(kit_first_seed() + k);
+        open_world(replay_first_seed() + k);
         struct client *player = add_client(0.1), *stranger = add_client(0.1);
         tern_connect_grant grant;
         tern_connect_grant_init(&grant);
@@ -313,7 +315,7 @@ static void players_have_tokens(void **state)
         assert_true(player->connected > 0);
         assert_true(stranger->closed > 0); /* a client is done after message 3: refused then */
         assert_int_equal(world.accepted, 1);
-        if (k + 1 < kit_seed_count(100)) {
+        if (k + 1 < replay_seed_count(100)) {
             assert_int_equal(teardown(NULL), 0);
         }
     }
@@ -326,4 +328,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(players_have_tokens, setup, teardown),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

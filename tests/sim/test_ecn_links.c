@@ -13,7 +13,7 @@
 static double goodput(const char *cc, const tern_link_config *change, struct kit_result *result)
 {
     struct kit_plan plan;
-    kit_plan_init(&plan, "sim.ecn_links", kit_first_seed());
+    kit_plan_init(&plan, "sim.ecn_links", replay_first_seed());
     plan.cc = cc;
     plan.up.delay = plan.down.delay = 20 * TERN_MSEC;
     plan.up.rate = plan.down.rate = RATE;
@@ -102,7 +102,7 @@ static void acks_out_of_order_fail_nothing(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct kit_plan plan;
         struct kit_result result;
-        kit_plan_init(&plan, "sim.ecn_links", kit_first_seed());
+        kit_plan_init(&plan, "sim.ecn_links", replay_first_seed());
         plan.cc = names[i];
         plan.up.rate = RATE;
         plan.up.queue = 500000;
@@ -127,7 +127,7 @@ static void another_address_is_tested_again(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct kit_plan plan;
         struct kit_result result;
-        kit_plan_init(&plan, "sim.ecn_links", kit_first_seed());
+        kit_plan_init(&plan, "sim.ecn_links", replay_first_seed());
         plan.down.rate = RATE;
         plan.down.queue = 500000;
         plan.down.ecn = kinds[i % 2];
@@ -155,4 +155,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(marks_reduce_the_window),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -16,7 +16,7 @@
 static struct flows_plan plan_of(const char *name, const char *first, const char *second)
 {
     struct flows_plan plan;
-    flows_plan_init(&plan, name, kit_first_seed());
+    flows_plan_init(&plan, name, replay_first_seed());
     plan.bottleneck.rate = RATE;
     plan.bottleneck.queue = BDP;
     flows_add(&plan, first, ONE_WAY);
@@ -40,7 +40,7 @@ static void run(const struct flows_plan *plan, struct flows_result *result)
 static void run_seeds(struct flows_plan *plan, struct flows_result *sum)
 {
     struct flows_result each;
-    uint64_t first = plan->seed, count = kit_seed_count(SEEDS);
+    uint64_t first = plan->seed, count = replay_seed_count(SEEDS);
     run(plan, sum);
     for (plan->seed++; plan->seed < first + count; plan->seed++) {
         run(plan, &each);
@@ -257,4 +257,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nobody_manages_a_deep_queue),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -30,7 +30,7 @@ static void all_patterns(bool pinned, const char *name)
     for (uint64_t mask = 0; mask < MASKS; mask++) {
         struct kit_plan plan;
         struct kit_result result;
-        plan_of(&plan, name, kit_first_seed(), pinned);
+        plan_of(&plan, name, replay_first_seed(), pinned);
         plan.drop_mask = mask;
         kit_run(&plan, &result);
         if (!result.is_done || result.duration > WORST) {
@@ -75,7 +75,7 @@ static void statistics(bool is_up, const char *name)
         for (uint64_t k = 0; k < SEEDS; k++) {
             struct kit_plan plan;
             struct kit_result result;
-            plan_of(&plan, name, kit_first_seed() + k, true);
+            plan_of(&plan, name, replay_first_seed() + k, true);
             *(is_up ? &plan.up.loss : &plan.down.loss) = rows[i].loss;
             plan.client.handshake_timeout = plan.server.handshake_timeout = 60 * TERN_SEC;
             plan.client.idle_timeout = plan.server.idle_timeout = 300 * TERN_SEC;
@@ -113,4 +113,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(times_with_loss_on_the_way_down),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

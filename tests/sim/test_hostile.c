@@ -261,4 +261,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_slow_reader_holds_one_window),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

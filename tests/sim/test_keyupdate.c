@@ -15,8 +15,8 @@ static const char *const controllers[] = {"cubic", "newreno", "bbr", "ledbat"};
 
 static void run_seeds(const char *name, shape_fn shape, unsigned phases, unsigned rekeys)
 {
-    uint64_t first = kit_first_seed();
-    for (uint64_t seed = first; seed < first + kit_seed_count(SEEDS); seed++) {
+    uint64_t first = replay_first_seed();
+    for (uint64_t seed = first; seed < first + replay_seed_count(SEEDS); seed++) {
         struct kit_plan plan;
         struct kit_result result;
         kit_plan_init(&plan, name, seed);
@@ -78,14 +78,9 @@ KEYUPDATE(ratchet, 2, 2)
 KEYUPDATE(ratchet_lossy, 2, 1)
 KEYUPDATE(on_the_move, 2, 1)
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worn),          cmocka_unit_test(worn_lossy),  cmocka_unit_test(ratchet),
-        cmocka_unit_test(ratchet_lossy), cmocka_unit_test(on_the_move),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(worn),          cmocka_unit_test(worn_lossy),  cmocka_unit_test(ratchet),
+    cmocka_unit_test(ratchet_lossy), cmocka_unit_test(on_the_move),
+};
+
+REPLAY_TEST_MAIN(tests)

@@ -30,7 +30,7 @@ static void alone_it_needs_a_millisecond(void **state)
     (void)state;
     struct flows_plan plan;
     struct flows_result result;
-    flows_plan_init(&plan, "sim.l4s", kit_first_seed());
+    flows_plan_init(&plan, "sim.l4s", replay_first_seed());
     flows_add(&plan, "prague", 10 * TERN_MSEC);
     plan.duration = 30 * TERN_SEC;
     plan.settle = 10 * TERN_SEC;
@@ -55,7 +55,7 @@ static void shares_a_dual_queue_with_cubic(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct flows_plan plan;
         struct flows_result result;
-        flows_plan_init(&plan, "sim.l4s", kit_first_seed());
+        flows_plan_init(&plan, "sim.l4s", replay_first_seed());
         flows_add(&plan, "prague", rows[i].delay);
         flows_add(&plan, "cubic", rows[i].delay);
         plan.duration = 80 * TERN_SEC;
@@ -73,7 +73,7 @@ static void two_of_them_share_alike(void **state)
     (void)state;
     struct flows_plan plan;
     struct flows_result result;
-    flows_plan_init(&plan, "sim.l4s", kit_first_seed());
+    flows_plan_init(&plan, "sim.l4s", replay_first_seed());
     flows_add(&plan, "prague", 10 * TERN_MSEC);
     flows_add(&plan, "prague", 10 * TERN_MSEC)->start = 5 * TERN_SEC;
     plan.duration = 40 * TERN_SEC;
@@ -92,7 +92,7 @@ static void shares_a_single_queue_with_cubic(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct flows_plan plan;
         struct flows_result result;
-        flows_plan_init(&plan, "sim.l4s", kit_first_seed());
+        flows_plan_init(&plan, "sim.l4s", replay_first_seed());
         flows_add(&plan, "prague", 20 * TERN_MSEC);
         flows_add(&plan, "cubic", 20 * TERN_MSEC);
         run(&plan, aqms[i], 50000000, &result);
@@ -115,7 +115,7 @@ static void does_without_marks(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct kit_plan plan;
         struct kit_result result;
-        kit_plan_init(&plan, "sim.l4s", kit_first_seed());
+        kit_plan_init(&plan, "sim.l4s", replay_first_seed());
         plan.cc = "prague";
         plan.up.rate = plan.down.rate = 50000000;
         plan.up.queue = plan.down.queue = 250000;
@@ -150,7 +150,7 @@ static void the_kind_of_mark_may_change(void **state)
     struct kit_plan plan;
     struct kit_result result;
     uint64_t at = 0;
-    kit_plan_init(&plan, "sim.l4s", kit_first_seed());
+    kit_plan_init(&plan, "sim.l4s", replay_first_seed());
     plan.up.rate = plan.down.rate = 20000000;
     plan.up.aqm = TERN_LINK_AQM_DUALQ;
     plan.up.queue = 250000;
@@ -174,4 +174,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_kind_of_mark_may_change),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

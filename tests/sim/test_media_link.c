@@ -88,7 +88,7 @@ static void print_film(const char *name, const struct film *film)
 /* 40 ms, and never an end to what there is to send; the plan's limit ends it. */
 static void plan_of(struct kit_plan *plan, struct film *film, uint64_t wanted)
 {
-    kit_plan_init(plan, "sim.media_link", kit_first_seed());
+    kit_plan_init(plan, "sim.media_link", replay_first_seed());
     memset(film, 0, sizeof *film);
     film->wanted = wanted;
     plan->cc = "media";
@@ -174,7 +174,7 @@ static void probes_when_more_is_asked_for(void **state)
 static void random_loss_costs_little(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 2 * kit_seed_count(3); i++) {
+    for (uint64_t i = 0; i < 2 * replay_seed_count(3); i++) {
         struct kit_plan plan;
         struct kit_result result;
         struct film film;
@@ -271,7 +271,7 @@ static void lives_beside_others(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct flows_plan plan;
         struct flows_result result;
-        flows_plan_init(&plan, "sim.media_link", kit_first_seed());
+        flows_plan_init(&plan, "sim.media_link", replay_first_seed());
         plan.bottleneck.rate = 20000000;
         plan.bottleneck.queue = rows[i].queue;
         flows_add(&plan, "media", 20 * TERN_MSEC);
@@ -317,4 +317,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(events_come_when_asked_for),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

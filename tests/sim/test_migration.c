@@ -17,8 +17,8 @@ static const char *const controllers[] = {"cubic", "newreno", "bbr", "ledbat"};
 
 static void run_seeds(const char *name, shape_fn shape, judge_fn judge)
 {
-    uint64_t first = kit_first_seed();
-    for (uint64_t seed = first; seed < first + kit_seed_count(SEEDS); seed++) {
+    uint64_t first = replay_first_seed();
+    for (uint64_t seed = first; seed < first + replay_seed_count(SEEDS); seed++) {
         struct kit_plan plan;
         struct kit_result result;
         kit_plan_init(&plan, name, seed);
@@ -185,6 +185,7 @@ static void rebind_idle(void **state)
     link.delay = 20 * TERN_MSEC;
     config.keepalive = 5 * TERN_SEC;
     assert_int_equal(tern_sim_new(&sim, 5), 0);
+    replay_trace(&config);
     assert_int_equal(tern_sim_add_host(sim, &near, &config, &a), 0);
     config.accept = true;
     config.keepalive = 0;
@@ -211,17 +212,11 @@ static void rebind_idle(void **state)
     tern_sim_free(sim);
 }
 
-int main(int argc, char **argv)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rebind_port),   cmocka_unit_test(rebind_addr),
-        cmocka_unit_test(rebind_lossy),  cmocka_unit_test(move),
-        cmocka_unit_test(move_lossy),    cmocka_unit_test(move_suddenly),
-        cmocka_unit_test(move_nowhere),  cmocka_unit_test(copied_once),
-        cmocka_unit_test(copied_always), cmocka_unit_test(rebind_idle),
-    };
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(rebind_port),  cmocka_unit_test(rebind_addr), cmocka_unit_test(rebind_lossy),
+    cmocka_unit_test(move),         cmocka_unit_test(move_lossy),  cmocka_unit_test(move_suddenly),
+    cmocka_unit_test(move_nowhere), cmocka_unit_test(copied_once), cmocka_unit_test(copied_always),
+    cmocka_unit_test(rebind_idle),
+};
+
+REPLAY_TEST_MAIN(tests)

@@ -16,8 +16,8 @@ static void run(struct kit_plan *plan)
 
 static void each_seed(const char *name, const uint8_t *the_secret, const char *code, bool pinned)
 {
-    uint64_t first = kit_first_seed();
-    for (uint64_t seed = first; seed < first + kit_seed_count(100); seed++) {
+    uint64_t first = replay_first_seed();
+    for (uint64_t seed = first; seed < first + replay_seed_count(100); seed++) {
         struct kit_plan plan;
         kit_plan_init(&plan, name, seed);
         plan.secret = the_secret;
@@ -88,4 +88,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(modes_cost_no_round_trip),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -44,6 +44,7 @@ static void open_bench(struct bench *b, size_t mtu, double loss, size_t ceiling,
     assert_int_equal(tern_sim_new(&b->sim, seed), 0);
     tern_config_init(&config);
     config.max_datagram = ceiling;
+    replay_trace(&config);
     assert_int_equal(tern_sim_add_host(b->sim, &here, &config, &b->client), 0);
     config.accept = true;
     assert_int_equal(tern_sim_add_host(b->sim, &there, &config, &b->server), 0);
@@ -105,9 +106,9 @@ static tern_stats stats_of(const struct bench *b)
 static void reaches_1452_in_spite_of_loss(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < kit_seed_count(100); i++) {
+    for (uint64_t i = 0; i < replay_seed_count(100); i++) {
         struct bench b;
-        open_bench(&b, 1472, 0.03, 1452, kit_first_seed() + i);
+        open_bench(&b, 1472, 0.03, 1452, replay_first_seed() + i);
         run(&b, 10 * TERN_SEC);
         assert_int_equal(stats_of(&b).datagram_size, 1452);
         tern_sim_free(b.sim);
@@ -138,9 +139,9 @@ static void finds_what_the_link_carries(void **state)
 static void a_shrinking_link_is_noticed(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < kit_seed_count(20); i++) {
+    for (uint64_t i = 0; i < replay_seed_count(20); i++) {
         struct bench b;
-        open_bench(&b, 1500, 0, 1452, kit_first_seed() + i);
+        open_bench(&b, 1500, 0, 1452, replay_first_seed() + i);
         run(&b, 3 * TERN_SEC + i * 7 * TERN_MSEC);
         tern_stats stats = stats_of(&b);
         assert_int_equal(stats.datagram_size, 1452);
@@ -173,7 +174,7 @@ static void a_grown_link_is_noticed_in_time(void **state)
 {
     struct bench b;
     (void)state;
-    open_bench(&b, 1280, 0, 1452, kit_first_seed());
+    open_bench(&b, 1280, 0, 1452, replay_first_seed());
     run(&b, 5 * TERN_SEC);
     assert_in_range(stats_of(&b).datagram_size, 1260, 1280);
     tern_link_config large = link_of(1500, 0);
@@ -191,4 +192,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_grown_link_is_noticed_in_time),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

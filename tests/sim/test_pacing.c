@@ -141,4 +141,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_burst_is_longer_than_promised),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -16,7 +16,7 @@ static uint64_t size = 60000000;
 static double goodput(const char *cc, double share, tern_time late, struct kit_result *result)
 {
     struct kit_plan plan;
-    kit_plan_init(&plan, "sim.reorder", kit_first_seed());
+    kit_plan_init(&plan, "sim.reorder", replay_first_seed());
     plan.cc = cc;
     plan.up.delay = plan.down.delay = RTT / 2;
     plan.up.rate = plan.down.rate = RATE;
@@ -110,4 +110,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_is_lost_above_a_round_trip),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

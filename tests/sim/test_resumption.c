@@ -103,6 +103,7 @@ static void open_world(struct visit *v, const tern_link_config *link, uint64_t s
     config.cc = cc;
     config.handshake_timeout = config.idle_timeout = 60 * TERN_SEC;
     config.secret_key = client_key;
+    replay_trace(&config);
     assert_int_equal(tern_sim_add_host(v->sim, &a, &config, &v->hosts[0]), 0);
     config.secret_key = server_key;
     config.accept = config.early_data = true;
@@ -217,10 +218,10 @@ static void early_data_saves_a_round_trip(void **state)
 static void zerortt_under_loss(void **state)
 {
     static uint8_t text[12000];
-    uint64_t first = kit_first_seed();
+    uint64_t first = replay_first_seed();
     unsigned accepted = 0, runs = 0;
     (void)state;
-    for (uint64_t seed = first; seed < first + kit_seed_count(100); seed++) {
+    for (uint64_t seed = first; seed < first + replay_seed_count(100); seed++) {
         for (size_t c = 0; c < 4; c++) {
             static struct visit v;
             tern_link_config link;
@@ -240,9 +241,9 @@ static void zerortt_under_loss(void **state)
 static void refused_under_loss(void **state)
 {
     static uint8_t text[12000];
-    uint64_t first = kit_first_seed();
+    uint64_t first = replay_first_seed();
     (void)state;
-    for (uint64_t seed = first; seed < first + kit_seed_count(100); seed++) {
+    for (uint64_t seed = first; seed < first + replay_seed_count(100); seed++) {
         static struct visit v;
         tern_link_config link;
         fill(text, sizeof text, seed);
@@ -285,4 +286,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(resumption),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

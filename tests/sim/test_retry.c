@@ -23,7 +23,7 @@ static void a_retry_costs_one_round_trip(void **state)
     for (int pinned = 0; pinned < 2; pinned++) {
         struct kit_plan plan;
         struct kit_result result;
-        plan_of(&plan, "sim.retry.a_retry_costs_one_round_trip", kit_first_seed(), pinned != 0);
+        plan_of(&plan, "sim.retry.a_retry_costs_one_round_trip", replay_first_seed(), pinned != 0);
         kit_run(&plan, &result);
         assert_true(result.is_done);
         assert_in_range(result.handshake, 2 * RTT, 2 * RTT + 5 * TERN_MSEC);
@@ -35,7 +35,7 @@ static void every_pattern(bool pinned, const char *name)
     for (uint64_t mask = 0; mask < MASKS; mask++) {
         struct kit_plan plan;
         struct kit_result result;
-        plan_of(&plan, name, kit_first_seed(), pinned);
+        plan_of(&plan, name, replay_first_seed(), pinned);
         plan.drop_mask = mask;
         plan.client.handshake_timeout = plan.server.handshake_timeout = 300 * TERN_SEC;
         plan.client.idle_timeout = plan.server.idle_timeout = 300 * TERN_SEC;
@@ -63,10 +63,11 @@ static void a_hundred_bad_links(void **state)
 {
     (void)state;
     static const char *const controllers[] = {"newreno", "cubic", "bbr", "ledbat"};
-    for (uint64_t k = 0; k < 4 * kit_seed_count(100); k++) {
+    for (uint64_t k = 0; k < 4 * replay_seed_count(100); k++) {
         struct kit_plan plan;
         struct kit_result result;
-        plan_of(&plan, "sim.retry.a_hundred_bad_links", kit_first_seed() + k / 4, k / 4 % 2 == 0);
+        plan_of(&plan, "sim.retry.a_hundred_bad_links", replay_first_seed() + k / 4,
+                k / 4 % 2 == 0);
         plan.cc = controllers[k % 4];
         plan.up.loss = plan.down.loss = 0.1;
         plan.up.corrupt = plan.down.corrupt = 0.05;
@@ -85,4 +86,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_hundred_bad_links),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

@@ -16,7 +16,7 @@ static double share(const char *name, const char *cc, double loss)
 {
     struct kit_plan plan;
     struct kit_result result;
-    kit_plan_init(&plan, name, kit_first_seed());
+    kit_plan_init(&plan, name, replay_first_seed());
     plan.cc = cc;
     plan.up.delay = plan.down.delay = 25 * TERN_MSEC;
     plan.up.rate = plan.down.rate = RATE;
@@ -65,7 +65,7 @@ static void survives_a_great_overshoot(void **state)
     struct kit_plan plan;
     struct kit_result result;
     (void)state;
-    kit_plan_init(&plan, "sim.speed.survives_a_great_overshoot", kit_first_seed());
+    kit_plan_init(&plan, "sim.speed.survives_a_great_overshoot", replay_first_seed());
     plan.cc = "newreno"; /* it does not look at the delay */
     plan.up.delay = plan.down.delay = 50 * TERN_MSEC;
     plan.up.rate = plan.down.rate = 20 * RATE;
@@ -109,7 +109,7 @@ static void warm_connection_allocates_nothing(void **state)
     struct kit_result result;
     uint64_t allocations = 0;
     (void)state;
-    kit_plan_init(&plan, "sim.speed.warm_connection_allocates_nothing", kit_first_seed());
+    kit_plan_init(&plan, "sim.speed.warm_connection_allocates_nothing", replay_first_seed());
     plan.up.rate = plan.down.rate = RATE;
     plan.up.queue = plan.down.queue = BDP;
     plan.cc = "newreno"; /* loses as much as it ever will at the end of slow start */
@@ -139,4 +139,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(warm_connection_allocates_nothing),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

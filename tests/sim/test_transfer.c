@@ -12,8 +12,8 @@ typedef void (*shape_fn)(struct kit_plan *plan);
 
 static void run_seeds(const char *name, shape_fn shape)
 {
-    uint64_t first = kit_first_seed();
-    for (uint64_t seed = first; seed < first + kit_seed_count(SEEDS); seed++) {
+    uint64_t first = replay_first_seed();
+    for (uint64_t seed = first; seed < first + replay_seed_count(SEEDS); seed++) {
         struct kit_plan plan;
         struct kit_result result;
         kit_plan_init(&plan, name, seed);
@@ -203,4 +203,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(slow_reader),  cmocka_unit_test(same_seed_same_hash),
 };
 
-KIT_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)

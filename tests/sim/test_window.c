@@ -293,4 +293,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_modest_flow_keeps_it_small),
 };
 
-TERN_TEST_MAIN(tests)
+REPLAY_TEST_MAIN(tests)
