@@ -376,6 +376,9 @@ void tern_migrate_on_response(struct tern_conn *conn, const uint8_t data[TERN_PA
     struct tern_path *kept = conn->others[TERN_OTHER_KEPT];
     if (tern_path_on_response(&conn->path, data)) {
         conn->shun.times = 0;
+        if (conn->path.is_short) { /* RFC 9000 §8.2.1: once more, in full size */
+            tern_path_ask(&conn->path, conn->env->random, TERN_TIME_NEVER);
+        }
         if (kept != NULL) {
             kept->drop_at = now + patience(conn);
         }
@@ -424,7 +427,7 @@ void tern_migrate_on_timer(struct tern_conn *conn, tern_time now)
     on_trial_timer(conn, now);
     on_kept_timer(conn, now);
     bool is_given_up = tern_path_on_timer(&conn->path, now);
-    if (is_given_up && conn->others[TERN_OTHER_KEPT] != NULL) {
+    if (is_given_up && !conn->path.is_validated && conn->others[TERN_OTHER_KEPT] != NULL) {
         conn->counters.migrations_failed++;
         go_back(conn, now);
         conn->wants_ping = true; /* tells the peer, and us, whether the old path still works */

@@ -418,6 +418,7 @@ static size_t transmit_path(struct tern_conn *conn, struct tern_path *path, tern
         return 0;
     }
     plan.fill.path = path;
+    path->is_short = path->wants_challenge && limit < TERN_INITIAL_DATAGRAM_MIN;
     plan.flags = TERN_SENT_PROBE; /* its loss tells nothing about the path in use */
     tern_fill_path(&plan.fill, now);
     tern_fill_padding(&plan.fill, (size_t)(plan.fill.w.end - plan.fill.w.start));

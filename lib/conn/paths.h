@@ -27,6 +27,7 @@ struct tern_path {
     bool is_validated;
     bool wants_challenge; /* a PATH_CHALLENGE must leave */
     bool has_challenge;   /* one is out and unanswered */
+    bool is_short;        /* it left in less than 1200 bytes: what the path carries is not proved */
     uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
     tern_time challenge_until; /* give up then */
     tern_time challenge_again; /* repeat it then */

@@ -42,6 +42,7 @@ static void run_seeds(const char *name, shape_fn shape, judge_fn judge)
 static void shape_rebind_port(struct kit_plan *plan)
 {
     plan->rebind_every = 200 * TERN_MSEC;
+    plan->client.keepalive = 100 * TERN_MSEC;
 }
 
 static void shape_rebind_addr(struct kit_plan *plan)

@@ -268,6 +268,24 @@ static void a_rebound_port_is_followed(void **state)
     assert_null(SERVER->others[TERN_OTHER_KEPT]);
 }
 
+/* RFC 9000 §8.2.1: a challenge that the limit has cut short proves the address, not that 1200 bytes pass. */
+static void a_short_challenge_is_repeated_in_full(void **state)
+{
+    (void)state;
+    outside = home_again;
+    CLIENT->wants_ping = true;
+    (void)say(CK_CLIENT);
+    (void)say(CK_SERVER);
+    assert_false(SERVER->path.is_validated);
+    assert_true(SERVER->path.is_short);
+    (void)say(CK_CLIENT);
+    assert_true(SERVER->path.is_validated);
+    assert_true(SERVER->path.wants_challenge);
+    run_for(TERN_SEC);
+    assert_true(SERVER->path.is_validated);
+    assert_false(SERVER->path.is_short || SERVER->path.has_challenge);
+}
+
 /* RFC 9000 §9.4 */
 static void a_rebound_address_is_measured_anew(void **state)
 {
@@ -446,6 +464,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(identifiers_are_spent, setup, teardown),
     cmocka_unit_test_setup_teardown(memory_may_run_out, setup, teardown),
     cmocka_unit_test_setup_teardown(a_rebound_port_is_followed, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_short_challenge_is_repeated_in_full, setup, teardown),
     cmocka_unit_test_setup_teardown(a_rebound_address_is_measured_anew, setup, teardown),
     cmocka_unit_test_setup_teardown(a_spoofed_move_is_taken_back_by_the_next_packet, setup,
                                     teardown),
