@@ -224,3 +224,14 @@ const char *tern_addr_format(const tern_addr *addr, char *buf, size_t size)
     }
     return buf;
 }
+
+tern_addr tern_addr_unmapped(const tern_addr *addr)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (addr->family != 6 || memcmp(addr->ip, mapped, sizeof mapped) != 0) {
+        return *addr;
+    }
+    tern_addr plain = {.family = 4, .port = addr->port};
+    memcpy(plain.ip, addr->ip + sizeof mapped, 4);
+    return plain;
+}

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "base/addr.h"
 #include "conn/deadline.h"
 #include "conn/events.h"
 #include "conn/input.h"
@@ -236,7 +237,10 @@ int tern_endpoint_connect(tern_endpoint *ep, const tern_peer *peer, tern_conn **
         return TERN_ERR_LIMIT;
     }
     struct tern_conn *conn;
-    int rc = tern_conn_new_client(&conn, &ep->env, peer, now);
+    tern_peer plain = *peer;
+    plain.addr = tern_addr_unmapped(&peer->addr);
+    plain.local = tern_addr_unmapped(&peer->local);
+    int rc = tern_conn_new_client(&conn, &ep->env, &plain, now);
     if (rc != 0) {
         return rc == TERN_ERR_CRYPTO ? TERN_ERR_INVALID : rc; /* a pinned key of small order */
     }

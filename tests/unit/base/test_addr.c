@@ -265,7 +265,27 @@ static void key_ignores_what_equality_ignores(void **state)
     }
 }
 
+static void mapped_addresses_are_those_they_stand_for(void **state)
+{
+    static const char *const rows[][2] = {
+        {"[::ffff:192.0.2.1]:7", "192.0.2.1:7"},
+        {"[::fffe:192.0.2.1]:7", "[::fffe:c000:201]:7"},
+        {"[2001:db8::1]:7", "[2001:db8::1]:7"},
+        {"192.0.2.1:7", "192.0.2.1:7"},
+        {"[::1:ffff:c000:201]:7", "[::1:ffff:c000:201]:7"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        tern_addr addr;
+        char text[TERN_ADDR_TEXT_SIZE];
+        assert_int_equal(tern_addr_parse(&addr, rows[i][0]), 0);
+        addr = tern_addr_unmapped(&addr);
+        assert_string_equal(tern_addr_format(&addr, text, sizeof text), rows[i][1]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(mapped_addresses_are_those_they_stand_for),
     cmocka_unit_test(ipv4_parses),
     cmocka_unit_test(ipv6_parses),
     cmocka_unit_test(text_is_canonical),

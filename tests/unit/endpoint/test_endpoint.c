@@ -307,6 +307,21 @@ static void peers_are_checked(void **state)
     assert_string_equal(stats.cc, "bbr");
 }
 
+/* ... and hears the answer, which comes from the address that was meant. */
+static void a_mapped_address_is_ipv4(void **state)
+{
+    (void)state;
+    tern_conn *conn = NULL;
+    tern_peer peer;
+    pair_open(p);
+    tern_peer_init(&peer);
+    assert_int_equal(tern_addr_parse(&peer.addr, "[::ffff:192.0.2.7]:9"), 0);
+    assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &conn, p->now), 0);
+    tern_addr expected, remote = tern_conn_remote(conn);
+    assert_int_equal(tern_addr_parse(&expected, "192.0.2.7:9"), 0);
+    assert_true(tern_addr_equal(&remote, &expected));
+}
+
 /* The secret key is borrowed for the call only, and decides who we are. */
 static void a_given_identity_is_kept(void **state)
 {
@@ -479,6 +494,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(settings_are_checked, setup, teardown),
     cmocka_unit_test_setup_teardown(each_setting_has_its_range, setup, teardown),
     cmocka_unit_test_setup_teardown(peers_are_checked, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_mapped_address_is_ipv4, setup, teardown),
     cmocka_unit_test_setup_teardown(a_given_identity_is_kept, setup, teardown),
     cmocka_unit_test_setup_teardown(nobody_is_kept_waiting, setup, teardown),
     cmocka_unit_test_setup_teardown(all_is_counted, setup, teardown),
