@@ -77,6 +77,12 @@ install() {
         need_command shellcheck shellcheck
         ;;
     esac
+    case $what in
+    all | e2e | coverage)
+        need_command ip iproute2
+        need_command nft nftables
+        ;;
+    esac
     need_install || exit 1
     case $what in
     all | fuzz) install_runtime ;;

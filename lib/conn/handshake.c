@@ -645,7 +645,7 @@ static int on_message_2(struct tern_conn *conn, struct tern_reader *r, tern_time
         return TERN_ERR_UNSUPPORTED;
     }
     conn->suite = params.suite;
-    if (!tern_mode_is_xk(hs->pattern) &&
+    if (!tern_mode_is_xk(hs->pattern) && conn->env->config->accept &&
         memcmp(conn->peer_key, hs->work->static_public, TERN_KEY_SIZE) == 0) {
         return TERN_ERR_REFUSED; /* our own endpoint: somebody sends our words back to us (S41) */
     }

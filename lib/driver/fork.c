@@ -1,7 +1,7 @@
 /* A page that Linux wipes on fork (MADV_WIPEONFORK, since 4.14): looking costs a load. Elsewhere a system
  * call tells.
  * SPDX-License-Identifier: MIT */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "driver/fork.h"
 
 #include <string.h>

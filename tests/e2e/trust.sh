@@ -22,6 +22,15 @@ case_accept_new() {
     has_line here/mine "^$server " || fail "--known-hosts was not used"
 }
 
+# The first minute: keygen, serve and copy on one machine, by one person with one key.
+case_one_key_for_both() {
+    expect 0 "$terncp" keygen
+    serve
+    random here/file 300
+    copy here/file "tern://$server/file"
+    same here/file there/file
+}
+
 case_batch_refuses() {
     serve
     random here/file 10

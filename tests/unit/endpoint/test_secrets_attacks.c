@@ -202,6 +202,19 @@ static void ones_own_words_connect_nobody(void **state)
     assert_int_equal(client->closed, 1);
 }
 
+/* A person's client and server may well share a key; who only calls cannot meet itself. */
+static void ones_own_key_is_welcome_at_a_server(void **state)
+{
+    (void)state;
+    static uint8_t secret[TERN_KEY_SIZE] = {7};
+    client->config.secret_key = server->config.secret_key = secret;
+    pair_open(p);
+    assert_int_equal(mode_connect(p, NULL, NULL, NULL), 0);
+    pair_advance(p, TERN_SEC);
+    assert_int_equal(client->connected, 1);
+    assert_int_equal(server->connected, 1);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_third_wrong_guess_burns_a_code, setup, teardown),
     cmocka_unit_test_setup_teardown(guessing_at_once_gains_nothing, setup, teardown),
@@ -212,6 +225,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_changed_code_message_is_no_guess, setup, teardown),
     cmocka_unit_test_setup_teardown(a_false_server_is_not_believed, setup, teardown),
     cmocka_unit_test_setup_teardown(ones_own_words_connect_nobody, setup, teardown),
+    cmocka_unit_test_setup_teardown(ones_own_key_is_welcome_at_a_server, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)
