@@ -85,6 +85,12 @@ void scenario_plan(const struct scenario *s, const char *cc, uint64_t seed, cons
     plan->rebind_every = (tern_time)(s->rebind * 1e9);
     plan->rebind_host = s->moves;
     plan->has_nat = s->nat;
+    plan->migrate_every = (tern_time)(s->migrate * 1e9);
+    plan->update_bytes = s->update;
+    plan->rekey_every = from_ms(s->rekey);
+    if (s->retry) {
+        plan->server.retry_half_open = 0;
+    }
     plan->drop_mask = s->drop_mask;
     /* Luck alone decides how long things take at thirty percent. */
     plan->client.handshake_timeout = plan->server.handshake_timeout = 600 * TERN_SEC;

@@ -25,6 +25,10 @@ struct scenario {
     double rebind;       /* s between changes of the client's port */
     bool moves;          /* ... and of its address */
     bool nat;            /* it is a NAT that restarts as often */
+    double migrate;      /* s between the client's moves to other addresses of its own */
+    bool retry;          /* the server asks everybody to show the address first */
+    uint64_t update;     /* bytes after which each end changes its keys; 0: as usual */
+    double rekey;        /* ms between fresh Diffie-Hellmans */
     bool ipv6, first_contact;
     bool down;          /* the bytes come from the server */
     unsigned suites;    /* 0: any */
