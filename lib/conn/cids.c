@@ -200,6 +200,16 @@ void tern_cids_release(struct tern_cids *cids, uint64_t sequence)
     }
 }
 
+/* Away from an active one that is retired, to another that is left. */
+static void move_on(struct tern_cids *cids, bool may_be_taken)
+{
+    for (size_t i = 0; i < TERN_CIDS_LIMIT && !cids->remote[cids->active].is_used; i++) {
+        if (cids->remote[i].is_used && (may_be_taken || !cids->remote[i].is_taken)) {
+            cids->active = i;
+        }
+    }
+}
+
 /* Takes those below retire_prior_to out of use; the active one moves on if it must. */
 static int retire_old(struct tern_cids *cids)
 {
@@ -214,11 +224,8 @@ static int retire_old(struct tern_cids *cids)
         }
         slot->is_used = false;
     }
-    for (size_t i = 0; i < TERN_CIDS_LIMIT && !cids->remote[cids->active].is_used; i++) {
-        if (cids->remote[i].is_used && !cids->remote[i].is_taken) {
-            cids->active = i;
-        }
-    }
+    move_on(cids, false);
+    move_on(cids, true); /* to be known again is better than not to be heard */
     cids->remote[cids->active].is_taken = true;
     return 0;
 }

@@ -138,6 +138,23 @@ static void new_ones_are_kept_to_the_limit(void **state)
     assert_int_equal(tern_cids_remote(&cids)->bytes[0], 100); /* nothing moved */
 }
 
+/* GHSA-rfhg: a repeat may retire the one in use while a path beside it has all the others. */
+static void a_repeat_leaves_none_but_taken_ones(void **state)
+{
+    (void)state;
+    uint64_t sequence, retired;
+    assert_int_equal(on_new(1, 0), 0);
+    assert_true(tern_cids_claim(&cids, &sequence));
+    assert_int_equal(sequence, 1);
+    assert_int_equal(on_new(1, 1), 0);
+    assert_int_equal(tern_cids_active(&cids), 1); /* known again is better than not heard */
+    assert_int_equal(tern_cids_remote(&cids)->bytes[0], 200);
+    assert_true(tern_cids_next_retire(&cids, &retired));
+    assert_int_equal(retired, 0);
+    assert_int_equal(on_new(2, 0), 0);
+    assert_int_equal(tern_cids_active(&cids), 1);
+}
+
 /* RFC 9000 §19.15 */
 static void contradictions_are_violations(void **state)
 {
@@ -354,6 +371,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(retiring_nonsense_is_a_violation, setup, teardown),
     cmocka_unit_test_setup_teardown(original_is_routed_for_a_while, setup, teardown),
     cmocka_unit_test_setup_teardown(new_ones_are_kept_to_the_limit, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_repeat_leaves_none_but_taken_ones, setup, teardown),
     cmocka_unit_test_setup_teardown(contradictions_are_violations, setup, teardown),
     cmocka_unit_test_setup_teardown(retire_prior_to_moves_us_on, setup, teardown),
     cmocka_unit_test_setup_teardown(a_repeat_may_retire_more, setup, teardown),
