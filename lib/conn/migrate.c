@@ -84,6 +84,16 @@ static void replace_other(struct tern_conn *conn, enum tern_other which, struct 
     }
 }
 
+/* The number of a new path in the books: none that another path has, and not 0 again, that of the path
+ * before the first move. */
+static uint8_t next_id(struct tern_conn *conn)
+{
+    do {
+        conn->path_ids++;
+    } while (conn->path_ids == 0 || tern_migrate_by_id(conn, conn->path_ids) != NULL);
+    return conn->path_ids;
+}
+
 /* A path beside the one in use, with nothing measured yet; NULL without memory. The identifier is
  * for the caller to choose. */
 static struct tern_path *new_path(struct tern_conn *conn, const tern_addr *local,
@@ -93,7 +103,7 @@ static struct tern_path *new_path(struct tern_conn *conn, const tern_addr *local
     if (path != NULL) {
         tern_path_init(path, local, remote, conn->cc_ops, conn->env->config->initial_rtt, now);
         tern_pmtud_init(&path->pmtud, conn->path.pmtud.ceiling);
-        path->id = ++conn->path_ids;
+        path->id = next_id(conn);
     }
     return path;
 }
@@ -274,7 +284,7 @@ static void follow_system(struct tern_conn *conn, const tern_datagram *in, tern_
     if (!is_same) {
         struct tern_path next = *path;
         next.cc.bytes_in_flight = 0;
-        next.id = ++conn->path_ids;
+        next.id = next_id(conn);
         tern_path_measure_afresh(&next, conn->cc_ops, conn->env->config->initial_rtt, now);
         put_in_use(conn, &next);
     }
