@@ -34,14 +34,19 @@ void tern_strikes_clear(struct tern_strikes *strikes)
     }
 }
 
+static void change_places(struct tern_strikes *strikes)
+{
+    uint64_t *oldest = strikes->buckets[1];
+    strikes->buckets[1] = strikes->buckets[0];
+    strikes->buckets[0] = oldest;
+    memset(oldest, 0, strikes->capacity * sizeof *oldest);
+    strikes->count = 0;
+}
+
 static void turn(struct tern_strikes *strikes, tern_time now)
 {
     for (unsigned i = 0; i < 2 && tern_sub_sat(now, strikes->turned_at) >= strikes->window; i++) {
-        uint64_t *oldest = strikes->buckets[1];
-        strikes->buckets[1] = strikes->buckets[0];
-        strikes->buckets[0] = oldest;
-        memset(oldest, 0, strikes->capacity * sizeof *oldest);
-        strikes->count = 0;
+        change_places(strikes);
         strikes->turned_at += strikes->window;
     }
     if (tern_sub_sat(now, strikes->turned_at) >= strikes->window) { /* nothing came for long */
@@ -86,4 +91,10 @@ bool tern_strikes_mark(struct tern_strikes *strikes, const uint8_t *id, size_t l
     *place_of(strikes, 0, hash) = hash;
     strikes->count++;
     return true;
+}
+
+void tern_strikes_make_room(struct tern_strikes *strikes, tern_time now)
+{
+    change_places(strikes);
+    strikes->turned_at = now;
 }

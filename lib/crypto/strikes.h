@@ -32,4 +32,8 @@ bool tern_strikes_has(struct tern_strikes *strikes, const uint8_t *id, size_t le
 /* Marks it. False: it was marked before, or nobody can tell any more. */
 bool tern_strikes_mark(struct tern_strikes *strikes, const uint8_t *id, size_t len, tern_time now);
 
+/* Forgets the older half before its time. For uses of which a second one, much later, does little harm:
+ * the newest three quarters of the capacity are known in any case. */
+void tern_strikes_make_room(struct tern_strikes *strikes, tern_time now);
+
 #endif

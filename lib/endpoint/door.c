@@ -13,24 +13,49 @@ static struct tern_door_verdict refuse(int error, const char *reason)
     return (struct tern_door_verdict){.answer = TERN_DOOR_REFUSE, .error = error, .reason = reason};
 }
 
+/* Did it come from there, once, and does it come for the first time? Tokens travel in clear. */
+static bool take_address(struct tern_door *door, const struct tern_item *item,
+                         const tern_addr *remote, tern_time now)
+{
+    if (!tern_proofs_open_address(&door->proofs, item, remote, now) ||
+        tern_strikes_has(&door->shown, item->value, sizeof door->shown_id, now)) {
+        return false;
+    }
+    door->is_shown = true;
+    memcpy(door->shown_id, item->value, sizeof door->shown_id);
+    return true;
+}
+
+void tern_door_use_up(struct tern_door *door, tern_time now)
+{
+    if (!door->is_shown) {
+        return;
+    }
+    if (!tern_strikes_mark(&door->shown, door->shown_id, sizeof door->shown_id, now)) {
+        tern_strikes_make_room(&door->shown, now); /* it was not marked before: the table is full */
+        (void)tern_strikes_mark(&door->shown, door->shown_id, sizeof door->shown_id, now);
+    }
+    door->is_shown = false;
+}
+
 /* False: a Retry's token that does not hold. Only this server, a moment ago, can have made it, so that
  * the client had better begin anew (RFC 9000 §8.1.3). */
-static bool read_tokens(const struct tern_endpoint *ep, struct tern_conn_first *first,
+static bool read_tokens(struct tern_door *door, struct tern_conn_first *first,
                         const struct tern_header *header, tern_time now)
 {
-    const struct tern_proofs *proofs = &ep->door.proofs;
     struct tern_reader field;
     struct tern_item item;
+    door->is_shown = false;
     tern_reader_init(&field, header->token, header->token_len);
     while (tern_item_next(&field, &item)) {
         if (item.type == TERN_ITEM_RETRY && !first->has_retry) {
-            if (tern_proofs_open_retry(proofs, &item, &first->local, &first->remote, &first->dcid,
-                                       &first->original, now) != 0) {
+            if (tern_proofs_open_retry(&door->proofs, &item, &first->local, &first->remote,
+                                       &first->dcid, &first->original, now) != 0) {
                 return false;
             }
             first->has_retry = first->is_proved = true;
         } else if (item.type == TERN_ITEM_ADDRESS && !first->is_proved) {
-            first->is_proved = tern_proofs_open_address(proofs, &item, &first->remote, now);
+            first->is_proved = take_address(door, &item, &first->remote, now);
         }
     }
     return true;
@@ -92,7 +117,7 @@ struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_c
                                          const struct tern_header *header, tern_time now)
 {
     const tern_config *config = &ep->config;
-    if (!read_tokens(ep, first, header, now)) {
+    if (!read_tokens(&ep->door, first, header, now)) {
         return refuse(TERN_ERR_INVALID_TOKEN, "the token of a Retry does not hold");
     }
     if (ep->door.wants_grant) {

@@ -17,9 +17,12 @@ struct tern_door {
     struct tern_hosts hosts;
     bool wants_grant; /* only who has a connect token comes in */
     uint8_t connect_key[TERN_CONNECT_KEY_SIZE];
-    struct tern_strikes used; /* connect tokens */
-    uint64_t opened_at;       /* seconds since 1970 */
-    struct tern_grant grant;  /* of the packet that is judged */
+    struct tern_strikes used;                /* connect tokens */
+    uint64_t opened_at;                      /* seconds since 1970 */
+    struct tern_grant grant;                 /* of the packet that is judged */
+    struct tern_strikes shown;               /* address tokens */
+    bool is_shown;                           /* ... one of them in the packet that is judged ... */
+    uint8_t shown_id[TERN_TOKEN_NONCE_SIZE]; /* ... and which */
 };
 
 enum tern_door_answer {
@@ -42,5 +45,8 @@ struct tern_door_verdict {
  * tokens say about `first`. Takes no memory. */
 struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_conn_first *first,
                                          const struct tern_header *header, tern_time now);
+
+/* Who was judged last has come in: what proved its address proves nothing a second time (RFC 9000 §8.1.4). */
+void tern_door_use_up(struct tern_door *door, tern_time now);
 
 #endif

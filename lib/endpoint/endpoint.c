@@ -13,7 +13,8 @@
 #include "endpoint/route.h"
 #include "wire/limits.h"
 
-#define USED_TOKENS 65536 /* connect tokens remembered for ten minutes, in a mebibyte */
+#define USED_TOKENS  65536 /* connect tokens remembered for ten minutes, in a mebibyte */
+#define SHOWN_TOKENS 16384 /* address tokens, for their day, in a quarter of one */
 
 static int check_config(const tern_config *c)
 {
@@ -102,6 +103,10 @@ static int init_door(struct tern_endpoint *ep, tern_time now)
         rc = tern_strikes_init(&ep->door.used, &ep->mem, &ep->random, USED_TOKENS,
                                TERN_CONNECT_LIFE_MAX * TERN_SEC, now);
         ep->config.connect_token_key = NULL; /* borrowed for the call only */
+    }
+    if (rc == 0 && accept) {
+        rc = tern_strikes_init(&ep->door.shown, &ep->mem, &ep->random, SHOWN_TOKENS,
+                               TERN_ADDRESS_LIFE_MS * TERN_MSEC, now);
     }
     if (rc == 0) {
         rc = tern_stateless_init(&ep->stateless, &ep->mem, queue);
@@ -198,6 +203,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     tern_resets_clear(&ep->resets);
     tern_throttle_clear(&ep->door.throttle);
     tern_strikes_clear(&ep->door.used);
+    tern_strikes_clear(&ep->door.shown);
     tern_mem_wipe(ep->door.connect_key, sizeof ep->door.connect_key);
     tern_stateless_clear(&ep->stateless);
     tern_mem_wipe(ep->door.proofs.key, sizeof ep->door.proofs.key);

@@ -40,7 +40,9 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
         /* no message 1 in it: a place is not had for a PING */
         ep->dropped_unknown++;
         tern_endpoint_drop_conn(ep, conn);
+        return 0;
     }
+    tern_door_use_up(&ep->door, now);
     return 0;
 }
 

@@ -96,6 +96,22 @@ static void a_full_register_refuses(void **state)
     assert_int_equal(heap.calls, calls);
 }
 
+/* Where a late second use does little harm the oldest may go, and the newest stay. */
+static void room_is_made_by_forgetting_the_oldest(void **state)
+{
+    (void)state;
+    for (uint64_t id = 0; id < 2000; id++) {
+        if (!mark(id, NOW)) {
+            tern_strikes_make_room(&strikes, NOW);
+            assert_true(mark(id, NOW));
+        }
+        for (uint64_t back = 0; back < 768 && back <= id; back += 13) {
+            assert_true(has(id - back, NOW));
+        }
+    }
+    assert_false(has(0, NOW));
+}
+
 static void a_clock_that_steps_back_forgets_nothing(void **state)
 {
     (void)state;
@@ -122,6 +138,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(it_is_known_for_a_window_at_least, setup, teardown),
     cmocka_unit_test_setup_teardown(after_a_long_silence_all_is_forgotten, setup, teardown),
     cmocka_unit_test_setup_teardown(a_full_register_refuses, setup, teardown),
+    cmocka_unit_test_setup_teardown(room_is_made_by_forgetting_the_oldest, setup, teardown),
     cmocka_unit_test_setup_teardown(a_clock_that_steps_back_forgets_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_there_is_none, setup, teardown),
 };

@@ -88,6 +88,7 @@ static void it_is_for_one_address(void **state)
     assert_int_equal(connect_with(token, token_len), 0);
     pair_exchange(p);
     assert_int_equal(pair_counters(server).retries, 1);
+    assert_int_equal(tern_conn_address_token(client->conn, token, sizeof token, &token_len), 0);
     client->addr.ip[3]++;
     assert_int_equal(connect_with(token, token_len), 0);
     pair_exchange(p);
@@ -175,6 +176,35 @@ static void the_3x_limit_stays_without_proof(void **state)
     assert_true(bytes_to_a_silent_client(token, token_len) > 3600);
 }
 
+/* RFC 9000 §8.1.4: a token stands in clear in the first packet. Whoever saw it, and shows it again in its
+ * owner's name, is anybody. */
+static void a_token_shown_before_proves_nothing(void **state)
+{
+    (void)state;
+    server->config.retry_half_open = SIZE_MAX;
+    pair_ready(p);
+    assert_int_equal(tern_conn_address_token(client->conn, token, sizeof token, &token_len), 0);
+    assert_int_equal(connect_with(token, token_len), 0);
+    pair_exchange(p);
+    assert_int_equal(client->connected, 2);
+    for (int i = 0; i < 50; i++) {
+        assert_true(bytes_to_a_silent_client(token, token_len) <= 3600);
+    }
+}
+
+/* ... and has to show himself while the server is busy. */
+static void nor_does_it_spare_a_retry_twice(void **state)
+{
+    (void)state;
+    earn();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(connect_with(token, token_len), 0);
+        pair_exchange(p);
+        assert_int_equal(client->connected, 2 + i);
+        assert_int_equal(pair_counters(server).retries, 1 + i);
+    }
+}
+
 static void too_long_ones_are_refused_by_the_call(void **state)
 {
     (void)state;
@@ -194,6 +224,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_wrong_clock_shuts_nobody_out, setup, teardown),
     cmocka_unit_test_setup_teardown(it_outlives_the_server_s_process, setup, teardown),
     cmocka_unit_test_setup_teardown(the_3x_limit_stays_without_proof, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_token_shown_before_proves_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(nor_does_it_spare_a_retry_twice, setup, teardown),
     cmocka_unit_test_setup_teardown(too_long_ones_are_refused_by_the_call, setup, teardown),
 };
 
