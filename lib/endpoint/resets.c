@@ -70,6 +70,8 @@ struct tern_conn *tern_resets_find(const struct tern_resets *resets, const tern_
 
 static bool take_turn(struct tern_resets *resets, tern_time now)
 {
+    /* fuller than full is what a clock leaves that was set back */
+    resets->next_at = TERN_MIN(resets->next_at, tern_add_sat(now, BURST + COST));
     if (resets->next_at > tern_add_sat(now, BURST)) {
         return false;
     }

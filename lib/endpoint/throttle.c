@@ -46,8 +46,12 @@ bool tern_throttle_take(struct tern_throttle *throttle, const tern_addr *from, b
     uint64_t hash = hash_of(throttle, from, is_proved);
     tern_time *cells[2] = {&throttle->cells[hash % TERN_THROTTLE_CELLS],
                            &throttle->cells[(hash >> 32) % TERN_THROTTLE_CELLS]};
+    tern_time full = tern_add_sat(now, TERN_SEC);
+    for (size_t i = 0; i < 2; i++) { /* fuller than full is what a clock leaves that was set back */
+        *cells[i] = TERN_MIN(*cells[i], tern_add_sat(full, throttle->cost));
+    }
     tern_time least = TERN_MIN(*cells[0], *cells[1]);
-    if (least > tern_add_sat(now, TERN_SEC)) {
+    if (least > full) {
         return false;
     }
     tern_time filled = TERN_MAX(least, now) + throttle->cost;

@@ -126,7 +126,34 @@ static void transfers_survive_steps_of_a_second(void **state)
     }
 }
 
+/* CVE-2021-46873: a clock that was once set to the future kept everybody out for as long. */
+static void leaps_of_ten_years_shut_nobody_out(void **state)
+{
+    (void)state;
+    static const tern_time decade = 315576000 * TERN_SEC;
+    struct pair_side *server = &pair.side[PAIR_SERVER], *client = &pair.side[PAIR_CLIENT];
+    pair_init(&pair);
+    pair.now = 4 * decade;
+    server->config.initial_rate = 20;
+    server->config.early_data = true;
+    pair_open(&pair);
+    const tern_time at[] = {4 * decade, 5 * decade, 4 * decade, 3 * decade, decade};
+    unsigned count = 0;
+    for (size_t i = 0; i < TERN_COUNT_OF(at); i++) {
+        pair.now = at[i];
+        for (int n = 0; n < 50; n++) { /* more than may come in a second */
+            assert_int_equal(pair_connect(&pair, n % 2 == 0 ? pair.key : NULL), 0);
+            pair_advance(&pair, n == 0 ? 3 * TERN_SEC : 100 * TERN_MSEC);
+            count++;
+            assert_int_equal(client->connected, count);
+            assert_int_equal(server->connected, count);
+        }
+    }
+    pair_close(&pair);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(leaps_of_ten_years_shut_nobody_out),
     cmocka_unit_test(transfers_survive_steps_of_a_second),
 };
 

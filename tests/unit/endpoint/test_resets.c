@@ -233,6 +233,10 @@ static void a_flood_has_few_resets_and_takes_no_memory(void **state)
     }
     assert_in_range(count, 200, 300); /* 64 and two seconds' worth */
     assert_int_equal(server->heap.calls, calls);
+    p->now -= 3000 * TERN_SEC; /* a clock that is set back stops it no longer than a full bucket */
+    assert_int_equal(reset_for(7, 60, out), 0);
+    p->now += 20 * TERN_MSEC;
+    assert_true(reset_for(7, 60, out) > 0);
 }
 
 /* RFC 9000 §21.11: a live connection's token is given to nobody, whoever asks from wherever. */
