@@ -11,6 +11,19 @@
 
 #include <cmocka.h>
 
+/* How often to try what is tried very often: a tenth of it under a sanitizer, which makes each try dearer. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
+    __has_feature(thread_sanitizer)
+#define TERN_TEST_TIMES(n) ((n) / 10)
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TERN_TEST_TIMES(n) ((n) / 10)
+#endif
+#ifndef TERN_TEST_TIMES
+#define TERN_TEST_TIMES(n) (n)
+#endif
+
 /* Use at the end of a test file: TERN_TEST_MAIN(tests) with `tests` an array of CMUnitTest whose
  * entries stand one a line, so that the build finds their names. */
 #define TERN_TEST_MAIN(tests)                                                                      \

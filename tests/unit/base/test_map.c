@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "base/map.h"
 
+#include <sodium.h>
+#include <time.h>
+
 #include "unit/base/kit.h"
 
 #define KEYS 5000
@@ -53,6 +56,71 @@ static void finds_what_was_put(void **state)
     assert_null(tern_map_find(&f.map, "ke", 2)); /* a prefix is another key */
     assert_null(tern_map_find(&f.map, "key\0", 4));
     stop(&f);
+}
+
+#define MANY 100000u
+
+enum family { AT_RANDOM, IN_A_ROW, SAME_FRONT, SAME_BACK, SAME_HASH, FAMILIES };
+
+/* Identifiers that a peer chose so that they meet in a table whose hash it knows. */
+static void write_family(uint8_t (*keys)[8], enum family family)
+{
+    static const uint8_t no_secret[crypto_shorthash_KEYBYTES];
+    uint8_t hash[crypto_shorthash_BYTES] = {0};
+    uint64_t seed = 99, value = 0;
+    for (size_t i = 0; i < MANY; i++, value++) {
+        uint32_t half = (uint32_t)i;
+        memset(keys[i], 7, 8);
+        if (family == AT_RANDOM) {
+            kit_random_fill(&seed, keys[i], 8);
+        } else if (family == SAME_FRONT) {
+            memcpy(keys[i] + 4, &half, 4);
+        } else if (family == SAME_BACK) {
+            memcpy(keys[i], &half, 4);
+        } else {
+            memcpy(keys[i], &value, 8);
+        }
+        while (family == SAME_HASH &&
+               (crypto_shorthash(hash, keys[i], 8, no_secret) != 0 || hash[0] != 0)) {
+            value++;
+            memcpy(keys[i], &value, 8);
+        }
+    }
+}
+
+static clock_t time_of_lookups(const struct tern_map *map, uint8_t (*keys)[8])
+{
+    clock_t start = clock();
+    for (size_t i = 0; i < MANY; i++) {
+        assert_ptr_equal(tern_map_find(map, keys[i], 8), keys[i]);
+    }
+    return clock() - start;
+}
+
+/* CVE-2025-23020: chosen identifiers cost no more than others. */
+static void chosen_keys_are_found_as_fast_as_others(void **state)
+{
+    (void)state;
+    static uint8_t keys[FAMILIES][MANY][8];
+    static struct fixture f[FAMILIES];
+    clock_t least[FAMILIES];
+    for (size_t i = 0; i < FAMILIES; i++) {
+        start(&f[i], 3 + i);
+        write_family(keys[i], (enum family)i);
+        for (size_t n = 0; n < MANY; n++) {
+            assert_int_equal(tern_map_put(&f[i].map, keys[i][n], 8, keys[i][n]), 0);
+        }
+        least[i] = time_of_lookups(&f[i].map, keys[i]);
+    }
+    for (int round = 0; round < 15; round++) {
+        for (size_t i = 0; i < FAMILIES; i++) {
+            least[i] = TERN_MIN(least[i], time_of_lookups(&f[i].map, keys[i]));
+        }
+    }
+    for (size_t i = 0; i < FAMILIES; i++) {
+        assert_true(least[i] <= 2 * least[AT_RANDOM]);
+        stop(&f[i]);
+    }
 }
 
 static void refuses_a_key_twice(void **state)
@@ -212,6 +280,7 @@ static void a_value_gives_way_to_another(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(starts_empty),
     cmocka_unit_test(finds_what_was_put),
+    cmocka_unit_test(chosen_keys_are_found_as_fast_as_others),
     cmocka_unit_test(refuses_a_key_twice),
     cmocka_unit_test(keys_may_have_any_length),
     cmocka_unit_test(thousands_of_keys_come_and_go),

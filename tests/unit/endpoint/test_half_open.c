@@ -63,7 +63,8 @@ static void take_message_1(void)
 /* Handshake number n, from an address of its own. */
 static void knock_with(unsigned n, size_t len)
 {
-    struct tern_cid dcid = {.len = 8, .bytes = {(uint8_t)n, (uint8_t)(n >> 8), 3}};
+    struct tern_cid dcid = {.len = 8,
+                            .bytes = {(uint8_t)n, (uint8_t)(n >> 8), 3, (uint8_t)(n >> 16)}};
     uint8_t packet[1300] = {0}, mask[TERN_MASK_SIZE];
     struct tern_packet_keys keys;
     struct tern_writer w;
@@ -79,6 +80,7 @@ static void knock_with(unsigned n, size_t len)
     tern_header_mask(packet, header - 2, 2, mask);
     tern_packet_keys_clear(&keys);
     tern_addr from = door_addr("10.0.0.0:5");
+    from.ip[1] = (uint8_t)(n >> 16);
     from.ip[2] = (uint8_t)(n >> 8);
     from.ip[3] = (uint8_t)n;
     door_hear(p, PAIR_SERVER, &from, packet, len);
@@ -132,6 +134,53 @@ static void each_costs_two_kilobytes(void **state)
     assert_int_equal(drain(), 0);
     assert_int_equal(pair_counters(server).half_open, 0);
     assert_int_equal(pair_counters(server).connections, 0);
+}
+
+/* A hundred thousand at once, of whom nobody goes on: small, and gone with the time of a handshake. */
+static void a_flood_is_gone_in_ten_seconds(void **state)
+{
+    (void)state;
+    const unsigned many = TERN_TEST_TIMES(100000u);
+    server->config.max_half_open = server->config.max_connections = many + 1;
+    pair_open(p);
+    take_message_1();
+    uint64_t before = server->heap.bytes;
+    for (unsigned n = 0; n < many; n++) {
+        knock(n);
+        (void)drain();
+    }
+    assert_int_equal(pair_counters(server).half_open, many);
+    assert_true((server->heap.bytes - before) / many <= 2048);
+    p->now += 10 * TERN_SEC;
+    tern_endpoint_tick(server->endpoint, p->now);
+    assert_int_equal(drain(), 0);
+    assert_int_equal(pair_counters(server).half_open, 0);
+    assert_int_equal(pair_counters(server).connections, 0);
+    assert_true(server->heap.bytes - before < (uint64_t)many * 256); /* tables keep their size */
+}
+
+/* As a server is configured: from the thousandth on each has to show itself, and takes nothing. */
+static void from_a_thousand_on_each_is_asked(void **state)
+{
+    (void)state;
+    tern_config fresh;
+    tern_config_init(&fresh);
+    server->config.retry_half_open = fresh.retry_half_open;
+    pair_open(p);
+    take_message_1();
+    for (unsigned n = 0; n < 1000; n++) {
+        knock(n);
+        (void)drain();
+    }
+    assert_int_equal(pair_counters(server).half_open, 1000);
+    uint64_t calls = server->heap.calls;
+    for (unsigned n = 1000; n < TERN_TEST_TIMES(100000u); n++) {
+        knock(n);
+        assert_true(drain() <= 400);
+    }
+    assert_int_equal(server->heap.calls, calls);
+    assert_int_equal(pair_counters(server).half_open, 1000);
+    assert_int_equal(pair_counters(server).retries, TERN_TEST_TIMES(100000u) - 1000);
 }
 
 /* A message 1 that verifies and makes no sense is answered, and then nothing is left of it. */
@@ -369,6 +418,8 @@ static void closing_all_ends_them(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(each_costs_two_kilobytes, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_flood_is_gone_in_ten_seconds, setup, teardown),
+    cmocka_unit_test_setup_teardown(from_a_thousand_on_each_is_asked, setup, teardown),
     cmocka_unit_test_setup_teardown(senseless_ones_leave_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(a_small_allowance_makes_no_haste, setup, teardown),
     cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, teardown),

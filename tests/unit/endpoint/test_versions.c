@@ -121,7 +121,7 @@ static void a_changed_bit_changes_no_agreement(void **state)
     tern_stats expected = {.size = sizeof expected};
     pair_ready(p);
     tern_conn_stats(client->conn, &expected);
-    for (uint64_t bit = 0; bit < 8 * 330; bit += 5) {
+    for (uint64_t bit = 0; bit < 8 * 1200; bit += 10 / TERN_TEST_TIMES(10)) {
         for (int from = 0; from < 2; from++) {
             pair_close(p);
             pair_init(p);
