@@ -1,0 +1,338 @@
+/* The scenes, one row each, and what they do besides talking.
+ * SPDX-License-Identifier: MIT */
+#include "model/scenes.h"
+
+#include <string.h>
+
+#include "conn/conn.h"
+#include "sim/invariants.h"
+
+static const uint8_t shared_secret[TERN_SECRET_SIZE] = "thirty-two bytes for everybody.";
+
+static tern_stats stats_of(const struct world *world, int i)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (world->ends[i].conn != NULL) {
+        tern_conn_stats(world->ends[i].conn, &stats);
+    }
+    return stats;
+}
+
+/* --- keys --- */
+
+static void wish_update(struct world *world, int i)
+{
+    struct tern_conn *conn = world->ends[i].conn;
+    if (conn != NULL && conn->spaces[TERN_LEVEL_APP].keys != NULL) {
+        conn->spaces[TERN_LEVEL_APP].keys->wants_update = true;
+    }
+}
+
+static void wear(struct world *world)
+{
+    for (int i = 0; i < 2; i++) {
+        if (world->ends[i].conn != NULL) {
+            invariants_wear_keys(world->ends[i].conn, 1);
+        }
+    }
+}
+
+static void wish_rekey(struct world *world)
+{
+    tern_conn *conn = world->ends[CLIENT].conn;
+    if (conn != NULL && tern_conn_rekey(conn) != 0) {
+        world->broken = "the client may not wish for fresh keys";
+    }
+}
+
+static void act_update(struct world *world, unsigned round)
+{
+    if (round == 1) {
+        wish_update(world, CLIENT);
+        wish_update(world, SERVER);
+    }
+}
+
+static void act_worn(struct world *world, unsigned round)
+{
+    if (round == 0) {
+        wear(world);
+    }
+}
+
+static void act_rekey(struct world *world, unsigned round)
+{
+    if (round == 1) {
+        wish_rekey(world);
+    }
+}
+
+/* The server's update is on its way when the client asks, or the other way round. */
+static void act_rekey_update(struct world *world, unsigned round)
+{
+    if (round == 1) {
+        wish_rekey(world);
+        wish_update(world, SERVER);
+    }
+}
+
+static void act_rekey_worn(struct world *world, unsigned round)
+{
+    if (round == 0) {
+        wear(world);
+        wish_rekey(world);
+    }
+}
+
+/* Nobody is more than one phase ahead when all is quiet, and something did happen. */
+static const char *judge_phases(const struct world *world)
+{
+    uint32_t client = stats_of(world, CLIENT).key_phase, server = stats_of(world, SERVER).key_phase;
+    if (client == 0 || server == 0) {
+        return "no key update took place";
+    }
+    return client > server + 1 || server > client + 1 ? "one end is two phases ahead" : NULL;
+}
+
+static const char *judge_rekey(const struct world *world)
+{
+    if (stats_of(world, CLIENT).rekeys == 0 ||
+        stats_of(world, CLIENT).rekeys != stats_of(world, SERVER).rekeys) {
+        return "the ends count different exchanges";
+    }
+    return judge_phases(world);
+}
+
+/* --- addresses --- */
+
+static void act_rebind_port(struct world *world, unsigned round)
+{
+    if (round == 1) {
+        world->outer = world->home;
+        world->outer.port++;
+    }
+}
+
+static void act_rebind_host(struct world *world, unsigned round)
+{
+    if (round == 1) {
+        world->outer = (tern_addr){.family = 4, .ip = {10, 0, 7, 7}, .port = 7000};
+    }
+}
+
+static void act_migrate(struct world *world, unsigned round)
+{
+    tern_conn *conn = world->ends[CLIENT].conn;
+    if (round == 1 && conn != NULL && tern_conn_migrate(conn, &world->away) != 0) {
+        world->broken = "the client may not move";
+    }
+}
+
+static void act_handover(struct world *world, unsigned round)
+{
+    act_migrate(world, round);
+    world->is_home_dead = world->is_home_dead || round == 1;
+}
+
+static void act_migrate_update(struct world *world, unsigned round)
+{
+    act_migrate(world, round);
+    act_update(world, round);
+}
+
+static void act_migrate_rekey(struct world *world, unsigned round)
+{
+    act_migrate(world, round);
+    act_rekey(world, round);
+}
+
+static bool is_at(const struct world *world, const tern_addr *addr)
+{
+    tern_addr remote = tern_conn_remote(world->ends[SERVER].conn);
+    return tern_addr_equal(&remote, addr);
+}
+
+static const char *judge_rebound(const struct world *world)
+{
+    return is_at(world, &world->outer) ? NULL : "the server did not follow";
+}
+
+/* A client that gave the new address up is as good, if the old one works. */
+static const char *judge_migrated(const struct world *world)
+{
+    tern_addr local = tern_conn_local(world->ends[CLIENT].conn);
+    bool has_moved = tern_addr_equal(&local, &world->away);
+    if (!is_at(world, has_moved ? &world->away : &world->home)) {
+        return "the ends see the client at different places";
+    }
+    return has_moved || stats_of(world, CLIENT).migrations_failed > 0
+               ? NULL
+               : "the move has neither succeeded nor failed";
+}
+
+static const char *judge_migrated_update(const struct world *world)
+{
+    const char *broken = judge_migrated(world);
+    return broken == NULL ? judge_phases(world) : broken;
+}
+
+static const char *judge_migrated_rekey(const struct world *world)
+{
+    const char *broken = judge_migrated(world);
+    return broken == NULL ? judge_rekey(world) : broken;
+}
+
+/* --- the table --- */
+
+#define HANDSHAKE                                                                                  \
+    .from_birth = true, .rounds = 5, .spurt = 100, .gap = 15 * TERN_MSEC, .late = 1300 * TERN_MSEC
+#define TALK      .pinned = true, .spurt = 100, .gap = 20 * TERN_MSEC
+#define SLOW_TALK .pinned = true, .spurt = 100, .gap = 60 * TERN_MSEC
+
+const struct scene scenes[] = {
+    {.name = "xk",
+     .about = "a handshake with a pinned key",
+     HANDSHAKE,
+     .pinned = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "xx", .about = "first contact", HANDSHAKE, .window = 24, .quick = 2},
+    {.name = "secret",
+     .about = "a pinned key and a secret",
+     HANDSHAKE,
+     .pinned = true,
+     .secret = shared_secret,
+     .window = 24,
+     .quick = 2},
+    {.name = "code",
+     .about = "a one-time code",
+     HANDSHAKE,
+     .code = "7-orbit-salmon",
+     .window = 24,
+     .quick = 2},
+    {.name = "retry",
+     .about = "a server that sends Retry first",
+     HANDSHAKE,
+     .pinned = true,
+     .has_retry = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "ticket",
+     .about = "early data with a ticket",
+     HANDSHAKE,
+     .pinned = true,
+     .has_ticket = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "update",
+     .about = "both ends change keys at once",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_update,
+     .judge = judge_phases},
+    {.name = "worn",
+     .about = "both ends change keys as often as they may",
+     SLOW_TALK,
+     .rounds = 7,
+     .late = 150 * TERN_MSEC,
+     .window = 28,
+     .quick = 2,
+     .act = act_worn,
+     .judge = judge_phases},
+    {.name = "rekey",
+     .about = "a fresh Diffie-Hellman",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rekey,
+     .judge = judge_rekey},
+    {.name = "rekey-update",
+     .about = "the server changes keys while the client asks for a fresh Diffie-Hellman",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rekey_update,
+     .judge = judge_rekey},
+    {.name = "rekey-worn",
+     .about = "a fresh Diffie-Hellman while both ends change keys as often as they may",
+     SLOW_TALK,
+     .rounds = 7,
+     .late = 150 * TERN_MSEC,
+     .window = 28,
+     .quick = 2,
+     .act = act_rekey_worn,
+     .judge = judge_rekey},
+    {.name = "rebind-port",
+     .about = "a NAT gives the client another port",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rebind_port,
+     .judge = judge_rebound},
+    {.name = "rebind-host",
+     .about = "a NAT gives the client another address",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rebind_host,
+     .judge = judge_rebound},
+    {.name = "migrate",
+     .about = "the client moves",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_migrate,
+     .judge = judge_migrated},
+    {.name = "handover",
+     .about = "the client moves because its address is gone",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_handover,
+     .judge = judge_migrated},
+    {.name = "migrate-update",
+     .about = "the client moves while both ends change keys",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_migrate_update,
+     .judge = judge_migrated_update},
+    {.name = "migrate-rekey",
+     .about = "the client moves during a fresh Diffie-Hellman",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_migrate_rekey,
+     .judge = judge_migrated_rekey},
+};
+
+const size_t scene_count = sizeof scenes / sizeof scenes[0];
+
+const struct scene *scene_find(const char *name)
+{
+    for (size_t i = 0; i < scene_count; i++) {
+        if (strcmp(scenes[i].name, name) == 0) {
+            return &scenes[i];
+        }
+    }
+    return NULL;
+}
