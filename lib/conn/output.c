@@ -421,7 +421,11 @@ static size_t transmit_path(struct tern_conn *conn, struct tern_path *path, tern
     path->is_short = path->wants_challenge && limit < TERN_INITIAL_DATAGRAM_MIN;
     plan.flags = TERN_SENT_PROBE; /* its loss tells nothing about the path in use */
     tern_fill_path(&plan.fill, now);
-    tern_fill_padding(&plan.fill, (size_t)(plan.fill.w.end - plan.fill.w.start));
+    /* RFC 9000 §8.2.1: full size, or as it is. Padding that proves nothing would use up what the limit
+     * lets out, and then a lost challenge could not be repeated before more came in. */
+    if (limit == TERN_INITIAL_DATAGRAM_MIN) {
+        tern_fill_padding(&plan.fill, (size_t)(plan.fill.w.end - plan.fill.w.start));
+    }
     if (plan_finish(&plan, now) != 0) {
         return 0;
     }
