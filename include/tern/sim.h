@@ -5,6 +5,15 @@
  * drives it with a real clock). A *world* joins hosts (an endpoint each) by links, runs the clock
  * from event to event, and hashes every packet, so that the same seed gives the same hash on every
  * machine and compiler.
+ *
+ * The whole of an experiment:
+ *     tern_sim_new(&sim, seed);
+ *     tern_sim_add_host(sim, &addr, &config, &host);      for each
+ *     tern_sim_connect(sim, client, server, &link, NULL);
+ *     tern_endpoint_connect(tern_sim_host_endpoint(client), &peer, &conn, tern_sim_now(sim));
+ *     while (tern_sim_flush(sim) == 0 && tern_sim_step(sim, end) > 0)
+ *         for each host: poll its endpoint, read and write streams
+ *     tern_link_stats(tern_sim_link(sim, client, server), &counters);
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_SIM_H
 #define TERN_SIM_H
@@ -128,8 +137,9 @@ TERN_API void tern_link_set(tern_link *link, const tern_link_config *config);
 typedef struct tern_sim tern_sim;
 typedef struct tern_sim_host tern_sim_host;
 
-/* Everything random in the world comes from `seed`. The clock starts at one hour, so that
- * subtracting from now never wraps. */
+/* Everything random in the world comes from `seed`, keys of hosts included whose config.secret_key is
+ * NULL (tern_endpoint_public_key tells them); a key of tern_key_generate is another at each run, and so
+ * is the hash then. The clock starts at one hour, so that subtracting from now never wraps. */
 TERN_API TERN_MUST_CHECK int tern_sim_new(tern_sim **out, uint64_t seed);
 TERN_API void tern_sim_free(tern_sim *sim); /* frees hosts and their endpoints too */
 
