@@ -106,6 +106,10 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
                                                 : REPORT_LOCAL,
                       name, why);
     }
+    if (c->has_end && c->pull != NULL && pull_counts(c->pull)->settled >= c->end_count) {
+        ev_feed_event(c->loop, &c->ticker,
+                      EV_TIMER); /* a worker was the last: no event will follow */
+    }
 }
 
 /* --- the request ------------------------------------------------------------------------------------- */

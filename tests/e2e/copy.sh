@@ -199,4 +199,17 @@ case_replace() {
     same here/file there/link
 }
 
+# A pull is over when its last block is on the disk. Of copies that take some milliseconds a busy machine may
+# make a few slow, but not most.
+case_pull_ends_at_once() {
+    serve
+    random there/file 1
+    slow=0
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+        copy --json "tern://$server/file" here/file
+        has_line out '"seconds":0\.0[0-8]' || slow=$((slow + 1))
+    done
+    [ $slow -le 3 ] || fail "$slow of 16 waited for something"
+}
+
 run_case "$@"
