@@ -408,4 +408,8 @@ void flows_print(const struct flows_plan *plan, const struct flows_result *resul
                  (unsigned long long)result->bottleneck.queue_dropped,
                  (unsigned long long)result->bottleneck.aqm_dropped,
                  (unsigned long long)result->bottleneck.aqm_marked, result->bottleneck.queue_peak);
+    if (plan->bottleneck.aqm == TERN_LINK_AQM_DUALQ) {
+        (void)printf("  short queue: median %.1f ms, 99 %% %.1f ms\n",
+                     (double)result->low_median / 1e6, (double)result->low_99 / 1e6);
+    }
 }

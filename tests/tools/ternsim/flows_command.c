@@ -1,5 +1,6 @@
 /* ternsim flows: flows of the caller's choice through one bottleneck.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 struct wishes {
     double mbit, rtt, queue, seconds, later; /* queue in BDP; later: s between starts */
     double seed;
-    bool codel;
+    tern_link_aqm aqm;
     const char *series;
 };
 
@@ -18,6 +19,20 @@ static bool parse_positive(const char *text, double *out)
     char *end;
     *out = strtod(text, &end);
     return end != text && *end == '\0' && *out >= 0 && *out < 1e12;
+}
+
+static bool parse_aqm(const char *text, tern_link_aqm *out)
+{
+    static const char *const names[] = {[TERN_LINK_AQM_NONE] = "none",
+                                        [TERN_LINK_AQM_CODEL] = "codel",
+                                        [TERN_LINK_AQM_DUALQ] = "dualq"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (tern_link_aqm)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool parse_option(struct wishes *w, const char *name, const char *value)
@@ -33,8 +48,7 @@ static bool parse_option(struct wishes *w, const char *name, const char *value)
         }
     }
     if (strcmp(name, "--aqm") == 0) {
-        w->codel = strcmp(value, "codel") == 0;
-        return w->codel || strcmp(value, "none") == 0;
+        return parse_aqm(value, &w->aqm);
     }
     w->series = strcmp(name, "--series") == 0 && *value != '\0' ? value : NULL;
     return w->series != NULL;
@@ -50,7 +64,9 @@ static bool add_flows(struct flows_plan *plan, char *list, const struct wishes *
         }
         const struct tern_cc_ops *ops = tern_cc_find(name);
         if (ops == NULL || plan->count == FLOWS_MAX) {
-            (void)fprintf(stderr, "ternsim: %s: no such controller, or too many flows\n", name);
+            (void)fprintf(stderr,
+                          "ternsim: %s: no such controller (see ternsim --help), or more than %d\n",
+                          name, FLOWS_MAX);
             return false;
         }
         struct flow_plan *flow = flows_add(plan, ops->name, (tern_time)(w->rtt * 1e6 / 2));
@@ -65,7 +81,7 @@ static bool fill_plan(struct flows_plan *plan, char *list, const struct wishes *
     flows_plan_init(plan, "ternsim flows", (uint64_t)w->seed);
     plan->bottleneck.rate = (uint64_t)(w->mbit * 1e6);
     plan->bottleneck.queue = (size_t)(w->queue * w->mbit * 1e6 / 8 * w->rtt / 1e3);
-    plan->bottleneck.aqm = w->codel ? TERN_LINK_AQM_CODEL : TERN_LINK_AQM_NONE;
+    plan->bottleneck.aqm = w->aqm;
     plan->duration = (tern_time)(w->seconds * 1e9);
     plan->settle = 0;
     return add_flows(plan, list, w);
@@ -79,15 +95,20 @@ int flows_command(int argc, char **argv)
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (!parse_option(&w, argv[i], value)) {
-            (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+            (void)fprintf(stderr, "ternsim: %s %s: not understood; see ternsim --help\n", argv[i],
+                          value);
             return 2;
         }
+    }
+    if (w.mbit <= 0 || w.rtt <= 0 || w.seconds <= 0) { /* shares of nothing */
+        (void)fprintf(stderr, "ternsim: --mbit, --rtt and --seconds must be above 0\n");
+        return 2;
     }
     if (!fill_plan(&plan, argv[0], &w)) {
         return 2;
     }
     if (w.series != NULL && (plan.series = fopen(w.series, "w")) == NULL) {
-        perror(w.series);
+        (void)fprintf(stderr, "ternsim: %s: %s\n", w.series, strerror(errno));
         return 1;
     }
     flows_run(&plan, &result);
@@ -96,7 +117,7 @@ int flows_command(int argc, char **argv)
                  flows_share(&plan, &result, plan.bottleneck.rate) * 100,
                  flows_jain(&result, plan.count), (unsigned long long)result.hash);
     if (plan.series != NULL && fclose(plan.series) != 0) {
-        perror(w.series);
+        (void)fprintf(stderr, "ternsim: %s: %s\n", w.series, strerror(errno));
         return 1;
     }
     return result.is_done ? 0 : 1;

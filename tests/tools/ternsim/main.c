@@ -18,18 +18,27 @@ static void usage(FILE *out)
         "usage: ternsim list\n"
         "       ternsim run SCENARIO [--seed N] [--seeds COUNT] [--cc NAME] [--bytes N]\n"
         "                            [--qlog FILE]\n"
-        "       ternsim flows NAME[,NAME...] [--mbit N] [--rtt MS] [--queue BDP] [--aqm codel]\n"
+        "       ternsim flows NAME[,NAME...] [--mbit N] [--rtt MS] [--queue BDP] [--aqm AQM]\n"
         "                            [--seconds N] [--later SECONDS] [--seed N] [--series FILE]\n"
         "       ternsim report\n"
+        "\n"
+        "list: the scenarios, and what each is\n"
+        "run: one of them, and what became of its transfer\n"
         "  --seed N       the first seed (default 1); the same seed gives the same packets\n"
         "  --seeds COUNT  how many, one after the other (default 1)\n"
-        "  --cc NAME      the congestion controller (default cubic)\n"
+        "  --cc NAME      newreno, cubic (default), bbr, ledbat, media or prague\n"
         "  --bytes N      on each stream, instead of the scenario's own amount\n"
         "  --qlog FILE    what the client saw, as qlog; FILE.server: the server\n"
-        "flows: one sender a name shares a bottleneck (50 Mbit/s, 40 ms, a queue of one BDP, 60 "
-        "s)\n"
-        "  --later S      each begins so much later than the one before\n"
+        "flows: one sender a name (as above, 16 at most) shares a bottleneck\n"
+        "  --mbit N       its rate (default 50)\n"
+        "  --rtt MS       round trip of each flow (40)\n"
+        "  --queue BDP    its queue, in bandwidth-delay products (1)\n"
+        "  --aqm AQM      none (default), codel, or dualq: RFC 9332, for prague\n"
+        "  --seconds N    how long (60)\n"
+        "  --later S      each begins so much later than the one before (0)\n"
         "  --series FILE  ten lines a second: time, bytes in the queue, Mbit/s of each flow\n"
+        "report: goodput, fairness and queues, and the bars that they are held to; takes a minute\n"
+        "\n"
         "TERN_TRACE=1 in the environment prints every packet.\n"
         "Exit codes: 0 done, 1 a run failed or its log could not be written, 2 usage.\n",
         out);
@@ -69,6 +78,25 @@ static bool parse_option(struct arguments *a, const char *name, const char *valu
     return a->qlog != NULL;
 }
 
+static bool is_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+/* What to print about arguments that make no command. */
+static int complain(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+    } else if (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "flows") == 0) {
+        (void)fprintf(stderr, "ternsim: %s what? See ternsim --help\n", argv[1]);
+    } else {
+        (void)fprintf(stderr, "ternsim: %s: not understood; see ternsim --help\n",
+                      argv[argc > 2 ? 2 : 1]);
+    }
+    return 2;
+}
+
 static bool parse(struct arguments *a, int argc, char **argv)
 {
     a->scenario = scenario_find(argv[2]);
@@ -80,7 +108,8 @@ static bool parse(struct arguments *a, int argc, char **argv)
     for (int i = 3; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (!parse_option(a, argv[i], value)) {
-            (void)fprintf(stderr, "ternsim: %s %s: not understood\n", argv[i], value);
+            (void)fprintf(stderr, "ternsim: %s %s: not understood; see ternsim --help\n", argv[i],
+                          value);
             return false;
         }
     }
@@ -159,6 +188,10 @@ static int run(const struct arguments *a)
 int main(int argc, char **argv)
 {
     struct arguments a = {.cc = "cubic", .seed = 1, .seeds = 1};
+    if (argc >= 2 && is_help(argv[argc - 1])) {
+        usage(stdout);
+        return 0;
+    }
     if (argc == 2 && strcmp(argv[1], "list") == 0) {
         for (size_t i = 0; i < scenario_count; i++) {
             (void)printf("%-36s %s\n", scenarios[i].name, scenarios[i].about);
@@ -180,7 +213,5 @@ int main(int argc, char **argv)
     if (argc >= 3 && strcmp(argv[1], "flows") == 0) {
         return flows_command(argc - 2, argv + 2);
     }
-    bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    usage(is_help ? stdout : stderr);
-    return is_help ? 0 : 2;
+    return complain(argc, argv);
 }
