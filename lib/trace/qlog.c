@@ -1,6 +1,6 @@
 /* Trace events as qlog records, for the viewers that people already have.
  *
- * qlog 0.3 in JSON text sequences (draft-ietf-quic-qlog-main-schema-02, draft-ietf-quic-qlog-quic-events,
+ * qlog 0.3 in JSON text sequences (draft-ietf-quic-qlog-main-schema-05, draft-ietf-quic-qlog-quic-events-04,
  * RFC 7464): the version that viewers read today. Frames are those of QUIC, and so are their names.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
@@ -255,7 +255,9 @@ static void add_packet(struct tern_line *line, const tern_trace_event *event)
         event->packet_type < TERN_COUNT_OF(names) ? names[event->packet_type] : "unknown";
     ADD(line, "\"header\":{\"packet_type\":\"%s\",\"packet_number\":%" PRIu64 "}", type,
         event->packet_number);
-    ADD(line, ",\"raw\":{\"length\":%zu}", event->packet_size);
+    if (event->kind != TERN_TRACE_LOST) { /* which has none in the schema */
+        ADD(line, ",\"raw\":{\"length\":%zu}", event->packet_size);
+    }
     if (event->payload != NULL) {
         add_frames(line, event);
     }
@@ -280,6 +282,25 @@ static const char *state_name(const char *state)
         return "handshake_started";
     }
     return strcmp(state, "established") == 0 ? "handshake_complete" : state;
+}
+
+/* The schema has a few causes only; our words stand beside them. */
+static void add_drop(struct tern_line *line, const char *why)
+{
+    static const struct {
+        const char *why, *trigger;
+    } causes[] = {
+        {"did not open", "decryption_failure"},
+        {"no keys for this level", "decryption_failure"},
+        {"duplicate", "rejected"},
+        {"no room for it", "rejected"},
+        {"not a packet", "invalid"},
+    };
+    const char *trigger = "general";
+    for (size_t i = 0; i < TERN_COUNT_OF(causes); i++) {
+        trigger = strcmp(why, causes[i].why) == 0 ? causes[i].trigger : trigger;
+    }
+    ADD(line, "\"details\":{\"why\":\"%s\"},\"trigger\":\"%s\"", why, trigger);
 }
 
 size_t tern_trace_qlog_start(bool is_server, char *buf, size_t size)
@@ -316,7 +337,7 @@ size_t tern_trace_qlog(const tern_trace_event *event, char *buf, size_t size)
         add_packet(&line, event);
         break;
     case TERN_TRACE_DROPPED:
-        ADD(&line, "\"trigger\":\"%s\"", event->text);
+        add_drop(&line, event->text);
         break;
     case TERN_TRACE_STATE:
         ADD(&line, "\"new\":\"%s\"", state_name(event->text));

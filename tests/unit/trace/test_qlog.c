@@ -154,7 +154,11 @@ static void other_events_too(void **state)
     event.text = "no keys";
     assert_non_null(strstr(record_of(&event, buf, sizeof buf),
                            "\"transport:packet_dropped\",\"group_id\":\"0\",\"data\":{"
-                           "\"trigger\":\"no keys\"}"));
+                           "\"details\":{\"why\":\"no keys\"},\"trigger\":\"general\"}"));
+    event.text = "did not open";
+    assert_non_null(strstr(record_of(&event, buf, sizeof buf),
+                           "{\"details\":{\"why\":\"did not open\"},"
+                           "\"trigger\":\"decryption_failure\"}"));
     event = (tern_trace_event){.kind = TERN_TRACE_METRICS, .cwnd = 12000, .bytes_in_flight = 24};
     assert_non_null(
         strstr(record_of(&event, buf, sizeof buf),
