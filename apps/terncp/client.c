@@ -87,9 +87,10 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     struct client *c = user;
     (void)is_begun;
     report_failed(&c->report, REPORT_LOCAL, name,
-                  error == 0        ? "neither file nor folder (links are not copied): left out"
+                  error == 0        ? "neither file nor folder"
                   : error == ESTALE ? "it shrank while it was read"
-                                    : strerror(error));
+                                    : strerror(error),
+                  error == 0 ? "left out, as links are" : NULL);
 }
 
 static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
@@ -104,7 +105,7 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
                       status == PROTO_INTEGRITY ? REPORT_INTEGRITY
                       : by_peer                 ? REPORT_REMOTE
                                                 : REPORT_LOCAL,
-                      name, why);
+                      name, why, NULL);
     }
     if (c->has_end && c->pull != NULL && pull_counts(c->pull)->settled >= c->end_count) {
         ev_feed_event(c->loop, &c->ticker,
@@ -156,9 +157,10 @@ static void begin_request(struct client *c)
             push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name, o->recursive);
         if (error != 0) {
             report_failed(&c->report, REPORT_LOCAL, c->sources[i],
-                          error == EISDIR   ? "it is a folder; copy it with -r"
+                          error == EISDIR   ? "it is a folder"
                           : error == EINVAL ? "not a file or folder"
-                                            : strerror(error));
+                                            : strerror(error),
+                          error == EISDIR ? "copy it with -r" : NULL);
         }
     }
 }
@@ -189,14 +191,15 @@ static void finish_if_done(struct client *c)
 static void on_fail(struct client *c, const struct proto_message *m)
 {
     if (m->index == PROTO_INDEX_ALL) {
-        report_failed(&c->report, REPORT_REMOTE, c->path[0] == '\0' ? "/" : c->path, m->text);
+        report_failed(&c->report, REPORT_REMOTE, c->path[0] == '\0' ? "/" : c->path, m->text, NULL);
         tern_conn_close(c->conn, 0, "");
         stop(c, OUTCOME_REQUEST);
         return;
     }
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
     report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
-                  is_one ? c->sources[0] : c->trust.name, m->text); /* the text says which entry */
+                  is_one ? c->sources[0] : c->trust.name, m->text,
+                  NULL); /* the text says which entry */
 }
 
 static void on_control(struct client *c)
@@ -206,7 +209,8 @@ static void on_control(struct client *c)
     while (c->control != NULL && (rc = control_read(&c->messages, c->control, &m)) != 0) {
         if (rc < 0) {
             if (c->outcome == OUTCOME_RUNNING && tern_conn_is_established(c->conn)) {
-                report_failed(&c->report, REPORT_REMOTE, c->trust.name, "broke off the request");
+                report_failed(&c->report, REPORT_REMOTE, c->trust.name, "broke off the request",
+                              NULL);
                 stop(c, OUTCOME_REQUEST);
             }
             return;
@@ -388,7 +392,9 @@ static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
     }
     if (rc != 0) {
         cli_error(c->trust.name, rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
-                  "check the address and the options");
+                  rc == TERN_ERR_UNSUPPORTED && c->options->suites != TERN_SUITE_ANY
+                      ? "this machine has none of the suites of --cipher"
+                      : "check the address and the options");
     }
     return rc;
 }

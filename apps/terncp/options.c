@@ -57,9 +57,9 @@ static const char help[] =
     "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
     "  -h, --help   -V, --version\n"
     "\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 4 identity or "
-    "authorisation\n"
-    "refused, 5 local file error, 6 remote file error, 7 integrity error, 130 interrupted.\n";
+    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
+    "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
+    "error, 130 interrupted.\n";
 
 enum {
     OPT_FSYNC = 256,

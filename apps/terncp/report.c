@@ -103,9 +103,10 @@ void report_done(struct report *report, const char *name)
     }
 }
 
-void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why)
+void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
+                   const char *advice)
 {
-    static const char *const advice[] = {
+    static const char *const usual[] = {
         [REPORT_LOCAL] = "check the file here and run the command again",
         [REPORT_REMOTE] = "check the other side and run the command again",
         [REPORT_INTEGRITY] = "nothing was kept of it; run the command again",
@@ -116,7 +117,7 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     meter_clear(&report->meter);
     (void)term_escape(name, strlen(name), safe, sizeof safe);
     (void)term_escape(why, strlen(why), cause, sizeof cause);
-    cli_error(safe, cause, advice[kind]);
+    cli_error(safe, cause, advice != NULL ? advice : usual[kind]);
     if (report->options->json) {
         (void)printf("{\"event\":\"error\",\"kind\":\"%s\",\"name\":", kinds[kind]);
         put_json(name);

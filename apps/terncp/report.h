@@ -23,7 +23,9 @@ void report_restart(struct report *report);
 void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
                      uint64_t files, const tern_stats *stats);
 void report_done(struct report *report, const char *name); /* name NULL: not told */
-void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why);
+/* advice: what to do about it; NULL: what mostly helps with failures of this kind. */
+void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
+                   const char *advice);
 int report_end(struct report *report);    /* prints the summary; the exit code */
 void report_abort(struct report *report); /* takes the meter away */
 
