@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh                    all that CI runs
-#   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh lint|unit|sim|model|e2e  one layer of it
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (20)
 #   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
 set -eu
@@ -25,7 +25,7 @@ usage() {
 }
 
 case $what in
-all | lint | unit | sim | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | model | e2e | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -300,7 +300,7 @@ case $what in
 all)
     build asan-ubsan gcc asan-ubsan
     build release-clang clang release -DTERN_WERROR=ON
-    for label in lint unit sim e2e; do
+    for label in lint unit sim model e2e; do
         layer "$label" asan-ubsan
     done
     same_packets asan-ubsan release-clang
@@ -313,7 +313,7 @@ lint)
     layer lint asan-ubsan
     tidy release-clang
     ;;
-unit | sim | e2e)
+unit | sim | model | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
     ;;
