@@ -70,7 +70,8 @@ TERN_API tern_addr tern_conn_remote(const tern_conn *conn);
 TERN_API tern_addr tern_conn_local(const tern_conn *conn);
 
 /* Moves a client's connection to another local address (NULL or family 0: whichever the operating
- * system chooses), which the caller can already send from. The new path is probed first, with an
+ * system chooses; port 0: the socket's), which the caller can already send from: with tern/udp.h an
+ * address of this machine, if the socket is bound to all of them. The new path is probed first, with an
  * identifier that nobody has seen, while everything goes on over the old one; the connection moves when
  * the server has answered there, and stays when it does not within three probe timeouts. A call during
  * a move begins another if it names another address. tern_stats counts both outcomes.
