@@ -426,7 +426,8 @@ static int on_silence(struct client *c)
     (void)snprintf(why, sizeof why, "no answer from %s",
                    tern_addr_format(&c->addr, text, sizeof text));
     cli_error(c->trust.name, why,
-              "is terncp serve running there, and does UDP pass the firewalls?");
+              "is terncp serve running there, and does UDP pass the firewalls? With --silent it "
+              "answers only who has its key (--pin)");
     return CLI_CONNECT;
 }
 
