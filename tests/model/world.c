@@ -19,6 +19,7 @@
 #define TALK_LIMIT  (20 * TERN_SEC)
 #define QUIET       (4 * TERN_SEC) /* a move has failed after three seconds, [P §11.2] */
 #define LAST_LIMIT  (2 * TERN_SEC)
+#define SHUN_LIMIT  (8 * TERN_SEC) /* ... when the server had given up the address, [P §11.1] */
 #define CLOSE_LIMIT (10 * TERN_SEC)
 
 #define CLOSE_CODE 7
@@ -643,12 +644,14 @@ static void begin(struct world *world)
 /* The last word, on a network that is well again: whatever went wrong before, it must pass at once. */
 static void end_well(struct world *world)
 {
+    tern_stats stats = {.size = sizeof stats};
+    tern_conn_stats(world->ends[SERVER].conn, &stats);
     world->is_open = false;
     world->round = world->scene->rounds;
     say(world, CLIENT);
     say(world, SERVER);
     flush(world);
-    if (!run(world, is_done, LAST_LIMIT)) {
+    if (!run(world, is_done, stats.migrations_failed > 0 ? SHUN_LIMIT : LAST_LIMIT)) {
         fail(world, "deadlock: on a good network the last bytes do not arrive");
         return;
     }
