@@ -192,7 +192,7 @@ same_packets() {
     printf 'hashes: running ... '
     for preset in "$1" "$2"; do
         "build/$preset/bin/ternsim" list | while read -r scenario _; do
-            for cc in newreno cubic bbr; do
+            for cc in newreno cubic bbr ledbat media prague; do
                 echo "$scenario $cc $("build/$preset/bin/ternsim" run "$scenario" --cc "$cc" 2>/dev/null |
                     sed -n 's/^ *trace hash //p')"
             done
