@@ -14,6 +14,7 @@
 
 #include "shared/cli.h"
 #include "shared/meter.h"
+#include "shared/net.h"
 #include "shared/term.h"
 #include "terncp/control.h"
 #include "terncp/identity.h"
@@ -507,7 +508,7 @@ static int parse_url(struct client *c, const char *url)
     }
     memcpy(authority, start, len);
     authority[len] = '\0';
-    if (!transport_split(authority, c->host, sizeof c->host, &port) || port == 0) {
+    if (!net_split(authority, c->host, sizeof c->host, &port) || port == 0) {
         cli_error(url, "no host or a bad port", "write tern://host[:port]/path");
         return CLI_USAGE;
     }

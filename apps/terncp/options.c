@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shared/cli.h"
+#include "shared/net.h"
 
 static const char help[] =
     "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
@@ -110,28 +111,6 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool parse_suites(const char *list, unsigned *out)
-{
-    unsigned suites = 0;
-    while (*list != '\0') {
-        size_t len = strcspn(list, ",");
-        unsigned found = 0;
-        for (unsigned bit = 1; bit <= TERN_SUITE_AEGIS_256; bit <<= 1) {
-            const char *name = tern_suite_name(bit);
-            if (name != NULL && strlen(name) == len && strncmp(name, list, len) == 0) {
-                found = bit;
-            }
-        }
-        if (found == 0) {
-            return false;
-        }
-        suites |= found;
-        list += len + (list[len] == ',' ? 1 : 0);
-    }
-    *out = suites;
-    return suites != 0;
-}
-
 static bool parse_progress(const char *name, enum options_progress *out)
 {
     static const char *const names[] = {"auto", "bar", "json", "none"};
@@ -152,16 +131,6 @@ static int refuse(const char *option, const char *value, const char *advice)
     return CLI_USAGE;
 }
 
-static bool is_controller(const char *name)
-{
-    static const char *const names[] = {"bbr", "cubic", "newreno", "ledbat", "prague", "media"};
-    size_t i = 0;
-    while (i < sizeof names / sizeof names[0] && strcmp(names[i], name) != 0) {
-        i++;
-    }
-    return i < sizeof names / sizeof names[0];
-}
-
 static bool parse_server_id(const char *text, int *id)
 {
     *id = 0;
@@ -179,11 +148,11 @@ static int parse_value(struct options *o, int opt)
     switch (opt) {
     case OPT_CC:
         o->cc = optarg;
-        return is_controller(optarg)
+        return net_is_controller(optarg)
                    ? -1
                    : refuse("--cc", optarg, "give bbr, cubic, newreno, ledbat, prague or media");
     case OPT_CIPHER:
-        return parse_suites(optarg, &o->suites)
+        return net_parse_suites(optarg, &o->suites)
                    ? -1
                    : refuse("--cipher", optarg, "see terncp --help for the names");
     case OPT_CONNECT_TIMEOUT:

@@ -16,6 +16,7 @@
 
 #include "shared/cli.h"
 #include "shared/keyring.h"
+#include "shared/net.h"
 #include "shared/term.h"
 #include "terncp/control.h"
 #include "terncp/identity.h"
@@ -492,10 +493,10 @@ static int parse_listen(const struct options *o, tern_addr *addr)
     if (text[0] == ':') {
         char with_host[64];
         (void)snprintf(with_host, sizeof with_host, "[::]%.40s", text);
-        if (!transport_split(with_host, host, sizeof host, &port)) {
+        if (!net_split(with_host, host, sizeof host, &port)) {
             host[0] = '\0';
         }
-    } else if (!transport_split(text, host, sizeof host, &port)) {
+    } else if (!net_split(text, host, sizeof host, &port)) {
         host[0] = '\0';
     }
     if (host[0] == '\0' || tern_udp_resolve(addr, host, port, o->family, &why) != 0) {

@@ -52,37 +52,3 @@ void transport_close(struct transport *t)
     tern_endpoint_free(t->endpoint);
     memset(t, 0, sizeof *t);
 }
-
-bool transport_split(const char *text, char *host, size_t size, uint16_t *port)
-{
-    const char *end;
-    const char *start = text;
-    if (*text == '[') {
-        start = text + 1;
-        end = strchr(start, ']');
-        if (end == NULL) {
-            return false;
-        }
-        text = end + 1;
-    } else {
-        end = text + strcspn(text, ":");
-        text = end;
-    }
-    size_t len = (size_t)(end - start);
-    if (len == 0 || len >= size) {
-        return false;
-    }
-    memcpy(host, start, len);
-    host[len] = '\0';
-    if (*text == '\0') {
-        return true;
-    }
-    char *rest;
-    unsigned long value =
-        *text == ':' && text[1] >= '0' && text[1] <= '9' ? strtoul(text + 1, &rest, 10) : 65536;
-    if (value > 65535 || *rest != '\0') {
-        return false;
-    }
-    *port = (uint16_t)value;
-    return true;
-}

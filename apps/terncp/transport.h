@@ -26,7 +26,4 @@ int transport_open(struct transport *t, struct ev_loop *loop, const tern_config 
                    const tern_addr *local, tern_ev_fn ready, void *user);
 void transport_close(struct transport *t); /* sends what is left to say */
 
-/* "host", "host:port", "[v6]:port" into parts. False when malformed. */
-bool transport_split(const char *text, char *host, size_t size, uint16_t *port);
-
 #endif

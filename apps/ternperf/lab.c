@@ -1,0 +1,235 @@
+/* The server's process, the control connection, and the questions over it.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternperf/lab.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+#include "shared/cli.h"
+#include "shared/keyring.h"
+#include "shared/net.h"
+#include "ternperf/serve.h"
+#include "ternperf/system.h"
+
+#define PATIENCE (10 * TERN_SEC) /* with the control connection */
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_interrupted = 1;
+}
+
+/* --- the server's process ----------------------------------------------------------------------------- */
+
+struct greeting {
+    tern_addr addr;
+    uint8_t key[TERN_KEY_SIZE];
+};
+
+static bool greet(void *user, const tern_addr *addr, const uint8_t key[TERN_KEY_SIZE])
+{
+    const int *pipe_end = user;
+    struct greeting greeting;
+    memset(&greeting, 0, sizeof greeting);
+    greeting.addr = *addr;
+    memcpy(greeting.key, key, TERN_KEY_SIZE);
+    ssize_t n = write(*pipe_end, &greeting, sizeof greeting);
+    (void)close(*pipe_end);
+    return n == (ssize_t)sizeof greeting;
+}
+
+static int start_server(struct lab *lab)
+{
+    int ends[2];
+    struct greeting greeting;
+    if (pipe(ends) != 0) {
+        cli_error("a pipe", strerror(errno), NULL);
+        return CLI_LOCAL;
+    }
+    pid_t parent = getpid();
+    lab->child = fork();
+    if (lab->child == 0) {
+        (void)close(ends[0]);
+#if defined(__linux__)
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+        system_pin(1);
+        _exit(getppid() == parent ? serve_run(lab->options, true, greet, &ends[1]) : CLI_LOCAL);
+    }
+    (void)close(ends[1]);
+    ssize_t n = lab->child < 0 ? -1 : read(ends[0], &greeting, sizeof greeting);
+    (void)close(ends[0]);
+    if (n != (ssize_t)sizeof greeting) {
+        cli_error("the server's process", "did not start", NULL);
+        lab->child = lab->child < 0 ? 0 : lab->child;
+        return CLI_LOCAL;
+    }
+    lab->server = greeting.addr;
+    memcpy(lab->key, greeting.key, TERN_KEY_SIZE);
+    lab->has_key = true;
+    system_pin(0);
+    return -1;
+}
+
+static int find_server(struct lab *lab)
+{
+    const struct options *o = lab->options;
+    char host[256];
+    const char *why = "not a host";
+    uint16_t port = PROTO_PORT;
+    if (o->pin != NULL) {
+        if (!keyring_parse(o->pin, strlen(o->pin), lab->key)) {
+            cli_error(o->pin, "not a key", "the server prints it: tern:...");
+            return CLI_USAGE;
+        }
+        lab->has_key = true;
+    }
+    if (!net_split(o->host, host, sizeof host, &port) || port == 0 ||
+        tern_udp_resolve(&lab->server, host, port, o->family, &why) != 0) {
+        cli_error(o->host, why, "give HOST or HOST:PORT");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+/* --- events ------------------------------------------------------------------------------------------- */
+
+static void on_answer(struct lab *lab)
+{
+    uint8_t spare[64];
+    ptrdiff_t n = 1;
+    while (n > 0) {
+        bool is_full = lab->have == sizeof lab->answer;
+        n = is_full ? tern_stream_read(lab->asking, spare, sizeof spare)
+                    : tern_stream_read(lab->asking, lab->answer + lab->have,
+                                       sizeof lab->answer - lab->have);
+        lab->have += n > 0 && !is_full ? (size_t)n : 0;
+    }
+    lab->is_answered = n == 0 && lab->have == sizeof lab->answer;
+}
+
+static void on_event(void *user, const tern_event *event)
+{
+    struct lab *lab = user;
+    if (event->conn != lab->control) {
+        lab->on_event(lab->user, event);
+    } else if (event->type == TERN_EVENT_CONNECTED) {
+        lab->is_connected = true;
+    } else if (event->type == TERN_EVENT_CLOSED) {
+        cli_error("the server", tern_strerror(event->close.error),
+                  lab->is_connected ? NULL : "is `ternperf serve` running there?");
+        lab->control = NULL;
+    } else if (event->type == TERN_EVENT_STREAM_READABLE && event->stream == lab->asking) {
+        on_answer(lab);
+    } else if (event->type == TERN_EVENT_STREAM_CLOSED && event->stream == lab->asking) {
+        lab->asking = NULL;
+    }
+}
+
+/* --- the face ----------------------------------------------------------------------------------------- */
+
+int lab_connect(struct lab *lab, tern_conn **out)
+{
+    tern_peer peer;
+    tern_peer_init(&peer);
+    peer.addr = lab->server;
+    peer.key = lab->has_key ? lab->key : NULL;
+    return tern_endpoint_connect(lab->node.endpoint, &peer, out, tern_udp_now());
+}
+
+int lab_turn(struct lab *lab, tern_time timeout)
+{
+    int rc = node_turn(&lab->node, timeout);
+    if (is_interrupted != 0) {
+        return CLI_INTERRUPTED;
+    }
+    if (rc != 0) {
+        cli_error("the network", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
+        return CLI_LOCAL;
+    }
+    return lab->control == NULL ? CLI_CONNECT : -1;
+}
+
+static int refuse(int rc)
+{
+    cli_error("connecting", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
+    return CLI_CONNECT;
+}
+
+int lab_open(struct lab *lab, const struct options *o, const tern_config *config,
+             node_event_fn others, void *user)
+{
+    memset(lab, 0, sizeof *lab);
+    lab->options = o;
+    lab->on_event = others;
+    lab->user = user;
+    int code = o->loopback ? start_server(lab) : find_server(lab);
+    if (code >= 0) {
+        return code;
+    }
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    lab->node.on_event = on_event;
+    lab->node.user = lab;
+    tern_addr local = {.family = lab->server.family};
+    int rc = node_open(&lab->node, config, &local);
+    rc = rc == 0 ? lab_connect(lab, &lab->control) : rc;
+    if (rc != 0) {
+        return refuse(rc);
+    }
+    while (code < 0 && !lab->is_connected) {
+        code = lab_turn(lab, TERN_SEC);
+    }
+    return code;
+}
+
+void lab_close(struct lab *lab)
+{
+    if (lab->control != NULL) {
+        tern_conn_close(lab->control, 0, "done");
+    }
+    node_close(&lab->node);
+    if (lab->child > 0) {
+        (void)kill(lab->child, SIGTERM);
+        (void)waitpid(lab->child, NULL, 0);
+    }
+}
+
+int lab_ask(struct lab *lab, bool wants_x25519, struct proto_figures *out)
+{
+    struct proto_request request = {.command = PROTO_FIGURES, .a = wants_x25519 ? 1 : 0};
+    uint8_t bytes[PROTO_REQUEST_SIZE];
+    proto_write_request(&request, bytes);
+    lab->have = 0;
+    lab->is_answered = false;
+    int rc = tern_conn_open_stream(lab->control, TERN_STREAM_BIDI, &lab->asking);
+    if (rc == 0 &&
+        tern_stream_write(lab->asking, bytes, sizeof bytes, TERN_FIN) != (ptrdiff_t)sizeof bytes) {
+        rc = TERN_ERR_LIMIT;
+    }
+    if (rc != 0) {
+        return refuse(rc);
+    }
+    int code = -1;
+    tern_time until = tern_udp_now() + PATIENCE;
+    while (code < 0 && (!lab->is_answered || lab->asking != NULL)) {
+        code = lab_turn(lab, TERN_SEC);
+        if (code < 0 && tern_udp_now() > until) {
+            cli_error("the server", "does not answer", "is it a ternperf of the same version?");
+            code = CLI_CONNECT;
+        }
+    }
+    proto_read_figures(out, lab->answer);
+    return code;
+}

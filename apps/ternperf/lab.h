@@ -1,0 +1,43 @@
+/* A client and its server: found or started, connected for asking figures, and let go.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_LAB_H
+#define TERNPERF_LAB_H
+
+#include <sys/types.h>
+
+#include "ternperf/node.h"
+#include "ternperf/options.h"
+#include "ternperf/proto.h"
+
+struct lab {
+    const struct options *options;
+    struct node node;
+    tern_addr server;
+    bool has_key;
+    uint8_t key[TERN_KEY_SIZE];
+    pid_t child;        /* 0: the server is somebody else's */
+    tern_conn *control; /* over which figures come; NULL: it is gone */
+    tern_stream *asking;
+    size_t have; /* octets of the answer */
+    uint8_t answer[PROTO_FIGURES_SIZE];
+    bool is_connected, is_answered;
+    node_event_fn on_event; /* for all other connections */
+    void *user;
+    bool is_stopped; /* by a signal */
+};
+
+/* Returns -1, or the exit code to end with, having said why. Close it in either case. */
+int lab_open(struct lab *lab, const struct options *options, const tern_config *config,
+             node_event_fn on_event, void *user);
+void lab_close(struct lab *lab);
+
+/* Begins one more connection. 0 or TERN_ERR_*. */
+int lab_connect(struct lab *lab, tern_conn **out);
+
+/* One turn of the loop. -1, or the exit code to end with. */
+int lab_turn(struct lab *lab, tern_time timeout);
+
+/* What the server has spent. -1, or the exit code to end with. */
+int lab_ask(struct lab *lab, bool wants_x25519, struct proto_figures *out);
+
+#endif

@@ -1,0 +1,12 @@
+/* The measurements. Each returns the exit code.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_MODES_H
+#define TERNPERF_MODES_H
+
+#include "ternperf/options.h"
+
+int handshakes_run(const struct options *options);
+int idle_run(const struct options *options);
+int flood_run(const struct options *options);
+
+#endif

@@ -1,0 +1,49 @@
+/* Opening, turning, closing.
+ * SPDX-License-Identifier: MIT */
+#include "ternperf/node.h"
+
+#include <errno.h>
+
+int node_open(struct node *node, const tern_config *config, const tern_addr *local)
+{
+    tern_config own = *config;
+    own.allocator = heap_allocator(&node->heap);
+    node->heap = (struct heap){0};
+    node->endpoint = NULL;
+    node->udp = NULL;
+    int rc = tern_endpoint_new(&node->endpoint, &own, tern_udp_now());
+    if (rc == 0) {
+        rc = tern_udp_open(&node->udp, node->endpoint, local);
+    }
+    if (rc != 0) {
+        int saved = errno;
+        node_close(node);
+        errno = saved;
+    }
+    return rc;
+}
+
+void node_close(struct node *node)
+{
+    tern_udp_close(node->udp);
+    tern_endpoint_free(node->endpoint);
+    node->udp = NULL;
+    node->endpoint = NULL;
+}
+
+int node_turn(struct node *node, tern_time timeout)
+{
+    tern_event event;
+    int rc = tern_udp_service(node->udp, timeout);
+    while (tern_endpoint_poll(node->endpoint, &event) == 1) {
+        node->on_event(node->user, &event);
+    }
+    return rc;
+}
+
+uint64_t node_syscalls(const struct node *node)
+{
+    tern_udp_counters counters = {.size = sizeof counters};
+    tern_udp_stats(node->udp, &counters);
+    return counters.sendmsg_calls + counters.recvmsg_calls;
+}

@@ -1,0 +1,30 @@
+/* An endpoint with its socket and its counted heap, and one turn of its loop.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_NODE_H
+#define TERNPERF_NODE_H
+
+#include <tern/udp.h>
+
+#include "ternperf/heap.h"
+
+typedef void (*node_event_fn)(void *user, const tern_event *event);
+
+struct node {
+    tern_endpoint *endpoint;
+    tern_udp *udp;
+    struct heap heap;
+    node_event_fn on_event;
+    void *user;
+};
+
+/* `config` is taken but for its allocator. 0 or TERN_ERR_*; after TERN_ERR_SYSTEM errno says why. */
+int node_open(struct node *node, const tern_config *config, const tern_addr *local);
+void node_close(struct node *node);
+
+/* Waits at most `timeout` for the network or a deadline, and hands on what happened. 0 or TERN_ERR_*. */
+int node_turn(struct node *node, tern_time timeout);
+
+/* Of sendmsg and recvmsg. */
+uint64_t node_syscalls(const struct node *node);
+
+#endif

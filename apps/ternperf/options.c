@@ -1,0 +1,257 @@
+/* Options, their checks, and the help text.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternperf/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "shared/net.h"
+
+static const char help[] =
+    "Usage: ternperf serve [--listen ADDR:PORT]\n"
+    "       ternperf handshakes [OPTIONS] HOST[:PORT] | --loopback\n"
+    "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
+    "       ternperf flood [OPTIONS]\n"
+    "\n"
+    "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
+    "\n"
+    "  serve       does what clients ask for; default [::]:7438\n"
+    "  handshakes  connects as often as it can; processor time of the server for each, and how\n"
+    "              that compares to the four X25519 operations in it\n"
+    "  idle        opens -n connections and leaves them alone but for keepalives; heap of each\n"
+    "              and the processor's share for all\n"
+    "  flood       what strangers cost: junk at a silent server, and answers by Retry. All in\n"
+    "              this process and past the kernel, whose part would be the larger\n"
+    "\n"
+    "      --loopback          start a server in a second process on another core\n"
+    "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive)\n"
+    "  -n, --count N           handshakes: stop after N; idle: connections (default 1000);\n"
+    "                          flood: packets of each kind (default 500000)\n"
+    "  -C, --connections N     handshakes under way at once (default 32)\n"
+    "      --keepalive T       idle: a PING after T of silence (default 20s)\n"
+    "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
+    "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
+    "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
+    "                          chacha20-poly1305 (separated by commas)\n"
+    "      --pin KEY           the server's key must be this one (tern:...)\n"
+    "      --listen ADDR:PORT  serve: where; port 0 chooses one and prints it\n"
+    "  -4, -6                  IPv4 or IPv6 only\n"
+    "      --json              one JSON object at the end, on standard output\n"
+    "  -q, --quiet   -v, --verbose   -h, --help   -V, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 5 local error.\n";
+
+enum {
+    OPT_LOOPBACK = 256,
+    OPT_KEEPALIVE,
+    OPT_MTU,
+    OPT_CC,
+    OPT_CIPHER,
+    OPT_PIN,
+    OPT_LISTEN,
+    OPT_JSON
+};
+
+static const struct option longs[] = {
+    {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"time", required_argument, NULL, 't'},
+    {"count", required_argument, NULL, 'n'},
+    {"connections", required_argument, NULL, 'C'},
+    {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
+    {"mtu", required_argument, NULL, OPT_MTU},
+    {"cc", required_argument, NULL, OPT_CC},
+    {"cipher", required_argument, NULL, OPT_CIPHER},
+    {"pin", required_argument, NULL, OPT_PIN},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static const char *const mode_names[MODES] = {"serve", "handshakes", "idle", "flood"};
+
+const char *options_mode_name(enum options_mode mode)
+{
+    return mode_names[mode];
+}
+
+static int refuse(const char *option, const char *value, const char *advice)
+{
+    char what[300];
+    (void)snprintf(what, sizeof what, "%s %.200s", option, value);
+    cli_error(what, "not understood", advice);
+    return CLI_USAGE;
+}
+
+static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    return cli_parse_size(text, out) && *out >= least && *out <= most;
+}
+
+static bool parse_duration(const char *text, uint64_t *out)
+{
+    return cli_parse_time(text, out) && *out > 0 && *out <= 86400 * TERN_SEC;
+}
+
+/* Numbers and times. -1: fine. */
+static int parse_amount(struct options *o, int opt)
+{
+    switch (opt) {
+    case 't':
+        return parse_duration(optarg, &o->time) ? -1
+                                                : refuse("-t", optarg, "give a time such as 5s");
+    case 'n':
+        return parse_number(optarg, 1, UINT64_MAX, &o->count)
+                   ? -1
+                   : refuse("-n", optarg, "give a number from 1 on");
+    case 'C':
+        return parse_number(optarg, 1, 10000, &o->connections)
+                   ? -1
+                   : refuse("-C", optarg, "give a number from 1 to 10000");
+    case OPT_KEEPALIVE:
+        return parse_duration(optarg, &o->keepalive)
+                   ? -1
+                   : refuse("--keepalive", optarg, "give a time such as 20s");
+    default:
+        return parse_number(optarg, 1200, 65507, &o->mtu)
+                   ? -1
+                   : refuse("--mtu", optarg, "give a number from 1200 to 65507");
+    }
+}
+
+/* Words. -1: fine. */
+static int parse_word(struct options *o, int opt)
+{
+    switch (opt) {
+    case OPT_CC:
+        o->cc = optarg;
+        return net_is_controller(optarg)
+                   ? -1
+                   : refuse("--cc", optarg, "give bbr, cubic, newreno, ledbat, prague or media");
+    case OPT_CIPHER:
+        return net_parse_suites(optarg, &o->suites)
+                   ? -1
+                   : refuse("--cipher", optarg, "see ternperf --help for the names");
+    case OPT_PIN:
+        o->pin = optarg;
+        return -1;
+    default:
+        o->listen = optarg;
+        return -1;
+    }
+}
+
+/* Switches. False: it is none. */
+static bool parse_switch(struct options *o, int opt)
+{
+    switch (opt) {
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'v':
+        o->verbose++;
+        return true;
+    case '4':
+        o->family = 4;
+        return true;
+    case '6':
+        o->family = 6;
+        return true;
+    case OPT_LOOPBACK:
+        o->loopback = true;
+        return true;
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int parse_option(struct options *o, int opt)
+{
+    if (parse_switch(o, opt)) {
+        return -1;
+    }
+    bool is_word = opt == OPT_CC || opt == OPT_CIPHER || opt == OPT_PIN || opt == OPT_LISTEN;
+    return is_word ? parse_word(o, opt) : parse_amount(o, opt);
+}
+
+/* Which mode, against whom. */
+static int parse_target(struct options *o, int argc, char **argv)
+{
+    unsigned mode = 0;
+    if (optind == argc) {
+        cli_error("no mode", NULL, "give serve, handshakes, idle or flood");
+        return CLI_USAGE;
+    }
+    while (mode < MODES && strcmp(argv[optind], mode_names[mode]) != 0) {
+        mode++;
+    }
+    if (mode == MODES) {
+        cli_error(argv[optind], "no such mode", "give serve, handshakes, idle or flood");
+        return CLI_USAGE;
+    }
+    o->mode = (enum options_mode)mode;
+    bool is_client = o->mode == MODE_HANDSHAKES || o->mode == MODE_IDLE;
+    int others = argc - optind - 1;
+    if (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback) {
+        cli_error(mode_names[mode],
+                  is_client ? "wants either a host or --loopback" : "takes no host",
+                  "see ternperf --help");
+        return CLI_USAGE;
+    }
+    o->host = others > 0 ? argv[optind + 1] : NULL;
+    if (o->mode == MODE_IDLE && o->count > OPTIONS_CONNECTIONS_MAX) {
+        cli_error("-n", "too many", "a million connections is the most");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+    memset(o, 0, sizeof *o);
+    o->cc = "cubic";
+    o->suites = TERN_SUITE_ANY;
+    o->connections = 32;
+    o->keepalive = 20 * TERN_SEC;
+    o->mtu = 1452;
+    cli_init("ternperf", false, 0);
+    opterr = 0;
+    for (int opt; (opt = getopt_long(argc, argv, ":t:n:C:qv46hV", longs, NULL)) != -1;) {
+        if (opt == 'h') {
+            (void)fputs(help, stdout);
+            return CLI_OK;
+        }
+        if (opt == 'V') {
+            (void)printf("ternperf %s\n", tern_version());
+            return CLI_OK;
+        }
+        if (opt == '?' || opt == ':') {
+            cli_error(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option",
+                      "see ternperf --help");
+            return CLI_USAGE;
+        }
+        int code = parse_option(o, opt);
+        if (code >= 0) {
+            return code;
+        }
+    }
+    cli_init("ternperf", o->quiet, o->verbose);
+    return parse_target(o, argc, argv);
+}
+
+void options_config(tern_config *config, const struct options *o)
+{
+    tern_config_init(config);
+    config->cc = o->cc;
+    config->suites = o->suites;
+    config->max_datagram = (size_t)o->mtu;
+}

@@ -1,0 +1,35 @@
+/* The command line of ternperf.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_OPTIONS_H
+#define TERNPERF_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <tern/config.h>
+
+#define OPTIONS_CONNECTIONS_MAX 1000000u
+
+enum options_mode { MODE_SERVE, MODE_HANDSHAKES, MODE_IDLE, MODE_FLOOD, MODES };
+
+struct options {
+    enum options_mode mode;
+    bool quiet, json, loopback;
+    int verbose;
+    int family; /* 0, 4 or 6 */
+    const char *host, *listen, *cc, *pin;
+    unsigned suites;
+    uint64_t time, count; /* -t in nanoseconds, -n; 0: not given */
+    uint64_t connections; /* -C */
+    uint64_t keepalive;   /* nanoseconds */
+    uint64_t mtu;
+};
+
+/* Returns -1 to go on, or the exit code with which to end (help and version included). */
+int options_parse(struct options *options, int argc, char **argv);
+
+const char *options_mode_name(enum options_mode mode);
+
+/* The configuration that follows, for either side. */
+void options_config(tern_config *config, const struct options *options);
+
+#endif

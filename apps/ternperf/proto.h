@@ -1,0 +1,39 @@
+/* What a ternperf client asks a ternperf server: one request at the head of each two-way stream.
+ *
+ * A request is a command octet and two numbers of 64 bits, big-endian. What follows on the stream is
+ * the command's own.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_PROTO_H
+#define TERNPERF_PROTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PROTO_PORT         7438
+#define PROTO_REQUEST_SIZE 17
+#define PROTO_FIGURES_SIZE 64
+
+enum proto_command {
+    PROTO_FIGURES =
+        'F' /* a: 1 to measure X25519 as well. The answer: struct proto_figures, the end */
+};
+
+struct proto_request {
+    uint8_t command;
+    uint64_t a, b;
+};
+
+/* What the server has spent since its start, and holds now. */
+struct proto_figures {
+    uint64_t cpu_ns, heap_bytes, rss_bytes;
+    uint64_t connections, accepted;
+    uint64_t datagrams_sent, syscalls;
+    uint64_t x25519_ns; /* 0: not measured */
+};
+
+void proto_write_request(const struct proto_request *request, uint8_t out[PROTO_REQUEST_SIZE]);
+void proto_read_request(struct proto_request *request, const uint8_t in[PROTO_REQUEST_SIZE]);
+void proto_write_figures(const struct proto_figures *figures, uint8_t out[PROTO_FIGURES_SIZE]);
+void proto_read_figures(struct proto_figures *figures, const uint8_t in[PROTO_FIGURES_SIZE]);
+
+#endif

@@ -1,0 +1,178 @@
+/* Requests, and their answers.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternperf/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "shared/net.h"
+#include "ternperf/node.h"
+#include "ternperf/proto.h"
+#include "ternperf/system.h"
+
+#define TURN (100 * TERN_MSEC) /* how soon a signal is noticed when nothing else happens */
+
+static volatile sig_atomic_t is_stopped;
+
+struct task {
+    size_t have; /* octets of the request */
+    uint8_t request[PROTO_REQUEST_SIZE];
+};
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_stopped = 1;
+}
+
+static void give_up(tern_stream *stream)
+{
+    int rc = tern_stream_reset(stream, 1);
+    rc = rc == 0 ? tern_stream_stop(stream, 1) : rc;
+    (void)rc; /* it is over already */
+}
+
+static void answer_figures(const struct node *node, tern_stream *stream, bool wants_x25519)
+{
+    uint8_t out[PROTO_FIGURES_SIZE];
+    tern_endpoint_counters counters = {.size = sizeof counters};
+    tern_endpoint_stats(node->endpoint, &counters);
+    struct proto_figures figures = {
+        .heap_bytes = node->heap.bytes,
+        .rss_bytes = system_rss(),
+        .connections = counters.connections,
+        .accepted = counters.accepted,
+        .datagrams_sent = counters.datagrams_sent,
+        .syscalls = node_syscalls(node),
+        .x25519_ns = wants_x25519 ? system_x25519() : 0,
+        .cpu_ns = system_cpu(), /* the last, so that the measuring above is before it */
+    };
+    proto_write_figures(&figures, out);
+    if (tern_stream_write(stream, out, sizeof out, TERN_FIN) != (ptrdiff_t)sizeof out) {
+        give_up(stream);
+    }
+}
+
+static void begin(const struct node *node, tern_stream *stream, const struct task *task)
+{
+    struct proto_request request;
+    proto_read_request(&request, task->request);
+    if (request.command == PROTO_FIGURES) {
+        answer_figures(node, stream, request.a == 1);
+    } else {
+        give_up(stream);
+    }
+}
+
+static void on_readable(const struct node *node, tern_stream *stream)
+{
+    struct task *task = tern_stream_user(stream);
+    uint8_t rest[256];
+    while (task != NULL) {
+        bool is_begun = task->have == sizeof task->request;
+        ptrdiff_t n = is_begun ? tern_stream_read(stream, rest, sizeof rest)
+                               : tern_stream_read(stream, task->request + task->have,
+                                                  sizeof task->request - task->have);
+        if (n <= 0) {
+            return;
+        }
+        task->have += is_begun ? 0 : (size_t)n;
+        if (!is_begun && task->have == sizeof task->request) {
+            begin(node, stream, task);
+        }
+    }
+}
+
+static void on_event(void *user, const tern_event *event)
+{
+    const struct node *node = user;
+    if (event->type == TERN_EVENT_STREAM_OPENED) {
+        struct task *task = calloc(1, sizeof *task);
+        tern_stream_set_user(event->stream, task);
+        if (task == NULL || tern_stream_kind_of(event->stream) != TERN_STREAM_BIDI) {
+            give_up(event->stream);
+        }
+    } else if (event->type == TERN_EVENT_STREAM_READABLE) {
+        on_readable(node, event->stream);
+    } else if (event->type == TERN_EVENT_STREAM_CLOSED) {
+        free(tern_stream_user(event->stream));
+        tern_stream_set_user(event->stream, NULL);
+    } else if (event->type == TERN_EVENT_CLOSED) {
+        cli_verbose(1, "a connection ended: %s",
+                    event->close.error == 0 ? "done" : tern_strerror(event->close.error));
+    }
+}
+
+static int parse_listen(const struct options *o, bool is_lab, tern_addr *addr)
+{
+    char host[256] = "";
+    const char *why = NULL;
+    uint16_t port = PROTO_PORT;
+    memset(addr, 0, sizeof *addr);
+    addr->family = o->family == 4 ? 4 : 6;
+    addr->port = port;
+    if (is_lab) {
+        int rc = tern_addr_parse(addr, o->family == 6 ? "[::1]:0" : "127.0.0.1:0");
+        return rc == 0 ? -1 : CLI_LOCAL;
+    }
+    if (o->listen != NULL && (!net_split(o->listen, host, sizeof host, &port) ||
+                              tern_udp_resolve(addr, host, port, o->family, &why) != 0)) {
+        cli_error(o->listen, why != NULL ? why : "not an address",
+                  "give --listen ADDR:PORT, for example 0.0.0.0:7438");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+static void configure(tern_config *config, const struct options *o, bool is_lab)
+{
+    options_config(config, o);
+    config->accept = true;
+    config->idle_timeout = 600 * TERN_SEC; /* the client's decides */
+    config->max_connections = OPTIONS_CONNECTIONS_MAX + 1000;
+    config->max_half_open = OPTIONS_CONNECTIONS_MAX;
+    if (is_lab) {
+        config->initial_rate = 0;
+        config->retry_half_open = SIZE_MAX;
+    }
+}
+
+int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *user)
+{
+    struct node node = {.on_event = on_event, .user = &node};
+    tern_config config;
+    tern_addr addr;
+    uint8_t key[TERN_KEY_SIZE];
+    int code = parse_listen(o, is_lab, &addr);
+    if (code >= 0) {
+        return code;
+    }
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    configure(&config, o, is_lab);
+    int rc = node_open(&node, &config, &addr);
+    if (rc != 0) {
+        char text[TERN_ADDR_TEXT_SIZE];
+        cli_error(tern_addr_format(&addr, text, sizeof text),
+                  rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
+                  "choose another port with --listen");
+        return CLI_CONNECT;
+    }
+    addr = tern_udp_local(node.udp);
+    tern_endpoint_public_key(node.endpoint, key);
+    code = ready(user, &addr, key) ? CLI_OK : CLI_LOCAL;
+    while (code == CLI_OK && is_stopped == 0) {
+        rc = node_turn(&node, TURN);
+        if (rc != 0 && !(rc == TERN_ERR_SYSTEM && errno == EINTR)) {
+            cli_error("serving", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
+            code = CLI_LOCAL;
+        }
+    }
+    node_close(&node);
+    return code;
+}

@@ -1,0 +1,67 @@
+/* Clocks, /proc and affinity.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternperf/system.h"
+
+#include <sched.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 1000 /* of X25519: about a twentieth of a second */
+
+uint64_t system_cpu(void)
+{
+    struct timespec at = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+uint64_t system_rss(void)
+{
+    unsigned long long all = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    int count = fscanf(file, "%llu %llu", &all, &resident);
+    (void)fclose(file);
+    return count == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+void system_pin(unsigned which)
+{
+#if defined(__linux__)
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) {
+        return;
+    }
+    /* Neighbours in the numbering may be two threads of one core. */
+    int wanted = which == 0 ? 0 : CPU_COUNT(&allowed) / 2;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            (void)sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+#else
+    (void)which;
+#endif
+}
+
+uint64_t system_x25519(void)
+{
+    uint8_t secret[crypto_scalarmult_SCALARBYTES], point[crypto_scalarmult_BYTES];
+    randombytes_buf(secret, sizeof secret);
+    (void)crypto_scalarmult_base(point, secret);
+    uint64_t before = system_cpu();
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (crypto_scalarmult(point, secret, point) != 0) {
+            return 0;
+        }
+    }
+    return (system_cpu() - before) / ROUNDS;
+}

@@ -1,0 +1,18 @@
+/* What the machine says of us: processor time, memory; and which core we run on.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNPERF_SYSTEM_H
+#define TERNPERF_SYSTEM_H
+
+#include <stdint.h>
+
+uint64_t system_cpu(void); /* nanoseconds that this process has computed, in the kernel included */
+uint64_t system_rss(void); /* resident bytes; 0: not known */
+
+/* Two cores that are far apart, in the order client, server. The whole program stays where it is when
+ * there is only one, or none may be chosen. */
+void system_pin(unsigned which);
+
+/* Nanoseconds of processor time of one X25519 with a point of somebody else's. */
+uint64_t system_x25519(void);
+
+#endif

@@ -1,0 +1,75 @@
+#!/bin/sh
+# What ternperf measures on the loopback: that it ends well and says all that it should.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ternperf=$TERN_BIN/ternperf
+
+# has_keys KEY...: the one line on standard output is an object with a number under each of them.
+has_keys() {
+    [ "$(wc -l <out)" = 1 ] || fail "not one line: $(cat out)"
+    if command -v jq >/dev/null; then
+        jq -e . <out >/dev/null || fail "jq cannot parse it"
+    fi
+    for key in "$@"; do
+        has_line out "[{,]\"$key\":[0-9]" || fail "no $key in $(cat out)"
+    done
+    for key in mode cipher cc datagram_bytes seconds bytes goodput_bps sender_cpu_s receiver_cpu_s \
+        cpu_s_per_gb packets_sent packets_lost syscalls rtt_ms latency_ms per_second rss_bytes \
+        heap_bytes_per_conn limit_bps share_of_limit; do
+        has_line out "[{,]\"$key\":" || fail "no $key in $(cat out)"
+    done
+}
+
+case_perf_handshakes() {
+    expect 0 "$ternperf" handshakes --loopback -t 500ms --json
+    has_keys seconds per_second receiver_cpu_s sender_cpu_s cpu_us_each x25519_us share_of_limit count
+    has_line out '"mode":"handshakes"' || fail "not the mode"
+    has_line out '"failed":0' || fail "some failed: $(cat out)"
+    expect 0 "$ternperf" handshakes --loopback -n 5 -C 2 -6 --json
+    has_line out '"count":5,' || fail "not five: $(cat out)"
+}
+
+case_perf_idle() {
+    expect 0 "$ternperf" idle --loopback -n 50 -t 500ms --keepalive 200ms --json
+    has_keys heap_bytes_per_conn client_heap_bytes_per_conn sender_cpu_share receiver_cpu_share
+    has_line out '"count":50,"failed":0' || fail "not all stayed: $(cat out)"
+    ! has_line out '"packets_sent":[0-9],' || fail "no keepalives: $(cat out)"
+}
+
+case_perf_flood() {
+    expect 0 "$ternperf" flood -n 2000 --json
+    has_keys junk_per_second retry_per_second heap_bytes_per_half_open
+    has_line out '"allocations":0,' || fail "strangers take memory: $(cat out)"
+}
+
+case_perf_remote() {
+    "$ternperf" serve --listen 127.0.0.1:0 >"$work/perf.log" 2>&1 &
+    perf_pid=$!
+    pids="$pids $perf_pid"
+    wait_for 20 has_said "$work/perf.log" 'serving on ' "$perf_pid" || true
+    perf=$(sed -n 's/.*serving on \([0-9.]*:[0-9]*\)$/\1/p' "$work/perf.log")
+    key=$(sed -n 's/.* key \(tern:[a-z0-9]*\)$/\1/p' "$work/perf.log")
+    expect 0 "$ternperf" handshakes -n 20 "$perf"
+    expect 0 "$ternperf" handshakes -n 20 --pin "$key" "$perf"
+    says ' 20 handshakes '
+}
+
+case_perf_usage() {
+    for arguments in '' 'nonsense' 'handshakes' 'handshakes --loopback host' 'idle' 'flood host' \
+        'serve host' 'serve --loopback' 'handshakes --loopback -t never' 'idle --loopback -n 0' \
+        'idle --loopback -n 1000001' 'handshakes --loopback --cc nonsense' \
+        'handshakes --loopback --mtu 100' 'handshakes --pin a host' 'handshakes --shards 2 --loopback'; do
+        # shellcheck disable=SC2086
+        expect 2 "$ternperf" $arguments
+        says '^ternperf: '
+        [ ! -s out ] || fail "standard output on a usage error"
+    done
+    expect 0 "$ternperf" --help
+    has_line out '^Usage: ternperf' || fail "no help"
+    expect 0 "$ternperf" --version
+    has_line out '^ternperf [0-9]' || fail "no version"
+}
+
+run_case "$@"
