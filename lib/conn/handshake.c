@@ -353,6 +353,9 @@ static int install_app(struct tern_conn *conn)
                                 conn->is_server ? server : client,
                                 conn->is_server ? client : server);
     }
+    if (rc == 0) {
+        rc = tern_key_phase_look_ahead(conn->spaces[TERN_LEVEL_APP].keys);
+    }
     tern_mem_wipe(client, sizeof client);
     tern_mem_wipe(server, sizeof server);
     return rc;

@@ -21,13 +21,15 @@ int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite, const uint8_t
     if (rc == 0) {
         rc = tern_packet_keys_init(&kp->rx, suite, rx_secret);
     }
-    if (rc == 0) {
-        rc = tern_packet_keys_update(&kp->rx_next, &kp->rx);
-    }
     if (rc != 0) {
         tern_key_phase_clear(kp);
     }
     return rc;
+}
+
+int tern_key_phase_look_ahead(struct tern_key_phase *kp)
+{
+    return tern_packet_keys_update(&kp->rx_next, &kp->rx);
 }
 
 void tern_key_phase_clear(struct tern_key_phase *kp)

@@ -31,6 +31,8 @@ struct tern_key_phase {
 
 TERN_MUST_CHECK int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite,
                                         const uint8_t tx_secret[32], const uint8_t rx_secret[32]);
+/* Makes rx_next, without which there is no update: for 1-RTT. 0 · TERN_ERR_UNSUPPORTED */
+TERN_MUST_CHECK int tern_key_phase_look_ahead(struct tern_key_phase *kp);
 void tern_key_phase_clear(struct tern_key_phase *kp);
 
 /* Which keys a packet wants: by its phase bit and number. NULL: none fit, drop it. */

@@ -28,15 +28,21 @@ void tern_hkdf_extract(uint8_t out[TERN_SECRET_SIZE], const uint8_t *salt, size_
     sodium_memzero(&state, sizeof state);
 }
 
-void tern_hkdf_expand(const uint8_t secret[TERN_SECRET_SIZE], const uint8_t *info, size_t info_len,
-                      uint8_t *out, size_t len)
+/* One secret, for several labels: HMAC's two blocks of key are hashed once, which is half of the work. */
+static void key_with(crypto_auth_hmacsha256_state *keyed, const uint8_t secret[TERN_SECRET_SIZE])
+{
+    (void)crypto_auth_hmacsha256_init(keyed, secret, TERN_SECRET_SIZE);
+}
+
+static void expand(const crypto_auth_hmacsha256_state *keyed, const uint8_t *info, size_t info_len,
+                   uint8_t *out, size_t len)
 {
     crypto_auth_hmacsha256_state state;
     uint8_t block[TERN_SECRET_SIZE];
     tern_assert(len <= TERN_HKDF_OUT_MAX);
     for (size_t done = 0, n = 1; done < len; done += sizeof block, n++) {
         uint8_t index = (uint8_t)n;
-        (void)crypto_auth_hmacsha256_init(&state, secret, TERN_SECRET_SIZE);
+        state = *keyed;
         if (n > 1) {
             (void)crypto_auth_hmacsha256_update(&state, block, sizeof block);
         }
@@ -49,9 +55,9 @@ void tern_hkdf_expand(const uint8_t secret[TERN_SECRET_SIZE], const uint8_t *inf
     sodium_memzero(block, sizeof block);
 }
 
-void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *prefix,
-                            const char *label, const uint8_t *context, size_t context_len,
-                            uint8_t *out, size_t len)
+static void expand_label(const crypto_auth_hmacsha256_state *keyed, const char *prefix,
+                         const char *label, const uint8_t *context, size_t context_len,
+                         uint8_t *out, size_t len)
 {
     uint8_t info[HKDF_LABEL_SIZE];
     size_t prefix_len = strlen(prefix), label_len = strlen(label);
@@ -65,7 +71,26 @@ void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *
     tern_write_u8(&w, (uint8_t)context_len);
     tern_write_bytes(&w, context, context_len);
     tern_assert(!w.failed);
-    tern_hkdf_expand(secret, info, tern_writer_used(&w), out, len);
+    expand(keyed, info, tern_writer_used(&w), out, len);
+}
+
+void tern_hkdf_expand(const uint8_t secret[TERN_SECRET_SIZE], const uint8_t *info, size_t info_len,
+                      uint8_t *out, size_t len)
+{
+    crypto_auth_hmacsha256_state keyed;
+    key_with(&keyed, secret);
+    expand(&keyed, info, info_len, out, len);
+    sodium_memzero(&keyed, sizeof keyed);
+}
+
+void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *prefix,
+                            const char *label, const uint8_t *context, size_t context_len,
+                            uint8_t *out, size_t len)
+{
+    crypto_auth_hmacsha256_state keyed;
+    key_with(&keyed, secret);
+    expand_label(&keyed, prefix, label, context, context_len, out, len);
+    sodium_memzero(&keyed, sizeof keyed);
 }
 
 void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_SECRET_SIZE],
@@ -79,10 +104,9 @@ void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_
         (void)crypto_auth_hmacsha256_update(&state, server_public, TERN_KEY_SIZE);
     }
     (void)crypto_auth_hmacsha256_final(&state, secret);
-    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, "client in", NULL, 0, client,
-                           TERN_SECRET_SIZE);
-    tern_hkdf_expand_label(secret, TERN_LABEL_PREFIX, "server in", NULL, 0, server,
-                           TERN_SECRET_SIZE);
+    key_with(&state, secret);
+    expand_label(&state, TERN_LABEL_PREFIX, "client in", NULL, 0, client, TERN_SECRET_SIZE);
+    expand_label(&state, TERN_LABEL_PREFIX, "server in", NULL, 0, server, TERN_SECRET_SIZE);
     sodium_memzero(&state, sizeof state);
     sodium_memzero(secret, sizeof secret);
 }
@@ -96,12 +120,13 @@ void tern_retry_secret(uint8_t out[TERN_SECRET_SIZE], const uint8_t *server_publ
     sodium_memzero(secret, sizeof secret);
 }
 
-/* Key and IV of keys->secret; the mask key is not of this phase alone. */
-static int derive_phase(struct tern_packet_keys *keys, const struct tern_suite *suite)
+/* Key and IV of keys->secret, which is in `keyed`; the mask key is not of this phase alone. */
+static int derive_phase(struct tern_packet_keys *keys, const struct tern_suite *suite,
+                        const crypto_auth_hmacsha256_state *keyed)
 {
     uint8_t key[TERN_AEAD_KEY_MAX];
-    tern_hkdf_expand_label(keys->secret, keys->prefix, "key", NULL, 0, key, suite->key_size);
-    tern_hkdf_expand_label(keys->secret, keys->prefix, "iv", NULL, 0, keys->iv, suite->nonce_size);
+    expand_label(keyed, keys->prefix, "key", NULL, 0, key, suite->key_size);
+    expand_label(keyed, keys->prefix, "iv", NULL, 0, keys->iv, suite->nonce_size);
     int rc = tern_aead_init(&keys->aead, suite->bit, key);
     sodium_memzero(key, sizeof key);
     return rc;
@@ -112,6 +137,7 @@ int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsigned suite,
 {
     const struct tern_suite *row = tern_suite_find(suite);
     uint8_t mask_key[32];
+    crypto_auth_hmacsha256_state keyed;
     memset(keys, 0, sizeof *keys);
     if (row == NULL) {
         return TERN_ERR_UNSUPPORTED;
@@ -119,15 +145,17 @@ int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsigned suite,
     keys->suite = suite;
     keys->prefix = prefix;
     memcpy(keys->secret, secret, TERN_SECRET_SIZE);
-    int rc = derive_phase(keys, row);
-    if (rc != 0) {
+    key_with(&keyed, secret);
+    int rc = derive_phase(keys, row, &keyed);
+    if (rc == 0) {
+        expand_label(&keyed, prefix, "hp", NULL, 0, mask_key, row->mask_key_size);
+        tern_mask_key_init(&keys->mask, row, mask_key);
+        sodium_memzero(mask_key, sizeof mask_key);
+    } else {
         tern_packet_keys_clear(keys);
-        return rc;
     }
-    tern_hkdf_expand_label(secret, prefix, "hp", NULL, 0, mask_key, row->mask_key_size);
-    tern_mask_key_init(&keys->mask, row, mask_key);
-    sodium_memzero(mask_key, sizeof mask_key);
-    return 0;
+    sodium_memzero(&keyed, sizeof keyed);
+    return rc;
 }
 
 int tern_packet_keys_init(struct tern_packet_keys *keys, unsigned suite,
@@ -146,6 +174,7 @@ static int next_phase(struct tern_packet_keys *next, const struct tern_packet_ke
 {
     const struct tern_suite *row = current->aead.suite;
     struct tern_packet_keys fresh;
+    crypto_auth_hmacsha256_state keyed;
     if (row == NULL) {
         return TERN_ERR_UNSUPPORTED;
     }
@@ -154,10 +183,12 @@ static int next_phase(struct tern_packet_keys *next, const struct tern_packet_ke
     fresh.prefix = current->prefix;
     fresh.mask = current->mask;
     tern_hkdf_expand_label(secret, current->prefix, "ku", NULL, 0, fresh.secret, TERN_SECRET_SIZE);
-    int rc = derive_phase(&fresh, row);
+    key_with(&keyed, fresh.secret);
+    int rc = derive_phase(&fresh, row, &keyed);
     if (rc == 0) {
         *next = fresh;
     }
+    sodium_memzero(&keyed, sizeof keyed);
     sodium_memzero(&fresh, sizeof fresh);
     return rc;
 }

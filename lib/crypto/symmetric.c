@@ -113,13 +113,23 @@ static void noise_hkdf(const struct tern_symmetric *state, const uint8_t *ikm, s
 {
     uint8_t temp[TERN_NOISE_HASH_MAX], input[TERN_NOISE_HASH_MAX + 1];
     size_t size = state->hash_len, previous = 0;
+    crypto_auth_hmacsha256_state keyed, hmac; /* the key's blocks are hashed once */
     tern_noise_hmac(state->hash, state->ck, size, ikm, len, temp);
+    (void)crypto_auth_hmacsha256_init(&keyed, temp, size);
     for (size_t i = 0; i < outputs; i++) {
         input[previous] = (uint8_t)(i + 1);
-        tern_noise_hmac(state->hash, temp, size, input, previous + 1, out + i * size);
+        if (state->hash == TERN_NOISE_SHA256) {
+            hmac = keyed;
+            (void)crypto_auth_hmacsha256_update(&hmac, input, previous + 1);
+            (void)crypto_auth_hmacsha256_final(&hmac, out + i * size);
+        } else {
+            tern_noise_hmac(state->hash, temp, size, input, previous + 1, out + i * size);
+        }
         memcpy(input, out + i * size, size);
         previous = size;
     }
+    sodium_memzero(&keyed, sizeof keyed);
+    sodium_memzero(&hmac, sizeof hmac);
     sodium_memzero(temp, sizeof temp);
     sodium_memzero(input, sizeof input);
 }

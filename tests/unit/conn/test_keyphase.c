@@ -25,6 +25,8 @@ static int setup(void **state)
     client_pn = server_pn = 0;
     assert_int_equal(tern_key_phase_init(&client, SUITE, up, down), 0);
     assert_int_equal(tern_key_phase_init(&server, SUITE, down, up), 0);
+    assert_int_equal(tern_key_phase_look_ahead(&client), 0);
+    assert_int_equal(tern_key_phase_look_ahead(&server), 0);
     return 0;
 }
 
