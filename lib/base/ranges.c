@@ -18,6 +18,18 @@ void tern_ranges_clear(struct tern_ranges *ranges)
     ranges->count = ranges->capacity = 0;
 }
 
+void tern_ranges_trim(struct tern_ranges *ranges)
+{
+    if (ranges->count == 0) {
+        tern_ranges_clear(ranges);
+    } else if (ranges->count < ranges->capacity) {
+        void *less =
+            tern_mem_realloc(ranges->mem, ranges->items, ranges->count * sizeof *ranges->items);
+        ranges->items = less == NULL ? ranges->items : less;
+        ranges->capacity = less == NULL ? ranges->capacity : ranges->count;
+    }
+}
+
 /* Index of the first range whose end is at least `value`; count when there is none. The top is
  * looked at first, since that is where nearly everything happens. */
 static size_t first_reaching(const struct tern_ranges *ranges, uint64_t value)

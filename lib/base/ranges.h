@@ -19,6 +19,9 @@ struct tern_ranges {
 void tern_ranges_init(struct tern_ranges *ranges, struct tern_mem *mem, size_t limit);
 void tern_ranges_clear(struct tern_ranges *ranges); /* frees */
 
+/* Gives back what is not in use. */
+void tern_ranges_trim(struct tern_ranges *ranges);
+
 /* Adds [start, end). 0 · TERN_ERR_LIMIT (it would need more than `limit` ranges; nothing changed)
  * · TERN_ERR_NOMEM (the same). start < end. Appending at or near the top costs O(1). */
 TERN_MUST_CHECK int tern_ranges_add(struct tern_ranges *ranges, uint64_t start, uint64_t end);

@@ -4,6 +4,7 @@
 #include <tern/stream.h>
 
 #include "conn/conn.h"
+#include "conn/rest.h"
 #include "crypto/keys.h"
 
 static struct tern_conn *conn_of(const tern_stream *stream)
@@ -143,7 +144,6 @@ tern_endpoint *tern_conn_endpoint(const tern_conn *conn)
 void tern_conn_stats(const tern_conn *conn, tern_stats *out)
 {
     const struct tern_path *path = &conn->path;
-    const struct tern_key_phase *keys = conn->spaces[TERN_LEVEL_APP].keys;
     tern_stats s = {.size = out->size};
     if (path->rtt.has_sample) {
         s.smoothed_rtt = path->rtt.smoothed;
@@ -178,7 +178,7 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.suite = conn->suite;
     s.cc = conn->cc_ops->name;
     s.state = tern_life_name(conn->life.state);
-    s.key_phase = keys != NULL ? keys->phase : 0;
+    s.key_phase = tern_rest_phase(conn);
     s.streams_open = conn->streams.open_count;
     memcpy(out, &s, TERN_MIN(out->size, sizeof s));
 }

@@ -5,6 +5,7 @@
 #include "conn/grant.h"
 #include "conn/handshake.h"
 #include "conn/rekey.h"
+#include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
 #include "crypto/token.h"
@@ -32,6 +33,11 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
 {
     struct tern_conn *conn = tern_mem_zalloc(env->mem, sizeof *conn);
     if (conn == NULL) {
+        return NULL;
+    }
+    conn->spaces = tern_mem_zalloc(env->mem, TERN_LEVELS * sizeof *conn->spaces);
+    if (conn->spaces == NULL) {
+        tern_mem_free(env->mem, conn);
         return NULL;
     }
     conn->env = env;
@@ -172,9 +178,7 @@ void tern_conn_free(struct tern_conn *conn)
         tern_mem_free(mem, conn->others[i]);
     }
     tern_handshake_free(conn->handshake, conn->env);
-    for (size_t i = 0; i < TERN_LEVELS; i++) {
-        tern_space_clear(&conn->spaces[i]);
-    }
+    tern_rest_clear(conn);
     tern_conn_drop_streams(conn);
     tern_mem_free(mem, conn->door.address_token);
     tern_grant_free(conn->door.grant, mem);

@@ -32,6 +32,7 @@ struct tern_grant;
 struct tern_handshake;
 struct tern_host;
 struct tern_proofs;
+struct tern_rest;
 struct tern_tickets;
 
 /* Paths beside the one in use, conn/migrate.h. */
@@ -73,6 +74,8 @@ struct tern_conn_env {
     struct tern_heap *timers;
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
+    struct tern_space
+        resting[TERN_LEVELS]; /* discarded ones, for whoever looks and never written */
     uint64_t next_number;
     size_t early_bytes; /* held for handshakes in progress, all together */
 };
@@ -111,7 +114,9 @@ struct tern_conn {
 
     struct tern_life life;
     struct tern_handshake *handshake; /* NULL once it is confirmed */
-    struct tern_space spaces[TERN_LEVELS];
+    struct tern_space *spaces;        /* TERN_LEVELS of them; those of env while it rests */
+    struct tern_rest *rest;           /* conn/rest.h; NULL: it is awake */
+    tern_time woken_at;
     struct tern_path path; /* in use */
     struct tern_path *others[TERN_OTHERS];
     uint8_t path_ids; /* the latest one given */

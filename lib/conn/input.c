@@ -8,6 +8,7 @@
 #include "conn/handle.h"
 #include "conn/handshake.h"
 #include "conn/migrate.h"
+#include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
 #include "wire/limits.h"
@@ -371,6 +372,10 @@ void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t 
         }
     }
     if (tern_life_is_over(&conn->life)) {
+        return;
+    }
+    if (tern_rest_wake(conn, now) != 0) {
+        drop(conn, "no memory to wake up", now);
         return;
     }
     struct tern_path *path = tern_migrate_path(conn, in);

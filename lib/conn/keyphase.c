@@ -32,6 +32,36 @@ int tern_key_phase_look_ahead(struct tern_key_phase *kp)
     return tern_packet_keys_update(&kp->rx_next, &kp->rx);
 }
 
+bool tern_key_phase_can_fold(const struct tern_key_phase *kp)
+{
+    return kp->previous_until == TERN_TIME_NEVER && !kp->is_frozen && !kp->has_mix;
+}
+
+void tern_key_phase_fold(struct tern_key_fold *fold, const struct tern_key_phase *kp)
+{
+    memcpy(fold->books, kp, sizeof fold->books);
+    fold->phase = kp->phase;
+    tern_packet_keys_fold(&fold->tx, &kp->tx);
+    tern_packet_keys_fold(&fold->rx, &kp->rx);
+}
+
+int tern_key_phase_unfold(struct tern_key_phase *kp, const struct tern_key_fold *fold)
+{
+    memset(kp, 0, sizeof *kp);
+    memcpy(kp, fold->books, sizeof fold->books);
+    int rc = tern_packet_keys_unfold(&kp->tx, &fold->tx);
+    if (rc == 0) {
+        rc = tern_packet_keys_unfold(&kp->rx, &fold->rx);
+    }
+    if (rc == 0) {
+        rc = tern_key_phase_look_ahead(kp);
+    }
+    if (rc != 0) {
+        tern_key_phase_clear(kp);
+    }
+    return rc;
+}
+
 void tern_key_phase_clear(struct tern_key_phase *kp)
 {
     tern_packet_keys_clear(&kp->tx);

@@ -6,9 +6,6 @@
 #include "crypto/keys.h"
 
 struct tern_key_phase {
-    struct tern_packet_keys tx, rx;
-    struct tern_packet_keys rx_next; /* made ahead, so that an update costs no time that shows */
-    struct tern_packet_keys rx_previous;
     uint32_t phase;           /* updates so far; its low bit is on the wire */
     uint64_t first_rx_pn;     /* lowest number that opened in this phase */
     uint64_t first_tx_pn;     /* lowest number that we sent in it */
@@ -27,7 +24,25 @@ struct tern_key_phase {
     bool has_mix;      /* the next phase takes it in, whoever starts it */
     bool wants_update; /* ... and we are the ones to */
     uint8_t mix[TERN_SECRET_SIZE];
+    /* The last, for the fold keeps what stands before. */
+    struct tern_packet_keys tx, rx;
+    struct tern_packet_keys rx_next; /* made ahead, so that an update costs no time that shows */
+    struct tern_packet_keys rx_previous;
 };
+
+/* A phase that nothing moves: the current keys' seeds, and the books. */
+struct tern_key_fold {
+    uint8_t books[offsetof(struct tern_key_phase, tx)];
+    uint32_t phase;
+    struct tern_packet_seed tx, rx;
+};
+
+/* Neither old keys nor fresh ones are waited for. */
+bool tern_key_phase_can_fold(const struct tern_key_phase *kp);
+void tern_key_phase_fold(struct tern_key_fold *fold, const struct tern_key_phase *kp);
+/* 0 · TERN_ERR_UNSUPPORTED */
+TERN_MUST_CHECK int tern_key_phase_unfold(struct tern_key_phase *kp,
+                                          const struct tern_key_fold *fold);
 
 TERN_MUST_CHECK int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite,
                                         const uint8_t tx_secret[32], const uint8_t rx_secret[32]);

@@ -11,6 +11,7 @@
 #include "conn/handshake.h"
 #include "conn/migrate.h"
 #include "conn/rekey.h"
+#include "conn/rest.h"
 #include "wire/frame.h"
 #include "wire/header.h"
 #include "wire/limits.h"
@@ -18,6 +19,7 @@
 #define SKIP_LEAST     64 /* packets between two numbers that are left out, [P §9.2] */
 #define SKIP_REACH_MIN 192
 #define SKIP_REACH_MAX 4096
+#define WAKE_AGAIN     (100 * TERN_MSEC) /* when there was no memory to wake up */
 #define QUIET_MAX      32 /* ACK-only packets in a row before one asks for an ACK (RFC 9000 §13.2.4) */
 
 /* One packet of a datagram, filled but not sealed. */
@@ -492,6 +494,16 @@ static void note_app_limited(struct tern_conn *conn)
     }
 }
 
+/* No memory to wake up with: what there is to say waits, but for a farewell, which remains unsaid. */
+static size_t rest_on(struct tern_conn *conn, tern_time now)
+{
+    conn->pacing_until = tern_add_sat(now, WAKE_AGAIN);
+    if (conn->life.state == TERN_LIFE_CLOSING) {
+        (void)tern_life_end(&conn->life);
+    }
+    return 0;
+}
+
 size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     size_t count = 0;
@@ -504,6 +516,9 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     }
     train->local = conn->path.local;
     train->remote = conn->path.remote;
+    if (conn->life.state <= TERN_LIFE_CLOSING && tern_rest_wake(conn, now) != 0) {
+        return rest_on(conn, now);
+    }
     if (tern_life_is_over(&conn->life)) {
         return conn->life.wants_close ? transmit_close(conn, train, now) : 0;
     }

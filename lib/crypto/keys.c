@@ -169,6 +169,39 @@ void tern_packet_keys_clear(struct tern_packet_keys *keys)
     sodium_memzero(keys, sizeof *keys);
 }
 
+void tern_packet_keys_fold(struct tern_packet_seed *seed, const struct tern_packet_keys *keys)
+{
+    *seed = (struct tern_packet_seed){.mask = keys->mask,
+                                      .prefix = keys->prefix,
+                                      .suite = keys->suite,
+                                      .sealed = keys->sealed,
+                                      .opened = keys->opened};
+    memcpy(seed->secret, keys->secret, TERN_SECRET_SIZE);
+}
+
+int tern_packet_keys_unfold(struct tern_packet_keys *keys, const struct tern_packet_seed *seed)
+{
+    const struct tern_suite *row = tern_suite_find(seed->suite);
+    crypto_auth_hmacsha256_state keyed;
+    memset(keys, 0, sizeof *keys);
+    if (row == NULL) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    keys->mask = seed->mask; /* that of the first phase, which no later secret gives */
+    keys->prefix = seed->prefix;
+    keys->suite = seed->suite;
+    keys->sealed = seed->sealed;
+    keys->opened = seed->opened;
+    memcpy(keys->secret, seed->secret, TERN_SECRET_SIZE);
+    key_with(&keyed, keys->secret);
+    int rc = derive_phase(keys, row, &keyed);
+    sodium_memzero(&keyed, sizeof keyed);
+    if (rc != 0) {
+        tern_packet_keys_clear(keys);
+    }
+    return rc;
+}
+
 static int next_phase(struct tern_packet_keys *next, const struct tern_packet_keys *current,
                       const uint8_t secret[TERN_SECRET_SIZE])
 {

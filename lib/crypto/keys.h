@@ -53,6 +53,19 @@ TERN_MUST_CHECK int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsi
                                              const char *prefix);
 void tern_packet_keys_clear(struct tern_packet_keys *keys); /* wipes; a zeroed struct is fine */
 
+/* What they can be made from again, for while they are not used: a tenth of their size. */
+struct tern_packet_seed {
+    struct tern_mask_key mask;
+    uint8_t secret[TERN_SECRET_SIZE];
+    const char *prefix;
+    unsigned suite;
+    uint64_t sealed, opened;
+};
+void tern_packet_keys_fold(struct tern_packet_seed *seed, const struct tern_packet_keys *keys);
+/* 0 · TERN_ERR_UNSUPPORTED (the keys were clear); keys are clear then */
+TERN_MUST_CHECK int tern_packet_keys_unfold(struct tern_packet_keys *keys,
+                                            const struct tern_packet_seed *seed);
+
 /* The keys of the next phase, RFC 9001 §6: a new secret, key and IV, the same header mask. next may
  * be current itself. 0 · TERN_ERR_UNSUPPORTED (current was clear) */
 TERN_MUST_CHECK int tern_packet_keys_update(struct tern_packet_keys *next,

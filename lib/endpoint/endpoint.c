@@ -9,6 +9,7 @@
 #include "conn/events.h"
 #include "conn/input.h"
 #include "conn/output.h"
+#include "conn/rest.h"
 #include "conn/resume.h"
 #include "endpoint/route.h"
 #include "wire/limits.h"
@@ -50,6 +51,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     env->eventful = &ep->eventful;
     env->timers = &ep->timers;
     env->routes = &ep->routes;
+    tern_rest_init_env(env);
     env->suites = config->suites & tern_suites_available(NULL);
     if (config->secret_key != NULL) {
         memcpy(env->secret_key, config->secret_key, TERN_KEY_SIZE);
@@ -377,7 +379,9 @@ static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time n
     if (lay_down(ep, conn)) {
         return;
     }
-    tern_heap_set(&ep->timers, &conn->timer, tern_conn_deadline(conn, now));
+    tern_rest_settle(conn, now);
+    tern_time at = TERN_MIN(tern_conn_deadline(conn, now), tern_rest_deadline(conn));
+    tern_heap_set(&ep->timers, &conn->timer, at);
 }
 
 int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)

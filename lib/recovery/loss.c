@@ -374,6 +374,26 @@ uint64_t tern_loss_discard(struct tern_loss *loss)
     return in_flight;
 }
 
+bool tern_loss_can_rest(const struct tern_loss *loss)
+{
+    return loss->sent.eliciting_outstanding == 0 && loss->sent.bytes_in_flight == 0 &&
+           loss->acked_head == 0 && loss->lost_head == 0;
+}
+
+void tern_loss_rest(struct tern_loss *loss)
+{
+    struct tern_sent *sent = &loss->sent;
+    struct tern_sent before = *sent;
+    tern_assert(tern_loss_can_rest(loss));
+    tern_sent_clear(sent);
+    sent->skipped = before.skipped;
+    sent->skips = before.skips;
+    sent->last_eliciting_at = before.last_eliciting_at;
+    loss->oldest = sent->next_pn;
+    loss->lost_kept = 0;
+    loss->loss_time = TERN_TIME_NEVER;
+}
+
 void tern_loss_on_moved(struct tern_loss *loss, uint8_t path, tern_time delay)
 {
     if (loss->path == path) {

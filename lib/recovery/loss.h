@@ -99,6 +99,11 @@ const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, ui
 /* Sum of sizes that a discarded space takes out of flight (RFC 9002 §6.4); empties the space. */
 uint64_t tern_loss_discard(struct tern_loss *loss);
 
+/* Is nothing out that asks for an answer, or counts as in flight? */
+bool tern_loss_can_rest(const struct tern_loss *loss);
+/* Then what is left are ACKs of ours and packets of long ago: forgets them, and gives the memory back. */
+void tern_loss_rest(struct tern_loss *loss);
+
 /* Another path is in use from now on. Acknowledgements of packets that left on others settle those
  * packets and nothing else; they are lost after `delay`, that of their own path. */
 void tern_loss_on_moved(struct tern_loss *loss, uint8_t path, tern_time delay);

@@ -168,8 +168,11 @@ static void junk_does_nothing_to_a_connection(void **state)
         struct pair_side *side = &p->side[to];
         const uint8_t *real =
             kept[1 - to][kept_count[1 - to] - 1]; /* a short header and its DCID */
-        uint64_t blocks = side->heap.blocks, sent = side->datagrams;
         assert_int_equal(real[0] & 0xc0, 0x40);
+        memcpy(junk, real, 9);
+        assert_int_equal(pair_inject(p, to, junk, 1200), 0); /* awake from here on */
+        assert_false(pair_carry(p, to));
+        uint64_t blocks = side->heap.blocks, sent = side->datagrams;
         for (size_t len = 0; len <= 1500; len++) {
             pair_random(&seed, junk, len);
             memcpy(junk, real, TERN_MIN(len, (size_t)9));
