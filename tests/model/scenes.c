@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conn/conn.h"
+#include "conn/rest.h"
 #include "sim/invariants.h"
 
 static const uint8_t shared_secret[TERN_SECRET_SIZE] = "thirty-two bytes for everybody.";
@@ -23,7 +24,8 @@ static tern_stats stats_of(const struct world *world, int i)
 static void wish_update(struct world *world, int i)
 {
     struct tern_conn *conn = world->ends[i].conn;
-    if (conn != NULL && conn->spaces[TERN_LEVEL_APP].keys != NULL) {
+    if (conn != NULL && tern_rest_wake(conn, world->now) == 0 &&
+        conn->spaces[TERN_LEVEL_APP].keys != NULL) {
         conn->spaces[TERN_LEVEL_APP].keys->wants_update = true;
     }
 }
@@ -32,7 +34,7 @@ static void wear(struct world *world)
 {
     for (int i = 0; i < 2; i++) {
         if (world->ends[i].conn != NULL) {
-            invariants_wear_keys(world->ends[i].conn, 1);
+            invariants_wear_keys(world->ends[i].conn, 1, world->now);
         }
     }
 }

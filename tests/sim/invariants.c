@@ -5,6 +5,7 @@
 #include "conn/conn.h"
 #include "conn/deadline.h"
 #include "conn/recover.h"
+#include "conn/rest.h"
 
 /* What left on the path in use and is outstanding. */
 static uint64_t in_flight_of_spaces(const struct tern_conn *conn)
@@ -84,7 +85,9 @@ const char *invariants_broken(const tern_conn *conn, tern_time now)
     return NULL;
 }
 
-void invariants_wear_keys(tern_conn *conn, uint64_t bytes)
+void invariants_wear_keys(tern_conn *conn, uint64_t bytes, tern_time now)
 {
-    conn->spaces[TERN_LEVEL_APP].keys->update_bytes = bytes;
+    if (tern_rest_wake(conn, now) == 0) {
+        conn->spaces[TERN_LEVEL_APP].keys->update_bytes = bytes;
+    }
 }

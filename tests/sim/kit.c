@@ -478,8 +478,8 @@ static void wear_keys(struct world *w)
 {
     if (w->plan->update_bytes > 0 && !w->are_keys_worn && w->server.is_connected) {
         w->are_keys_worn = true;
-        invariants_wear_keys(w->client.conn, w->plan->update_bytes);
-        invariants_wear_keys(w->server.conn, w->plan->update_bytes);
+        invariants_wear_keys(w->client.conn, w->plan->update_bytes, tern_sim_now(w->sim));
+        invariants_wear_keys(w->server.conn, w->plan->update_bytes, tern_sim_now(w->sim));
     }
     if (tern_sim_now(w->sim) >= w->next_rekey && !w->client.is_closed) {
         w->next_rekey = tern_sim_now(w->sim) + w->plan->rekey_every;
