@@ -37,6 +37,10 @@ int main(int argc, char **argv)
         return handshakes_run(&options);
     case MODE_IDLE:
         return idle_run(&options);
+    case MODE_BULK:
+        return bulk_run(&options);
+    case MODE_RR:
+        return rr_run(&options);
     case MODE_FLOOD:
     case MODES:
         break;

@@ -12,6 +12,8 @@
 
 static const char help[] =
     "Usage: ternperf serve [--listen ADDR:PORT]\n"
+    "       ternperf bulk [OPTIONS] HOST[:PORT] | --loopback\n"
+    "       ternperf rr [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf handshakes [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
@@ -19,6 +21,8 @@ static const char help[] =
     "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
     "\n"
     "  serve       does what clients ask for; default [::]:7438\n"
+    "  bulk        one connection, as many bytes as go: rate, processor time of both sides\n"
+    "  rr          one request after the other over one stream: how long until the answer\n"
     "  handshakes  connects as often as it can; processor time of the server for each, and how\n"
     "              that compares to the four X25519 operations in it\n"
     "  idle        opens -n connections and leaves them alone but for keepalives; heap of each\n"
@@ -28,8 +32,14 @@ static const char help[] =
     "\n"
     "      --loopback          start a server in a second process on another core\n"
     "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive)\n"
-    "  -n, --count N           handshakes: stop after N; idle: connections (default 1000);\n"
-    "                          flood: packets of each kind (default 500000)\n"
+    "  -n, --count N           bulk: bytes, as 100M, instead of a time; rr, handshakes: stop "
+    "after\n"
+    "                          N; idle: connections (default 1000); flood: packets of each kind\n"
+    "                          (default 500000)\n"
+    "  -P, --streams N         bulk: over N streams at once (default 1)\n"
+    "  -R, --reverse           bulk: the server sends\n"
+    "  -i, --interval T        bulk: a line for each T\n"
+    "      --size N            rr: bytes of a request and of an answer (default 128)\n"
     "  -C, --connections N     handshakes under way at once (default 32)\n"
     "      --keepalive T       idle: a PING after T of silence (default 20s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
@@ -48,6 +58,7 @@ enum {
     OPT_LOOPBACK = 256,
     OPT_KEEPALIVE,
     OPT_MTU,
+    OPT_SIZE,
     OPT_CC,
     OPT_CIPHER,
     OPT_PIN,
@@ -61,6 +72,10 @@ static const struct option longs[] = {
     {"count", required_argument, NULL, 'n'},
     {"connections", required_argument, NULL, 'C'},
     {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
+    {"streams", required_argument, NULL, 'P'},
+    {"reverse", no_argument, NULL, 'R'},
+    {"interval", required_argument, NULL, 'i'},
+    {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"cc", required_argument, NULL, OPT_CC},
     {"cipher", required_argument, NULL, OPT_CIPHER},
@@ -74,7 +89,7 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *const mode_names[MODES] = {"serve", "handshakes", "idle", "flood"};
+static const char *const mode_names[MODES] = {"serve", "bulk", "rr", "handshakes", "idle", "flood"};
 
 const char *options_mode_name(enum options_mode mode)
 {
@@ -114,6 +129,18 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 10000, &o->connections)
                    ? -1
                    : refuse("-C", optarg, "give a number from 1 to 10000");
+    case 'P':
+        return parse_number(optarg, 1, 100, &o->streams)
+                   ? -1
+                   : refuse("-P", optarg, "give a number from 1 to 100");
+    case 'i':
+        return parse_duration(optarg, &o->interval)
+                   ? -1
+                   : refuse("-i", optarg, "give a time such as 1s");
+    case OPT_SIZE:
+        return parse_number(optarg, 1, 65536, &o->size)
+                   ? -1
+                   : refuse("--size", optarg, "give a number from 1 to 65536");
     case OPT_KEEPALIVE:
         return parse_duration(optarg, &o->keepalive)
                    ? -1
@@ -154,6 +181,9 @@ static bool parse_switch(struct options *o, int opt)
     case 'q':
         o->quiet = true;
         return true;
+    case 'R':
+        o->reverse = true;
+        return true;
     case 'v':
         o->verbose++;
         return true;
@@ -188,18 +218,18 @@ static int parse_target(struct options *o, int argc, char **argv)
 {
     unsigned mode = 0;
     if (optind == argc) {
-        cli_error("no mode", NULL, "give serve, handshakes, idle or flood");
+        cli_error("no mode", NULL, "give serve, bulk, rr, handshakes, idle or flood");
         return CLI_USAGE;
     }
     while (mode < MODES && strcmp(argv[optind], mode_names[mode]) != 0) {
         mode++;
     }
     if (mode == MODES) {
-        cli_error(argv[optind], "no such mode", "give serve, handshakes, idle or flood");
+        cli_error(argv[optind], "no such mode", "give serve, bulk, rr, handshakes, idle or flood");
         return CLI_USAGE;
     }
     o->mode = (enum options_mode)mode;
-    bool is_client = o->mode == MODE_HANDSHAKES || o->mode == MODE_IDLE;
+    bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD;
     int others = argc - optind - 1;
     if (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback) {
         cli_error(mode_names[mode],
@@ -223,9 +253,11 @@ int options_parse(struct options *o, int argc, char **argv)
     o->connections = 32;
     o->keepalive = 20 * TERN_SEC;
     o->mtu = 1452;
+    o->size = 128;
+    o->streams = 1;
     cli_init("ternperf", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":t:n:C:qv46hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":t:n:C:P:Ri:qv46hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
             (void)fputs(help, stdout);
             return CLI_OK;

@@ -9,11 +9,11 @@
 
 #define OPTIONS_CONNECTIONS_MAX 1000000u
 
-enum options_mode { MODE_SERVE, MODE_HANDSHAKES, MODE_IDLE, MODE_FLOOD, MODES };
+enum options_mode { MODE_SERVE, MODE_BULK, MODE_RR, MODE_HANDSHAKES, MODE_IDLE, MODE_FLOOD, MODES };
 
 struct options {
     enum options_mode mode;
-    bool quiet, json, loopback;
+    bool quiet, json, loopback, reverse;
     int verbose;
     int family; /* 0, 4 or 6 */
     const char *host, *listen, *cc, *pin;
@@ -21,7 +21,9 @@ struct options {
     uint64_t time, count; /* -t in nanoseconds, -n; 0: not given */
     uint64_t connections; /* -C */
     uint64_t keepalive;   /* nanoseconds */
-    uint64_t mtu;
+    uint64_t mtu, size;
+    uint64_t streams;  /* -P */
+    uint64_t interval; /* nanoseconds; 0: no lines in between */
 };
 
 /* Returns -1 to go on, or the exit code with which to end (help and version included). */

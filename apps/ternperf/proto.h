@@ -12,10 +12,17 @@
 #define PROTO_PORT         7438
 #define PROTO_REQUEST_SIZE 17
 #define PROTO_FIGURES_SIZE 64
+#define PROTO_ECHO_MAX     65536u
 
 enum proto_command {
-    PROTO_FIGURES =
-        'F' /* a: 1 to measure X25519 as well. The answer: struct proto_figures, the end */
+    /* a: 1 to measure X25519 as well. The answer: struct proto_figures, the end. */
+    PROTO_FIGURES = 'F',
+    /* All that follows is thrown away. The answer: one octet, the end. */
+    PROTO_SINK = 'S',
+    /* a: so many octets come back, then the end. Stopped when it is enough before. */
+    PROTO_SOURCE = 'D',
+    /* For each a octets b come back, until the end; b at most PROTO_ECHO_MAX. */
+    PROTO_ECHO = 'E'
 };
 
 struct proto_request {

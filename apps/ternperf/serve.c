@@ -20,8 +20,14 @@ static volatile sig_atomic_t is_stopped;
 
 struct task {
     size_t have; /* octets of the request */
-    uint8_t request[PROTO_REQUEST_SIZE];
+    uint8_t octets[PROTO_REQUEST_SIZE];
+    struct proto_request request;
+    uint64_t taken; /* ECHO: of the present one */
+    uint64_t owed;  /* SOURCE and ECHO: octets to send */
+    bool is_at_end; /* the client has said all */
 };
+
+static const uint8_t filling[65536];
 
 static void on_signal(int number)
 {
@@ -57,34 +63,84 @@ static void answer_figures(const struct node *node, tern_stream *stream, bool wa
     }
 }
 
-static void begin(const struct node *node, tern_stream *stream, const struct task *task)
+static void begin(const struct node *node, tern_stream *stream, struct task *task)
 {
-    struct proto_request request;
-    proto_read_request(&request, task->request);
-    if (request.command == PROTO_FIGURES) {
-        answer_figures(node, stream, request.a == 1);
-    } else {
+    struct proto_request *request = &task->request;
+    proto_read_request(request, task->octets);
+    if (request->command == PROTO_FIGURES) {
+        answer_figures(node, stream, request->a == 1);
+    } else if (request->command == PROTO_SOURCE) {
+        task->owed = request->a;
+    } else if (request->command == PROTO_ECHO && request->a > 0 && request->b > 0 &&
+               request->b <= PROTO_ECHO_MAX) {
+        task->owed = 0;
+    } else if (request->command != PROTO_SINK) {
         give_up(stream);
     }
+}
+
+/* Sends what is owed, as far as there is room, and the end when it is time for that. */
+static void pump(tern_stream *stream, struct task *task)
+{
+    while (task->owed > 0) {
+        size_t len = task->owed < sizeof filling ? (size_t)task->owed : sizeof filling;
+        ptrdiff_t n = tern_stream_write(stream, filling, len, 0);
+        if (n <= 0) {
+            return; /* no room: WRITABLE comes; or it is over */
+        }
+        task->owed -= (uint64_t)n;
+    }
+    bool is_done = task->request.command == PROTO_SOURCE ||
+                   (task->request.command == PROTO_ECHO && task->is_at_end);
+    bool is_sunk = task->request.command == PROTO_SINK && task->is_at_end;
+    if (is_done || is_sunk) {
+        ptrdiff_t n = tern_stream_write(stream, filling, is_sunk ? 1 : 0, TERN_FIN);
+        (void)n; /* said before, or nobody listens */
+    }
+}
+
+static void take(struct task *task, size_t len)
+{
+    if (task->request.command == PROTO_ECHO) {
+        task->taken += len;
+        task->owed += task->taken / task->request.a * task->request.b;
+        task->taken %= task->request.a;
+    }
+}
+
+/* False: the request is not complete. */
+static bool read_request(const struct node *node, tern_stream *stream, struct task *task)
+{
+    while (task->have < sizeof task->octets) {
+        ptrdiff_t n =
+            tern_stream_read(stream, task->octets + task->have, sizeof task->octets - task->have);
+        if (n <= 0) {
+            return false;
+        }
+        task->have += (size_t)n;
+        if (task->have == sizeof task->octets) {
+            begin(node, stream, task);
+        }
+    }
+    return true;
 }
 
 static void on_readable(const struct node *node, tern_stream *stream)
 {
     struct task *task = tern_stream_user(stream);
-    uint8_t rest[256];
-    while (task != NULL) {
-        bool is_begun = task->have == sizeof task->request;
-        ptrdiff_t n = is_begun ? tern_stream_read(stream, rest, sizeof rest)
-                               : tern_stream_read(stream, task->request + task->have,
-                                                  sizeof task->request - task->have);
-        if (n <= 0) {
+    const uint8_t *data;
+    size_t len = 1;
+    if (task == NULL || !read_request(node, stream, task)) {
+        return;
+    }
+    while (len > 0 && tern_stream_peek(stream, &data, &len) == 0) {
+        take(task, len);
+        task->is_at_end = len == 0;
+        if (tern_stream_consume(stream, len) != 0) {
             return;
         }
-        task->have += is_begun ? 0 : (size_t)n;
-        if (!is_begun && task->have == sizeof task->request) {
-            begin(node, stream, task);
-        }
     }
+    pump(stream, task);
 }
 
 static void on_event(void *user, const tern_event *event)
@@ -98,6 +154,9 @@ static void on_event(void *user, const tern_event *event)
         }
     } else if (event->type == TERN_EVENT_STREAM_READABLE) {
         on_readable(node, event->stream);
+    } else if (event->type == TERN_EVENT_STREAM_WRITABLE &&
+               tern_stream_user(event->stream) != NULL) {
+        pump(event->stream, tern_stream_user(event->stream));
     } else if (event->type == TERN_EVENT_STREAM_CLOSED) {
         free(tern_stream_user(event->stream));
         tern_stream_set_user(event->stream, NULL);

@@ -7,11 +7,14 @@
 #define FIRST_CAPACITY 16
 
 struct tern_map_slot {
-    void *value; /* NULL: empty */
-    uint64_t hash;
+    void *value;   /* NULL: empty */
+    uint32_t hash; /* its low half, which is enough for the place in any map that fits in memory */
     uint8_t len;
     uint8_t key[TERN_MAP_KEY_MAX];
 };
+
+/* A server has several slots for each connection, half of them empty. */
+static_assert(sizeof(struct tern_map_slot) <= 40, "slots are small");
 
 void tern_map_init(struct tern_map *map, struct tern_mem *mem, struct tern_random *random)
 {
@@ -27,17 +30,17 @@ void tern_map_clear(struct tern_map *map)
     map->capacity = map->count = 0;
 }
 
-static uint64_t hash_of(const struct tern_map *map, const void *key, size_t len)
+static uint32_t hash_of(const struct tern_map *map, const void *key, size_t len)
 {
     uint8_t out[crypto_shorthash_BYTES];
-    uint64_t hash;
+    uint32_t hash;
     crypto_shorthash(out, key, len, map->secret);
     memcpy(&hash, out, sizeof hash);
     return hash;
 }
 
 /* The slot that holds the key, or the empty one where it would go. */
-static size_t probe(const struct tern_map *map, uint64_t hash, const void *key, size_t len)
+static size_t probe(const struct tern_map *map, uint32_t hash, const void *key, size_t len)
 {
     size_t mask = map->capacity - 1;
     size_t at = (size_t)hash & mask;
@@ -72,7 +75,7 @@ static int grow(struct tern_map *map)
 int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
 {
     tern_assert(len <= TERN_MAP_KEY_MAX && value != NULL);
-    uint64_t hash = hash_of(map, key, len);
+    uint32_t hash = hash_of(map, key, len);
     if (map->capacity > 0 && map->slots[probe(map, hash, key, len)].value != NULL) {
         return TERN_ERR_STATE;
     }

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-#define TERN_MAP_KEY_MAX 40 /* bytes of key kept in each slot */
+#define TERN_MAP_KEY_MAX 27 /* bytes of key kept in each slot: identifiers, tokens, addresses */
 
 struct tern_map_slot;
 

@@ -31,6 +31,27 @@ case_perf_handshakes() {
     has_line out '"count":5,' || fail "not five: $(cat out)"
 }
 
+case_perf_bulk() {
+    expect 0 "$ternperf" bulk --loopback -t 500ms --json
+    has_keys bytes goodput_bps sender_cpu_s receiver_cpu_s cpu_s_per_gb packets_sent packets_lost \
+        syscalls datagram_bytes rss_bytes
+    has_line out '"rtt_ms":{"min":[0-9]' || fail "no round trip in $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 3M -P 3 --json
+    has_line out '"bytes":3145728,' || fail "not all of it: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 3M -P 7 -R --json
+    has_line out '"bytes":3145728,' || fail "not all of it back: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -t 600ms -R -i 200ms
+    says 'Gbit/s  resent'
+}
+
+case_perf_rr() {
+    expect 0 "$ternperf" rr --loopback -n 50 --json
+    has_keys per_second seconds
+    has_line out '"latency_ms":{"p50":[0-9]' || fail "no latency in $(cat out)"
+    has_line out '"count":50,' || fail "not fifty: $(cat out)"
+    expect 0 "$ternperf" rr --loopback -t 300ms --size 65536
+}
+
 case_perf_idle() {
     expect 0 "$ternperf" idle --loopback -n 50 -t 500ms --keepalive 200ms --json
     has_keys heap_bytes_per_conn client_heap_bytes_per_conn sender_cpu_share receiver_cpu_share
@@ -60,7 +81,9 @@ case_perf_usage() {
     for arguments in '' 'nonsense' 'handshakes' 'handshakes --loopback host' 'idle' 'flood host' \
         'serve host' 'serve --loopback' 'handshakes --loopback -t never' 'idle --loopback -n 0' \
         'idle --loopback -n 1000001' 'handshakes --loopback --cc nonsense' \
-        'handshakes --loopback --mtu 100' 'handshakes --pin a host' 'handshakes --shards 2 --loopback'; do
+        'handshakes --loopback --mtu 100' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
+        'bulk --loopback -P 0' 'bulk --loopback --bidir' 'bulk --loopback -b 1M' 'rr --loopback --size 0' \
+        'messages --loopback' 'limit --loopback' 'trace --loopback'; do
         # shellcheck disable=SC2086
         expect 2 "$ternperf" $arguments
         says '^ternperf: '
