@@ -41,7 +41,7 @@ static const char help[] =
     "  -i, --interval T        bulk: a line for each T\n"
     "      --size N            rr: bytes of a request and of an answer (default 128)\n"
     "  -C, --connections N     handshakes under way at once (default 32)\n"
-    "      --keepalive T       idle: a PING after T of silence (default 20s)\n"
+    "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
     "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
@@ -251,7 +251,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->cc = "cubic";
     o->suites = TERN_SUITE_ANY;
     o->connections = 32;
-    o->keepalive = 20 * TERN_SEC;
+    o->keepalive = 25 * TERN_SEC;
     o->mtu = 1452;
     o->size = 128;
     o->streams = 1;
