@@ -119,6 +119,14 @@ static tern_time patience(const struct tern_conn *conn)
 
 /* --- change of the path in use -------------------------------------------------------------------- */
 
+/* Where only the port was another both have one number, and the books were kept by the one in use. */
+static void inherit_books(struct tern_path *other, const struct tern_path *old)
+{
+    if (other != NULL && other->id == old->id) {
+        tern_path_inherit(other, old);
+    }
+}
+
 /* `next` is copied into the place of the path in use, which the caller has put aside. */
 static void put_in_use(struct tern_conn *conn, const struct tern_path *next)
 {
@@ -126,6 +134,9 @@ static void put_in_use(struct tern_conn *conn, const struct tern_path *next)
     struct tern_ecn ecn = conn->path.ecn; /* the peer counts on, whatever the path */
     tern_time delay = tern_rtt_loss_delay(&conn->path.rtt);
     uint64_t wanted = conn->path.cc.wanted_rate;
+    for (size_t i = 0; i < TERN_OTHERS; i++) {
+        inherit_books(conn->others[i], &conn->path);
+    }
     conn->path = *next;
     conn->path.ecn = ecn;
     conn->path.drop_at = TERN_TIME_NEVER;
@@ -234,9 +245,7 @@ static void go_back(struct tern_conn *conn, tern_time now)
 {
     struct tern_path *kept = conn->others[TERN_OTHER_KEPT];
     struct tern_path old = conn->path;
-    if (kept->id == old.id) { /* only the port was another */
-        tern_path_inherit(kept, &old);
-    }
+    inherit_books(kept, &old);
     conn->others[TERN_OTHER_KEPT] = NULL;
     tern_path_validate(kept);
     put_in_use(conn, kept);
