@@ -10,6 +10,7 @@
 
 #include "conn/input.h"
 #include "crypto/keys.h"
+#include "endpoint/endpoint.h"
 #include "sim/kit.h"
 #include "unit/heap_kit.h"
 
@@ -37,6 +38,7 @@ static struct world {
     struct client clients[CLIENTS];
     size_t count;
     unsigned accepted;
+    bool greets; /* the server has much to say to whoever connects */
     /* Of the one client's datagrams, which are lost: bit n the n-th. And the bytes that passed. */
     uint64_t lose, to_server, to_client;
     bool is_validated;
@@ -112,6 +114,15 @@ static void poll_client(struct client *c)
     }
 }
 
+static void greet(tern_conn *conn)
+{
+    static const uint8_t much[100000];
+    tern_stream *stream;
+    if (tern_conn_open_stream(conn, TERN_STREAM_UNI, &stream) == 0) {
+        assert_true(tern_stream_write(stream, much, sizeof much, TERN_FIN) > 0);
+    }
+}
+
 static void run_until(tern_time until)
 {
     tern_event ev;
@@ -121,6 +132,9 @@ static void run_until(tern_time until)
         assert_true(rc >= 0);
         while (tern_endpoint_poll(world.server, &ev) == 1) {
             world.accepted += ev.type == TERN_EVENT_CONNECTED ? 1 : 0;
+            if (world.greets && ev.type == TERN_EVENT_CONNECTED) {
+                greet(ev.conn);
+            }
         }
         for (size_t i = 0; i < world.count; i++) {
             poll_client(&world.clients[i]);
@@ -287,6 +301,147 @@ static void amplificationlimit(void **state)
     }
 }
 
+/* --- amplification, in any course of things -------------------------------------------------------- */
+
+#define PLACES 64
+
+/* What came from each address, what went there, and whether it was ever proved. */
+static struct place {
+    tern_addr addr;
+    uint64_t came, went;
+    bool is_proved;
+} places[PLACES];
+static size_t place_count;
+
+/* On its way to the server: counts when it is there. */
+static struct flight {
+    tern_addr from;
+    size_t len;
+    tern_time at;
+} flights[4096];
+static size_t flight_count;
+
+static struct place *place_of(const tern_addr *addr)
+{
+    size_t i = 0;
+    while (i < place_count && !tern_addr_equal(&places[i].addr, addr)) {
+        i++;
+    }
+    assert_true(i < PLACES);
+    if (i == place_count) {
+        places[place_count++] = (struct place){.addr = *addr};
+    }
+    return &places[i];
+}
+
+static void note_proof(const struct tern_path *path)
+{
+    if (path != NULL && path->is_validated && path->remote.family != 0) {
+        place_of(&path->remote)->is_proved = true;
+    }
+}
+
+/* Proved is what the server's connections hold for proved. */
+static void note_proofs(void)
+{
+    struct tern_list *node, *following;
+    TERN_LIST_EACH(node, following, &world.server->conns)
+    {
+        const struct tern_conn *conn = TERN_CONTAINER_OF(node, struct tern_conn, all_node);
+        note_proof(&conn->path);
+        note_proof(conn->others[0]);
+        note_proof(conn->others[1]);
+    }
+}
+
+static void land(tern_time now)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < flight_count; i++) {
+        if (flights[i].at <= now) {
+            place_of(&flights[i].from)->came += flights[i].len;
+        } else {
+            flights[left++] = flights[i];
+        }
+    }
+    flight_count = left;
+}
+
+/* user: how many of a hundred datagrams to the server are lost. */
+static bool count_by_place(void *user, tern_time now, const tern_addr *from, const tern_addr *to,
+                           uint8_t *data, size_t len)
+{
+    tern_addr server = tern_sim_host_addr(world.host);
+    const uint64_t *lost = user;
+    (void)data;
+    note_proofs();
+    land(now);
+    if (tern_addr_equal(from, &server)) {
+        struct place *place = place_of(to);
+        place->went += len;
+        assert_true(place->is_proved || place->went <= 3 * place->came);
+        return true;
+    }
+    if (tern_sim_random(world.sim) % 100 < *lost) {
+        return false;
+    }
+    assert_true(flight_count < TERN_COUNT_OF(flights));
+    flights[flight_count++] = (struct flight){.from = *from, .len = len, .at = now + DELAY};
+    return true;
+}
+
+/* Copies of the client's packets, from anywhere, ahead of them. */
+static bool copy_and_count(void *user, tern_time now, const tern_addr *from, const tern_addr *to,
+                           uint8_t *data, size_t len)
+{
+    tern_addr server = tern_sim_host_addr(world.host);
+    static uint64_t n;
+    if (!tern_addr_equal(from, &server) && n++ % 5 == 0) {
+        static uint8_t copy[65536];
+        memcpy(copy, data, len);
+        tern_datagram in = {.local = server, .remote = *from, .data = copy, .len = len};
+        in.remote.ip[2] = (uint8_t)(100 + n / 5 % 20);
+        place_of(&in.remote)->came += len;
+        assert_int_equal(tern_endpoint_receive(world.server, &in, 1, now), 0);
+    }
+    return count_by_place(user, now, from, to, data, len);
+}
+
+/* Loss, NATs that forget, copies from elsewhere, and a server that closes at any time: counted on the wire. */
+static void three_times_whatever_happens(void **state)
+{
+    (void)state;
+    uint64_t first = replay_first_seed(), count = replay_seed_count(100);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        uint64_t lost = 10 * (seed % 5);
+        assert_int_equal(setup(NULL), 0);
+        place_count = flight_count = 0;
+        memset(places, 0, sizeof places);
+        world.config.retry_half_open = seed % 4 == 0 ? 0 : world.config.retry_half_open;
+        open_world(seed);
+        world.greets = true;
+        tern_sim_tap(world.sim, seed % 3 == 0 ? copy_and_count : count_by_place, &lost);
+        struct client *c = add_client(0);
+        connect_client(c, seed % 2 == 0, NULL, 0, NULL, 0);
+        tern_time start = tern_sim_now(world.sim);
+        for (unsigned i = 1; i <= 12; i++) {
+            run_until(start + i * 170 * TERN_MSEC + seed % 50 * TERN_MSEC);
+            tern_addr addr = tern_sim_host_addr(c->host);
+            addr.ip[2] = (uint8_t)(addr.ip[2] + 1);
+            if (seed % 5 < 3 && i % 2 == 0) {
+                assert_int_equal(tern_sim_rebind(world.sim, c->host, &addr), 0);
+            }
+            if (i == 3 + seed % 9) {
+                tern_endpoint_close_all(world.server, 0, "enough");
+            }
+        }
+        run_until(start + 20 * TERN_SEC);
+        if (seed + 1 < first + count) {
+            assert_int_equal(teardown(NULL), 0);
+        }
+    }
+}
+
 /* --- games --------------------------------------------------------------------------------------- */
 
 static void players_have_tokens(void **state)
@@ -325,6 +480,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(clients_come_in_through_a_flood, setup, teardown),
     cmocka_unit_test_setup_teardown(known_clients_pay_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(amplificationlimit, setup, teardown),
+    cmocka_unit_test_setup_teardown(three_times_whatever_happens, setup, teardown),
     cmocka_unit_test_setup_teardown(players_have_tokens, setup, teardown),
 };
 
