@@ -18,6 +18,7 @@ struct search {
     unsigned faults;    /* of the courses that are tried now */
     uint64_t courses;   /* tried so far */
     uint64_t broken;    /* of them */
+    uint64_t timed_out; /* handshakes that did not come about, where a scene allows it */
     uint64_t seals;     /* packets and messages sealed */
     unsigned numbers;   /* most datagrams of one course */
     tern_time duration; /* longest course, in virtual time */
@@ -35,6 +36,7 @@ static void judge(struct search *search, const struct course *course, const stru
 {
     search->courses++;
     search->seals += out->seals;
+    search->timed_out += out->has_timed_out;
     search->numbers = out->numbers > search->numbers ? out->numbers : search->numbers;
     search->duration = out->duration > search->duration ? out->duration : search->duration;
     if (out->broken == NULL) {
@@ -98,10 +100,11 @@ static int explore_scene(const struct scene *scene, unsigned faults)
         explore(&search, &course);
     }
     (void)printf("%-14s %8llu courses of 0..%u faults in up to %u datagrams, %llu seals, longest "
-                 "%.1f s virtual, %.1f s of CPU: %llu broken\n",
+                 "%.1f s virtual, %.1f s of CPU: %llu timed out, %llu broken\n",
                  scene->name, (unsigned long long)search.courses, faults, search.numbers,
                  (unsigned long long)search.seals, (double)search.duration / 1e9,
-                 (double)(clock() - since) / CLOCKS_PER_SEC, (unsigned long long)search.broken);
+                 (double)(clock() - since) / CLOCKS_PER_SEC, (unsigned long long)search.timed_out,
+                 (unsigned long long)search.broken);
     return search.broken == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

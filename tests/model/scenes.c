@@ -136,6 +136,19 @@ static void act_handover(struct world *world, unsigned round)
     world->is_home_dead = world->is_home_dead || round == 1;
 }
 
+/* Whose address is gone tries again: three lost challenges are a failed move, [P §11.2]. */
+static void watch_handover(struct world *world)
+{
+    tern_conn *conn = world->ends[CLIENT].conn;
+    uint64_t failed = stats_of(world, CLIENT).migrations_failed;
+    if (conn != NULL && failed > world->given_up) {
+        world->given_up = failed;
+        if (tern_conn_migrate(conn, &world->away) != 0) {
+            world->broken = "the client may not try again";
+        }
+    }
+}
+
 static void act_migrate_update(struct world *world, unsigned round)
 {
     act_migrate(world, round);
@@ -145,6 +158,12 @@ static void act_migrate_update(struct world *world, unsigned round)
 static void act_migrate_rekey(struct world *world, unsigned round)
 {
     act_migrate(world, round);
+    act_rekey(world, round);
+}
+
+static void act_rebind_rekey(struct world *world, unsigned round)
+{
+    act_rebind_host(world, round);
     act_rekey(world, round);
 }
 
@@ -188,11 +207,19 @@ static const char *judge_migrated_rekey(const struct world *world)
     return broken == NULL ? judge_rekey(world) : broken;
 }
 
+static const char *judge_rebound_rekey(const struct world *world)
+{
+    const char *broken = judge_rebound(world);
+    return broken == NULL ? judge_rekey(world) : broken;
+}
+
 /* --- the table --- */
 
-#define HANDSHAKE                                                                                  \
-    .from_birth = true, .rounds = 5, .spurt = 100, .gap = 15 * TERN_MSEC, .late = 1300 * TERN_MSEC
+#define HANDSHAKE_AT(ms)                                                                           \
+    .from_birth = true, .rounds = 5, .spurt = 100, .gap = (ms)*TERN_MSEC, .late = 1300 * TERN_MSEC
+#define HANDSHAKE HANDSHAKE_AT(15)
 #define TALK      .pinned = true, .spurt = 100, .gap = 20 * TERN_MSEC
+#define BULK      .pinned = true, .rounds = 4, .spurt = 2600, .gap = 15 * TERN_MSEC
 #define SLOW_TALK .pinned = true, .spurt = 100, .gap = 60 * TERN_MSEC
 
 const struct scene scenes[] = {
@@ -310,6 +337,7 @@ const struct scene scenes[] = {
      .window = 24,
      .quick = 2,
      .act = act_handover,
+     .watch = watch_handover,
      .judge = judge_migrated},
     {.name = "migrate-update",
      .about = "the client moves while both ends change keys",
@@ -329,6 +357,86 @@ const struct scene scenes[] = {
      .quick = 2,
      .act = act_migrate_rekey,
      .judge = judge_migrated_rekey},
+    {.name = "silent",
+     .about = "a server that is silent to strangers",
+     HANDSHAKE,
+     .pinned = true,
+     .is_silent = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "ticket-retry",
+     .about = "early data with a ticket, after a Retry",
+     HANDSHAKE,
+     .pinned = true,
+     .has_ticket = true,
+     .has_retry = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "ticket-stale",
+     .about = "early data that the server refuses",
+     HANDSHAKE,
+     .pinned = true,
+     .has_ticket = true,
+     .is_stale = true,
+     .window = 24,
+     .quick = 2},
+    /* Nobody moves before message 2 is there (§11.1): if it is lost, its sender has lost the client. */
+    {.name = "xk-rebind",
+     .about = "a NAT gives the client another address during the handshake",
+     HANDSHAKE_AT(25),
+     .pinned = true,
+     .may_time_out = true,
+     .act = act_rebind_host,
+     .judge = judge_rebound,
+     .window = 24,
+     .quick = 2},
+    {.name = "close",
+     .about = "a close right after the last byte",
+     HANDSHAKE,
+     .pinned = true,
+     .closes_early = true,
+     .window = 24,
+     .quick = 2},
+    {.name = "xk-bulk",
+     .about = "a handshake, and several packets at once as soon as there are keys",
+     BULK,
+     .from_birth = true,
+     .late = 1300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2},
+    {.name = "ticket-bulk",
+     .about = "several packets of early data at once",
+     BULK,
+     .has_ticket = true,
+     .from_birth = true,
+     .late = 1300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2},
+    {.name = "rekey-bulk",
+     .about = "a fresh Diffie-Hellman and an update of the server's among many packets",
+     BULK,
+     .late = 300 * TERN_MSEC,
+     .window = 28,
+     .quick = 2,
+     .act = act_rekey_update,
+     .judge = judge_rekey},
+    {.name = "migrate-bulk",
+     .about = "the client moves among many packets",
+     BULK,
+     .late = 300 * TERN_MSEC,
+     .window = 28,
+     .quick = 2,
+     .act = act_migrate,
+     .judge = judge_migrated},
+    {.name = "rebind-rekey",
+     .about = "a NAT gives the client another address during a fresh Diffie-Hellman",
+     TALK,
+     .rounds = 5,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rebind_rekey,
+     .judge = judge_rebound_rekey},
 };
 
 const size_t scene_count = sizeof scenes / sizeof scenes[0];

@@ -21,6 +21,7 @@
 #define LAST_LIMIT  (2 * TERN_SEC)
 #define SHUN_LIMIT  (8 * TERN_SEC) /* ... when the server had given up the address, [P §11.1] */
 #define CLOSE_LIMIT (10 * TERN_SEC)
+#define IDLE_LIMIT  (40 * TERN_SEC) /* config.idle_timeout is 30 s */
 
 #define CLOSE_CODE 7
 #define STEPS_MAX  20000
@@ -467,6 +468,9 @@ static bool step(struct world *world, tern_time until)
         }
         poll_end(world, i);
     }
+    if (world->scene->watch != NULL) {
+        world->scene->watch(world);
+    }
     flush(world);
     check(world);
     return true;
@@ -538,6 +542,7 @@ static void config_of(struct world *world, int i, tern_config *config)
         config->verify_user = world;
     } else {
         config->accept = true;
+        config->silent = scene->is_silent;
         config->early_data = scene->has_ticket;
         config->secret = scene->secret;
         config->code = scene->code;
@@ -579,7 +584,7 @@ static void connect(struct world *world)
     peer.code = scene->code;
     peer.ticket = world->ticket_len > 0 ? world->ticket : NULL;
     peer.ticket_len = world->ticket_len;
-    peer.ticket_age = world->now - world->ticket_at;
+    peer.ticket_age = world->now - world->ticket_at + (scene->is_stale ? 60 * TERN_SEC : 0);
     if (tern_endpoint_connect(end->endpoint, &peer, &end->conn, world->now) != 0 ||
         tern_conn_open_stream(end->conn, TERN_STREAM_BIDI, &end->stream) != 0 ||
         tern_stream_set_early(end->stream) != 0) {
@@ -665,6 +670,28 @@ static void end_well(struct world *world)
     }
 }
 
+/* The close itself may be lost; the server then waits until its peer has been silent for too long. */
+static void close_in_bad_weather(struct world *world)
+{
+    const tern_close_info *seen = &world->ends[SERVER].close;
+    tern_conn_close(world->ends[CLIENT].conn, CLOSE_CODE, "bye");
+    flush(world);
+    if (!run(world, is_closed, IDLE_LIMIT)) {
+        fail(world, "the end was not heard");
+    } else if (seen->by == TERN_CLOSED_PEER ? seen->code != CLOSE_CODE
+                                            : seen->by != TERN_CLOSED_TIMEOUT) {
+        fail(world, "the server closed for another reason than the client's, or its silence");
+    }
+}
+
+/* No handshake, and both ends know it or never heard of it. */
+static bool has_timed_out(const struct world *world)
+{
+    const struct end *client = &world->ends[CLIENT], *server = &world->ends[SERVER];
+    return world->scene->may_time_out && client->closed > 0 && client->connected == 0 &&
+           server->connected == 0 && client->close.error == TERN_ERR_TIMEOUT;
+}
+
 static void live(struct world *world)
 {
     begin(world);
@@ -674,7 +701,14 @@ static void live(struct world *world)
     if (!run(world, is_spoken, TALK_LIMIT)) {
         fail(world, "deadlock: not all bytes arrived in time");
     }
+    if (world->broken == NULL && world->scene->closes_early && !is_closed(world)) {
+        close_in_bad_weather(world);
+        return;
+    }
     (void)run(world, NULL, world->scene->late + QUIET);
+    if (has_timed_out(world)) {
+        return;
+    }
     if (is_closed(world) || world->ends[CLIENT].conn == NULL || world->ends[SERVER].conn == NULL) {
         const tern_close_info *close = &world->ends[world->ends[CLIENT].closed > 0 ? 0 : 1].close;
         fail(world, tern_strerror(close->error));
@@ -700,6 +734,7 @@ void world_run(const struct scene *scene, const struct course *course, bool is_t
     if (world_open(&world)) {
         live(&world);
     }
+    bool timed_out = has_timed_out(&world);
     for (int i = 0; i < 2; i++) {
         tern_endpoint_free(world.ends[i].endpoint);
     }
@@ -710,5 +745,6 @@ void world_run(const struct scene *scene, const struct course *course, bool is_t
                             .hash = world.hash,
                             .seals = seals_count(),
                             .duration = world.now - WORLD_START,
+                            .has_timed_out = timed_out,
                             .broken = world.broken};
 }

@@ -47,9 +47,12 @@ struct scene {
     const uint8_t *secret; /* that both know, or NULL */
     const char *code;      /* the same */
     bool has_ticket;       /* come back with a ticket, and say the first bytes early */
+    bool is_stale;         /* ... which the server will not take any more */
     bool has_retry;        /* the server asks every client to show its address */
+    bool is_silent;        /* the server answers nobody who does not know its key */
     bool from_birth;       /* the window opens with the first datagram, else after a handshake */
-    bool worn;             /* both ends change keys as often as they may */
+    bool may_time_out;     /* before anybody is connected; counted */
+    bool closes_early;     /* the client closes while the network is still bad */
     unsigned rounds;       /* each end writes once a round; the last one comes when all is quiet */
     size_t spurt;          /* so many bytes */
     tern_time gap;         /* between rounds */
@@ -58,6 +61,8 @@ struct scene {
     unsigned quick;        /* faults that CI tries */
     /* At the beginning of each round, counted from 0. May be NULL. */
     void (*act)(struct world *world, unsigned round);
+    /* After every event. May be NULL. */
+    void (*watch)(struct world *world);
     /* When all is said and quiet again: what is wrong, or NULL. May be NULL. */
     const char *(*judge)(const struct world *world);
 };
@@ -109,6 +114,7 @@ struct world {
     tern_addr away;  /* where it can move to */
     tern_addr outer; /* what a NAT makes of `home`; family 0: there is none */
     bool is_home_dead;
+    uint64_t given_up; /* moves that the scene has seen fail */
     uint8_t server_key[TERN_KEY_SIZE], client_key[TERN_KEY_SIZE];
     uint8_t ticket[TICKET_MAX];
     size_t ticket_len;
@@ -123,6 +129,7 @@ struct outcome {
     uint64_t hash;    /* of every datagram and when it left */
     uint64_t seals;
     tern_time duration;
+    bool has_timed_out; /* as the scene may */
     const char *broken; /* what did not hold, or NULL */
 };
 
