@@ -10,7 +10,8 @@
 #define PROBE_RTT_GAIN     50
 #define FULL_BW_ROUNDS     3
 #define DRAIN_ROUNDS       3
-#define HEADROOM           15 /* in hundredths */
+#define HEADROOM           15 /* in hundredths, alone ... */
+#define HEADROOM_SHARED    30 /* ... and beside flows that keep a queue */
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
 #define GUESSED_RTT        TERN_MSEC
@@ -79,7 +80,8 @@ uint64_t tern_bbr_with_headroom(const struct tern_cc *cc)
     if (bound == UINT64_MAX) {
         return bound;
     }
-    uint64_t headroom = TERN_MAX(bound / 100 * HEADROOM, (uint64_t)cc->datagram);
+    uint64_t share = tern_bbr_in(cc)->is_shared ? HEADROOM_SHARED : HEADROOM;
+    uint64_t headroom = TERN_MAX(bound / 100 * share, (uint64_t)cc->datagram);
     return TERN_MAX(tern_sub_sat(bound, headroom), tern_bbr_min_pipe(cc));
 }
 
@@ -448,6 +450,9 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     check_startup_and_drain(cc, ack, was_marked, now);
     tern_bbr_cycle(cc, ack, now);
     update_min_rtt(bbr, ack->rtt_sample, now);
+    if (bbr->phase == TERN_BBR_CRUISE) { /* where we keep no queue ourselves */
+        bbr->is_shared = ack->rtt->smoothed > tern_add_sat(bbr->min_rtt, bbr->min_rtt / 4);
+    }
     check_probe_rtt(cc, ack, now);
     if (bbr->is_loss_round_start) {
         bbr->bw_latest = ack->sample->rate;

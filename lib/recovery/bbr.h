@@ -48,6 +48,7 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_due, is_probe_rtt_round_done;
     bool has_rtt;
+    bool is_shared;    /* others keep a queue in the bottleneck */
     bool has_undo;     /* the undo_ figures are those from before the last losses */
     bool left_by_loss; /* they ended undo_phase */
 

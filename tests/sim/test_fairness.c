@@ -115,7 +115,6 @@ static void bbr_is_fair_to_cubic(void **state)
     (void)state;
     struct flows_plan plan = plan_of(NAME("bbr_is_fair_to_cubic"), "bbr", "cubic");
     struct flows_result result;
-    plan.settle = 0; /* over the whole minute: parts of one vary more than whole ones do */
     run_seeds(&plan, &result);
     expect_even(&plan, &result);
 }

@@ -460,8 +460,20 @@ static void a_kilobyte_a_second_crawls_on(void **state)
     assert_true(p->rate.delivered > 120 * 2000 * 70 / 100);
 }
 
+/* Alone, Cruise leaves a little room below what was lost; beside flows that fill the queue, twice that. */
+static void leaves_more_room_beside_others(void **state)
+{
+    (void)state;
+    struct tern_bbr *model = tern_bbr_of(&p->cc);
+    model->inflight_longterm = 1000 * MDS;
+    assert_int_equal(tern_bbr_with_headroom(&p->cc), 850 * MDS);
+    model->is_shared = true;
+    assert_int_equal(tern_bbr_with_headroom(&p->cc), 700 * MDS);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(guesses_a_rate_before_the_first_sample, setup),
+    cmocka_unit_test_setup(leaves_more_room_beside_others, setup),
     cmocka_unit_test_setup(startup_finds_the_bandwidth_and_drains, setup),
     cmocka_unit_test_setup(cycle_goes_through_all_phases, setup),
     cmocka_unit_test_setup(queue_stays_small_after_startup, setup),
