@@ -517,11 +517,10 @@ static int on_message_1(struct tern_conn *conn, struct tern_reader *r, tern_time
     int rc = take_params(conn, payload, payload_len, &params);
     if (rc == 0 && tern_mode_has_code(hs->pattern)) {
         rc = answer_code(conn, &params);
-        if (rc == TERN_ERR_CRYPTO) { /* no point, or one that is not to be used (S42) */
-            return forget_message_1(hs);
-        }
     }
-    return rc == 0 ? answer_message_1(conn, &params, now) : rc;
+    rc = rc == 0 ? answer_message_1(conn, &params, now) : rc;
+    /* No point, or one of small order, whether it shows here or as late as in our answer. */
+    return rc == TERN_ERR_CRYPTO ? forget_message_1(hs) : rc;
 }
 
 /* Message 3 came under keys that only this client has, and yet it does not verify: it knows another
