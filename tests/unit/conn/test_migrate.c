@@ -7,12 +7,15 @@
 #define CLIENT (k.side[CK_CLIENT].conn)
 #define SERVER (k.side[CK_SERVER].conn)
 
+#define CHOSEN 0xa5
+
 static struct ck k;
 static tern_addr home, home_again, cafe, forger, other_server;
 static bool is_cafe_dead; /* nothing passes there */
 static size_t to_forger;  /* bytes that the server sent there */
 static size_t challenges_to_forger;
-static tern_addr outside; /* what a NAT makes of home; family 0: there is none */
+static size_t chosen_by_peer; /* of the first 21 bytes of what went to the forger */
+static tern_addr outside;     /* what a NAT makes of home; family 0: there is none */
 
 /* What a datagram bore. */
 static struct seen {
@@ -32,7 +35,7 @@ static int setup(void **state)
     assert_int_equal(tern_addr_parse(&forger, "203.0.113.66:666"), 0);
     assert_int_equal(tern_addr_parse(&other_server, "192.0.2.3:7437"), 0);
     is_cafe_dead = false;
-    to_forger = challenges_to_forger = seen_count = 0;
+    to_forger = challenges_to_forger = seen_count = chosen_by_peer = 0;
     outside = (tern_addr){0};
     ck_ready(&k);
     return 0;
@@ -68,6 +71,9 @@ static void to_client(const tern_addr *to, uint8_t *data, size_t len)
     note(to, data, false);
     if (to->ip[0] == forger.ip[0]) { /* all of 203/8 is his */
         to_forger += len;
+        for (size_t i = 0; i < 21 && i < len; i++) {
+            chosen_by_peer += data[i] == CHOSEN ? 1 : 0;
+        }
         challenges_to_forger += len >= 1000 ? 1 : 0;
         return;
     }
@@ -329,6 +335,24 @@ static void a_spoofed_move_is_taken_back_by_the_next_packet(void **state)
     assert_true(to_forger <= 3 * len);
 }
 
+/* RFC 9000 §21.5: a client makes the server send to a third party. The identifier is all that it chooses of
+ * what comes there: the first byte is the server's, what follows is masked and sealed. */
+static void a_third_party_gets_no_request_of_the_clients(void **state)
+{
+    (void)state;
+    uint8_t packet[1500];
+    size_t len = next_packet(packet, sizeof packet);
+    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+        SERVER->cids.remote[i].cid.len = 20;
+        memset(SERVER->cids.remote[i].cid.bytes, CHOSEN, 20);
+    }
+    ck_give_from(&k, CK_SERVER, &forger, packet, len);
+    assert_true(server_sees(&forger));
+    size_t datagrams = say(CK_SERVER);
+    assert_true(to_forger > 0 && to_forger <= 3 * len);
+    assert_true(chosen_by_peer >= 20 && chosen_by_peer <= 20 * datagrams);
+}
+
 /* RFC 9000 §9.3.2: the client says nothing more; the address that proves nothing is given up. */
 static void a_spoofed_move_ends_by_itself(void **state)
 {
@@ -505,6 +529,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_rebound_address_is_measured_anew, setup, teardown),
     cmocka_unit_test_setup_teardown(a_spoofed_move_is_taken_back_by_the_next_packet, setup,
                                     teardown),
+    cmocka_unit_test_setup_teardown(a_third_party_gets_no_request_of_the_clients, setup, teardown),
     cmocka_unit_test_setup_teardown(a_spoofed_move_ends_by_itself, setup, teardown),
     cmocka_unit_test_setup_teardown(a_forwarder_of_copies_is_shunned, setup, teardown),
     cmocka_unit_test_setup_teardown(ever_new_addresses_do_not_hold_it, setup, teardown),
