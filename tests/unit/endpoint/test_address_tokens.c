@@ -176,6 +176,32 @@ static void the_3x_limit_stays_without_proof(void **state)
     assert_true(bytes_to_a_silent_client(token, token_len) > 3600);
 }
 
+/* Random, cut, for another address, of another day. */
+static void nor_do_bad_ones_lift_it(void **state)
+{
+    (void)state;
+    uint64_t seed = 9;
+    uint8_t bad[TERN_ADDRESS_TOKEN_MAX];
+    server->config.retry_half_open = SIZE_MAX;
+    pair_ready(p);
+    assert_int_equal(tern_conn_address_token(client->conn, token, sizeof token, &token_len), 0);
+    for (size_t i = 0; i < 2 * token_len; i++) {
+        memcpy(bad, token, sizeof bad);
+        if (i % 2 == 0) {
+            pair_random(&seed, bad + 3, token_len - 3);
+        } else {
+            bad[2] = (uint8_t)(i / 2); /* the item's length */
+        }
+        size_t len = i % 2 == 0 ? token_len : i / 2;
+        assert_true(bytes_to_a_silent_client(bad, len) <= 3600);
+    }
+    client->addr.ip[3]++;
+    assert_true(bytes_to_a_silent_client(token, token_len) <= 3600);
+    client->addr.ip[3]--;
+    p->now += 25 * 3600 * TERN_SEC;
+    assert_true(bytes_to_a_silent_client(token, token_len) <= 3600);
+}
+
 /* RFC 9000 §8.1.4: a token stands in clear in the first packet. Whoever saw it, and shows it again in its
  * owner's name, is anybody. */
 static void a_token_shown_before_proves_nothing(void **state)
@@ -224,6 +250,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_wrong_clock_shuts_nobody_out, setup, teardown),
     cmocka_unit_test_setup_teardown(it_outlives_the_server_s_process, setup, teardown),
     cmocka_unit_test_setup_teardown(the_3x_limit_stays_without_proof, setup, teardown),
+    cmocka_unit_test_setup_teardown(nor_do_bad_ones_lift_it, setup, teardown),
     cmocka_unit_test_setup_teardown(a_token_shown_before_proves_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(nor_does_it_spare_a_retry_twice, setup, teardown),
     cmocka_unit_test_setup_teardown(too_long_ones_are_refused_by_the_call, setup, teardown),
