@@ -43,9 +43,18 @@ void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
     }
 }
 
-bool tern_cid_may_be_ours(const struct tern_cid *cid)
+struct tern_cid_shape tern_cid_shape_of(const tern_config *config)
 {
-    return cid->len == CID_SIZE && cid->bytes[0] == CID_SIZE - 1;
+    struct tern_cid_shape shape = {.rotation = (uint8_t)config->cid_rotation,
+                                   .prefix_len = (uint8_t)config->cid_prefix_len};
+    memcpy(shape.prefix, config->cid_prefix, TERN_CID_PREFIX_MAX);
+    return shape;
+}
+
+bool tern_cid_may_be_ours(const struct tern_cid *cid, const struct tern_cid_shape *shape)
+{
+    return cid->len == CID_SIZE && cid->bytes[0] == (shape->rotation << 5 | (CID_SIZE - 1)) &&
+           memcmp(cid->bytes + 1, shape->prefix, shape->prefix_len) == 0;
 }
 
 static struct tern_cid_local *free_local(struct tern_cids *cids)

@@ -33,6 +33,7 @@ struct tern_cid_shape {
     uint8_t prefix_len;
     uint8_t prefix[TERN_CID_PREFIX_MAX];
 };
+struct tern_cid_shape tern_cid_shape_of(const tern_config *config);
 
 struct tern_cids {
     struct tern_cid_shape shape;
@@ -60,8 +61,9 @@ void tern_cids_clear(struct tern_cids *cids); /* takes all routes away */
 void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
                        struct tern_random *random);
 
-/* Has it the form of one that this end issues? Others it has never had, and answers nothing for them. */
-bool tern_cid_may_be_ours(const struct tern_cid *cid);
+/* Has it the form of one that this end issues, another server's number not being in it? Others it has never
+ * had, and answers nothing for them. */
+bool tern_cid_may_be_ours(const struct tern_cid *cid, const struct tern_cid_shape *shape);
 
 /* Issues our next identifier and routes it. 0 · TERN_ERR_LIMIT · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_cids_issue(struct tern_cids *cids, struct tern_random *random,

@@ -53,9 +53,7 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
         tern_space_init(&conn->spaces[i], env->mem, delay);
     }
     tern_cids_init(&conn->cids, env->routes, conn);
-    conn->cids.shape.rotation = (uint8_t)env->config->cid_rotation;
-    conn->cids.shape.prefix_len = (uint8_t)env->config->cid_prefix_len;
-    memcpy(conn->cids.shape.prefix, env->config->cid_prefix, TERN_CID_PREFIX_MAX);
+    conn->cids.shape = tern_cid_shape_of(env->config);
     init_streams(conn);
     conn->trace.sink = env->config->trace;
     conn->trace.conn_number = conn->number;

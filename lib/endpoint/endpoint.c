@@ -137,7 +137,7 @@ int tern_endpoint_new(tern_endpoint **out, const tern_config *config, tern_time 
     tern_random_init(&ep->random, &config->random);
     tern_map_init(&ep->routes, &ep->mem, &ep->random);
     tern_heap_init(&ep->timers, &ep->mem);
-    tern_resets_init(&ep->resets, &ep->mem, &ep->random);
+    tern_resets_init(&ep->resets, &ep->mem, &ep->random, config);
     tern_list_init(&ep->conns);
     tern_list_init(&ep->dormants);
     tern_heap_init(&ep->dormant_timers, &ep->mem);

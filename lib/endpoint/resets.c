@@ -7,9 +7,11 @@
 #define COST  (10 * TERN_MSEC)
 #define BURST (640 * TERN_MSEC)
 
-void tern_resets_init(struct tern_resets *resets, struct tern_mem *mem, struct tern_random *random)
+void tern_resets_init(struct tern_resets *resets, struct tern_mem *mem, struct tern_random *random,
+                      const tern_config *config)
 {
     memset(resets, 0, sizeof *resets);
+    resets->shape = tern_cid_shape_of(config);
     tern_map_init(&resets->by_token, mem, random);
 }
 
@@ -87,7 +89,8 @@ void tern_resets_answer(struct tern_resets *resets, struct tern_stateless *state
     uint8_t reset[TERN_RESET_MAX];
     /* Shorter than what asked for it, so that two who know nothing of each other fall silent. */
     size_t size = TERN_MIN(len - 1, (size_t)TERN_RESET_MAX);
-    if (size < TERN_RESET_MIN || !tern_cid_may_be_ours(&header->dcid) || !take_turn(resets, now)) {
+    if (size < TERN_RESET_MIN || !tern_cid_may_be_ours(&header->dcid, &resets->shape) ||
+        !take_turn(resets, now)) {
         return;
     }
     tern_random_fill(random, reset, size);

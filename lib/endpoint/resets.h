@@ -11,12 +11,14 @@
 #define TERN_RESET_MAX 43 /* as long as an acknowledgement */
 
 struct tern_resets {
-    struct tern_map by_token; /* under a keyed hash: to search tells nothing about tokens */
-    tern_time next_at;        /* of a leaky bucket: 64 at once, 100 a second */
+    struct tern_cid_shape shape; /* of the identifiers that we issue */
+    struct tern_map by_token;    /* under a keyed hash: to search tells nothing about tokens */
+    tern_time next_at;           /* of a leaky bucket: 64 at once, 100 a second */
     uint64_t sent, received;
 };
 
-void tern_resets_init(struct tern_resets *resets, struct tern_mem *mem, struct tern_random *random);
+void tern_resets_init(struct tern_resets *resets, struct tern_mem *mem, struct tern_random *random,
+                      const tern_config *config);
 void tern_resets_clear(struct tern_resets *resets);
 
 /* Keeps the token by which the peer could reset this connection: that of the identifier in use. Without

@@ -257,6 +257,33 @@ static void no_oracle_for_live_identifiers(void **state)
     assert_int_equal(pair_counters(server).resets_sent, 0);
 }
 
+/* RFC 9000 §21.11: servers that share a key, each with a number in its identifiers. None answers for what
+ * another has issued, and so gives no token of another's connections away. */
+static void nobody_answers_for_another_server(void **state)
+{
+    (void)state;
+    uint8_t out[2000];
+    server->config.cid_prefix[0] = 3;
+    server->config.cid_prefix[1] = 9;
+    server->config.cid_prefix_len = 2;
+    server->config.cid_rotation = 2;
+    pair_ready(p);
+    pair_advance(p, TERN_SEC);
+    uint8_t stray[60] = {0x40, 2 << 5 | 7, 3, 9, 1};
+    assert_int_equal(pair_inject(p, PAIR_SERVER, stray, sizeof stray), 0);
+    assert_true(door_say(p, PAIR_SERVER, out) > 0); /* one that it may have lost */
+    for (size_t i = 1; i <= 3; i++) {
+        uint8_t others[60] = {0x40, 2 << 5 | 7, 3, 9, 1};
+        others[i] ^= (uint8_t)(i == 1 ? 1 << 5 : 1);
+        assert_int_equal(pair_inject(p, PAIR_SERVER, others, sizeof others), 0);
+        assert_int_equal(door_say(p, PAIR_SERVER, out), 0);
+    }
+    restart_server();
+    say_something();
+    pair_exchange(p);
+    assert_int_equal(client->close.error, TERN_ERR_FORGOTTEN);
+}
+
 /* A server that gives two connections one token: the second goes without, and nothing breaks. */
 static void one_token_for_two_is_kept_once(void **state)
 {
@@ -290,6 +317,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(resets_are_shorter_than_their_cause, setup, teardown),
     cmocka_unit_test_setup_teardown(a_flood_has_few_resets_and_takes_no_memory, setup, teardown),
     cmocka_unit_test_setup_teardown(no_oracle_for_live_identifiers, setup, teardown),
+    cmocka_unit_test_setup_teardown(nobody_answers_for_another_server, setup, teardown),
     cmocka_unit_test_setup_teardown(one_token_for_two_is_kept_once, setup, teardown),
 };
 
