@@ -195,7 +195,7 @@ static int queue_retire(struct tern_cids *cids, uint64_t sequence)
         }
     }
     if (cids->retire_count == TERN_CIDS_RETIRE_MAX) {
-        return TERN_ERR_CONNECTION_ID_LIMIT; /* S2: the peer makes us retire faster than it acks */
+        return TERN_ERR_CONNECTION_ID_LIMIT; /* the peer makes us retire faster than it acks */
     }
     cids->retire[cids->retire_count++] = sequence;
     return 0;

@@ -10,7 +10,7 @@
 #include "wire/header.h"
 
 #define TERN_CIDS_LIMIT       4  /* active identifiers in each direction, [P §14] */
-#define TERN_CIDS_RETIRE_MAX  16 /* RETIRE_CONNECTION_ID frames queued at most (S2) */
+#define TERN_CIDS_RETIRE_MAX  16 /* RETIRE_CONNECTION_ID frames queued at most */
 #define TERN_RESET_TOKEN_SIZE 16
 
 struct tern_cid_local {

@@ -36,7 +36,7 @@ void tern_crypto_flow_on_acked(struct tern_crypto_flow *flow, uint64_t offset, s
 TERN_MUST_CHECK int tern_crypto_flow_on_lost(struct tern_crypto_flow *flow, uint64_t offset,
                                              size_t len);
 
-/* Takes bytes of a CRYPTO frame. The bound is checked before anything is allocated (S4).
+/* Takes bytes of a CRYPTO frame. The bound is checked before anything is allocated.
  * 0 · TERN_ERR_CRYPTO_BUFFER · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_crypto_flow_receive(struct tern_crypto_flow *flow, uint64_t offset,
                                              const uint8_t *data, size_t len);

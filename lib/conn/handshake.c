@@ -649,7 +649,7 @@ static int on_message_2(struct tern_conn *conn, struct tern_reader *r, tern_time
     conn->suite = params.suite;
     if (!tern_mode_is_xk(hs->pattern) && conn->env->config->accept &&
         memcmp(conn->peer_key, hs->work->static_public, TERN_KEY_SIZE) == 0) {
-        return TERN_ERR_REFUSED; /* our own endpoint: somebody sends our words back to us (S41) */
+        return TERN_ERR_REFUSED; /* our own endpoint: somebody sends our words back to us */
     }
     if (hs->pattern == TERN_PATTERN_XX) { /* with a secret it is asked once the secret is proved */
         rc = ask_verify(conn);
@@ -701,7 +701,7 @@ int tern_handshake_on_crypto(struct tern_conn *conn, enum tern_level level, tern
         return 0;
     }
     if (level == TERN_LEVEL_APP) {
-        return tern_resume_on_crypto(conn); /* the flow's bound holds (S3) */
+        return tern_resume_on_crypto(conn); /* the flow's bound holds */
     }
     if (conn->handshake == NULL || conn->life.state != TERN_LIFE_HANDSHAKING) {
         return 0;

@@ -345,7 +345,7 @@ static void receive_all(struct tern_conn *conn, const tern_datagram *in, uint8_t
         if (at == 0) {
             first = header.dcid;
         } else if (!tern_cid_equal(&first, &header.dcid)) {
-            drop(conn, "coalesced for another connection", now); /* RFC 9000 §12.2, S6 */
+            drop(conn, "coalesced for another connection", now); /* RFC 9000 §12.2 */
             return;
         }
         receive_packet(conn, &header, in, data + at, now);

@@ -105,7 +105,7 @@ void tern_path_on_challenge_sent(struct tern_path *path, tern_time pto, tern_tim
     path->wants_challenge = false;
     path->challenged_at = path->has_challenge ? 0 : now;
     path->has_challenge = true;
-    path->challenge_again = now + pto; /* one a PTO at most (S24) */
+    path->challenge_again = now + pto; /* one a PTO at most */
     if (path->challenge_until == TERN_TIME_NEVER) {
         path->challenge_until = now + TERN_PATH_PATIENCE * pto;
     }

@@ -17,7 +17,7 @@
 
 #define TERN_PATH_CHALLENGE_SIZE 8
 #define TERN_PATH_PATIENCE       3 /* PTOs, RFC 9000 §8.2.4 */
-#define TERN_PATH_RESPONSES_MAX  4 /* [P §14]: unsent PATH_RESPONSE frames (S1) */
+#define TERN_PATH_RESPONSES_MAX  4 /* [P §14]: unsent PATH_RESPONSE frames */
 
 struct tern_path {
     tern_addr local, remote;

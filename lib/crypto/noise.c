@@ -465,7 +465,7 @@ static int read_ephemeral(struct tern_noise *noise, struct tern_reader *r)
 {
     const uint8_t *bytes = tern_read_bytes(r, TERN_KEY_SIZE);
     if (bytes == NULL || (noise->has_e && memcmp(bytes, noise->e_public, TERN_KEY_SIZE) == 0)) {
-        return TERN_ERR_CRYPTO; /* too short, or our own message reflected (S41) */
+        return TERN_ERR_CRYPTO; /* too short, or our own message reflected */
     }
     memcpy(noise->re, bytes, sizeof noise->re);
     noise->has_re = true;

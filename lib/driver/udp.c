@@ -296,7 +296,7 @@ int tern_udp_flush(tern_udp *udp)
     bool is_all = false;
     int filled = 0;
     if (tern_fork_guard_is_child(&udp->fork_guard)) {
-        return TERN_ERR_STATE; /* S32 */
+        return TERN_ERR_STATE; /* [P §5.8] */
     }
     int rc = tern_udp_push(udp); /* what the socket had no room for */
     while (rc == 0 && !is_all) {

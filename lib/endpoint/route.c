@@ -20,7 +20,7 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
     struct tern_conn *conn;
     int rc = tern_conn_new_server(&conn, &ep->env, first, now);
     if (rc != 0) {
-        return rc == TERN_ERR_STATE ? 0 : rc; /* another client chose the same identifier: S23 */
+        return rc == TERN_ERR_STATE ? 0 : rc; /* another client chose the same identifier */
     }
     tern_list_push_back(&ep->conns, &conn->all_node);
     ep->conn_count++;

@@ -1,5 +1,5 @@
 /* The door in a network: a flood in other people's names, the amplification limit under loss, games whose
- * players have tokens (S17, S29).
+ * players have tokens.
  * SPDX-License-Identifier: MIT */
 #include "tern_test.h"
 

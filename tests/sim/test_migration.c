@@ -123,7 +123,7 @@ static void shape_copied_once(struct kit_plan *plan)
     plan->copy_every = 300 * TERN_MSEC;
 }
 
-/* S25: every packet. */
+/* Every packet. */
 static void shape_copied_always(struct kit_plan *plan)
 {
     plan->copy_every = 1;

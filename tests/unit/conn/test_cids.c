@@ -238,7 +238,7 @@ static void numbers_at_the_edge(void **state)
     assert_true(tern_cid_equal(tern_cids_remote(&cids), &wanted));
 }
 
-/* S2: answers that are lost are owed again, once each, and never more than the bound. */
+/* Answers that are lost are owed again, once each, and never more than the bound. */
 static void lost_retirements_stay_in_the_bound(void **state)
 {
     (void)state;
@@ -305,7 +305,7 @@ static void full_and_replaced_at_once(void **state)
     assert_int_equal(cids.retire_count, TERN_CIDS_LIMIT);
 }
 
-/* S2: a peer that makes us retire without end, and never acknowledges, is stopped by a bound. */
+/* A peer that makes us retire without end, and never acknowledges, is stopped by a bound. */
 static void a_flood_of_retirements_is_bounded(void **state)
 {
     (void)state;

@@ -26,7 +26,7 @@ static void ready(void)
     server = k.side[CK_SERVER].conn;
 }
 
-/* S45 */
+/* Memory may end anywhere. */
 static void a_client_is_born_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -123,7 +123,7 @@ static void an_unknown_controller_is_refused(void **state)
     assert_int_equal(k.side[CK_CLIENT].heap.blocks, 0);
 }
 
-/* S11: the largest values that a parameter can say. */
+/* The largest values that a parameter can say. */
 static void boundless_promises_bind_nothing(void **state)
 {
     (void)state;

@@ -52,7 +52,7 @@ static void pieces_in_any_order_make_the_whole(void **state)
     assert_int_equal(len, 170);
 }
 
-/* S4: the bound comes before the memory. */
+/* The bound comes before the memory. */
 static void the_bound_is_checked_first(void **state)
 {
     (void)state;
@@ -216,7 +216,7 @@ static void random_pieces_make_the_whole(void **state)
     }
 }
 
-/* S45: each allocation fails once in turn; afterwards all is as if nothing had been tried. */
+/* Each allocation fails once in turn; afterwards all is as if nothing had been tried. */
 static void each_allocation_may_fail(void **state)
 {
     (void)state;

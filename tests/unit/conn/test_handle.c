@@ -45,7 +45,7 @@ static void a_packet_without_frames_is_a_violation(void **state)
     assert_int_equal(give(server, none, 1), 0); /* PADDING is one */
 }
 
-/* S12 */
+/* RFC 9000 §12.4 */
 static void unknown_frames_do_not_decode(void **state)
 {
     (void)state;
@@ -64,7 +64,7 @@ static void unknown_frames_do_not_decode(void **state)
     }
 }
 
-/* S13: each frame type in each packet type; [P §6] spelt out once more. */
+/* Each frame type in each packet type; [P §6] spelt out once more. */
 static void frames_stay_in_their_packets(void **state)
 {
     static const uint8_t app_only[] = {0x04, 0x05, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15,
@@ -122,7 +122,7 @@ static void a_client_does_not_speak_as_a_server(void **state)
     assert_int_equal(give(client, token, sizeof token), 0); /* ignored */
 }
 
-/* S7 */
+/* RFC 9000 §13.1 */
 static void an_ack_for_what_was_never_sent_is_a_violation(void **state)
 {
     (void)state;
@@ -174,7 +174,7 @@ static void work_stops_at_the_first_error(void **state)
     assert_int_equal(server->path.response_count, 0);
 }
 
-/* S1: a packet full of challenges owes four answers, and each leaves in a packet of its own. */
+/* A packet full of challenges owes four answers, and each leaves in a packet of its own. */
 static void a_packet_of_challenges_makes_four_answers(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static int flood_with_new_ids(unsigned *given)
     return 0;
 }
 
-/* S2 */
+/* CVE-2024-22189 */
 static void a_flood_of_identifiers_ends_it(void **state)
 {
     (void)state;
@@ -226,7 +226,7 @@ static void a_flood_of_identifiers_ends_it(void **state)
     assert_int_equal(k.side[CK_SERVER].heap.bytes, bytes);
 }
 
-/* S3: CRYPTO after the handshake is counted, and has an end. */
+/* CRYPTO after the handshake is counted, and has an end. */
 static void crypto_without_end_has_one(void **state)
 {
     (void)state;

@@ -165,7 +165,7 @@ static void a_replay_is_dropped(void **state)
     assert_true(tern_addr_equal(&server->path.remote, &k.side[CK_CLIENT].addr));
 }
 
-/* S6: what is coalesced for others is dropped, with all that stands behind it. */
+/* What is coalesced for others is dropped, with all that stands behind it. */
 static void others_packets_in_the_datagram_are_dropped(void **state)
 {
     (void)state;
@@ -235,7 +235,7 @@ static void a_client_stays_with_its_server(void **state)
     assert_true(tern_addr_equal(&client->path.remote, &k.side[CK_SERVER].addr));
 }
 
-/* S17, S24: a megabyte waits, and the new address gets three times what came from it. */
+/* A megabyte waits, and the new address gets three times what came from it. */
 static void an_unproved_address_gets_little(void **state)
 {
     (void)state;

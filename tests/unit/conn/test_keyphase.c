@@ -327,7 +327,7 @@ static void time_starts_an_update(void **state)
     assert_int_equal(client.phase, 1);
     tern_key_phase_on_sealed(&server, 16, NOW);
     assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW), 0);
-    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW - TERN_SEC), 0); /* row 22 */
+    assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW - TERN_SEC), 0);
     assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW + 120 * TERN_SEC - 1), 0);
     assert_int_equal(server.phase, 0);
     assert_int_equal(tern_key_phase_advance(&server, 1, PTO3, NOW + 120 * TERN_SEC), 0);

@@ -314,7 +314,7 @@ static void a_rebound_address_is_measured_anew(void **state)
     assert_true(SERVER->path.rtt.has_sample);
 }
 
-/* S24: a copy of one packet under another source. Three times its bytes at most, one challenge a PTO,
+/* A copy of one packet under another source. Three times its bytes at most, one challenge a PTO,
  * and the true client's next packet ends it. */
 static void a_spoofed_move_is_taken_back_by_the_next_packet(void **state)
 {
@@ -369,7 +369,7 @@ static void a_spoofed_move_ends_by_itself(void **state)
     assert_true(challenges_to_forger <= 3);
 }
 
-/* S25, RFC 9000 §9.3.3: every packet of the client arrives first as a copy from elsewhere. After the
+/* RFC 9000 §9.3.3: every packet of the client arrives first as a copy from elsewhere. After the
  * first failure the forger is not followed for a while, each time for longer. */
 static void a_forwarder_of_copies_is_shunned(void **state)
 {

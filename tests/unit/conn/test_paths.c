@@ -54,7 +54,7 @@ static void answers_leave_in_order_while_more_come(void **state)
     assert_int_equal(path.response_count, 2);
 }
 
-/* S1: a flood of PATH_CHALLENGE makes four answers, in order, and no more. */
+/* A flood of PATH_CHALLENGE makes four answers, in order, and no more. */
 static void answers_are_bounded(void **state)
 {
     (void)state;
@@ -101,7 +101,7 @@ static void challenges_differ(void **state)
     assert_false(tern_path_on_response(&path, path.challenge));
 }
 
-/* S24: however often the timer is asked, one challenge a PTO; RFC 9000 §8.2.4: three PTO in all. */
+/* However often the timer is asked, one challenge a PTO; RFC 9000 §8.2.4: three PTO in all. */
 static void challenges_leave_once_a_pto(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void patience_begins_with_the_first_challenge(void **state)
     assert_int_equal(path.challenged_at, NOW);
 }
 
-/* Protocol-notes row 22: a clock that stands or steps back. */
+/* A clock that stands or steps back. */
 static void time_may_step_back(void **state)
 {
     (void)state;

@@ -60,7 +60,7 @@ static void a_retry_token_gives_the_first_identifier_back(void **state)
                      TERN_ERR_INVALID_TOKEN);
 }
 
-/* S16: whatever else it is shown with, it is none. */
+/* Whatever else it is shown with, it is none. */
 static void a_retry_token_is_bound_to_everything(void **state)
 {
     (void)state;

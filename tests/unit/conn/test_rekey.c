@@ -170,7 +170,7 @@ static void out_of_turn_is_a_violation(void **state)
     assert_int_equal(give(SERVER, 2, point), TERN_ERR_PROTOCOL); /* the first is not in use */
 }
 
-/* S42 */
+/* RFC 7748 §6.1 */
 static void a_point_of_small_order_is_refused(void **state)
 {
     (void)state;

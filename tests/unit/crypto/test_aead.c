@@ -145,7 +145,7 @@ static void aes_gcm_matches_its_specification(void **state)
         "8838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b"});
 }
 
-/* S9: the buffer is exactly as large as promised, so that a sanitizer sees one byte too many. */
+/* The buffer is exactly as large as promised, so that a sanitizer sees one byte too many. */
 static void round_trip(const struct tern_suite *suite, struct tern_aead *aead, size_t len)
 {
     uint8_t nonce[TERN_AEAD_NONCE_MAX] = {0}, *plaintext = malloc(len + 1);

@@ -171,7 +171,7 @@ static int compare_nonces(const void *a, const void *b)
     return memcmp(a, b, 12);
 }
 
-/* S32: no two packets of any two paths share a nonce. */
+/* No two packets of any two paths share a nonce. */
 static void nonces_are_unique(void **state)
 {
     static const uint64_t bases[] = {0, 250, 65530, UINT64_C(0xffffffff) - 5, TERN_PN_MAX - 19};
@@ -290,7 +290,7 @@ static void check_limit(struct tern_packet_keys *tx, struct tern_packet_keys *rx
     assert_int_equal(tern_packet_seal(tx, 0, 2, payload, 0, payload, 4), 0);
 }
 
-/* S31 */
+/* RFC 9001 §6.6 */
 static void worn_out_keys_seal_nothing(void **state)
 {
     (void)state;

@@ -149,7 +149,7 @@ static void buffers_are_kept_exactly(void **state)
     }
 }
 
-/* S33: truncations, flipped bits and noise in place of the true message, each refused. Without a
+/* Truncations, flipped bits and noise in place of the true message, each refused. Without a
  * tag a changed message is merely another message, so there only truncation can show. */
 static void inject(struct tern_noise *reader, const struct message *m, bool has_tag)
 {
@@ -213,7 +213,7 @@ static void other_prologue_or_psk_is_refused(void **state)
     assert_int_equal(read_bytes(reader, m.bytes, m.len), TERN_ERR_CRYPTO);
 }
 
-/* S41: our own message sent back to us is no answer, in any pattern. */
+/* Our own message sent back to us is no answer, in any pattern. */
 static void reflected_message_is_refused(void **state)
 {
     static const char *const names[] = {XK, XX, XXPSK3, "Noise_NN_25519_ChaChaPoly_SHA256"};
@@ -235,7 +235,7 @@ static void reflected_message_is_refused(void **state)
     }
 }
 
-/* S42: the points of small order on Curve25519 and its twist, in every encoding. */
+/* The points of small order on Curve25519 and its twist, in every encoding. */
 static const char *const low_order[] = {
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0100000000000000000000000000000000000000000000000000000000000000",
@@ -444,7 +444,7 @@ static void messages_out_of_turn_are_refused(void **state)
     assert_int_equal(read_bytes(&p.resp, m.bytes, m.len), TERN_ERR_STATE);
 }
 
-/* Noise §3, and S9: nothing is written past 65535 bytes, however large the buffer is. */
+/* Noise §3: nothing is written past 65535 bytes, however large the buffer is. */
 static void messages_end_at_65535_bytes(void **state)
 {
     static uint8_t payload[70000], out[70000], got[70000];

@@ -1,4 +1,4 @@
-/* Tests of crypto/strikes: once is once, within a window, in fixed memory (S34).
+/* Tests of crypto/strikes: once is once, within a window, in fixed memory.
  * SPDX-License-Identifier: MIT */
 #include "crypto/strikes.h"
 

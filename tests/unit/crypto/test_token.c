@@ -43,7 +43,7 @@ static void reset_tokens_differ_by_cid_and_key(void **state)
     assert_true(tern_token_equal(first, other));
 }
 
-/* S18: an unset slot is all zero, and so may be a forged reset. */
+/* An unset slot is all zero, and so may be a forged reset. */
 static void zero_token_equals_nothing(void **state)
 {
     const uint8_t zero[TERN_TOKEN_RESET_SIZE] = {0};

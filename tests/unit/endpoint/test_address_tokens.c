@@ -1,4 +1,4 @@
-/* NEW_TOKEN: kept by the application, shown again, good for one address and one day (S16).
+/* NEW_TOKEN: kept by the application, shown again, good for one address and one day.
  * SPDX-License-Identifier: MIT */
 #include "door_kit.h"
 
@@ -107,7 +107,7 @@ static void it_is_for_one_day(void **state)
     assert_int_equal(client->connected, 2);
 }
 
-/* S36: a server whose clock was set ten years forth or back still takes everybody. */
+/* A server whose clock was set ten years forth or back still takes everybody. */
 static void a_wrong_clock_shuts_nobody_out(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void it_outlives_the_server_s_process(void **state)
     assert_int_equal(pair_counters(server).retries, 0);
 }
 
-/* S17: what lifts the 3x limit is the proof and nothing else. */
+/* What lifts the 3x limit is the proof and nothing else. */
 static size_t bytes_to_a_silent_client(const uint8_t *bytes, size_t len)
 {
     uint8_t first[2000], out[2000];

@@ -147,7 +147,7 @@ static void a_busy_network_has_to_show_itself(void **state)
     assert_true(pair_counters(server).retries > retries);
 }
 
-/* S17: nothing that is said to a stranger is longer than three times what he said. */
+/* Nothing that is said to a stranger is longer than three times what he said. */
 static void every_answer_is_small(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Replays, stolen and damaged tickets, and frames that early data must not hold. [P §4.8], S34
+/* Replays, stolen and damaged tickets, and frames that early data must not hold. [P §4.8]
  * SPDX-License-Identifier: MIT */
 #include "early_kit.h"
 #include "meddle_kit.h"

@@ -1,4 +1,4 @@
-/* Half-open connections: two kilobytes each at rest, and awake again when it counts (S29, S45).
+/* Half-open connections: two kilobytes each at rest, and awake again when it counts.
  * SPDX-License-Identifier: MIT */
 #include "conn/dormant.h"
 #include "conn/handshake.h"
@@ -101,7 +101,7 @@ static size_t drain(void)
     return total;
 }
 
-/* S29. A thousand half-open ones and more: the heap that each of them holds, tables included. */
+/* A thousand half-open ones and more: the heap that each of them holds, tables included. */
 static void each_costs_two_kilobytes(void **state)
 {
     (void)state;
@@ -380,7 +380,7 @@ static void early_packets_are_kept_within_bounds(void **state)
     assert_int_equal(server->connected, 1);
 }
 
-/* S45: any allocation of the way may fail; the client says it again and all is well. */
+/* Any allocation of the way may fail; the client says it again and all is well. */
 static void a_failed_allocation_costs_a_retransmission(void **state)
 {
     (void)state;

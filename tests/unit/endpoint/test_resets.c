@@ -1,4 +1,4 @@
-/* Stateless reset with its traps: forged tokens, retired ones, loops, floods, oracles (S18).
+/* Stateless reset with its traps: forged tokens, retired ones, loops, floods, oracles.
  * SPDX-License-Identifier: MIT */
 #include "crypto/token.h"
 #include "door_kit.h"

@@ -1,4 +1,4 @@
-/* Retry under attack: forged, repeated, cut, replayed, from elsewhere, too late (S15, S16, S21, S32).
+/* Retry under attack: forged, repeated, cut, replayed, from elsewhere, too late.
  * SPDX-License-Identifier: MIT */
 #include "conn/input.h"
 #include "conn/proofs.h"
@@ -166,7 +166,7 @@ static size_t forge(uint8_t *out, const struct tern_cid *dcid, const struct tern
     return len;
 }
 
-/* S15: identifiers of every length, to the client and in its name. */
+/* Identifiers of every length, to the client and in its name. */
 static void retries_with_odd_identifiers_are_ignored(void **state)
 {
     (void)state;
@@ -254,7 +254,7 @@ static void ephemeral_of(uint8_t out[32], const uint8_t *data, size_t len)
     memcpy(out, opened.payload + 4 + 9, 32);
 }
 
-/* S32: in XK one ephemeral under two prologues would seal two messages under one key and nonce. */
+/* In XK one ephemeral under two prologues would seal two messages under one key and nonce. */
 static void the_second_message_has_another_key_and_number(void **state)
 {
     (void)state;
@@ -274,7 +274,7 @@ static void the_second_message_has_another_key_and_number(void **state)
     finish();
 }
 
-/* S16, S21: wherever else a token is shown it opens no door. */
+/* Wherever else a token is shown it opens no door. */
 static void a_token_is_good_for_one_place(void **state)
 {
     (void)state;
@@ -361,7 +361,7 @@ static void a_silent_server_asks_its_friends_alone(void **state)
     assert_int_equal(door_say(p, PAIR_SERVER, out), 0);
 }
 
-/* S15: packets of both attempts, lost, repeated and in any order. */
+/* Packets of both attempts, lost, repeated and in any order. */
 static void any_order_around_a_retry(void **state)
 {
     (void)state;

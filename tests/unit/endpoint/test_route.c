@@ -123,7 +123,7 @@ static void segments_are_taken_apart(void **state)
     assert_in_range(n, most < sizeof back ? most : sizeof back, sizeof back);
 }
 
-/* S23: a second client that chose the same identifier is not heard, and harms nobody. */
+/* A second client that chose the same identifier is not heard, and harms nobody. */
 static void two_first_packets_with_one_identifier(void **state)
 {
     (void)state;

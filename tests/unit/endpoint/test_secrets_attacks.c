@@ -1,4 +1,4 @@
-/* Guessing codes, cutting modes down on the way, posing as the server. [P §4.7], S20, S33, S41
+/* Guessing codes, cutting modes down on the way, posing as the server. [P §4.7]
  * SPDX-License-Identifier: MIT */
 #include "meddle_kit.h"
 #include "mode_kit.h"

@@ -1,4 +1,4 @@
-/* Version Negotiation in every state, and first flights of which any bit was changed (S19, S20).
+/* Version Negotiation in every state, and first flights of which any bit was changed.
  * SPDX-License-Identifier: MIT */
 #include "door_kit.h"
 
@@ -82,7 +82,7 @@ static void senseless_ones_are_ignored(void **state)
     assert_int_equal(client->connected, 1);
 }
 
-/* S19: to a server, and to both ends at any later time. */
+/* To a server, and to both ends at any later time. */
 static void it_has_no_effect_in_any_other_state(void **state)
 {
     (void)state;
@@ -105,7 +105,7 @@ static void it_has_no_effect_in_any_other_state(void **state)
     assert_int_equal(client->closed + server->closed, 0);
 }
 
-/* S20: whatever the path changes in the first flight, nobody agrees to anything else. */
+/* Whatever the path changes in the first flight, nobody agrees to anything else. */
 static bool flip(struct pair *pair, int from, uint8_t *data, size_t len)
 {
     uint64_t at = pair->wire_arg >> 1;

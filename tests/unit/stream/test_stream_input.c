@@ -189,7 +189,7 @@ static void the_peers_errors_have_their_names(void **state)
     }
 }
 
-/* A stream beyond the limit costs nothing ([P §14], S27). */
+/* A stream beyond the limit costs nothing ([P §14]). */
 static void a_refused_stream_allocates_nothing(void **state)
 {
     (void)state;
@@ -357,7 +357,7 @@ static void resets_do_not_grow_the_window(void **state)
     kit_side_clear(&side);
 }
 
-/* Every other byte of a large window (S5): bounded memory, then a clean error. */
+/* Every other byte of a large window: bounded memory, then a clean error. */
 static void fragments_end_in_an_error(void **state)
 {
     (void)state;

@@ -204,7 +204,7 @@ static void stream_credit_follows_release(void **state)
     kit_side_clear(&side);
 }
 
-/* Open and reset in a loop (S28): the application hears of no more streams than it was willing to
+/* Open and reset in a loop: the application hears of no more streams than it was willing to
  * have, the rest is refused, and the heap stays flat. */
 static void rapid_reset_is_bounded(void **state)
 {
