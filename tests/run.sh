@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh                    all that CI runs
-#   sh tests/run.sh lint|unit|sim|model|e2e  one layer of it
+#   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (20)
 #   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
 set -eu
@@ -20,7 +21,7 @@ skipped=0
 table=
 
 usage() {
-    sed -n '5,8s/^# *//p' tests/run.sh
+    sed -n '5,9s/^# *//p' tests/run.sh
     exit "$1"
 }
 
@@ -313,9 +314,20 @@ lint)
     layer lint asan-ubsan
     tidy release-clang
     ;;
-unit | sim | model | e2e)
+unit | sim | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
+    ;;
+model)
+    # Three faults are a hundred times the executions of two: without sanitizers, and for some minutes.
+    if [ "${2:-2}" = 2 ]; then
+        build asan-ubsan gcc asan-ubsan
+        layer model asan-ubsan
+    else
+        build release-clang clang release -DTERN_WERROR=ON
+        export TERN_MODEL_FAULTS="$seconds"
+        layer model release-clang
+    fi
     ;;
 fuzz) fuzz ;;
 coverage) coverage ;;

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "conn/conn.h"
-#include "conn/rest.h"
 #include "sim/invariants.h"
 
 static const uint8_t shared_secret[TERN_SECRET_SIZE] = "thirty-two bytes for everybody.";
@@ -21,21 +19,12 @@ static tern_stats stats_of(const struct world *world, int i)
 
 /* --- keys --- */
 
-static void wish_update(struct world *world, int i)
+/* From now on an end changes keys as often as it may, or no more. */
+static void wear(struct world *world, int i, bool is_worn)
 {
-    struct tern_conn *conn = world->ends[i].conn;
-    if (conn != NULL && tern_rest_wake(conn, world->now) == 0 &&
-        conn->spaces[TERN_LEVEL_APP].keys != NULL) {
-        conn->spaces[TERN_LEVEL_APP].keys->wants_update = true;
-    }
-}
-
-static void wear(struct world *world)
-{
-    for (int i = 0; i < 2; i++) {
-        if (world->ends[i].conn != NULL) {
-            invariants_wear_keys(world->ends[i].conn, 1, world->now);
-        }
+    tern_conn *conn = world->ends[i].conn;
+    if (conn != NULL) {
+        invariants_wear_keys(conn, is_worn ? 1 : UINT64_MAX, world->now);
     }
 }
 
@@ -47,19 +36,18 @@ static void wish_rekey(struct world *world)
     }
 }
 
+/* An update takes three PTO to settle (RFC 9001 §6.5), so that there is one in this time at most. */
 static void act_update(struct world *world, unsigned round)
 {
-    if (round == 1) {
-        wish_update(world, CLIENT);
-        wish_update(world, SERVER);
-    }
+    wear(world, CLIENT, round == 1);
+    wear(world, SERVER, round == 1);
 }
 
 static void act_worn(struct world *world, unsigned round)
 {
-    if (round == 0) {
-        wear(world);
-    }
+    (void)round;
+    wear(world, CLIENT, true);
+    wear(world, SERVER, true);
 }
 
 static void act_rekey(struct world *world, unsigned round)
@@ -72,16 +60,22 @@ static void act_rekey(struct world *world, unsigned round)
 /* The server's update is on its way when the client asks, or the other way round. */
 static void act_rekey_update(struct world *world, unsigned round)
 {
-    if (round == 1) {
-        wish_rekey(world);
-        wish_update(world, SERVER);
-    }
+    act_rekey(world, round);
+    wear(world, SERVER, round == 1);
+}
+
+/* Both become due while the question or the answer is on its way. */
+static void act_rekey_due(struct world *world, unsigned round)
+{
+    act_rekey(world, round);
+    wear(world, CLIENT, round >= 2);
+    wear(world, SERVER, round >= 2);
 }
 
 static void act_rekey_worn(struct world *world, unsigned round)
 {
+    act_worn(world, round);
     if (round == 0) {
-        wear(world);
         wish_rekey(world);
     }
 }
@@ -220,6 +214,8 @@ static const char *judge_rebound_rekey(const struct world *world)
 #define HANDSHAKE HANDSHAKE_AT(15)
 #define TALK      .pinned = true, .spurt = 100, .gap = 20 * TERN_MSEC
 #define BULK      .pinned = true, .rounds = 4, .spurt = 2600, .gap = 15 * TERN_MSEC
+#define REST                                                                                       \
+    .pinned = true, .rounds = 5, .spurt = 100, .gap = 1200 * TERN_MSEC, .late = 1100 * TERN_MSEC
 #define SLOW_TALK .pinned = true, .spurt = 100, .gap = 60 * TERN_MSEC
 
 const struct scene scenes[] = {
@@ -271,7 +267,7 @@ const struct scene scenes[] = {
      SLOW_TALK,
      .rounds = 7,
      .late = 150 * TERN_MSEC,
-     .window = 28,
+     .window = 24,
      .quick = 2,
      .act = act_worn,
      .judge = judge_phases},
@@ -293,21 +289,53 @@ const struct scene scenes[] = {
      .quick = 2,
      .act = act_rekey_update,
      .judge = judge_rekey},
+    {.name = "rekey-due",
+     .about = "both ends come to want other keys while the client asks for a fresh Diffie-Hellman",
+     .pinned = true,
+     .rounds = 6,
+     .spurt = 100,
+     .gap = 12 * TERN_MSEC,
+     .late = 300 * TERN_MSEC,
+     .window = 24,
+     .quick = 2,
+     .act = act_rekey_due,
+     .judge = judge_rekey},
     {.name = "rekey-worn",
      .about = "a fresh Diffie-Hellman while both ends change keys as often as they may",
      SLOW_TALK,
      .rounds = 7,
      .late = 150 * TERN_MSEC,
-     .window = 28,
+     .window = 24,
      .quick = 2,
      .act = act_rekey_worn,
      .judge = judge_rekey},
+    {.name = "rest",
+     .about = "both ends fold between the rounds, and change keys in each",
+     REST,
+     .window = 24,
+     .quick = 2,
+     .act = act_worn,
+     .judge = judge_phases},
+    {.name = "rest-rekey",
+     .about = "both ends fold between the rounds, with a fresh Diffie-Hellman in the second",
+     REST,
+     .window = 24,
+     .quick = 2,
+     .act = act_rekey,
+     .judge = judge_rekey},
+    {.name = "rest-rebind",
+     .about = "both ends fold between the rounds, and a NAT gives the client another address",
+     REST,
+     .window = 20,
+     .quick = 2,
+     .act = act_rebind_host,
+     .judge = judge_rebound},
     {.name = "rebind-port",
      .about = "a NAT gives the client another port",
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_rebind_port,
      .judge = judge_rebound},
@@ -316,7 +344,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_rebind_host,
      .judge = judge_rebound},
@@ -325,7 +353,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_migrate,
      .judge = judge_migrated},
@@ -334,7 +362,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_handover,
      .watch = watch_handover,
@@ -344,7 +372,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_migrate_update,
      .judge = judge_migrated_update},
@@ -353,7 +381,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_migrate_rekey,
      .judge = judge_migrated_rekey},
@@ -388,7 +416,7 @@ const struct scene scenes[] = {
      .may_time_out = true,
      .act = act_rebind_host,
      .judge = judge_rebound,
-     .window = 24,
+     .window = 20,
      .quick = 2},
     {.name = "close",
      .about = "a close right after the last byte",
@@ -402,7 +430,7 @@ const struct scene scenes[] = {
      BULK,
      .from_birth = true,
      .late = 1300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2},
     {.name = "ticket-bulk",
      .about = "several packets of early data at once",
@@ -410,13 +438,13 @@ const struct scene scenes[] = {
      .has_ticket = true,
      .from_birth = true,
      .late = 1300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2},
     {.name = "rekey-bulk",
      .about = "a fresh Diffie-Hellman and an update of the server's among many packets",
      BULK,
      .late = 300 * TERN_MSEC,
-     .window = 28,
+     .window = 20,
      .quick = 2,
      .act = act_rekey_update,
      .judge = judge_rekey},
@@ -424,7 +452,7 @@ const struct scene scenes[] = {
      .about = "the client moves among many packets",
      BULK,
      .late = 300 * TERN_MSEC,
-     .window = 28,
+     .window = 20,
      .quick = 2,
      .act = act_migrate,
      .judge = judge_migrated},
@@ -433,7 +461,7 @@ const struct scene scenes[] = {
      TALK,
      .rounds = 5,
      .late = 300 * TERN_MSEC,
-     .window = 24,
+     .window = 20,
      .quick = 2,
      .act = act_rebind_rekey,
      .judge = judge_rebound_rekey},

@@ -107,7 +107,7 @@ static void note_call(const uint8_t *key, const uint8_t *nonce, size_t nonce_len
 
 /* --- in place of libsodium's --- */
 
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* The names are the linker's. */
 
 #define SEAL_FN(name)                                                                              \
     int name(unsigned char *c, unsigned long long *c_len, const unsigned char *m,                  \
@@ -184,5 +184,3 @@ int __wrap_crypto_scalarmult_ristretto255(unsigned char *q, const unsigned char 
     static struct point points[POINTS];
     return multiply(points, __real_crypto_scalarmult_ristretto255, q, n, p);
 }
-
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

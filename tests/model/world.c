@@ -16,8 +16,9 @@
 #define LEAST_STEP  TERN_USEC /* as in the simulator: time always goes on */
 
 /* Bounds of progress. Three lost probes of a first flight are 1 + 2 + 4 seconds (RFC 9002 §6.2). */
-#define TALK_LIMIT  (20 * TERN_SEC)
-#define QUIET       (4 * TERN_SEC) /* a move has failed after three seconds, [P §11.2] */
+#define TALK_LIMIT (20 * TERN_SEC)
+#define QUIET                                                                                      \
+    (7 * TERN_SEC) /* a move may take three seconds, and as long until the old path is forgotten */
 #define LAST_LIMIT  (2 * TERN_SEC)
 #define SHUN_LIMIT  (8 * TERN_SEC) /* ... when the server had given up the address, [P §11.1] */
 #define CLOSE_LIMIT (10 * TERN_SEC)
@@ -684,6 +685,23 @@ static void close_in_bad_weather(struct world *world)
     }
 }
 
+/* When there is nothing more to say, nothing is said. A server that went back to an address where nobody
+ * is any more goes on to look for its client. */
+static const char *judge_rest(struct world *world)
+{
+    const struct tern_conn *client = world->ends[CLIENT].conn, *server = world->ends[SERVER].conn;
+    uint64_t before = client->counters.packets_sent + server->counters.packets_sent;
+    if (!client->life.is_confirmed || !server->life.is_confirmed) {
+        return "the handshake is not confirmed";
+    }
+    (void)run(world, NULL, TERN_SEC);
+    if (client->counters.packets_sent + server->counters.packets_sent != before &&
+        server->counters.migrations_failed == 0) {
+        return "no rest: there is nothing to say, and packets leave";
+    }
+    return world->scene->judge == NULL ? NULL : world->scene->judge(world);
+}
+
 /* No handshake, and both ends know it or never heard of it. */
 static bool has_timed_out(const struct world *world)
 {
@@ -713,8 +731,8 @@ static void live(struct world *world)
         const tern_close_info *close = &world->ends[world->ends[CLIENT].closed > 0 ? 0 : 1].close;
         fail(world, tern_strerror(close->error));
     }
-    if (world->broken == NULL && world->scene->judge != NULL) {
-        world->broken = world->scene->judge(world);
+    if (world->broken == NULL) {
+        world->broken = judge_rest(world);
     }
     if (world->broken == NULL) {
         end_well(world);
