@@ -27,8 +27,8 @@ struct lab {
 };
 
 /* Returns -1, or the exit code to end with, having said why. Close it in either case. */
-int lab_open(struct lab *lab, const struct options *options, const tern_config *config,
-             node_event_fn on_event, void *user);
+int lab_open(struct lab *lab, const struct options *o, const tern_config *config,
+             node_event_fn others, void *user);
 void lab_close(struct lab *lab);
 
 /* Begins one more connection. 0 or TERN_ERR_*. */

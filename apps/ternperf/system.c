@@ -5,7 +5,9 @@
 
 #include <sched.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,14 +22,16 @@ uint64_t system_cpu(void)
 
 uint64_t system_rss(void)
 {
-    unsigned long long all = 0, resident = 0;
+    char line[256] = "", *at = NULL, *end = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file == NULL) {
         return 0;
     }
-    int count = fscanf(file, "%llu %llu", &all, &resident);
+    bool has_line = fgets(line, sizeof line, file) != NULL;
     (void)fclose(file);
-    return count == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    (void)strtoull(line, &at, 10); /* all of it; the second number is what is resident */
+    unsigned long long resident = strtoull(at, &end, 10);
+    return has_line && end != at ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 void system_pin(unsigned which)
