@@ -23,6 +23,9 @@ void tern_addr_key(uint8_t out[TERN_ADDR_KEY_SIZE], const tern_addr *addr)
     }
 }
 
+/* ::ffff:0:0/96, RFC 4291 §2.5.5.2 */
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 /* Decimal digits up to `max`; moves *at. Refuses leading zeros, which some read as octal. */
 static bool parse_number(const char **at, uint32_t max, uint32_t *out)
 {
@@ -183,7 +186,6 @@ static void find_gap(const uint8_t ip[16], size_t *start, size_t *length)
 
 static void format_ipv6(const uint8_t ip[16], char *text, size_t size)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     size_t start, length, used = 0;
     if (memcmp(ip, mapped, sizeof mapped) == 0) { /* RFC 5952 §5 */
         (void)snprintf(text, size, "::ffff:%u.%u.%u.%u", (unsigned)ip[12], (unsigned)ip[13],
@@ -227,7 +229,6 @@ const char *tern_addr_format(const tern_addr *addr, char *buf, size_t size)
 
 tern_addr tern_addr_unmapped(const tern_addr *addr)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (addr->family != 6 || memcmp(addr->ip, mapped, sizeof mapped) != 0) {
         return *addr;
     }

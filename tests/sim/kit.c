@@ -345,9 +345,7 @@ static int build(struct world *w)
     server.secret = plan->secret;
     server.code = plan->code;
     server.accept = true;
-    w->is_traced = getenv("TERN_TRACE") != NULL;
-    replay_trace(&client);
-    replay_trace(&server);
+    w->is_traced = replay_trace(&client) && replay_trace(&server);
     w->port = a.port;
     int rc = tern_sim_new(&w->sim, plan->seed);
     if (rc == 0) {

@@ -30,11 +30,13 @@ static void print_line(void *user, const tern_trace_event *event)
     (void)fprintf(stderr, "%s\n", line);
 }
 
-void replay_trace(tern_config *config)
+bool replay_trace(tern_config *config)
 {
-    if (getenv("TERN_TRACE") != NULL) {
+    bool is_traced = getenv("TERN_TRACE") != NULL;
+    if (is_traced) {
         config->trace = (tern_trace_sink){.event = print_line};
     }
+    return is_traced;
 }
 
 void replay_note(const char *name, uint64_t seed)

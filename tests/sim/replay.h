@@ -9,8 +9,8 @@
 uint64_t replay_first_seed(void);
 uint64_t replay_seed_count(uint64_t usual);
 
-/* With TERN_TRACE in the environment every packet of this endpoint is printed. */
-void replay_trace(tern_config *config);
+/* With TERN_TRACE in the environment every packet of this endpoint is printed. Is it there? */
+bool replay_trace(tern_config *config);
 
 /* Of each run, so that a test that fails on what came of it can tell which. */
 void replay_note(const char *name, uint64_t seed);

@@ -56,7 +56,7 @@ static void open_world(uint64_t seed)
     w->config.allocator = hooks;
     assert_int_equal(tern_addr_parse(&addr, "10.0.0.1:4433"), 0);
     assert_int_equal(tern_sim_new(&w->sim, seed), 0);
-    replay_trace(&w->config);
+    (void)replay_trace(&w->config);
     assert_int_equal(tern_sim_add_host(w->sim, &addr, &w->config, &w->host), 0);
     w->server = tern_sim_host_endpoint(w->host);
     tern_endpoint_public_key(w->server, w->key);
@@ -74,7 +74,7 @@ static struct client *add_client(double loss)
     tern_link_config_init(&link);
     link.delay = DELAY;
     link.loss = loss;
-    replay_trace(&config);
+    (void)replay_trace(&config);
     assert_int_equal(tern_sim_add_host(world.sim, &addr, &config, &c->host), 0);
     assert_int_equal(tern_sim_connect(world.sim, c->host, world.host, &link, NULL), 0);
     c->endpoint = tern_sim_host_endpoint(c->host);

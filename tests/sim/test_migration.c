@@ -186,7 +186,7 @@ static void rebind_idle(void **state)
     link.delay = 20 * TERN_MSEC;
     config.keepalive = 5 * TERN_SEC;
     assert_int_equal(tern_sim_new(&sim, 5), 0);
-    replay_trace(&config);
+    (void)replay_trace(&config);
     assert_int_equal(tern_sim_add_host(sim, &near, &config, &a), 0);
     config.accept = true;
     config.keepalive = 0;

@@ -44,7 +44,7 @@ static void open_bench(struct bench *b, size_t mtu, double loss, size_t ceiling,
     assert_int_equal(tern_sim_new(&b->sim, seed), 0);
     tern_config_init(&config);
     config.max_datagram = ceiling;
-    replay_trace(&config);
+    (void)replay_trace(&config);
     assert_int_equal(tern_sim_add_host(b->sim, &here, &config, &b->client), 0);
     config.accept = true;
     assert_int_equal(tern_sim_add_host(b->sim, &there, &config, &b->server), 0);

@@ -103,7 +103,7 @@ static void open_world(struct visit *v, const tern_link_config *link, uint64_t s
     config.cc = cc;
     config.handshake_timeout = config.idle_timeout = 60 * TERN_SEC;
     config.secret_key = client_key;
-    replay_trace(&config);
+    (void)replay_trace(&config);
     assert_int_equal(tern_sim_add_host(v->sim, &a, &config, &v->hosts[0]), 0);
     config.secret_key = server_key;
     config.accept = config.early_data = true;
