@@ -32,6 +32,14 @@ void cli_error(const char *what, const char *why, const char *advice)
                   advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
 }
 
+int cli_refuse(const char *option, const char *value, const char *advice)
+{
+    char what[300];
+    (void)snprintf(what, sizeof what, "%s %.200s", option, value);
+    cli_error(what, "not understood", advice);
+    return CLI_USAGE;
+}
+
 __attribute__((format(printf, 1, 0))) static void print_note(const char *format, va_list args)
 {
     (void)fprintf(stderr, "%s: ", cli.program);

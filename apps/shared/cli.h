@@ -26,6 +26,9 @@ void cli_init(const char *program, bool quiet, int verbose);
  * Peer text in it must have gone through term_escape. */
 void cli_error(const char *what, const char *why, const char *advice);
 
+/* An option's value that makes no sense: says so, and returns CLI_USAGE. */
+int cli_refuse(const char *option, const char *value, const char *advice);
+
 /* Notes for people: printed unless quiet, or from a level of -v on. A newline is added. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_verbose(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -123,14 +123,6 @@ static bool parse_progress(const char *name, enum options_progress *out)
     return false;
 }
 
-static int refuse(const char *option, const char *value, const char *advice)
-{
-    char what[256];
-    (void)snprintf(what, sizeof what, "%s %.200s", option, value);
-    cli_error(what, "not understood", advice);
-    return CLI_USAGE;
-}
-
 static bool parse_server_id(const char *text, int *id)
 {
     *id = 0;
@@ -148,21 +140,19 @@ static int parse_value(struct options *o, int opt)
     switch (opt) {
     case OPT_CC:
         o->cc = optarg;
-        return net_is_controller(optarg)
-                   ? -1
-                   : refuse("--cc", optarg, "give bbr, cubic, newreno, ledbat, prague or media");
+        return net_is_controller(optarg) ? -1 : cli_refuse("--cc", optarg, NET_CONTROLLERS_ADVICE);
     case OPT_CIPHER:
         return net_parse_suites(optarg, &o->suites)
                    ? -1
-                   : refuse("--cipher", optarg, "see terncp --help for the names");
+                   : cli_refuse("--cipher", optarg, "see terncp --help for the names");
     case OPT_CONNECT_TIMEOUT:
         return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
                    ? -1
-                   : refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
+                   : cli_refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
     case OPT_PROGRESS:
         return parse_progress(optarg, &o->progress)
                    ? -1
-                   : refuse("--progress", optarg, "give auto, bar, json or none");
+                   : cli_refuse("--progress", optarg, "give auto, bar, json or none");
     case OPT_KEY:
         o->key = optarg;
         return -1;
@@ -176,7 +166,7 @@ static int parse_value(struct options *o, int opt)
         o->has_server_id = true;
         return parse_server_id(optarg, &o->server_id)
                    ? -1
-                   : refuse("--server-id", optarg, "give a number from 0 to 255");
+                   : cli_refuse("--server-id", optarg, "give a number from 0 to 255");
     case OPT_ROOT:
         o->root = optarg;
         return -1;

@@ -96,14 +96,6 @@ const char *options_mode_name(enum options_mode mode)
     return mode_names[mode];
 }
 
-static int refuse(const char *option, const char *value, const char *advice)
-{
-    char what[300];
-    (void)snprintf(what, sizeof what, "%s %.200s", option, value);
-    cli_error(what, "not understood", advice);
-    return CLI_USAGE;
-}
-
 static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
     return cli_parse_size(text, out) && *out >= least && *out <= most;
@@ -119,36 +111,37 @@ static int parse_amount(struct options *o, int opt)
 {
     switch (opt) {
     case 't':
-        return parse_duration(optarg, &o->time) ? -1
-                                                : refuse("-t", optarg, "give a time such as 5s");
+        return parse_duration(optarg, &o->time)
+                   ? -1
+                   : cli_refuse("-t", optarg, "give a time such as 5s");
     case 'n':
         return parse_number(optarg, 1, UINT64_MAX, &o->count)
                    ? -1
-                   : refuse("-n", optarg, "give a number from 1 on");
+                   : cli_refuse("-n", optarg, "give a number from 1 on");
     case 'C':
         return parse_number(optarg, 1, 10000, &o->connections)
                    ? -1
-                   : refuse("-C", optarg, "give a number from 1 to 10000");
+                   : cli_refuse("-C", optarg, "give a number from 1 to 10000");
     case 'P':
         return parse_number(optarg, 1, 100, &o->streams)
                    ? -1
-                   : refuse("-P", optarg, "give a number from 1 to 100");
+                   : cli_refuse("-P", optarg, "give a number from 1 to 100");
     case 'i':
         return parse_duration(optarg, &o->interval)
                    ? -1
-                   : refuse("-i", optarg, "give a time such as 1s");
+                   : cli_refuse("-i", optarg, "give a time such as 1s");
     case OPT_SIZE:
         return parse_number(optarg, 1, 65536, &o->size)
                    ? -1
-                   : refuse("--size", optarg, "give a number from 1 to 65536");
+                   : cli_refuse("--size", optarg, "give a number from 1 to 65536");
     case OPT_KEEPALIVE:
         return parse_duration(optarg, &o->keepalive)
                    ? -1
-                   : refuse("--keepalive", optarg, "give a time such as 20s");
+                   : cli_refuse("--keepalive", optarg, "give a time such as 20s");
     default:
         return parse_number(optarg, 1200, 65507, &o->mtu)
                    ? -1
-                   : refuse("--mtu", optarg, "give a number from 1200 to 65507");
+                   : cli_refuse("--mtu", optarg, "give a number from 1200 to 65507");
     }
 }
 
@@ -158,13 +151,11 @@ static int parse_word(struct options *o, int opt)
     switch (opt) {
     case OPT_CC:
         o->cc = optarg;
-        return net_is_controller(optarg)
-                   ? -1
-                   : refuse("--cc", optarg, "give bbr, cubic, newreno, ledbat, prague or media");
+        return net_is_controller(optarg) ? -1 : cli_refuse("--cc", optarg, NET_CONTROLLERS_ADVICE);
     case OPT_CIPHER:
         return net_parse_suites(optarg, &o->suites)
                    ? -1
-                   : refuse("--cipher", optarg, "see ternperf --help for the names");
+                   : cli_refuse("--cipher", optarg, "see ternperf --help for the names");
     case OPT_PIN:
         o->pin = optarg;
         return -1;
