@@ -17,32 +17,12 @@ lossy_cc=${DEMO_LOSSY_CC-}      # ... and over the bad link
 
 cd "$(dirname "$0")/.."
 . .ci/need.sh
+stage_name=demo
+. .ci/stage.sh
 
 bin=build/release/bin
-work=
-pids=
-
-clean() {
-    trap '' INT TERM HUP
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null || true
-    done
-    for pid in $pids; do
-        wait "$pid" 2>/dev/null || true
-    done
-    [ -z "$work" ] || rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
 say() {
     printf '== %s\n' "$*"
-}
-
-fail() {
-    printf 'demo: %s\n' "$*" >&2
-    exit 1
 }
 
 # --- install and build ----------------------------------------------------------------------------
@@ -58,12 +38,7 @@ need_header stdlib.h libc6-dev
 need_install || exit 1
 
 say "building (build/release)"
-mkdir -p build/release
-{ { [ -f build/release/build.ninja ] || cmake --preset release; } &&
-    cmake --build build/release --target terncp ternlink; } >build/release/demo.log 2>&1 || {
-    tail -n 40 build/release/demo.log >&2
-    fail "the build failed; the whole log is build/release/demo.log"
-}
+build_release demo.log terncp ternlink
 
 # --- a server and its files -----------------------------------------------------------------------
 
@@ -80,27 +55,10 @@ say "making a key and $mib MiB of random data"
 "$bin/terncp" keygen
 head -c $((mib * 1048576)) /dev/urandom >"$work/here/random.bin"
 
-# await FILE PATTERN PID: the first text in a log that the pattern's group matches.
-await() {
-    tries=0
-    while [ $tries -lt 100 ]; do
-        found=$(sed -n "s/$2/\\1/p" "$1" 2>/dev/null | head -n 1)
-        if [ -n "$found" ]; then
-            echo "$found"
-            return 0
-        fi
-        kill -0 "$3" 2>/dev/null || break
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    sed 's/^/    /' "$1" >&2
-    return 1
-}
-
 "$bin/terncp" serve --anonymous --root "$work/there" --listen 127.0.0.1:0 \
     ${lossy_cc:+--cc "$lossy_cc"} 2>"$work/server.log" &
 pids="$pids $!"
-server=$(await "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*' $!) ||
+server=$(await_text "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*' $!) ||
     fail "the server did not start"
 
 progress=json # where lines are kept, a line a second; on a terminal the bar
@@ -135,7 +93,7 @@ fi
     >"$work/link.log" 2>&1 &
 pids="$pids $!"
 # The first address that it names is the one where it listens.
-link=$(await "$work/link.log" '^[^0-9]*\([0-9][0-9.]*:[0-9]*\).*' $!) ||
+link=$(await_text "$work/link.log" '^[^0-9]*\([0-9][0-9.]*:[0-9]*\).*' $!) ||
     fail "ternlink did not start"
 say "copying $lossy_mib MiB back through ternlink at $link: $((2 * delay)) ms round trip, $loss % loss"
 copy "$lossy_cc" "tern://$link/direct.bin" "$work/here/lossy.bin"

@@ -18,30 +18,10 @@ json=${BENCH_JSON-}
 
 cd "$(dirname "$0")/../.."
 . .ci/need.sh
+stage_name=copy.sh
+. .ci/stage.sh
 
 bin=build/release/bin
-work=
-pids=
-
-clean() {
-    trap '' INT TERM HUP
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null || true
-    done
-    for pid in $pids; do
-        wait "$pid" 2>/dev/null || true
-    done
-    [ -z "$work" ] || rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-fail() {
-    printf 'copy.sh: %s\n' "$*" >&2
-    exit 1
-}
-
 # --- install and build ----------------------------------------------------------------------------
 
 need_command cc gcc
@@ -56,12 +36,7 @@ need_library cmocka libcmocka-dev
 need_header ev.h libev-dev
 need_install || exit 1
 
-mkdir -p build/release
-{ { [ -f build/release/build.ninja ] || cmake --preset release; } &&
-    cmake --build build/release --target terncp; } >build/release/bench.log 2>&1 || {
-    tail -n 40 build/release/bench.log >&2
-    fail "the build failed; the whole log is build/release/bench.log"
-}
+build_release bench.log terncp
 
 work=$(mktemp -d "$store/tern-bench.XXXXXX")
 room=$(df -Pk "$work" | awk 'NR == 2 { print int($4 / 1024) }')

@@ -21,30 +21,10 @@ store=${BENCH_TMP:-/dev/shm}    # where the files are: a tmpfs
 
 cd "$(dirname "$0")/../.."
 . .ci/need.sh
+stage_name=lossy.sh
+. .ci/stage.sh
 
 bin=build/release/bin
-work=
-pids=
-
-clean() {
-    trap '' INT TERM HUP
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null || true
-    done
-    for pid in $pids; do
-        wait "$pid" 2>/dev/null || true
-    done
-    [ -z "$work" ] || rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-fail() {
-    printf 'lossy.sh: %s\n' "$*" >&2
-    exit 1
-}
-
 need_command cc gcc
 need_command cmake cmake
 need_command ninja ninja-build
@@ -54,12 +34,7 @@ need_library cmocka libcmocka-dev
 need_header ev.h libev-dev
 need_install || exit 1
 
-mkdir -p build/release
-{ { [ -f build/release/build.ninja ] || cmake --preset release; } &&
-    cmake --build build/release --target terncp ternlink; } >build/release/bench.log 2>&1 || {
-    tail -n 40 build/release/bench.log >&2
-    fail "the build failed; the whole log is build/release/bench.log"
-}
+build_release bench.log terncp ternlink
 
 work=$(mktemp -d "$store/tern-lossy.XXXXXX")
 export XDG_CONFIG_HOME="$work/config"
@@ -71,26 +46,10 @@ room=$(df -Pk "$work" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
     fail "$store has too little room, this needs $((2 * bytes)) bytes: set BENCH_SECONDS lower, or BENCH_TMP"
 head -c "$bytes" /dev/urandom >"$work/file"
 
-# await FILE PATTERN: the first text in a log that the pattern's group matches.
-await() {
-    tries=0
-    while [ $tries -lt 100 ]; do
-        found=$(sed -n "s/$2/\\1/p" "$1" 2>/dev/null | head -n 1)
-        if [ -n "$found" ]; then
-            echo "$found"
-            return 0
-        fi
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    sed 's/^/    /' "$1" >&2
-    return 1
-}
-
 "$bin/terncp" keygen >"$work/key.log" 2>&1
 "$bin/terncp" serve --anonymous --root "$work/there" --listen 127.0.0.1:0 2>"$work/server.log" &
 pids="$pids $!"
-server=$(await "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*') ||
+server=$(await_text "$work/server.log" '.*serving .* on \([0-9.]*:[0-9]*\).*' $!) ||
     fail "the server did not start"
 
 # measure CC LOSS: Mbit/s. The progress lines come once a second and count what was acknowledged.
@@ -100,7 +59,7 @@ measure() {
         --queue "$queue" --mtu "$mtu" --up-loss "$2" >/dev/null 2>"$work/link.log" &
     link=$!
     pids="$pids $link"
-    door=$(await "$work/link.log" '.*listening on \([0-9.]*:[0-9]*\)$') ||
+    door=$(await_text "$work/link.log" '.*listening on \([0-9.]*:[0-9]*\)$' "$link") ||
         fail "ternlink did not start"
     timeout -s INT "$seconds" "$bin/terncp" --accept-new --progress json --json --cc "$1" \
         "$work/file" "tern://$door/copy" >"$work/out.json" 2>"$work/err.log" ||
