@@ -96,8 +96,19 @@ typedef struct tern_config {
     uint64_t stream_send_buffer; /* bytes a stream holds unacknowledged; default 16 MiB */
     uint64_t max_streams_bidi;   /* that the peer may have open at once; default 128 */
     uint64_t max_streams_uni;    /* the same; default 128 */
-    size_t max_connections;      /* in this endpoint; default 65536 */
-    size_t max_half_open;        /* handshakes in progress as a server; default 16384 */
+    size_t
+        max_message; /* the longest message to take, at most TERN_MESSAGE_MAX; default 1 MiB; 0: take none */
+    uint32_t
+        max_channels; /* channels that the peer may use: those below; default, and most: 65536 */
+    uint64_t
+        message_window; /* reliable and other kept messages that may have come and not been received,
+                                each counting TERN_MESSAGE_EXTRA bytes more; at least as large as one of
+                                max_message needs; default 4 MiB */
+    uint64_t
+        message_queue; /* the same of unreliable ones; then the oldest are dropped; default 2 MiB */
+    uint64_t message_buffer; /* messages to send that are not yet acknowledged; default 16 MiB */
+    size_t max_connections;  /* in this endpoint; default 65536 */
+    size_t max_half_open;    /* handshakes in progress as a server; default 16384 */
 
     /* The door of a server. */
 

@@ -3,6 +3,7 @@
 #ifndef TERN_EVENT_H
 #define TERN_EVENT_H
 
+#include <tern/message.h>
 #include <tern/types.h>
 
 #ifdef __cplusplus
@@ -25,11 +26,14 @@ typedef enum tern_event_type {
     TERN_EVENT_BANDWIDTH,       /* what the path carries has changed by more than a tenth: see
                                    `bandwidth`. Under "media", or with config.bandwidth_events; five
                                    a second at most */
-    TERN_EVENT_EARLY, /* a server: a client has sent early data with a ticket, and stream events
+    TERN_EVENT_EARLY,    /* a server: a client has sent early data with a ticket, and stream events
                             may follow before CONNECTED. tern_conn_peer_key says to whom the ticket
                             was given, who has not shown up yet: the bytes may be a replay */
-    TERN_EVENT_TICKET /* a client: `ticket` for a later connection to this server. Keep it as
+    TERN_EVENT_TICKET,   /* a client: `ticket` for a later connection to this server. Keep it as
                             secret as a key; the newest is the best */
+    TERN_EVENT_MESSAGES, /* messages have come: tern_conn_receive until it says 0 */
+    TERN_EVENT_MESSAGES_WRITABLE, /* tern_conn_send said TERN_ERR_AGAIN before, and there is room again */
+    TERN_EVENT_MESSAGE_OUTCOME /* what became of the message with `tag`: `outcome` */
 } tern_event_type;
 
 typedef enum tern_closer {
@@ -69,6 +73,8 @@ typedef struct tern_event {
     const uint8_t *ticket;    /* TICKET: for tern_peer; valid until the next poll */
     size_t ticket_len;
     tern_time ticket_life; /* of no use afterwards */
+    uint64_t tag;          /* MESSAGE_OUTCOME */
+    tern_outcome outcome;  /* the same */
 } tern_event;
 
 /* "stream-readable" and so on, for logs. */

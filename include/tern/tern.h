@@ -7,6 +7,7 @@
 #include <tern/conn.h>
 #include <tern/endpoint.h>
 #include <tern/event.h>
+#include <tern/message.h>
 #include <tern/stream.h>
 #include <tern/token.h>
 #include <tern/trace.h>

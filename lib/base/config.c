@@ -1,6 +1,7 @@
 /* The defaults of the public configuration, and the library's version.
  * SPDX-License-Identifier: MIT */
 #include <tern/config.h>
+#include <tern/message.h>
 
 #include "base/def.h"
 
@@ -25,6 +26,11 @@ void tern_config_init(tern_config *config)
     config->stream_send_buffer = 16 * MIB;
     config->max_streams_bidi = 128;
     config->max_streams_uni = 128;
+    config->max_message = MIB;
+    config->max_channels = TERN_CHANNELS;
+    config->message_window = 4 * MIB;
+    config->message_queue = 2 * MIB;
+    config->message_buffer = 16 * MIB;
     config->max_connections = 65536;
     config->max_half_open = 16384;
     config->retry_half_open = 1000;

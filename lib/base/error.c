@@ -55,6 +55,9 @@ static const char *const event_names[] = {
     [TERN_EVENT_BANDWIDTH] = "bandwidth",
     [TERN_EVENT_EARLY] = "early",
     [TERN_EVENT_TICKET] = "ticket",
+    [TERN_EVENT_MESSAGES] = "messages",
+    [TERN_EVENT_MESSAGES_WRITABLE] = "messages-writable",
+    [TERN_EVENT_MESSAGE_OUTCOME] = "message-outcome",
 };
 
 const char *tern_strerror(int error)

@@ -359,8 +359,8 @@ static bool is_from_server(const struct tern_conn *conn, const tern_datagram *in
     return remote->port == in->remote.port && tern_path_is_same_host(remote, &in->remote);
 }
 
-void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t *data, size_t len,
-                       tern_time now)
+void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
+                           size_t len, tern_time now)
 {
     conn->counters.bytes_received += len;
     tern_conn_mark_ready(conn);

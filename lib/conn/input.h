@@ -22,7 +22,7 @@ TERN_MUST_CHECK int tern_packet_unseal(struct tern_opened *out, const struct ter
                                        uint64_t expected);
 
 /* A datagram for this connection: never fails, whatever the bytes are. */
-void tern_conn_receive(struct tern_conn *conn, const tern_datagram *in, uint8_t *data, size_t len,
-                       tern_time now);
+void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
+                           size_t len, tern_time now);
 
 #endif

@@ -340,7 +340,7 @@ int tern_endpoint_rouse(struct tern_endpoint *ep, struct tern_dormant *dormant,
     if (conn == NULL) {
         return TERN_ERR_NOMEM; /* the client says it again */
     }
-    tern_conn_receive(conn, in, data, len, now);
+    tern_conn_on_datagram(conn, in, data, len, now);
     tern_endpoint_note_progress(ep, conn, now);
     return 0;
 }

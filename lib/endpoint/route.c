@@ -34,7 +34,7 @@ static int admit(struct tern_endpoint *ep, const struct tern_conn_first *first,
             return TERN_ERR_NOMEM;
         }
     }
-    tern_conn_receive(conn, in, data, len, now);
+    tern_conn_on_datagram(conn, in, data, len, now);
     bool is_begun = conn->handshake != NULL && conn->handshake->is_partial;
     if (!tern_handshake_has_verified(conn) && !is_begun) {
         /* no message 1 in it: a place is not had for a PING */
@@ -129,7 +129,7 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
     if (*(enum tern_route_kind *)found == TERN_ROUTE_DORMANT) {
         return tern_endpoint_rouse(ep, found, in, data, len, now);
     }
-    tern_conn_receive(found, in, data, len, now);
+    tern_conn_on_datagram(found, in, data, len, now);
     tern_endpoint_note_progress(ep, found, now);
     return 0;
 }

@@ -204,6 +204,9 @@ static void on_event(struct side *side, const tern_event *ev)
     case TERN_EVENT_EARLY:
         side->conn = ev->conn;
         break;
+    case TERN_EVENT_MESSAGES:
+    case TERN_EVENT_MESSAGES_WRITABLE:
+    case TERN_EVENT_MESSAGE_OUTCOME:
     case TERN_EVENT_TICKET:
     case TERN_EVENT_OPENABLE:
     case TERN_EVENT_NONE:

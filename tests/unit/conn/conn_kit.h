@@ -150,7 +150,7 @@ static inline void ck_give_from(struct ck *k, int to, const tern_addr *remote, c
     tern_datagram in = {.local = k->side[to].addr, .remote = *remote};
     assert_true(len <= sizeof copy);
     memcpy(copy, data, len);
-    tern_conn_receive(k->side[to].conn, &in, copy, len, k->now);
+    tern_conn_on_datagram(k->side[to].conn, &in, copy, len, k->now);
 }
 
 static inline void ck_give(struct ck *k, int to, const struct ck_flight *flight, size_t i)

@@ -87,7 +87,7 @@ static void to_client(const tern_addr *to, uint8_t *data, size_t len)
         }
         in.local = home;
     }
-    tern_conn_receive(CLIENT, &in, data, len, k.now);
+    tern_conn_on_datagram(CLIENT, &in, data, len, k.now);
 }
 
 /* One side says what it has to say now; it arrives a hop later. */
@@ -496,7 +496,7 @@ static void a_client_notices_its_own_new_address(void **state)
     static struct ck_flight flight;
     ck_take(&k, CK_SERVER, &flight);
     tern_datagram in = {.local = cafe, .remote = k.side[CK_SERVER].addr};
-    tern_conn_receive(CLIENT, &in, flight.data[0], flight.len[0], k.now);
+    tern_conn_on_datagram(CLIENT, &in, flight.data[0], flight.len[0], k.now);
     assert_true(tern_addr_equal(&CLIENT->path.local, &cafe));
     assert_int_equal(CLIENT->path.cc.cwnd, 12000);
 }

@@ -134,7 +134,7 @@ static void speak(int from)
         }
         if (from == CK_SERVER) {
             tern_datagram in = {.local = train.remote, .remote = k.side[CK_SERVER].addr};
-            tern_conn_receive(k.side[CK_CLIENT].conn, &in, copy, len, k.now);
+            tern_conn_on_datagram(k.side[CK_CLIENT].conn, &in, copy, len, k.now);
         } else {
             near = below(4) == 0 ? place(below(PLACES)) : near;
             ck_give_from(&k, CK_SERVER, &near, copy, len);
