@@ -10,10 +10,16 @@
 
 #define TERN_SLAB_MAX ((size_t)17 * 1024 * 1024) /* larger ones are asserted against */
 
+/* What a free block holds. */
+struct tern_slab_free {
+    struct tern_slab_free *next;
+    size_t size;
+};
+
 struct tern_slab {
     struct tern_mem *mem;
-    void **classes;    /* heads of the lists, allocated with the first block */
-    size_t kept, keep; /* bytes in them, and at most */
+    struct tern_slab_free **classes; /* heads of the lists, allocated with the first block */
+    size_t kept, keep;               /* bytes in them, and at most */
 };
 
 void tern_slab_init(struct tern_slab *slab, struct tern_mem *mem, size_t keep);
