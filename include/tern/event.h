@@ -23,15 +23,15 @@ typedef enum tern_event_type {
     TERN_EVENT_STREAM_STOPPED,  /* the peer reads no more of `stream`: `code`; writes now fail */
     TERN_EVENT_STREAM_CLOSED,   /* both halves are done: all that we sent was acknowledged or
                                    reset, all that came was read. Handle valid until next poll */
-    TERN_EVENT_BANDWIDTH,       /* what the path carries has changed by more than a tenth: see
-                                   `bandwidth`. Under "media", or with config.bandwidth_events; five
-                                   a second at most */
-    TERN_EVENT_EARLY,    /* a server: a client has sent early data with a ticket, and stream events
+    TERN_EVENT_BANDWIDTH, /* what the path carries has changed by more than a twentieth, or the
+                                   delay in its queue by half and 5 ms: see `bandwidth`. Under "media",
+                                   or with config.bandwidth_events; five a second at most */
+    TERN_EVENT_EARLY,     /* a server: a client has sent early data with a ticket, and stream events
                             may follow before CONNECTED. tern_conn_peer_key says to whom the ticket
                             was given, who has not shown up yet: the bytes may be a replay */
-    TERN_EVENT_TICKET,   /* a client: `ticket` for a later connection to this server. Keep it as
+    TERN_EVENT_TICKET,    /* a client: `ticket` for a later connection to this server. Keep it as
                             secret as a key; the newest is the best */
-    TERN_EVENT_MESSAGES, /* messages have come: tern_conn_receive until it says 0 */
+    TERN_EVENT_MESSAGES,  /* messages have come: tern_conn_receive until it says 0 */
     TERN_EVENT_MESSAGES_WRITABLE, /* tern_conn_send said TERN_ERR_AGAIN before, and there is room again */
     TERN_EVENT_MESSAGE_OUTCOME /* what became of the message with `tag`: `outcome` */
 } tern_event_type;

@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/forecast.h"
 
-#define INTERVAL    (200 * TERN_MSEC) /* between two events, at least */
-#define CHANGE      10                /* one part in so many of the estimate is news */
+#define INTERVAL (200 * TERN_MSEC) /* between two events, at least */
+#define CHANGE   20                /* one part in so many of the estimate is news */
+#define QUEUE_STEP                                                                                 \
+    (5 * TERN_MSEC) /* ... and so much of the queue's delay, or half of it if that is more */
 #define LOSS_WINDOW TERN_SEC
 
 static uint64_t estimate_of(const struct tern_path *path)
@@ -27,11 +29,17 @@ static void count_loss(struct tern_forecast *forecast, const struct tern_rate *r
     forecast->delivered = rate->delivered;
 }
 
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
 static bool is_news(const struct tern_forecast *forecast)
 {
     uint64_t now = forecast->now.estimate, told = forecast->told;
-    uint64_t change = now > told ? now - told : told - now;
-    return now > 0 && change > told / CHANGE;
+    return now > 0 && (distance(now, told) > told / CHANGE ||
+                       distance(forecast->now.queue_delay, forecast->told_queue) >
+                           TERN_MAX(QUEUE_STEP, forecast->told_queue / 2));
 }
 
 bool tern_forecast_on_ack(struct tern_forecast *forecast, const struct tern_path *path,
@@ -54,5 +62,6 @@ void tern_forecast_take(struct tern_forecast *forecast, tern_bandwidth *out)
 {
     forecast->wants_event = false;
     forecast->told = forecast->now.estimate;
+    forecast->told_queue = forecast->now.queue_delay;
     *out = forecast->now;
 }

@@ -10,8 +10,9 @@
 
 struct tern_forecast {
     tern_bandwidth now;
-    uint64_t told;     /* the estimate that the application knows; 0: none */
-    tern_time told_at; /* and since when */
+    uint64_t told;        /* the estimate that the application knows; 0: none */
+    tern_time told_queue; /* and the queue's delay */
+    tern_time told_at;    /* and since when */
     bool wants_event;
     tern_time window_at; /* of the loss rate; and the counts then */
     uint64_t lost, delivered;

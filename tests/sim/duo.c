@@ -69,6 +69,9 @@ static void on_event(struct duo *duo, struct duo_side *side, const tern_event *e
         side->stream = NULL;
     } else if (ev->type == TERN_EVENT_STREAM_OPENED) {
         side->stream = ev->stream;
+    } else if (ev->type == TERN_EVENT_BANDWIDTH) {
+        side->bandwidth = ev->bandwidth;
+        side->bandwidth_events++;
     }
 }
 

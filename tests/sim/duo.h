@@ -23,6 +23,8 @@ struct duo_side {
     bool is_connected, is_closed;
     tern_close_info close;
     tern_time closed_at;
+    tern_bandwidth bandwidth; /* of the last such event */
+    uint64_t bandwidth_events;
 };
 
 struct duo {

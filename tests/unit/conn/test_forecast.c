@@ -47,18 +47,44 @@ static void the_first_estimate_is_told_at_once(void **state)
     assert_int_equal(b.loss, 0);
 }
 
-static void a_change_of_more_than_a_tenth_is_told(void **state)
+static void a_change_of_more_than_a_twentieth_is_told(void **state)
 {
     tern_bandwidth b;
     (void)state;
     assert_true(ack(0, 50 * TERN_MSEC, 1000000));
     take(&b);
-    assert_false(ack(TERN_SEC, 50 * TERN_MSEC, 1100000));
-    assert_false(ack(TERN_SEC, 50 * TERN_MSEC, 900000));
-    assert_true(ack(TERN_SEC, 50 * TERN_MSEC, 1100001));
+    assert_false(ack(TERN_SEC, 50 * TERN_MSEC, 1050000));
+    assert_false(ack(TERN_SEC, 50 * TERN_MSEC, 950000));
+    assert_true(ack(TERN_SEC, 50 * TERN_MSEC, 1050001));
     take(&b);
-    assert_int_equal(b.estimate, 1100001);
-    assert_true(ack(TERN_SEC, 50 * TERN_MSEC, 900000));
+    assert_int_equal(b.estimate, 1050001);
+    assert_true(ack(TERN_SEC, 50 * TERN_MSEC, 950000));
+}
+
+static void a_queue_that_grows_or_goes_is_told(void **state)
+{
+    tern_bandwidth b;
+    unsigned told = 0;
+    (void)state;
+    assert_true(ack(0, 50 * TERN_MSEC, 1000000));
+    take(&b);
+    for (unsigned i = 0; i < 100; i++) { /* 3 ms is none */
+        assert_false(ack(TERN_SEC, 53 * TERN_MSEC, 1000000));
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        if (ack(TERN_SEC, 90 * TERN_MSEC, 1000000)) {
+            take(&b);
+            told++;
+        }
+    }
+    assert_in_range(told, 2, 6); /* on its way, and not again once it stands */
+    assert_true(b.queue_delay >= 25 * TERN_MSEC);
+    for (unsigned i = 0; i < 100; i++) {
+        if (ack(TERN_SEC, 50 * TERN_MSEC, 1000000)) {
+            take(&b);
+        }
+    }
+    assert_true(b.queue_delay <= 8 * TERN_MSEC);
 }
 
 static void at_most_five_a_second(void **state)
@@ -127,7 +153,8 @@ static void a_controller_knows_better(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(the_first_estimate_is_told_at_once, setup),
-    cmocka_unit_test_setup(a_change_of_more_than_a_tenth_is_told, setup),
+    cmocka_unit_test_setup(a_change_of_more_than_a_twentieth_is_told, setup),
+    cmocka_unit_test_setup(a_queue_that_grows_or_goes_is_told, setup),
     cmocka_unit_test_setup(at_most_five_a_second, setup),
     cmocka_unit_test_setup(an_event_that_waits_stays_fresh, setup),
     cmocka_unit_test_setup(the_queue_is_smoothed, setup),
