@@ -7,7 +7,8 @@
 #include "base/slab.h"
 #include "stream/message.h"
 
-#define TERN_MSGIN_GAPS 1024 /* in the numbers of a lane, and in one message, [P §16.2] */
+#define TERN_MSGIN_GAPS     1024  /* in the numbers of a lane, and in one message, [P §16.2] */
+#define TERN_MSGIN_GAPS_ALL 65536 /* in the numbers of all lanes together */
 
 struct tern_msgin;
 
@@ -24,7 +25,7 @@ struct tern_msgin_counters {
     uint64_t duplicates; /* parts that had come before (also by redundancy) */
     uint64_t dropped;    /* messages without credit that the queue had no room for */
     uint64_t superseded; /* latest ones that a newer one replaced before they were received */
-    uint64_t recovered;
+    uint64_t recovered;  /* of the received: put together with forward error correction */
 };
 
 struct tern_msgin *tern_msgin_new(struct tern_mem *mem, struct tern_slab *slab,
