@@ -48,6 +48,7 @@ static void check_same(const struct tern_params *a, const struct tern_params *b)
     FUZZ_CHECK(a->has_suite == b->has_suite && a->suite == b->suite);
     FUZZ_CHECK(a->has_stateless_reset_token == b->has_stateless_reset_token);
     FUZZ_CHECK(a->has_cpace == b->has_cpace && a->takes_early == b->takes_early);
+    FUZZ_CHECK(a->tells_time == b->tells_time);
     FUZZ_CHECK(memcmp(a->cpace, b->cpace, sizeof a->cpace) == 0);
     FUZZ_CHECK(a->has_ticket == b->has_ticket && a->ticket_age == b->ticket_age);
     FUZZ_CHECK(memcmp(a->ticket_binder, b->ticket_binder, sizeof a->ticket_binder) == 0);

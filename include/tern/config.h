@@ -78,6 +78,7 @@ typedef struct tern_config {
      * in the background; "media" for encoders and games (tern_conn_set_rate); "prague" for networks
      * with L4S queues, elsewhere as "newreno". */
     const char *cc;
+    bool clock;            /* where both ends have it, each tells its time: see tern_conn_clock */
     bool bandwidth_events; /* TERN_EVENT_BANDWIDTH under every controller, not only "media" */
 
     /* Times in nanoseconds. */

@@ -59,6 +59,32 @@ TERN_API TERN_MUST_CHECK int tern_conn_export(const tern_conn *conn, const char 
 TERN_API TERN_MUST_CHECK int tern_conn_address_token(const tern_conn *conn, uint8_t *out,
                                                      size_t capacity, size_t *len);
 
+/* Two clocks that agree, for what both ends shall see at the same moment. Each end has a session clock,
+ * which shows zero at the birth of its connection; where both have config.clock, each tells the other what
+ * it shows. A game that keeps time by its server's: the server says once, in a reliable message, what the
+ * game's clock shows at zero of tern_conn_session_time; the client adds that to tern_conn_peer_time. */
+typedef struct tern_clock {
+    size_t size;    /* set it to sizeof before the call */
+    tern_time at;   /* on our clock (the `now` of all calls): when the following holds */
+    int64_t offset; /* ns: the peer's session clock shows now + offset */
+    int64_t drift;  /* parts per billion that it gains on ours; 0 in the first ten seconds */
+    tern_time
+        uncertainty; /* ns that the offset may be off: half of the round trip, which no measurement can
+                              place on one way or the other, and the noise that is left */
+    uint64_t samples; /* behind all that */
+} tern_clock;
+
+/* What is known of the peer's clock after the latest sample. A client or server that looks at its socket
+ * once a frame sees packets late, and so does its peer: the samples with the least round trip count most.
+ * 0 · TERN_ERR_STATE (no sample yet) · TERN_ERR_UNSUPPORTED (one of the two ends has no config.clock) */
+TERN_API TERN_MUST_CHECK int tern_conn_clock(const tern_conn *conn, tern_clock *out);
+/* What the peer's session clock shows at `now`, by offset and drift. It may step back when a sample
+ * corrects it: an application that must not see that holds or slews its own. The same errors. */
+TERN_API TERN_MUST_CHECK int tern_conn_peer_time(const tern_conn *conn, tern_time *out,
+                                                 tern_time now);
+/* What ours shows: time since the connection's birth at this end. */
+TERN_API tern_time tern_conn_session_time(const tern_conn *conn, tern_time now);
+
 /* A pointer of yours that rides on the connection. */
 TERN_API void tern_conn_set_user(tern_conn *conn, void *user);
 TERN_API void *tern_conn_user(const tern_conn *conn);

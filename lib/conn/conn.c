@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/conn.h"
 
+#include "conn/clock.h"
 #include "conn/grant.h"
 #include "conn/handshake.h"
 #include "conn/rekey.h"
@@ -179,6 +180,7 @@ void tern_conn_free(struct tern_conn *conn)
     tern_rest_clear(conn);
     tern_conn_drop_streams(conn);
     tern_mem_free(mem, conn->door.address_token);
+    tern_mem_free(mem, conn->clock);
     tern_grant_free(conn->door.grant, mem);
     tern_mem_wipe(conn->exporter, sizeof conn->exporter);
     tern_mem_wipe(conn->resumption, sizeof conn->resumption);
@@ -300,6 +302,7 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->has_min_ack_delay = true;
     out->min_ack_delay = tern_conn_min_ack_delay(conn);
     out->active_connection_id_limit = TERN_CIDS_LIMIT;
+    out->tells_time = config->clock;
     out->has_version_info = true;
     out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;
@@ -367,7 +370,8 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
         tern_conn_on_confirmed(conn);
     }
     tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
-    return tern_cids_fill(&conn->cids, conn->env->random);
+    int rc = tern_clock_begin(conn);
+    return rc == 0 ? tern_cids_fill(&conn->cids, conn->env->random) : rc;
 }
 
 void tern_conn_announce_early(struct tern_conn *conn)

@@ -28,6 +28,7 @@
 #include "wire/limits.h"
 #include "wire/params.h"
 
+struct tern_conn_clock;
 struct tern_grant;
 struct tern_handshake;
 struct tern_host;
@@ -137,7 +138,8 @@ struct tern_conn {
     unsigned suite;
     struct tern_params peer_params;
     bool has_peer_params;
-    struct tern_cadence cadence; /* how the peer is to acknowledge; valid when has_peer_params */
+    struct tern_conn_clock *clock; /* conn/clock.h; NULL: not wanted by both */
+    struct tern_cadence cadence;   /* how the peer is to acknowledge; valid when has_peer_params */
 
     /* Early data and what it takes, [P §4.8]. */
     tern_early_state early;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/fill.h"
 
+#include "conn/clock.h"
 #include "conn/proofs.h"
 #include "conn/receipts.h"
 #include "conn/rekey.h"
@@ -55,6 +56,23 @@ static void fill_ack(struct tern_fill *fill, tern_time now)
     tern_acks_on_sent(acks);
     fill->conn->counters.acks_sent++;
     note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK, .id = acks->largest});
+}
+
+/* Beside an ACK that tells when it was written: the two make one exchange of clocks. [P §17] */
+static void fill_clock(struct tern_fill *fill, tern_time now)
+{
+    struct tern_conn *conn = fill->conn;
+    uint8_t *start = fill->w.at;
+    if (!fill->has_ack || !tern_clock_is_due(conn, fill->space->acks.largest, now)) {
+        return;
+    }
+    tern_frame_encode_clock(&fill->w, tern_conn_session_time(conn, now) / TERN_USEC);
+    if (fill->w.failed) {
+        fill->w.at = start;
+        fill->w.failed = false;
+        return;
+    }
+    tern_clock_on_told(conn, fill->space->acks.largest, now);
 }
 
 static int fill_crypto(struct tern_fill *fill)
@@ -367,6 +385,9 @@ int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now)
     if (tern_acks_is_due(&fill->space->acks, now) ||
         (wants_data && tern_acks_is_owed(&fill->space->acks))) {
         fill_ack(fill, now);
+    }
+    if (fill->level == TERN_LEVEL_APP) {
+        fill_clock(fill, now);
     }
     return wants_data ? fill_data(fill, now) : 0;
 }

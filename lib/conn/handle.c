@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/handle.h"
 
+#include "conn/clock.h"
 #include "conn/handshake.h"
 #include "conn/migrate.h"
 #include "conn/recover.h"
@@ -182,6 +183,8 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return on_ack_frequency(h, f);
     case TERN_FRAME_REKEY:
         return tern_rekey_on_frame(h->conn, &f->u.rekey, now);
+    case TERN_FRAME_CLOCK:
+        return tern_clock_on_frame(h->conn, f->u.clock.micros, now);
     case TERN_FRAME_IMMEDIATE_ACK:
         tern_acks_on_asked(&h->conn->spaces[h->level].acks);
         return 0;

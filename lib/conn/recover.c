@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/recover.h"
 
+#include "conn/clock.h"
 #include "conn/migrate.h"
 #include "conn/receipts.h"
 #include "wire/decode.h"
@@ -132,6 +133,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
         delay = raw_delay > (UINT64_MAX >> exponent) / TERN_USEC
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;
+        tern_clock_on_ack(conn, sample, delay);
         if (conn->life.is_confirmed) { /* RFC 9002 §5.3 */
             delay = TERN_MIN(delay, tern_conn_peer_ack_delay(conn));
         }

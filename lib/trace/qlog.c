@@ -143,6 +143,8 @@ static const char *frame_name(enum tern_frame_type type)
         return "ack_frequency";
     case TERN_FRAME_REKEY:
         return "rekey";
+    case TERN_FRAME_CLOCK:
+        return "clock";
     }
     return "unknown";
 }
@@ -216,6 +218,9 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_ACK_FREQUENCY:
         add_ack_frequency(line, &f->u.ack_frequency);
+        break;
+    case TERN_FRAME_CLOCK:
+        ADD(line, ",\"time\":%" PRIu64, f->u.clock.micros);
         break;
     case TERN_FRAME_REKEY:
         ADD(line, ",\"number\":%" PRIu64, f->u.rekey.number);

@@ -88,6 +88,9 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
     case TERN_FRAME_CONNECTION_CLOSE_APP:
         add_close(line, &f->u.connection_close);
         break;
+    case TERN_FRAME_CLOCK:
+        tern_line_add(line, " time=%" PRIu64, f->u.clock.micros);
+        break;
     case TERN_FRAME_REKEY:
         tern_line_add(line, " number=%" PRIu64, f->u.rekey.number);
         break;

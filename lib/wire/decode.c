@@ -166,6 +166,12 @@ static void decode_rekey(struct tern_frame *out, struct tern_reader *r)
     }
 }
 
+static void decode_clock(struct tern_frame *out, struct tern_reader *r)
+{
+    out->u.clock.micros = tern_read_varint(r);
+    r->failed = r->failed || out->u.clock.micros > TERN_CLOCK_MAX;
+}
+
 static void decode_ack_frequency(struct tern_frame *out, struct tern_reader *r)
 {
     out->u.ack_frequency.sequence = tern_read_varint(r);
@@ -200,6 +206,9 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
         break;
     case TERN_FRAME_REKEY:
         decode_rekey(out, r);
+        break;
+    case TERN_FRAME_CLOCK:
+        decode_clock(out, r);
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:

@@ -44,6 +44,11 @@ void tern_frame_encode_rekey(struct tern_writer *w, uint64_t number, const uint8
     tern_write_bytes(w, public_key, 32);
 }
 
+void tern_frame_encode_clock(struct tern_writer *w, uint64_t micros)
+{
+    write_one(w, TERN_FRAME_CLOCK, TERN_MIN(micros, (uint64_t)TERN_CLOCK_MAX));
+}
+
 void tern_frame_encode_ack_frequency(struct tern_writer *w,
                                      const struct tern_frame_ack_frequency *f)
 {

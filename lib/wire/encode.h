@@ -14,6 +14,7 @@ void tern_frame_encode_ping(struct tern_writer *w);
 void tern_frame_encode_handshake_done(struct tern_writer *w);
 void tern_frame_encode_immediate_ack(struct tern_writer *w);
 void tern_frame_encode_rekey(struct tern_writer *w, uint64_t number, const uint8_t public_key[32]);
+void tern_frame_encode_clock(struct tern_writer *w, uint64_t micros);
 void tern_frame_encode_ack_frequency(struct tern_writer *w,
                                      const struct tern_frame_ack_frequency *f);
 

@@ -39,6 +39,7 @@ static const struct tern_frame_rule rules[] = {
     [TERN_FRAME_IMMEDIATE_ACK]         = {"IMMEDIATE_ACK",        A,         y,        n,      y,        n},
     [TERN_FRAME_ACK_FREQUENCY]         = {"ACK_FREQUENCY",        A,         y,        n,      y,        n},
     [TERN_FRAME_REKEY]                 = {"REKEY",                A,         y,        n,      y,        n},
+    [TERN_FRAME_CLOCK]                 = {"CLOCK",                A,         n,        n,      n,        n},
 };
 /* clang-format on */
 

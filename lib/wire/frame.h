@@ -35,7 +35,8 @@ enum tern_frame_type {
     /* draft-ietf-quic-ack-frequency */
     TERN_FRAME_IMMEDIATE_ACK = 0x1f,
     TERN_FRAME_ACK_FREQUENCY = 0xaf,
-    TERN_FRAME_REKEY = 0x38 /* [P §5.7] */
+    TERN_FRAME_REKEY = 0x38, /* [P §5.7] */
+    TERN_FRAME_CLOCK = 0x39  /* [P §17] */
 };
 
 struct tern_frame_ecn {
@@ -117,6 +118,11 @@ struct tern_frame_rekey {
     uint8_t public_key[32];
 };
 
+/* What the sender's session clock shows. */
+struct tern_frame_clock {
+    uint64_t micros; /* at most TERN_CLOCK_MAX */
+};
+
 struct tern_frame {
     enum tern_frame_type type;
     size_t padding; /* PADDING: length of the run */
@@ -134,6 +140,7 @@ struct tern_frame {
         struct tern_frame_connection_close connection_close;
         struct tern_frame_ack_frequency ack_frequency;
         struct tern_frame_rekey rekey;
+        struct tern_frame_clock clock;
     } u;
 };
 

@@ -21,6 +21,7 @@
 #define TERN_RETRY_TAG_SIZE         16    /* RFC 9000 §17.2.5 */
 #define TERN_PN_MAX_SIZE            4     /* RFC 9000 §17.1 */
 #define TERN_MIN_SEND_ALLOWANCE     64u   /* less than this of the 3x limit left: wait, [P §12] */
-#define TERN_PLAN_ROOM_MIN          24u   /* less room than this holds no useful packet */
+#define TERN_CLOCK_MAX              (UINT64_C(1) << 50) /* us, 35 years: [P §17] */
+#define TERN_PLAN_ROOM_MIN          24u /* less room than this holds no useful packet */
 
 #endif

@@ -38,6 +38,7 @@ static const struct {
 #define SEEN_CPACE         34u
 #define SEEN_TICKET        35u
 #define SEEN_EARLY         36u
+#define SEEN_CLOCK         40u
 
 #define TICKET_SIZE (8 + TERN_BINDER_SIZE)
 
@@ -118,6 +119,9 @@ void tern_params_encode(struct tern_writer *w, const struct tern_params *params)
     }
     if (params->takes_early) {
         encode_bytes(w, TERN_PARAM_EARLY, NULL, 0);
+    }
+    if (params->tells_time) {
+        encode_bytes(w, TERN_PARAM_CLOCK, NULL, 0);
     }
 }
 
@@ -225,6 +229,9 @@ static bool decode_other(struct tern_params *out, uint64_t id, const uint8_t *by
     case TERN_PARAM_EARLY:
         out->takes_early = true;
         return from_server && len == 0;
+    case TERN_PARAM_CLOCK:
+        out->tells_time = true;
+        return len == 0;
     case ID_PREFERRED_ADDRESS:
         return false;
     default:
@@ -253,6 +260,7 @@ static uint64_t seen_bit(uint64_t id)
                    : id == TERN_PARAM_CPACE         ? SEEN_CPACE
                    : id == TERN_PARAM_TICKET        ? SEEN_TICKET
                    : id == TERN_PARAM_EARLY         ? SEEN_EARLY
+                   : id == TERN_PARAM_CLOCK         ? SEEN_CLOCK
                                                     : 64;
     return bit < 64 ? UINT64_C(1) << bit : 0;
 }

@@ -15,6 +15,8 @@
 #define TERN_PARAM_TICKET 0x74656e03u /* client only: what goes with the ticket in its message */
 #define TERN_PARAM_EARLY  0x74656e04u /* server only, empty: early data is taken */
 
+#define TERN_PARAM_CLOCK 0x74656e09u /* empty: its sender tells the time, [P §17] */
+
 #define TERN_PARAM_MIN_ACK_DELAY 0xff04de1bu /* draft-ietf-quic-ack-frequency */
 
 #define TERN_CPACE_SHARE_SIZE 32
@@ -33,7 +35,7 @@ struct tern_params {
     uint64_t active_connection_id_limit;
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
-    bool has_min_ack_delay, has_cpace, has_ticket, takes_early;
+    bool has_min_ack_delay, has_cpace, has_ticket, takes_early, tells_time;
     bool has_version_info, lists_version_1; /* version_information, RFC 9368 §3 */
     uint32_t chosen_version;
     struct tern_cid original_dcid, initial_scid, retry_scid;

@@ -73,6 +73,7 @@ static const struct sample samples[] = {
      "CONNECTION_CLOSE application code=0x100 reason=\"no\""},
     {TERN_FRAME_HANDSHAKE_DONE, 1, 1, {0x1e}, "HANDSHAKE_DONE"},
     {TERN_FRAME_IMMEDIATE_ACK, 1, 1, {0x1f}, "IMMEDIATE_ACK"},
+    {TERN_FRAME_CLOCK, 5, 5, {0x39, 0x80, 0x01, 0xe2, 0x40}, "CLOCK time=123456"},
     {TERN_FRAME_ACK_FREQUENCY,
      7,
      7,

@@ -234,7 +234,8 @@ static void every_one_byte_type_is_known_or_refused(void **state)
 {
     (void)state;
     for (uint64_t type = 0; type < 64; type++) {
-        bool is_known = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY;
+        bool is_known = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY ||
+                        type == TERN_FRAME_CLOCK;
         /* zeros are a fine body but where a length must not be 0 */
         bool wants_more = type == TERN_FRAME_NEW_TOKEN || type == TERN_FRAME_NEW_CONNECTION_ID;
         assert_int_equal(rc_of_type(type, 1),
@@ -246,7 +247,8 @@ static void every_two_byte_type_but_one_is_refused(void **state)
 {
     (void)state;
     for (uint64_t type = 0; type < 1 << 14; type++) {
-        bool is_short = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY;
+        bool is_short = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY ||
+                        type == TERN_FRAME_CLOCK;
         int expected = is_short                           ? TERN_ERR_PROTOCOL
                        : type == TERN_FRAME_ACK_FREQUENCY ? 0
                                                           : TERN_ERR_FRAME_ENCODING;

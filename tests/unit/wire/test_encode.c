@@ -61,6 +61,9 @@ static bool write_again(struct tern_writer *w, const struct tern_frame *f)
     case TERN_FRAME_REKEY:
         tern_frame_encode_rekey(w, f->u.rekey.number, f->u.rekey.public_key);
         return true;
+    case TERN_FRAME_CLOCK:
+        tern_frame_encode_clock(w, f->u.clock.micros);
+        return true;
     case TERN_FRAME_ACK_FREQUENCY:
         tern_frame_encode_ack_frequency(w, &f->u.ack_frequency);
         return true;

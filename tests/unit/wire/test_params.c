@@ -323,11 +323,14 @@ static void those_of_codes_and_tickets_round_trip(void **state)
     assert_memory_equal(out.ticket_binder, params.ticket_binder, sizeof out.ticket_binder);
     assert_int_equal(tern_params_decode(&out, buf, len, true), BAD); /* a client's alone */
     params.has_ticket = false;
-    params.takes_early = true;
+    params.takes_early = params.tells_time = true;
     tern_writer_init(&w, buf, sizeof buf);
     tern_params_encode(&w, &params);
     assert_int_equal(tern_params_decode(&out, buf, tern_writer_used(&w), true), 0);
-    assert_true(out.takes_early && !out.has_ticket);
+    assert_true(out.takes_early && out.tells_time && !out.has_ticket);
+    assert_int_equal(rc_of_bytes(TERN_PARAM_CLOCK, "", 0, true), 0);
+    assert_int_equal(rc_of_bytes(TERN_PARAM_CLOCK, "", 0, false), 0);
+    assert_int_equal(rc_of_bytes(TERN_PARAM_CLOCK, "x", 1, false), BAD);
 }
 
 static void known_ones_come_once(void **state)
