@@ -18,6 +18,7 @@
 #ifndef TERN_SIM_H
 #define TERN_SIM_H
 
+#include <tern/conditioner.h>
 #include <tern/endpoint.h>
 #include <tern/types.h>
 
@@ -131,6 +132,21 @@ TERN_API tern_time tern_link_low_delay(const tern_link *link, unsigned percent);
 
 /* Changes the link's behaviour from now on; packets inside keep their times. */
 TERN_API void tern_link_set(tern_link *link, const tern_link_config *config);
+
+/* --- in real time --- */
+
+/* Two links for a driver, to try a program on a bad network that is not there: what it sends goes through
+ * `forth`, what it receives through `back` (NULL: a perfect wire). The same seed loses the same packets of
+ * each direction, as long as those are as many and as long. Give it to tern_udp_set_conditioner.
+ * 0 · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_conditioner_new(tern_conditioner **out,
+                                                  const tern_link_config *forth,
+                                                  const tern_link_config *back, uint64_t seed);
+/* When no driver has it any more. NULL is fine. */
+TERN_API void tern_conditioner_free(tern_conditioner *conditioner);
+
+/* One of its links, to read its counters or to change it; not to send, receive or free. */
+TERN_API tern_link *tern_conditioner_link(tern_conditioner *conditioner, bool is_out);
 
 /* --- the world --- */
 

@@ -10,6 +10,7 @@
 #ifndef TERN_UDP_H
 #define TERN_UDP_H
 
+#include <tern/conditioner.h>
 #include <tern/endpoint.h>
 #include <tern/types.h>
 
@@ -52,11 +53,14 @@ TERN_API tern_time tern_udp_now(void);
  * errors here: the transport's own timers decide. */
 TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
 
-/* The parts, for event loops of your own: wait for readability of the descriptor and for
- * tern_endpoint_deadline, then receive, then flush. */
+/* The parts, for event loops of your own: wait for readability of the descriptor, then receive; and for
+ * tern_udp_deadline, then tick; after either, flush. */
 TERN_API int tern_udp_fd(const tern_udp *udp);
 TERN_API TERN_MUST_CHECK int tern_udp_receive(
     tern_udp *udp); /* reads until empty, bounded; ticks */
+/* tern_endpoint_deadline, or when a packet comes out of the conditioner. */
+TERN_API tern_time tern_udp_deadline(const tern_udp *udp);
+TERN_API TERN_MUST_CHECK int tern_udp_tick(tern_udp *udp); /* tern_endpoint_tick when it is due */
 /* Transmits until nothing is ready or the socket is full. TERN_ERR_STATE in a child of fork, which must not
  * send with the parent's keys and packet numbers: it may close the driver and open another, with an
  * endpoint of its own. */
@@ -76,6 +80,12 @@ TERN_API TERN_MUST_CHECK int tern_udp_roam(tern_udp *udp);
 /* For event loops of your own: when the descriptor (-1: no roaming) is readable, call the other. */
 TERN_API int tern_udp_roam_fd(const tern_udp *udp);
 TERN_API void tern_udp_on_roam(tern_udp *udp);
+
+/* All that the driver sends and receives from now on goes through it (tern_conditioner_new in tern/sim.h
+ * makes one): a lossy, slow or jittery network in real time, with nothing between two programs. It stays
+ * yours, serves one driver, and must outlive it or be taken out. NULL: none; what the one before holds,
+ * stays in it. tern_udp_close waits 50 ms at most for what is on its way out. 0 · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_udp_set_conditioner(tern_udp *udp, tern_conditioner *conditioner);
 
 /* Switches GSO and GRO off, to compare or to work around a broken device. */
 TERN_API void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro);

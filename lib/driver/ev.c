@@ -16,7 +16,6 @@
 struct tern_ev {
     struct ev_loop *loop;
     tern_udp *udp;
-    tern_endpoint *endpoint;
     tern_ev_fn ready;
     void *user;
 
@@ -75,12 +74,12 @@ static void timer_set(struct tern_ev *ev, tern_time at)
     ev_timer_again(ev->loop, &ev->timer);
 }
 
-/* Arms for the endpoint's deadline. An alarm that rings too early costs one wake-up, one that is
+/* Arms for the driver's deadline. An alarm that rings too early costs one wake-up, one that is
  * moved costs a system call each time: deadlines only ever move on while packets flow, so an
  * earlier alarm is left as it is. */
 static void rearm(struct tern_ev *ev)
 {
-    tern_time at = tern_endpoint_deadline(ev->endpoint);
+    tern_time at = tern_udp_deadline(ev->udp);
     if (at >= ev->armed) {
         return;
     }
@@ -140,8 +139,8 @@ static void ring(struct tern_ev *ev)
 {
     ev->armed = TERN_TIME_NEVER;
     tern_time now = tern_udp_now();
-    if (tern_endpoint_deadline(ev->endpoint) <= now) {
-        tern_endpoint_tick(ev->endpoint, now);
+    if (tern_udp_deadline(ev->udp) <= now) {
+        note_error(ev, tern_udp_tick(ev->udp));
         call_ready(ev);
     }
 }
@@ -190,13 +189,13 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int revents)
 int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpoint *endpoint,
                   tern_ev_fn ready, void *user)
 {
+    (void)endpoint; /* the driver's */
     struct tern_ev *ev = calloc(1, sizeof *ev);
     if (ev == NULL) {
         return TERN_ERR_NOMEM;
     }
     ev->loop = loop;
     ev->udp = udp;
-    ev->endpoint = endpoint;
     ev->ready = ready;
     ev->user = user;
     ev->armed = TERN_TIME_NEVER;

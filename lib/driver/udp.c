@@ -134,6 +134,7 @@ static void udp_free(struct tern_udp *udp)
     }
     tern_udp_teardown(udp);
     tern_outbox_clear(&udp->outbox);
+    free(udp->conditioned);
     tern_fork_guard_clear(&udp->fork_guard);
     free(udp);
     errno = saved;
@@ -199,15 +200,25 @@ int tern_udp_open_fd(tern_udp **out, tern_endpoint *endpoint, int fd)
     return 0;
 }
 
+/* When a packet leaves the conditioner for the socket. */
+static tern_time next_out(const struct tern_udp *udp)
+{
+    tern_conditioner *conditioner = udp->conditioner;
+    return conditioner == NULL ? TERN_TIME_NEVER : conditioner->next(conditioner, true);
+}
+
 void tern_udp_close(tern_udp *udp)
 {
     if (udp == NULL) {
         return;
     }
     tern_time until = tern_udp_now() + CLOSE_PATIENCE;
-    while (tern_udp_flush(udp) == 0 && udp->wants_write) {
+    while (tern_udp_flush(udp) == 0) {
         tern_time now = tern_udp_now();
-        if (now >= until || tern_udp_wait(udp, until - now) < 0) {
+        tern_time next = udp->wants_write ? until : next_out(udp);
+        next = next < until ? next : until;
+        bool is_all = !udp->wants_write && next_out(udp) == TERN_TIME_NEVER;
+        if (is_all || now >= until || (next > now && tern_udp_wait(udp, next - now) < 0)) {
             break;
         }
     }
@@ -281,7 +292,8 @@ static int fill_outbox(struct tern_udp *udp, bool *is_all)
     tern_train *train = NULL;
     *is_all = false;
     while ((train = tern_outbox_room(&udp->outbox)) != NULL) {
-        int n = tern_endpoint_transmit(udp->endpoint, train, now);
+        int n = udp->conditioner == NULL ? tern_endpoint_transmit(udp->endpoint, train, now)
+                                         : tern_udp_condition_out(udp, train, now);
         if (n <= 0) {
             *is_all = true;
             return n;
@@ -330,12 +342,35 @@ int tern_udp_on_unread(struct tern_udp *udp, int error)
     return 0;
 }
 
-static void tick_if_due(struct tern_udp *udp)
+tern_time tern_udp_deadline(const tern_udp *udp)
+{
+    tern_conditioner *conditioner = udp->conditioner;
+    tern_time at = tern_endpoint_deadline(udp->endpoint);
+    if (conditioner != NULL) {
+        tern_time in = conditioner->next(conditioner, false);
+        /* A full socket takes nothing before it is writable. */
+        tern_time out = udp->wants_write ? TERN_TIME_NEVER : next_out(udp);
+        at = in < at ? in : at;
+        at = out < at ? out : at;
+    }
+    return at;
+}
+
+int tern_udp_tick(tern_udp *udp)
 {
     tern_time now = tern_udp_now();
+    int rc = udp->conditioner == NULL ? 0 : tern_udp_condition_deliver(udp, now);
     if (tern_endpoint_deadline(udp->endpoint) <= now) {
         tern_endpoint_tick(udp->endpoint, now);
     }
+    return rc;
+}
+
+static int take_in(struct tern_udp *udp, const tern_datagram *in, size_t n)
+{
+    tern_time now = tern_udp_now();
+    return udp->conditioner == NULL ? tern_endpoint_receive(udp->endpoint, in, n, now)
+                                    : tern_udp_condition_in(udp, in, n, now);
 }
 
 int tern_udp_receive(tern_udp *udp)
@@ -349,15 +384,15 @@ int tern_udp_receive(tern_udp *udp)
             return n;
         }
         if (n > 0) {
-            int each = tern_endpoint_receive(udp->endpoint, in, (size_t)n, tern_udp_now());
+            int each = take_in(udp, in, (size_t)n);
             rc = rc != 0 ? rc : each;
         }
     }
     if (udp->must_roam) {
         udp->must_roam = tern_udp_move_all(udp);
     }
-    tick_if_due(udp);
-    return rc;
+    int ticked = tern_udp_tick(udp);
+    return rc != 0 ? rc : ticked;
 }
 
 /* --- roaming --- */
@@ -386,7 +421,7 @@ void tern_udp_on_roam(tern_udp *udp)
 
 static tern_time time_to_wait(const struct tern_udp *udp, tern_time timeout)
 {
-    tern_time deadline = tern_endpoint_deadline(udp->endpoint);
+    tern_time deadline = tern_udp_deadline(udp);
     if (timeout == 0 || deadline == TERN_TIME_NEVER) {
         return timeout;
     }
@@ -410,11 +445,7 @@ int tern_udp_service(tern_udp *udp, tern_time timeout)
         return came;
     }
     tern_udp_on_roam(udp);
-    if (came > 0) {
-        rc = tern_udp_receive(udp);
-    } else {
-        tick_if_due(udp);
-    }
+    rc = came > 0 ? tern_udp_receive(udp) : tern_udp_tick(udp);
     int sent = tern_udp_flush(udp);
     return rc != 0 ? rc : sent;
 }

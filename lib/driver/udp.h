@@ -30,6 +30,8 @@ struct tern_udp {
     bool is_drained; /* the latest pull found the end of the queue */
     tern_udp_counters counters;
     struct tern_udp_platform *platform;
+    tern_conditioner *conditioner; /* NULL: none */
+    uint8_t *conditioned;          /* TERN_UDP_SLOT_SIZE, for what comes out of it */
 };
 
 /* --- what udp.c gives to the platforms --- */
@@ -76,6 +78,17 @@ TERN_MUST_CHECK int tern_udp_share_port(int fd);
 
 /* A socket of the address's family, bound. shared: with tern_udp_share_port. -1 and errno */
 int tern_udp_bound_socket(const tern_addr *local, bool shared, int *family);
+
+/* --- condition.c, where there is a conditioner --- */
+
+/* All that the endpoint has to say enters it; a train of one datagram that is due comes out. 1 · 0 none is
+ * · TERN_ERR_NOMEM and what tern_endpoint_transmit has */
+TERN_MUST_CHECK int tern_udp_condition_out(struct tern_udp *udp, tern_train *train, tern_time now);
+/* Datagrams have come, in bundles or alone. 0 · TERN_ERR_NOMEM */
+TERN_MUST_CHECK int tern_udp_condition_in(struct tern_udp *udp, const tern_datagram *in, size_t n,
+                                          tern_time now);
+/* Gives the endpoint what is due. As tern_endpoint_receive. */
+TERN_MUST_CHECK int tern_udp_condition_deliver(struct tern_udp *udp, tern_time now);
 
 /* --- roam.c --- */
 
