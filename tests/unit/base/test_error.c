@@ -51,14 +51,16 @@ static void every_event_has_a_name(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "none",          "connected",       "closed",          "openable",
-        "stream-opened", "stream-readable", "stream-writable", "stream-stopped",
-        "stream-closed", "bandwidth",       "early",           "ticket"};
-    assert_int_equal(TERN_COUNT_OF(names), TERN_EVENT_TICKET + 1);
+        "none",          "connected",         "closed",          "openable",
+        "stream-opened", "stream-readable",   "stream-writable", "stream-stopped",
+        "stream-closed", "bandwidth",         "early",           "ticket",
+        "messages",      "messages-writable", "message-outcome"};
+    assert_int_equal(TERN_COUNT_OF(names), TERN_EVENT_MESSAGE_OUTCOME + 1);
     for (unsigned i = 0; i < TERN_COUNT_OF(names); i++) {
         assert_string_equal(tern_event_name((tern_event_type)i), names[i]);
     }
-    assert_string_equal(tern_event_name((tern_event_type)(TERN_EVENT_TICKET + 1)), "unknown");
+    assert_string_equal(tern_event_name((tern_event_type)(TERN_EVENT_MESSAGE_OUTCOME + 1)),
+                        "unknown");
 }
 
 static const struct CMUnitTest tests[] = {
