@@ -251,6 +251,62 @@ static void seed_noise(void)
     }
 }
 
+/* Steps as fuzz_messages.c has them. Where: channel 1, unordered, ordered or latest. */
+static void seed_messages(void)
+{
+    enum { SHAPE = 0x0f, TAKE = 0, SKIP = 1, TELL = 2, PART = 3, CREDIT = 8, FRAGMENT = 16 };
+    enum { UNORDERED = 1, ORDERED = 9, LATEST = 17 };
+    static const uint8_t unordered[] = {SHAPE, PART, UNORDERED, 4, 0, 9,    PART, UNORDERED,
+                                        0,     0,    9,         4, 0, TAKE, PART, UNORDERED,
+                                        4,     0,    9,         4, 0, TAKE, TAKE};
+    static const uint8_t ordered[] = {
+        SHAPE, PART | CREDIT, ORDERED, 1, 0, 9,    PART | CREDIT, ORDERED,       0, 0, 30, TAKE,
+        TAKE,  SKIP,          9,       2, 3, 0,    0x40,          PART | CREDIT, 9, 6, 0,  1,
+        SKIP,  ORDERED,       5,       1, 0, 0x40, TAKE,          TELL};
+    static const uint8_t latest[] = {SHAPE, PART, LATEST, 1,    0,      9, PART, LATEST,
+                                     3,     0,    9,      PART, LATEST, 2, 0,    9,
+                                     TAKE,  PART, LATEST, 4,    1,      0, TAKE, TAKE};
+    static const uint8_t fragments[] = {SHAPE,
+                                        PART | CREDIT | FRAGMENT,
+                                        ORDERED,
+                                        0,
+                                        0,
+                                        100,
+                                        0,
+                                        50,
+                                        0,
+                                        50,
+                                        PART | CREDIT | FRAGMENT,
+                                        ORDERED,
+                                        0,
+                                        0,
+                                        100,
+                                        0,
+                                        20,
+                                        0,
+                                        20,
+                                        PART | CREDIT | FRAGMENT,
+                                        ORDERED,
+                                        0,
+                                        0,
+                                        100,
+                                        0,
+                                        0,
+                                        0,
+                                        60,
+                                        TAKE,
+                                        TAKE,
+                                        TELL};
+    static const uint8_t full[] = {0, PART, UNORDERED, 0,      8, 0, PART, UNORDERED, 1,
+                                   8, 0,    PART,      LATEST, 0, 8, 0,    PART,      LATEST,
+                                   1, 9,    0,         PART,   2, 0, 8,    0,         TAKE};
+    save("fuzz_messages", "unordered", unordered, sizeof unordered);
+    save("fuzz_messages", "ordered", ordered, sizeof ordered);
+    save("fuzz_messages", "latest", latest, sizeof latest);
+    save("fuzz_messages", "fragments", fragments, sizeof fragments);
+    save("fuzz_messages", "full", full, sizeof full);
+}
+
 /* Operations as fuzz_endpoint_receive.c has them: to the server 0x0., to the client 0x08. */
 static void seed_endpoint(void)
 {
@@ -286,6 +342,7 @@ int main(int argc, char **argv)
     seed_params();
     seed_tickets();
     seed_noise();
+    seed_messages();
     seed_endpoint();
     return failures == 0 ? 0 : 1;
 }
