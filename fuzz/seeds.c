@@ -252,10 +252,11 @@ static void seed_noise(void)
 }
 
 /* Steps as fuzz_messages.c has them. Where: channel 1, unordered, ordered or latest. */
+enum { SHAPE = 0x0f, TAKE = 0, SKIP = 1, TELL = 2, PART = 3, CREDIT = 8, FRAGMENT = 16 };
+enum { UNORDERED = 1, ORDERED = 9, LATEST = 17 };
+
 static void seed_messages(void)
 {
-    enum { SHAPE = 0x0f, TAKE = 0, SKIP = 1, TELL = 2, PART = 3, CREDIT = 8, FRAGMENT = 16 };
-    enum { UNORDERED = 1, ORDERED = 9, LATEST = 17 };
     static const uint8_t unordered[] = {SHAPE, PART, UNORDERED, 4, 0, 9,    PART, UNORDERED,
                                         0,     0,    9,         4, 0, TAKE, PART, UNORDERED,
                                         4,     0,    9,         4, 0, TAKE, TAKE};
@@ -266,6 +267,13 @@ static void seed_messages(void)
     static const uint8_t latest[] = {SHAPE, PART, LATEST, 1,    0,      9, PART, LATEST,
                                      3,     0,    9,      PART, LATEST, 2, 0,    9,
                                      TAKE,  PART, LATEST, 4,    1,      0, TAKE, TAKE};
+    save("fuzz_messages", "unordered", unordered, sizeof unordered);
+    save("fuzz_messages", "ordered", ordered, sizeof ordered);
+    save("fuzz_messages", "latest", latest, sizeof latest);
+}
+
+static void seed_message_memory(void)
+{
     static const uint8_t fragments[] = {SHAPE,
                                         PART | CREDIT | FRAGMENT,
                                         ORDERED,
@@ -300,9 +308,6 @@ static void seed_messages(void)
     static const uint8_t full[] = {0, PART, UNORDERED, 0,      8, 0, PART, UNORDERED, 1,
                                    8, 0,    PART,      LATEST, 0, 8, 0,    PART,      LATEST,
                                    1, 9,    0,         PART,   2, 0, 8,    0,         TAKE};
-    save("fuzz_messages", "unordered", unordered, sizeof unordered);
-    save("fuzz_messages", "ordered", ordered, sizeof ordered);
-    save("fuzz_messages", "latest", latest, sizeof latest);
     save("fuzz_messages", "fragments", fragments, sizeof fragments);
     save("fuzz_messages", "full", full, sizeof full);
 }
@@ -343,6 +348,7 @@ int main(int argc, char **argv)
     seed_tickets();
     seed_noise();
     seed_messages();
+    seed_message_memory();
     seed_endpoint();
     return failures == 0 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-/* The receiver of messages against a flat model of [P §16.2-16.4], frame by frame.
+/* The receiver of messages against a flat model of [P §16], frame by frame.
  *
  * Messages of a few lanes come whole, in fragments that overlap, again, are skipped, and find the credit
  * used up or the queue full. The model keeps a byte for each byte and a stamp for each event, searches all
