@@ -252,7 +252,7 @@ static void seed_noise(void)
 }
 
 /* Steps as fuzz_messages.c has them. Where: channel 1, unordered, ordered or latest. */
-enum { SHAPE = 0x0f, TAKE = 0, SKIP = 1, TELL = 2, PART = 3, CREDIT = 8, FRAGMENT = 16 };
+enum { SHAPE = 0x0f, TAKE = 0, SKIP = 1, TELL = 2, PART = 3, CREDIT = 8, CUT = PART | 24 };
 enum { UNORDERED = 1, ORDERED = 9, LATEST = 17 };
 
 static void seed_messages(void)
@@ -274,37 +274,9 @@ static void seed_messages(void)
 
 static void seed_message_memory(void)
 {
-    static const uint8_t fragments[] = {SHAPE,
-                                        PART | CREDIT | FRAGMENT,
-                                        ORDERED,
-                                        0,
-                                        0,
-                                        100,
-                                        0,
-                                        50,
-                                        0,
-                                        50,
-                                        PART | CREDIT | FRAGMENT,
-                                        ORDERED,
-                                        0,
-                                        0,
-                                        100,
-                                        0,
-                                        20,
-                                        0,
-                                        20,
-                                        PART | CREDIT | FRAGMENT,
-                                        ORDERED,
-                                        0,
-                                        0,
-                                        100,
-                                        0,
-                                        0,
-                                        0,
-                                        60,
-                                        TAKE,
-                                        TAKE,
-                                        TELL};
+    static const uint8_t fragments[] = {
+        SHAPE, CUT, ORDERED, 0,   0,       100, 0, 50,  0, 50, CUT, ORDERED, 0,    0,    100, 0,
+        20,    0,   20,      CUT, ORDERED, 0,   0, 100, 0, 0,  0,   60,      TAKE, TAKE, TELL};
     static const uint8_t full[] = {0, PART, UNORDERED, 0,      8, 0, PART, UNORDERED, 1,
                                    8, 0,    PART,      LATEST, 0, 8, 0,    PART,      LATEST,
                                    1, 9,    0,         PART,   2, 0, 8,    0,         TAKE};
