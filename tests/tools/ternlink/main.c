@@ -12,12 +12,15 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-static volatile sig_atomic_t is_stopped;
+static volatile sig_atomic_t is_stopped, is_asked;
 
 static void on_signal(int signo)
 {
-    (void)signo;
-    is_stopped = 1;
+    if (signo == SIGUSR1) {
+        is_asked = 1;
+    } else {
+        is_stopped = 1;
+    }
 }
 
 void fail(const char *what, const char *object)
@@ -39,13 +42,15 @@ static void take_signals(struct wires *wires)
 {
     struct sigaction action = {.sa_handler = on_signal};
     if (sigemptyset(&wires->stops) != 0 || sigaddset(&wires->stops, SIGINT) != 0 ||
-        sigaddset(&wires->stops, SIGTERM) != 0 || sigaction(SIGINT, &action, NULL) != 0 ||
-        sigaction(SIGTERM, &action, NULL) != 0 ||
+        sigaddset(&wires->stops, SIGTERM) != 0 || sigaddset(&wires->stops, SIGUSR1) != 0 ||
+        sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+        sigaction(SIGUSR1, &action, NULL) != 0 ||
         sigprocmask(SIG_BLOCK, &wires->stops, &wires->waiting) != 0) {
         fail("cannot handle", "signals");
     }
     (void)sigdelset(&wires->waiting, SIGINT);
     (void)sigdelset(&wires->waiting, SIGTERM);
+    (void)sigdelset(&wires->waiting, SIGUSR1);
 }
 
 void wires_open(struct wires *wires, const struct options *options, size_t overhead)
@@ -97,8 +102,11 @@ void wires_wait(const struct wires *wires, struct pollfd *fds, size_t count, ter
     }
     /* ppoll that finds packets at once lets no signal in. */
     static const struct timespec at_once;
-    if (n > 0 && sigtimedwait(&wires->stops, NULL, &at_once) > 0) {
-        is_stopped = 1;
+    if (n > 0) {
+        int signo = sigtimedwait(&wires->stops, NULL, &at_once);
+        if (signo > 0) {
+            on_signal(signo);
+        }
     }
 }
 
@@ -114,7 +122,7 @@ static void print_direction(const char *name, const tern_link *link)
            c.duplicated, c.reordered, c.corrupted, c.too_big, c.blacked_out, c.queue_peak);
 }
 
-void wires_close(struct wires *wires, const struct options *options)
+static void print_counters(const struct wires *wires, const struct options *options)
 {
     double seconds = (double)(clock_now() - wires->started) / (double)TERN_SEC;
     printf("{\"mode\":\"%s\",\"seconds\":%.3f,\"clients\":%" PRIu64 ",\"rebinds\":%" PRIu64,
@@ -122,11 +130,24 @@ void wires_close(struct wires *wires, const struct options *options)
     print_direction("up", wires->link[UP]);
     print_direction("down", wires->link[DOWN]);
     printf("}\n");
-    tern_link_free(wires->link[UP]);
-    tern_link_free(wires->link[DOWN]);
     if (fflush(stdout) != 0) {
         fail("cannot write to", "standard output");
     }
+}
+
+void wires_answer(const struct wires *wires, const struct options *options)
+{
+    if (is_asked) {
+        is_asked = 0;
+        print_counters(wires, options);
+    }
+}
+
+void wires_close(struct wires *wires, const struct options *options)
+{
+    print_counters(wires, options);
+    tern_link_free(wires->link[UP]);
+    tern_link_free(wires->link[DOWN]);
 }
 
 int main(int argc, char **argv)

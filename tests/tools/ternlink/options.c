@@ -41,9 +41,9 @@ static const char help[] =
     "  --rebind SEC         udp: a new port towards the server every SEC seconds, as a NAT does\n"
     "  --duration SEC       stop by itself; else SIGINT or SIGTERM\n"
     "\n"
-    "At the end: one line of JSON on standard output with what happened. Exit codes: 0, 1 the "
-    "system\n"
-    "refused something, 2 the command line is wrong.\n";
+    "At the end, and whenever SIGUSR1 comes: one line of JSON on standard output with what "
+    "happened.\n"
+    "Exit codes: 0, 1 the system refused something, 2 the command line is wrong.\n";
 
 enum option_id {
     OPTION_HELP = 'h',

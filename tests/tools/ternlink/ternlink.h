@@ -31,13 +31,13 @@ struct wires {
     tern_link *link[DIRECTIONS];
     tern_time started, until;
     sigset_t waiting; /* signals are let in while we wait, and only then ... */
-    sigset_t stops;   /* ... these, which end it */
+    sigset_t stops;   /* ... these, which end it or ask for figures */
     uint64_t clients, rebinds;
 };
 
 tern_time clock_now(void);
 
-/* Opens both links and takes over SIGINT and SIGTERM; exits with 1 when that fails. overhead: bytes
+/* Opens both links and takes over SIGINT, SIGTERM and SIGUSR1; exits with 1 when that fails. overhead: bytes
  * that the lower layers add to each packet on the wire. */
 void wires_open(struct wires *wires, const struct options *options, size_t overhead);
 
@@ -46,6 +46,9 @@ bool wires_go_on(const struct wires *wires, tern_time now);
 
 /* The moment until which nothing is to be done, unless a packet comes. */
 tern_time wires_next(const struct wires *wires, tern_time other);
+
+/* Prints the JSON line if SIGUSR1 has asked for it. */
+void wires_answer(const struct wires *wires, const struct options *options);
 
 /* Prints the JSON line and frees the links. */
 void wires_close(struct wires *wires, const struct options *options);

@@ -144,6 +144,7 @@ void run_tun(const struct options *options)
         leave(&wires, UP, fds[1].fd, now);
         leave(&wires, DOWN, fds[0].fd, now);
         wires_wait(&wires, fds, 2, wires_next(&wires, TERN_TIME_NEVER));
+        wires_answer(&wires, options);
         if (fds[0].revents != 0) {
             enter(&wires, UP, fds[0].fd);
         }

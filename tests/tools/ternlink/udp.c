@@ -294,6 +294,7 @@ void run_udp(const struct options *options)
         leave(proxy, DOWN, now);
         tern_time next = wires_next(&proxy->wires, rebind_clients(proxy, now));
         wires_wait(&proxy->wires, proxy->fds, 1 + proxy->count, next);
+        wires_answer(&proxy->wires, options);
         read_ready(proxy);
     }
     wires_close(&proxy->wires, options);
