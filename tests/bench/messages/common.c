@@ -64,9 +64,9 @@ struct letter *letters_of(struct shared *shared, int side)
 int open_udp(const struct sockaddr_in *address, bool is_server)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int failed = fd < 0                ? -1
-                 : is_server           ? bind(fd, (const struct sockaddr *)address, sizeof *address)
-                                       : connect(fd, (const struct sockaddr *)address, sizeof *address);
+    int failed = fd < 0      ? -1
+                 : is_server ? bind(fd, (const struct sockaddr *)address, sizeof *address)
+                             : connect(fd, (const struct sockaddr *)address, sizeof *address);
     if (failed != 0 && fd >= 0) {
         (void)close(fd);
     }
@@ -157,7 +157,8 @@ static void wait_until(const struct end *end, uint64_t until)
 {
     uint64_t now = clock_now();
     uint64_t left = until > now ? until - now : 0;
-    struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_SEC), .tv_nsec = (long)(left % NS_PER_SEC)};
+    struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_SEC),
+                          .tv_nsec = (long)(left % NS_PER_SEC)};
     struct pollfd fd = {.fd = end->fd, .events = POLLIN};
     if (ppoll(&fd, 1, &ts, NULL) < 0 && errno != EINTR) {
         fail("cannot wait", "for packets");
@@ -173,7 +174,8 @@ static bool goes_on(struct end *end, uint64_t now)
     if (end->received == shared->count) {
         atomic_store(&shared->is_content[end->side], true);
     }
-    bool both = atomic_load(&shared->is_content[SERVER]) && atomic_load(&shared->is_content[CLIENT]);
+    bool both =
+        atomic_load(&shared->is_content[SERVER]) && atomic_load(&shared->is_content[CLIENT]);
     return !both && now < due_of(end, shared->count) + LINGER;
 }
 
@@ -194,8 +196,8 @@ static void run_end(struct end *end, const struct transport *transport)
             next = end->next < end->shared->count && due < next ? due : next;
         } else if (now > give_up || end->is_over) {
             errno = ETIMEDOUT;
-            fail(transport->name, end->side == SERVER ? "server: no connection"
-                                                      : "client: no connection");
+            fail(transport->name,
+                 end->side == SERVER ? "server: no connection" : "client: no connection");
         }
         wait_until(end, next);
     }

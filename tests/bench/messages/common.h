@@ -103,6 +103,7 @@ struct traffic network_ask(struct network *network);
 void network_close(struct network *network);
 
 /* report.c */
-void report(const struct transport *transport, struct shared *shared, const struct traffic *traffic);
+void report(const struct transport *transport, struct shared *shared,
+            const struct traffic *traffic);
 
 #endif

@@ -58,7 +58,8 @@ static uint64_t work_kcp(struct end *end, uint64_t now)
     char data[2048];
     socklen_t from_len = sizeof peer;
     ssize_t len = 0;
-    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &from_len)) >= 0) {
+    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &from_len)) >=
+           0) {
         (void)ikcp_input(kcp, data, (long)len);
         end->is_ready = true;
         from_len = sizeof peer;

@@ -63,11 +63,11 @@ static double percentile(const uint64_t *sorted, size_t count, double share)
 static double late_share(const struct figures *figures)
 {
     size_t in_time = 0;
-    while (in_time < figures->received &&
-           figures->latency[in_time] <= figures->latency[0] + LATE) {
+    while (in_time < figures->received && figures->latency[in_time] <= figures->latency[0] + LATE) {
         in_time++;
     }
-    return figures->sent == 0 ? 0 : 100.0 * (double)(figures->sent - in_time) / (double)figures->sent;
+    return figures->sent == 0 ? 0
+                              : 100.0 * (double)(figures->sent - in_time) / (double)figures->sent;
 }
 
 static void write_samples(const char *path, const struct figures *figures)

@@ -110,7 +110,8 @@ static uint64_t work_sctp(struct end *end, uint64_t now)
     uint8_t data[2048];
     socklen_t from_len = sizeof peer;
     ssize_t len = 0;
-    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &from_len)) >= 0) {
+    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &from_len)) >=
+           0) {
         usrsctp_conninput(end, data, (size_t)len, 0);
         from_len = sizeof peer;
     }
@@ -134,8 +135,7 @@ static bool send_sctp(struct end *end, unsigned channel, const uint8_t *data, si
     }
     if (mode_is(end, "unreliable") || mode_is(end, "deadline")) {
         how.sendv_flags |= SCTP_SEND_PRINFO_VALID;
-        how.sendv_prinfo.pr_policy =
-            mode_is(end, "deadline") ? SCTP_PR_SCTP_TTL : SCTP_PR_SCTP_RTX;
+        how.sendv_prinfo.pr_policy = mode_is(end, "deadline") ? SCTP_PR_SCTP_TTL : SCTP_PR_SCTP_RTX;
         how.sendv_prinfo.pr_value = mode_is(end, "deadline") ? DEADLINE_MS : 0;
     }
     return usrsctp_sendv(association, data, len, NULL, 0, &how, sizeof how, SCTP_SENDV_SPA, 0) ==

@@ -66,7 +66,8 @@ static int open_srt(struct end *end, const struct sockaddr_in *address)
         return srt_fail();
     }
     if (end->side == SERVER) {
-        return srt_bind(door, at, sizeof *address) != 0 || srt_listen(door, 1) != 0 ? srt_fail() : 0;
+        return srt_bind(door, at, sizeof *address) != 0 || srt_listen(door, 1) != 0 ? srt_fail()
+                                                                                    : 0;
     }
     stream = door;
     return srt_connect(door, at, sizeof *address) != 0 ? srt_fail() : 0; /* waits */

@@ -31,7 +31,8 @@ static int open_tcp(struct end *end, const struct sockaddr_in *address)
     }
     if (end->side == SERVER) {
         door = fd;
-        return bind(fd, (const struct sockaddr *)address, sizeof *address) != 0 ? -1 : listen(fd, 1);
+        return bind(fd, (const struct sockaddr *)address, sizeof *address) != 0 ? -1
+                                                                                : listen(fd, 1);
     }
     int rc = connect(fd, (const struct sockaddr *)address, sizeof *address);
     return rc != 0 && errno != EINPROGRESS ? -1 : 0;

@@ -22,7 +22,8 @@ static uint64_t work_udp(struct end *end, uint64_t now)
     struct sockaddr_in from = {.sin_family = AF_INET};
     socklen_t from_len = sizeof from;
     ssize_t len = 0;
-    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&from, &from_len)) >= 0) {
+    while ((len = recvfrom(end->fd, data, sizeof data, 0, (struct sockaddr *)&from, &from_len)) >=
+           0) {
         if (end->side == SERVER) {
             peer = from;
             end->is_ready = true;
