@@ -34,6 +34,7 @@ static const char help[] =
     "  --size N         bytes of each, 24 to 1100, default 100\n"
     "  --channels N     taken by turns, default 1\n"
     "  --seed N         of losses and of the moments of sending, default 1\n"
+    "  --cc NAME        congestion control, of tern and tcp\n"
     "  --samples FILE   every latency in ms, sorted, a line each\n"
     "  --ternlink PATH  default: beside this program\n";
 
@@ -99,7 +100,7 @@ void end_received(struct end *end, const uint8_t *data, size_t len)
         return;
     }
     memcpy(&head, data, sizeof head);
-    if (head.magic != MAGIC || head.number >= shared->count || head.channel >= 256) {
+    if (head.magic != MAGIC || head.number >= shared->count || head.channel >= CHANNELS_MOST) {
         return;
     }
     struct letter *letter = &letters_of(shared, 1 - end->side)[head.number];
@@ -277,16 +278,63 @@ static void check_options(const struct options *options, const struct transport 
     }
 }
 
+static void read_option(struct options *options, int code, const char *name)
+{
+    switch (code) {
+    case 'm':
+        options->mode = optarg;
+        break;
+    case 'n':
+        options->network = optarg;
+        break;
+    case 's':
+        options->seconds = read_number(name, optarg, 1, 3600);
+        break;
+    case 'w':
+        options->warmup = read_number(name, optarg, 0, 60);
+        break;
+    case 'r':
+        options->rate = read_number(name, optarg, 1, 10000);
+        break;
+    case 'z':
+        options->size = read_number(name, optarg, LETTER_HEAD, LETTER_LARGEST);
+        break;
+    case 'c':
+        options->channels = read_number(name, optarg, 1, CHANNELS_MOST);
+        break;
+    case 'e':
+        options->seed = read_number(name, optarg, 0, 1000000000);
+        break;
+    case 'g':
+        options->cc = optarg;
+        break;
+    case 'o':
+        options->samples = optarg;
+        break;
+    case 't':
+        options->ternlink = optarg;
+        break;
+    default:
+        exit(EXIT_USAGE); /* getopt said what is wrong */
+    }
+}
+
 static void read_options(struct options *options, int argc, char **argv,
                          const struct transport *transport)
 {
-    static const struct option table[] = {
-        {"mode", required_argument, NULL, 'm'},     {"network", required_argument, NULL, 'n'},
-        {"seconds", required_argument, NULL, 's'},  {"warmup", required_argument, NULL, 'w'},
-        {"rate", required_argument, NULL, 'r'},     {"size", required_argument, NULL, 'z'},
-        {"channels", required_argument, NULL, 'c'}, {"seed", required_argument, NULL, 'e'},
-        {"samples", required_argument, NULL, 'o'},  {"ternlink", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"mode", required_argument, NULL, 'm'},
+                                          {"network", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"warmup", required_argument, NULL, 'w'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"size", required_argument, NULL, 'z'},
+                                          {"channels", required_argument, NULL, 'c'},
+                                          {"seed", required_argument, NULL, 'e'},
+                                          {"samples", required_argument, NULL, 'o'},
+                                          {"ternlink", required_argument, NULL, 't'},
+                                          {"cc", required_argument, NULL, 'g'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     *options = (struct options){.mode = transport->modes[0],
                                 .network = "--delay 20",
                                 .seconds = 15,
@@ -296,44 +344,11 @@ static void read_options(struct options *options, int argc, char **argv,
                                 .channels = 1,
                                 .seed = 1};
     for (int code, index = 0; (code = getopt_long(argc, argv, "h", table, &index)) != -1;) {
-        const char *name = table[index].name;
-        switch (code) {
-        case 'm':
-            options->mode = optarg;
-            break;
-        case 'n':
-            options->network = optarg;
-            break;
-        case 's':
-            options->seconds = read_number(name, optarg, 1, 3600);
-            break;
-        case 'w':
-            options->warmup = read_number(name, optarg, 0, 60);
-            break;
-        case 'r':
-            options->rate = read_number(name, optarg, 1, 10000);
-            break;
-        case 'z':
-            options->size = read_number(name, optarg, LETTER_HEAD, LETTER_LARGEST);
-            break;
-        case 'c':
-            options->channels = read_number(name, optarg, 1, 256);
-            break;
-        case 'e':
-            options->seed = read_number(name, optarg, 0, 1000000000);
-            break;
-        case 'o':
-            options->samples = optarg;
-            break;
-        case 't':
-            options->ternlink = optarg;
-            break;
-        case 'h':
+        if (code == 'h') {
             print_help(argv[0], transport);
             exit(EXIT_SUCCESS);
-        default:
-            exit(EXIT_USAGE);
         }
+        read_option(options, code, table[index].name);
     }
     if (optind != argc) {
         fprintf(stderr, "messages: \"%s\" is no option\n", argv[optind]);

@@ -19,13 +19,14 @@
 #define NEVER      UINT64_MAX
 
 enum { SERVER, CLIENT, SIDES };
-enum { LETTER_HEAD = 24, LETTER_LARGEST = 1100 };
+enum { LETTER_HEAD = 24, LETTER_LARGEST = 1100, CHANNELS_MOST = 256 };
 
 struct options {
     const char *mode;
     const char *network;  /* options of ternlink, separated by spaces */
     const char *ternlink; /* the program */
     const char *samples;  /* a file for every latency, or NULL */
+    const char *cc;       /* congestion control, or NULL: the transport's default */
     unsigned seconds, warmup, rate, size, channels;
     uint64_t seed;
 };
@@ -57,7 +58,7 @@ struct end {
     bool is_ready; /* set by the transport: messages can be sent */
     bool is_over;  /* set by the transport: the connection has ended */
     size_t next, received;
-    uint32_t latest[256]; /* of each channel, the highest number plus one */
+    uint32_t latest[CHANNELS_MOST]; /* of each channel, the highest number plus one */
 };
 
 struct transport {

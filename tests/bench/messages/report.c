@@ -17,9 +17,7 @@ struct figures {
 
 static int compare(const void *a, const void *b)
 {
-    uint64_t x, y;
-    x = *(const uint64_t *)a;
-    y = *(const uint64_t *)b;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
 }
 
@@ -48,15 +46,10 @@ static void gather(struct figures *figures, struct shared *shared)
 }
 
 /* The nearest rank, in ms. */
-static double percentile(const uint64_t *sorted, size_t count, double share)
+static double percentile(const uint64_t *sorted, size_t count, size_t hundredths)
 {
-    if (count == 0) {
-        return 0;
-    }
-    size_t rank = (size_t)(share * (double)count);
-    rank = rank < (double)count * share ? rank + 1 : rank;
-    rank = rank > 0 ? rank - 1 : 0;
-    return (double)sorted[rank < count ? rank : count - 1] / (double)NS_PER_MS;
+    size_t rank = (count * hundredths + 99) / 100;
+    return rank == 0 ? 0 : (double)sorted[rank - 1] / (double)NS_PER_MS;
 }
 
 /* The share in per cent that came late or never. */
@@ -93,13 +86,15 @@ void report(const struct transport *transport, struct shared *shared, const stru
         write_samples(options->samples, &f);
     }
     double per_message = f.sent == 0 ? 0 : 1 / (double)f.sent;
-    printf("{\"transport\":\"%s\",\"mode\":\"%s\",\"network\":\"%s\",\"seed\":%" PRIu64
-           ",\"seconds\":%u,\"rate\":%u,\"size\":%u,\"channels\":%u,\"sent\":%zu,\"received\":%zu",
-           transport->name, options->mode, options->network, options->seed, options->seconds,
-           options->rate, options->size, options->channels, f.sent, f.received);
+    printf(
+        "{\"transport\":\"%s\",\"mode\":\"%s\",\"cc\":\"%s\",\"network\":\"%s\",\"seed\":%" PRIu64
+        ",\"seconds\":%u,\"rate\":%u,\"size\":%u,\"channels\":%u,\"sent\":%zu,\"received\":%zu",
+        transport->name, options->mode, options->cc == NULL ? "" : options->cc, options->network,
+        options->seed, options->seconds, options->rate, options->size, options->channels, f.sent,
+        f.received);
     printf(",\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"late_pct\":%.2f",
-           percentile(f.latency, f.received, 0.5), percentile(f.latency, f.received, 0.95),
-           percentile(f.latency, f.received, 0.99), percentile(f.latency, f.received, 1),
+           percentile(f.latency, f.received, 50), percentile(f.latency, f.received, 95),
+           percentile(f.latency, f.received, 99), percentile(f.latency, f.received, 100),
            late_share(&f));
     printf(",\"wire_bytes\":%.1f,\"wire_packets\":%.3f,\"rebinds\":%" PRIu64,
            (double)traffic->bytes * per_message, (double)traffic->packets * per_message,
@@ -109,8 +104,8 @@ void report(const struct transport *transport, struct shared *shared, const stru
            shared->disorders[0] + shared->disorders[1],
            shared->has_died[0] || shared->has_died[1] ? "true" : "false");
     printf(",\"real_time\":%s,\"oversleep_p99\":%.3f,\"oversleep_max\":%.3f}\n",
-           shared->is_real_time ? "true" : "false", percentile(f.lateness, f.sent, 0.99),
-           percentile(f.lateness, f.sent, 1));
+           shared->is_real_time ? "true" : "false", percentile(f.lateness, f.sent, 99),
+           percentile(f.lateness, f.sent, 100));
     free(f.latency);
     free(f.lateness);
 }

@@ -11,7 +11,7 @@
 
 #include <usrsctp.h>
 
-enum { PORT = 5000, STREAMS = 256, TICK_MS = 10, DEADLINE_MS = 100, RTO_LEAST_MS = 50 };
+enum { PORT = 5000, STREAMS = CHANNELS_MOST, TICK_MS = 10, DEADLINE_MS = 100, RTO_LEAST_MS = 50 };
 
 static struct end *self;        /* for callbacks without an argument of ours */
 static struct sockaddr_in peer; /* where the latest packet came from: NATs are ICE's affair */

@@ -13,20 +13,19 @@ static int door = -1; /* the server's listening socket */
 static uint8_t part[2 * LETTER_LARGEST];
 static size_t part_len;
 
-static int prepare(int fd)
+static int prepare(const struct end *end, int fd)
 {
     static const int on = 1;
-    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-                   setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0
-               ? -1
-               : 0;
+    const char *cc = end->shared->options.cc != NULL ? end->shared->options.cc : "cubic";
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) |
+           setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc));
 }
 
 static int open_tcp(struct end *end, const struct sockaddr_in *address)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     end->fd = fd;
-    if (fd < 0 || prepare(fd) != 0) {
+    if (fd < 0 || prepare(end, fd) != 0) {
         return -1;
     }
     if (end->side == SERVER) {
@@ -44,7 +43,7 @@ static void look_for_connection(struct end *end)
     socklen_t len = sizeof info;
     if (end->side == SERVER) {
         int fd = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0 && prepare(fd) == 0) {
+        if (fd >= 0 && prepare(end, fd) == 0) {
             end->fd = fd;
             end->is_ready = true;
         }
@@ -91,7 +90,7 @@ int main(int argc, char **argv)
     static const struct transport transport = {.name = "tcp",
                                                .modes = modes,
                                                .needs_cable = true,
-                                               .channels = 256,
+                                               .channels = CHANNELS_MOST,
                                                .open = open_tcp,
                                                .work = work_tcp,
                                                .send = send_tcp,

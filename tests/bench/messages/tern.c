@@ -10,7 +10,7 @@
 #include <tern/tern.h>
 #include <tern/udp.h>
 
-enum { STREAMS = 256 };
+enum { STREAMS = CHANNELS_MOST };
 
 #define DEADLINE (100 * TERN_MSEC)
 
@@ -74,6 +74,7 @@ static int open_tern(struct end *end, const struct sockaddr_in *address)
     tern_config_init(&config);
     config.accept = end->side == SERVER;
     config.max_streams_uni = STREAMS;
+    config.cc = end->shared->options.cc != NULL ? end->shared->options.cc : config.cc;
     is_stream = mode_is(end, "stream");
     for (way = ways; !mode_is(end, way->name); way++) {
     }

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     static const char *const modes[] = {"unreliable", NULL};
     static const struct transport transport = {.name = "udp",
                                                .modes = modes,
-                                               .channels = 256,
+                                               .channels = CHANNELS_MOST,
                                                .open = begin_udp,
                                                .work = work_udp,
                                                .send = send_udp,
