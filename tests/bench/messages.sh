@@ -302,7 +302,7 @@ draw() {
                 awk '{ v[NR] = $1 } END { for (i = 1; i <= NR; i++) { print v[i], 1 - (i - 1) / NR } }' \
                     >"$points"
             [ -s "$points" ] || continue
-            printf "%s '%s' using 1:2 with lines title '%s' noenhanced" "$line" "$points" \
+            printf "%s '%s' using 1:2 with steps title '%s' noenhanced" "$line" "$points" \
                 "$(echo "$row" | tr / ' ')"
             line=','
         done

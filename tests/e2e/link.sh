@@ -52,6 +52,18 @@ case_small_mtu() {
     same here/file there/file
 }
 
+# SIGUSR1 asks the link what it has done so far; it goes on.
+case_link_figures() {
+    serve
+    link --delay 1
+    random here/file 100
+    copy here/file "tern://$link/file"
+    kill -USR1 "$link_pid"
+    wait_for 10 has_line "$link_log" '"packets_in":[1-9]' || fail "the link told nothing"
+    copy "tern://$link/file" here/back
+    same here/file here/back
+}
+
 # Each suite and each congestion control carries a copy.
 case_choices() {
     serve

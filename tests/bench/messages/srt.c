@@ -1,4 +1,5 @@
-/* libsrt: live mode, delivered as soon as it can be ("reliable"), or at a fixed moment ("playout").
+/* libsrt: live mode, delivered as soon as it can be ("reliable"; without a playout delay it hands out only
+ * what it has acknowledged, which it does every 10 ms), or at a fixed moment ("playout").
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "common.h"
