@@ -35,11 +35,12 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
     if (conn == NULL) {
         return NULL;
     }
-    conn->spaces = tern_mem_zalloc(env->mem, TERN_LEVELS * sizeof *conn->spaces);
-    if (conn->spaces == NULL) {
+    conn->awake = tern_mem_zalloc(env->mem, sizeof *conn->awake);
+    if (conn->awake == NULL) {
         tern_mem_free(env->mem, conn);
         return NULL;
     }
+    conn->spaces = conn->awake->spaces;
     conn->env = env;
     conn->is_server = is_server;
     conn->number = env->next_number++;
@@ -73,7 +74,8 @@ static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr
     if (conn->cc_ops == NULL) {
         return TERN_ERR_INVALID;
     }
-    tern_path_init(&conn->path, local, remote, conn->cc_ops, config->initial_rtt, now);
+    tern_path_init(&conn->path, &conn->awake->cc, local, remote, conn->cc_ops, config->initial_rtt,
+                   now);
     int rc = tern_heap_claim(conn->env->timers, &conn->timer);
     if (rc == 0) {
         rc = tern_cids_issue(&conn->cids, conn->env->random, false);

@@ -101,6 +101,12 @@ struct tern_conn_door {
 /* What the map of routes leads to. */
 enum tern_route_kind { TERN_ROUTE_CONN, TERN_ROUTE_DORMANT };
 
+/* What a connection at rest has no need of, conn/rest.h. */
+struct tern_awake {
+    struct tern_space spaces[TERN_LEVELS];
+    struct tern_cc_state cc; /* of the path in use */
+};
+
 struct tern_conn {
     enum tern_route_kind kind; /* comes first, as in struct tern_dormant */
     struct tern_conn_env *env;
@@ -114,8 +120,9 @@ struct tern_conn {
 
     struct tern_life life;
     struct tern_handshake *handshake; /* NULL once it is confirmed */
-    struct tern_space *spaces;        /* TERN_LEVELS of them; those of env while it rests */
-    struct tern_rest *rest;           /* conn/rest.h; NULL: it is awake */
+    struct tern_awake *awake;
+    struct tern_space *spaces; /* those of awake; while it rests, of env */
+    struct tern_rest *rest;    /* what both were folded into, or NULL */
     tern_time woken_at;
     struct tern_path path; /* in use */
     struct tern_path *others[TERN_OTHERS];

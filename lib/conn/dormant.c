@@ -99,7 +99,8 @@ static int build(struct tern_conn *conn, const struct tern_dormant *d, bool agai
     const tern_config *config = conn->env->config;
     struct tern_space *initial = &conn->spaces[TERN_LEVEL_INITIAL];
     conn->cc_ops = tern_cc_find(config->cc);
-    tern_path_init(&conn->path, &d->local, &d->remote, conn->cc_ops, config->initial_rtt, now);
+    tern_path_init(&conn->path, &conn->awake->cc, &d->local, &d->remote, conn->cc_ops,
+                   config->initial_rtt, now);
     conn->suite = 1u << d->suite_shift;
     conn->handshake = d->handshake;
     int rc = tern_heap_claim(conn->env->timers, &conn->timer);

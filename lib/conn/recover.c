@@ -42,7 +42,7 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
             bool is_marked = packet->ecn != TERN_ECN_NONE;
             was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn, packet->sent_at)) || was_ecn;
-        } else if (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn) {
+        } else if (outcome->lost_packets > 0 || pn < path->cc.state->episode.end_pn) {
             tern_pmtud_on_congestion(&path->pmtud, pn);
         }
         conn->counters.packets_lost += (packet->flags & TERN_SENT_PROBE) == 0 ? 1 : 0;
