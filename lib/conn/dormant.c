@@ -80,7 +80,6 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     d->sent = conn->path.sent;
     d->born_at = conn->born_at;
     d->scid = conn->cids.local[0].cid;
-    d->peer_params = conn->peer_params;
     for (size_t i = 0; i < TERN_LEVEL_APP; i++) {
         d->next_pn[i] = conn->spaces[i].loss.sent.next_pn;
     }
@@ -108,7 +107,7 @@ static int build(struct tern_conn *conn, const struct tern_dormant *d, bool agai
         rc = tern_handshake_install_handshake(conn);
     }
     if (rc == 0) {
-        rc = tern_conn_on_params(conn, &d->peer_params);
+        rc = tern_conn_on_params(conn, &d->handshake->peer_params);
     }
     initial->is_discarded = d->is_initial_over;
     if (rc == 0 && again && !d->is_initial_over) {

@@ -404,6 +404,7 @@ static int take_params(struct tern_conn *conn, const uint8_t *payload, size_t le
          (!conn->is_server && !params->lists_version_1))) {
         rc = TERN_ERR_VERSION;
     }
+    conn->handshake->peer_params = *params;
     if (rc == 0 && !conn->is_server) { /* before the new grant counts */
         rc = tern_resume_settle(conn, params);
     }

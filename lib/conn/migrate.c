@@ -355,7 +355,7 @@ int tern_conn_migrate(tern_conn *conn, const tern_addr *local)
     if (local->family != 0 && local->family != conn->path.remote.family) {
         return TERN_ERR_INVALID;
     }
-    if (conn->peer_params.disable_active_migration) {
+    if (conn->peer_terms.forbids_migration) {
         return TERN_ERR_UNSUPPORTED;
     }
     struct tern_path *before = conn->others[TERN_OTHER_TRIAL];

@@ -128,7 +128,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
 {
     tern_time delay = 0;
     if (level == TERN_LEVEL_APP && conn->has_peer_params) {
-        uint64_t exponent = conn->peer_params.ack_delay_exponent;
+        uint64_t exponent = conn->peer_terms.ack_delay_exponent;
         delay = raw_delay > (UINT64_MAX >> exponent) / TERN_USEC
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;

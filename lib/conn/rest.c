@@ -5,6 +5,8 @@
 #include "base/sparse.h"
 
 #define REST_AFTER TERN_SEC
+#define LONG_REST  (4 * TERN_SEC)
+#define KEEPALIVE  2 /* packets: a PING and the answer */
 
 /* In this order, each without its zeros: the space without its keys, those, the controller's state. */
 #define PACKED_MAX                                                                                 \
@@ -16,6 +18,7 @@ static_assert(sizeof(struct tern_space) % 8 == 0 && sizeof(struct tern_key_fold)
               "packed by words");
 
 struct tern_rest {
+    tern_time since;
     uint32_t phase;
     uint32_t len;
     uint8_t packed[];
@@ -41,10 +44,20 @@ static bool can_rest(const struct tern_conn *conn)
            conn->path.is_validated && !conn->path.has_challenge && !conn->path.wants_challenge;
 }
 
+static uint64_t packets_of(const struct tern_conn *conn)
+{
+    return conn->counters.packets_sent + conn->counters.packets_received;
+}
+
+/* Whom a packet has woken from a long rest stays up only if more follows. Otherwise it was a keepalive,
+ * and of many silent connections one in twenty-five would always be awake for nothing. */
 tern_time tern_rest_deadline(const struct tern_conn *conn)
 {
     if (!can_rest(conn)) {
         return TERN_TIME_NEVER;
+    }
+    if (packets_of(conn) <= conn->nap_until) {
+        return conn->woken_at;
     }
     tern_time from = TERN_MAX(conn->idle_from, conn->last_eliciting_at);
     return tern_add_sat(TERN_MAX(from, conn->woken_at), REST_AFTER);
@@ -74,12 +87,13 @@ static size_t pack(const struct tern_conn *conn, uint8_t out[PACKED_MAX])
     return len + tern_sparse_pack(out + len, &conn->awake->cc, sizeof conn->awake->cc);
 }
 
-static struct tern_rest *new_record(const struct tern_conn *conn)
+static struct tern_rest *new_record(const struct tern_conn *conn, tern_time now)
 {
     uint8_t packed[PACKED_MAX];
     size_t len = pack(conn, packed);
     struct tern_rest *rest = tern_mem_alloc(conn->env->mem, sizeof *rest + len);
     if (rest != NULL) {
+        rest->since = now;
         rest->phase = conn->spaces[TERN_LEVEL_APP].keys->phase;
         rest->len = (uint32_t)len;
         memcpy(rest->packed, packed, len);
@@ -105,9 +119,10 @@ void tern_rest_settle(struct tern_conn *conn, tern_time now)
     tern_ranges_trim(&app->acks.ranges);
     tern_ranges_trim(&app->crypto.unsent);
     tern_ranges_trim(&app->crypto.received);
-    conn->rest = new_record(conn);
+    conn->rest = new_record(conn, now);
     if (conn->rest == NULL) {
         conn->woken_at = now; /* it asks again later */
+        conn->nap_until = 0;
         return;
     }
     /* What the record took with it is not this one's to free. */
@@ -152,6 +167,8 @@ int tern_rest_wake(struct tern_conn *conn, tern_time now)
     conn->spaces = awake->spaces;
     conn->path.cc.state = &awake->cc;
     conn->woken_at = now;
+    conn->nap_until =
+        now >= tern_add_sat(conn->rest->since, LONG_REST) ? packets_of(conn) + KEEPALIVE : 0;
     free_record(conn);
     return 0;
 }
