@@ -280,14 +280,41 @@ static void keepalives_wake_for_a_moment(void **state)
     assert_null(client->conn->rest);
     pair_advance(p, 19 * TERN_SEC);
     assert_non_null(client->conn->rest);
-    write_and_read(client, server, "and now");
-    write_and_read(server, client, "to and fro");
+    send_much(20000);
     pair_advance(p, 800 * TERN_MSEC);
     assert_null(client->conn->rest);
     assert_null(server->conn->rest);
     pair_advance(p, TERN_SEC);
     assert_non_null(client->conn->rest);
     assert_non_null(server->conn->rest);
+}
+
+/* Those that fell silent a little apart speak at the same moment, and none too late. */
+static void keepalives_of_many_go_together(void **state)
+{
+    (void)state;
+    const tern_time every = 20480 * TERN_MSEC, step = 20 * TERN_MSEC;
+    client->config.keepalive = every;
+    pair_open(p);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pair_connect(p, p->key), 0);
+        pair_advance(p, TERN_MSEC);
+    }
+    pair_advance(p, 5 * TERN_SEC);
+    uint64_t before = client->datagrams;
+    unsigned moments = 0;
+    for (tern_time at = 0; client->datagrams < before + 20;) {
+        pair_advance(p, TERN_MSEC);
+        tern_time next = tern_endpoint_deadline(client->endpoint);
+        assert_true(next < p->now + every);
+        if (next != at && client->datagrams < before + 20) {
+            at = next;
+            assert_int_equal(at % step, 0);
+            moments++;
+        }
+    }
+    assert_int_equal(client->datagrams, before + 20);
+    assert_in_range(moments, 1, 10); /* 20 of them, 5 to 8 ms apart */
 }
 
 /* An open stream is no reason to stay awake, and is as it was afterwards. */
@@ -346,6 +373,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(keys_go_on, setup, teardown),
     cmocka_unit_test_setup_teardown(keepalives_leave_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(keepalives_wake_for_a_moment, setup, teardown),
+    cmocka_unit_test_setup_teardown(keepalives_of_many_go_together, setup, teardown),
     cmocka_unit_test_setup_teardown(streams_stay, setup, teardown),
     cmocka_unit_test_setup_teardown(what_was_learnt_stays, setup, teardown),
     cmocka_unit_test_setup_teardown(no_burst_follows, setup, teardown),
