@@ -129,6 +129,7 @@ static void inherit_books(struct tern_path *other, const struct tern_path *old)
     }
 }
 
+/* A copy of its own, on the stack. */
 static struct tern_path *put_aside(struct tern_path_room *room, const struct tern_path *path)
 {
     room->path.cc.state = &room->cc;
