@@ -84,9 +84,9 @@ typedef struct tern_config {
     /* Times in nanoseconds. */
     tern_time handshake_timeout; /* default 10 s */
     tern_time idle_timeout;      /* default 30 s; the smaller of both ends counts; 0 = none */
-    tern_time keepalive;         /* PING when silent for this long; default 0 = never */
-    tern_time max_ack_delay;     /* default 25 ms */
-    tern_time initial_rtt;       /* default 333 ms, RFC 9002 section 6.2.2 */
+    tern_time keepalive;     /* PING when silent for this long, or 0.1 % less; default 0 = never */
+    tern_time max_ack_delay; /* default 25 ms */
+    tern_time initial_rtt;   /* default 333 ms, RFC 9002 section 6.2.2 */
 
     /* Sizes in bytes. Windows start at the first figure and grow to the second by autotuning. */
     size_t max_datagram;         /* largest UDP payload to try, 1200..65507; default 1452 */

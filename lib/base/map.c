@@ -7,14 +7,14 @@
 #define FIRST_CAPACITY 16
 
 struct tern_map_slot {
-    void *value;   /* NULL: empty */
-    uint32_t hash; /* its low half, which is enough for the place in any map that fits in memory */
+    void *value; /* NULL: empty */
     uint8_t len;
     uint8_t key[TERN_MAP_KEY_MAX];
 };
 
-/* A server has several slots for each connection, half of them empty. */
-static_assert(sizeof(struct tern_map_slot) <= 40, "slots are small");
+/* A server has several slots for each connection, a third of them empty. Hence no room for the hash, which
+ * only growth and deletion make anew, and no doubling. */
+static_assert(sizeof(struct tern_map_slot) <= 32, "slots are small");
 
 void tern_map_init(struct tern_map *map, struct tern_mem *mem, struct tern_random *random)
 {
@@ -30,24 +30,29 @@ void tern_map_clear(struct tern_map *map)
     map->capacity = map->count = 0;
 }
 
-static uint32_t hash_of(const struct tern_map *map, const void *key, size_t len)
+/* Where a key would like to be: half of its hash, which is enough for any map that fits in memory, as a
+ * share of the capacity, which is no power of two. */
+static size_t home_of(const struct tern_map *map, const void *key, size_t len)
 {
     uint8_t out[crypto_shorthash_BYTES];
     uint32_t hash;
     crypto_shorthash(out, key, len, map->secret);
     memcpy(&hash, out, sizeof hash);
-    return hash;
+    return (size_t)((uint64_t)hash * map->capacity >> 32);
+}
+
+static size_t after(const struct tern_map *map, size_t at)
+{
+    return at + 1 < map->capacity ? at + 1 : 0;
 }
 
 /* The slot that holds the key, or the empty one where it would go. */
-static size_t probe(const struct tern_map *map, uint32_t hash, const void *key, size_t len)
+static size_t probe(const struct tern_map *map, const void *key, size_t len)
 {
-    size_t mask = map->capacity - 1;
-    size_t at = (size_t)hash & mask;
-    for (;; at = (at + 1) & mask) {
+    size_t at = home_of(map, key, len);
+    for (;; at = after(map, at)) {
         const struct tern_map_slot *slot = &map->slots[at];
-        if (slot->value == NULL ||
-            (slot->hash == hash && slot->len == len && memcmp(slot->key, key, len) == 0)) {
+        if (slot->value == NULL || (slot->len == len && memcmp(slot->key, key, len) == 0)) {
             return at;
         }
     }
@@ -56,7 +61,7 @@ static size_t probe(const struct tern_map *map, uint32_t hash, const void *key, 
 static int grow(struct tern_map *map)
 {
     struct tern_map wider = *map;
-    wider.capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity * 2;
+    wider.capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity + map->capacity / 2;
     wider.slots = tern_mem_zalloc(map->mem, wider.capacity * sizeof *wider.slots);
     if (wider.slots == NULL) {
         return TERN_ERR_NOMEM;
@@ -64,7 +69,7 @@ static int grow(struct tern_map *map)
     for (size_t i = 0; i < map->capacity; i++) {
         const struct tern_map_slot *slot = &map->slots[i];
         if (slot->value != NULL) {
-            wider.slots[probe(&wider, slot->hash, slot->key, slot->len)] = *slot;
+            wider.slots[probe(&wider, slot->key, slot->len)] = *slot;
         }
     }
     tern_mem_free(map->mem, map->slots);
@@ -75,8 +80,7 @@ static int grow(struct tern_map *map)
 int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
 {
     tern_assert(len <= TERN_MAP_KEY_MAX && value != NULL);
-    uint32_t hash = hash_of(map, key, len);
-    if (map->capacity > 0 && map->slots[probe(map, hash, key, len)].value != NULL) {
+    if (map->capacity > 0 && map->slots[probe(map, key, len)].value != NULL) {
         return TERN_ERR_STATE;
     }
     if (4 * (map->count + 1) > 3 * map->capacity) {
@@ -85,9 +89,8 @@ int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
             return rc;
         }
     }
-    struct tern_map_slot *slot = &map->slots[probe(map, hash, key, len)];
+    struct tern_map_slot *slot = &map->slots[probe(map, key, len)];
     slot->value = value;
-    slot->hash = hash;
     slot->len = (uint8_t)len;
     memcpy(slot->key, key, len);
     map->count++;
@@ -96,7 +99,7 @@ int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
 
 void tern_map_replace(struct tern_map *map, const void *key, size_t len, void *value)
 {
-    struct tern_map_slot *slot = &map->slots[probe(map, hash_of(map, key, len), key, len)];
+    struct tern_map_slot *slot = &map->slots[probe(map, key, len)];
     tern_assert(slot->value != NULL && value != NULL);
     slot->value = value;
 }
@@ -106,7 +109,12 @@ void *tern_map_find(const struct tern_map *map, const void *key, size_t len)
     if (map->count == 0 || len > TERN_MAP_KEY_MAX) {
         return NULL;
     }
-    return map->slots[probe(map, hash_of(map, key, len), key, len)].value;
+    return map->slots[probe(map, key, len)].value;
+}
+
+static size_t distance(const struct tern_map *map, size_t from, size_t to)
+{
+    return to >= from ? to - from : to + map->capacity - from;
 }
 
 void *tern_map_drop(struct tern_map *map, const void *key, size_t len)
@@ -114,16 +122,15 @@ void *tern_map_drop(struct tern_map *map, const void *key, size_t len)
     if (map->count == 0 || len > TERN_MAP_KEY_MAX) {
         return NULL;
     }
-    size_t mask = map->capacity - 1;
-    size_t hole = probe(map, hash_of(map, key, len), key, len);
+    size_t hole = probe(map, key, len);
     void *value = map->slots[hole].value;
     if (value == NULL) {
         return NULL;
     }
     /* Pull back what probed past the hole, so that no tombstone is needed. */
-    for (size_t at = (hole + 1) & mask; map->slots[at].value != NULL; at = (at + 1) & mask) {
-        size_t home = (size_t)map->slots[at].hash & mask;
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
+    for (size_t at = after(map, hole); map->slots[at].value != NULL; at = after(map, at)) {
+        size_t home = home_of(map, map->slots[at].key, map->slots[at].len);
+        if (distance(map, home, at) >= distance(map, hole, at)) {
             map->slots[hole] = map->slots[at];
             hole = at;
         }

@@ -7,13 +7,13 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-#define TERN_MAP_KEY_MAX 27 /* bytes of key kept in each slot: identifiers, tokens, addresses */
+#define TERN_MAP_KEY_MAX 23 /* bytes of key kept in each slot: identifiers, tokens, addresses */
 
 struct tern_map_slot;
 
 struct tern_map {
     struct tern_mem *mem;
-    struct tern_map_slot *slots; /* open addressing, power of two, grows at 3/4 */
+    struct tern_map_slot *slots; /* open addressing; grows by half at 3/4 */
     size_t capacity, count;
     uint8_t secret[16];
 };

@@ -14,14 +14,14 @@
 #define TERN_RESET_TOKEN_SIZE 16
 
 struct tern_cid_local {
-    struct tern_cid cid;
     uint64_t sequence;
+    struct tern_cid cid;
     bool is_used, wants_send; /* a NEW_CONNECTION_ID frame is owed */
 };
 
 struct tern_cid_remote {
-    struct tern_cid cid;
     uint64_t sequence;
+    struct tern_cid cid;
     uint8_t reset_token[TERN_RESET_TOKEN_SIZE];
     bool is_used, has_token;
     bool is_taken; /* a path sends to it, or did: no other may (RFC 9000 §9.5) */

@@ -8,7 +8,7 @@
 
 int tern_clock_begin(struct tern_conn *conn)
 {
-    if (!conn->env->config->clock || !conn->peer_params.tells_time) {
+    if (!conn->env->config->clock || !conn->peer_terms.tells_time) {
         return 0;
     }
     conn->clock = tern_mem_zalloc(conn->env->mem, sizeof *conn->clock);

@@ -36,11 +36,12 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
     if (conn == NULL) {
         return NULL;
     }
-    conn->spaces = tern_mem_zalloc(env->mem, TERN_LEVELS * sizeof *conn->spaces);
-    if (conn->spaces == NULL) {
+    conn->awake = tern_mem_zalloc(env->mem, sizeof *conn->awake);
+    if (conn->awake == NULL) {
         tern_mem_free(env->mem, conn);
         return NULL;
     }
+    conn->spaces = conn->awake->spaces;
     conn->env = env;
     conn->is_server = is_server;
     conn->number = env->next_number++;
@@ -48,7 +49,7 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
     tern_list_init(&conn->event_node);
     tern_list_init(&conn->all_node);
     tern_heap_entry_init(&conn->timer);
-    tern_life_init(&conn->life);
+    tern_life_init(&conn->life, env->mem);
     for (size_t i = 0; i < TERN_LEVELS; i++) {
         tern_time delay = i == TERN_LEVEL_APP ? env->config->max_ack_delay : 0;
         tern_space_init(&conn->spaces[i], env->mem, delay);
@@ -74,7 +75,8 @@ static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr
     if (conn->cc_ops == NULL) {
         return TERN_ERR_INVALID;
     }
-    tern_path_init(&conn->path, local, remote, conn->cc_ops, config->initial_rtt, now);
+    tern_path_init(&conn->path, &conn->awake->cc, local, remote, conn->cc_ops, config->initial_rtt,
+                   now);
     int rc = tern_heap_claim(conn->env->timers, &conn->timer);
     if (rc == 0) {
         rc = tern_cids_issue(&conn->cids, conn->env->random, false);
@@ -178,6 +180,7 @@ void tern_conn_free(struct tern_conn *conn)
     }
     tern_handshake_free(conn->handshake, conn->env);
     tern_rest_clear(conn);
+    tern_life_clear(&conn->life);
     tern_conn_drop_streams(conn);
     tern_mem_free(mem, conn->door.address_token);
     tern_mem_free(mem, conn->clock);
@@ -320,7 +323,11 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
 
 int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params)
 {
-    conn->peer_params = *params;
+    conn->peer_terms.datagram_max =
+        (uint32_t)TERN_MIN(params->max_udp_payload_size, (uint64_t)TERN_DATAGRAM_MAX);
+    conn->peer_terms.ack_delay_exponent = (uint8_t)params->ack_delay_exponent;
+    conn->peer_terms.forbids_migration = params->disable_active_migration;
+    conn->peer_terms.tells_time = params->tells_time;
     conn->has_peer_params = true;
     tern_cadence_init(&conn->cadence, params->has_min_ack_delay, params->min_ack_delay * TERN_USEC,
                       params->max_ack_delay * TERN_MSEC);
@@ -359,9 +366,8 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
     tern_life_forget_hint(&conn->life);
     struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
     app->skip_at = app->loss.sent.next_pn + 16 + tern_random_below(conn->env->random, 256);
-    size_t ceiling = TERN_MIN(
-        conn->env->config->max_datagram,
-        (size_t)TERN_MIN(conn->peer_params.max_udp_payload_size, (uint64_t)TERN_DATAGRAM_MAX));
+    size_t ceiling =
+        TERN_MIN(conn->env->config->max_datagram, (size_t)conn->peer_terms.datagram_max);
     tern_pmtud_init(&conn->path.pmtud, TERN_MAX(ceiling, (size_t)TERN_PMTUD_BASE));
     if (conn->is_server) {
         tern_path_validate(&conn->path);

@@ -22,6 +22,7 @@
 #include "conn/paths.h"
 #include "conn/space.h"
 #include "crypto/kem.h"
+#include "crypto/ticket.h"
 #include "recovery/cadence.h"
 #include "stream/table.h"
 #include "trace/trace.h"
@@ -102,6 +103,20 @@ struct tern_conn_door {
 /* What the map of routes leads to. */
 enum tern_route_kind { TERN_ROUTE_CONN, TERN_ROUTE_DORMANT };
 
+/* What of its transport parameters is asked for again. */
+struct tern_peer_terms {
+    uint64_t limits[TERN_TICKET_LIMITS]; /* as a ticket remembers them; on clients */
+    uint32_t datagram_max;
+    uint8_t ack_delay_exponent;
+    bool forbids_migration, tells_time;
+};
+
+/* What a connection at rest has no need of, conn/rest.h. */
+struct tern_awake {
+    struct tern_space spaces[TERN_LEVELS];
+    struct tern_cc_state cc; /* of the path in use */
+};
+
 struct tern_conn {
     enum tern_route_kind kind; /* comes first, as in struct tern_dormant */
     struct tern_conn_env *env;
@@ -115,9 +130,11 @@ struct tern_conn {
 
     struct tern_life life;
     struct tern_handshake *handshake; /* NULL once it is confirmed */
-    struct tern_space *spaces;        /* TERN_LEVELS of them; those of env while it rests */
-    struct tern_rest *rest;           /* conn/rest.h; NULL: it is awake */
+    struct tern_awake *awake;
+    struct tern_space *spaces; /* those of awake; while it rests, of env */
+    struct tern_rest *rest;    /* what both were folded into, or NULL */
     tern_time woken_at;
+    uint64_t nap_until;    /* so many packets, sent and received, are no more than a keepalive */
     struct tern_path path; /* in use */
     struct tern_path *others[TERN_OTHERS];
     uint8_t path_ids; /* the latest one given */
@@ -136,10 +153,10 @@ struct tern_conn {
     uint8_t exporter[32];
     bool has_exporter;
     unsigned suite;
-    struct tern_params peer_params;
-    bool has_peer_params;
+    struct tern_peer_terms peer_terms;
+    bool has_peer_params;          /* peer_terms and cadence are valid */
     struct tern_conn_clock *clock; /* conn/clock.h; NULL: not wanted by both */
-    struct tern_cadence cadence;   /* how the peer is to acknowledge; valid when has_peer_params */
+    struct tern_cadence cadence;   /* how the peer is to acknowledge */
 
     /* Early data and what it takes, [P §4.8]. */
     tern_early_state early;

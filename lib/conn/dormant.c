@@ -80,7 +80,6 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
     d->sent = conn->path.sent;
     d->born_at = conn->born_at;
     d->scid = conn->cids.local[0].cid;
-    d->peer_params = conn->peer_params;
     for (size_t i = 0; i < TERN_LEVEL_APP; i++) {
         d->next_pn[i] = conn->spaces[i].loss.sent.next_pn;
     }
@@ -99,7 +98,8 @@ static int build(struct tern_conn *conn, const struct tern_dormant *d, bool agai
     const tern_config *config = conn->env->config;
     struct tern_space *initial = &conn->spaces[TERN_LEVEL_INITIAL];
     conn->cc_ops = tern_cc_find(config->cc);
-    tern_path_init(&conn->path, &d->local, &d->remote, conn->cc_ops, config->initial_rtt, now);
+    tern_path_init(&conn->path, &conn->awake->cc, &d->local, &d->remote, conn->cc_ops,
+                   config->initial_rtt, now);
     conn->suite = 1u << d->suite_shift;
     conn->handshake = d->handshake;
     int rc = tern_heap_claim(conn->env->timers, &conn->timer);
@@ -107,7 +107,7 @@ static int build(struct tern_conn *conn, const struct tern_dormant *d, bool agai
         rc = tern_handshake_install_handshake(conn);
     }
     if (rc == 0) {
-        rc = tern_conn_on_params(conn, &d->peer_params);
+        rc = tern_conn_on_params(conn, &d->handshake->peer_params);
     }
     initial->is_discarded = d->is_initial_over;
     if (rc == 0 && again && !d->is_initial_over) {

@@ -29,7 +29,6 @@ struct tern_dormant {
     uint64_t next_pn[TERN_LEVEL_APP];
     tern_time born_at;
     struct tern_cid scid; /* ours */
-    struct tern_params peer_params;
 };
 
 /* Has it nothing but what the record holds? */

@@ -407,7 +407,11 @@ static int take_params(struct tern_conn *conn, const uint8_t *payload, size_t le
     if (rc == 0 && !conn->is_server) { /* before the new grant counts */
         rc = tern_resume_settle(conn, params);
     }
-    return rc == 0 ? tern_conn_on_params(conn, params) : rc;
+    if (rc == 0) {
+        conn->handshake->peer_params = *params;
+        rc = tern_conn_on_params(conn, params);
+    }
+    return rc;
 }
 
 static int ask_verify(struct tern_conn *conn)

@@ -50,6 +50,7 @@ struct tern_handshake {
     uint16_t offered; /* suites that the client named */
     uint8_t psk_id_len;
     uint8_t psk_id[TERN_CODE_SLOT_MAX]; /* the number in front of a one-time code */
+    struct tern_params peer_params;     /* what of them outlives this is in conn->peer_terms */
     struct tern_resume *resume;         /* on clients that try early data */
     struct tern_early *early_rx;        /* on servers that take it */
     struct tern_cid original_dcid;      /* what the client first sent to */

@@ -40,7 +40,6 @@ bool tern_key_phase_can_fold(const struct tern_key_phase *kp)
 void tern_key_phase_fold(struct tern_key_fold *fold, const struct tern_key_phase *kp)
 {
     memcpy(fold->books, kp, sizeof fold->books);
-    fold->phase = kp->phase;
     tern_packet_keys_fold(&fold->tx, &kp->tx);
     tern_packet_keys_fold(&fold->rx, &kp->rx);
 }

@@ -33,7 +33,6 @@ struct tern_key_phase {
 /* A phase that nothing moves: the current keys' seeds, and the books. */
 struct tern_key_fold {
     uint8_t books[offsetof(struct tern_key_phase, tx)];
-    uint32_t phase;
     struct tern_packet_seed tx, rx;
 };
 

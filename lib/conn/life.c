@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/life.h"
 
+static const uint8_t no_words[1];
+
 #define BIT(state) (1u << (state))
 
 /* For each state, where it may move. */
@@ -73,15 +75,26 @@ static bool move(struct tern_life *life, enum tern_life_state to)
 
 static void keep_reason(struct tern_life *life, const void *reason, size_t len)
 {
-    life->reason_len = (uint16_t)TERN_MIN(len, (size_t)TERN_LIFE_REASON_MAX);
-    if (life->reason_len > 0) {
-        memcpy(life->reason, reason, life->reason_len);
+    len = TERN_MIN(len, (size_t)TERN_LIFE_REASON_MAX);
+    tern_life_clear(life);
+    life->reason = len == 0 ? NULL : tern_mem_alloc(life->mem, len);
+    if (life->reason != NULL) {
+        memcpy(life->reason, reason, len);
+        life->reason_len = (uint16_t)len;
     }
 }
 
-void tern_life_init(struct tern_life *life)
+void tern_life_clear(struct tern_life *life)
+{
+    tern_mem_free(life->mem, life->reason);
+    life->reason = NULL;
+    life->reason_len = 0;
+}
+
+void tern_life_init(struct tern_life *life, struct tern_mem *mem)
 {
     memset(life, 0, sizeof *life);
+    life->mem = mem;
     life->state = TERN_LIFE_HANDSHAKING;
     life->end_at = TERN_TIME_NEVER;
 }
@@ -189,7 +202,7 @@ void tern_life_forget_hint(struct tern_life *life)
     if (life->has_hint && !tern_life_is_over(life)) {
         life->has_hint = life->is_application = false;
         life->code = 0;
-        life->reason_len = 0;
+        tern_life_clear(life);
     }
 }
 
@@ -222,6 +235,6 @@ void tern_life_info(const struct tern_life *life, tern_close_info *out)
     out->error = life->error;
     out->is_application = life->is_application;
     out->code = life->code;
-    out->reason = life->reason;
+    out->reason = life->reason != NULL ? life->reason : no_words;
     out->reason_len = life->reason_len;
 }

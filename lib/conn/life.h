@@ -18,7 +18,7 @@
 
 #include <tern/event.h>
 
-#include "base/def.h"
+#include "base/mem.h"
 
 enum tern_life_state {
     TERN_LIFE_HANDSHAKING,
@@ -42,11 +42,13 @@ struct tern_life {
     uint64_t frame_type;  /* the frame that broke the protocol, 0 if unknown */
     tern_time end_at;     /* closing and draining end then; NEVER before the first close left */
     uint32_t close_heard; /* packets that came while closing: answer the 1st, 2nd, 4th, ... */
+    struct tern_mem *mem;
     uint16_t reason_len;
-    uint8_t reason[TERN_LIFE_REASON_MAX];
+    uint8_t *reason; /* NULL: none, or no memory for it, which loses a word to people and no more */
 };
 
-void tern_life_init(struct tern_life *life);
+void tern_life_init(struct tern_life *life, struct tern_mem *mem);
+void tern_life_clear(struct tern_life *life);
 bool tern_life_is_over(const struct tern_life *life); /* closing, draining or closed */
 const char *tern_life_name(enum tern_life_state state);
 

@@ -99,9 +99,11 @@ static uint8_t next_id(struct tern_conn *conn)
 static struct tern_path *new_path(struct tern_conn *conn, const tern_addr *local,
                                   const tern_addr *remote, tern_time now)
 {
-    struct tern_path *path = tern_mem_alloc(conn->env->mem, sizeof *path);
+    struct tern_path_room *room = tern_mem_alloc(conn->env->mem, sizeof *room);
+    struct tern_path *path = room == NULL ? NULL : &room->path;
     if (path != NULL) {
-        tern_path_init(path, local, remote, conn->cc_ops, conn->env->config->initial_rtt, now);
+        tern_path_init(path, &room->cc, local, remote, conn->cc_ops, conn->env->config->initial_rtt,
+                       now);
         tern_pmtud_init(&path->pmtud, conn->path.pmtud.ceiling);
         path->id = next_id(conn);
     }
@@ -127,6 +129,14 @@ static void inherit_books(struct tern_path *other, const struct tern_path *old)
     }
 }
 
+/* A copy of its own, on the stack. */
+static struct tern_path *put_aside(struct tern_path_room *room, const struct tern_path *path)
+{
+    room->path.cc.state = &room->cc;
+    tern_path_copy(&room->path, path);
+    return &room->path;
+}
+
 /* `next` is copied into the place of the path in use, which the caller has put aside. */
 static void put_in_use(struct tern_conn *conn, const struct tern_path *next)
 {
@@ -137,7 +147,7 @@ static void put_in_use(struct tern_conn *conn, const struct tern_path *next)
     for (size_t i = 0; i < TERN_OTHERS; i++) {
         inherit_books(conn->others[i], &conn->path);
     }
-    conn->path = *next;
+    tern_path_copy(&conn->path, next);
     conn->path.ecn = ecn;
     conn->path.drop_at = TERN_TIME_NEVER;
     tern_ecn_restart(&conn->path.ecn);
@@ -152,15 +162,16 @@ static void put_in_use(struct tern_conn *conn, const struct tern_path *next)
 /* The path in use goes where the other one was, or nowhere if it was never validated. */
 static void swap_in(struct tern_conn *conn, struct tern_path *next, tern_time now)
 {
-    struct tern_path old = conn->path;
-    if (!old.is_validated) { /* the last one that was proved is kept, not this */
+    struct tern_path_room room;
+    const struct tern_path *old = put_aside(&room, &conn->path);
+    if (!old->is_validated) { /* the last one that was proved is kept, not this */
         put_in_use(conn, next);
         tern_mem_free(conn->env->mem, next);
-        let_go(conn, old.cid);
+        let_go(conn, old->cid);
         return;
     }
     put_in_use(conn, next);
-    *next = old;
+    tern_path_copy(next, old);
     next->drop_at = conn->path.is_validated ? now + patience(conn) : TERN_TIME_NEVER;
     replace_other(conn, TERN_OTHER_KEPT, next);
 }
@@ -244,20 +255,21 @@ struct tern_path *tern_migrate_probed(struct tern_conn *conn, const tern_datagra
 static void go_back(struct tern_conn *conn, tern_time now)
 {
     struct tern_path *kept = conn->others[TERN_OTHER_KEPT];
-    struct tern_path old = conn->path;
-    inherit_books(kept, &old);
+    struct tern_path_room room;
+    const struct tern_path *old = put_aside(&room, &conn->path);
+    inherit_books(kept, old);
     conn->others[TERN_OTHER_KEPT] = NULL;
     tern_path_validate(kept);
     put_in_use(conn, kept);
-    if (old.is_validated) { /* it was no forgery: the peer goes to and fro */
-        *kept = old;
+    if (old->is_validated) { /* it was no forgery: the peer goes to and fro */
+        tern_path_copy(kept, old);
         kept->drop_at = now + patience(conn);
         conn->others[TERN_OTHER_KEPT] = kept;
         return;
     }
-    shun(conn, &old.remote, now);
+    shun(conn, &old->remote, now);
     tern_mem_free(conn->env->mem, kept);
-    let_go(conn, old.cid);
+    let_go(conn, old->cid);
 }
 
 /* To an address that was never heard of, or one that was only probed from. */
@@ -291,11 +303,12 @@ static void follow_system(struct tern_conn *conn, const tern_datagram *in, tern_
     bool is_same = tern_path_is_same_host(&path->local, &in->local);
     path->local = in->local;
     if (!is_same) {
-        struct tern_path next = *path;
-        next.cc.bytes_in_flight = 0;
-        next.id = next_id(conn);
-        tern_path_measure_afresh(&next, conn->cc_ops, conn->env->config->initial_rtt, now);
-        put_in_use(conn, &next);
+        struct tern_path_room room;
+        struct tern_path *next = put_aside(&room, path);
+        next->cc.bytes_in_flight = 0;
+        next->id = next_id(conn);
+        tern_path_measure_afresh(next, conn->cc_ops, conn->env->config->initial_rtt, now);
+        put_in_use(conn, next);
     }
 }
 
@@ -343,7 +356,7 @@ int tern_conn_migrate(tern_conn *conn, const tern_addr *local)
     if (local->family != 0 && local->family != conn->path.remote.family) {
         return TERN_ERR_INVALID;
     }
-    if (conn->peer_params.disable_active_migration) {
+    if (conn->peer_terms.forbids_migration) {
         return TERN_ERR_UNSUPPORTED;
     }
     struct tern_path *before = conn->others[TERN_OTHER_TRIAL];

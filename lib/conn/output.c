@@ -510,10 +510,6 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     train->len = train->segment = 0;
     train->ecn = TERN_ECN_NONE;
     conn->path.ecn.mark = TERN_ECN_NONE;
-    if (conn->wants_cc) {
-        conn->wants_cc = false;
-        tern_path_set_cc(&conn->path, conn->cc_ops, now);
-    }
     train->local = conn->path.local;
     train->remote = conn->path.remote;
     if (conn->life.state <= TERN_LIFE_CLOSING && tern_rest_wake(conn, now) != 0) {
@@ -521,6 +517,10 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     }
     if (tern_life_is_over(&conn->life)) {
         return conn->life.wants_close ? transmit_close(conn, train, now) : 0;
+    }
+    if (conn->wants_cc) {
+        conn->wants_cc = false;
+        tern_path_set_cc(&conn->path, conn->cc_ops, now);
     }
     struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
     if (conn->life.is_confirmed && app->keys != NULL) {

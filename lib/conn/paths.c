@@ -9,8 +9,9 @@ static uint8_t mark_of(const struct tern_cc_ops *cc)
     return cc->is_scalable ? TERN_ECN_ECT1 : TERN_ECN_ECT0;
 }
 
-void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    const struct tern_cc_ops *cc, tern_time initial_rtt, tern_time now)
+void tern_path_init(struct tern_path *path, struct tern_cc_state *state, const tern_addr *local,
+                    const tern_addr *remote, const struct tern_cc_ops *cc, tern_time initial_rtt,
+                    tern_time now)
 {
     memset(path, 0, sizeof *path);
     path->local = *local;
@@ -19,7 +20,16 @@ void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_a
     tern_ecn_init(&path->ecn);
     tern_ecn_use(&path->ecn, mark_of(cc));
     tern_pmtud_init(&path->pmtud, TERN_PMTUD_BASE);
+    path->cc.state = state;
     tern_path_measure_afresh(path, cc, initial_rtt, now);
+}
+
+void tern_path_copy(struct tern_path *path, const struct tern_path *from)
+{
+    struct tern_cc cc = path->cc;
+    tern_cc_copy(&cc, &from->cc);
+    *path = *from;
+    path->cc = cc;
 }
 
 void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now)
@@ -72,7 +82,7 @@ void tern_path_measure_afresh(struct tern_path *path, const struct tern_cc_ops *
     tern_rtt_init(&path->rtt, initial_rtt);
     tern_rate_init(&path->rate);
     tern_pmtud_init(&path->pmtud, path->pmtud.ceiling);
-    tern_cc_init(&path->cc, cc, TERN_PMTUD_BASE, now);
+    tern_cc_init(&path->cc, path->cc.state, cc, TERN_PMTUD_BASE, now);
     path->cc.wanted_rate = wanted;
     path->cc.bytes_in_flight = in_flight;
     tern_ecn_use(&path->ecn, mark_of(cc));
@@ -84,7 +94,7 @@ void tern_path_inherit(struct tern_path *path, const struct tern_path *from)
 {
     path->id = from->id;
     path->rtt = from->rtt;
-    path->cc = from->cc;
+    tern_cc_copy(&path->cc, &from->cc);
     path->rate = from->rate;
     path->delivery_rate = from->delivery_rate;
     path->pacer = from->pacer;

@@ -45,8 +45,18 @@ struct tern_path {
     struct tern_ecn ecn;
 };
 
-void tern_path_init(struct tern_path *path, const tern_addr *local, const tern_addr *remote,
-                    const struct tern_cc_ops *cc, tern_time initial_rtt, tern_time now);
+/* A path with what belongs to it. */
+struct tern_path_room {
+    struct tern_path path; /* comes first: who frees it frees the room */
+    struct tern_cc_state cc;
+};
+
+void tern_path_init(struct tern_path *path, struct tern_cc_state *state, const tern_addr *local,
+                    const tern_addr *remote, const struct tern_cc_ops *cc, tern_time initial_rtt,
+                    tern_time now);
+
+/* The whole of another path. */
+void tern_path_copy(struct tern_path *path, const struct tern_path *from);
 
 /* Another controller, or another pace of the same one, from now on. */
 void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now);

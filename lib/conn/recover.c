@@ -43,7 +43,7 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
             bool is_marked = packet->ecn != TERN_ECN_NONE;
             was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn, packet->sent_at)) || was_ecn;
-        } else if (outcome->lost_packets > 0 || pn < path->cc.episode.end_pn) {
+        } else if (outcome->lost_packets > 0 || pn < path->cc.state->episode.end_pn) {
             tern_pmtud_on_congestion(&path->pmtud, pn);
         }
         conn->counters.packets_lost += (packet->flags & TERN_SENT_PROBE) == 0 ? 1 : 0;
@@ -129,7 +129,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
 {
     tern_time delay = 0;
     if (level == TERN_LEVEL_APP && conn->has_peer_params) {
-        uint64_t exponent = conn->peer_params.ack_delay_exponent;
+        uint64_t exponent = conn->peer_terms.ack_delay_exponent;
         delay = raw_delay > (UINT64_MAX >> exponent) / TERN_USEC
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;

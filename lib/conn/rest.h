@@ -1,8 +1,9 @@
 /* An established connection at rest: what it needs only while packets come and go is given back.
  *
  * Most connections of a large server are silent most of the time. When nothing was said for a second and
- * nothing is owed, the packet number spaces and the expanded keys are folded into a record of a fifth of
- * their size; the next packet, whoever sends it, unfolds them. Meanwhile conn->spaces shows discarded ones.
+ * nothing is owed, the packet number spaces, the state of the congestion controller and the expanded keys
+ * are folded into a record of a tenth of their size; the next packet, whoever sends it, unfolds them, and
+ * nothing is lost. Meanwhile conn->spaces shows discarded ones, and the controller must not be asked.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_CONN_REST_H
 #define TERN_CONN_REST_H

@@ -196,7 +196,8 @@ int tern_resume_begin(struct tern_conn *conn)
 int tern_resume_settle(struct tern_conn *conn, const struct tern_params *params)
 {
     struct tern_handshake *hs = conn->handshake;
-    uint64_t limits[TERN_TICKET_LIMITS];
+    uint64_t *limits = conn->peer_terms.limits;
+    limits_of(limits, params);
     if (conn->early != TERN_EARLY_PENDING) {
         return params->takes_early ? TERN_ERR_TRANSPORT_PARAMETER : 0;
     }
@@ -204,7 +205,6 @@ int tern_resume_settle(struct tern_conn *conn, const struct tern_params *params)
         conn->early = TERN_EARLY_REFUSED;
         return take_back(conn);
     }
-    limits_of(limits, params);
     if (params->suite != hs->resume->suite || have_shrunk(limits, hs->resume->limits)) {
         conn->early = TERN_EARLY_REFUSED;
         return TERN_ERR_TRANSPORT_PARAMETER;
@@ -220,8 +220,6 @@ static size_t write_blob(const struct tern_conn *conn, const uint8_t *sealed, si
                          uint64_t life, uint8_t out[BLOB_MAX])
 {
     struct tern_writer w;
-    uint64_t limits[TERN_TICKET_LIMITS];
-    limits_of(limits, &conn->peer_params);
     tern_writer_init(&w, out, BLOB_MAX);
     tern_write_u8(&w, BLOB_VERSION);
     tern_write_uint(&w, life, 4);
@@ -230,7 +228,7 @@ static size_t write_blob(const struct tern_conn *conn, const uint8_t *sealed, si
     tern_write_bytes(&w, conn->resumption, sizeof conn->resumption);
     tern_write_uint(&w, conn->suite, 2);
     for (size_t i = 0; i < TERN_TICKET_LIMITS; i++) {
-        tern_write_uint(&w, limits[i], 8);
+        tern_write_uint(&w, conn->peer_terms.limits[i], 8);
     }
     tern_write_uint(&w, len, 2);
     tern_write_bytes(&w, sealed, len);

@@ -362,7 +362,7 @@ static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
 static void bbr_init(struct tern_cc *cc, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     bbr->phase = bbr->undo_phase = TERN_BBR_STARTUP;
     bbr->initial_cwnd = cc->cwnd;
     bbr->min_rtt = bbr->probe_rtt_min = TERN_TIME_NEVER;

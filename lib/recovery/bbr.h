@@ -96,16 +96,16 @@ struct tern_bbr {
     uint64_t limited_until; /* `delivered` mark: samples from before were made in ProbeRTT */
 };
 
-static_assert(sizeof(struct tern_bbr) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct tern_bbr) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static inline struct tern_bbr *tern_bbr_of(struct tern_cc *cc)
 {
-    return (struct tern_bbr *)(void *)cc->state;
+    return (struct tern_bbr *)(void *)cc->state->own;
 }
 
 static inline const struct tern_bbr *tern_bbr_in(const struct tern_cc *cc)
 {
-    return (const struct tern_bbr *)(const void *)cc->state;
+    return (const struct tern_bbr *)(const void *)cc->state->own;
 }
 
 static inline bool tern_bbr_is_probing_cycle(const struct tern_bbr *bbr)

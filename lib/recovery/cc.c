@@ -16,15 +16,26 @@ const struct tern_cc_ops *tern_cc_find(const char *name)
     return NULL;
 }
 
-void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram, tern_time now)
+void tern_cc_init(struct tern_cc *cc, struct tern_cc_state *state, const struct tern_cc_ops *ops,
+                  size_t datagram, tern_time now)
 {
     uint64_t mds = datagram;
     memset(cc, 0, sizeof *cc);
+    memset(state, 0, sizeof *state);
+    cc->state = state;
     cc->ops = ops;
     cc->datagram = datagram;
     cc->cwnd = TERN_MIN(10 * mds, TERN_MAX(2 * mds, (uint64_t)14720)); /* RFC 9002 §7.2 */
     cc->ssthresh = UINT64_MAX;
     ops->init(cc, now);
+}
+
+void tern_cc_copy(struct tern_cc *cc, const struct tern_cc *from)
+{
+    struct tern_cc_state *state = cc->state;
+    *state = *from->state;
+    *cc = *from;
+    cc->state = state;
 }
 
 static bool is_starting(const struct tern_cc *cc)
@@ -41,8 +52,8 @@ void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const str
     uint64_t window = cc->ops->window != NULL ? cc->ops->window(cc) : cc->cwnd;
     cc->cwnd = TERN_MAX(window, tern_cc_min_window(cc));
     cc->ssthresh = run.is_starting ? cc->ssthresh : cc->cwnd;
-    cc->episode.lost = cc->episode.end_pn = 0;
-    tern_prr_end(&cc->prr);
+    cc->state->episode.lost = cc->state->episode.end_pn = 0;
+    tern_prr_end(&cc->state->prr);
     cc->ops = ops;
     ops->init(cc, now);
     if (ops->adopt != NULL && rtt->has_sample) {
@@ -53,34 +64,34 @@ void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const str
 void tern_cc_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate, tern_time now)
 {
     cc->bytes_in_flight += bytes;
-    cc->use.peak[1] = TERN_MAX(cc->use.peak[1], cc->bytes_in_flight);
-    cc->use.was_full[1] = cc->use.was_full[1] || tern_cc_room(cc) < cc->datagram;
-    tern_prr_on_sent(&cc->prr, bytes);
+    cc->state->use.peak[1] = TERN_MAX(cc->state->use.peak[1], cc->bytes_in_flight);
+    cc->state->use.was_full[1] = cc->state->use.was_full[1] || tern_cc_room(cc) < cc->datagram;
+    tern_prr_on_sent(&cc->state->prr, bytes);
     cc->ops->on_sent(cc, bytes, rate, now);
 }
 
 static void note_use(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
-    if (ack->largest_pn < cc->use.end_pn) {
+    if (ack->largest_pn < cc->state->use.end_pn) {
         return;
     }
-    cc->use.end_pn = ack->next_pn;
-    cc->use.peak[0] = cc->use.peak[1];
-    cc->use.was_full[0] = cc->use.was_full[1];
-    cc->use.peak[1] = cc->bytes_in_flight;
-    cc->use.was_full[1] = tern_cc_room(cc) < cc->datagram;
+    cc->state->use.end_pn = ack->next_pn;
+    cc->state->use.peak[0] = cc->state->use.peak[1];
+    cc->state->use.was_full[0] = cc->state->use.was_full[1];
+    cc->state->use.peak[1] = cc->bytes_in_flight;
+    cc->state->use.was_full[1] = tern_cc_room(cc) < cc->datagram;
 }
 
 bool tern_cc_is_window_used(const struct tern_cc *cc)
 {
-    uint64_t peak = TERN_MAX(cc->use.peak[0], cc->use.peak[1]);
-    return cc->use.was_full[0] || cc->use.was_full[1] ||
+    uint64_t peak = TERN_MAX(cc->state->use.peak[0], cc->state->use.peak[1]);
+    return cc->state->use.was_full[0] || cc->state->use.was_full[1] ||
            (cc->cwnd < cc->ssthresh && cc->cwnd < 2 * peak);
 }
 
 void tern_cc_grow(struct tern_cc *cc, uint64_t bytes)
 {
-    uint64_t peak = TERN_MAX(cc->use.peak[0], cc->use.peak[1]);
+    uint64_t peak = TERN_MAX(cc->state->use.peak[0], cc->state->use.peak[1]);
     cc->cwnd += TERN_MIN(bytes, tern_sub_sat(2 * peak, cc->cwnd));
 }
 
@@ -89,24 +100,25 @@ void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
     cc->bytes_in_flight = tern_sub_sat(cc->bytes_in_flight, ack->acked_bytes);
     cc->ops->on_ack(cc, ack, now);
     note_use(cc, ack);
-    if (cc->prr.is_on && ack->largest_sent_at > cc->recovery_start) {
-        tern_prr_end(&cc->prr); /* RFC 9002 §7.3.2: a packet sent during recovery has arrived */
-    } else if (cc->prr.is_on) {
-        tern_prr_on_ack(&cc->prr, ack->acked_bytes, cc->bytes_in_flight, ack->lost_bytes == 0,
-                        cc->datagram);
+    if (cc->state->prr.is_on && ack->largest_sent_at > cc->recovery_start) {
+        tern_prr_end(
+            &cc->state->prr); /* RFC 9002 §7.3.2: a packet sent during recovery has arrived */
+    } else if (cc->state->prr.is_on) {
+        tern_prr_on_ack(&cc->state->prr, ack->acked_bytes, cc->bytes_in_flight,
+                        ack->lost_bytes == 0, cc->datagram);
     }
 }
 
 static void note_episode(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
-    if (loss->largest_pn >= cc->episode.end_pn) {
-        cc->episode.end_pn = loss->next_pn;
-        cc->episode.began_at = now;
-        cc->episode.lost = cc->episode.spurious = 0;
+    if (loss->largest_pn >= cc->state->episode.end_pn) {
+        cc->state->episode.end_pn = loss->next_pn;
+        cc->state->episode.began_at = now;
+        cc->state->episode.lost = cc->state->episode.spurious = 0;
     }
-    cc->episode.lost += loss->lost_packets;
+    cc->state->episode.lost += loss->lost_packets;
     if (loss->is_ecn || loss->persistent) { /* that was no mistake */
-        cc->episode.lost = UINT64_MAX / 2;
+        cc->state->episode.lost = UINT64_MAX / 2;
     }
 }
 
@@ -117,16 +129,16 @@ void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_t
     note_episode(cc, loss, now);
     cc->ops->on_loss(cc, loss, now);
     if (cc->recovery_start == 0 || loss->persistent) { /* slow start, not recovery */
-        tern_prr_end(&cc->prr);
+        tern_prr_end(&cc->state->prr);
     } else if (cc->recovery_start != before) {
-        tern_prr_begin(&cc->prr, loss->prior_in_flight, cc->cwnd, cc->datagram);
+        tern_prr_begin(&cc->state->prr, loss->prior_in_flight, cc->cwnd, cc->datagram);
     }
 }
 
 void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, tern_time now)
 {
-    if (pn >= cc->episode.end_pn || lost_at < cc->episode.began_at || cc->episode.lost == 0 ||
-        ++cc->episode.spurious < cc->episode.lost) {
+    if (pn >= cc->state->episode.end_pn || lost_at < cc->state->episode.began_at ||
+        cc->state->episode.lost == 0 || ++cc->state->episode.spurious < cc->state->episode.lost) {
         return;
     }
     tern_cc_take_back(cc, now);
@@ -134,11 +146,11 @@ void tern_cc_on_spurious(struct tern_cc *cc, uint64_t pn, tern_time lost_at, ter
 
 void tern_cc_take_back(struct tern_cc *cc, tern_time now)
 {
-    cc->episode.lost = 0; /* once */
+    cc->state->episode.lost = 0; /* once */
     if (cc->ops->on_spurious != NULL) {
         cc->ops->on_spurious(cc, now);
         cc->cwnd = TERN_MAX(cc->cwnd, tern_cc_min_window(cc)); /* datagrams may have grown since */
-        tern_prr_end(&cc->prr);
+        tern_prr_end(&cc->state->prr);
     }
 }
 
@@ -156,9 +168,9 @@ void tern_cc_set_datagram(struct tern_cc *cc, size_t datagram)
 
 uint64_t tern_cc_room(const struct tern_cc *cc)
 {
-    if (cc->prr.is_on) { /* with nothing in flight no ACK would ever bring more room */
-        return cc->bytes_in_flight == 0 ? TERN_MAX(cc->prr.room, (uint64_t)cc->datagram)
-                                        : cc->prr.room;
+    if (cc->state->prr.is_on) { /* with nothing in flight no ACK would ever bring more room */
+        return cc->bytes_in_flight == 0 ? TERN_MAX(cc->state->prr.room, (uint64_t)cc->datagram)
+                                        : cc->state->prr.room;
     }
     return tern_sub_sat(cc->cwnd, cc->bytes_in_flight);
 }

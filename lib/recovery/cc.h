@@ -80,6 +80,11 @@ struct tern_cc {
      * after persistent congestion; but the ACK that brings that to light may well acknowledge a whole
      * window from before the path died, and would give it back in the same breath. */
     tern_time recovery_start;
+    struct tern_cc_state *state; /* its owner's: beside the path that this is of */
+};
+
+/* What a controller needs only while packets come and go. It lies apart, for connections at rest. */
+struct tern_cc_state {
     struct tern_prr prr;
     /* The last congestion event: once all of its packets have turned out to be only late, it is taken
      * back. */
@@ -93,7 +98,7 @@ struct tern_cc {
         uint64_t end_pn, peak[2]; /* peak: most bytes in flight; [0] the round before */
         bool was_full[2];
     } use;
-    uint64_t state[TERN_CC_STATE_WORDS]; /* the controller's own struct, size asserted at compile */
+    uint64_t own[TERN_CC_STATE_WORDS]; /* the controller's struct, size asserted at compile */
 };
 
 /* The table for a name ("newreno", "cubic", "bbr", "ledbat", "media", "prague"), or NULL. */
@@ -102,9 +107,11 @@ const struct tern_cc_ops *tern_cc_find(const char *name);
 extern const struct tern_cc_ops tern_cc_newreno, tern_cc_cubic, tern_cc_bbr, tern_cc_ledbat,
     tern_cc_media, tern_cc_prague;
 
-/* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. */
-void tern_cc_init(struct tern_cc *cc, const struct tern_cc_ops *ops, size_t datagram,
-                  tern_time now);
+/* Initial window: min(10 mds, max(2 mds, 14720)), RFC 9002 §7.2. The state stays the caller's. */
+void tern_cc_init(struct tern_cc *cc, struct tern_cc_state *state, const struct tern_cc_ops *ops,
+                  size_t datagram, tern_time now);
+/* What the other has learnt, each with a state of its own. */
+void tern_cc_copy(struct tern_cc *cc, const struct tern_cc *from);
 
 /* Another controller goes on from the window, the round trip and the flight that are. */
 void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const struct tern_rtt *rtt,

@@ -28,11 +28,11 @@ struct cubic {
     struct cubic_before before;
 };
 
-static_assert(sizeof(struct cubic) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct cubic) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static struct cubic *state_of(struct tern_cc *cc)
 {
-    return (struct cubic *)(void *)cc->state;
+    return (struct cubic *)(void *)cc->state->own;
 }
 
 /* Integer cube root by bisection of bits. */
@@ -52,7 +52,7 @@ static void cubic_init(struct tern_cc *cc, tern_time now)
 {
     struct cubic *state = state_of(cc);
     (void)now;
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     tern_hystart_init(&state->hystart);
 }
 

@@ -48,22 +48,22 @@ struct ledbat {
     struct ledbat_before before;
 };
 
-static_assert(sizeof(struct ledbat) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct ledbat) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static struct ledbat *state_of(struct tern_cc *cc)
 {
-    return (struct ledbat *)(void *)cc->state;
+    return (struct ledbat *)(void *)cc->state->own;
 }
 
 static const struct ledbat *state_in(const struct tern_cc *cc)
 {
-    return (const struct ledbat *)(const void *)cc->state;
+    return (const struct ledbat *)(const void *)cc->state->own;
 }
 
 static void ledbat_init(struct tern_cc *cc, tern_time now)
 {
     struct ledbat *state = state_of(cc);
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     for (size_t i = 0; i < BASE_MINUTES; i++) {
         state->minima[i] = TERN_TIME_NEVER;
     }

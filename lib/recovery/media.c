@@ -81,16 +81,16 @@ struct media {
     tern_time floor_at;
 };
 
-static_assert(sizeof(struct media) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct media) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static struct media *state_of(struct tern_cc *cc)
 {
-    return (struct media *)(void *)cc->state;
+    return (struct media *)(void *)cc->state->own;
 }
 
 static const struct media *state_in(const struct tern_cc *cc)
 {
-    return (const struct media *)(const void *)cc->state;
+    return (const struct media *)(const void *)cc->state->own;
 }
 
 /* Both are cut where the product would pass 64 bits. */
@@ -119,7 +119,7 @@ static void forget_delay(struct media *state, tern_time base)
 static void media_init(struct tern_cc *cc, tern_time now)
 {
     struct media *state = state_of(cc);
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     forget_delay(state, TERN_TIME_NEVER);
     state->least[0] = state->least[1] = TERN_TIME_NEVER;
     state->slot_at = state->round_at = state->loss_at = now;

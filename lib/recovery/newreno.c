@@ -7,17 +7,17 @@ struct newreno {
     uint64_t prior_cwnd, prior_ssthresh; /* before the last reduction */
 };
 
-static_assert(sizeof(struct newreno) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct newreno) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static struct newreno *state_of(struct tern_cc *cc)
 {
-    return (struct newreno *)(void *)cc->state;
+    return (struct newreno *)(void *)cc->state->own;
 }
 
 static void newreno_init(struct tern_cc *cc, tern_time now)
 {
     (void)now;
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     state_of(cc)->prior_cwnd = cc->cwnd;
     state_of(cc)->prior_ssthresh = cc->ssthresh;
 }

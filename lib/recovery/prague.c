@@ -35,17 +35,17 @@ struct prague {
     uint64_t prior_cwnd, prior_ssthresh; /* before the last loss */
 };
 
-static_assert(sizeof(struct prague) <= sizeof(((struct tern_cc *)0)->state), "state fits");
+static_assert(sizeof(struct prague) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
 static struct prague *state_of(struct tern_cc *cc)
 {
-    return (struct prague *)(void *)cc->state;
+    return (struct prague *)(void *)cc->state->own;
 }
 
 static void prague_init(struct tern_cc *cc, tern_time now)
 {
     struct prague *state = state_of(cc);
-    memset(cc->state, 0, sizeof cc->state);
+    memset(cc->state->own, 0, sizeof cc->state->own);
     state->round_at = now;
     state->prior_cwnd = cc->cwnd;
     state->prior_ssthresh = cc->ssthresh;

@@ -102,8 +102,8 @@ static void a_modest_flow_keeps_it_small(void **state)
         for (int n = 0; n < 100; n++) {
             duo_write(&d, DUO_CLIENT, BDP / 10);
             duo_run(&d, RTT);
-            flight = TERN_MAX(flight, path_of(DUO_CLIENT)->cc.use.peak[0]);
-            flight = TERN_MAX(flight, path_of(DUO_CLIENT)->cc.use.peak[1]);
+            flight = TERN_MAX(flight, path_of(DUO_CLIENT)->cc.state->use.peak[0]);
+            flight = TERN_MAX(flight, path_of(DUO_CLIENT)->cc.state->use.peak[1]);
         }
         print_message("%s: flight %llu, window %llu\n", loss_based[i], (unsigned long long)flight,
                       (unsigned long long)cwnd());

@@ -5,6 +5,7 @@
 #include "tern_test.h"
 
 static struct tern_path path;
+static struct tern_cc_state cc;
 static struct tern_forecast forecast;
 static tern_time now;
 
@@ -13,7 +14,7 @@ static int setup(void **state)
     const tern_addr addr = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1};
     (void)state;
     now = 3600 * TERN_SEC;
-    tern_path_init(&path, &addr, &addr, tern_cc_find("cubic"), 100 * TERN_MSEC, now);
+    tern_path_init(&path, &cc, &addr, &addr, tern_cc_find("cubic"), 100 * TERN_MSEC, now);
     memset(&forecast, 0, sizeof forecast);
     return 0;
 }

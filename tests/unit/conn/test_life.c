@@ -6,13 +6,24 @@
 #include <string.h>
 
 #include "tern_test.h"
+#include "unit/heap_kit.h"
 
+static struct tern_mem mem;
 static struct tern_life life;
+
+static void begin(void)
+{
+    if (life.mem != NULL) {
+        tern_life_clear(&life);
+    }
+    tern_mem_init(&mem, NULL);
+    tern_life_init(&life, &mem);
+}
 
 /* Every move tried from every state; the table in the header, written once more. */
 static void begin_in(enum tern_life_state state)
 {
-    tern_life_init(&life);
+    begin();
     life.state = state;
 }
 
@@ -52,7 +63,7 @@ static void our_close_is_told_with_code_and_reason(void **state)
 {
     (void)state;
     tern_close_info info;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_establish(&life));
     assert_true(tern_life_close(&life, 42, "enough"));
     assert_true(life.wants_close);
@@ -71,15 +82,32 @@ static void reasons_are_cut(void **state)
     char lengthy[1000];
     memset(lengthy, 'a', sizeof lengthy);
     lengthy[999] = '\0';
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 1, lengthy));
     assert_int_equal(life.reason_len, TERN_LIFE_REASON_MAX);
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_on_close(&life, true, 1, (const uint8_t *)lengthy, 999));
     assert_int_equal(life.reason_len, TERN_LIFE_REASON_MAX);
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 1, NULL));
     assert_int_equal(life.reason_len, 0);
+}
+
+/* Without memory the code goes alone; and that there are no words is no pointer to nowhere. */
+static void words_need_memory(void **state)
+{
+    (void)state;
+    struct kit_heap heap = {.fail_at = 1};
+    tern_allocator hooks = {kit_alloc, kit_realloc, kit_free, &heap};
+    tern_close_info info;
+    begin();
+    tern_mem_init(&mem, &hooks);
+    assert_true(tern_life_close(&life, 42, "enough"));
+    tern_life_info(&life, &info);
+    assert_int_equal(heap.calls, 1);
+    assert_int_equal(info.code, 42);
+    assert_int_equal(info.reason_len, 0);
+    assert_non_null(info.reason);
 }
 
 /* RFC 9000 §10.2.2: the peer's close ends our sending; the first story stays. */
@@ -87,7 +115,7 @@ static void the_first_story_stays(void **state)
 {
     (void)state;
     tern_close_info info;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 7, "ours"));
     assert_true(tern_life_on_close(&life, true, 8, (const uint8_t *)"theirs", 6));
     assert_int_equal(life.state, TERN_LIFE_DRAINING);
@@ -105,7 +133,7 @@ static void the_first_story_stays(void **state)
 static void a_second_close_changes_nothing(void **state)
 {
     (void)state;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 1, "first"));
     assert_false(tern_life_close(&life, 2, "second"));
     assert_false(tern_life_fail(&life, TERN_ERR_PROTOCOL, 3, "third"));
@@ -117,7 +145,7 @@ static void silence_is_a_timeout(void **state)
 {
     (void)state;
     tern_close_info info;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_expire(&life));
     assert_false(life.wants_close); /* no word leaves */
     tern_life_info(&life, &info);
@@ -143,12 +171,12 @@ static void errors_cross_the_wire(void **state)
         {TERN_ERR_CRYPTO, 0x100},          {TERN_ERR_UNSUPPORTED, 0x101},
     };
     for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
-        tern_life_init(&life);
+        begin();
         assert_true(tern_life_fail(&life, rows[i].error, 0x1c, NULL));
         assert_int_equal(life.code, rows[i].code);
         assert_int_equal(life.by, TERN_CLOSED_ERROR);
         assert_false(life.is_application);
-        tern_life_init(&life);
+        begin();
         assert_true(tern_life_on_close(&life, false, rows[i].code, NULL, 0));
         assert_int_equal(life.error, rows[i].error);
         assert_int_equal(life.by, TERN_CLOSED_PEER);
@@ -159,14 +187,14 @@ static void errors_cross_the_wire(void **state)
 static void unlisted_ones_are_internal(void **state)
 {
     (void)state;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_fail(&life, TERN_ERR_NOMEM, 0, NULL));
     assert_int_equal(life.code, 0x01);
     assert_int_equal(life.error, TERN_ERR_NOMEM); /* we are told the truth */
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_on_close(&life, false, UINT64_C(1) << 61, NULL, 0));
     assert_int_equal(life.error, TERN_ERR_INTERNAL);
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_on_close(&life, true, 0x0a, NULL, 0));
     assert_int_equal(life.error, 0); /* an application's code is no error of ours */
 }
@@ -174,11 +202,11 @@ static void unlisted_ones_are_internal(void **state)
 static void nothing_leaves_after_the_end(void **state)
 {
     (void)state;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 1, NULL));
     assert_true(tern_life_end(&life));
     assert_false(life.wants_close);
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 1, NULL));
     assert_true(tern_life_expire(&life));
     assert_false(life.wants_close);
@@ -189,7 +217,7 @@ static void a_hint_is_believed_in_the_end(void **state)
 {
     (void)state;
     tern_close_info info;
-    tern_life_init(&life);
+    begin();
     tern_life_hint(&life, false, 0x02, (const uint8_t *)"no", 2);
     assert_int_equal(life.state, TERN_LIFE_HANDSHAKING); /* nothing ends by it */
     assert_false(life.wants_close);
@@ -201,7 +229,7 @@ static void a_hint_is_believed_in_the_end(void **state)
     assert_int_equal(info.code, 0x02);
     assert_int_equal(info.reason_len, 2);
     assert_memory_equal(info.reason, "no", 2);
-    tern_life_init(&life);
+    begin();
     tern_life_hint(&life, true, 0x02, NULL, 0);
     assert_true(tern_life_expire(&life));
     tern_life_info(&life, &info);
@@ -213,7 +241,7 @@ static void a_forgotten_hint_leaves_no_trace(void **state)
 {
     (void)state;
     tern_close_info info;
-    tern_life_init(&life);
+    begin();
     tern_life_hint(&life, true, 0x02, (const uint8_t *)"no", 2);
     tern_life_forget_hint(&life);
     assert_true(tern_life_expire(&life));
@@ -229,7 +257,7 @@ static void a_forgotten_hint_leaves_no_trace(void **state)
 static void a_hint_comes_too_late(void **state)
 {
     (void)state;
-    tern_life_init(&life);
+    begin();
     assert_true(tern_life_close(&life, 7, "ours"));
     tern_life_hint(&life, false, 0x02, NULL, 0);
     assert_false(life.has_hint);
@@ -237,7 +265,7 @@ static void a_hint_comes_too_late(void **state)
     tern_life_forget_hint(&life);
     assert_int_equal(life.code, 7);
     assert_int_equal(life.reason_len, 4);
-    tern_life_init(&life);
+    begin();
     tern_life_hint(&life, false, 0x02, NULL, 0);
     assert_true(tern_life_close(&life, 7, "ours"));
     tern_life_forget_hint(&life);
@@ -250,6 +278,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(over_begins_with_closing),
     cmocka_unit_test(our_close_is_told_with_code_and_reason),
     cmocka_unit_test(reasons_are_cut),
+    cmocka_unit_test(words_need_memory),
     cmocka_unit_test(the_first_story_stays),
     cmocka_unit_test(a_second_close_changes_nothing),
     cmocka_unit_test(silence_is_a_timeout),

@@ -220,9 +220,9 @@ static void who_may_migrate(void **state)
     assert_int_equal(tern_addr_parse(&six, "[2001:db8::1]:1"), 0);
     assert_int_equal(tern_conn_migrate(SERVER, &cafe), TERN_ERR_STATE);
     assert_int_equal(tern_conn_migrate(CLIENT, &six), TERN_ERR_INVALID);
-    CLIENT->peer_params.disable_active_migration = true;
+    CLIENT->peer_terms.forbids_migration = true;
     assert_int_equal(tern_conn_migrate(CLIENT, &cafe), TERN_ERR_UNSUPPORTED);
-    CLIENT->peer_params.disable_active_migration = false;
+    CLIENT->peer_terms.forbids_migration = false;
     CLIENT->life.is_confirmed = false;
     assert_int_equal(tern_conn_migrate(CLIENT, &cafe), TERN_ERR_STATE);
     CLIENT->life.is_confirmed = true;

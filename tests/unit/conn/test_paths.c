@@ -8,6 +8,7 @@
 #define PTO (200 * TERN_MSEC)
 
 static struct tern_path path;
+static struct tern_cc_state cc;
 static struct tern_random random_source;
 static tern_addr here, there, other_port, elsewhere;
 
@@ -19,7 +20,7 @@ static int setup(void **state)
     assert_int_equal(tern_addr_parse(&there, "198.51.100.1:1000"), 0);
     assert_int_equal(tern_addr_parse(&other_port, "198.51.100.1:2000"), 0);
     assert_int_equal(tern_addr_parse(&elsewhere, "203.0.113.1:1000"), 0);
-    tern_path_init(&path, &here, &there, &tern_cc_newreno, 333 * TERN_MSEC, NOW);
+    tern_path_init(&path, &cc, &here, &there, &tern_cc_newreno, 333 * TERN_MSEC, NOW);
     tern_rtt_update(&path.rtt, 20 * TERN_MSEC, 0, NOW);
     return 0;
 }
@@ -177,9 +178,10 @@ static void another_port_inherits(void **state)
 {
     (void)state;
     struct tern_path next;
+    struct tern_cc_state next_cc;
     path.id = 3;
     path.cc.cwnd = 100000;
-    tern_path_init(&next, &here, &other_port, &tern_cc_newreno, 333 * TERN_MSEC, NOW);
+    tern_path_init(&next, &next_cc, &here, &other_port, &tern_cc_newreno, 333 * TERN_MSEC, NOW);
     tern_path_inherit(&next, &path);
     assert_int_equal(next.id, 3);
     assert_int_equal(next.cc.cwnd, 100000);

@@ -9,6 +9,7 @@
 
 struct bench {
     struct tern_cc cc;
+    struct tern_cc_state state;
     struct tern_rtt rtt;
     struct tern_rate rate;
     tern_time now;
@@ -24,7 +25,7 @@ static inline void bench_init(struct bench *b, const struct tern_cc_ops *ops)
     tern_rtt_init(&b->rtt, 100 * TERN_MSEC);
     tern_rtt_update(&b->rtt, 100 * TERN_MSEC, 0, b->now);
     tern_rate_init(&b->rate);
-    tern_cc_init(&b->cc, ops, MDS, b->now);
+    tern_cc_init(&b->cc, &b->state, ops, MDS, b->now);
 }
 
 static inline void bench_send(struct bench *b, size_t bytes)
@@ -55,8 +56,8 @@ static inline void bench_ack(struct bench *b, uint64_t bytes, tern_time sent_at,
         .next_pn = b->pn + 1,
     };
     b->pn++;
-    b->cc.use.peak[0] = b->cc.use.peak[1] = b->is_limited ? MDS : b->cc.cwnd;
-    b->cc.use.was_full[0] = b->cc.use.was_full[1] = !b->is_limited;
+    b->cc.state->use.peak[0] = b->cc.state->use.peak[1] = b->is_limited ? MDS : b->cc.cwnd;
+    b->cc.state->use.was_full[0] = b->cc.state->use.was_full[1] = !b->is_limited;
     tern_cc_on_ack(&b->cc, &ack, b->now);
 }
 

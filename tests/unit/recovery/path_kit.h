@@ -35,6 +35,7 @@ struct path {
     uint64_t delays[PATH_BUCKETS], delay_count;
     /* the machinery */
     struct tern_cc cc;
+    struct tern_cc_state state;
     struct tern_rtt rtt;
     struct tern_rate rate;
     struct tern_pacer pacer;
@@ -57,7 +58,7 @@ static inline void path_init(struct path *path, const char *name, uint64_t loss_
     path->now = path->free_at = PATH_START;
     tern_rtt_init(&path->rtt, 333 * TERN_MSEC);
     tern_rate_init(&path->rate);
-    tern_cc_init(&path->cc, tern_cc_find(name), PATH_MDS, path->now);
+    tern_cc_init(&path->cc, &path->state, tern_cc_find(name), PATH_MDS, path->now);
     tern_pacer_init(&path->pacer, PATH_MDS);
 }
 

@@ -11,6 +11,7 @@
 /* A sender, a bottleneck with an endless queue, and ACKs for every packet. */
 struct pipe {
     struct tern_cc cc;
+    struct tern_cc_state state;
     struct tern_rtt rtt;
     struct tern_rate rate;
     struct tern_pacer pacer;
@@ -38,7 +39,7 @@ static int setup(void **state)
     p->delay = 40 * TERN_MSEC;
     tern_rtt_init(&p->rtt, 333 * TERN_MSEC);
     tern_rate_init(&p->rate);
-    tern_cc_init(&p->cc, &tern_cc_bbr, MDS, p->now);
+    tern_cc_init(&p->cc, &p->state, &tern_cc_bbr, MDS, p->now);
     tern_pacer_init(&p->pacer, MDS);
     return 0;
 }

@@ -23,12 +23,13 @@ static void finds_by_name(void **state)
 static void initial_window_follows_the_datagram(void **state)
 {
     struct tern_cc cc;
+    struct tern_cc_state own;
     (void)state;
-    tern_cc_init(&cc, &tern_cc_newreno, 1200, TERN_SEC);
+    tern_cc_init(&cc, &own, &tern_cc_newreno, 1200, TERN_SEC);
     assert_int_equal(cc.cwnd, 12000);
-    tern_cc_init(&cc, &tern_cc_newreno, 1472, TERN_SEC);
+    tern_cc_init(&cc, &own, &tern_cc_newreno, 1472, TERN_SEC);
     assert_int_equal(cc.cwnd, 14720);
-    tern_cc_init(&cc, &tern_cc_newreno, 9000, TERN_SEC);
+    tern_cc_init(&cc, &own, &tern_cc_newreno, 9000, TERN_SEC);
     assert_int_equal(cc.cwnd, 18000);
     assert_int_equal(cc.ssthresh, UINT64_MAX);
 }
@@ -61,7 +62,7 @@ static void persistent_congestion_leaves_the_minimum(void **state)
         bench_fill(&b);
         bench_lose(&b, 3 * MDS, b.now, true);
         assert_int_equal(b.cc.cwnd, tern_cc_min_window(&b.cc));
-        assert_false(b.cc.prr.is_on);
+        assert_false(b.cc.state->prr.is_on);
     }
 }
 

@@ -234,7 +234,7 @@ static void application_limited_window_stays_near_the_flight(void **state)
         for (int round = 0; round < 100; round++) {
             p->limit = p->next + 52; /* a tenth of the BDP, once a round trip */
             path_run(p, p->delay);
-            flight = TERN_MAX(flight, p->cc.use.peak[1]);
+            flight = TERN_MAX(flight, p->cc.state->use.peak[1]);
         }
         assert_true(flight <= 2 * 52 * PATH_MDS);
         assert_true(p->cc.cwnd <= 2 * flight);

@@ -92,9 +92,9 @@ static void an_old_episode_is_over(void **state)
         bench_init(&b, &tern_cc_newreno);
         bench_fill(&b);
         bench_lose(&b, MDS, b.now, false);
-        assert_true(b.cc.prr.is_on);
+        assert_true(b.cc.state->prr.is_on);
         tern_cc_switch(&b.cc, i == 0 ? &tern_cc_cubic : &tern_cc_newreno, &b.rtt, &b.rate, b.now);
-        assert_false(b.cc.prr.is_on);
+        assert_false(b.cc.state->prr.is_on);
         assert_int_equal(b.cc.cwnd, 6000);
         assert_int_equal(b.cc.ssthresh, 6000);
         bench_lose(&b, MDS, b.now, false);

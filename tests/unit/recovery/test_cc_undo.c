@@ -40,7 +40,7 @@ static void all_of_them_late_restores_the_window(void **state)
         tern_time lost_at = b.now;
         lose(12, 3, false);
         assert_true(b.cc.cwnd <= 70 * MDS);
-        assert_true(b.cc.prr.is_on);
+        assert_true(b.cc.state->prr.is_on);
         b.now += TERN_MSEC;
         lose(20, 1, false); /* the same episode */
         tern_cc_on_spurious(&b.cc, 10, lost_at, b.now);
@@ -50,7 +50,7 @@ static void all_of_them_late_restores_the_window(void **state)
         tern_cc_on_spurious(&b.cc, 20, b.now, b.now);
         assert_int_equal(b.cc.cwnd, 100 * MDS);
         assert_int_equal(b.cc.ssthresh, 90 * MDS);
-        assert_false(b.cc.prr.is_on);
+        assert_false(b.cc.state->prr.is_on);
     }
 }
 
@@ -86,7 +86,7 @@ static void episodes_are_told_apart(void **state)
     tern_time first = b.now;
     lose(12, 1, false);
     b.now += 100 * TERN_MSEC;
-    b.cc.episode.end_pn = 100;
+    b.cc.state->episode.end_pn = 100;
     struct tern_cc_loss later = {.lost_bytes = MDS,
                                  .lost_packets = 1,
                                  .next_pn = 200,
@@ -127,6 +127,7 @@ static void cubic_goes_on_where_it_was(void **state)
         bench_ack(&b, MDS, b.now, 0);
     }
     struct bench undisturbed = b;
+    undisturbed.cc.state = &undisturbed.state;
     lose(99, 1, false);
     tern_cc_on_spurious(&b.cc, 99, b.now, b.now);
     for (int i = 0; i < 200; i++) {

@@ -166,7 +166,7 @@ static void growing_delay_ends_slow_start_without_loss(void **state)
                                   .sample = &sample,
                                   .next_pn = (uint64_t)i + 10};
         b.now += TERN_MSEC;
-        b.cc.use.was_full[0] = true;
+        b.cc.state->use.was_full[0] = true;
         tern_cc_on_ack(&b.cc, &ack, b.now);
     }
     assert_true(b.cc.ssthresh != UINT64_MAX);

@@ -404,7 +404,7 @@ static void spurious_loss_is_taken_back(void **state)
     tern_cc_on_spurious(&b.cc, b.pn, b.now, b.now);
     assert_int_equal(b.cc.cwnd, 100 * MDS);
     assert_int_equal(b.cc.recovery_start, 0);
-    assert_false(b.cc.prr.is_on);
+    assert_false(b.cc.state->prr.is_on);
 
     bench_init(&b, &tern_cc_ledbat); /* in the first slow start, which goes on */
     bench_ack(&b, 6 * MDS, b.now, 50 * TERN_MSEC);

@@ -50,7 +50,7 @@ static void trip_of(uint64_t marked, bool is_capable, tern_time queue)
                                     .rate = &b.rate};
         tern_cc_on_loss(&b.cc, &loss, b.now);
     }
-    b.cc.use.was_full[0] = b.cc.use.was_full[1] = true;
+    b.cc.state->use.was_full[0] = b.cc.state->use.was_full[1] = true;
     tern_cc_on_ack(&b.cc, &ack, b.now);
 }
 
@@ -80,7 +80,7 @@ static void a_mark_ends_slow_start(void **state)
     (void)state;
     begin(50 * TERN_MSEC);
     b.cc.ssthresh = UINT64_MAX;
-    b.cc.use.peak[0] = b.cc.use.peak[1] = WINDOW;
+    b.cc.state->use.peak[0] = b.cc.state->use.peak[1] = WINDOW;
     trip_of(50, true, 0);
     assert_in_range(b.cc.cwnd, WINDOW / 2, WINDOW / 2 + 3 * MDS);
     assert_int_equal(b.cc.ssthresh, WINDOW / 2);
@@ -154,7 +154,7 @@ static void without_ecn_it_is_reno(void **state)
     begin(50 * TERN_MSEC);
     bench_lose(&b, MDS, b.now, false);
     assert_int_equal(b.cc.cwnd, WINDOW / 2);
-    assert_true(b.cc.prr.is_on);
+    assert_true(b.cc.state->prr.is_on);
     tern_cc_on_spurious(&b.cc, 0, b.now, b.now); /* 0 packets were counted: not an episode */
     b.cc.ops->on_spurious(&b.cc, b.now);
     assert_int_equal(b.cc.cwnd, WINDOW);
