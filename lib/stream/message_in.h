@@ -24,9 +24,8 @@ struct tern_msgin_counters {
     uint64_t bytes;      /* and their length */
     uint64_t duplicates; /* parts that had come before (also by redundancy) */
     uint64_t dropped;    /* messages without credit that the queue had no room for */
-    uint64_t
-        superseded; /* latest ones, also in parts, that a newer one replaced before they were received */
-    uint64_t recovered; /* of the received: put together with forward error correction */
+    uint64_t superseded; /* latest ones, also parts of them, that a newer one replaced */
+    uint64_t recovered;  /* of the received: put together with forward error correction */
 };
 
 struct tern_msgin *tern_msgin_new(struct tern_mem *mem, struct tern_slab *slab,
