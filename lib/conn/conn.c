@@ -5,6 +5,7 @@
 #include "conn/clock.h"
 #include "conn/grant.h"
 #include "conn/handshake.h"
+#include "conn/messages.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
 #include "conn/resume.h"
@@ -193,6 +194,7 @@ void tern_conn_free(struct tern_conn *conn)
 
 void tern_conn_drop_streams(struct tern_conn *conn)
 {
+    tern_messages_clear(conn);
     if (conn->has_streams) {
         tern_streams_clear(&conn->streams);
         conn->has_streams = false;
@@ -303,6 +305,9 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->min_ack_delay = tern_conn_min_ack_delay(conn);
     out->active_connection_id_limit = TERN_CIDS_LIMIT;
     out->tells_time = config->clock;
+    out->max_message_size = config->max_message;
+    out->initial_max_message_data = config->max_message > 0 ? config->message_window : 0;
+    out->max_message_channels = config->max_channels;
     out->has_version_info = true;
     out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;

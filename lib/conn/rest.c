@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/rest.h"
 
+#include "conn/messages.h"
+
 #define REST_AFTER TERN_SEC
 
 struct tern_rest {
@@ -24,7 +26,7 @@ static bool can_rest(const struct tern_conn *conn)
     return conn->life.state == TERN_LIFE_ESTABLISHED && conn->life.is_confirmed &&
            conn->handshake == NULL && app->keys != NULL && tern_key_phase_can_fold(app->keys) &&
            tern_loss_can_rest(&app->loss) && app->probes == 0 && app->acks.unacked == 0 &&
-           conn->rekey.keys == NULL && !conn->wants_ping &&
+           conn->rekey.keys == NULL && !conn->wants_ping && !tern_messages_wants(conn) &&
            conn->others[TERN_OTHER_TRIAL] == NULL && !conn->path.has_challenge;
 }
 
