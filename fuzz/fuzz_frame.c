@@ -25,6 +25,11 @@ static void check_pointers(const struct tern_frame *f, const struct tern_reader 
         FUZZ_CHECK(is_inside(f->u.stream.data, f->u.stream.len, all));
         FUZZ_CHECK(f->u.stream.offset + f->u.stream.len <= TERN_VARINT_MAX);
         break;
+    case TERN_FRAME_MESSAGE:
+        FUZZ_CHECK(is_inside(f->u.message.data, f->u.message.len, all));
+        FUZZ_CHECK(f->u.message.offset + f->u.message.len <= f->u.message.total);
+        FUZZ_CHECK(f->u.message.is_fragment || f->u.message.len == f->u.message.total);
+        break;
     case TERN_FRAME_NEW_TOKEN:
         FUZZ_CHECK(is_inside(f->u.new_token.token, f->u.new_token.len, all));
         break;
@@ -76,6 +81,9 @@ static void rewrite_limit(struct tern_writer *w, enum tern_frame_type type,
     switch ((int)type) {
     case TERN_FRAME_MAX_DATA:
         tern_frame_encode_max_data(w, limit->value);
+        break;
+    case TERN_FRAME_MAX_MESSAGE_DATA:
+        tern_frame_encode_max_message_data(w, limit->value);
         break;
     case TERN_FRAME_MAX_STREAM_DATA:
         tern_frame_encode_max_stream_data(w, limit->id, limit->value);
@@ -161,6 +169,12 @@ static bool rewrite(struct tern_writer *w, const struct tern_frame *f)
         break;
     case TERN_FRAME_REKEY:
         tern_frame_encode_rekey(w, f->u.rekey.number, f->u.rekey.public_key);
+        break;
+    case TERN_FRAME_MESSAGE:
+        tern_frame_encode_message(w, &f->u.message);
+        break;
+    case TERN_FRAME_MESSAGE_SKIP:
+        tern_frame_encode_message_skip(w, &f->u.message_skip);
         break;
     default:
         rewrite_limit(w, f->type, &f->u.limit);

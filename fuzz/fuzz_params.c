@@ -14,6 +14,9 @@ static void check_ranges(const struct tern_params *p, bool from_server)
     FUZZ_CHECK(p->max_ack_delay < TERN_MAX_ACK_DELAY_MAX);
     FUZZ_CHECK(!p->has_min_ack_delay || p->min_ack_delay <= p->max_ack_delay * 1000);
     FUZZ_CHECK(p->active_connection_id_limit >= TERN_CID_LIMIT_MIN);
+    FUZZ_CHECK(p->max_message_size <= TERN_MESSAGE_SIZE_MAX);
+    FUZZ_CHECK(p->max_message_channels >= 1);
+    FUZZ_CHECK(p->max_message_channels <= TERN_MESSAGE_CHANNELS_MAX);
     FUZZ_CHECK(!from_server || !p->has_ticket);
     FUZZ_CHECK(from_server || (!p->takes_early && !p->has_original_dcid && !p->has_retry_scid &&
                                !p->has_suite && !p->has_stateless_reset_token));
@@ -39,6 +42,9 @@ static void check_same(const struct tern_params *a, const struct tern_params *b)
     FUZZ_CHECK(a->has_min_ack_delay == b->has_min_ack_delay);
     FUZZ_CHECK(a->min_ack_delay == b->min_ack_delay);
     FUZZ_CHECK(a->active_connection_id_limit == b->active_connection_id_limit);
+    FUZZ_CHECK(a->max_message_size == b->max_message_size);
+    FUZZ_CHECK(a->initial_max_message_data == b->initial_max_message_data);
+    FUZZ_CHECK(a->max_message_channels == b->max_message_channels);
     FUZZ_CHECK(a->disable_active_migration == b->disable_active_migration);
     FUZZ_CHECK(is_same_cid(a->has_original_dcid, &a->original_dcid, b->has_original_dcid,
                            &b->original_dcid));

@@ -123,6 +123,40 @@ static void seed_stream_frames(void)
     save_payload("limits-to-client", APP | TO_CLIENT, &w);
 }
 
+/* A whole one, one in two parts and out of order, numbers that are given up, credit. [P §16] */
+static void seed_message_frames(void)
+{
+    uint8_t buf[2048];
+    struct tern_writer w;
+    struct tern_frame_message m = {
+        .channel = 7, .number = 0, .total = 10, .data = bytes, .len = 10, .order = 1};
+    m.uses_credit = true;
+    tern_writer_init(&w, buf, sizeof buf);
+    tern_frame_encode_message(&w, &m);
+    m.number = 2;
+    tern_frame_encode_message(&w, &m);
+    tern_frame_encode_message_skip(
+        &w, &(struct tern_frame_message_skip){
+                .channel = 7, .order = 1, .first = 1, .count = 1, .cost = 74});
+    tern_frame_encode_max_message_data(&w, 1 << 20);
+    save_payload("message-ordered", APP, &w);
+
+    tern_writer_init(&w, buf, sizeof buf);
+    m = (struct tern_frame_message){.channel = 300, .total = 30, .data = bytes, .len = 10};
+    m.is_fragment = true;
+    for (uint64_t offset = 30; offset > 0; offset -= 10) {
+        m.offset = offset - 10;
+        tern_frame_encode_message(&w, &m);
+    }
+    m.order = 2;
+    tern_frame_encode_message(&w, &m);
+    m.number = 1;
+    m.is_fragment = false;
+    tern_frame_encode_message(&w, &m);
+    save_payload("message-parts", APP, &w);
+    save_payload("message-parts-to-client", APP | TO_CLIENT, &w);
+}
+
 static void seed_ack_frames(void)
 {
     static const struct tern_range ranges[] = {{0, 1}, {3, 5}, {9, 12}};
@@ -197,6 +231,8 @@ static void seed_params(void)
     params.initial_scid = cid;
     params.has_min_ack_delay = true;
     params.min_ack_delay = TERN_MIN_ACK_DELAY;
+    params.max_message_size = 1 << 20;
+    params.initial_max_message_data = 1 << 22;
     tern_writer_init(&w, buf + 1, sizeof buf - 1);
     tern_params_encode(&w, &params);
     save("fuzz_params", "client", buf, 1 + tern_writer_used(&w));
@@ -314,6 +350,7 @@ int main(int argc, char **argv)
     (void)mkdir(root, 0777);
     seed_headers();
     seed_stream_frames();
+    seed_message_frames();
     seed_ack_frames();
     seed_connection_frames();
     seed_params();

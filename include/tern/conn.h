@@ -138,6 +138,14 @@ typedef struct tern_stats {
     uint64_t rekeys;         /* key phases with a fresh Diffie-Hellman in them */
     uint64_t migrations;     /* changes of path, ours or the peer's, returns included */
     uint64_t migrations_failed; /* new paths that did not answer */
+    /* Messages that we sent: all of it left; frames that were lost, or did not seem to come, and left
+     * again; frames that rode along as redundancy; and what became of them. */
+    uint64_t messages_sent, messages_resent, messages_copied;
+    uint64_t messages_acked, messages_expired, messages_lost;
+    uint64_t messages_unsent; /* of the lost ones: pushed out of a full buffer, never sent */
+    /* Messages of the peer: taken by the application; dropped from a full queue; frames that had come
+     * before. */
+    uint64_t messages_received, messages_dropped, messages_duplicate;
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

@@ -119,7 +119,7 @@ TERN_API int tern_conn_receive(tern_conn *conn, tern_message *out);
 TERN_API size_t tern_conn_max_message(const tern_conn *conn);
 
 /* A channel's share against others of the same priority, 1..255, default 16; all streams together have 16.
- * 0 · TERN_ERR_INVALID · TERN_ERR_NOMEM */
+ * 0 · TERN_ERR_INVALID · TERN_ERR_STATE (before CONNECTED) · TERN_ERR_CLOSED · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_conn_set_weight(tern_conn *conn, uint32_t channel,
                                                   unsigned weight);
 
@@ -132,7 +132,7 @@ typedef enum tern_redundancy {
     TERN_REDUNDANCY_FIXED /* each message `copies` times more, in as many later packets */
 } tern_redundancy;
 
-/* 0 · TERN_ERR_INVALID (copies above 8) */
+/* 0 · TERN_ERR_INVALID (copies above 8) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_conn_set_redundancy(tern_conn *conn, tern_redundancy redundancy,
                                                       unsigned copies);
 

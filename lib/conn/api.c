@@ -3,7 +3,7 @@
 #include <tern/conn.h>
 #include <tern/stream.h>
 
-#include "conn/conn.h"
+#include "conn/messages.h"
 #include "conn/rest.h"
 #include "crypto/keys.h"
 
@@ -180,6 +180,7 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.state = tern_life_name(conn->life.state);
     s.key_phase = tern_rest_phase(conn);
     s.streams_open = conn->streams.open_count;
+    tern_messages_stats(conn, &s);
     memcpy(out, &s, TERN_MIN(out->size, sizeof s));
 }
 

@@ -5,6 +5,7 @@
 #include "conn/clock.h"
 #include "conn/grant.h"
 #include "conn/handshake.h"
+#include "conn/messages.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
 #include "conn/resume.h"
@@ -196,6 +197,7 @@ void tern_conn_free(struct tern_conn *conn)
 
 void tern_conn_drop_streams(struct tern_conn *conn)
 {
+    tern_messages_clear(conn);
     if (conn->has_streams) {
         tern_streams_clear(&conn->streams);
         conn->has_streams = false;
@@ -306,6 +308,9 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->min_ack_delay = tern_conn_min_ack_delay(conn);
     out->active_connection_id_limit = TERN_CIDS_LIMIT;
     out->tells_time = config->clock;
+    out->max_message_size = config->max_message;
+    out->initial_max_message_data = config->max_message > 0 ? config->message_window : 0;
+    out->max_message_channels = config->max_channels;
     out->has_version_info = true;
     out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;
@@ -328,6 +333,9 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
     conn->peer_terms.ack_delay_exponent = (uint8_t)params->ack_delay_exponent;
     conn->peer_terms.forbids_migration = params->disable_active_migration;
     conn->peer_terms.tells_time = params->tells_time;
+    conn->peer_terms.message_max = (uint32_t)params->max_message_size;
+    conn->peer_terms.message_channels = (uint32_t)params->max_message_channels;
+    conn->peer_terms.message_credit = params->initial_max_message_data;
     conn->has_peer_params = true;
     tern_cadence_init(&conn->cadence, params->has_min_ack_delay, params->min_ack_delay * TERN_USEC,
                       params->max_ack_delay * TERN_MSEC);

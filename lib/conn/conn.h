@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slab.h"
 #include "conn/cids.h"
 #include "conn/forecast.h"
 #include "conn/life.h"
@@ -33,6 +34,7 @@ struct tern_conn_clock;
 struct tern_grant;
 struct tern_handshake;
 struct tern_host;
+struct tern_messages;
 struct tern_proofs;
 struct tern_rest;
 struct tern_tickets;
@@ -73,6 +75,7 @@ struct tern_conn_env {
     struct tern_tickets *tickets; /* NULL: we give none and take no early data */
     struct tern_list *ready;      /* connections that output should look at */
     struct tern_list *eventful;   /* connections with something to tell */
+    struct tern_slab slab;        /* messages, both ways */
     struct tern_heap *timers;
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
@@ -107,6 +110,9 @@ enum tern_route_kind { TERN_ROUTE_CONN, TERN_ROUTE_DORMANT };
 struct tern_peer_terms {
     uint64_t limits[TERN_TICKET_LIMITS]; /* as a ticket remembers them; on clients */
     uint32_t datagram_max;
+    uint32_t message_max,
+        message_channels;    /* the longest that it takes, 0: none; on channels below */
+    uint64_t message_credit; /* at first */
     uint8_t ack_delay_exponent;
     bool forbids_migration, tells_time;
 };
@@ -142,7 +148,8 @@ struct tern_conn {
     struct tern_cids cids;
     struct tern_rekey rekey;
     struct tern_streams streams;
-    bool has_streams; /* until the application was told of the end */
+    bool has_streams;               /* until the application was told of the end */
+    struct tern_messages *messages; /* conn/messages.h; NULL: none so far, or none any more */
     struct tern_trace trace;
     const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
@@ -217,7 +224,7 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
 /* Takes it out of everything and wipes it. NULL is fine. */
 void tern_conn_free(struct tern_conn *conn);
 
-/* Frees all streams; the application holds no handle any more. */
+/* Frees all streams and messages; the application holds no handle any more. */
 void tern_conn_drop_streams(struct tern_conn *conn);
 
 /* Output should look at it again. */

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/deadline.h"
 
+#include "conn/messages.h"
 #include "conn/migrate.h"
 #include "conn/recover.h"
 
@@ -71,6 +72,7 @@ tern_time tern_conn_deadline(const struct tern_conn *conn, tern_time now)
         at = TERN_MIN(at, conn->pacing_until > now ? conn->pacing_until : TERN_TIME_NEVER);
     }
     at = TERN_MIN(at, tern_migrate_deadline(conn));
+    at = TERN_MIN(at, tern_messages_deadline(conn));
     if (conn->spaces[TERN_LEVEL_APP].keys != NULL && conn->spaces[TERN_LEVEL_APP].keys->has_rx_pn) {
         at = TERN_MIN(at, conn->spaces[TERN_LEVEL_APP].keys->previous_until);
     }
@@ -102,6 +104,10 @@ void tern_conn_tick(struct tern_conn *conn, tern_time now)
         conn->wants_ping = true;
     }
     tern_migrate_on_timer(conn, now);
+    tern_messages_expire(conn, now);
+    if (tern_messages_has_event(conn)) { /* of losses, too, that the timer has found */
+        tern_conn_mark_eventful(conn);
+    }
     if (conn->spaces[TERN_LEVEL_APP].keys != NULL) {
         tern_key_phase_on_timer(conn->spaces[TERN_LEVEL_APP].keys, now);
     }

@@ -2,13 +2,15 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/events.h"
 
+#include "conn/messages.h"
+
 bool tern_conn_has_event(const struct tern_conn *conn)
 {
     return conn->wants_connected_event || conn->wants_closed_event || conn->wants_early_event ||
            conn->wants_ticket_event ||
            (!conn->is_told_closed &&
             (conn->forecast.wants_event || tern_streams_has_event(&conn->streams) ||
-             conn->streams.is_openable));
+             conn->streams.is_openable || tern_messages_has_event(conn)));
 }
 
 static tern_event_type type_of(enum tern_stream_event_kind kind)
@@ -55,6 +57,9 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
         out->ticket = conn->ticket;
         out->ticket_len = conn->ticket_len;
         out->ticket_life = conn->ticket_life;
+        return true;
+    }
+    if (!conn->is_told_closed && tern_messages_next_event(conn, out)) {
         return true;
     }
     if (!conn->is_told_closed && tern_streams_take_openable(&conn->streams)) {

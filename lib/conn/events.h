@@ -7,7 +7,7 @@
 
 bool tern_conn_has_event(const struct tern_conn *conn);
 
-/* Takes the next event: CONNECTED first, then the streams', CLOSED last. False when none. */
+/* Takes the next event: CONNECTED first, then the messages' and streams', CLOSED last. False when none. */
 bool tern_conn_next_event(struct tern_conn *conn, tern_event *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include "conn/fill.h"
 
 #include "conn/clock.h"
+#include "conn/messages.h"
 #include "conn/proofs.h"
 #include "conn/receipts.h"
 #include "conn/rekey.h"
@@ -11,22 +12,24 @@
 #include "wire/encode.h"
 #include "wire/frame.h"
 
-#define ROUND_UP_MAX    24
-#define NEW_TOKEN_ROOM  (TERN_ADDRESS_ITEM + 3)
-#define CRYPTO_MIN_ROOM 24 /* a CRYPTO frame with less than this is not worth its header */
+#define ROUND_UP_MAX      24
+#define ROUND_UP_MESSAGES 80 /* small ones are not cut: what is left is mostly less than one */
+#define NEW_TOKEN_ROOM    (TERN_ADDRESS_ITEM + 3)
+#define LEAST_MESSAGE     12   /* a frame with eight bytes */
+#define MESSAGES_MAX      1024 /* in a packet, where datagrams are huge */
+#define CRYPTO_MIN_ROOM   24   /* a CRYPTO frame with less than this is not worth its header */
 
-static void note(struct tern_fill *fill, struct tern_receipt receipt)
+void tern_fill_note(struct tern_fill *fill, struct tern_receipt receipt)
 {
     tern_sent_note(&fill->space->loss.sent, &receipt);
 }
 
-static bool has_receipt_room(const struct tern_fill *fill)
+bool tern_fill_has_receipt_room(const struct tern_fill *fill)
 {
-    return fill->space->loss.sent.open_receipts < TERN_FILL_RECEIPTS_MAX;
+    return fill->space->loss.sent.open_receipts < fill->receipts_max;
 }
 
-/* A frame was encoded since `start`: keep it, or take it back when it did not fit. */
-static bool keep(struct tern_fill *fill, uint8_t *start)
+bool tern_fill_keep(struct tern_fill *fill, uint8_t *start)
 {
     if (fill->w.failed) {
         fill->w.at = start;
@@ -55,7 +58,7 @@ static void fill_ack(struct tern_fill *fill, tern_time now)
     fill->has_ack = true;
     tern_acks_on_sent(acks);
     fill->conn->counters.acks_sent++;
-    note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK, .id = acks->largest});
+    tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK, .id = acks->largest});
 }
 
 /* Beside an ACK that tells when it was written: the two make one exchange of clocks. [P §17] */
@@ -78,18 +81,19 @@ static void fill_clock(struct tern_fill *fill, tern_time now)
 static int fill_crypto(struct tern_fill *fill)
 {
     struct tern_crypto_flow *flow = &fill->space->crypto;
-    while (tern_crypto_flow_wants(flow) && has_receipt_room(fill) &&
+    while (tern_crypto_flow_wants(flow) && tern_fill_has_receipt_room(fill) &&
            tern_writer_left(&fill->w) >= CRYPTO_MIN_ROOM) {
         uint64_t offset;
         size_t len = tern_writer_left(&fill->w) - TERN_FRAME_CRYPTO_HEADER_MAX;
         const uint8_t *data = tern_crypto_flow_peek(flow, &offset, &len);
         uint8_t *start = fill->w.at;
         tern_frame_encode_crypto(&fill->w, offset, data, len);
-        if (!keep(fill, start)) {
+        if (!tern_fill_keep(fill, start)) {
             return 0;
         }
-        note(fill, (struct tern_receipt){
-                       .kind = TERN_RECEIPT_CRYPTO, .offset = offset, .len = (uint32_t)len});
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_CRYPTO,
+                                                   .offset = offset,
+                                                   .len = (uint32_t)len});
         int rc = tern_crypto_flow_on_sent(flow, offset, len);
         if (rc != 0) {
             return rc;
@@ -105,9 +109,9 @@ static void fill_handshake_done(struct tern_fill *fill)
         return;
     }
     tern_frame_encode_handshake_done(&fill->w);
-    if (keep(fill, start)) {
+    if (tern_fill_keep(fill, start)) {
         fill->conn->wants_handshake_done = false;
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_HANDSHAKE_DONE});
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_HANDSHAKE_DONE});
     }
 }
 
@@ -122,9 +126,9 @@ static void fill_new_token(struct tern_fill *fill, tern_time now)
     }
     tern_proofs_seal_address(conn->env->proofs, token, conn->env->random, &conn->path.remote, now);
     tern_frame_encode_new_token(&fill->w, token, sizeof token);
-    if (keep(fill, start)) {
+    if (tern_fill_keep(fill, start)) {
         conn->wants_new_token = false;
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_TOKEN});
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_TOKEN});
     }
 }
 
@@ -135,7 +139,7 @@ static void fill_ping_besides(struct tern_fill *fill)
     uint8_t *start = fill->w.at;
     if (fill->path == &fill->conn->path) {
         tern_frame_encode_ping(&fill->w);
-        (void)keep(fill, start);
+        (void)tern_fill_keep(fill, start);
     }
 }
 
@@ -155,7 +159,7 @@ void tern_fill_path(struct tern_fill *fill, tern_time now)
     uint8_t *start = fill->w.at;
     if (path->response_count > 0) { /* one answer a packet: [P §14] */
         tern_frame_encode_path_response(&fill->w, path->responses[0]);
-        if (keep(fill, start)) {
+        if (tern_fill_keep(fill, start)) {
             tern_path_on_response_sent(path);
             fill->needs_full_size = true;
             fill_ping_besides(fill);
@@ -164,7 +168,7 @@ void tern_fill_path(struct tern_fill *fill, tern_time now)
     if (path->wants_challenge) {
         start = fill->w.at;
         tern_frame_encode_path_challenge(&fill->w, path->challenge);
-        if (keep(fill, start)) {
+        if (tern_fill_keep(fill, start)) {
             tern_path_on_challenge_sent(path, challenge_interval(fill), now);
             fill->needs_full_size = true;
         }
@@ -176,25 +180,27 @@ static void fill_cids(struct tern_fill *fill)
     struct tern_cids *cids = &fill->conn->cids;
     struct tern_cid_local *cid;
     uint64_t sequence;
-    while ((cid = tern_cids_next_new(cids)) != NULL && has_receipt_room(fill)) {
+    while ((cid = tern_cids_next_new(cids)) != NULL && tern_fill_has_receipt_room(fill)) {
         uint8_t token[TERN_RESET_TOKEN_SIZE];
         uint8_t *start = fill->w.at;
         tern_token_reset(token, fill->conn->env->secret_key, cid->cid.bytes, cid->cid.len);
         tern_frame_encode_new_connection_id(&fill->w, cid->sequence, 0, &cid->cid, token);
-        if (!keep(fill, start)) {
+        if (!tern_fill_keep(fill, start)) {
             return;
         }
         tern_cids_on_new_sent(cids, cid);
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_NEW_CID, .id = cid->sequence});
+        tern_fill_note(fill,
+                       (struct tern_receipt){.kind = TERN_RECEIPT_NEW_CID, .id = cid->sequence});
     }
-    while (tern_cids_next_retire(cids, &sequence) && has_receipt_room(fill)) {
+    while (tern_cids_next_retire(cids, &sequence) && tern_fill_has_receipt_room(fill)) {
         uint8_t *start = fill->w.at;
         tern_frame_encode_retire_connection_id(&fill->w, sequence);
-        if (!keep(fill, start)) {
+        if (!tern_fill_keep(fill, start)) {
             return;
         }
         tern_cids_on_retire_sent(cids, sequence);
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_RETIRE_CID, .id = sequence});
+        tern_fill_note(fill,
+                       (struct tern_receipt){.kind = TERN_RECEIPT_RETIRE_CID, .id = sequence});
     }
 }
 
@@ -206,10 +212,10 @@ static void fill_rekey(struct tern_fill *fill)
         return;
     }
     tern_frame_encode_rekey(&fill->w, tern_rekey_number(fill->conn), rekey->keys->public_key);
-    if (keep(fill, start)) {
+    if (tern_fill_keep(fill, start)) {
         rekey->wants_send = false;
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_REKEY,
-                                         .id = tern_rekey_number(fill->conn)});
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_REKEY,
+                                                   .id = tern_rekey_number(fill->conn)});
     }
 }
 
@@ -225,9 +231,9 @@ static void fill_ack_frequency(struct tern_fill *fill)
                                              .max_delay = cadence->wanted.delay / TERN_USEC,
                                              .reordering = cadence->wanted.reordering};
     tern_frame_encode_ack_frequency(&fill->w, &frame);
-    if (keep(fill, start)) {
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK_FREQUENCY,
-                                         .id = tern_cadence_on_sent(cadence)});
+    if (tern_fill_keep(fill, start)) {
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK_FREQUENCY,
+                                                   .id = tern_cadence_on_sent(cadence)});
     }
 }
 
@@ -237,7 +243,7 @@ static void fill_immediate_ack(struct tern_fill *fill)
     uint8_t *start = fill->w.at;
     if (fill->space->probes == 1 && fill->conn->cadence.is_usable) {
         tern_frame_encode_immediate_ack(&fill->w);
-        (void)keep(fill, start);
+        fill->has_immediate_ack = tern_fill_keep(fill, start);
     }
 }
 
@@ -278,46 +284,81 @@ static void fill_controls(struct tern_fill *fill)
 {
     struct tern_streams *streams = &fill->conn->streams;
     struct tern_stream_control control;
-    while (has_receipt_room(fill) && tern_streams_next_control(streams, &control)) {
+    while (tern_fill_has_receipt_room(fill) && tern_streams_next_control(streams, &control)) {
         uint8_t *start = fill->w.at;
         encode_control(&fill->w, &control);
-        if (!keep(fill, start)) {
+        if (!tern_fill_keep(fill, start)) {
             return;
         }
         tern_streams_on_control_sent(streams, &control);
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_CONTROL,
-                                         .id = control.id,
-                                         .offset = control.value,
-                                         .extra = (uint16_t)control.kind});
+        tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_CONTROL,
+                                                   .id = control.id,
+                                                   .offset = control.value,
+                                                   .extra = (uint16_t)control.kind});
     }
 }
 
-/* As much stream data as fits. */
-static void fill_streams(struct tern_fill *fill)
+/* The next stream's turn. False when there is nothing, or no room for it. */
+static bool fill_stream(struct tern_fill *fill, size_t *sent)
 {
     struct tern_streams *streams = &fill->conn->streams;
     struct tern_stream_chunk chunk;
-    while (has_receipt_room(fill) && tern_streams_next_chunk(streams, &chunk)) {
-        size_t room = tern_writer_left(&fill->w);
-        size_t header = tern_frame_stream_size(chunk.id, chunk.offset, TERN_MIN(chunk.len, room));
-        if (room <= header) {
-            return;
+    if (!tern_fill_has_receipt_room(fill) || !tern_streams_next_chunk(streams, &chunk)) {
+        return false;
+    }
+    size_t room = tern_writer_left(&fill->w);
+    size_t header = tern_frame_stream_size(chunk.id, chunk.offset, TERN_MIN(chunk.len, room));
+    if (room <= header) {
+        return false;
+    }
+    tern_stream_chunk_cut(&chunk, room - header);
+    if (chunk.len == 0 && !chunk.fin) {
+        return false;
+    }
+    tern_frame_encode_stream(&fill->w, chunk.id, chunk.offset, chunk.len, chunk.fin);
+    uint8_t *data = tern_write_room(&fill->w, chunk.len);
+    tern_assert(data != NULL);
+    tern_stream_chunk_copy(&chunk, data);
+    fill->is_eliciting = true;
+    tern_streams_on_chunk_sent(streams, &chunk);
+    tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_STREAM,
+                                               .flags = chunk.fin ? TERN_RECEIPT_FIN : 0,
+                                               .id = chunk.id,
+                                               .offset = chunk.offset,
+                                               .len = (uint32_t)chunk.len});
+    *sent = header + chunk.len;
+    return true;
+}
+
+/* As much of messages and streams as fits: the more urgent first; inside one priority streams are one among
+ * the channels. When the next message does not fit, what is left is for whoever does. */
+static void fill_application(struct tern_fill *fill)
+{
+    const struct tern_streams *streams = &fill->conn->streams;
+    struct tern_msgout *out = tern_messages_out(fill->conn);
+    bool has_messages = out != NULL, has_streams = !fill->is_small;
+    if (has_messages) {
+        tern_msgout_begin_packet(out);
+    }
+    while (has_messages || has_streams) {
+        unsigned urgency = has_streams ? tern_streams_top(streams) : TERN_SCHED_URGENCIES;
+        unsigned priority = has_messages ? tern_msgout_top(out) : TERN_PRIORITIES;
+        size_t sent = 0;
+        if (priority == TERN_PRIORITIES && urgency == TERN_SCHED_URGENCIES) {
+            break;
         }
-        tern_stream_chunk_cut(&chunk, room - header);
-        if (chunk.len == 0 && !chunk.fin) {
-            return;
+        if (priority < urgency || (priority == urgency && !tern_msgout_yields(out, priority))) {
+            has_messages = tern_fill_message(fill);
+        } else if (fill_stream(fill, &sent)) {
+            if (out != NULL) {
+                tern_msgout_on_stream_bytes(out, urgency, sent);
+            }
+        } else {
+            has_streams = false;
         }
-        tern_frame_encode_stream(&fill->w, chunk.id, chunk.offset, chunk.len, chunk.fin);
-        uint8_t *data = tern_write_room(&fill->w, chunk.len);
-        tern_assert(data != NULL);
-        tern_stream_chunk_copy(&chunk, data);
-        fill->is_eliciting = true;
-        tern_streams_on_chunk_sent(streams, &chunk);
-        note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_STREAM,
-                                         .flags = chunk.fin ? TERN_RECEIPT_FIN : 0,
-                                         .id = chunk.id,
-                                         .offset = chunk.offset,
-                                         .len = (uint32_t)chunk.len});
+    }
+    if (fill->has_message) {
+        tern_fill_copies(fill);
     }
 }
 
@@ -326,7 +367,9 @@ static void fill_streams(struct tern_fill *fill)
 static void round_up(struct tern_fill *fill)
 {
     size_t left = tern_writer_left(&fill->w);
-    if (left > 0 && left <= ROUND_UP_MAX && tern_streams_has_data(&fill->conn->streams)) {
+    size_t most = fill->has_message ? ROUND_UP_MESSAGES : ROUND_UP_MAX;
+    if (left > 0 && left <= most && !fill->is_small &&
+        (tern_streams_has_data(&fill->conn->streams) || tern_messages_wants(fill->conn))) {
         tern_fill_padding(fill, tern_writer_used(&fill->w) + left);
     }
 }
@@ -335,7 +378,7 @@ static void fill_ping(struct tern_fill *fill)
 {
     uint8_t *start = fill->w.at;
     tern_frame_encode_ping(&fill->w);
-    if (keep(fill, start)) {
+    if (tern_fill_keep(fill, start)) {
         fill->conn->wants_ping = false;
     }
 }
@@ -352,10 +395,13 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         fill_new_token(fill, now);
         fill_ack_frequency(fill);
         fill_rekey(fill);
-        tern_fill_path(fill, now);
+        if (!fill->is_small) { /* they want full size */
+            tern_fill_path(fill, now);
+        }
         fill_cids(fill);
         fill_controls(fill);
-        fill_streams(fill);
+        tern_fill_message_controls(fill);
+        fill_application(fill);
         round_up(fill);
         if (fill->conn->wants_ping && !fill->is_eliciting) {
             fill_ping(fill);
@@ -375,9 +421,17 @@ static int fill_data(struct tern_fill *fill, tern_time now)
     return rc;
 }
 
+/* Small messages are many. */
+static uint32_t receipts_max(const struct tern_fill *fill)
+{
+    size_t most = tern_messages_wants(fill->conn) ? tern_writer_left(&fill->w) / LEAST_MESSAGE : 0;
+    return (uint32_t)TERN_MIN(TERN_MAX(most, (size_t)TERN_FILL_RECEIPTS), (size_t)MESSAGES_MAX);
+}
+
 int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now)
 {
-    int rc = tern_sent_reserve(&fill->space->loss.sent, TERN_FILL_RECEIPTS_MAX + 1);
+    fill->receipts_max = receipts_max(fill);
+    int rc = tern_sent_reserve(&fill->space->loss.sent, fill->receipts_max + 1);
     if (rc != 0) {
         return rc;
     }
@@ -422,7 +476,8 @@ void tern_fill_padding(struct tern_fill *fill, size_t len)
 void tern_fill_probe(struct tern_fill *fill, size_t datagram)
 {
     fill_ping(fill);
-    note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_PROBE, .len = (uint32_t)datagram});
+    tern_fill_note(fill,
+                   (struct tern_receipt){.kind = TERN_RECEIPT_PROBE, .len = (uint32_t)datagram});
     tern_fill_padding(fill, (size_t)(fill->w.end - fill->w.start));
 }
 
@@ -444,5 +499,5 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
     return conn->wants_handshake_done || conn->wants_new_token || conn->cadence.wants_send ||
            conn->wants_ping || conn->rekey.wants_send || tern_path_wants(&conn->path) ||
            tern_cids_wants(&conn->cids) || tern_streams_next_control(&conn->streams, &control) ||
-           tern_streams_has_data(&conn->streams);
+           tern_streams_has_data(&conn->streams) || tern_messages_wants(conn);
 }

@@ -6,7 +6,7 @@
 #include "base/cursor.h"
 #include "conn/conn.h"
 
-#define TERN_FILL_RECEIPTS_MAX 48 /* frames with a receipt in one packet */
+#define TERN_FILL_RECEIPTS 48 /* frames with a receipt in one packet; more where messages wait */
 
 /* The packet under construction. */
 struct tern_fill {
@@ -15,8 +15,12 @@ struct tern_fill {
     struct tern_space *space;
     struct tern_path *path; /* that it will leave on */
     struct tern_writer w;   /* over the room for frames */
-    bool is_eliciting;      /* holds a frame that asks for an ACK */
-    bool has_ack;
+    size_t full;            /* the room for frames in a packet of full size */
+    uint32_t receipts_max;
+    bool is_small;     /* less than that is allowed: of the application messages alone */
+    bool is_eliciting; /* holds a frame that asks for an ACK */
+    bool has_ack, has_immediate_ack;
+    bool has_message;     /* a new one */
     bool is_padded;       /* PADDING counts as in flight (RFC 9002 §2) */
     bool needs_full_size; /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
 };
@@ -24,6 +28,18 @@ struct tern_fill {
 /* Puts into the packet what is wanted, in order of importance. `may_elicit`: congestion control,
  * pacing and the amplification limit allow more than an ACK. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now);
+
+/* Into a packet: a receipt is noted; a frame was encoded since `start`: keep it, or take it back when it
+ * did not fit (false). */
+void tern_fill_note(struct tern_fill *fill, struct tern_receipt receipt);
+bool tern_fill_has_receipt_room(const struct tern_fill *fill);
+bool tern_fill_keep(struct tern_fill *fill, uint8_t *start);
+
+/* Parts of tern_fill_packet, in fill_messages.c: credit and given-up numbers; the next message that fits
+ * (false: none); copies of those that are in flight. */
+void tern_fill_message_controls(struct tern_fill *fill);
+bool tern_fill_message(struct tern_fill *fill);
+void tern_fill_copies(struct tern_fill *fill);
 
 /* CONNECTION_CLOSE alone. */
 void tern_fill_close(struct tern_fill *fill);

@@ -5,6 +5,7 @@
 
 #include "conn/clock.h"
 #include "conn/handshake.h"
+#include "conn/messages.h"
 #include "conn/migrate.h"
 #include "conn/recover.h"
 #include "conn/rekey.h"
@@ -185,6 +186,12 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return tern_rekey_on_frame(h->conn, &f->u.rekey, now);
     case TERN_FRAME_CLOCK:
         return tern_clock_on_frame(h->conn, f->u.clock.micros, now);
+    case TERN_FRAME_MESSAGE:
+        return tern_messages_on_part(h->conn, &f->u.message, &h->reason);
+    case TERN_FRAME_MESSAGE_SKIP:
+        return tern_messages_on_skip(h->conn, &f->u.message_skip, &h->reason);
+    case TERN_FRAME_MAX_MESSAGE_DATA:
+        return tern_messages_on_max_data(h->conn, f->u.limit.value, &h->reason);
     case TERN_FRAME_IMMEDIATE_ACK:
         tern_acks_on_asked(&h->conn->spaces[h->level].acks);
         return 0;

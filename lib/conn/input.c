@@ -7,6 +7,7 @@
 
 #include "conn/handle.h"
 #include "conn/handshake.h"
+#include "conn/messages.h"
 #include "conn/migrate.h"
 #include "conn/rest.h"
 #include "conn/resume.h"
@@ -387,7 +388,8 @@ void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint
     }
     receive_all(conn, in, data, len, now);
     shed(conn, in, now);
-    if (tern_streams_has_event(&conn->streams) || conn->streams.is_openable) {
+    if (tern_streams_has_event(&conn->streams) || conn->streams.is_openable ||
+        tern_messages_has_event(conn)) {
         tern_conn_mark_eventful(conn);
     }
 }

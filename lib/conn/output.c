@@ -9,6 +9,7 @@
 
 #include "conn/fill.h"
 #include "conn/handshake.h"
+#include "conn/messages.h"
 #include "conn/migrate.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
@@ -227,10 +228,18 @@ static int finish_all(struct tern_plan *plans, size_t n, size_t *total, tern_tim
     return 0;
 }
 
+/* How much more than ACKs may leave now. */
+struct leave {
+    size_t full; /* a datagram of the path's size */
+    size_t size; /* 0: nothing */
+    bool
+        is_small; /* not a whole datagram: messages alone, which cannot be cut and should not wait */
+};
+
 /* Builds one datagram of at most `limit` bytes at `at`. *size is 0 when nothing wants to leave.
  * 0 · TERN_ERR_NOMEM · TERN_ERR_AEAD_LIMIT */
-static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, bool may_elicit,
-                          size_t *size, tern_time now)
+static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit,
+                          const struct leave *leave, size_t *size, tern_time now)
 {
     struct tern_plan plans[TERN_LEVELS];
     size_t n = 0, total = 0;
@@ -242,7 +251,9 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, boo
                         at + total, limit - total)) {
             continue;
         }
-        bool may = may_elicit || conn->spaces[level].probes > 0;
+        plan->fill.full = tern_sub_sat(leave->full, plan->header_len + plan->tag_len);
+        plan->fill.is_small = leave->is_small;
+        bool may = leave->size > 0 || conn->spaces[level].probes > 0;
         int rc = tern_fill_packet(&plan->fill, may, now);
         if (rc != 0) {
             return rc;
@@ -263,19 +274,45 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit, boo
     return rc;
 }
 
-/* May more than ACKs leave now? Notes what holds it back. */
-static bool ask_leave(struct tern_conn *conn, size_t datagram, tern_time now)
+/* The size of a datagram with the next message alone, if streams do not come before it and it need not be
+ * cut; 0: no such message. */
+static size_t least_datagram(struct tern_conn *conn, size_t full)
+{
+    const struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
+    if (conn->messages == NULL || !tern_space_is_live(app)) {
+        return 0;
+    }
+    size_t around = (size_t)2 + tern_cids_remote(&conn->cids)->len + TERN_PN_MAX_SIZE +
+                    tern_suite_tag_size(app->keys->tx.suite);
+    size_t frame = tern_messages_urgent_size(conn, tern_sub_sat(full, around));
+    return frame == 0 ? 0 : around + TERN_MAX(frame, (size_t)TERN_PLAN_ROOM_MIN);
+}
+
+/* Asks for a datagram of `limit` bytes. Notes what holds it back. What has not room for so much, or budget,
+ * may have it for the next message: bytes in flight are limited, not datagrams. */
+static void ask_leave(struct tern_conn *conn, struct leave *leave, size_t limit, tern_time now)
 {
     struct tern_path *path = &conn->path;
+    uint64_t room = tern_cc_room(&path->cc), budget = tern_pacer_budget(&path->pacer, now);
     conn->pacing_until = 0;
-    if (tern_cc_room(&path->cc) < datagram) {
-        return false;
+    leave->size = limit;
+    leave->is_small = false;
+    if (room >= limit && budget >= limit) {
+        return;
     }
-    if (tern_pacer_budget(&path->pacer, now) < datagram) {
-        conn->pacing_until = tern_pacer_next(&path->pacer, datagram);
-        return conn->pacing_until <= now;
+    size_t least = least_datagram(conn, leave->full);
+    if (least > 0 && least < limit) {
+        leave->is_small = true;
+        leave->size = (size_t)TERN_MIN(TERN_MIN(room, budget), (uint64_t)limit);
+    } else {
+        least = limit;
     }
-    return true;
+    if (room < least) {
+        leave->size = 0;
+    } else if (budget < least) {
+        conn->pacing_until = tern_pacer_next(&path->pacer, least);
+        leave->size = conn->pacing_until <= now ? least : 0;
+    }
 }
 
 static bool wants_any_data(struct tern_conn *conn)
@@ -452,6 +489,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
     bool is_established = conn->life.state == TERN_LIFE_ESTABLISHED && conn->handshake == NULL;
     size_t limit = datagram_limit(conn, is_established);
     size_t count = 0;
+    struct leave leave = {.full = limit};
     if (is_established) { /* ECN counts are kept for 1-RTT packets, which are alone in their train then */
         tern_ecn_choose(&path->ecn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
         train->ecn = path->ecn.mark;
@@ -462,8 +500,9 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         if (allowed < TERN_MIN_SEND_ALLOWANCE) {
             break;
         }
-        int rc = build_datagram(conn, train->data + train->len, allowed,
-                                ask_leave(conn, limit, now), &size, now);
+        ask_leave(conn, &leave, limit, now);
+        allowed = leave.is_small && leave.size > 0 ? TERN_MIN(allowed, leave.size) : allowed;
+        int rc = build_datagram(conn, train->data + train->len, allowed, &leave, &size, now);
         if (rc != 0) {
             tern_conn_fail(conn, rc, 0, NULL, now);
             break;
@@ -477,7 +516,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
             train->segment = size;
             limit = TERN_MIN(limit, size);
         }
-        if (size < limit || !is_established) {
+        if (size < limit || !is_established || leave.is_small) {
             break;
         }
     }
@@ -522,6 +561,7 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
         conn->wants_cc = false;
         tern_path_set_cc(&conn->path, conn->cc_ops, now);
     }
+    tern_messages_expire(conn, now);
     struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
     if (conn->life.is_confirmed && app->keys != NULL) {
         int rc = tern_rekey_advance(conn, now);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/receipts.h"
 
+#include "conn/messages.h"
 #include "conn/rekey.h"
 
 static struct tern_stream_control control_of(const struct tern_receipt *r)
@@ -39,6 +40,11 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
     case TERN_RECEIPT_REKEY:
         tern_rekey_on_acked(conn, r->id);
         break;
+    case TERN_RECEIPT_MESSAGE:
+    case TERN_RECEIPT_MESSAGE_SKIP:
+        tern_messages_on_acked(conn, r);
+        break;
+    case TERN_RECEIPT_MAX_MESSAGE_DATA:
     case TERN_RECEIPT_NEW_TOKEN:
     case TERN_RECEIPT_NEW_CID:
     case TERN_RECEIPT_RETIRE_CID:
@@ -83,6 +89,9 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
     case TERN_RECEIPT_REKEY:
         tern_rekey_on_lost(conn, r->id);
         return 0;
+    case TERN_RECEIPT_MESSAGE: /* it knows more of its life than that: on_lost, repeat */
+    case TERN_RECEIPT_MESSAGE_SKIP:
+    case TERN_RECEIPT_MAX_MESSAGE_DATA:
     case TERN_RECEIPT_ACK:
     case TERN_RECEIPT_PROBE:
         break;
@@ -112,7 +121,9 @@ int tern_receipts_on_lost(struct tern_conn *conn, enum tern_level level,
         tern_cc_set_datagram(&conn->path.cc, conn->path.pmtud.current);
     }
     for (size_t i = 0; !is_probe && i < packet->receipt_count; i++) {
-        int rc = again(conn, level, tern_sent_receipt(sent, packet, i));
+        const struct tern_receipt *receipt = tern_sent_receipt(sent, packet, i);
+        tern_messages_on_lost(conn, receipt, now);
+        int rc = again(conn, level, receipt);
         if (rc != 0) {
             return rc;
         }
@@ -125,7 +136,9 @@ int tern_receipts_repeat(struct tern_conn *conn, enum tern_level level,
 {
     const struct tern_sent *sent = &conn->spaces[level].loss.sent;
     for (size_t i = 0; i < packet->receipt_count; i++) {
-        int rc = again(conn, level, tern_sent_receipt(sent, packet, i));
+        const struct tern_receipt *receipt = tern_sent_receipt(sent, packet, i);
+        tern_messages_repeat(conn, receipt);
+        int rc = again(conn, level, receipt);
         if (rc != 0) {
             return rc;
         }

@@ -16,7 +16,10 @@ enum tern_receipt_kind {
     TERN_RECEIPT_RETIRE_CID,    /* id: sequence */
     TERN_RECEIPT_ACK_FREQUENCY, /* id: sequence */
     TERN_RECEIPT_REKEY,         /* id: number */
-    TERN_RECEIPT_PROBE          /* a PMTU probe; len: its size */
+    TERN_RECEIPT_MESSAGE,       /* these three: conn/messages.h */
+    TERN_RECEIPT_MESSAGE_SKIP,
+    TERN_RECEIPT_MAX_MESSAGE_DATA,
+    TERN_RECEIPT_PROBE /* a PMTU probe; len: its size */
 };
 
 #define TERN_RECEIPT_FIN 0x01u

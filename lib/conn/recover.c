@@ -4,6 +4,7 @@
 #include "conn/recover.h"
 
 #include "conn/clock.h"
+#include "conn/messages.h"
 #include "conn/migrate.h"
 #include "conn/receipts.h"
 #include "wire/decode.h"
@@ -238,6 +239,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     settle_acked(conn, level, &outcome, prior_in_flight, marked, now);
     tern_loss_settle(&space->loss, &path->rtt, now);
+    tern_messages_adapt(conn, &outcome);
     if (may_reset_backoff(conn, level)) {
         conn->pto_count = 0;
     }
@@ -333,6 +335,7 @@ static int on_loss_time(struct tern_conn *conn, enum tern_level level, tern_time
     uint64_t prior_in_flight = conn->path.cc.bytes_in_flight;
     tern_loss_detect(&space->loss, &conn->path.rtt, tern_conn_pto(conn, level), &outcome, now);
     int rc = settle_lost(conn, level, &outcome, prior_in_flight, now);
+    tern_messages_adapt(conn, &outcome);
     tern_loss_settle(&space->loss, &conn->path.rtt, now);
     return rc;
 }

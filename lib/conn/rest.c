@@ -3,6 +3,7 @@
 #include "conn/rest.h"
 
 #include "base/sparse.h"
+#include "conn/messages.h"
 
 #define REST_AFTER TERN_SEC
 #define LONG_REST  (4 * TERN_SEC)
@@ -39,7 +40,7 @@ static bool can_rest(const struct tern_conn *conn)
     return conn->life.state == TERN_LIFE_ESTABLISHED && conn->life.is_confirmed &&
            conn->handshake == NULL && app->keys != NULL && tern_key_phase_can_fold(app->keys) &&
            tern_loss_can_rest(&app->loss) && app->probes == 0 && app->acks.unacked == 0 &&
-           conn->rekey.keys == NULL && !conn->wants_ping &&
+           conn->rekey.keys == NULL && !conn->wants_ping && !tern_messages_wants(conn) &&
            conn->others[TERN_OTHER_TRIAL] == NULL && conn->others[TERN_OTHER_KEPT] == NULL &&
            conn->path.is_validated && !conn->path.has_challenge && !conn->path.wants_challenge;
 }

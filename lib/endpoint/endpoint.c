@@ -12,9 +12,11 @@
 #include "conn/rest.h"
 #include "conn/resume.h"
 #include "endpoint/route.h"
+#include "stream/message.h"
 #include "wire/limits.h"
 
 #define USED_TOKENS  65536 /* connect tokens remembered for ten minutes, in a mebibyte */
+#define SLAB_KEEP    ((size_t)8 * 1024 * 1024) /* of messages that are gone, for those to come */
 #define SHOWN_TOKENS 16384 /* address tokens, for their day, in a quarter of one */
 
 static int check_config(const tern_config *c)
@@ -27,6 +29,12 @@ static int check_config(const tern_config *c)
         c->conn_window > c->conn_window_max || c->conn_window_max > TERN_VARINT_MAX / 4 ||
         c->stream_send_buffer == 0 || c->max_streams_bidi > TERN_STREAMS_MAX ||
         c->max_streams_uni > TERN_STREAMS_MAX) {
+        return TERN_ERR_INVALID;
+    }
+    uint64_t least_window = c->max_message == 0 ? 0 : tern_message_cost(c->max_message);
+    if (c->max_message > TERN_MESSAGE_MAX || c->message_window < least_window ||
+        c->message_queue < least_window || c->message_window > TERN_VARINT_MAX / 4 ||
+        c->max_channels == 0 || c->max_channels > TERN_CHANNELS || c->message_buffer == 0) {
         return TERN_ERR_INVALID;
     }
     if (c->connect_token_key != NULL && c->unix_time == 0) {
@@ -47,6 +55,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     env->random = &ep->random;
     env->config = &ep->config;
     env->endpoint = ep;
+    tern_slab_init(&env->slab, &ep->mem, SLAB_KEEP);
     env->ready = &ep->ready;
     env->eventful = &ep->eventful;
     env->timers = &ep->timers;
@@ -198,6 +207,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     {
         drop_dormant(ep, TERN_CONTAINER_OF(node, struct tern_dormant, node));
     }
+    tern_slab_clear(&ep->env.slab);
     tern_heap_clear(&ep->timers);
     tern_heap_clear(&ep->dormant_timers);
     tern_map_clear(&ep->routes);

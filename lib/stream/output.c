@@ -12,6 +12,12 @@ bool tern_streams_has_data(const struct tern_streams *t)
     return t->sched.used != 0;
 }
 
+unsigned tern_streams_top(const struct tern_streams *t)
+{
+    const struct tern_sched_entry *top = tern_sched_top(&t->sched);
+    return top == NULL ? TERN_SCHED_URGENCIES : top->urgency;
+}
+
 static uint64_t new_len(const struct tern_stream *s)
 {
     uint64_t credit =

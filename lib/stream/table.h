@@ -126,6 +126,8 @@ struct tern_stream_chunk {
 };
 
 bool tern_streams_has_data(const struct tern_streams *t); /* next_chunk would give something */
+/* The urgency of what next_chunk would give; TERN_SCHED_URGENCIES: nothing. */
+unsigned tern_streams_top(const struct tern_streams *t);
 /* Lends the next chunk by priority: lost data first, then new data as far as both credits allow; it
  * is as long as it can be, and the caller cuts it to what the packet holds. When false, nothing can
  * be sent now (and BLOCKED control frames may have become owed). */

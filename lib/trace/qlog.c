@@ -145,6 +145,12 @@ static const char *frame_name(enum tern_frame_type type)
         return "rekey";
     case TERN_FRAME_CLOCK:
         return "clock";
+    case TERN_FRAME_MESSAGE:
+        return "message";
+    case TERN_FRAME_MESSAGE_SKIP:
+        return "message_skip";
+    case TERN_FRAME_MAX_MESSAGE_DATA:
+        return "max_message_data";
     }
     return "unknown";
 }
@@ -160,6 +166,29 @@ static void add_ack_frequency(struct tern_line *line, const struct tern_frame_ac
 static void add_crypto(struct tern_line *line, const struct tern_frame_crypto *c)
 {
     ADD(line, ",\"offset\":%" PRIu64 ",\"length\":%zu", c->offset, c->len);
+}
+
+static const char *order_name(uint64_t order)
+{
+    static const char *const names[] = {"unordered", "ordered", "latest"};
+    return names[order];
+}
+
+static void add_message(struct tern_line *line, const struct tern_frame_message *m)
+{
+    ADD(line,
+        ",\"channel\":%" PRIu64 ",\"order\":\"%s\",\"number\":%" PRIu64 ",\"offset\":%" PRIu64
+        ",\"total\":%" PRIu64 ",\"length\":%zu,\"credit\":%s",
+        m->channel, order_name(m->order), m->number, m->offset, m->total, m->len,
+        m->uses_credit ? "true" : "false");
+}
+
+static void add_message_skip(struct tern_line *line, const struct tern_frame_message_skip *s)
+{
+    ADD(line,
+        ",\"channel\":%" PRIu64 ",\"order\":\"%s\",\"first\":%" PRIu64 ",\"count\":%" PRIu64
+        ",\"cost\":%" PRIu64,
+        s->channel, order_name(s->order), s->first, s->count, s->cost);
 }
 
 static void add_frame(struct tern_line *line, const struct tern_frame *f)
@@ -190,7 +219,14 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
     case TERN_FRAME_STREAM:
         add_stream(line, &f->u.stream);
         break;
+    case TERN_FRAME_MESSAGE:
+        add_message(line, &f->u.message);
+        break;
+    case TERN_FRAME_MESSAGE_SKIP:
+        add_message_skip(line, &f->u.message_skip);
+        break;
     case TERN_FRAME_MAX_DATA:
+    case TERN_FRAME_MAX_MESSAGE_DATA:
     case TERN_FRAME_MAX_STREAM_DATA:
     case TERN_FRAME_MAX_STREAMS_BIDI:
     case TERN_FRAME_MAX_STREAMS_UNI:

@@ -41,6 +41,23 @@ static void add_close(struct tern_line *line, const struct tern_frame_connection
     tern_line_add(line, "\"");
 }
 
+static void add_message(struct tern_line *line, const struct tern_frame_message *m)
+{
+    static const char *const orders[] = {"unordered", "ordered", "latest"};
+    tern_line_add(line, " channel=%" PRIu64 " %s number=%" PRIu64, m->channel, orders[m->order],
+                  m->number);
+    if (m->is_fragment) {
+        tern_line_add(line, " off=%" PRIu64 " total=%" PRIu64, m->offset, m->total);
+    }
+    tern_line_add(line, " len=%zu%s", m->len, m->uses_credit ? " credit" : "");
+}
+
+static void add_message_skip(struct tern_line *line, const struct tern_frame_message_skip *s)
+{
+    tern_line_add(line, " channel=%" PRIu64 " %s first=%" PRIu64 " count=%" PRIu64 " cost=%" PRIu64,
+                  s->channel, s->order == 0 ? "unordered" : "ordered", s->first, s->count, s->cost);
+}
+
 static void add_frame(struct tern_line *line, const struct tern_frame *f)
 {
     const struct tern_frame_rule *rule = tern_frame_rule(f->type);
@@ -72,7 +89,14 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
     case TERN_FRAME_STREAM_DATA_BLOCKED:
         tern_line_add(line, " id=%" PRIu64 " limit=%" PRIu64, f->u.limit.id, f->u.limit.value);
         break;
+    case TERN_FRAME_MESSAGE:
+        add_message(line, &f->u.message);
+        break;
+    case TERN_FRAME_MESSAGE_SKIP:
+        add_message_skip(line, &f->u.message_skip);
+        break;
     case TERN_FRAME_MAX_DATA:
+    case TERN_FRAME_MAX_MESSAGE_DATA:
     case TERN_FRAME_MAX_STREAMS_BIDI:
     case TERN_FRAME_MAX_STREAMS_UNI:
     case TERN_FRAME_DATA_BLOCKED:

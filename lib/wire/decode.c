@@ -7,6 +7,10 @@
 #define STREAM_LEN 0x02u
 #define STREAM_OFF 0x04u
 
+#define MESSAGE_CREDIT   0x01u
+#define MESSAGE_FRAGMENT 0x02u
+#define MESSAGE_LATEST   2u
+
 static void decode_padding(struct tern_frame *out, struct tern_reader *r)
 {
     out->padding = 1;
@@ -180,6 +184,46 @@ static void decode_ack_frequency(struct tern_frame *out, struct tern_reader *r)
     out->u.ack_frequency.reordering = tern_read_varint(r);
 }
 
+static void decode_message(struct tern_frame *out, struct tern_reader *r, uint64_t type)
+{
+    struct tern_frame_message *m = &out->u.message;
+    m->order = (uint8_t)(type >> 2 & 3);
+    m->is_fragment = (type & MESSAGE_FRAGMENT) != 0;
+    m->uses_credit = (type & MESSAGE_CREDIT) != 0;
+    m->channel = tern_read_varint(r);
+    m->number = tern_read_varint(r);
+    if (m->is_fragment) {
+        m->offset = tern_read_varint(r);
+        m->total = tern_read_varint(r);
+    }
+    uint64_t len = tern_read_varint(r);
+    m->data = tern_read_bytes(r, len);
+    m->len = (size_t)len;
+    if (!m->is_fragment) {
+        m->total = len;
+    } else if (m->total == 0 || m->offset > m->total ||
+               len > m->total - m->offset) { /* [P §16.1] */
+        r->failed = true;
+    }
+    if (m->uses_credit && m->order == MESSAGE_LATEST) { /* [P §16.3] */
+        r->failed = true;
+    }
+}
+
+static void decode_message_skip(struct tern_frame *out, struct tern_reader *r)
+{
+    struct tern_frame_message_skip *s = &out->u.message_skip;
+    s->channel = tern_read_varint(r);
+    s->order = tern_read_varint(r);
+    s->first = tern_read_varint(r);
+    s->count = tern_read_varint(r);
+    s->cost = tern_read_varint(r);
+    if (s->order >= MESSAGE_LATEST || s->count == 0) { /* [P §16.4] */
+        r->failed = true;
+    }
+    check_span(r, s->first, s->count);
+}
+
 /* Frames of one or two numbers. */
 static void decode_limit(struct tern_frame *out, struct tern_reader *r, bool has_id,
                          uint64_t largest)
@@ -232,7 +276,14 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
     case TERN_FRAME_STREAM:
         decode_stream(out, r, type);
         break;
+    case TERN_FRAME_MESSAGE:
+        decode_message(out, r, type);
+        break;
+    case TERN_FRAME_MESSAGE_SKIP:
+        decode_message_skip(out, r);
+        break;
     case TERN_FRAME_MAX_DATA:
+    case TERN_FRAME_MAX_MESSAGE_DATA:
     case TERN_FRAME_DATA_BLOCKED:
         decode_limit(out, r, false, TERN_VARINT_MAX);
         break;
@@ -263,6 +314,15 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
     }
 }
 
+static enum tern_frame_type family_of(uint64_t type)
+{
+    if (type >= TERN_FRAME_STREAM && type < TERN_FRAME_STREAM + 8) {
+        return TERN_FRAME_STREAM;
+    }
+    bool is_message = type >= TERN_FRAME_MESSAGE && type < TERN_FRAME_MESSAGE_SKIP;
+    return is_message ? TERN_FRAME_MESSAGE : (enum tern_frame_type)type;
+}
+
 int tern_frame_decode(struct tern_frame *out, struct tern_reader *r)
 {
     const uint8_t *start = r->at;
@@ -271,8 +331,7 @@ int tern_frame_decode(struct tern_frame *out, struct tern_reader *r)
     if (r->failed || tern_frame_rule(type) == NULL) {
         return TERN_ERR_FRAME_ENCODING;
     }
-    bool is_stream = type >= TERN_FRAME_STREAM && type < TERN_FRAME_STREAM + 8;
-    out->type = is_stream ? TERN_FRAME_STREAM : (enum tern_frame_type)type;
+    out->type = family_of(type);
     if ((size_t)(r->at - start) != tern_varint_size(type)) {
         return TERN_ERR_PROTOCOL;
     }

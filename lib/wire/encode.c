@@ -6,6 +6,9 @@
 #define STREAM_LEN 0x02u
 #define STREAM_OFF 0x04u
 
+#define MESSAGE_CREDIT   0x01u
+#define MESSAGE_FRAGMENT 0x02u
+
 static void write_type(struct tern_writer *w, enum tern_frame_type type)
 {
     tern_write_varint(w, (uint64_t)type);
@@ -133,6 +136,34 @@ void tern_frame_encode_stream(struct tern_writer *w, uint64_t id, uint64_t offse
         tern_write_varint(w, offset);
     }
     tern_write_varint(w, len);
+}
+
+void tern_frame_encode_message(struct tern_writer *w, const struct tern_frame_message *f)
+{
+    unsigned type = TERN_FRAME_MESSAGE | (unsigned)f->order << 2 |
+                    (f->is_fragment ? MESSAGE_FRAGMENT : 0) | (f->uses_credit ? MESSAGE_CREDIT : 0);
+    tern_write_u8(w, (uint8_t)type);
+    tern_write_varint(w, f->channel);
+    tern_write_varint(w, f->number);
+    if (f->is_fragment) {
+        tern_write_varint(w, f->offset);
+        tern_write_varint(w, f->total);
+    }
+    tern_write_varint(w, f->len);
+    tern_write_bytes(w, f->data, f->len);
+}
+
+void tern_frame_encode_message_skip(struct tern_writer *w, const struct tern_frame_message_skip *f)
+{
+    write_two(w, TERN_FRAME_MESSAGE_SKIP, f->channel, f->order);
+    tern_write_varint(w, f->first);
+    tern_write_varint(w, f->count);
+    tern_write_varint(w, f->cost);
+}
+
+void tern_frame_encode_max_message_data(struct tern_writer *w, uint64_t limit)
+{
+    write_one(w, TERN_FRAME_MAX_MESSAGE_DATA, limit);
 }
 
 void tern_frame_encode_reset_stream(struct tern_writer *w, uint64_t id, uint64_t code,

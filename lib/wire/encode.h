@@ -35,6 +35,10 @@ void tern_frame_encode_stream(struct tern_writer *w, uint64_t id, uint64_t offse
 
 void tern_frame_encode_reset_stream(struct tern_writer *w, uint64_t id, uint64_t code,
                                     uint64_t final_size);
+/* With its data. Not a fragment: offset and total are not looked at. */
+void tern_frame_encode_message(struct tern_writer *w, const struct tern_frame_message *f);
+void tern_frame_encode_message_skip(struct tern_writer *w, const struct tern_frame_message_skip *f);
+void tern_frame_encode_max_message_data(struct tern_writer *w, uint64_t limit);
 void tern_frame_encode_stop_sending(struct tern_writer *w, uint64_t id, uint64_t code);
 void tern_frame_encode_max_data(struct tern_writer *w, uint64_t limit);
 void tern_frame_encode_max_stream_data(struct tern_writer *w, uint64_t id, uint64_t limit);

@@ -40,6 +40,9 @@ static const struct tern_frame_rule rules[] = {
     [TERN_FRAME_ACK_FREQUENCY]         = {"ACK_FREQUENCY",        A,         y,        n,      y,        n},
     [TERN_FRAME_REKEY]                 = {"REKEY",                A,         y,        n,      y,        n},
     [TERN_FRAME_CLOCK]                 = {"CLOCK",                A,         n,        n,      n,        n},
+    [TERN_FRAME_MESSAGE]               = {"MESSAGE",              A,         y,        n,      y,        n},
+    [TERN_FRAME_MESSAGE_SKIP]          = {"MESSAGE_SKIP",         A,         y,        n,      y,        n},
+    [TERN_FRAME_MAX_MESSAGE_DATA]      = {"MAX_MESSAGE_DATA",     A,         y,        n,      y,        n},
 };
 /* clang-format on */
 
@@ -47,6 +50,8 @@ const struct tern_frame_rule *tern_frame_rule(uint64_t type)
 {
     if (type >= TERN_FRAME_STREAM && type < TERN_FRAME_STREAM + 8) {
         type = TERN_FRAME_STREAM;
+    } else if (type >= TERN_FRAME_MESSAGE && type < TERN_FRAME_MESSAGE_SKIP) {
+        type = TERN_FRAME_MESSAGE;
     }
     return type < TERN_COUNT_OF(rules) && rules[type].name != NULL ? &rules[type] : NULL;
 }

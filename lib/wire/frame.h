@@ -6,7 +6,7 @@
 
 #include "wire/header.h"
 
-/* STREAM is eight types on the wire (08-0f) and one here. */
+/* STREAM is eight types on the wire (08-0f) and one here, MESSAGE twelve (20-2b). */
 enum tern_frame_type {
     TERN_FRAME_PADDING = 0x00,
     TERN_FRAME_PING = 0x01,
@@ -35,6 +35,10 @@ enum tern_frame_type {
     /* draft-ietf-quic-ack-frequency */
     TERN_FRAME_IMMEDIATE_ACK = 0x1f,
     TERN_FRAME_ACK_FREQUENCY = 0xaf,
+    /* [P §16] */
+    TERN_FRAME_MESSAGE = 0x20,
+    TERN_FRAME_MESSAGE_SKIP = 0x2c,
+    TERN_FRAME_MAX_MESSAGE_DATA = 0x2d,
     TERN_FRAME_REKEY = 0x38, /* [P §5.7] */
     TERN_FRAME_CLOCK = 0x39  /* [P §17] */
 };
@@ -123,6 +127,21 @@ struct tern_frame_clock {
     uint64_t micros; /* at most TERN_CLOCK_MAX */
 };
 
+/* A message of a channel, or a part of one. Without is_fragment, offset is 0 and total is len. */
+struct tern_frame_message {
+    uint64_t channel, number, offset, total;
+    const uint8_t *data;
+    size_t len;
+    uint8_t order; /* 0 unordered, 1 ordered, 2 latest */
+    bool is_fragment, uses_credit;
+};
+
+/* Numbers of a channel that will not be sent any more. */
+struct tern_frame_message_skip {
+    uint64_t channel, order, first, count;
+    uint64_t cost; /* of each; 0: without credit */
+};
+
 struct tern_frame {
     enum tern_frame_type type;
     size_t padding; /* PADDING: length of the run */
@@ -141,6 +160,8 @@ struct tern_frame {
         struct tern_frame_ack_frequency ack_frequency;
         struct tern_frame_rekey rekey;
         struct tern_frame_clock clock;
+        struct tern_frame_message message;
+        struct tern_frame_message_skip message_skip;
     } u;
 };
 
@@ -154,7 +175,7 @@ struct tern_frame_rule {
     bool is_flow_controlled;
 };
 
-/* The row of a type (any of 08-0f for STREAM), or NULL: unknown. */
+/* The row of a type (any of 08-0f for STREAM, of 20-2b for MESSAGE), or NULL: unknown. */
 const struct tern_frame_rule *tern_frame_rule(uint64_t type);
 
 #endif

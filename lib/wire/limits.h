@@ -15,12 +15,14 @@
 #define TERN_ACK_DELAY_EXPONENT     3                   /* RFC 9000 §18.2 */
 #define TERN_ACK_DELAY_EXPONENT_MAX 20                  /* RFC 9000 §18.2 */
 #define TERN_MAX_ACK_DELAY_MAX      (1u << 14)          /* ms, RFC 9000 §18.2 */
-#define TERN_MIN_ACK_DELAY          1000u /* us, ours: what a timer keeps, [P §9.2] */
-#define TERN_CID_LIMIT_MIN          2     /* RFC 9000 §18.2 */
-#define TERN_RESET_TOKEN_BYTES      16    /* RFC 9000 §10.3 */
-#define TERN_RETRY_TAG_SIZE         16    /* RFC 9000 §17.2.5 */
-#define TERN_PN_MAX_SIZE            4     /* RFC 9000 §17.1 */
-#define TERN_MIN_SEND_ALLOWANCE     64u   /* less than this of the 3x limit left: wait, [P §12] */
+#define TERN_MIN_ACK_DELAY          1000u      /* us, ours: what a timer keeps, [P §9.2] */
+#define TERN_CID_LIMIT_MIN          2          /* RFC 9000 §18.2 */
+#define TERN_RESET_TOKEN_BYTES      16         /* RFC 9000 §10.3 */
+#define TERN_RETRY_TAG_SIZE         16         /* RFC 9000 §17.2.5 */
+#define TERN_PN_MAX_SIZE            4          /* RFC 9000 §17.1 */
+#define TERN_MESSAGE_SIZE_MAX       (1u << 24) /* [P §7] */
+#define TERN_MESSAGE_CHANNELS_MAX   (1u << 16) /* [P §7] */
+#define TERN_MIN_SEND_ALLOWANCE     64u /* less than this of the 3x limit left: wait, [P §12] */
 #define TERN_CLOCK_MAX              (UINT64_C(1) << 50) /* us, 35 years: [P §17] */
 #define TERN_PLAN_ROOM_MIN          24u /* less room than this holds no useful packet */
 

@@ -30,15 +30,18 @@ static const struct {
     {0x0b, offsetof(struct tern_params, max_ack_delay), 0, TERN_MAX_ACK_DELAY_MAX - 1},
     {0x0e, offsetof(struct tern_params, active_connection_id_limit), TERN_CID_LIMIT_MIN,
      TERN_VARINT_MAX},
+    {TERN_PARAM_MAX_MESSAGE_SIZE, offsetof(struct tern_params, max_message_size), 0,
+     TERN_MESSAGE_SIZE_MAX},
+    {TERN_PARAM_MAX_MESSAGE_DATA, offsetof(struct tern_params, initial_max_message_data), 0,
+     TERN_VARINT_MAX},
+    {TERN_PARAM_MAX_MESSAGE_CHANNELS, offsetof(struct tern_params, max_message_channels), 1,
+     TERN_MESSAGE_CHANNELS_MAX},
 };
 
 /* Bits of those with a large number in the set of those seen. */
-#define SEEN_SUITE         32u
-#define SEEN_MIN_ACK_DELAY 33u
-#define SEEN_CPACE         34u
-#define SEEN_TICKET        35u
-#define SEEN_EARLY         36u
-#define SEEN_CLOCK         40u
+#define SEEN_MIN_ACK_DELAY 32u
+#define SEEN_OURS          33u /* and those that follow: of the numbers from `suite` on */
+#define OURS_COUNT         9u
 
 #define TICKET_SIZE (8 + TERN_BINDER_SIZE)
 
@@ -49,6 +52,7 @@ void tern_params_init(struct tern_params *params)
     params->ack_delay_exponent = TERN_ACK_DELAY_EXPONENT;
     params->max_ack_delay = 25;
     params->active_connection_id_limit = TERN_CID_LIMIT_MIN;
+    params->max_message_channels = TERN_MESSAGE_CHANNELS_MAX;
 }
 
 static uint64_t *member_of(struct tern_params *params, size_t offset)
@@ -254,13 +258,10 @@ static bool decode_one(struct tern_params *out, uint64_t id, const uint8_t *byte
  * likes. */
 static uint64_t seen_bit(uint64_t id)
 {
-    unsigned bit = id < SEEN_SUITE                  ? (unsigned)id
-                   : id == TERN_PARAM_SUITE         ? SEEN_SUITE
+    bool is_ours = id >= TERN_PARAM_SUITE && id < TERN_PARAM_SUITE + OURS_COUNT;
+    unsigned bit = id < SEEN_MIN_ACK_DELAY          ? (unsigned)id
                    : id == TERN_PARAM_MIN_ACK_DELAY ? SEEN_MIN_ACK_DELAY
-                   : id == TERN_PARAM_CPACE         ? SEEN_CPACE
-                   : id == TERN_PARAM_TICKET        ? SEEN_TICKET
-                   : id == TERN_PARAM_EARLY         ? SEEN_EARLY
-                   : id == TERN_PARAM_CLOCK         ? SEEN_CLOCK
+                   : is_ours                        ? SEEN_OURS + (unsigned)(id - TERN_PARAM_SUITE)
                                                     : 64;
     return bit < 64 ? UINT64_C(1) << bit : 0;
 }

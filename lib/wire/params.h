@@ -16,6 +16,10 @@
 #define TERN_PARAM_EARLY  0x74656e04u /* server only, empty: early data is taken */
 
 #define TERN_PARAM_CLOCK 0x74656e09u /* empty: its sender tells the time, [P §17] */
+/* [P §16] */
+#define TERN_PARAM_MAX_MESSAGE_SIZE     0x74656e05u
+#define TERN_PARAM_MAX_MESSAGE_DATA     0x74656e06u
+#define TERN_PARAM_MAX_MESSAGE_CHANNELS 0x74656e07u
 
 #define TERN_PARAM_MIN_ACK_DELAY 0xff04de1bu /* draft-ietf-quic-ack-frequency */
 
@@ -33,6 +37,9 @@ struct tern_params {
     uint64_t max_ack_delay; /* ms */
     uint64_t min_ack_delay; /* us, at most max_ack_delay; the sender takes ACK_FREQUENCY */
     uint64_t active_connection_id_limit;
+    uint64_t max_message_size; /* 0: its sender takes no messages */
+    uint64_t initial_max_message_data;
+    uint64_t max_message_channels;
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
     bool has_min_ack_delay, has_cpace, has_ticket, takes_early, tells_time;
@@ -46,7 +53,7 @@ struct tern_params {
     uint8_t ticket_binder[TERN_BINDER_SIZE];
 };
 
-/* The defaults of RFC 9000 §18.2. */
+/* The defaults of [P §7]. */
 void tern_params_init(struct tern_params *params);
 
 /* w->failed when they do not fit. */

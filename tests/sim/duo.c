@@ -80,6 +80,9 @@ static void poll_side(struct duo *duo, struct duo_side *side)
     tern_event ev;
     while (tern_endpoint_poll(side->endpoint, &ev) == 1) {
         on_event(duo, side, &ev);
+        if (duo->event != NULL) {
+            duo->event(duo, side == &duo->side[DUO_SERVER] ? DUO_SERVER : DUO_CLIENT, &ev);
+        }
     }
     read_some(side);
     write_some(side);

@@ -35,6 +35,8 @@ struct duo {
     bool (*tap)(struct duo *duo, int from, size_t len, tern_time now);
     /* After each event. May be NULL. */
     void (*look)(struct duo *duo, tern_time now);
+    /* For each event, after the duo itself has seen it. May be NULL. */
+    void (*event)(struct duo *duo, int side, const tern_event *ev);
     void *arg;
 };
 

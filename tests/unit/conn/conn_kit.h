@@ -82,6 +82,7 @@ static inline void ck_init(struct ck *k)
                                         .eventful = &s->eventful,
                                         .timers = &s->timers,
                                         .routes = &s->routes};
+        tern_slab_init(&s->env.slab, &s->mem, 1 << 20);
         tern_key_generate(s->env.secret_key, s->env.public_key);
     }
     assert_int_equal(tern_addr_parse(&k->side[CK_CLIENT].addr, "192.0.2.1:1000"), 0);
@@ -97,6 +98,7 @@ static inline int ck_clear(struct ck *k)
         tern_conn_free(s->conn);
         s->conn = NULL;
         rc = s->routes.count == 0 && tern_list_is_empty(&s->ready) ? rc : -1;
+        tern_slab_clear(&s->env.slab);
         tern_heap_clear(&s->timers);
         tern_map_clear(&s->routes);
         rc = s->heap.blocks == 0 ? rc : -1;

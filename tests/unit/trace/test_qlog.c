@@ -201,7 +201,7 @@ static void rendering_ends_at_a_malformed_frame(void **state)
 {
     (void)state;
     char buf[512];
-    static const uint8_t cut[] = {1, 6, 0, 9, 'x'}, unknown[] = {0x21};
+    static const uint8_t cut[] = {1, 6, 0, 9, 'x'}, unknown[] = {0x2e};
     assert_string_equal(frames_of(cut, sizeof cut, buf, sizeof buf),
                         "\"frames\":[{\"frame_type\":\"ping\"},{\"frame_type\":\"unknown\","
                         "\"raw_frame_type\":6}]}}\n");

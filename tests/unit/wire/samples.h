@@ -1,5 +1,5 @@
-/* One frame of every kind, byte by byte from RFC 9000 section 19 and
- * draft-ietf-quic-ack-frequency.
+/* One frame of every kind, byte by byte from RFC 9000 section 19,
+ * draft-ietf-quic-ack-frequency and [P §16].
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_UNIT_WIRE_SAMPLES_H
 #define TERN_UNIT_WIRE_SAMPLES_H
@@ -79,6 +79,55 @@ static const struct sample samples[] = {
      7,
      {0x40, 0xaf, 5, 9, 0x58, 0x6a, 3},
      "ACK_FREQUENCY seq=5 threshold=9 delay=6250 reordering=3"},
+    /* [P §16] */
+    {TERN_FRAME_MESSAGE,
+     6,
+     6,
+     {0x20, 7, 9, 2, 'h', 'i'},
+     "MESSAGE channel=7 unordered number=9 len=2"},
+    {TERN_FRAME_MESSAGE,
+     4,
+     4,
+     {0x21, 7, 9, 0},
+     "MESSAGE channel=7 unordered number=9 len=0 credit"},
+    {TERN_FRAME_MESSAGE,
+     8,
+     8,
+     {0x22, 7, 9, 3, 5, 2, 'h', 'i'},
+     "MESSAGE channel=7 unordered number=9 off=3 total=5 len=2"},
+    {TERN_FRAME_MESSAGE,
+     7,
+     7,
+     {0x23, 7, 9, 0, 5, 1, 'h'},
+     "MESSAGE channel=7 unordered number=9 off=0 total=5 len=1 credit"},
+    {TERN_FRAME_MESSAGE, 5, 5, {0x24, 7, 9, 1, 'h'}, "MESSAGE channel=7 ordered number=9 len=1"},
+    {TERN_FRAME_MESSAGE,
+     8,
+     8,
+     {0x25, 0x80, 0, 0xff, 0xff, 9, 1, 'h'},
+     "MESSAGE channel=65535 ordered number=9 len=1 credit"},
+    {TERN_FRAME_MESSAGE,
+     7,
+     7,
+     {0x26, 7, 9, 4, 5, 1, 'h'},
+     "MESSAGE channel=7 ordered number=9 off=4 total=5 len=1"},
+    {TERN_FRAME_MESSAGE,
+     9,
+     9,
+     {0x27, 7, 0x40, 0x64, 0x41, 0, 0x42, 0, 0},
+     "MESSAGE channel=7 ordered number=100 off=256 total=512 len=0 credit"},
+    {TERN_FRAME_MESSAGE, 5, 5, {0x28, 7, 9, 1, 'h'}, "MESSAGE channel=7 latest number=9 len=1"},
+    {TERN_FRAME_MESSAGE,
+     7,
+     7,
+     {0x2a, 7, 9, 4, 5, 1, 'h'},
+     "MESSAGE channel=7 latest number=9 off=4 total=5 len=1"},
+    {TERN_FRAME_MESSAGE_SKIP,
+     7,
+     7,
+     {0x2c, 7, 1, 9, 3, 0x40, 0x80},
+     "MESSAGE_SKIP channel=7 ordered first=9 count=3 cost=128"},
+    {TERN_FRAME_MAX_MESSAGE_DATA, 5, 5, {0x2d, 0x80, 0x10, 0, 0}, "MAX_MESSAGE_DATA limit=1048576"},
 };
 
 #endif

@@ -230,14 +230,25 @@ static int rc_of_type(uint64_t type, size_t size)
     return rc_of(bytes, sizeof bytes);
 }
 
+static bool is_message(uint64_t type)
+{
+    return type >= TERN_FRAME_MESSAGE && type < TERN_FRAME_MESSAGE_SKIP;
+}
+
+static bool is_short_type(uint64_t type)
+{
+    return type <= TERN_FRAME_MAX_MESSAGE_DATA || type == TERN_FRAME_REKEY ||
+           type == TERN_FRAME_CLOCK;
+}
+
 static void every_one_byte_type_is_known_or_refused(void **state)
 {
     (void)state;
     for (uint64_t type = 0; type < 64; type++) {
-        bool is_known = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY ||
-                        type == TERN_FRAME_CLOCK;
-        /* zeros are a fine body but where a length must not be 0 */
-        bool wants_more = type == TERN_FRAME_NEW_TOKEN || type == TERN_FRAME_NEW_CONNECTION_ID;
+        /* zeros are a fine body but where a length, a count or a total must not be 0 */
+        bool wants_more = type == TERN_FRAME_NEW_TOKEN || type == TERN_FRAME_NEW_CONNECTION_ID ||
+                          (is_message(type) && (type & 2) != 0) || type == TERN_FRAME_MESSAGE_SKIP;
+        bool is_known = is_short_type(type) && type != 0x29; /* latest with credit, [P §16.3] */
         assert_int_equal(rc_of_type(type, 1),
                          is_known && !wants_more ? 0 : TERN_ERR_FRAME_ENCODING);
     }
@@ -247,9 +258,7 @@ static void every_two_byte_type_but_one_is_refused(void **state)
 {
     (void)state;
     for (uint64_t type = 0; type < 1 << 14; type++) {
-        bool is_short = type <= TERN_FRAME_IMMEDIATE_ACK || type == TERN_FRAME_REKEY ||
-                        type == TERN_FRAME_CLOCK;
-        int expected = is_short                           ? TERN_ERR_PROTOCOL
+        int expected = is_short_type(type)                ? TERN_ERR_PROTOCOL
                        : type == TERN_FRAME_ACK_FREQUENCY ? 0
                                                           : TERN_ERR_FRAME_ENCODING;
         assert_int_equal(rc_of_type(type, 2), expected);
@@ -260,7 +269,7 @@ static void longer_types_are_refused(void **state)
 {
     (void)state;
     uint64_t seed = 1;
-    for (uint64_t type = 0; type < 0x20; type++) { /* RFC 9000 §12.4: the shortest form */
+    for (uint64_t type = 0; type <= 0x2d; type++) { /* RFC 9000 §12.4: the shortest form */
         assert_int_equal(rc_of_type(type, 4), TERN_ERR_PROTOCOL);
         assert_int_equal(rc_of_type(type, 8), TERN_ERR_PROTOCOL);
     }
@@ -307,6 +316,93 @@ static int rc_of_fields(uint8_t type, const uint64_t *fields, size_t n)
     rc_of_fields(type, (const uint64_t[]){__VA_ARGS__},                                            \
                  sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
+static void messages_are_read(void **state)
+{
+    (void)state;
+    struct tern_frame f = golden(0x20);
+    assert_int_equal(f.u.message.channel, 7);
+    assert_int_equal(f.u.message.number, 9);
+    assert_int_equal(f.u.message.order, 0);
+    assert_false(f.u.message.is_fragment || f.u.message.uses_credit);
+    assert_int_equal(f.u.message.offset, 0);
+    assert_int_equal(f.u.message.total, 2);
+    assert_int_equal(f.u.message.len, 2);
+    assert_memory_equal(f.u.message.data, "hi", 2);
+    f = golden(0x27);
+    assert_true(f.u.message.is_fragment && f.u.message.uses_credit);
+    assert_int_equal(f.u.message.order, 1);
+    assert_int_equal(f.u.message.number, 100);
+    assert_int_equal(f.u.message.offset, 256);
+    assert_int_equal(f.u.message.total, 512);
+    f = golden(0x2a);
+    assert_int_equal(f.u.message.order, 2);
+    f = golden(0x2c);
+    assert_int_equal(f.u.message_skip.channel, 7);
+    assert_int_equal(f.u.message_skip.order, 1);
+    assert_int_equal(f.u.message_skip.first, 9);
+    assert_int_equal(f.u.message_skip.count, 3);
+    assert_int_equal(f.u.message_skip.cost, 128);
+    f = golden(0x2d);
+    assert_int_equal(f.u.limit.value, 1 << 20);
+}
+
+/* [P §16.1]: total is at least 1, and no byte lies behind it. */
+static void fragments_lie_inside_their_total(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t offset, total;
+        size_t len;
+        int rc;
+    } rows[] = {
+        {0, 0, 0, TERN_ERR_FRAME_ENCODING},
+        {0, 1, 0, 0},
+        {0, 1, 1, 0},
+        {0, 1, 2, TERN_ERR_FRAME_ENCODING},
+        {1, 1, 0, 0},
+        {1, 1, 1, TERN_ERR_FRAME_ENCODING},
+        {2, 1, 0, TERN_ERR_FRAME_ENCODING},
+        {TERN_VARINT_MAX - 2, TERN_VARINT_MAX, 2, 0}, /* whose limit it breaks conn knows */
+        {TERN_VARINT_MAX - 1, TERN_VARINT_MAX, 2, TERN_ERR_FRAME_ENCODING},
+        {TERN_VARINT_MAX, 1, 2, TERN_ERR_FRAME_ENCODING},
+    };
+    for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
+        uint8_t bytes[64];
+        struct tern_writer w;
+        tern_writer_init(&w, bytes, sizeof bytes);
+        tern_write_bytes(&w, (const uint8_t[]){0x23, 0, 0}, 3);
+        tern_write_varint(&w, rows[i].offset);
+        tern_write_varint(&w, rows[i].total);
+        tern_write_varint(&w, rows[i].len);
+        tern_write_bytes(&w, "xyz", rows[i].len);
+        assert_int_equal(rc_of(bytes, tern_writer_used(&w)), rows[i].rc);
+    }
+}
+
+/* [P §16.3] */
+static void latest_ones_bear_no_credit(void **state)
+{
+    (void)state;
+    assert_int_equal(RC_OF(0x28, 0, 0, 0), 0);
+    assert_int_equal(RC_OF(0x29, 0, 0, 0), TERN_ERR_FRAME_ENCODING);
+    assert_int_equal(RC_OF(0x2a, 0, 0, 0, 1, 0), 0);
+    assert_int_equal(RC_OF(0x2b, 0, 0, 0, 1, 0), TERN_ERR_FRAME_ENCODING);
+}
+
+/* [P §16.4] */
+static void skips_name_numbers_that_exist(void **state)
+{
+    (void)state;
+    assert_int_equal(RC_OF(0x2c, 0, 0, 0, 1, 0), 0);
+    assert_int_equal(RC_OF(0x2c, 0, 1, 0, 1, 0), 0);
+    assert_int_equal(RC_OF(0x2c, 0, 2, 0, 1, 0), TERN_ERR_FRAME_ENCODING);
+    assert_int_equal(RC_OF(0x2c, 0, TERN_VARINT_MAX, 0, 1, 0), TERN_ERR_FRAME_ENCODING);
+    assert_int_equal(RC_OF(0x2c, 0, 1, 0, 0, 0), TERN_ERR_FRAME_ENCODING);
+    assert_int_equal(RC_OF(0x2c, 0, 1, TERN_VARINT_MAX - 1, 1, 0), 0);
+    assert_int_equal(RC_OF(0x2c, 0, 1, TERN_VARINT_MAX, 1, 0), TERN_ERR_FRAME_ENCODING);
+    assert_int_equal(RC_OF(0x2c, 0, 1, 1, TERN_VARINT_MAX, 0), TERN_ERR_FRAME_ENCODING);
+}
+
 /* RFC 9000 §19.6, §19.8: the last byte is numbered below 2^62. */
 static void data_may_not_reach_past_the_numbers(void **state)
 {
@@ -343,6 +439,9 @@ static void lengths_beyond_the_packet_fail(void **state)
         assert_int_equal(RC_OF(0x0f, 0, TERN_VARINT_MAX, lengths[i]), TERN_ERR_FRAME_ENCODING);
         assert_int_equal(RC_OF(0x1c, 0, 0, lengths[i]), TERN_ERR_FRAME_ENCODING);
         assert_int_equal(RC_OF(0x1d, 0, lengths[i]), TERN_ERR_FRAME_ENCODING);
+        assert_int_equal(RC_OF(0x20, 0, 0, lengths[i]), TERN_ERR_FRAME_ENCODING);
+        assert_int_equal(RC_OF(0x22, 0, 0, 0, TERN_VARINT_MAX, lengths[i]),
+                         TERN_ERR_FRAME_ENCODING);
     }
 }
 
@@ -512,6 +611,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_two_byte_type_but_one_is_refused),
     cmocka_unit_test(longer_types_are_refused),
     cmocka_unit_test(cut_types_are_refused),
+    cmocka_unit_test(messages_are_read),
+    cmocka_unit_test(fragments_lie_inside_their_total),
+    cmocka_unit_test(latest_ones_bear_no_credit),
+    cmocka_unit_test(skips_name_numbers_that_exist),
     cmocka_unit_test(data_may_not_reach_past_the_numbers),
     cmocka_unit_test(lengths_beyond_the_packet_fail),
     cmocka_unit_test(stream_counts_end_at_two_to_the_sixty),

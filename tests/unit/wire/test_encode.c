@@ -64,6 +64,12 @@ static bool write_again(struct tern_writer *w, const struct tern_frame *f)
     case TERN_FRAME_CLOCK:
         tern_frame_encode_clock(w, f->u.clock.micros);
         return true;
+    case TERN_FRAME_MESSAGE:
+        tern_frame_encode_message(w, &f->u.message);
+        return true;
+    case TERN_FRAME_MESSAGE_SKIP:
+        tern_frame_encode_message_skip(w, &f->u.message_skip);
+        return true;
     case TERN_FRAME_ACK_FREQUENCY:
         tern_frame_encode_ack_frequency(w, &f->u.ack_frequency);
         return true;
@@ -79,6 +85,9 @@ static bool write_limit(struct tern_writer *w, const struct tern_frame *f)
     switch ((int)f->type) {
     case TERN_FRAME_MAX_DATA:
         tern_frame_encode_max_data(w, f->u.limit.value);
+        return true;
+    case TERN_FRAME_MAX_MESSAGE_DATA:
+        tern_frame_encode_max_message_data(w, f->u.limit.value);
         return true;
     case TERN_FRAME_MAX_STREAM_DATA:
         tern_frame_encode_max_stream_data(w, f->u.limit.id, f->u.limit.value);

@@ -18,8 +18,9 @@ static const struct {
     {0x19, 0x19, "___1", ""},   {0x1a, 0x1a, "__01", "P"},  {0x1b, 0x1b, "___1", "P"},
     {0x1c, 0x1c, "IH01", "NC"}, {0x1d, 0x1d, "__01", "NC"}, {0x1e, 0x1e, "___1", ""},
     {0x1f, 0x1f, "___1", ""}, /* draft-ietf-quic-ack-frequency: not in 0-RTT either */
+    {0x20, 0x2b, "___1", ""},   {0x2c, 0x2c, "___1", ""},   {0x2d, 0x2d, "___1", ""}, /* [P §16] */
 };
-#define END 0x20u /* of those that follow one another */
+#define END 0x2eu /* of those that follow one another */
 
 static uint8_t bits_of(const char *packets)
 {
@@ -95,6 +96,16 @@ static void stream_has_one_row(void **state)
     }
 }
 
+static void message_has_one_row(void **state)
+{
+    (void)state;
+    for (uint64_t type = 0x20; type <= 0x2b; type++) {
+        assert_ptr_equal(tern_frame_rule(type), tern_frame_rule(TERN_FRAME_MESSAGE));
+    }
+    assert_string_equal(tern_frame_rule(0x2c)->name, "MESSAGE_SKIP");
+    assert_string_equal(tern_frame_rule(0x2d)->name, "MAX_MESSAGE_DATA");
+}
+
 static void every_row_has_a_name(void **state)
 {
     (void)state;
@@ -113,6 +124,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_far_one_is_like_a_ping_in_1rtt),
     cmocka_unit_test(other_types_are_unknown),
     cmocka_unit_test(stream_has_one_row),
+    cmocka_unit_test(message_has_one_row),
     cmocka_unit_test(every_row_has_a_name),
 };
 

@@ -55,6 +55,9 @@ static void absent_ones_have_their_defaults(void **state)
     assert_int_equal(p.ack_delay_exponent, 3);
     assert_int_equal(p.max_ack_delay, 25);
     assert_int_equal(p.active_connection_id_limit, 2);
+    assert_int_equal(p.max_message_size, 0);
+    assert_int_equal(p.initial_max_message_data, 0);
+    assert_int_equal(p.max_message_channels, 65536);
     assert_false(p.disable_active_migration);
     assert_false(p.has_original_dcid || p.has_initial_scid || p.has_retry_scid);
     assert_false(p.has_stateless_reset_token || p.has_suite || p.has_min_ack_delay);
@@ -62,17 +65,21 @@ static void absent_ones_have_their_defaults(void **state)
 
 /* A server's, by hand. */
 static const uint8_t golden[] = {
-    0x01, 0x04, 0x80, 0x00, 0x75, 0x30,                      /* max_idle_timeout 30000 */
-    0x03, 0x02, 0x45, 0xac,                                  /* max_udp_payload_size 1452 */
-    0x04, 0x04, 0x80, 0x10, 0x00, 0x00,                      /* initial_max_data 1 MiB */
-    0x05, 0x01, 0x05, 0x06, 0x01, 0x06, 0x07, 0x01, 0x07,    /* three kinds of streams */
-    0x08, 0x01, 0x08, 0x09, 0x01, 0x09,                      /* how many of them */
-    0x0a, 0x01, 0x0a, 0x0b, 0x01, 0x0b,                      /* exponent 10, delay 11 */
-    0x0e, 0x01, 0x04, 0x0c, 0x00,                            /* 4 identifiers, no migration */
-    0x00, 0x02, 'o',  'd',                                   /* original_dcid */
-    0x02, 0x10, 1,    2,    3,    4,    5,    6,    7,    8, /* reset token */
-    9,    10,   11,   12,   13,   14,   15,   16,            /* ... */
-    0x0f, 0x03, 's',  'i',  'd',  0x10, 0x00,                /* initial_scid, retry_scid */
+    0x01, 0x04, 0x80, 0x00, 0x75, 0x30,                   /* max_idle_timeout 30000 */
+    0x03, 0x02, 0x45, 0xac,                               /* max_udp_payload_size 1452 */
+    0x04, 0x04, 0x80, 0x10, 0x00, 0x00,                   /* initial_max_data 1 MiB */
+    0x05, 0x01, 0x05, 0x06, 0x01, 0x06, 0x07, 0x01, 0x07, /* three kinds of streams */
+    0x08, 0x01, 0x08, 0x09, 0x01, 0x09,                   /* how many of them */
+    0x0a, 0x01, 0x0a, 0x0b, 0x01, 0x0b,                   /* exponent 10, delay 11 */
+    0x0e, 0x01, 0x04,                                     /* 4 identifiers */
+    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x05, 4,    0x80, 0x10, 0, 0, /* messages of 1 MiB */
+    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x06, 2,    0x43, 0xe8,       /* 1000 bytes of them */
+    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x07, 1,    0x20,             /* 32 channels */
+    0x0c, 0x00,                                                             /* no migration */
+    0x00, 0x02, 'o',  'd',                                                  /* original_dcid */
+    0x02, 0x10, 1,    2,    3,    4,    5,    6,    7,    8,                /* reset token */
+    9,    10,   11,   12,   13,   14,   15,   16,                           /* ... */
+    0x0f, 0x03, 's',  'i',  'd',  0x10, 0x00,                         /* initial_scid, retry_scid */
     0xc0, 0,    0,    0,    0xff, 0x04, 0xde, 0x1b, 0x02, 0x43, 0xe8, /* min_ack_delay 1000 us */
     0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x01, 2,    0,    2,    /* suite 2 */
 };
@@ -90,6 +97,9 @@ static void check_golden(const struct tern_params *p)
     assert_int_equal(p->ack_delay_exponent, 10);
     assert_int_equal(p->max_ack_delay, 11);
     assert_int_equal(p->active_connection_id_limit, 4);
+    assert_int_equal(p->max_message_size, 1 << 20);
+    assert_int_equal(p->initial_max_message_data, 1000);
+    assert_int_equal(p->max_message_channels, 32);
     assert_true(p->disable_active_migration);
     assert_true(p->has_original_dcid && p->original_dcid.len == 2);
     assert_memory_equal(p->original_dcid.bytes, "od", 2);
@@ -173,17 +183,27 @@ static void every_truncation_fails(void **state)
     }
 }
 
-/* What may be at the least and at the most, RFC 9000 §18.2. */
+/* What may be at the least and at the most, RFC 9000 §18.2 and [P §7]. */
 static void numbers_have_their_ranges(void **state)
 {
     (void)state;
     static const struct {
         uint64_t id, least, most;
     } rows[] = {
-        {0x01, 0, TERN_VARINT_MAX},   {0x03, 1200, TERN_VARINT_MAX}, {0x04, 0, TERN_VARINT_MAX},
-        {0x05, 0, TERN_VARINT_MAX},   {0x06, 0, TERN_VARINT_MAX},    {0x07, 0, TERN_VARINT_MAX},
-        {0x08, 0, UINT64_C(1) << 60}, {0x09, 0, UINT64_C(1) << 60},  {0x0a, 0, 20},
-        {0x0b, 0, (1u << 14) - 1},    {0x0e, 2, TERN_VARINT_MAX},
+        {0x01, 0, TERN_VARINT_MAX},
+        {0x03, 1200, TERN_VARINT_MAX},
+        {0x04, 0, TERN_VARINT_MAX},
+        {0x05, 0, TERN_VARINT_MAX},
+        {0x06, 0, TERN_VARINT_MAX},
+        {0x07, 0, TERN_VARINT_MAX},
+        {0x08, 0, UINT64_C(1) << 60},
+        {0x09, 0, UINT64_C(1) << 60},
+        {0x0a, 0, 20},
+        {0x0b, 0, (1u << 14) - 1},
+        {0x0e, 2, TERN_VARINT_MAX},
+        {TERN_PARAM_MAX_MESSAGE_SIZE, 0, 1 << 24},
+        {TERN_PARAM_MAX_MESSAGE_DATA, 0, TERN_VARINT_MAX},
+        {TERN_PARAM_MAX_MESSAGE_CHANNELS, 1, 1 << 16},
     };
     for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
         assert_int_equal(rc_of_number(rows[i].id, rows[i].least), 0);

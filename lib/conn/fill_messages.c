@@ -1,0 +1,103 @@
+/* Messages into packets: one frame and one receipt each, credit and given-up numbers ahead of them,
+ * copies in the room that is left. [P §16]
+ * SPDX-License-Identifier: MIT */
+#include "conn/fill.h"
+#include "conn/messages.h"
+#include "conn/receipts.h"
+#include "wire/encode.h"
+
+static void fill_limit(struct tern_fill *fill)
+{
+    struct tern_msgin *in = tern_messages_in(fill->conn);
+    uint8_t *start = fill->w.at;
+    if (in == NULL || !tern_msgin_wants_limit(in) || !tern_fill_has_receipt_room(fill) ||
+        tern_writer_left(&fill->w) < 1 + 8) {
+        return;
+    }
+    uint64_t limit = tern_msgin_take_limit(in);
+    tern_frame_encode_max_message_data(&fill->w, limit);
+    if (tern_fill_keep(fill, start)) {
+        tern_fill_note(fill,
+                       (struct tern_receipt){.kind = TERN_RECEIPT_MAX_MESSAGE_DATA, .id = limit});
+    }
+}
+
+void tern_fill_message_controls(struct tern_fill *fill)
+{
+    struct tern_msgout *out = tern_messages_out(fill->conn);
+    struct tern_message_skip skip;
+    fill_limit(fill);
+    while (out != NULL && tern_fill_has_receipt_room(fill) && tern_msgout_next_skip(out, &skip)) {
+        struct tern_frame_message_skip frame = {.channel = skip.channel,
+                                                .order = (uint64_t)skip.lane,
+                                                .first = skip.first,
+                                                .count = skip.count,
+                                                .cost = skip.cost};
+        uint8_t *start = fill->w.at;
+        tern_frame_encode_message_skip(&fill->w, &frame);
+        if (!tern_fill_keep(fill, start)) {
+            return;
+        }
+        tern_msgout_on_skip_sent(out, &skip);
+        tern_fill_note(fill, tern_messages_skip_receipt(&skip));
+    }
+}
+
+/* Writes what was lent. False: it did not fit. */
+static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *chunk)
+{
+    const struct tern_message_part *part = &chunk->part;
+    struct tern_frame_message frame = {.channel = part->channel,
+                                       .number = part->number,
+                                       .offset = part->offset,
+                                       .total = part->total,
+                                       .data = chunk->data,
+                                       .len = part->len,
+                                       .order = (uint8_t)part->lane,
+                                       .is_fragment = part->is_fragment,
+                                       .uses_credit = part->uses_credit};
+    uint8_t *start = fill->w.at;
+    tern_frame_encode_message(&fill->w, &frame);
+    if (!tern_fill_keep(fill, start)) {
+        return false;
+    }
+    struct tern_receipt receipt = tern_messages_part_receipt(part);
+    tern_msgout_on_sent(tern_messages_out(fill->conn), chunk);
+    tern_fill_note(fill, receipt);
+    return true;
+}
+
+bool tern_fill_message(struct tern_fill *fill)
+{
+    struct tern_msgout *out = tern_messages_out(fill->conn);
+    struct tern_msgout_chunk chunk;
+    size_t kept = fill->has_immediate_ack ? 0 : 1; /* for the byte that it is */
+    if (!tern_fill_has_receipt_room(fill) ||
+        !tern_msgout_next(out, tern_sub_sat(tern_writer_left(&fill->w), kept),
+                          tern_sub_sat(fill->full, 1), &chunk)) {
+        return false;
+    }
+    bool wants_ack = chunk.immediate_ack;
+    if (!write_chunk(fill, &chunk)) {
+        return false;
+    }
+    fill->has_message = true;
+    if (wants_ack && fill->conn->cadence.is_usable && !fill->has_immediate_ack) {
+        tern_frame_encode_immediate_ack(&fill->w);
+        fill->has_immediate_ack = true;
+    }
+    return true;
+}
+
+/* Only where new ones are: redundancy makes no packets of its own. */
+void tern_fill_copies(struct tern_fill *fill)
+{
+    struct tern_msgout *out = tern_messages_out(fill->conn);
+    struct tern_msgout_chunk chunk;
+    while (tern_fill_has_receipt_room(fill) &&
+           tern_msgout_next_copy(out, tern_writer_left(&fill->w), &chunk)) {
+        if (!write_chunk(fill, &chunk)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,357 @@
+/* What a peer can do with message frames: each thing that it must not has an error, and each thing that it may
+ * make grow a bound. [P §16], [P §14]
+ * SPDX-License-Identifier: MIT */
+#include "conn/handle.h"
+#include "conn/messages.h"
+#include "conn/receipts.h"
+#include "conn_kit.h"
+#include "wire/encode.h"
+
+static struct ck k;
+static struct tern_conn *client, *server;
+static struct tern_handle handle;
+
+static int setup(void **state)
+{
+    (void)state;
+    ck_init(&k);
+    k.side[CK_SERVER].config.max_message = 10000;
+    k.side[CK_SERVER].config.max_channels = 100;
+    k.side[CK_SERVER].config.message_window = 20000;
+    k.side[CK_SERVER].config.message_queue = 20000;
+    ck_ready(&k);
+    client = k.side[CK_CLIENT].conn;
+    server = k.side[CK_SERVER].conn;
+    return 0;
+}
+
+/* A server that takes none. */
+static int setup_deaf(void **state)
+{
+    (void)state;
+    ck_init(&k);
+    k.side[CK_SERVER].config.max_message = 0;
+    ck_ready(&k);
+    client = k.side[CK_CLIENT].conn;
+    server = k.side[CK_SERVER].conn;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return ck_clear(&k);
+}
+
+static int give(struct tern_conn *conn, const uint8_t *payload, size_t len)
+{
+    static tern_datagram in;
+    handle = (struct tern_handle){
+        .conn = conn, .level = TERN_LEVEL_APP, .packet_type = TERN_PACKET_ONE_RTT, .in = &in};
+    in = (tern_datagram){.local = conn->path.local, .remote = conn->path.remote};
+    return tern_handle_payload(&handle, payload, len, k.now);
+}
+
+enum { UNORDERED, ORDERED, LATEST };
+
+static uint8_t bytes[20000];
+
+/* A MESSAGE frame; len below total: a fragment. */
+static int give_part(unsigned order, uint64_t channel, uint64_t number, uint64_t offset, size_t len,
+                     uint64_t total, bool uses_credit)
+{
+    static uint8_t payload[30000];
+    struct tern_writer w;
+    struct tern_frame_message m = {.channel = channel,
+                                   .number = number,
+                                   .offset = offset,
+                                   .total = total,
+                                   .data = bytes,
+                                   .len = len,
+                                   .order = (uint8_t)order,
+                                   .is_fragment = len < total,
+                                   .uses_credit = uses_credit};
+    tern_writer_init(&w, payload, sizeof payload);
+    tern_frame_encode_message(&w, &m);
+    assert_false(w.failed);
+    return give(server, payload, tern_writer_used(&w));
+}
+
+static int give_whole(unsigned order, uint64_t channel, uint64_t number, size_t len,
+                      bool uses_credit)
+{
+    return give_part(order, channel, number, 0, len, len, uses_credit);
+}
+
+static int give_skip(unsigned order, uint64_t channel, uint64_t first, uint64_t count,
+                     uint64_t cost)
+{
+    uint8_t payload[64];
+    struct tern_writer w;
+    struct tern_frame_message_skip s = {
+        .channel = channel, .order = order, .first = first, .count = count, .cost = cost};
+    tern_writer_init(&w, payload, sizeof payload);
+    tern_frame_encode_message_skip(&w, &s);
+    return give(server, payload, tern_writer_used(&w));
+}
+
+static size_t take_all(void)
+{
+    tern_message m = {.size = sizeof m};
+    size_t count = 0;
+    while (tern_conn_receive(server, &m) == 1) {
+        count++;
+    }
+    return count;
+}
+
+static void credit_is_not_overrun(void **state)
+{
+    (void)state;
+    assert_int_equal(give_whole(ORDERED, 1, 0, 10000 - 64, true), 0);
+    assert_int_equal(give_whole(UNORDERED, 2, 0, 10000 - 64, true), 0); /* to the byte */
+    assert_int_equal(give_whole(ORDERED, 1, 1, 0, true), TERN_ERR_FLOW_CONTROL);
+}
+
+static void skips_count_for_credit(void **state)
+{
+    (void)state;
+    assert_int_equal(give_skip(ORDERED, 1, 0, 10, 2000), 0);
+    assert_int_equal(give_skip(ORDERED, 1, 0, 10, 2000), 0); /* again: nothing new */
+    assert_int_equal(give_skip(ORDERED, 1, 10, 1, 64), TERN_ERR_FLOW_CONTROL);
+}
+
+static void skips_cannot_wrap_the_credit(void **state)
+{
+    (void)state;
+    assert_int_equal(give_skip(UNORDERED, 1, 0, UINT64_C(1) << 61, 1 << 10), TERN_ERR_FLOW_CONTROL);
+}
+
+static void channels_beyond_the_last_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(give_whole(ORDERED, 99, 0, 10, true), 0);
+    assert_int_equal(give_whole(ORDERED, 100, 0, 10, true), TERN_ERR_PROTOCOL);
+    assert_non_null(handle.reason);
+    assert_int_equal(give_whole(LATEST, TERN_VARINT_MAX, 0, 10, false), TERN_ERR_PROTOCOL);
+    assert_int_equal(give_whole(ORDERED, 65536 + 5, 0, 10, true), TERN_ERR_PROTOCOL);
+    assert_int_equal(give_skip(ORDERED, 100, 0, 1, 64), TERN_ERR_PROTOCOL);
+}
+
+static void messages_over_the_limit_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(give_whole(UNORDERED, 0, 0, 10000, false), 0);
+    assert_int_equal(give_whole(UNORDERED, 0, 1, 10001, false), TERN_ERR_PROTOCOL);
+    assert_int_equal(give_part(UNORDERED, 0, 1, 0, 10, 10001, false), TERN_ERR_PROTOCOL);
+    assert_int_equal(give_part(UNORDERED, 0, 1, 0, 10, (UINT64_C(1) << 32) + 100, false),
+                     TERN_ERR_PROTOCOL);
+    assert_int_equal(give_part(UNORDERED, 0, 1, 0, 10, TERN_VARINT_MAX, false), TERN_ERR_PROTOCOL);
+}
+
+static void totals_do_not_change(void **state)
+{
+    (void)state;
+    assert_int_equal(give_part(ORDERED, 0, 0, 0, 10, 100, true), 0);
+    assert_int_equal(give_part(ORDERED, 0, 0, 10, 10, 101, true), TERN_ERR_PROTOCOL);
+}
+
+static void credit_bits_do_not_change(void **state)
+{
+    (void)state;
+    assert_int_equal(give_part(UNORDERED, 0, 0, 0, 10, 100, true), 0);
+    assert_int_equal(give_part(UNORDERED, 0, 0, 10, 10, 100, false), TERN_ERR_PROTOCOL);
+}
+
+/* What overlaps is put together all the same: a message that is sent again may be cut otherwise. */
+static void fragments_may_overlap(void **state)
+{
+    (void)state;
+    tern_message m = {.size = sizeof m};
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = 7;
+    }
+    assert_int_equal(give_part(ORDERED, 0, 0, 50, 50, 100, true), 0);
+    assert_int_equal(give_part(ORDERED, 0, 0, 0, 30, 100, true), 0);
+    memset(bytes, 9, sizeof bytes);
+    assert_int_equal(give_part(ORDERED, 0, 0, 10, 60, 100, true), 0);
+    assert_int_equal(tern_conn_receive(server, &m), 1);
+    assert_int_equal(m.len, 100);
+    for (size_t i = 0; i < 100; i++) { /* what had come is not changed */
+        assert_int_equal(m.data[i], i < 30 || i >= 50 ? 7 : 9);
+    }
+}
+
+/* Of messages that never become whole no more is kept than the queue and the window hold. */
+static void fragments_that_never_finish_are_bounded(void **state)
+{
+    (void)state;
+    size_t before = k.side[CK_SERVER].heap.blocks;
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_int_equal(give_part(UNORDERED, 1, i, 0, 1, 5000, false), 0);
+        assert_true(tern_msgin_held(tern_messages_in(server)) <= 20000);
+    }
+    assert_true(k.side[CK_SERVER].heap.blocks < before + 50);
+    assert_int_equal(give_part(UNORDERED, 2, 0, 0, 1, 10000 - 64, true), 0);
+    assert_int_equal(give_part(UNORDERED, 2, 1, 0, 1, 10000 - 64, true), 0);
+    assert_int_equal(give_part(UNORDERED, 2, 2, 0, 1, 2, true), TERN_ERR_FLOW_CONTROL);
+    assert_true(tern_msgin_held(tern_messages_in(server)) <= 40000);
+}
+
+/* More holes than are kept track of: the packet counts as lost, and nothing is said to be wrong. */
+static void gaps_beyond_the_bound_are_as_good_as_lost(void **state)
+{
+    (void)state;
+    int rc = 0;
+    uint64_t number = 0;
+    for (; rc == 0 && number < 10000; number += 2) {
+        rc = give_whole(UNORDERED, 1, number, 0, false);
+        (void)take_all();
+    }
+    assert_int_equal(rc, TERN_ERR_AGAIN);
+    assert_in_range(number / 2, TERN_MSGIN_GAPS, TERN_MSGIN_GAPS + 2);
+    assert_int_equal(give_whole(UNORDERED, 1, 1, 0, false), 0); /* fills one */
+    assert_int_equal(give_whole(UNORDERED, 2, 500, 0, false), 0);
+    assert_int_equal(server->life.state, TERN_LIFE_ESTABLISHED);
+}
+
+static void skips_of_what_was_delivered_do_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(give_whole(ORDERED, 1, 0, 10, true), 0);
+    assert_int_equal(give_whole(ORDERED, 1, 1, 10, true), 0);
+    assert_int_equal(take_all(), 2);
+    assert_int_equal(give_skip(ORDERED, 1, 0, 2, 74), 0);
+    assert_int_equal(give_whole(ORDERED, 1, 2, 10, true), 0);
+    assert_int_equal(take_all(), 1);
+}
+
+static void what_was_skipped_does_not_come(void **state)
+{
+    (void)state;
+    assert_int_equal(give_whole(ORDERED, 1, 2, 10, true), 0);
+    assert_int_equal(take_all(), 0);
+    assert_int_equal(give_skip(ORDERED, 1, 0, 2, 74), 0);
+    assert_int_equal(take_all(), 1);
+    assert_int_equal(give_whole(ORDERED, 1, 1, 10, true), 0);
+    assert_int_equal(take_all(), 0);
+}
+
+/* A receiver that never reads: the credit is not raised, and what comes without it makes room for itself. */
+static void a_receiver_that_never_reads_is_bounded(void **state)
+{
+    (void)state;
+    int rc = 0;
+    uint64_t i = 0;
+    for (; rc == 0 && i < 10000; i++) {
+        rc = give_whole(ORDERED, 1, i, 100, true);
+    }
+    assert_int_equal(rc, TERN_ERR_FLOW_CONTROL);
+    assert_int_equal(i - 1, 20000 / 164);
+    assert_false(tern_msgin_wants_limit(tern_messages_in(server)));
+    for (i = 0; i < 10000; i++) {
+        assert_int_equal(give_whole(UNORDERED, 2, i, 100, false), 0);
+        assert_int_equal(give_whole(LATEST, 3, i, 100, false), 0);
+    }
+    assert_true(tern_msgin_held(tern_messages_in(server)) <= 40000);
+}
+
+static void an_end_that_takes_none_refuses_them(void **state)
+{
+    (void)state;
+    for (unsigned order = UNORDERED; order <= LATEST; order++) {
+        assert_int_equal(give_whole(order, 0, 0, 0, false), TERN_ERR_PROTOCOL);
+        assert_non_null(handle.reason);
+    }
+    assert_int_equal(give_skip(ORDERED, 0, 0, 1, 64), TERN_ERR_PROTOCOL);
+    assert_null(server->messages);
+}
+
+static void credit_from_who_takes_none_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t limit[] = {0x2d, 20};
+    assert_int_equal(give(client, limit, sizeof limit), TERN_ERR_PROTOCOL);
+    assert_non_null(handle.reason);
+    assert_int_equal(give(server, limit, sizeof limit), 0); /* the other way it is right */
+}
+
+/* The frame itself ends the connection, not only this function. */
+static void a_violation_ends_the_connection(void **state)
+{
+    (void)state;
+    tern_send_options o;
+    tern_send_options_init(&o);
+    client->peer_terms.message_channels = 65536; /* it believes that it may */
+    o.channel = 100;
+    assert_int_equal(tern_conn_send(client, "x", 1, &o, k.now), 0);
+    (void)ck_carry(&k, CK_CLIENT);
+    assert_int_equal(server->life.state, TERN_LIFE_CLOSING);
+    assert_int_equal(server->life.code, 0x0a);
+}
+
+/* --- receipts ------------------------------------------------------------------------------------- */
+
+static void receipts_hold_all_of_a_part(void **state)
+{
+    (void)state;
+    const struct tern_message_part part = {.channel = 65535,
+                                           .lane = TERN_LANE_LATEST,
+                                           .uses_credit = true,
+                                           .is_fragment = true,
+                                           .number = TERN_VARINT_MAX,
+                                           .offset = 1 << 24,
+                                           .len = 77,
+                                           .total = 1 << 24};
+    struct tern_receipt r = tern_messages_part_receipt(&part);
+    assert_int_equal(r.kind, TERN_RECEIPT_MESSAGE);
+    assert_int_equal(r.id, TERN_VARINT_MAX);
+    assert_int_equal(r.offset, UINT64_C(1) << 56 | 1 << 24);
+    assert_int_equal(r.extra, 65535);
+    assert_int_equal(r.len, 77);
+    assert_int_equal(r.flags, 2 | 4 | 8);
+}
+
+static void lost_credit_is_given_again(void **state)
+{
+    (void)state;
+    struct tern_receipt r = {.kind = TERN_RECEIPT_MAX_MESSAGE_DATA};
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(give_whole(ORDERED, 1, i, 100, true), 0);
+    }
+    assert_int_equal(take_all(), 100);
+    assert_true(tern_messages_wants(server));
+    (void)ck_lose(&k, CK_SERVER);
+    assert_false(tern_messages_wants(server));
+    r.id = 20000; /* an old one does not matter */
+    tern_messages_on_lost(server, &r, k.now);
+    assert_false(tern_messages_wants(server));
+    ck_settle(&k);                         /* the timer finds it */
+    for (uint64_t i = 100; i < 180; i++) { /* beyond the first limit */
+        assert_int_equal(give_whole(ORDERED, 1, i, 100, true), 0);
+    }
+    assert_true(client->messages != NULL && client->messages->out != NULL);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, teardown),
+    cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, teardown),
+    cmocka_unit_test_setup_teardown(skips_cannot_wrap_the_credit, setup, teardown),
+    cmocka_unit_test_setup_teardown(channels_beyond_the_last_are_refused, setup, teardown),
+    cmocka_unit_test_setup_teardown(messages_over_the_limit_are_refused, setup, teardown),
+    cmocka_unit_test_setup_teardown(totals_do_not_change, setup, teardown),
+    cmocka_unit_test_setup_teardown(credit_bits_do_not_change, setup, teardown),
+    cmocka_unit_test_setup_teardown(fragments_may_overlap, setup, teardown),
+    cmocka_unit_test_setup_teardown(fragments_that_never_finish_are_bounded, setup, teardown),
+    cmocka_unit_test_setup_teardown(gaps_beyond_the_bound_are_as_good_as_lost, setup, teardown),
+    cmocka_unit_test_setup_teardown(skips_of_what_was_delivered_do_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_was_skipped_does_not_come, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_receiver_that_never_reads_is_bounded, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_end_that_takes_none_refuses_them, setup_deaf, teardown),
+    cmocka_unit_test_setup_teardown(credit_from_who_takes_none_is_refused, setup_deaf, teardown),
+    cmocka_unit_test_setup_teardown(a_violation_ends_the_connection, setup, teardown),
+    cmocka_unit_test_setup_teardown(receipts_hold_all_of_a_part, setup, teardown),
+    cmocka_unit_test_setup_teardown(lost_credit_is_given_again, setup, teardown),
+};
+
+TERN_TEST_MAIN(tests)
