@@ -76,16 +76,22 @@ struct tern_msgout_chunk {
 
 /* The priority of what tern_msgout_next would give, or TERN_PRIORITIES: nothing can be sent now (all
  * that waits waits for credit). Cheap: asked for each packet. */
-unsigned tern_msgout_top(const struct tern_msgout *m);
+unsigned tern_msgout_top(struct tern_msgout *m);
 
 /* The next part of at most `room` bytes of frame (header included): the caller encodes it as it is. False:
  * nothing, or nothing that fits (a message that would fit an empty packet of `full` bytes whole is not cut
  * into fragments). */
 bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
                       struct tern_msgout_chunk *out);
-/* It is in a packet. `pn_order` rises with each packet. */
-void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
-                         tern_time now);
+/* It is in a packet: now a new message has its number, and its cost is charged to the credit. */
+void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk);
+
+/* All streams together are one more member of each priority, of weight 16. When both streams and messages
+ * of a priority have something to send: is it the streams' turn? They have it until what they were told
+ * to have sent makes up for their share of what messages sent. Tell it only while messages wait at that
+ * priority too, or at any time: what either side got alone counts for no more than one turn (2 KiB). */
+bool tern_msgout_yields(const struct tern_msgout *m, unsigned priority);
+void tern_msgout_on_stream_bytes(struct tern_msgout *m, unsigned priority, size_t bytes);
 
 /* Redundancy: the next copy worth carrying in `room` bytes, newest first, of messages that are not in
  * this packet yet; to be told by tern_msgout_on_sent. Call tern_msgout_begin_packet before a packet, then
@@ -100,7 +106,7 @@ void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t long
 bool tern_msgout_next_skip(struct tern_msgout *m, struct tern_message_skip *out);
 void tern_msgout_on_skip_sent(struct tern_msgout *m, const struct tern_message_skip *skip);
 /* Anything of the above (parts that credit lets out, skips) wants to leave. */
-bool tern_msgout_wants(const struct tern_msgout *m);
+bool tern_msgout_wants(struct tern_msgout *m);
 
 /* --- receipts: what became of a part that left ------------------------------------------------- */
 void tern_msgout_on_acked(struct tern_msgout *m, const struct tern_message_part *part);
