@@ -186,6 +186,7 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
     tern_msgqueue_push(m, c, flow, s, now);
 }
 
+<<<<<<< HEAD
 /* Into its queue, unless it is dead already or, unreliable, finds the buffer full. */
 static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
                    struct tern_message_sending *s, const tern_send_options *o, tern_time now)
@@ -194,10 +195,22 @@ static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_me
         tern_sending_refuse(m, s, TERN_OUTCOME_EXPIRED);
         return;
     }
+=======
+static bool is_orphan(const struct tern_channel *c, const tern_send_options *o)
+{
+    return o->has_depends && tern_channel_is_dead(c, o->depends);
+}
+
+/* Makes way for it: the older latest one ends, then unreliable ones if the buffer is full. */
+static bool make_way(struct tern_msgout *m, const struct tern_channel *c, size_t len,
+                     const tern_send_options *o)
+{
+>>>>>>> h-mout
     struct tern_message_sending *older = replaced_by(c, o);
     if (older != NULL) {
         tern_sending_give_up(m, older, TERN_OUTCOME_EXPIRED);
     }
+<<<<<<< HEAD
     uint64_t cost = tern_message_cost(s->len);
     if (is_full(m, cost, 0) && !tern_msgqueue_make_room(m, o->priority, cost)) {
         m->counters.dropped++;
@@ -205,6 +218,26 @@ static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_me
         return;
     }
     enqueue(m, c, flow, s, o, now);
+=======
+    uint64_t cost = tern_message_cost(len);
+    return !is_full(m, cost, 0) || tern_msgqueue_make_room(m, o->priority, cost);
+}
+
+/* Into its queue, unless what it depends on is dead (perhaps by its own coming), or, unreliable, it finds
+ * the buffer full. */
+static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
+                   struct tern_message_sending *s, const tern_send_options *o, tern_time now)
+{
+    bool has_room = is_orphan(c, o) || make_way(m, c, s->len, o);
+    if (is_orphan(c, o)) {
+        tern_sending_refuse(m, s, TERN_OUTCOME_EXPIRED);
+    } else if (!has_room) {
+        m->counters.dropped++;
+        tern_sending_refuse(m, s, TERN_OUTCOME_LOST);
+    } else {
+        enqueue(m, c, flow, s, o, now);
+    }
+>>>>>>> h-mout
 }
 
 int tern_msgout_send(struct tern_msgout *m, const void *data, size_t len, tern_release_fn release,
