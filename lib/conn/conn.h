@@ -23,6 +23,7 @@
 #include "conn/space.h"
 #include "crypto/kem.h"
 #include "crypto/ticket.h"
+#include "recovery/budget.h"
 #include "recovery/cadence.h"
 #include "stream/table.h"
 #include "trace/trace.h"
@@ -146,6 +147,7 @@ struct tern_conn {
     struct tern_trace trace;
     const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
+    struct tern_budget budget;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];

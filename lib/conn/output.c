@@ -271,6 +271,13 @@ static bool ask_leave(struct tern_conn *conn, size_t datagram, tern_time now)
     if (tern_cc_room(&path->cc) < datagram) {
         return false;
     }
+    tern_time at = tern_budget_next(&conn->budget, datagram, now);
+    if (at >
+        now) { /* the window is open and not used: nothing can be learnt of the path from that */
+        conn->pacing_until = at;
+        tern_rate_on_app_limited(&path->rate, path->cc.bytes_in_flight);
+        return false;
+    }
     if (tern_pacer_budget(&path->pacer, now) < datagram) {
         conn->pacing_until = tern_pacer_next(&path->pacer, datagram);
         return conn->pacing_until <= now;
@@ -290,8 +297,9 @@ static bool wants_any_data(struct tern_conn *conn)
 }
 
 static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_train *train,
-                       size_t size)
+                       size_t size, tern_time now)
 {
+    tern_budget_on_sent(&conn->budget, size, now);
     train->len += size;
     conn->counters.bytes_sent += size;
     path->sent += path->is_validated ? 0 : size;
@@ -345,7 +353,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         }
         pad_for_sample(&plan);
         if (plan_finish(&plan, now) == 0) {
-            count_sent(conn, &conn->path, train, plan_size(&plan));
+            count_sent(conn, &conn->path, train, plan_size(&plan), now);
         }
     }
     train->segment = train->len;
@@ -364,7 +372,8 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
     struct tern_path *path = &conn->path;
     struct tern_plan plan;
     size_t size = tern_pmtud_wants(&path->pmtud, now);
-    if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size)) {
+    if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size) ||
+        tern_budget_next(&conn->budget, size, now) > now) {
         return 0;
     }
     if (!plan_begin(&plan, conn, TERN_LEVEL_APP, tern_cids_remote(&conn->cids), train->data,
@@ -378,7 +387,7 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
         return 0;
     }
     tern_pmtud_on_sent(&path->pmtud, plan.pn);
-    count_sent(conn, path, train, size);
+    count_sent(conn, path, train, size, now);
     train->segment = size;
     return 1;
 }
@@ -433,7 +442,7 @@ static size_t transmit_path(struct tern_conn *conn, struct tern_path *path, tern
     }
     train->local = path->local;
     train->remote = path->remote;
-    count_sent(conn, path, train, plan_size(&plan));
+    count_sent(conn, path, train, plan_size(&plan), now);
     train->segment = train->len;
     return 1;
 }
@@ -471,7 +480,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         if (size == 0) {
             break;
         }
-        count_sent(conn, path, train, size);
+        count_sent(conn, path, train, size, now);
         count++;
         if (count == 1) {
             train->segment = size;
