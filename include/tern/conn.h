@@ -145,6 +145,14 @@ typedef struct tern_stats {
     uint64_t rekeys;         /* key phases with a fresh Diffie-Hellman in them */
     uint64_t migrations;     /* changes of path, ours or the peer's, returns included */
     uint64_t migrations_failed; /* new paths that did not answer */
+    tern_time
+        jitter; /* mean change of the round trip, less the peer's delay, from one sample to the
+                           next, smoothed over sixteen (as RFC 3550 section 6.4.1 does one way) */
+    unsigned
+        loss_rate;    /* of our bytes, in ten-thousandths, over the last one to two seconds in which
+                           acknowledgements came */
+    unsigned ce_rate; /* of our packets with an ECN mark: a queue marked them; the same */
+    unsigned path;    /* another number in another network; its ends: tern_conn_local, _remote */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "conn/cids.h"
 #include "conn/forecast.h"
+#include "conn/gauge.h"
 #include "conn/life.h"
 #include "conn/modes.h"
 #include "conn/paths.h"
@@ -148,6 +149,7 @@ struct tern_conn {
     const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
     struct tern_budget budget;
+    struct tern_gauge gauge;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];
