@@ -11,6 +11,7 @@ int node_open(struct node *node, const tern_config *config, const tern_addr *loc
     node->heap = (struct heap){0};
     node->endpoint = NULL;
     node->udp = NULL;
+    node->conditioner = NULL;
     int rc = tern_endpoint_new(&node->endpoint, &own, tern_udp_now());
     if (rc == 0) {
         rc = tern_udp_open(&node->udp, node->endpoint, local);
@@ -27,8 +28,23 @@ void node_close(struct node *node)
 {
     tern_udp_close(node->udp);
     tern_endpoint_free(node->endpoint);
+    tern_conditioner_free(node->conditioner);
+    node->conditioner = NULL;
     node->udp = NULL;
     node->endpoint = NULL;
+}
+
+int node_condition(struct node *node, tern_time delay, double loss)
+{
+    tern_link_config link;
+    tern_link_config_init(&link);
+    link.delay = delay;
+    link.loss = loss;
+    if (delay == 0 && loss <= 0) {
+        return 0;
+    }
+    int rc = tern_conditioner_new(&node->conditioner, &link, &link, tern_udp_now());
+    return rc == 0 ? tern_udp_set_conditioner(node->udp, node->conditioner) : rc;
 }
 
 int node_turn(struct node *node, tern_time timeout)

@@ -3,6 +3,7 @@
 #ifndef TERNPERF_NODE_H
 #define TERNPERF_NODE_H
 
+#include <tern/sim.h>
 #include <tern/udp.h>
 
 #include "ternperf/heap.h"
@@ -12,6 +13,7 @@ typedef void (*node_event_fn)(void *user, const tern_event *event);
 struct node {
     tern_endpoint *endpoint;
     tern_udp *udp;
+    tern_conditioner *conditioner; /* NULL: the network is as it is */
     struct heap heap;
     node_event_fn on_event;
     void *user;
@@ -20,6 +22,9 @@ struct node {
 /* `config` is taken but for its allocator. 0 or TERN_ERR_*; after TERN_ERR_SYSTEM errno says why. */
 int node_open(struct node *node, const tern_config *config, const tern_addr *local);
 void node_close(struct node *node);
+
+/* A worse network at this end, both ways alike; none when both are 0. 0 or TERN_ERR_NOMEM. */
+int node_condition(struct node *node, tern_time delay, double loss);
 
 /* Waits at most `timeout` for the network or a deadline, and hands on what happened. 0 or TERN_ERR_*. */
 int node_turn(struct node *node, tern_time timeout);

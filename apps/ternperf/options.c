@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
@@ -43,6 +44,8 @@ static const char help[] =
     "  -C, --connections N     handshakes under way at once (default 32)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
+    "      --delay T           a worse network at this end: T more each way\n"
+    "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
     "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
     "                          chacha20-poly1305 (separated by commas)\n"
@@ -59,6 +62,8 @@ enum {
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_SIZE,
+    OPT_DELAY,
+    OPT_LOSS,
     OPT_CC,
     OPT_CIPHER,
     OPT_PIN,
@@ -77,6 +82,8 @@ static const struct option longs[] = {
     {"interval", required_argument, NULL, 'i'},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
+    {"delay", required_argument, NULL, OPT_DELAY},
+    {"loss", required_argument, NULL, OPT_LOSS},
     {"cc", required_argument, NULL, OPT_CC},
     {"cipher", required_argument, NULL, OPT_CIPHER},
     {"pin", required_argument, NULL, OPT_PIN},
@@ -104,6 +111,14 @@ static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64
 static bool parse_duration(const char *text, uint64_t *out)
 {
     return cli_parse_time(text, out) && *out > 0 && *out <= 86400 * TERN_SEC;
+}
+
+static bool parse_percent(const char *text, double *out)
+{
+    char *end = NULL;
+    double percent = strtod(text, &end);
+    *out = percent / 100;
+    return end != text && *end == '\0' && percent >= 0 && percent <= 100;
 }
 
 /* Numbers and times. -1: fine. */
@@ -138,6 +153,14 @@ static int parse_amount(struct options *o, int opt)
         return parse_duration(optarg, &o->keepalive)
                    ? -1
                    : cli_refuse("--keepalive", optarg, "give a time such as 20s");
+    case OPT_DELAY:
+        return parse_duration(optarg, &o->delay)
+                   ? -1
+                   : cli_refuse("--delay", optarg, "give a time such as 20ms");
+    case OPT_LOSS:
+        return parse_percent(optarg, &o->loss)
+                   ? -1
+                   : cli_refuse("--loss", optarg, "give a share such as 2.5, in percent");
     default:
         return parse_number(optarg, 1200, 65507, &o->mtu)
                    ? -1

@@ -24,6 +24,8 @@ struct options {
     uint64_t mtu, size;
     uint64_t streams;  /* -P */
     uint64_t interval; /* nanoseconds; 0: no lines in between */
+    uint64_t delay;    /* of a bad network at this end, each way, in nanoseconds ... */
+    double loss;       /* ... and what it loses each way, 0 to 1 */
 };
 
 /* Returns -1 to go on, or the exit code with which to end (help and version included). */

@@ -215,6 +215,9 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
     (void)sigaction(SIGTERM, &action, NULL);
     configure(&config, o, is_lab);
     int rc = node_open(&node, &config, &addr);
+    if (rc == 0 && !is_lab) { /* there the other end has it */
+        rc = node_condition(&node, o->delay, o->loss);
+    }
     if (rc != 0) {
         char text[TERN_ADDR_TEXT_SIZE];
         cli_error(tern_addr_format(&addr, text, sizeof text),

@@ -43,6 +43,13 @@ TERN_API TERN_MUST_CHECK int tern_conn_set_cc(tern_conn *conn, const char *name)
  * tern_conn_set_cc. */
 TERN_API void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second);
 
+/* The most that the connection sends, whatever its controller allows: bytes a second of UDP payload; 0 (the
+ * default): no limit. What 20 ms carry, or a datagram, leaves at once, with the rest of the datagram in which
+ * that ends. Everything counts, also what is sent again. Acknowledgements alone, probes of a timeout and of
+ * a path, and the last words do not wait: what comes after them pays, for a second's worth at most.
+ * Messages that wait meanwhile expire or give way as their options say. */
+TERN_API void tern_conn_set_budget(tern_conn *conn, uint64_t bytes_per_second);
+
 /* The peer's proved public key. TERN_ERR_STATE before it is known. */
 TERN_API TERN_MUST_CHECK int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE]);
 
@@ -146,6 +153,14 @@ typedef struct tern_stats {
     /* Messages of the peer: taken by the application; dropped from a full queue; frames that had come
      * before. */
     uint64_t messages_received, messages_dropped, messages_duplicate;
+    tern_time
+        jitter; /* mean change of the round trip, less the peer's delay, from one sample to the
+                           next, smoothed over sixteen (as RFC 3550 section 6.4.1 does one way) */
+    unsigned
+        loss_rate;    /* of our bytes, in ten-thousandths, over the last one to two seconds in which
+                           acknowledgements came */
+    unsigned ce_rate; /* of our packets with an ECN mark: a queue marked them; the same */
+    unsigned path;    /* another number in another network; its ends: tern_conn_local, _remote */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

@@ -67,6 +67,12 @@ void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second)
     tern_conn_mark_ready(conn);
 }
 
+void tern_conn_set_budget(tern_conn *conn, uint64_t bytes_per_second)
+{
+    tern_budget_set(&conn->budget, bytes_per_second);
+    tern_conn_mark_ready(conn);
+}
+
 tern_early_state tern_conn_early(const tern_conn *conn)
 {
     return conn->early;
@@ -154,7 +160,9 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.cwnd = path->cc.cwnd;
     s.ssthresh = path->cc.ssthresh;
     s.bytes_in_flight = path->cc.bytes_in_flight;
-    s.pacing_rate = path->pacer.rate;
+    s.pacing_rate = conn->budget.rate == 0 || path->pacer.rate == 0
+                        ? TERN_MAX(path->pacer.rate, conn->budget.rate)
+                        : TERN_MIN(path->pacer.rate, conn->budget.rate);
     s.delivery_rate = path->delivery_rate;
     s.packets_sent = conn->counters.packets_sent;
     s.packets_received = conn->counters.packets_received;
@@ -174,6 +182,9 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.rekeys = conn->rekey.count;
     s.migrations = conn->counters.migrations;
     s.migrations_failed = conn->counters.migrations_failed;
+    s.jitter = conn->gauge.jitter;
+    tern_gauge_read(&conn->gauge, &path->rate, &s.loss_rate, &s.ce_rate);
+    s.path = path->id;
     s.datagram_size = path->pmtud.current;
     s.suite = conn->suite;
     s.cc = conn->cc_ops->name;

@@ -18,12 +18,14 @@
 #include "base/slab.h"
 #include "conn/cids.h"
 #include "conn/forecast.h"
+#include "conn/gauge.h"
 #include "conn/life.h"
 #include "conn/modes.h"
 #include "conn/paths.h"
 #include "conn/space.h"
 #include "crypto/kem.h"
 #include "crypto/ticket.h"
+#include "recovery/budget.h"
 #include "recovery/cadence.h"
 #include "stream/table.h"
 #include "trace/trace.h"
@@ -153,6 +155,8 @@ struct tern_conn {
     struct tern_trace trace;
     const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
+    struct tern_budget budget;
+    struct tern_gauge gauge;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];

@@ -297,17 +297,23 @@ static void ask_leave(struct tern_conn *conn, struct leave *leave, size_t limit,
     conn->pacing_until = 0;
     leave->size = limit;
     leave->is_small = false;
-    if (room >= limit && budget >= limit) {
-        return;
-    }
-    size_t least = least_datagram(conn, leave->full);
-    if (least > 0 && least < limit) {
-        leave->is_small = true;
-        leave->size = (size_t)TERN_MIN(TERN_MIN(room, budget), (uint64_t)limit);
-    } else {
-        least = limit;
+    size_t least = limit;
+    if (room < limit || budget < limit) {
+        least = least_datagram(conn, leave->full);
+        leave->is_small = least > 0 && least < limit;
+        least = leave->is_small ? least : limit;
+        leave->size =
+            leave->is_small ? (size_t)TERN_MIN(TERN_MIN(room, budget), (uint64_t)limit) : limit;
     }
     if (room < least) {
+        leave->size = 0;
+        return;
+    }
+    tern_time at = tern_budget_next(&conn->budget, least, now);
+    if (at >
+        now) { /* the window is open and not used: nothing can be learnt of the path from that */
+        conn->pacing_until = at;
+        tern_rate_on_app_limited(&path->rate, path->cc.bytes_in_flight);
         leave->size = 0;
     } else if (budget < least) {
         conn->pacing_until = tern_pacer_next(&path->pacer, least);
@@ -327,8 +333,9 @@ static bool wants_any_data(struct tern_conn *conn)
 }
 
 static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_train *train,
-                       size_t size)
+                       size_t size, tern_time now)
 {
+    tern_budget_on_sent(&conn->budget, size, now);
     train->len += size;
     conn->counters.bytes_sent += size;
     path->sent += path->is_validated ? 0 : size;
@@ -382,7 +389,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         }
         pad_for_sample(&plan);
         if (plan_finish(&plan, now) == 0) {
-            count_sent(conn, &conn->path, train, plan_size(&plan));
+            count_sent(conn, &conn->path, train, plan_size(&plan), now);
         }
     }
     train->segment = train->len;
@@ -401,7 +408,8 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
     struct tern_path *path = &conn->path;
     struct tern_plan plan;
     size_t size = tern_pmtud_wants(&path->pmtud, now);
-    if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size)) {
+    if (size == 0 || size > train->capacity || !path->is_validated || !has_probe_room(path, size) ||
+        tern_budget_next(&conn->budget, size, now) > now) {
         return 0;
     }
     if (!plan_begin(&plan, conn, TERN_LEVEL_APP, tern_cids_remote(&conn->cids), train->data,
@@ -415,7 +423,7 @@ static size_t transmit_probe(struct tern_conn *conn, tern_train *train, tern_tim
         return 0;
     }
     tern_pmtud_on_sent(&path->pmtud, plan.pn);
-    count_sent(conn, path, train, size);
+    count_sent(conn, path, train, size, now);
     train->segment = size;
     return 1;
 }
@@ -470,7 +478,7 @@ static size_t transmit_path(struct tern_conn *conn, struct tern_path *path, tern
     }
     train->local = path->local;
     train->remote = path->remote;
-    count_sent(conn, path, train, plan_size(&plan));
+    count_sent(conn, path, train, plan_size(&plan), now);
     train->segment = train->len;
     return 1;
 }
@@ -510,7 +518,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         if (size == 0) {
             break;
         }
-        count_sent(conn, path, train, size);
+        count_sent(conn, path, train, size, now);
         count++;
         if (count == 1) {
             train->segment = size;

@@ -186,16 +186,6 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
     tern_msgqueue_push(m, c, flow, s, now);
 }
 
-<<<<<<< HEAD
-/* Into its queue, unless it is dead already or, unreliable, finds the buffer full. */
-static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
-                   struct tern_message_sending *s, const tern_send_options *o, tern_time now)
-{
-    if (o->has_depends && tern_channel_is_dead(c, o->depends)) {
-        tern_sending_refuse(m, s, TERN_OUTCOME_EXPIRED);
-        return;
-    }
-=======
 static bool is_orphan(const struct tern_channel *c, const tern_send_options *o)
 {
     return o->has_depends && tern_channel_is_dead(c, o->depends);
@@ -205,20 +195,10 @@ static bool is_orphan(const struct tern_channel *c, const tern_send_options *o)
 static bool make_way(struct tern_msgout *m, const struct tern_channel *c, size_t len,
                      const tern_send_options *o)
 {
->>>>>>> h-mout
     struct tern_message_sending *older = replaced_by(c, o);
     if (older != NULL) {
         tern_sending_give_up(m, older, TERN_OUTCOME_EXPIRED);
     }
-<<<<<<< HEAD
-    uint64_t cost = tern_message_cost(s->len);
-    if (is_full(m, cost, 0) && !tern_msgqueue_make_room(m, o->priority, cost)) {
-        m->counters.dropped++;
-        tern_sending_refuse(m, s, TERN_OUTCOME_LOST);
-        return;
-    }
-    enqueue(m, c, flow, s, o, now);
-=======
     uint64_t cost = tern_message_cost(len);
     return !is_full(m, cost, 0) || tern_msgqueue_make_room(m, o->priority, cost);
 }
@@ -237,7 +217,6 @@ static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_me
     } else {
         enqueue(m, c, flow, s, o, now);
     }
->>>>>>> h-mout
 }
 
 int tern_msgout_send(struct tern_msgout *m, const void *data, size_t len, tern_release_fn release,

@@ -59,6 +59,13 @@ case_perf_idle() {
     ! has_line out '"packets_sent":[0-9],' || fail "no keepalives: $(cat out)"
 }
 
+case_perf_network() {
+    expect 0 "$ternperf" rr --loopback -t 500ms --delay 10ms --json
+    has_line out '"latency_ms":{"p50":2[0-9][.]' || fail "no delay of 20 ms: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 2M --delay 1ms --loss 5 --json
+    expect 3 "$ternperf" rr --loopback --loss 100
+}
+
 case_perf_flood() {
     expect 0 "$ternperf" flood -n 2000 --json
     has_keys junk_per_second retry_per_second heap_bytes_per_half_open
@@ -81,7 +88,8 @@ case_perf_usage() {
     for arguments in '' 'nonsense' 'handshakes' 'handshakes --loopback host' 'idle' 'flood host' \
         'serve host' 'serve --loopback' 'handshakes --loopback -t never' 'idle --loopback -n 0' \
         'idle --loopback -n 1000001' 'handshakes --loopback --cc nonsense' \
-        'handshakes --loopback --mtu 100' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
+        'handshakes --loopback --mtu 100' 'rr --loopback --loss 101' 'rr --loopback --delay x' \
+        'rr --loopback --loss -1' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
         'bulk --loopback -P 0' 'bulk --loopback --bidir' 'bulk --loopback -b 1M' 'rr --loopback --size 0' \
         'messages --loopback' 'limit --loopback' 'trace --loopback'; do
         # shellcheck disable=SC2086
