@@ -30,6 +30,11 @@ static void check_pointers(const struct tern_frame *f, const struct tern_reader 
         FUZZ_CHECK(f->u.message.offset + f->u.message.len <= f->u.message.total);
         FUZZ_CHECK(f->u.message.is_fragment || f->u.message.len == f->u.message.total);
         break;
+    case TERN_FRAME_REPAIR:
+        FUZZ_CHECK(is_inside(f->u.repair.lengths, f->u.repair.lengths_len, all));
+        FUZZ_CHECK(is_inside(f->u.repair.data, f->u.repair.len, all));
+        FUZZ_CHECK(f->u.repair.len <= f->u.repair.size);
+        break;
     case TERN_FRAME_NEW_TOKEN:
         FUZZ_CHECK(is_inside(f->u.new_token.token, f->u.new_token.len, all));
         break;
@@ -172,6 +177,10 @@ static bool rewrite(struct tern_writer *w, const struct tern_frame *f)
         break;
     case TERN_FRAME_MESSAGE:
         tern_frame_encode_message(w, &f->u.message);
+        break;
+    case TERN_FRAME_REPAIR:
+        tern_frame_encode_repair(w, &f->u.repair);
+        tern_write_bytes(w, f->u.repair.data, f->u.repair.len);
         break;
     case TERN_FRAME_MESSAGE_SKIP:
         tern_frame_encode_message_skip(w, &f->u.message_skip);

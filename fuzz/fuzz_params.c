@@ -17,6 +17,7 @@ static void check_ranges(const struct tern_params *p, bool from_server)
     FUZZ_CHECK(p->max_message_size <= TERN_MESSAGE_SIZE_MAX);
     FUZZ_CHECK(p->max_message_channels >= 1);
     FUZZ_CHECK(p->max_message_channels <= TERN_MESSAGE_CHANNELS_MAX);
+    FUZZ_CHECK(p->fec_window <= TERN_REPAIR_SYMBOLS_MAX);
     FUZZ_CHECK(!from_server || !p->has_ticket);
     FUZZ_CHECK(from_server || (!p->takes_early && !p->has_original_dcid && !p->has_retry_scid &&
                                !p->has_suite && !p->has_stateless_reset_token));
@@ -45,6 +46,7 @@ static void check_same(const struct tern_params *a, const struct tern_params *b)
     FUZZ_CHECK(a->max_message_size == b->max_message_size);
     FUZZ_CHECK(a->initial_max_message_data == b->initial_max_message_data);
     FUZZ_CHECK(a->max_message_channels == b->max_message_channels);
+    FUZZ_CHECK(a->fec_window == b->fec_window);
     FUZZ_CHECK(a->disable_active_migration == b->disable_active_migration);
     FUZZ_CHECK(is_same_cid(a->has_original_dcid, &a->original_dcid, b->has_original_dcid,
                            &b->original_dcid));

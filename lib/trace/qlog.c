@@ -151,6 +151,8 @@ static const char *frame_name(enum tern_frame_type type)
         return "message_skip";
     case TERN_FRAME_MAX_MESSAGE_DATA:
         return "max_message_data";
+    case TERN_FRAME_REPAIR:
+        return "repair";
     }
     return "unknown";
 }
@@ -191,6 +193,16 @@ static void add_message_skip(struct tern_line *line, const struct tern_frame_mes
         s->channel, order_name(s->order), s->first, s->count, s->cost);
 }
 
+static void add_repair(struct tern_line *line, const struct tern_frame_repair *r)
+{
+    ADD(line,
+        ",\"channel\":%" PRIu64 ",\"order\":\"%s\",\"size\":%" PRIu64 ",\"message\":%" PRIu64
+        ",\"messages\":%" PRIu64 ",\"skip\":%" PRIu64 ",\"first\":%u,\"symbols\":%" PRIu64
+        ",\"number\":%u,\"length\":%zu",
+        r->channel, order_name(r->order), r->size, r->message, r->messages, r->skip,
+        (unsigned)r->first, r->symbols, (unsigned)r->number, r->len);
+}
+
 static void add_frame(struct tern_line *line, const struct tern_frame *f)
 {
     ADD(line, "{\"frame_type\":\"%s\"", frame_name(f->type));
@@ -224,6 +236,9 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_MESSAGE_SKIP:
         add_message_skip(line, &f->u.message_skip);
+        break;
+    case TERN_FRAME_REPAIR:
+        add_repair(line, &f->u.repair);
         break;
     case TERN_FRAME_MAX_DATA:
     case TERN_FRAME_MAX_MESSAGE_DATA:

@@ -58,6 +58,16 @@ static void add_message_skip(struct tern_line *line, const struct tern_frame_mes
                   s->channel, s->order == 0 ? "unordered" : "ordered", s->first, s->count, s->cost);
 }
 
+static void add_repair(struct tern_line *line, const struct tern_frame_repair *r)
+{
+    static const char *const orders[] = {"unordered", "ordered", "latest"};
+    tern_line_add(line,
+                  " channel=%" PRIu64 " %s size=%" PRIu64 " message=%" PRIu64 "+%" PRIu64
+                  " skip=%" PRIu64 " symbols=%u+%" PRIu64 " repair=%u len=%zu",
+                  r->channel, orders[r->order], r->size, r->message, r->messages, r->skip,
+                  (unsigned)r->first, r->symbols, (unsigned)r->number, r->len);
+}
+
 static void add_frame(struct tern_line *line, const struct tern_frame *f)
 {
     const struct tern_frame_rule *rule = tern_frame_rule(f->type);
@@ -94,6 +104,9 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_MESSAGE_SKIP:
         add_message_skip(line, &f->u.message_skip);
+        break;
+    case TERN_FRAME_REPAIR:
+        add_repair(line, &f->u.repair);
         break;
     case TERN_FRAME_MAX_DATA:
     case TERN_FRAME_MAX_MESSAGE_DATA:

@@ -224,6 +224,38 @@ static void decode_message_skip(struct tern_frame *out, struct tern_reader *r)
     check_span(r, s->first, s->count);
 }
 
+/* What the list means is the receiver's business; here it is only as long as it should be. */
+static void decode_repair(struct tern_frame *out, struct tern_reader *r)
+{
+    struct tern_frame_repair *f = &out->u.repair;
+    f->channel = tern_read_varint(r);
+    f->order = tern_read_varint(r);
+    f->size = tern_read_varint(r);
+    f->message = tern_read_varint(r);
+    f->skip = tern_read_varint(r);
+    f->symbols = tern_read_varint(r);
+    f->messages = tern_read_varint(r);
+    f->first = tern_read_u8(r);
+    f->number = tern_read_u8(r);
+    if (f->order > MESSAGE_LATEST || f->size == 0 || f->size > TERN_REPAIR_SIZE_MAX ||
+        f->skip >= TERN_MESSAGE_SIZE_MAX || f->symbols > TERN_REPAIR_SYMBOLS_MAX ||
+        f->messages > f->symbols || (f->messages == 0) != (f->symbols == 0)) { /* [P §16.6] */
+        r->failed = true;
+        return;
+    }
+    f->lengths = r->at;
+    for (uint64_t i = 0; i < f->messages; i++) {
+        (void)tern_read_varint(r);
+    }
+    f->lengths_len = r->failed ? 0 : (size_t)(r->at - f->lengths);
+    uint64_t len = tern_read_varint(r);
+    f->data = tern_read_bytes(r, len);
+    f->len = (size_t)len;
+    if (len > f->size || (f->symbols == 0 && len > 0)) {
+        r->failed = true;
+    }
+}
+
 /* Frames of one or two numbers. */
 static void decode_limit(struct tern_frame *out, struct tern_reader *r, bool has_id,
                          uint64_t largest)
@@ -281,6 +313,9 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
         break;
     case TERN_FRAME_MESSAGE_SKIP:
         decode_message_skip(out, r);
+        break;
+    case TERN_FRAME_REPAIR:
+        decode_repair(out, r);
         break;
     case TERN_FRAME_MAX_DATA:
     case TERN_FRAME_MAX_MESSAGE_DATA:

@@ -153,6 +153,20 @@ void tern_frame_encode_message(struct tern_writer *w, const struct tern_frame_me
     tern_write_bytes(w, f->data, f->len);
 }
 
+void tern_frame_encode_repair(struct tern_writer *w, const struct tern_frame_repair *f)
+{
+    write_two(w, TERN_FRAME_REPAIR, f->channel, f->order);
+    tern_write_varint(w, f->size);
+    tern_write_varint(w, f->message);
+    tern_write_varint(w, f->skip);
+    tern_write_varint(w, f->symbols);
+    tern_write_varint(w, f->messages);
+    tern_write_u8(w, f->first);
+    tern_write_u8(w, f->number);
+    tern_write_bytes(w, f->lengths, f->lengths_len);
+    tern_write_varint(w, f->len);
+}
+
 void tern_frame_encode_message_skip(struct tern_writer *w, const struct tern_frame_message_skip *f)
 {
     write_two(w, TERN_FRAME_MESSAGE_SKIP, f->channel, f->order);

@@ -39,6 +39,8 @@ void tern_frame_encode_reset_stream(struct tern_writer *w, uint64_t id, uint64_t
 void tern_frame_encode_message(struct tern_writer *w, const struct tern_frame_message *f);
 void tern_frame_encode_message_skip(struct tern_writer *w, const struct tern_frame_message_skip *f);
 void tern_frame_encode_max_message_data(struct tern_writer *w, uint64_t limit);
+/* All but the data, f->len bytes, which the caller writes behind it. */
+void tern_frame_encode_repair(struct tern_writer *w, const struct tern_frame_repair *f);
 void tern_frame_encode_stop_sending(struct tern_writer *w, uint64_t id, uint64_t code);
 void tern_frame_encode_max_data(struct tern_writer *w, uint64_t limit);
 void tern_frame_encode_max_stream_data(struct tern_writer *w, uint64_t id, uint64_t limit);

@@ -43,6 +43,7 @@ static const struct tern_frame_rule rules[] = {
     [TERN_FRAME_MESSAGE]               = {"MESSAGE",              A,         y,        n,      y,        n},
     [TERN_FRAME_MESSAGE_SKIP]          = {"MESSAGE_SKIP",         A,         y,        n,      y,        n},
     [TERN_FRAME_MAX_MESSAGE_DATA]      = {"MAX_MESSAGE_DATA",     A,         y,        n,      y,        n},
+    [TERN_FRAME_REPAIR]                = {"REPAIR",               A,         y,        n,      y,        n},
 };
 /* clang-format on */
 

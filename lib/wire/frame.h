@@ -39,6 +39,7 @@ enum tern_frame_type {
     TERN_FRAME_MESSAGE = 0x20,
     TERN_FRAME_MESSAGE_SKIP = 0x2c,
     TERN_FRAME_MAX_MESSAGE_DATA = 0x2d,
+    TERN_FRAME_REPAIR = 0x2e,
     TERN_FRAME_REKEY = 0x38, /* [P §5.7] */
     TERN_FRAME_CLOCK = 0x39  /* [P §17] */
 };
@@ -142,6 +143,16 @@ struct tern_frame_message_skip {
     uint64_t cost; /* of each; 0: without credit */
 };
 
+/* Forward error correction, [P §16.6]. */
+struct tern_frame_repair {
+    uint64_t channel, order, size, message, skip, symbols, messages;
+    uint8_t first, number;
+    const uint8_t *lengths; /* as many varints as messages, validated by the decoder */
+    size_t lengths_len;
+    const uint8_t *data;
+    size_t len;
+};
+
 struct tern_frame {
     enum tern_frame_type type;
     size_t padding; /* PADDING: length of the run */
@@ -160,6 +171,7 @@ struct tern_frame {
         struct tern_frame_ack_frequency ack_frequency;
         struct tern_frame_rekey rekey;
         struct tern_frame_clock clock;
+        struct tern_frame_repair repair;
         struct tern_frame_message message;
         struct tern_frame_message_skip message_skip;
     } u;

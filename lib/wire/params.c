@@ -36,6 +36,7 @@ static const struct {
      TERN_VARINT_MAX},
     {TERN_PARAM_MAX_MESSAGE_CHANNELS, offsetof(struct tern_params, max_message_channels), 1,
      TERN_MESSAGE_CHANNELS_MAX},
+    {TERN_PARAM_FEC_WINDOW, offsetof(struct tern_params, fec_window), 0, TERN_REPAIR_SYMBOLS_MAX},
 };
 
 /* Bits of those with a large number in the set of those seen. */

@@ -20,6 +20,7 @@
 #define TERN_PARAM_MAX_MESSAGE_SIZE     0x74656e05u
 #define TERN_PARAM_MAX_MESSAGE_DATA     0x74656e06u
 #define TERN_PARAM_MAX_MESSAGE_CHANNELS 0x74656e07u
+#define TERN_PARAM_FEC_WINDOW           0x74656e08u
 
 #define TERN_PARAM_MIN_ACK_DELAY 0xff04de1bu /* draft-ietf-quic-ack-frequency */
 
@@ -40,6 +41,7 @@ struct tern_params {
     uint64_t max_message_size; /* 0: its sender takes no messages */
     uint64_t initial_max_message_data;
     uint64_t max_message_channels;
+    uint64_t fec_window; /* symbols kept of a protected lane; 0: its sender takes no REPAIR */
     bool disable_active_migration;
     bool has_original_dcid, has_initial_scid, has_retry_scid, has_stateless_reset_token, has_suite;
     bool has_min_ack_delay, has_cpace, has_ticket, takes_early, tells_time;

@@ -100,7 +100,7 @@ static void empty_payload_has_no_frames(void **state)
 static void rendering_ends_at_a_malformed_frame(void **state)
 {
     (void)state;
-    static const uint8_t cut[] = {1, 6, 0, 9, 'x'}, unknown[] = {1, 0x2e, 1};
+    static const uint8_t cut[] = {1, 6, 0, 9, 'x'}, unknown[] = {1, 0x3f, 1};
     char line[512];
     assert_string_equal(frames_of(cut, sizeof cut, line, sizeof line), " PING | (malformed)");
     assert_string_equal(frames_of(unknown, sizeof unknown, line, sizeof line),

@@ -128,6 +128,16 @@ static const struct sample samples[] = {
      {0x2c, 7, 1, 9, 3, 0x40, 0x80},
      "MESSAGE_SKIP channel=7 ordered first=9 count=3 cost=128"},
     {TERN_FRAME_MAX_MESSAGE_DATA, 5, 5, {0x2d, 0x80, 0x10, 0, 0}, "MAX_MESSAGE_DATA limit=1048576"},
+    {TERN_FRAME_REPAIR,
+     12,
+     12,
+     {0x2e, 7, 1, 0x44, 0, 9, 0, 0, 0, 0, 0, 0},
+     "REPAIR channel=7 ordered size=1024 message=9+0 skip=0 symbols=0+0 repair=0 len=0"},
+    {TERN_FRAME_REPAIR,
+     16,
+     16,
+     {0x2e, 7, 0, 2, 0x40, 0x64, 1, 3, 2, 126, 5, 9, 4, 2, 'x', 'y'},
+     "REPAIR channel=7 unordered size=2 message=100+2 skip=1 symbols=126+3 repair=5 len=2"},
 };
 
 #endif

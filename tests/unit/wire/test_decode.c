@@ -1,6 +1,7 @@
 /* Frames read: golden bytes, every truncation, every type, and what a hostile peer would send.
  * SPDX-License-Identifier: MIT */
 #include "wire/decode.h"
+#include "wire/encode.h"
 
 #include "unit/wire/samples.h"
 
@@ -237,8 +238,7 @@ static bool is_message(uint64_t type)
 
 static bool is_short_type(uint64_t type)
 {
-    return type <= TERN_FRAME_MAX_MESSAGE_DATA || type == TERN_FRAME_REKEY ||
-           type == TERN_FRAME_CLOCK;
+    return type <= TERN_FRAME_REPAIR || type == TERN_FRAME_REKEY || type == TERN_FRAME_CLOCK;
 }
 
 static void every_one_byte_type_is_known_or_refused(void **state)
@@ -247,7 +247,8 @@ static void every_one_byte_type_is_known_or_refused(void **state)
     for (uint64_t type = 0; type < 64; type++) {
         /* zeros are a fine body but where a length, a count or a total must not be 0 */
         bool wants_more = type == TERN_FRAME_NEW_TOKEN || type == TERN_FRAME_NEW_CONNECTION_ID ||
-                          (is_message(type) && (type & 2) != 0) || type == TERN_FRAME_MESSAGE_SKIP;
+                          (is_message(type) && (type & 2) != 0) ||
+                          type == TERN_FRAME_MESSAGE_SKIP || type == TERN_FRAME_REPAIR;
         bool is_known = is_short_type(type) && type != 0x29; /* latest with credit, [P §16.3] */
         assert_int_equal(rc_of_type(type, 1),
                          is_known && !wants_more ? 0 : TERN_ERR_FRAME_ENCODING);
@@ -269,7 +270,7 @@ static void longer_types_are_refused(void **state)
 {
     (void)state;
     uint64_t seed = 1;
-    for (uint64_t type = 0; type <= 0x2d; type++) { /* RFC 9000 §12.4: the shortest form */
+    for (uint64_t type = 0; type <= 0x2e; type++) { /* RFC 9000 §12.4: the shortest form */
         assert_int_equal(rc_of_type(type, 4), TERN_ERR_PROTOCOL);
         assert_int_equal(rc_of_type(type, 8), TERN_ERR_PROTOCOL);
     }
@@ -401,6 +402,75 @@ static void skips_name_numbers_that_exist(void **state)
     assert_int_equal(RC_OF(0x2c, 0, 1, TERN_VARINT_MAX - 1, 1, 0), 0);
     assert_int_equal(RC_OF(0x2c, 0, 1, TERN_VARINT_MAX, 1, 0), TERN_ERR_FRAME_ENCODING);
     assert_int_equal(RC_OF(0x2c, 0, 1, 1, TERN_VARINT_MAX, 0), TERN_ERR_FRAME_ENCODING);
+}
+
+/* [P §16.6] */
+static void repairs_are_within_their_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t order, size, skip, symbols, messages, words, len;
+        int rc;
+    } rows[] = {
+        {0, 1, 0, 0, 0, 0, 0, 0},
+        {3, 1, 0, 0, 0, 0, 0, TERN_ERR_FRAME_ENCODING},
+        {2, 0, 0, 0, 0, 0, 0, TERN_ERR_FRAME_ENCODING},
+        {2, 16384, 0, 0, 0, 0, 0, 0},
+        {2, 16385, 0, 0, 0, 0, 0, TERN_ERR_FRAME_ENCODING},
+        {0, TERN_VARINT_MAX, 0, 1, 1, 1, 1, TERN_ERR_FRAME_ENCODING},
+        {0, 1, 0, 0, 0, 0, 1, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, 1, 1, 1, 9, 0},
+        {0, 9, 0, 1, 1, 1, 10, TERN_ERR_FRAME_ENCODING},
+        {0, 9, (1 << 24) - 1, 1, 1, 1, 9, 0},
+        {0, 9, 1 << 24, 1, 1, 1, 9, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, 64, 64, 64, 9, 0},
+        {0, 9, 0, 65, 64, 64, 9, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, TERN_VARINT_MAX, 1, 1, 9, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, 3, 4, 4, 9, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, 3, 0, 0, 9, TERN_ERR_FRAME_ENCODING},
+        {0, 9, 0, 0, 1, 1, 0, TERN_ERR_FRAME_ENCODING},
+    };
+    for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
+        static const uint8_t nothing[64];
+        uint8_t bytes[256];
+        struct tern_writer w;
+        struct tern_frame_repair f = {.order = rows[i].order,
+                                      .size = rows[i].size,
+                                      .skip = rows[i].skip,
+                                      .symbols = rows[i].symbols,
+                                      .messages = rows[i].messages,
+                                      .lengths = nothing,
+                                      .lengths_len = rows[i].words,
+                                      .len = rows[i].len};
+        tern_writer_init(&w, bytes, sizeof bytes);
+        tern_frame_encode_repair(&w, &f);
+        tern_write_bytes(&w, nothing, rows[i].len);
+        assert_int_equal(rc_of(bytes, tern_writer_used(&w)), rows[i].rc);
+    }
+}
+
+static void repairs_are_read(void **state)
+{
+    (void)state;
+    struct tern_frame f = golden(0x2e);
+    assert_int_equal(f.u.repair.channel, 7);
+    assert_int_equal(f.u.repair.order, 1);
+    assert_int_equal(f.u.repair.size, 1024);
+    assert_int_equal(f.u.repair.symbols, 0);
+    static const uint8_t bytes[] = {0x2e, 7, 0, 2, 0x40, 0x64, 1, 3, 2, 126, 5, 9, 4, 2, 'x', 'y'};
+    struct tern_reader r;
+    tern_reader_init(&r, bytes, sizeof bytes);
+    assert_int_equal(tern_frame_decode(&f, &r), 0);
+    assert_int_equal(f.u.repair.message, 100);
+    assert_int_equal(f.u.repair.skip, 1);
+    assert_int_equal(f.u.repair.symbols, 3);
+    assert_int_equal(f.u.repair.messages, 2);
+    assert_int_equal(f.u.repair.first, 126);
+    assert_int_equal(f.u.repair.number, 5);
+    assert_int_equal(f.u.repair.lengths_len, 2);
+    assert_memory_equal(f.u.repair.lengths, "\11\4", 2);
+    assert_int_equal(f.u.repair.len, 2);
+    assert_memory_equal(f.u.repair.data, "xy", 2);
 }
 
 /* RFC 9000 §19.6, §19.8: the last byte is numbered below 2^62. */
@@ -615,6 +685,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(fragments_lie_inside_their_total),
     cmocka_unit_test(latest_ones_bear_no_credit),
     cmocka_unit_test(skips_name_numbers_that_exist),
+    cmocka_unit_test(repairs_are_within_their_ranges),
+    cmocka_unit_test(repairs_are_read),
     cmocka_unit_test(data_may_not_reach_past_the_numbers),
     cmocka_unit_test(lengths_beyond_the_packet_fail),
     cmocka_unit_test(stream_counts_end_at_two_to_the_sixty),

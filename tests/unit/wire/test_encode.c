@@ -67,6 +67,10 @@ static bool write_again(struct tern_writer *w, const struct tern_frame *f)
     case TERN_FRAME_MESSAGE:
         tern_frame_encode_message(w, &f->u.message);
         return true;
+    case TERN_FRAME_REPAIR:
+        tern_frame_encode_repair(w, &f->u.repair);
+        tern_write_bytes(w, f->u.repair.data, f->u.repair.len);
+        return true;
     case TERN_FRAME_MESSAGE_SKIP:
         tern_frame_encode_message_skip(w, &f->u.message_skip);
         return true;

@@ -18,9 +18,9 @@ static const struct {
     {0x19, 0x19, "___1", ""},   {0x1a, 0x1a, "__01", "P"},  {0x1b, 0x1b, "___1", "P"},
     {0x1c, 0x1c, "IH01", "NC"}, {0x1d, 0x1d, "__01", "NC"}, {0x1e, 0x1e, "___1", ""},
     {0x1f, 0x1f, "___1", ""}, /* draft-ietf-quic-ack-frequency: not in 0-RTT either */
-    {0x20, 0x2b, "___1", ""},   {0x2c, 0x2c, "___1", ""},   {0x2d, 0x2d, "___1", ""}, /* [P §16] */
+    {0x20, 0x2b, "___1", ""},   {0x2c, 0x2c, "___1", ""},   {0x2d, 0x2e, "___1", ""}, /* [P §16] */
 };
-#define END 0x2eu /* of those that follow one another */
+#define END 0x2fu /* of those that follow one another */
 
 static uint8_t bits_of(const char *packets)
 {

@@ -58,6 +58,7 @@ static void absent_ones_have_their_defaults(void **state)
     assert_int_equal(p.max_message_size, 0);
     assert_int_equal(p.initial_max_message_data, 0);
     assert_int_equal(p.max_message_channels, 65536);
+    assert_int_equal(p.fec_window, 0);
     assert_false(p.disable_active_migration);
     assert_false(p.has_original_dcid || p.has_initial_scid || p.has_retry_scid);
     assert_false(p.has_stateless_reset_token || p.has_suite || p.has_min_ack_delay);
@@ -75,6 +76,7 @@ static const uint8_t golden[] = {
     0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x05, 4,    0x80, 0x10, 0, 0, /* messages of 1 MiB */
     0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x06, 2,    0x43, 0xe8,       /* 1000 bytes of them */
     0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x07, 1,    0x20,             /* 32 channels */
+    0xc0, 0,    0,    0,    0x74, 0x65, 0x6e, 0x08, 1,    0x30,             /* 48 symbols */
     0x0c, 0x00,                                                             /* no migration */
     0x00, 0x02, 'o',  'd',                                                  /* original_dcid */
     0x02, 0x10, 1,    2,    3,    4,    5,    6,    7,    8,                /* reset token */
@@ -100,6 +102,7 @@ static void check_golden(const struct tern_params *p)
     assert_int_equal(p->max_message_size, 1 << 20);
     assert_int_equal(p->initial_max_message_data, 1000);
     assert_int_equal(p->max_message_channels, 32);
+    assert_int_equal(p->fec_window, 48);
     assert_true(p->disable_active_migration);
     assert_true(p->has_original_dcid && p->original_dcid.len == 2);
     assert_memory_equal(p->original_dcid.bytes, "od", 2);
@@ -204,6 +207,7 @@ static void numbers_have_their_ranges(void **state)
         {TERN_PARAM_MAX_MESSAGE_SIZE, 0, 1 << 24},
         {TERN_PARAM_MAX_MESSAGE_DATA, 0, TERN_VARINT_MAX},
         {TERN_PARAM_MAX_MESSAGE_CHANNELS, 1, 1 << 16},
+        {TERN_PARAM_FEC_WINDOW, 0, 64},
     };
     for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
         assert_int_equal(rc_of_number(rows[i].id, rows[i].least), 0);
