@@ -205,6 +205,9 @@ struct tern_conn_first {
     struct tern_cid dcid, scid, original;
     bool is_keyed, has_retry, is_proved;
     const struct tern_grant *grant; /* what its connect token says; NULL: it has none */
+    bool has_keys;                  /* its packet was opened once already, with these */
+    struct tern_packet_keys rx;
+    uint8_t tx_secret[TERN_SECRET_SIZE];
 };
 TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                                          const struct tern_conn_first *first, tern_time now);

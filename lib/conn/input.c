@@ -278,6 +278,9 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
     }
     enum tern_level level = level_of(header->type);
     struct tern_space *space = &conn->spaces[level];
+    if (level == TERN_LEVEL_HANDSHAKE) {
+        tern_handshake_install_due(conn);
+    }
     if (!tern_space_is_live(space) ||
         (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
         if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {

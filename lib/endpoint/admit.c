@@ -5,21 +5,19 @@
 #include "conn/input.h"
 #include "crypto/keys.h"
 
-static bool opens(const struct tern_conn_first *first, const struct tern_header *header,
+static bool opens(struct tern_conn_first *first, const struct tern_header *header,
                   const uint8_t *data, size_t len, uint8_t *scratch, const uint8_t *key)
 {
-    uint8_t client[32], server[32];
-    struct tern_packet_keys keys;
-    tern_initial_secrets(client, server, first->dcid.bytes, first->dcid.len, key);
-    int rc = tern_packet_keys_init(&keys, TERN_SUITE_CHACHA20_POLY1305, client);
+    uint8_t client[TERN_SECRET_SIZE];
+    tern_initial_secrets(client, first->tx_secret, first->dcid.bytes, first->dcid.len, key);
+    int rc = tern_packet_keys_init(&first->rx, TERN_SUITE_CHACHA20_POLY1305, client);
     if (rc == 0) {
         struct tern_opened opened;
         memcpy(scratch, data, len);
-        rc = tern_packet_unseal(&opened, header, scratch, &keys, 0);
+        rc = tern_packet_unseal(&opened, header, scratch, &first->rx, 0);
     }
-    tern_packet_keys_clear(&keys);
     tern_mem_wipe(client, sizeof client);
-    tern_mem_wipe(server, sizeof server);
+    first->has_keys = rc == 0;
     return rc == 0;
 }
 
