@@ -320,7 +320,7 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
         out->has_retry_scid = conn->handshake->has_retry;
         out->retry_scid = conn->handshake->initial_dcid;
         out->has_stateless_reset_token = true;
-        tern_token_reset(out->stateless_reset_token, conn->env->secret_key,
+        tern_token_reset(out->stateless_reset_token, &conn->env->reset_key,
                          conn->cids.local[0].cid.bytes, conn->cids.local[0].cid.len);
     }
 }

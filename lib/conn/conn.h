@@ -22,6 +22,7 @@
 #include "conn/paths.h"
 #include "conn/space.h"
 #include "crypto/kem.h"
+#include "crypto/sha256.h"
 #include "crypto/ticket.h"
 #include "recovery/cadence.h"
 #include "stream/table.h"
@@ -67,6 +68,7 @@ struct tern_conn_env {
     tern_endpoint *endpoint;
     unsigned suites; /* acceptable and available */
     uint8_t secret_key[TERN_KEY_SIZE], public_key[TERN_KEY_SIZE];
+    struct tern_hmac reset_key;   /* which tern_token_reset wants */
     const struct tern_kem *kem;   /* for the hybrid; NULL: we have none */
     struct tern_modes modes;      /* of handshakes that we take as a server */
     struct tern_tickets *tickets; /* NULL: we give none and take no early data */

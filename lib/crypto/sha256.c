@@ -26,19 +26,24 @@ void tern_sha256_final(struct tern_sha256 *hash, uint8_t out[TERN_SHA256_SIZE])
 
 void tern_hmac_init(struct tern_hmac *hmac, const uint8_t *key, size_t key_len)
 {
-    hmac_sha256_set_key(&hmac->state, key_len, key);
+    struct sha256_ctx
+        kept; /* Nettle's own state of HMAC would begin anew by itself, at half as much again */
+    hmac_set_key(&hmac->outer, &kept, &hmac->inner, &nettle_sha256, key_len, key);
+    tern_mem_wipe(&kept, sizeof kept);
 }
 
 void tern_hmac_update(struct tern_hmac *hmac, const uint8_t *data, size_t len)
 {
     if (len > 0) {
-        hmac_sha256_update(&hmac->state, len, data);
+        sha256_update(&hmac->inner, len, data);
     }
 }
 
 void tern_hmac_final(struct tern_hmac *hmac, uint8_t out[TERN_SHA256_SIZE])
 {
-    hmac_sha256_digest(&hmac->state, TERN_SHA256_SIZE, out);
+    sha256_digest(&hmac->inner, TERN_SHA256_SIZE, out);
+    sha256_update(&hmac->outer, TERN_SHA256_SIZE, out);
+    sha256_digest(&hmac->outer, TERN_SHA256_SIZE, out);
     tern_hmac_clear(hmac);
 }
 

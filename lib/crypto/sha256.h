@@ -17,7 +17,7 @@ struct tern_sha256 {
     struct sha256_ctx state;
 };
 struct tern_hmac {
-    struct hmac_sha256_ctx state;
+    struct sha256_ctx inner, outer;
 };
 #else
 #include <sodium.h>

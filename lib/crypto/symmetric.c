@@ -56,12 +56,12 @@ static void hasher_update(struct hasher *hasher, const uint8_t *data, size_t len
 static void hasher_final(struct hasher *hasher, uint8_t *out)
 {
     if (hasher->hash == TERN_NOISE_SHA256) {
-        tern_sha256_final(&hasher->state.sha256, out);
+        tern_sha256_final(&hasher->state.sha256, out); /* which wipes */
     } else {
         (void)crypto_generichash_blake2b_final(&hasher->state.blake2b, out,
                                                crypto_generichash_blake2b_BYTES_MAX);
+        sodium_memzero(hasher, sizeof *hasher);
     }
-    sodium_memzero(hasher, sizeof *hasher);
 }
 
 /* libsodium has no HMAC over BLAKE2b, so RFC 2104 by hand. */

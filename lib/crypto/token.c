@@ -4,13 +4,12 @@
 
 #include "crypto/keys.h"
 
-void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const uint8_t static_key[TERN_KEY_SIZE],
+void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const struct tern_hmac *keyed,
                       const uint8_t *cid, size_t cid_len)
 {
     static const uint8_t label[] = {'r', 'e', 's', 'e', 't'};
-    struct tern_hmac state;
+    struct tern_hmac state = *keyed;
     uint8_t mac[TERN_SHA256_SIZE];
-    tern_hmac_init(&state, static_key, TERN_KEY_SIZE);
     tern_hmac_update(&state, label, sizeof label);
     tern_hmac_update(&state, cid, cid_len);
     tern_hmac_final(&state, mac);

@@ -12,8 +12,9 @@
 #define TERN_TOKEN_OVERHEAD   40 /* nonce and tag of a sealed one */
 #define TERN_TOKEN_TAG_SIZE   16 /* of a Retry */
 
-/* The first 16 bytes of HMAC-SHA256(static key, "reset" ‖ connection identifier). */
-void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const uint8_t static_key[TERN_KEY_SIZE],
+/* The first 16 bytes of HMAC-SHA256(static key, "reset" ‖ connection identifier); `keyed` holds the static
+ * key, for a server makes one with each identifier that it gives out. */
+void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const struct tern_hmac *keyed,
                       const uint8_t *cid, size_t cid_len);
 
 /* Equal, found out in constant time. An all-zero token equals nothing: an unset slot must never

@@ -1,4 +1,4 @@
-/* Trial opening of a first Initial packet, keyed with our public key first. [P §5.2], [P §12.3]
+/* Trial opening of a first Initial packet, keyed with our public key or not. [P §5.2], [P §12.3]
  * SPDX-License-Identifier: MIT */
 #include "endpoint/admit.h"
 
@@ -25,10 +25,13 @@ bool tern_admit_check(struct tern_conn_first *first, const struct tern_header *h
                       const uint8_t *data, size_t len, uint8_t *scratch,
                       const struct tern_conn_env *env)
 {
-    if (opens(first, header, data, len, scratch, env->public_key)) {
-        first->is_keyed = true;
-        return true;
+    bool guess = first->is_keyed || env->config->silent;
+    for (unsigned i = 0; i < 2; i++) {
+        first->is_keyed = i == 0 ? guess : !guess;
+        if ((first->is_keyed || !env->config->silent) &&
+            opens(first, header, data, len, scratch, first->is_keyed ? env->public_key : NULL)) {
+            return true;
+        }
     }
-    first->is_keyed = false;
-    return !env->config->silent && opens(first, header, data, len, scratch, NULL);
+    return false;
 }

@@ -58,7 +58,7 @@ static void receive_stray(struct tern_endpoint *ep, const struct tern_header *he
             return;
         }
         if (ep->config.accept && !ep->config.silent) {
-            tern_resets_answer(&ep->resets, &ep->stateless, header, in, len, ep->env.secret_key,
+            tern_resets_answer(&ep->resets, &ep->stateless, header, in, len, &ep->env.reset_key,
                                &ep->random, now);
         }
     }
@@ -80,10 +80,12 @@ static int judge_first(struct tern_endpoint *ep, struct tern_conn_first *first,
         ep->dropped_refused++;
         return 0;
     }
+    first->is_keyed = ep->door.was_keyed;
     if (!tern_admit_check(first, header, data, header->packet_len, ep->scratch, &ep->env)) {
         ep->dropped_unknown++;
         return 0;
     }
+    ep->door.was_keyed = first->is_keyed;
     if (verdict.answer == TERN_DOOR_RETRY) {
         tern_stateless_retry(&ep->stateless, header, in, &ep->door.proofs, &ep->door.retry_keys,
                              &ep->random, now);
