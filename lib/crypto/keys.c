@@ -290,6 +290,17 @@ int tern_packet_seal(struct tern_packet_keys *keys, uint32_t path_id, uint64_t p
     return 0;
 }
 
+int tern_packet_check(const struct tern_packet_keys *keys, uint64_t pn, const uint8_t *header,
+                      size_t header_len, const uint8_t *sealed, size_t len)
+{
+    uint8_t nonce[TERN_AEAD_NONCE_MAX];
+    if (keys->aead.suite == NULL || pn > TERN_PN_MAX) {
+        return TERN_ERR_CRYPTO;
+    }
+    tern_packet_nonce(keys, 0, pn, nonce);
+    return tern_aead_check(&keys->aead, nonce, header, header_len, sealed, len);
+}
+
 int tern_packet_open(struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,
                      const uint8_t *header, size_t header_len, uint8_t *payload, size_t len)
 {

@@ -81,7 +81,7 @@ static int judge_first(struct tern_endpoint *ep, struct tern_conn_first *first,
         return 0;
     }
     first->is_keyed = ep->door.was_keyed;
-    if (!tern_admit_check(first, header, data, header->packet_len, ep->scratch, &ep->env)) {
+    if (!tern_admit_check(first, header, data, ep->scratch, &ep->env)) {
         ep->dropped_unknown++;
         return 0;
     }
