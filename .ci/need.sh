@@ -5,6 +5,7 @@
 #     need_command cmake cmake          a command, and the Debian package that brings it
 #     need_library libsodium libsodium-dev
 #     need_header ev.h libev-dev
+#     want_library nettle nettle-dev    one that we can do without: installed now, if that can be
 #     need_install                      apt-get, only if something was missing; returns 1 if it cannot
 
 need_list=
@@ -51,4 +52,9 @@ need_install() {
     fi
     rm -f "$need_log"
     need_list=
+}
+
+want_library() {
+    need_library "$1" "$2"
+    need_install 2>/dev/null || need_list=
 }

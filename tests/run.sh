@@ -85,6 +85,7 @@ install() {
         ;;
     esac
     need_install || exit 1
+    want_library nettle nettle-dev
     case $what in
     all | fuzz) install_runtime ;;
     coverage) install_gcovr ;;

@@ -20,7 +20,7 @@ void tern_map_init(struct tern_map *map, struct tern_mem *mem, struct tern_rando
 {
     memset(map, 0, sizeof *map);
     map->mem = mem;
-    tern_random_fill(random, map->secret, sizeof map->secret);
+    tern_random_fill_open(random, map->secret, sizeof map->secret);
 }
 
 void tern_map_clear(struct tern_map *map)

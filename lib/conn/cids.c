@@ -34,7 +34,7 @@ void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
                        struct tern_random *random)
 {
     out->len = CID_SIZE;
-    tern_random_fill(random, out->bytes, CID_SIZE);
+    tern_random_fill_open(random, out->bytes, CID_SIZE);
     /* QUIC-LB §3: 3 bits of configuration rotation, 5 bits of length - 1. */
     out->bytes[0] = CID_SIZE - 1;
     if (shape != NULL) {

@@ -132,6 +132,13 @@ out:
     return 0;
 }
 
+static int install_first(struct tern_conn *conn, const struct tern_conn_first *first)
+{
+    return first->has_keys ? tern_space_install_opened(&conn->spaces[TERN_LEVEL_INITIAL],
+                                                       first->tx_secret, &first->rx)
+                           : tern_handshake_install_initial(conn);
+}
+
 int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                          const struct tern_conn_first *first, tern_time now)
 {
@@ -154,7 +161,7 @@ int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
         rc = first->grant != NULL && conn->door.grant == NULL ? TERN_ERR_NOMEM : 0;
         hs->is_keyed = first->is_keyed;
         tern_cids_set_remote(&conn->cids, &first->scid);
-        rc = rc == 0 ? tern_handshake_install_initial(conn) : rc;
+        rc = rc == 0 ? install_first(conn, first) : rc;
     }
     if (rc != 0) {
         tern_conn_free(conn);
@@ -321,7 +328,7 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
         out->has_retry_scid = conn->handshake->has_retry;
         out->retry_scid = conn->handshake->initial_dcid;
         out->has_stateless_reset_token = true;
-        tern_token_reset(out->stateless_reset_token, conn->env->secret_key,
+        tern_token_reset(out->stateless_reset_token, &conn->env->reset_key,
                          conn->cids.local[0].cid.bytes, conn->cids.local[0].cid.len);
     }
 }

@@ -24,6 +24,7 @@
 #include "conn/paths.h"
 #include "conn/space.h"
 #include "crypto/kem.h"
+#include "crypto/sha256.h"
 #include "crypto/ticket.h"
 #include "recovery/budget.h"
 #include "recovery/cadence.h"
@@ -72,6 +73,7 @@ struct tern_conn_env {
     tern_endpoint *endpoint;
     unsigned suites; /* acceptable and available */
     uint8_t secret_key[TERN_KEY_SIZE], public_key[TERN_KEY_SIZE];
+    struct tern_hmac reset_key;   /* which tern_token_reset wants */
     const struct tern_kem *kem;   /* for the hybrid; NULL: we have none */
     struct tern_modes modes;      /* of handshakes that we take as a server */
     struct tern_tickets *tickets; /* NULL: we give none and take no early data */
@@ -218,6 +220,9 @@ struct tern_conn_first {
     struct tern_cid dcid, scid, original;
     bool is_keyed, has_retry, is_proved;
     const struct tern_grant *grant; /* what its connect token says; NULL: it has none */
+    bool has_keys;                  /* its packet was opened once already, with these */
+    struct tern_packet_keys rx;
+    uint8_t tx_secret[TERN_SECRET_SIZE];
 };
 TERN_MUST_CHECK int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
                                          const struct tern_conn_first *first, tern_time now);

@@ -111,6 +111,19 @@ int tern_crypto_flow_receive(struct tern_crypto_flow *flow, uint64_t offset, con
     return 0;
 }
 
+/* Bytes were written as far as the last range. */
+static void drop_heard(struct tern_crypto_flow *flow)
+{
+    const struct tern_ranges *received = &flow->received;
+    if (flow->in != NULL) {
+        if (received->count > 0) {
+            tern_mem_wipe(flow->in, (size_t)received->items[received->count - 1].end);
+        }
+        tern_mem_free(flow->mem, flow->in);
+        flow->in = NULL;
+    }
+}
+
 const uint8_t *tern_crypto_flow_readable(const struct tern_crypto_flow *flow, size_t *len)
 {
     *len = 0;
@@ -130,19 +143,13 @@ void tern_crypto_flow_rest(struct tern_crypto_flow *flow)
 {
     const struct tern_ranges *received = &flow->received;
     if (flow->in != NULL && received->count == 1 && received->items[0].end == flow->in_read) {
-        tern_mem_wipe(flow->in, TERN_CRYPTO_FLOW_MAX);
-        tern_mem_free(flow->mem, flow->in);
-        flow->in = NULL;
+        drop_heard(flow);
     }
 }
 
 void tern_crypto_flow_forget(struct tern_crypto_flow *flow)
 {
-    if (flow->in != NULL) {
-        tern_mem_wipe(flow->in, TERN_CRYPTO_FLOW_MAX);
-        tern_mem_free(flow->mem, flow->in);
-        flow->in = NULL;
-    }
+    drop_heard(flow);
     flow->in_read = 0;
     tern_ranges_clear(&flow->received);
 }

@@ -104,9 +104,6 @@ static int build(struct tern_conn *conn, const struct tern_dormant *d, bool agai
     conn->handshake = d->handshake;
     int rc = tern_heap_claim(conn->env->timers, &conn->timer);
     if (rc == 0) {
-        rc = tern_handshake_install_handshake(conn);
-    }
-    if (rc == 0) {
         rc = tern_conn_on_params(conn, &d->handshake->peer_params);
     }
     initial->is_discarded = d->is_initial_over;

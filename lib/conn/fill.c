@@ -183,7 +183,7 @@ static void fill_cids(struct tern_fill *fill)
     while ((cid = tern_cids_next_new(cids)) != NULL && tern_fill_has_receipt_room(fill)) {
         uint8_t token[TERN_RESET_TOKEN_SIZE];
         uint8_t *start = fill->w.at;
-        tern_token_reset(token, fill->conn->env->secret_key, cid->cid.bytes, cid->cid.len);
+        tern_token_reset(token, &fill->conn->env->reset_key, cid->cid.bytes, cid->cid.len);
         tern_frame_encode_new_connection_id(&fill->w, cid->sequence, 0, &cid->cid, token);
         if (!tern_fill_keep(fill, start)) {
             return;

@@ -318,7 +318,7 @@ int tern_handshake_start(struct tern_conn *conn)
 }
 
 /* Handshake keys come from the state after message 2, which both ends share then. */
-int tern_handshake_install_handshake(struct tern_conn *conn)
+static int install_handshake(struct tern_conn *conn)
 {
     uint8_t client[32], server[32];
     int rc = tern_noise_export(&conn->handshake->noise, "client hs", client);
@@ -333,6 +333,16 @@ int tern_handshake_install_handshake(struct tern_conn *conn)
     tern_mem_wipe(client, sizeof client);
     tern_mem_wipe(server, sizeof server);
     return rc;
+}
+
+void tern_handshake_install_due(struct tern_conn *conn)
+{
+    const struct tern_handshake *hs = conn->handshake;
+    const struct tern_space *space = &conn->spaces[TERN_LEVEL_HANDSHAKE];
+    if (conn->is_server && hs != NULL && hs->has_noise && tern_noise_has_written(&hs->noise) &&
+        !tern_space_is_live(space) && !space->is_discarded) {
+        (void)install_handshake(conn);
+    }
 }
 
 /* Message 3 is done at this end: packet keys from Split(), the exporter from the last state. */
@@ -447,8 +457,7 @@ static int answer_message_1(struct tern_conn *conn, const struct tern_params *th
     }
     tern_writer_init(&w, message, sizeof message);
     tern_write_u8(&w, 2);
-    rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
-    return rc == 0 ? tern_handshake_install_handshake(conn) : rc;
+    return send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
 }
 
 /* What stands around the Noise message, [P §4.3]. 0 · TERN_ERR_BUFFER (cut short) */
@@ -593,7 +602,7 @@ static int send_message_3(struct tern_conn *conn, tern_time now)
 {
     uint8_t message[MESSAGE_MAX];
     struct tern_writer w;
-    int rc = tern_handshake_install_handshake(conn);
+    int rc = install_handshake(conn);
     if (rc != 0) {
         return rc;
     }

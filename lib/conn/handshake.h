@@ -78,8 +78,9 @@ TERN_MUST_CHECK int tern_handshake_choose(struct tern_conn *conn, const tern_pee
 /* Installs the Initial keys. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_handshake_install_initial(struct tern_conn *conn);
 
-/* Installs the Handshake keys, which follow from the state after message 2. 0 · TERN_ERR_NOMEM */
-TERN_MUST_CHECK int tern_handshake_install_handshake(struct tern_conn *conn);
+/* Installs a server's Handshake keys, if message 2 is written and they are not there: not before something
+ * wants them, for most connections are folded meanwhile. Without memory there are none. */
+void tern_handshake_install_due(struct tern_conn *conn);
 
 /* A client's message 1 into the Initial CRYPTO stream. 0 or an error of ours. */
 TERN_MUST_CHECK int tern_handshake_start(struct tern_conn *conn);

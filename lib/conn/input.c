@@ -63,6 +63,22 @@ int tern_packet_unseal(struct tern_opened *out, const struct tern_header *header
     return header_len == 0 ? TERN_ERR_CRYPTO : open_payload(out, header, packet, header_len, keys);
 }
 
+int tern_packet_would_open(const struct tern_header *header, const uint8_t *packet,
+                           uint8_t *scratch, const struct tern_packet_keys *keys)
+{
+    struct tern_opened opened;
+    size_t masked = header->pn_offset + SAMPLE_OFFSET + TERN_SAMPLE_SIZE;
+    if (header->packet_len < masked) {
+        return TERN_ERR_CRYPTO;
+    }
+    memcpy(scratch, packet, masked);
+    size_t header_len = unmask(&opened, header, scratch, keys, 0);
+    return header_len == 0
+               ? TERN_ERR_CRYPTO
+               : tern_packet_check(keys, opened.pn, scratch, header_len, packet + header_len,
+                                   header->packet_len - header_len);
+}
+
 static void drop(struct tern_conn *conn, const char *why, tern_time now)
 {
     conn->counters.packets_dropped++;
@@ -279,6 +295,9 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
     }
     enum tern_level level = level_of(header->type);
     struct tern_space *space = &conn->spaces[level];
+    if (level == TERN_LEVEL_HANDSHAKE) {
+        tern_handshake_install_due(conn);
+    }
     if (!tern_space_is_live(space) ||
         (level == TERN_LEVEL_APP && conn->life.state == TERN_LIFE_HANDSHAKING)) {
         if (level == TERN_LEVEL_APP && conn->is_server && !space->is_discarded) {

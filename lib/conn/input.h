@@ -21,6 +21,11 @@ TERN_MUST_CHECK int tern_packet_unseal(struct tern_opened *out, const struct ter
                                        uint8_t *packet, struct tern_packet_keys *keys,
                                        uint64_t expected);
 
+/* Whether an Initial packet would open with these keys; it stays as it is. `scratch` has room for its header
+ * and 20 bytes more. 0 · TERN_ERR_CRYPTO */
+TERN_MUST_CHECK int tern_packet_would_open(const struct tern_header *header, const uint8_t *packet,
+                                           uint8_t *scratch, const struct tern_packet_keys *keys);
+
 /* A datagram for this connection: never fails, whatever the bytes are. */
 void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
                            size_t len, tern_time now);

@@ -45,6 +45,10 @@ TERN_MUST_CHECK int tern_key_phase_unfold(struct tern_key_phase *kp,
 
 TERN_MUST_CHECK int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite,
                                         const uint8_t tx_secret[32], const uint8_t rx_secret[32]);
+/* The same with keys to open that are made already, but have opened nothing that counts. */
+TERN_MUST_CHECK int tern_key_phase_init_opened(struct tern_key_phase *kp,
+                                               const uint8_t tx_secret[32],
+                                               const struct tern_packet_keys *rx);
 /* Makes rx_next, without which there is no update: for 1-RTT. 0 · TERN_ERR_UNSUPPORTED */
 TERN_MUST_CHECK int tern_key_phase_look_ahead(struct tern_key_phase *kp);
 void tern_key_phase_clear(struct tern_key_phase *kp);

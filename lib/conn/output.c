@@ -363,6 +363,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     size_t limit = TERN_MIN((size_t)TERN_INITIAL_DATAGRAM_MIN, train->capacity);
     limit = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(&conn->path));
     conn->life.wants_close = false;
+    tern_handshake_install_due(conn);
     if (conn->life.end_at == TERN_TIME_NEVER) {
         conn->life.end_at = now + tern_conn_closing_time(conn);
     }

@@ -29,14 +29,8 @@ void tern_space_clear(struct tern_space *space)
     tern_crypto_flow_clear(&space->crypto);
 }
 
-int tern_space_install(struct tern_space *space, unsigned suite, const uint8_t tx_secret[32],
-                       const uint8_t rx_secret[32])
+static int take_keys(struct tern_space *space, struct tern_key_phase *keys, int rc)
 {
-    struct tern_key_phase *keys = tern_mem_alloc(space->mem, sizeof *keys);
-    if (keys == NULL) {
-        return TERN_ERR_NOMEM;
-    }
-    int rc = tern_key_phase_init(keys, suite, tx_secret, rx_secret);
     if (rc != 0) {
         tern_mem_free(space->mem, keys);
         return rc;
@@ -44,6 +38,23 @@ int tern_space_install(struct tern_space *space, unsigned suite, const uint8_t t
     drop_keys(space);
     space->keys = keys;
     return 0;
+}
+
+int tern_space_install(struct tern_space *space, unsigned suite, const uint8_t tx_secret[32],
+                       const uint8_t rx_secret[32])
+{
+    struct tern_key_phase *keys = tern_mem_alloc(space->mem, sizeof *keys);
+    return keys == NULL
+               ? TERN_ERR_NOMEM
+               : take_keys(space, keys, tern_key_phase_init(keys, suite, tx_secret, rx_secret));
+}
+
+int tern_space_install_opened(struct tern_space *space, const uint8_t tx_secret[32],
+                              const struct tern_packet_keys *rx)
+{
+    struct tern_key_phase *keys = tern_mem_alloc(space->mem, sizeof *keys);
+    return keys == NULL ? TERN_ERR_NOMEM
+                        : take_keys(space, keys, tern_key_phase_init_opened(keys, tx_secret, rx));
 }
 
 uint64_t tern_space_discard(struct tern_space *space)

@@ -30,6 +30,9 @@ void tern_space_clear(struct tern_space *space);
 /* 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_space_install(struct tern_space *space, unsigned suite,
                                        const uint8_t tx_secret[32], const uint8_t rx_secret[32]);
+/* The same with keys to open that are made already. */
+TERN_MUST_CHECK int tern_space_install_opened(struct tern_space *space, const uint8_t tx_secret[32],
+                                              const struct tern_packet_keys *rx);
 /* Forgets keys and packets; returns the bytes that leave flight (RFC 9002 §6.4). */
 uint64_t tern_space_discard(struct tern_space *space);
 /* As good as new, but that its packet numbers go on: for a client after a Retry. Returns the same. */

@@ -222,6 +222,21 @@ int tern_aead_open(const struct tern_aead *aead, const uint8_t *nonce, const uin
     return rc == 0 ? 0 : TERN_ERR_CRYPTO;
 }
 
+int tern_aead_check(const struct tern_aead *aead, const uint8_t *nonce, const uint8_t *ad,
+                    size_t ad_len, const uint8_t *sealed, size_t len)
+{
+    if (aead->suite == NULL || aead->suite->bit != TERN_SUITE_CHACHA20_POLY1305) {
+        return TERN_ERR_UNSUPPORTED;
+    }
+    if (len < aead->suite->tag_size) {
+        return TERN_ERR_CRYPTO;
+    }
+    size_t plain = len - aead->suite->tag_size;
+    int rc = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+        NULL, NULL, sealed, plain, sealed + plain, ad, ad_len, nonce, aead->key.bytes);
+    return rc == 0 ? 0 : TERN_ERR_CRYPTO;
+}
+
 void tern_mask_key_init(struct tern_mask_key *mask_key, const struct tern_suite *suite,
                         const uint8_t *key)
 {

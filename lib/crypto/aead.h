@@ -57,6 +57,12 @@ void tern_aead_seal(const struct tern_aead *aead, const uint8_t *nonce, const ui
 TERN_MUST_CHECK int tern_aead_open(const struct tern_aead *aead, const uint8_t *nonce,
                                    const uint8_t *ad, size_t ad_len, uint8_t *buf, size_t len);
 
+/* Whether they would open, without opening them, which is half of the work. ChaCha20-Poly1305 alone.
+ * 0 · TERN_ERR_CRYPTO · TERN_ERR_UNSUPPORTED (another suite) */
+TERN_MUST_CHECK int tern_aead_check(const struct tern_aead *aead, const uint8_t *nonce,
+                                    const uint8_t *ad, size_t ad_len, const uint8_t *sealed,
+                                    size_t len);
+
 /* The key that hides packet numbers. It outlives key updates (RFC 9001 §6). */
 struct tern_mask_key {
     uint8_t bytes[32];

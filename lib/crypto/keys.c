@@ -3,6 +3,7 @@
 #include "crypto/keys.h"
 
 #include "base/cursor.h"
+#include "crypto/sha256.h"
 
 #define HKDF_LABEL_SIZE (2 + 1 + TERN_LABEL_MAX + 1 + 255)
 
@@ -17,47 +18,44 @@ void tern_hkdf_extract(uint8_t out[TERN_SECRET_SIZE], const uint8_t *salt, size_
                        const uint8_t *ikm, size_t ikm_len)
 {
     static const uint8_t no_salt[TERN_SECRET_SIZE]; /* RFC 5869 §2.2 */
-    crypto_auth_hmacsha256_state state;
+    struct tern_hmac state;
     if (salt_len == 0) {
         salt = no_salt;
         salt_len = sizeof no_salt;
     }
-    (void)crypto_auth_hmacsha256_init(&state, salt, salt_len);
-    (void)crypto_auth_hmacsha256_update(&state, ikm, ikm_len);
-    (void)crypto_auth_hmacsha256_final(&state, out);
-    sodium_memzero(&state, sizeof state);
+    tern_hmac_init(&state, salt, salt_len);
+    tern_hmac_update(&state, ikm, ikm_len);
+    tern_hmac_final(&state, out);
 }
 
 /* One secret, for several labels: HMAC's two blocks of key are hashed once, which is half of the work. */
-static void key_with(crypto_auth_hmacsha256_state *keyed, const uint8_t secret[TERN_SECRET_SIZE])
+static void key_with(struct tern_hmac *keyed, const uint8_t secret[TERN_SECRET_SIZE])
 {
-    (void)crypto_auth_hmacsha256_init(keyed, secret, TERN_SECRET_SIZE);
+    tern_hmac_init(keyed, secret, TERN_SECRET_SIZE);
 }
 
-static void expand(const crypto_auth_hmacsha256_state *keyed, const uint8_t *info, size_t info_len,
+static void expand(const struct tern_hmac *keyed, const uint8_t *info, size_t info_len,
                    uint8_t *out, size_t len)
 {
-    crypto_auth_hmacsha256_state state;
+    struct tern_hmac state;
     uint8_t block[TERN_SECRET_SIZE];
     tern_assert(len <= TERN_HKDF_OUT_MAX);
     for (size_t done = 0, n = 1; done < len; done += sizeof block, n++) {
         uint8_t index = (uint8_t)n;
         state = *keyed;
         if (n > 1) {
-            (void)crypto_auth_hmacsha256_update(&state, block, sizeof block);
+            tern_hmac_update(&state, block, sizeof block);
         }
-        (void)crypto_auth_hmacsha256_update(&state, info, info_len);
-        (void)crypto_auth_hmacsha256_update(&state, &index, 1);
-        (void)crypto_auth_hmacsha256_final(&state, block);
+        tern_hmac_update(&state, info, info_len);
+        tern_hmac_update(&state, &index, 1);
+        tern_hmac_final(&state, block);
         memcpy(out + done, block, TERN_MIN(len - done, sizeof block));
     }
-    sodium_memzero(&state, sizeof state);
     sodium_memzero(block, sizeof block);
 }
 
-static void expand_label(const crypto_auth_hmacsha256_state *keyed, const char *prefix,
-                         const char *label, const uint8_t *context, size_t context_len,
-                         uint8_t *out, size_t len)
+static void expand_label(const struct tern_hmac *keyed, const char *prefix, const char *label,
+                         const uint8_t *context, size_t context_len, uint8_t *out, size_t len)
 {
     uint8_t info[HKDF_LABEL_SIZE];
     size_t prefix_len = strlen(prefix), label_len = strlen(label);
@@ -77,37 +75,37 @@ static void expand_label(const crypto_auth_hmacsha256_state *keyed, const char *
 void tern_hkdf_expand(const uint8_t secret[TERN_SECRET_SIZE], const uint8_t *info, size_t info_len,
                       uint8_t *out, size_t len)
 {
-    crypto_auth_hmacsha256_state keyed;
+    struct tern_hmac keyed;
     key_with(&keyed, secret);
     expand(&keyed, info, info_len, out, len);
-    sodium_memzero(&keyed, sizeof keyed);
+    tern_hmac_clear(&keyed);
 }
 
 void tern_hkdf_expand_label(const uint8_t secret[TERN_SECRET_SIZE], const char *prefix,
                             const char *label, const uint8_t *context, size_t context_len,
                             uint8_t *out, size_t len)
 {
-    crypto_auth_hmacsha256_state keyed;
+    struct tern_hmac keyed;
     key_with(&keyed, secret);
     expand_label(&keyed, prefix, label, context, context_len, out, len);
-    sodium_memzero(&keyed, sizeof keyed);
+    tern_hmac_clear(&keyed);
 }
 
 void tern_initial_secrets(uint8_t client[TERN_SECRET_SIZE], uint8_t server[TERN_SECRET_SIZE],
                           const uint8_t *dcid, size_t dcid_len, const uint8_t *server_public)
 {
     uint8_t secret[TERN_SECRET_SIZE];
-    crypto_auth_hmacsha256_state state; /* HKDF-Extract(salt, DCID ‖ key), in pieces */
-    (void)crypto_auth_hmacsha256_init(&state, initial_salt, sizeof initial_salt);
-    (void)crypto_auth_hmacsha256_update(&state, dcid, dcid_len);
+    struct tern_hmac state; /* HKDF-Extract(salt, DCID ‖ key), in pieces */
+    tern_hmac_init(&state, initial_salt, sizeof initial_salt);
+    tern_hmac_update(&state, dcid, dcid_len);
     if (server_public != NULL) {
-        (void)crypto_auth_hmacsha256_update(&state, server_public, TERN_KEY_SIZE);
+        tern_hmac_update(&state, server_public, TERN_KEY_SIZE);
     }
-    (void)crypto_auth_hmacsha256_final(&state, secret);
+    tern_hmac_final(&state, secret);
     key_with(&state, secret);
     expand_label(&state, TERN_LABEL_PREFIX, "client in", NULL, 0, client, TERN_SECRET_SIZE);
     expand_label(&state, TERN_LABEL_PREFIX, "server in", NULL, 0, server, TERN_SECRET_SIZE);
-    sodium_memzero(&state, sizeof state);
+    tern_hmac_clear(&state);
     sodium_memzero(secret, sizeof secret);
 }
 
@@ -122,7 +120,7 @@ void tern_retry_secret(uint8_t out[TERN_SECRET_SIZE], const uint8_t *server_publ
 
 /* Key and IV of keys->secret, which is in `keyed`; the mask key is not of this phase alone. */
 static int derive_phase(struct tern_packet_keys *keys, const struct tern_suite *suite,
-                        const crypto_auth_hmacsha256_state *keyed)
+                        const struct tern_hmac *keyed)
 {
     uint8_t key[TERN_AEAD_KEY_MAX];
     expand_label(keyed, keys->prefix, "key", NULL, 0, key, suite->key_size);
@@ -137,7 +135,7 @@ int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsigned suite,
 {
     const struct tern_suite *row = tern_suite_find(suite);
     uint8_t mask_key[32];
-    crypto_auth_hmacsha256_state keyed;
+    struct tern_hmac keyed;
     memset(keys, 0, sizeof *keys);
     if (row == NULL) {
         return TERN_ERR_UNSUPPORTED;
@@ -154,7 +152,7 @@ int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsigned suite,
     } else {
         tern_packet_keys_clear(keys);
     }
-    sodium_memzero(&keyed, sizeof keyed);
+    tern_hmac_clear(&keyed);
     return rc;
 }
 
@@ -182,7 +180,7 @@ void tern_packet_keys_fold(struct tern_packet_seed *seed, const struct tern_pack
 int tern_packet_keys_unfold(struct tern_packet_keys *keys, const struct tern_packet_seed *seed)
 {
     const struct tern_suite *row = tern_suite_find(seed->suite);
-    crypto_auth_hmacsha256_state keyed;
+    struct tern_hmac keyed;
     memset(keys, 0, sizeof *keys);
     if (row == NULL) {
         return TERN_ERR_UNSUPPORTED;
@@ -195,7 +193,7 @@ int tern_packet_keys_unfold(struct tern_packet_keys *keys, const struct tern_pac
     memcpy(keys->secret, seed->secret, TERN_SECRET_SIZE);
     key_with(&keyed, keys->secret);
     int rc = derive_phase(keys, row, &keyed);
-    sodium_memzero(&keyed, sizeof keyed);
+    tern_hmac_clear(&keyed);
     if (rc != 0) {
         tern_packet_keys_clear(keys);
     }
@@ -207,7 +205,7 @@ static int next_phase(struct tern_packet_keys *next, const struct tern_packet_ke
 {
     const struct tern_suite *row = current->aead.suite;
     struct tern_packet_keys fresh;
-    crypto_auth_hmacsha256_state keyed;
+    struct tern_hmac keyed;
     if (row == NULL) {
         return TERN_ERR_UNSUPPORTED;
     }
@@ -221,7 +219,7 @@ static int next_phase(struct tern_packet_keys *next, const struct tern_packet_ke
     if (rc == 0) {
         *next = fresh;
     }
-    sodium_memzero(&keyed, sizeof keyed);
+    tern_hmac_clear(&keyed);
     sodium_memzero(&fresh, sizeof fresh);
     return rc;
 }
@@ -290,6 +288,17 @@ int tern_packet_seal(struct tern_packet_keys *keys, uint32_t path_id, uint64_t p
     tern_aead_seal(&keys->aead, nonce, header, header_len, payload, len);
     keys->sealed++;
     return 0;
+}
+
+int tern_packet_check(const struct tern_packet_keys *keys, uint64_t pn, const uint8_t *header,
+                      size_t header_len, const uint8_t *sealed, size_t len)
+{
+    uint8_t nonce[TERN_AEAD_NONCE_MAX];
+    if (keys->aead.suite == NULL || pn > TERN_PN_MAX) {
+        return TERN_ERR_CRYPTO;
+    }
+    tern_packet_nonce(keys, 0, pn, nonce);
+    return tern_aead_check(&keys->aead, nonce, header, header_len, sealed, len);
 }
 
 int tern_packet_open(struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,

@@ -97,6 +97,12 @@ TERN_MUST_CHECK int tern_packet_seal(struct tern_packet_keys *keys, uint32_t pat
                                      const uint8_t *header, size_t header_len, uint8_t *payload,
                                      size_t len);
 
+/* Whether len bytes, tag included, would open; they are left as they are. An Initial packet's suite only.
+ * 0 · TERN_ERR_CRYPTO · TERN_ERR_UNSUPPORTED */
+TERN_MUST_CHECK int tern_packet_check(const struct tern_packet_keys *keys, uint64_t pn,
+                                      const uint8_t *header, size_t header_len,
+                                      const uint8_t *sealed, size_t len);
+
 /* Opens len bytes, tag included; len - tag_size bytes of plaintext remain at payload. On failure
  * the bytes are spent. 0 · TERN_ERR_CRYPTO */
 TERN_MUST_CHECK int tern_packet_open(struct tern_packet_keys *keys, uint32_t path_id, uint64_t pn,

@@ -615,6 +615,11 @@ bool tern_noise_is_writer(const struct tern_noise *noise)
     return is_turn(noise, true);
 }
 
+bool tern_noise_has_written(const struct tern_noise *noise)
+{
+    return noise->message >= (noise->is_initiator ? 1 : 2);
+}
+
 bool tern_noise_is_finished(const struct tern_noise *noise)
 {
     return noise->message >= noise->message_count;

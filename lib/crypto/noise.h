@@ -70,6 +70,8 @@ const uint8_t *tern_noise_draw_ephemeral(struct tern_noise *noise, struct tern_r
 /* The peer's ephemeral public key, or NULL while unknown. Lives as long as the state. */
 const uint8_t *tern_noise_remote_ephemeral(const struct tern_noise *noise);
 
+/* A message of ours was among those so far. */
+bool tern_noise_has_written(const struct tern_noise *noise);
 /* The next message is ours to write (or, else, to read); false once all are done. */
 bool tern_noise_is_writer(const struct tern_noise *noise);
 

@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "crypto/sha256.h"
+
 #define BLAKE2B_BLOCK_SIZE 128
 #define NONCE_SIZE         12
 #define NONCE_RESERVED     UINT64_MAX /* Noise §5.1: for REKEY */
@@ -18,22 +20,21 @@ _Static_assert(crypto_aead_aes256gcm_ABYTES == TERN_NOISE_TAG_SIZE, "tag");
 struct hasher {
     enum tern_noise_hash hash;
     union {
-        crypto_hash_sha256_state sha256;
+        struct tern_sha256 sha256;
         crypto_generichash_blake2b_state blake2b;
     } state;
 };
 
 static size_t hash_size(enum tern_noise_hash hash)
 {
-    return hash == TERN_NOISE_SHA256 ? crypto_hash_sha256_BYTES
-                                     : crypto_generichash_blake2b_BYTES_MAX;
+    return hash == TERN_NOISE_SHA256 ? TERN_SHA256_SIZE : crypto_generichash_blake2b_BYTES_MAX;
 }
 
 static void hasher_init(struct hasher *hasher, enum tern_noise_hash hash)
 {
     hasher->hash = hash;
     if (hash == TERN_NOISE_SHA256) {
-        (void)crypto_hash_sha256_init(&hasher->state.sha256);
+        tern_sha256_init(&hasher->state.sha256);
     } else {
         (void)crypto_generichash_blake2b_init(&hasher->state.blake2b, NULL, 0,
                                               crypto_generichash_blake2b_BYTES_MAX);
@@ -46,7 +47,7 @@ static void hasher_update(struct hasher *hasher, const uint8_t *data, size_t len
         return;
     }
     if (hasher->hash == TERN_NOISE_SHA256) {
-        (void)crypto_hash_sha256_update(&hasher->state.sha256, data, len);
+        tern_sha256_update(&hasher->state.sha256, data, len);
     } else {
         (void)crypto_generichash_blake2b_update(&hasher->state.blake2b, data, len);
     }
@@ -55,12 +56,12 @@ static void hasher_update(struct hasher *hasher, const uint8_t *data, size_t len
 static void hasher_final(struct hasher *hasher, uint8_t *out)
 {
     if (hasher->hash == TERN_NOISE_SHA256) {
-        (void)crypto_hash_sha256_final(&hasher->state.sha256, out);
+        tern_sha256_final(&hasher->state.sha256, out); /* which wipes */
     } else {
         (void)crypto_generichash_blake2b_final(&hasher->state.blake2b, out,
                                                crypto_generichash_blake2b_BYTES_MAX);
+        sodium_memzero(hasher, sizeof *hasher);
     }
-    sodium_memzero(hasher, sizeof *hasher);
 }
 
 /* libsodium has no HMAC over BLAKE2b, so RFC 2104 by hand. */
@@ -96,15 +97,14 @@ static void hmac_blake2b(const uint8_t *key, size_t key_len, const uint8_t *data
 void tern_noise_hmac(enum tern_noise_hash hash, const uint8_t *key, size_t key_len,
                      const uint8_t *data, size_t len, uint8_t *out)
 {
-    crypto_auth_hmacsha256_state state;
+    struct tern_hmac state;
     if (hash == TERN_NOISE_BLAKE2B) {
         hmac_blake2b(key, key_len, data, len, out);
         return;
     }
-    (void)crypto_auth_hmacsha256_init(&state, key, key_len);
-    (void)crypto_auth_hmacsha256_update(&state, data, len);
-    (void)crypto_auth_hmacsha256_final(&state, out);
-    sodium_memzero(&state, sizeof state);
+    tern_hmac_init(&state, key, key_len);
+    tern_hmac_update(&state, data, len);
+    tern_hmac_final(&state, out);
 }
 
 /* HKDF of Noise §4.3: two or three outputs of hash_len bytes each, one after the other in out. */
@@ -113,23 +113,22 @@ static void noise_hkdf(const struct tern_symmetric *state, const uint8_t *ikm, s
 {
     uint8_t temp[TERN_NOISE_HASH_MAX], input[TERN_NOISE_HASH_MAX + 1];
     size_t size = state->hash_len, previous = 0;
-    crypto_auth_hmacsha256_state keyed, hmac; /* the key's blocks are hashed once */
+    struct tern_hmac keyed, hmac; /* the key's blocks are hashed once */
     tern_noise_hmac(state->hash, state->ck, size, ikm, len, temp);
-    (void)crypto_auth_hmacsha256_init(&keyed, temp, size);
+    tern_hmac_init(&keyed, temp, size);
     for (size_t i = 0; i < outputs; i++) {
         input[previous] = (uint8_t)(i + 1);
         if (state->hash == TERN_NOISE_SHA256) {
             hmac = keyed;
-            (void)crypto_auth_hmacsha256_update(&hmac, input, previous + 1);
-            (void)crypto_auth_hmacsha256_final(&hmac, out + i * size);
+            tern_hmac_update(&hmac, input, previous + 1);
+            tern_hmac_final(&hmac, out + i * size);
         } else {
             tern_noise_hmac(state->hash, temp, size, input, previous + 1, out + i * size);
         }
         memcpy(input, out + i * size, size);
         previous = size;
     }
-    sodium_memzero(&keyed, sizeof keyed);
-    sodium_memzero(&hmac, sizeof hmac);
+    tern_hmac_clear(&keyed);
     sodium_memzero(temp, sizeof temp);
     sodium_memzero(input, sizeof input);
 }

@@ -4,18 +4,16 @@
 
 #include "crypto/keys.h"
 
-void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const uint8_t static_key[TERN_KEY_SIZE],
+void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const struct tern_hmac *keyed,
                       const uint8_t *cid, size_t cid_len)
 {
     static const uint8_t label[] = {'r', 'e', 's', 'e', 't'};
-    crypto_auth_hmacsha256_state state;
-    uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    (void)crypto_auth_hmacsha256_init(&state, static_key, TERN_KEY_SIZE);
-    (void)crypto_auth_hmacsha256_update(&state, label, sizeof label);
-    (void)crypto_auth_hmacsha256_update(&state, cid, cid_len);
-    (void)crypto_auth_hmacsha256_final(&state, mac);
+    struct tern_hmac state = *keyed;
+    uint8_t mac[TERN_SHA256_SIZE];
+    tern_hmac_update(&state, label, sizeof label);
+    tern_hmac_update(&state, cid, cid_len);
+    tern_hmac_final(&state, mac);
     memcpy(out, mac, TERN_TOKEN_RESET_SIZE);
-    sodium_memzero(&state, sizeof state);
     sodium_memzero(mac, sizeof mac);
 }
 
@@ -29,14 +27,11 @@ bool tern_token_equal(const uint8_t a[TERN_TOKEN_RESET_SIZE],
 void tern_token_key(uint8_t out[TERN_TOKEN_KEY_SIZE], const uint8_t static_key[TERN_KEY_SIZE],
                     const char *label, const uint8_t *salt, size_t salt_len)
 {
-    crypto_auth_hmacsha256_state state;
-    (void)crypto_auth_hmacsha256_init(&state, static_key, TERN_KEY_SIZE);
-    (void)crypto_auth_hmacsha256_update(&state, (const uint8_t *)label, strlen(label));
-    if (salt_len > 0) {
-        (void)crypto_auth_hmacsha256_update(&state, salt, salt_len);
-    }
-    (void)crypto_auth_hmacsha256_final(&state, out);
-    sodium_memzero(&state, sizeof state);
+    struct tern_hmac state;
+    tern_hmac_init(&state, static_key, TERN_KEY_SIZE);
+    tern_hmac_update(&state, (const uint8_t *)label, strlen(label));
+    tern_hmac_update(&state, salt, salt_len);
+    tern_hmac_final(&state, out);
 }
 
 void tern_token_seal(uint8_t *out, const uint8_t key[TERN_TOKEN_KEY_SIZE],
@@ -64,21 +59,21 @@ void tern_retry_keys_init(struct tern_retry_keys *keys, const uint8_t *server_pu
 {
     uint8_t secret[TERN_SECRET_SIZE];
     tern_retry_secret(secret, server_public);
-    (void)crypto_auth_hmacsha256_init(&keys->keyed, secret, sizeof secret);
+    tern_hmac_init(&keys->keyed, secret, sizeof secret);
     tern_retry_secret(secret, NULL);
-    (void)crypto_auth_hmacsha256_init(&keys->open, secret, sizeof secret);
+    tern_hmac_init(&keys->open, secret, sizeof secret);
     sodium_memzero(secret, sizeof secret);
 }
 
-static void half_tag(uint8_t *out, const crypto_auth_hmacsha256_state *key, const uint8_t *odcid,
+static void half_tag(uint8_t *out, const struct tern_hmac *key, const uint8_t *odcid,
                      size_t odcid_len, const uint8_t *packet, size_t len)
 {
-    crypto_auth_hmacsha256_state state = *key;
-    uint8_t mac[crypto_auth_hmacsha256_BYTES], prefix = (uint8_t)odcid_len;
-    (void)crypto_auth_hmacsha256_update(&state, &prefix, 1);
-    (void)crypto_auth_hmacsha256_update(&state, odcid, odcid_len);
-    (void)crypto_auth_hmacsha256_update(&state, packet, len);
-    (void)crypto_auth_hmacsha256_final(&state, mac);
+    struct tern_hmac state = *key;
+    uint8_t mac[TERN_SHA256_SIZE], prefix = (uint8_t)odcid_len;
+    tern_hmac_update(&state, &prefix, 1);
+    tern_hmac_update(&state, odcid, odcid_len);
+    tern_hmac_update(&state, packet, len);
+    tern_hmac_final(&state, mac);
     memcpy(out, mac, TERN_TOKEN_TAG_SIZE / 2);
 }
 

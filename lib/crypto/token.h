@@ -3,9 +3,8 @@
 #ifndef TERN_CRYPTO_TOKEN_H
 #define TERN_CRYPTO_TOKEN_H
 
-#include <sodium.h>
-
 #include "base/random.h"
+#include "crypto/sha256.h"
 
 #define TERN_TOKEN_RESET_SIZE 16
 #define TERN_TOKEN_KEY_SIZE   32
@@ -13,8 +12,9 @@
 #define TERN_TOKEN_OVERHEAD   40 /* nonce and tag of a sealed one */
 #define TERN_TOKEN_TAG_SIZE   16 /* of a Retry */
 
-/* The first 16 bytes of HMAC-SHA256(static key, "reset" ‖ connection identifier). */
-void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const uint8_t static_key[TERN_KEY_SIZE],
+/* The first 16 bytes of HMAC-SHA256(static key, "reset" ‖ connection identifier); `keyed` holds the static
+ * key, for a server makes one with each identifier that it gives out. */
+void tern_token_reset(uint8_t out[TERN_TOKEN_RESET_SIZE], const struct tern_hmac *keyed,
                       const uint8_t *cid, size_t cid_len);
 
 /* Equal, found out in constant time. An all-zero token equals nothing: an unset slot must never
@@ -40,7 +40,7 @@ TERN_MUST_CHECK int tern_token_open(uint8_t *plain, const uint8_t key[TERN_TOKEN
 /* The two keys of Retry's integrity tag, expanded: one that needs the server's public key and one that
  * does not, since a server does not know which of them a client can check. [P §12.3] */
 struct tern_retry_keys {
-    crypto_auth_hmacsha256_state keyed, open;
+    struct tern_hmac keyed, open;
 };
 
 /* server_public NULL: the client knows none, and only the second half of the tag is of use to it. */

@@ -1,36 +1,34 @@
-/* Trial opening of a first Initial packet, keyed with our public key first. [P §5.2], [P §12.3]
+/* Trial opening of a first Initial packet, keyed with our public key or not. [P §5.2], [P §12.3]
  * SPDX-License-Identifier: MIT */
 #include "endpoint/admit.h"
 
 #include "conn/input.h"
 #include "crypto/keys.h"
 
-static bool opens(const struct tern_conn_first *first, const struct tern_header *header,
-                  const uint8_t *data, size_t len, uint8_t *scratch, const uint8_t *key)
+static bool opens(struct tern_conn_first *first, const struct tern_header *header,
+                  const uint8_t *data, uint8_t *scratch, const uint8_t *key)
 {
-    uint8_t client[32], server[32];
-    struct tern_packet_keys keys;
-    tern_initial_secrets(client, server, first->dcid.bytes, first->dcid.len, key);
-    int rc = tern_packet_keys_init(&keys, TERN_SUITE_CHACHA20_POLY1305, client);
+    uint8_t client[TERN_SECRET_SIZE];
+    tern_initial_secrets(client, first->tx_secret, first->dcid.bytes, first->dcid.len, key);
+    int rc = tern_packet_keys_init(&first->rx, TERN_SUITE_CHACHA20_POLY1305, client);
     if (rc == 0) {
-        struct tern_opened opened;
-        memcpy(scratch, data, len);
-        rc = tern_packet_unseal(&opened, header, scratch, &keys, 0);
+        rc = tern_packet_would_open(header, data, scratch, &first->rx);
     }
-    tern_packet_keys_clear(&keys);
     tern_mem_wipe(client, sizeof client);
-    tern_mem_wipe(server, sizeof server);
+    first->has_keys = rc == 0;
     return rc == 0;
 }
 
 bool tern_admit_check(struct tern_conn_first *first, const struct tern_header *header,
-                      const uint8_t *data, size_t len, uint8_t *scratch,
-                      const struct tern_conn_env *env)
+                      const uint8_t *data, uint8_t *scratch, const struct tern_conn_env *env)
 {
-    if (opens(first, header, data, len, scratch, env->public_key)) {
-        first->is_keyed = true;
-        return true;
+    bool guess = first->is_keyed || env->config->silent;
+    for (unsigned i = 0; i < 2; i++) {
+        first->is_keyed = i == 0 ? guess : !guess;
+        if ((first->is_keyed || !env->config->silent) &&
+            opens(first, header, data, scratch, first->is_keyed ? env->public_key : NULL)) {
+            return true;
+        }
     }
-    first->is_keyed = false;
-    return !env->config->silent && opens(first, header, data, len, scratch, NULL);
+    return false;
 }

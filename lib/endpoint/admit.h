@@ -6,11 +6,11 @@
 #include "conn/conn.h"
 #include "wire/header.h"
 
-/* Does this Initial packet open, and with which keys? Works on a copy, before any allocation, so
- * that junk costs some microseconds and no memory. On true, first->is_keyed is set.
- * `scratch` has room for `len` bytes. */
+/* Does this Initial packet open, and with which keys? It stays sealed, and nothing is allocated, so
+ * that junk costs some microseconds and no memory. first->is_keyed is a guess, which is tried first; on
+ * true it is the answer. Keys are left in `first` in any case, for the caller to wipe.
+ * `scratch` has room for the packet. */
 bool tern_admit_check(struct tern_conn_first *first, const struct tern_header *header,
-                      const uint8_t *data, size_t len, uint8_t *scratch,
-                      const struct tern_conn_env *env);
+                      const uint8_t *data, uint8_t *scratch, const struct tern_conn_env *env);
 
 #endif

@@ -15,6 +15,7 @@ struct tern_door {
     struct tern_retry_keys retry_keys;
     struct tern_throttle throttle;
     struct tern_hosts hosts;
+    bool was_keyed;   /* whoever came last knew our public key: so will the next, probably */
     bool wants_grant; /* only who has a connect token comes in */
     uint8_t connect_key[TERN_CONNECT_KEY_SIZE];
     struct tern_strikes used;                /* connect tokens */

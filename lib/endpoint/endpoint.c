@@ -68,6 +68,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
         tern_random_fill(&ep->random, env->secret_key, TERN_KEY_SIZE);
     }
     tern_key_public(env->public_key, env->secret_key);
+    tern_hmac_init(&env->reset_key, env->secret_key, TERN_KEY_SIZE);
     tern_proofs_init(&ep->door.proofs, env->secret_key, config->unix_time,
                      config->handshake_timeout, &ep->random, now);
     env->proofs = config->accept ? &ep->door.proofs : NULL;
@@ -107,6 +108,7 @@ static int init_door(struct tern_endpoint *ep, tern_time now)
     tern_retry_keys_init(&ep->door.retry_keys, ep->env.public_key);
     int rc = tern_throttle_init(&ep->door.throttle, &ep->mem, &ep->random,
                                 accept ? ep->config.initial_rate : 0);
+    ep->door.was_keyed = true;
     ep->door.opened_at = tern_proofs_wall(&ep->door.proofs, now) / 1000;
     if (rc == 0 && ep->config.connect_token_key != NULL) {
         ep->door.wants_grant = accept;
@@ -222,6 +224,7 @@ void tern_endpoint_free(tern_endpoint *ep)
     struct tern_mem mem = ep->mem;
     tern_mem_free(&mem, ep->scratch);
     (void)sodium_munlock(ep->env.secret_key, TERN_KEY_SIZE); /* wipes */
+    tern_hmac_clear(&ep->env.reset_key);
     tern_tickets_free(ep->env.tickets, &mem);
     tern_mem_wipe(&ep->env.modes, sizeof ep->env.modes);
     tern_mem_free(&mem, ep);

@@ -83,7 +83,7 @@ static bool take_turn(struct tern_resets *resets, tern_time now)
 
 void tern_resets_answer(struct tern_resets *resets, struct tern_stateless *stateless,
                         const struct tern_header *header, const tern_datagram *in, size_t len,
-                        const uint8_t secret_key[TERN_KEY_SIZE], struct tern_random *random,
+                        const struct tern_hmac *reset_key, struct tern_random *random,
                         tern_time now)
 {
     uint8_t reset[TERN_RESET_MAX];
@@ -95,7 +95,7 @@ void tern_resets_answer(struct tern_resets *resets, struct tern_stateless *state
     }
     tern_random_fill(random, reset, size);
     reset[0] = (uint8_t)(0x40u | (reset[0] & 0x3fu));
-    tern_token_reset(reset + size - TERN_RESET_TOKEN_SIZE, secret_key, header->dcid.bytes,
+    tern_token_reset(reset + size - TERN_RESET_TOKEN_SIZE, reset_key, header->dcid.bytes,
                      header->dcid.len);
     resets->sent += tern_stateless_push(stateless, in, reset, size) ? 1 : 0;
 }

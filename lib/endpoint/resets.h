@@ -33,7 +33,7 @@ struct tern_conn *tern_resets_find(const struct tern_resets *resets, const tern_
 /* Queues the reset for a packet with a short header to an identifier that may have been ours. */
 void tern_resets_answer(struct tern_resets *resets, struct tern_stateless *stateless,
                         const struct tern_header *header, const tern_datagram *in, size_t len,
-                        const uint8_t secret_key[TERN_KEY_SIZE], struct tern_random *random,
+                        const struct tern_hmac *reset_key, struct tern_random *random,
                         tern_time now);
 
 #endif

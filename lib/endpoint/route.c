@@ -58,24 +58,19 @@ static void receive_stray(struct tern_endpoint *ep, const struct tern_header *he
             return;
         }
         if (ep->config.accept && !ep->config.silent) {
-            tern_resets_answer(&ep->resets, &ep->stateless, header, in, len, ep->env.secret_key,
+            tern_resets_answer(&ep->resets, &ep->stateless, header, in, len, &ep->env.reset_key,
                                &ep->random, now);
         }
     }
     ep->dropped_unknown++;
 }
 
-/* A datagram for nobody here. What comes of it is decided before any memory is spent. */
-static int receive_first(struct tern_endpoint *ep, const struct tern_header *header,
-                         const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
+/* An Initial packet for nobody here. What comes of it is decided before any memory is spent. */
+static int judge_first(struct tern_endpoint *ep, struct tern_conn_first *first,
+                       const struct tern_header *header, const tern_datagram *in, uint8_t *data,
+                       size_t len, tern_time now)
 {
-    struct tern_conn_first first = {
-        .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
-    if (!is_first(ep, header, len)) {
-        receive_stray(ep, header, in, data, len, now);
-        return 0;
-    }
-    struct tern_door_verdict verdict = tern_door_judge(ep, &first, header, now);
+    struct tern_door_verdict verdict = tern_door_judge(ep, first, header, now);
     if (verdict.answer == TERN_DOOR_RETRY && !ep->config.silent) {
         tern_stateless_retry(&ep->stateless, header, in, &ep->door.proofs, &ep->door.retry_keys,
                              &ep->random, now);
@@ -85,10 +80,12 @@ static int receive_first(struct tern_endpoint *ep, const struct tern_header *hea
         ep->dropped_refused++;
         return 0;
     }
-    if (!tern_admit_check(&first, header, data, header->packet_len, ep->scratch, &ep->env)) {
+    first->is_keyed = ep->door.was_keyed;
+    if (!tern_admit_check(first, header, data, ep->scratch, &ep->env)) {
         ep->dropped_unknown++;
         return 0;
     }
+    ep->door.was_keyed = first->is_keyed;
     if (verdict.answer == TERN_DOOR_RETRY) {
         tern_stateless_retry(&ep->stateless, header, in, &ep->door.proofs, &ep->door.retry_keys,
                              &ep->random, now);
@@ -97,11 +94,29 @@ static int receive_first(struct tern_endpoint *ep, const struct tern_header *hea
     if (verdict.answer == TERN_DOOR_REFUSE) {
         ep->dropped_refused++;
         tern_stateless_refuse(&ep->stateless, header, in,
-                              first.is_keyed ? ep->env.public_key : NULL,
+                              first->is_keyed ? ep->env.public_key : NULL,
                               tern_life_code(verdict.error), verdict.reason);
         return 0;
     }
-    return admit(ep, &first, in, data, len, now);
+    return admit(ep, first, in, data, len, now);
+}
+
+/* A datagram for nobody here. */
+static int receive_first(struct tern_endpoint *ep, const struct tern_header *header,
+                         const tern_datagram *in, uint8_t *data, size_t len, tern_time now)
+{
+    if (!is_first(ep, header, len)) {
+        receive_stray(ep, header, in, data, len, now);
+        return 0;
+    }
+    struct tern_conn_first first = {
+        .local = in->local, .remote = in->remote, .dcid = header->dcid, .scid = header->scid};
+    int rc = judge_first(ep, &first, header, in, data, len, now);
+    if (first.rx.suite != 0) { /* else nothing was derived */
+        tern_packet_keys_clear(&first.rx);
+        tern_mem_wipe(first.tx_secret, sizeof first.tx_secret);
+    }
+    return rc;
 }
 
 int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8_t *data,

@@ -14,6 +14,15 @@
 static void decode_padding(struct tern_frame *out, struct tern_reader *r)
 {
     out->padding = 1;
+    /* A full-sized packet is mostly this: whole words first. */
+    for (uint64_t word = 0; (size_t)(r->end - r->at) >= sizeof word;) {
+        memcpy(&word, r->at, sizeof word);
+        if (word != 0) {
+            break;
+        }
+        r->at += sizeof word;
+        out->padding += sizeof word;
+    }
     while (r->at < r->end && *r->at == 0) {
         r->at++;
         out->padding++;

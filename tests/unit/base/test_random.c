@@ -43,6 +43,28 @@ static void default_is_random(void **state)
     assert_memory_not_equal(a, b, sizeof a);
 }
 
+static void open_bytes_come_once_and_from_the_hook_if_there_is_one(void **state)
+{
+    (void)state;
+    struct tern_random random;
+    uint8_t seen[64][8], large[TERN_RANDOM_POOL + 1] = {0};
+    tern_random_init(&random, NULL);
+    for (size_t i = 0; i < 64; i++) { /* twice the pool */
+        tern_random_fill_open(&random, seen[i], sizeof seen[i]);
+        for (size_t k = 0; k < i; k++) {
+            assert_memory_not_equal(seen[i], seen[k], sizeof seen[i]);
+        }
+    }
+    tern_random_fill_open(&random, large, sizeof large);
+    assert_true(large[TERN_RANDOM_POOL] != 0 || large[0] != 0 || large[1] != 0);
+
+    struct script script = {.words = {UINT64_C(0x0102030405060708)}};
+    static const uint8_t wanted[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    random = random_of(&script);
+    tern_random_fill_open(&random, seen[0], sizeof seen[0]);
+    assert_memory_equal(seen[0], wanted, sizeof wanted);
+}
+
 static void numbers_do_not_depend_on_byte_order(void **state)
 {
     (void)state;
@@ -118,6 +140,7 @@ static void every_value_comes_about_as_often(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(default_is_random),
+    cmocka_unit_test(open_bytes_come_once_and_from_the_hook_if_there_is_one),
     cmocka_unit_test(numbers_do_not_depend_on_byte_order),
     cmocka_unit_test(seed_decides_everything),
     cmocka_unit_test(surplus_is_drawn_again),

@@ -84,6 +84,7 @@ static inline void ck_init(struct ck *k)
                                         .routes = &s->routes};
         tern_slab_init(&s->env.slab, &s->mem, 1 << 20);
         tern_key_generate(s->env.secret_key, s->env.public_key);
+        tern_hmac_init(&s->env.reset_key, s->env.secret_key, TERN_KEY_SIZE);
     }
     assert_int_equal(tern_addr_parse(&k->side[CK_CLIENT].addr, "192.0.2.1:1000"), 0);
     assert_int_equal(tern_addr_parse(&k->side[CK_SERVER].addr, "192.0.2.2:7437"), 0);

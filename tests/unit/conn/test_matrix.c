@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "conn/handle.h"
+#include "conn/handshake.h"
 #include "conn_kit.h"
 #include "wire/frame.h"
 
@@ -128,11 +129,14 @@ static enum tern_level level_of(enum tern_packet_type type)
 }
 
 /* The keys of who sends to it, which are those that it reads with; where it has none, any. */
-static struct tern_packet_keys keys_to(const struct tern_conn *to, enum tern_packet_type type)
+static struct tern_packet_keys keys_to(struct tern_conn *to, enum tern_packet_type type)
 {
     static const uint8_t secret[TERN_SECRET_SIZE] = {1};
     const struct tern_space *space = &to->spaces[level_of(type)];
     struct tern_packet_keys keys;
+    if (type == TERN_PACKET_HANDSHAKE) {
+        tern_handshake_install_due(to); /* it would, when the packet comes */
+    }
     if (type != TERN_PACKET_ZERO_RTT && tern_space_is_live(space)) {
         return space->keys->rx;
     }

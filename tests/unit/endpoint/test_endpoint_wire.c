@@ -246,7 +246,9 @@ static void there_are_no_stateless_resets(void **state)
     const uint8_t *theirs = kept[PAIR_CLIENT][kept_count[PAIR_CLIENT] - 1];
     const uint8_t *ours = kept[PAIR_SERVER][kept_count[PAIR_SERVER] - 1];
     memcpy(reset, ours, 9);
-    tern_token_reset(reset + sizeof reset - 16, secret, theirs + 1, 8);
+    struct tern_hmac keyed;
+    tern_hmac_init(&keyed, secret, TERN_KEY_SIZE);
+    tern_token_reset(reset + sizeof reset - 16, &keyed, theirs + 1, 8);
     uint64_t dropped = 0;
     tern_stats stats = {.size = sizeof stats};
     tern_conn_stats(client->conn, &stats);

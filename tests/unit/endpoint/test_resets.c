@@ -200,7 +200,9 @@ static void resets_are_shorter_than_their_cause(void **state)
         if (answered > 0) {
             static const uint8_t cid[8] = {7, 1, 2, 3};
             assert_int_equal(out[0] & 0xc0, 0x40);
-            tern_token_reset(mine, secret, cid, sizeof cid);
+            struct tern_hmac keyed;
+            tern_hmac_init(&keyed, secret, TERN_KEY_SIZE);
+            tern_token_reset(mine, &keyed, cid, sizeof cid);
             assert_memory_equal(out + answered - 16, mine, 16);
         }
     }
