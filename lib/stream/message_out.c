@@ -186,25 +186,37 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
     tern_msgqueue_push(m, c, flow, s, now);
 }
 
-/* Into its queue, unless it is dead already or, unreliable, finds the buffer full. */
-static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
-                   struct tern_message_sending *s, const tern_send_options *o, tern_time now)
+static bool is_orphan(const struct tern_channel *c, const tern_send_options *o)
 {
-    if (o->has_depends && tern_channel_is_dead(c, o->depends)) {
-        tern_sending_refuse(m, s, TERN_OUTCOME_EXPIRED);
-        return;
-    }
+    return o->has_depends && tern_channel_is_dead(c, o->depends);
+}
+
+/* Makes way for it: the older latest one ends, then unreliable ones if the buffer is full. */
+static bool make_way(struct tern_msgout *m, const struct tern_channel *c, size_t len,
+                     const tern_send_options *o)
+{
     struct tern_message_sending *older = replaced_by(c, o);
     if (older != NULL) {
         tern_sending_give_up(m, older, TERN_OUTCOME_EXPIRED);
     }
-    uint64_t cost = tern_message_cost(s->len);
-    if (is_full(m, cost, 0) && !tern_msgqueue_make_room(m, o->priority, cost)) {
+    uint64_t cost = tern_message_cost(len);
+    return !is_full(m, cost, 0) || tern_msgqueue_make_room(m, o->priority, cost);
+}
+
+/* Into its queue, unless what it depends on is dead (perhaps by its own coming), or, unreliable, it finds
+ * the buffer full. */
+static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
+                   struct tern_message_sending *s, const tern_send_options *o, tern_time now)
+{
+    bool has_room = is_orphan(c, o) || make_way(m, c, s->len, o);
+    if (is_orphan(c, o)) {
+        tern_sending_refuse(m, s, TERN_OUTCOME_EXPIRED);
+    } else if (!has_room) {
         m->counters.dropped++;
         tern_sending_refuse(m, s, TERN_OUTCOME_LOST);
-        return;
+    } else {
+        enqueue(m, c, flow, s, o, now);
     }
-    enqueue(m, c, flow, s, o, now);
 }
 
 int tern_msgout_send(struct tern_msgout *m, const void *data, size_t len, tern_release_fn release,
