@@ -3,10 +3,10 @@
 #include "base/slab.h"
 
 #define GRAIN    ((size_t)16)
-#define FINE_MAX ((size_t)1024) /* up to here classes are a grain apart */
+#define FINE_MAX ((size_t)2048) /* up to here classes are a grain apart */
 #define FINE     (FINE_MAX / GRAIN)
 #define STEPS    16 /* classes in each power of two above */
-#define POWERS   15 /* 1 KiB to 32 MiB */
+#define POWERS   14 /* 2 KiB to 32 MiB */
 #define CLASSES  (FINE + STEPS * POWERS)
 
 /* The class that holds `size`, and how large its blocks are. */

@@ -1,6 +1,6 @@
 /* Blocks of many sizes from lists of free ones, so that what is warm allocates nothing.
  *
- * Sizes are rounded up to a class: by 16 bytes up to 1 KiB, then by a sixteenth of the power of two.
+ * Sizes are rounded up to a class: by 16 bytes up to 2 KiB, then by a sixteenth of the power of two.
  * Free blocks are kept up to a number of bytes in all, and the largest of them are given back first.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_BASE_SLAB_H
