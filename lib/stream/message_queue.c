@@ -44,7 +44,6 @@ static void retire(struct tern_msgout *m, struct tern_message_flow *flow)
         uint64_t *sum = is_parked(m, flow) ? &level->parked_weight : &level->weight;
         *sum -= flow->channel->weight;
         tern_list_drop(&flow->link);
-        flow->deficit = TERN_MIN(flow->deficit, 0);
     }
 }
 
