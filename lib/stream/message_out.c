@@ -219,6 +219,16 @@ static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_me
     }
 }
 
+/* An ordered one goes to the least urgent level at which others of its channel wait: not before them. */
+static unsigned level_for(const struct tern_channel *c, const tern_send_options *o)
+{
+    unsigned level = TERN_PRIORITIES - 1;
+    while (level > o->priority && (o->order != TERN_ORDERED || c->ordered_waiting[level] == 0)) {
+        level--;
+    }
+    return level;
+}
+
 int tern_msgout_send(struct tern_msgout *m, const void *data, size_t len, tern_release_fn release,
                      void *arg, const tern_send_options *o, tern_time now)
 {
@@ -236,10 +246,7 @@ int tern_msgout_send(struct tern_msgout *m, const void *data, size_t len, tern_r
         m->was_full = true;
         return TERN_ERR_AGAIN;
     }
-    unsigned level = o->priority;
-    if (o->order == TERN_ORDERED && c->ordered_waiting > 0) {
-        level = TERN_MAX(level, c->ordered_level); /* never before those that wait */
-    }
+    unsigned level = level_for(c, o);
     struct tern_message_flow *flow = tern_channel_flow(m, c, level);
     struct tern_message_sending *s =
         flow != NULL ? tern_sending_new(m, data, len, release, arg, o) : NULL;

@@ -44,7 +44,6 @@ static void retire(struct tern_msgout *m, struct tern_message_flow *flow)
         uint64_t *sum = is_parked(m, flow) ? &level->parked_weight : &level->weight;
         *sum -= flow->channel->weight;
         tern_list_drop(&flow->link);
-        flow->deficit = TERN_MIN(flow->deficit, 0);
     }
 }
 
@@ -110,10 +109,7 @@ void tern_msgqueue_push(struct tern_msgout *m, struct tern_channel *c,
     tern_list_push_back(&level->arrivals[is_pushable(s)], &s->as.waiting.arrival);
     level->pushable += is_pushable(s) ? tern_message_cost(s->len) : 0;
     level->queued += s->len;
-    if (s->lane == TERN_LANE_ORDERED) {
-        c->ordered_waiting++;
-        c->ordered_level = s->level;
-    }
+    c->ordered_waiting[s->level] += s->lane == TERN_LANE_ORDERED ? 1 : 0;
     if (!tern_list_is_linked(&flow->link) || !s->uses_credit) {
         activate(m, flow);
     }
@@ -143,7 +139,7 @@ static void drop_from_flow(struct tern_msgout *m, struct tern_message_sending *s
     struct tern_message_flow *flow = c->flows[s->level];
     bool was_first = s->uses_credit && flow->credited.next == &s->link;
     tern_list_drop(&s->link);
-    c->ordered_waiting -= s->lane == TERN_LANE_ORDERED ? 1 : 0;
+    c->ordered_waiting[s->level] -= s->lane == TERN_LANE_ORDERED ? 1 : 0;
     retire(m, flow);
     if (was_first && !s->is_started && m->stuck != NOT_STUCK) {
         tern_msgqueue_unpark(m);

@@ -123,9 +123,8 @@ struct tern_channel {
     struct tern_lane_ring lanes[TERN_LANES];
     struct tern_message_flow *flows[TERN_PRIORITIES];
     struct tern_list dependents;
-    struct tern_message_sending *latest; /* the newest of TERN_LATEST, while it is held */
-    uint64_t ordered_waiting;            /* ordered ones in flows, */
-    unsigned ordered_level;              /* and the level of the last of them */
+    struct tern_message_sending *latest;       /* the newest of TERN_LATEST, while it is held */
+    uint32_t ordered_waiting[TERN_PRIORITIES]; /* ordered ones in flows, by level */
     unsigned weight;
     uint32_t id;
     uint32_t dead_count, dead_next;
