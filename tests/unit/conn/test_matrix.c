@@ -79,9 +79,9 @@ static const struct row {
     {{0x21, 0, 0, 1, 1}, 5, false, true, TAKEN, TAKEN},
     {{0x22, 0, 0, 0, 2, 1, 1}, 7, false, true, TAKEN, TAKEN},
     {{0x23, 0, 0, 0, 2, 1, 1}, 7, false, true, TAKEN, TAKEN},
-    {{0x24, 0, 0, 1, 1}, 5, false, true, TAKEN, TAKEN},
+    {{0x24, 0, 0, 1, 1}, 5, false, true, VIOLATION, VIOLATION}, /* ordered without credit */
     {{0x25, 0, 0, 1, 1}, 5, false, true, TAKEN, TAKEN},
-    {{0x26, 0, 0, 0, 2, 1, 1}, 7, false, true, TAKEN, TAKEN},
+    {{0x26, 0, 0, 0, 2, 1, 1}, 7, false, true, VIOLATION, VIOLATION},
     {{0x27, 0, 0, 0, 2, 1, 1}, 7, false, true, TAKEN, TAKEN},
     {{0x28, 0, 0, 1, 1}, 5, false, true, TAKEN, TAKEN},
     {{0x29, 0, 0, 1, 1}, 5, true, true, ENCODING, ENCODING}, /* latest with credit */
