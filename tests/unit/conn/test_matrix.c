@@ -87,7 +87,7 @@ static const struct row {
     {{0x29, 0, 0, 1, 1}, 5, true, true, ENCODING, ENCODING}, /* latest with credit */
     {{0x2a, 0, 0, 0, 2, 1, 1}, 7, false, true, TAKEN, TAKEN},
     {{0x2b, 0, 0, 0, 2, 1, 1}, 7, true, true, ENCODING, ENCODING},
-    {{0x2c, 0, 1, 0, 1, 0}, 6, false, true, TAKEN, TAKEN},
+    {{0x2c, 0, 1, 0, 1, 0x40, 0x40}, 7, false, true, TAKEN, TAKEN},
     {{0x2d, 20}, 2, false, true, TAKEN, TAKEN},
     {{0x2e, 0}, 2, true, true, ENCODING, ENCODING},
     {{0x3f, 0}, 2, true, true, ENCODING, ENCODING},
