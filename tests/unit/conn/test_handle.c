@@ -50,9 +50,9 @@ static void unknown_frames_do_not_decode(void **state)
 {
     (void)state;
     static const uint8_t rows[][9] = {
-        {1, 0x2e},
+        {1, 0x2f},
         {1, 0x30},
-        {2, 0x40, 0x2e},
+        {2, 0x40, 0x2f},
         {2, 0x40, 0xae},
         {4, 0x80, 0, 0, 0x99},
         {8, 0xc0, 0, 0, 0, 0, 0, 0, 0x77},
