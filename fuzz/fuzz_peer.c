@@ -12,6 +12,7 @@
 
 #define DATAGRAM_MAX 1500
 #define PACKETS_MAX  64
+#define MESSAGE_MAX  4096
 
 struct world {
     tern_endpoint *ends[2]; /* the server, the client */
@@ -35,11 +36,34 @@ static void deliver(struct world *w, size_t to, uint8_t *data, size_t len, size_
     FUZZ_CHECK(tern_endpoint_receive(w->ends[to], &in, 1, w->now) == 0);
 }
 
+/* Something of each kind, so that the peer has what to acknowledge. */
+static void say(tern_conn *conn, tern_time now)
+{
+    static const uint8_t bytes[MESSAGE_MAX];
+    tern_send_options o;
+    tern_send_options_init(&o);
+    for (unsigned i = 0; i < 12; i++) {
+        o.reliability = (tern_reliability)(i % 4);
+        o.order = (tern_order)(i / 4);
+        o.lifetime = o.reliability == TERN_UNTIL_DEADLINE ? 30 * TERN_MSEC : 0;
+        o.channel = i % 3;
+        o.wants_outcome = true;
+        FUZZ_CHECK(tern_conn_send(conn, bytes, i % 5 == 0 ? sizeof bytes : 20 * i, &o, now) == 0);
+    }
+}
+
 static void poll_events(struct world *w, size_t end)
 {
     tern_event event;
     while (tern_endpoint_poll(w->ends[end], &event) == 1) {
-        if (event.type == TERN_EVENT_STREAM_READABLE && w->does_read) {
+        if (event.type == TERN_EVENT_MESSAGES && w->does_read) {
+            tern_message message = {.size = sizeof message};
+            while (tern_conn_receive(event.conn, &message) == 1) {
+                FUZZ_CHECK(message.len <= MESSAGE_MAX);
+            }
+        } else if (event.type == TERN_EVENT_CONNECTED) {
+            say(event.conn, w->now);
+        } else if (event.type == TERN_EVENT_STREAM_READABLE && w->does_read) {
             char buf[4096];
             ptrdiff_t n;
             do {
@@ -148,6 +172,9 @@ static void begin(struct world *w, bool is_xk)
     config.stream_window = 16384;
     config.stream_window_max = config.conn_window = 65536;
     config.max_streams_bidi = config.max_streams_uni = 8;
+    config.max_message = MESSAGE_MAX;
+    config.max_channels = 1000;
+    config.message_window = config.message_queue = 16384;
     FUZZ_CHECK(tern_endpoint_new(&w->ends[1], &config, w->now) == 0);
     config.accept = true;
     config.secret_key = server_secret;

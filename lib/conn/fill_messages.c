@@ -89,13 +89,24 @@ bool tern_fill_message(struct tern_fill *fill)
     return true;
 }
 
+/* Copies must not take the room of what comes next: they have the first half of the window, and in recovery,
+ * which lets out little at a time, what is above half a datagram. */
+static size_t copies_room(const struct tern_fill *fill)
+{
+    const struct tern_cc *cc = &fill->path->cc;
+    uint64_t half = tern_sub_sat(cc->cwnd / 2, cc->bytes_in_flight);
+    uint64_t room = TERN_MIN(half, tern_sub_sat(tern_cc_room(cc), cc->datagram / 2));
+    return (size_t)TERN_MIN(tern_sub_sat(room, tern_writer_used(&fill->w)),
+                            (uint64_t)tern_writer_left(&fill->w));
+}
+
 /* Only where new ones are: redundancy makes no packets of its own. */
 void tern_fill_copies(struct tern_fill *fill)
 {
     struct tern_msgout *out = tern_messages_out(fill->conn);
     struct tern_msgout_chunk chunk;
     while (tern_fill_has_receipt_room(fill) &&
-           tern_msgout_next_copy(out, tern_writer_left(&fill->w), &chunk)) {
+           tern_msgout_next_copy(out, copies_room(fill), &chunk)) {
         if (!write_chunk(fill, &chunk)) {
             return;
         }

@@ -136,6 +136,8 @@ static void messages_use_the_whole_window(void **state)
 static tern_time doomed_from, doomed_until;
 static size_t doomed;
 
+#define LOSE_EVERY 16 /* of A's; in recovery the window itself holds all messages back a little */
+
 static bool drop_doomed(struct duo *duo, int from, size_t len, tern_time now)
 {
     (void)duo;
@@ -145,7 +147,8 @@ static bool drop_doomed(struct duo *duo, int from, size_t len, tern_time now)
     return !is_doomed;
 }
 
-/* A's and B's messages leave in turn, five milliseconds apart. Fills in B's delays. */
+/* A's and B's messages leave in turn, five milliseconds apart, so few that the smallest window holds them.
+ * Fills in B's delays. */
 static void two_channels(bool is_lossy, tern_time *delays, size_t count)
 {
     tern_send_options a = post_options(TERN_RELIABLE, TERN_ORDERED, 1);
@@ -158,10 +161,10 @@ static void two_channels(bool is_lossy, tern_time *delays, size_t count)
     post_run(&p, TERN_SEC);
     for (size_t i = 0; i < count; i++) {
         doomed_from = tern_sim_now(p.duo.sim);
-        doomed_until = is_lossy && i % 4 == 1 ? doomed_from + TERN_MSEC : 0;
-        assert_int_equal(post_send(&p, DUO_CLIENT, 300, &a), 0);
+        doomed_until = is_lossy && i % LOSE_EVERY == 1 ? doomed_from + TERN_MSEC : 0;
+        assert_int_equal(post_send(&p, DUO_CLIENT, 100, &a), 0);
         post_run(&p, 5 * TERN_MSEC);
-        assert_int_equal(post_send(&p, DUO_CLIENT, 300, &b), 0);
+        assert_int_equal(post_send(&p, DUO_CLIENT, 100, &b), 0);
         post_run(&p, 5 * TERN_MSEC);
     }
     doomed_until = 0;
@@ -172,7 +175,7 @@ static void two_channels(bool is_lossy, tern_time *delays, size_t count)
         }
     }
     assert_int_equal(of_b, count);
-    assert_true(doomed == (is_lossy ? count / 4 : 0));
+    assert_true(is_lossy ? doomed >= count / LOSE_EVERY : doomed == 0);
     post_close(&p);
 }
 
@@ -341,7 +344,16 @@ static void exchange(size_t count)
         o.lifetime = o.reliability == TERN_UNTIL_DEADLINE ? TERN_SEC : 0;
         o.retransmits = 3;
         assert_int_equal(post_send(&p, (int)(i % 2), lens[i / 60 % 4], &o), 0);
-        post_run(&p, TERN_MSEC);
+        post_run(&p, 3 * TERN_MSEC);
+    }
+}
+
+static void set_loss(double loss)
+{
+    for (int i = 0; i < 2; i++) {
+        p.duo.link[i].loss = loss;
+        tern_link_set(tern_sim_link(p.duo.sim, p.duo.side[i].host, p.duo.side[1 - i].host),
+                      &p.duo.link[i]);
     }
 }
 
@@ -354,10 +366,11 @@ static void warm_messages_allocate_nothing(void **state)
     allocations = 0;
     for (int i = 0; i < 2; i++) {
         p.duo.side[i].config.allocator = counting;
-        p.duo.link[i].loss = 0.01;
+        p.duo.link[i].loss = 0.04; /* more is held up than later, when it is warm */
     }
     post_open(&p, 1);
-    exchange(3000);
+    exchange(5000);
+    set_loss(0.005);
     uint64_t warm = allocations;
     exchange(10000);
     print_message("%llu allocations to get warm, %llu for 10000 messages then\n",

@@ -167,10 +167,10 @@ static void run_copies(void)
     send_many(150, &o, 3, 60);
     post_run(&p, 2 * TERN_SEC);
     tern_stats stats = post_stats(&p, DUO_CLIENT);
-    assert_in_range(stats.messages_copied, 200, 300);
+    assert_in_range(stats.messages_copied, 150, 300); /* fewer where the window is small */
     assert_int_equal(stats.messages_resent, 0);
     post_check_outcomes(&p);
-    assert_in_range(post_arrived(&p), 147, 150); /* of a loss of a twentieth little is left */
+    assert_in_range(post_arrived(&p), 144, 150); /* of a loss of a twentieth little is left */
 }
 
 static void copies_ride_along(void **state)
@@ -320,11 +320,11 @@ static void immediate_acks_come_at_once(void **state)
         o.immediate_ack = i == 1;
         post_init(&p, "cubic");
         post_open(&p, 1);
+        send_many(300, &o, 1, 1000); /* until the peer acknowledges no more than it is asked to */
         for (size_t k = 0; k < 6; k++) {
-            post_run(&p, 300 * TERN_MSEC);
             assert_int_equal(post_send(&p, DUO_CLIENT, 100, &o), 0);
             tern_time start = tern_sim_now(p.duo.sim);
-            while (!p.letters[k].has_outcome) {
+            while (!p.letters[p.count - 1].has_outcome) {
                 post_run(&p, TERN_MSEC);
                 assert_true(tern_sim_now(p.duo.sim) < start + TERN_SEC);
             }
