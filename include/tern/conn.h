@@ -160,8 +160,7 @@ typedef struct tern_stats {
      * nothing was said for a second. */
     tern_time jitter;
     unsigned loss_rate, ce_rate;
-    unsigned
-        path; /* another number in another network; its ends: tern_conn_local, tern_conn_remote */
+    unsigned path; /* another number in another network; see tern_conn_remote */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);
