@@ -75,9 +75,9 @@ typedef struct tern_clock {
     tern_time at;   /* on our clock (the `now` of all calls): when the following holds */
     int64_t offset; /* ns: the peer's session clock shows now + offset */
     int64_t drift;  /* parts per billion that it gains on ours; 0 in the first ten seconds */
-    tern_time
-        uncertainty; /* ns that the offset may be off: half of the round trip, which no measurement can
-                              place on one way or the other, and the noise that is left */
+    /* ns that the offset may be off: half of the round trip, which no measurement can place on one way or the
+     * other, and the noise that is left. */
+    tern_time uncertainty;
     uint64_t samples; /* behind all that */
 } tern_clock;
 
@@ -153,14 +153,14 @@ typedef struct tern_stats {
     /* Messages of the peer: taken by the application; dropped from a full queue; frames that had come
      * before. */
     uint64_t messages_received, messages_dropped, messages_duplicate;
-    tern_time
-        jitter; /* mean change of the round trip, less the peer's delay, from one sample to the
-                           next, smoothed over sixteen (as RFC 3550 section 6.4.1 does one way) */
-    unsigned
-        loss_rate;    /* of our bytes, in ten-thousandths, over the last one to two seconds in which
-                           acknowledgements came */
-    unsigned ce_rate; /* of our packets with an ECN mark: a queue marked them; the same */
-    unsigned path;    /* another number in another network; its ends: tern_conn_local, _remote */
+    /* How the path is now. Jitter: the mean change of the round trip, less the peer's delay, from one sample to
+     * the next, smoothed over sixteen (as RFC 3550 section 6.4.1 does for one way). The two rates are in
+     * ten-thousandths, over the last one to two seconds in which acknowledgements came: of our bytes, those
+     * that were lost; of our packets with an ECN mark, those that a queue marked. All three begin anew when
+     * nothing was said for a second. */
+    tern_time jitter;
+    unsigned loss_rate, ce_rate;
+    unsigned path; /* another number in another network; see tern_conn_remote */
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

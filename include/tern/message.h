@@ -98,6 +98,11 @@ TERN_API TERN_MUST_CHECK int tern_conn_send_ref(tern_conn *conn, const void *dat
 TERN_API size_t tern_conn_cancel(tern_conn *conn, uint64_t tag);
 TERN_API size_t tern_conn_cancel_channel(tern_conn *conn, uint32_t channel);
 
+/* Bytes of messages of a priority that wait to leave for the first time, for a HUD or to send less. *age, if
+ * not NULL: how long the oldest of them has waited; 0 when none does. */
+TERN_API uint64_t tern_conn_queued(const tern_conn *conn, unsigned priority, tern_time *age,
+                                   tern_time now);
+
 /* A message that has come. */
 typedef struct tern_message {
     size_t size; /* set it to sizeof before the call */

@@ -182,8 +182,10 @@ void tern_conn_stats(const tern_conn *conn, tern_stats *out)
     s.rekeys = conn->rekey.count;
     s.migrations = conn->counters.migrations;
     s.migrations_failed = conn->counters.migrations_failed;
-    s.jitter = conn->gauge.jitter;
-    tern_gauge_read(&conn->gauge, &path->rate, &s.loss_rate, &s.ce_rate);
+    if (conn->awake != NULL) {
+        s.jitter = conn->awake->gauge.jitter;
+        tern_gauge_read(&conn->awake->gauge, &path->rate, &s.loss_rate, &s.ce_rate);
+    }
     s.path = path->id;
     s.datagram_size = path->pmtud.current;
     s.suite = conn->suite;

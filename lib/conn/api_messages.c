@@ -108,6 +108,20 @@ int tern_conn_receive(tern_conn *conn, tern_message *out)
     return 1;
 }
 
+uint64_t tern_conn_queued(const tern_conn *conn, unsigned priority, tern_time *age, tern_time now)
+{
+    const struct tern_msgout *out = tern_messages_out(conn);
+    tern_time since = TERN_TIME_NEVER;
+    uint64_t bytes = 0;
+    if (out != NULL && priority < TERN_PRIORITIES) {
+        bytes = tern_msgout_queued(out, priority, &since);
+    }
+    if (age != NULL) {
+        *age = tern_sub_sat(now, since);
+    }
+    return bytes;
+}
+
 size_t tern_conn_max_message(const tern_conn *conn)
 {
     return check_ready(conn) == 0 ? conn->peer_terms.message_max : 0;

@@ -125,6 +125,7 @@ struct tern_peer_terms {
 struct tern_awake {
     struct tern_space spaces[TERN_LEVELS];
     struct tern_cc_state cc; /* of the path in use */
+    struct tern_gauge gauge; /* begins anew after a rest */
 };
 
 struct tern_conn {
@@ -158,7 +159,6 @@ struct tern_conn {
     const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
     struct tern_budget budget;
-    struct tern_gauge gauge;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];

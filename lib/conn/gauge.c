@@ -29,13 +29,16 @@ static void add_rate(struct tern_gauge_counts *counts, const struct tern_gauge *
 void tern_gauge_on_ack(struct tern_gauge *gauge, const struct tern_rate *rate, uint64_t ect,
                        uint64_t ce, tern_time now)
 {
+    bool had_any = gauge->from > 0; /* else what was counted before is of who knows when */
     tern_time age = tern_sub_sat(now, gauge->from);
     if (age >= WINDOW) {
         gauge->before = age < 2 * WINDOW ? gauge->now : (struct tern_gauge_counts){0};
         gauge->now = (struct tern_gauge_counts){0};
         gauge->from = now;
     }
-    add_rate(&gauge->now, gauge, rate);
+    if (had_any) {
+        add_rate(&gauge->now, gauge, rate);
+    }
     gauge->now.ect += ect;
     gauge->now.ce += ce;
     gauge->delivered = rate->delivered;
@@ -51,7 +54,9 @@ void tern_gauge_read(const struct tern_gauge *gauge, const struct tern_rate *rat
                      unsigned *ce)
 {
     struct tern_gauge_counts now = gauge->now;
-    add_rate(&now, gauge, rate);
+    if (gauge->from > 0) {
+        add_rate(&now, gauge, rate);
+    }
     uint64_t lost = now.lost + gauge->before.lost;
     *loss = share(lost, lost + now.delivered + gauge->before.delivered);
     *ce = share(now.ce + gauge->before.ce, now.ect + gauge->before.ect);

@@ -135,7 +135,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;
         tern_clock_on_ack(conn, sample, delay);
-        tern_gauge_on_rtt(&conn->gauge, sample, delay);
+        tern_gauge_on_rtt(&conn->awake->gauge, sample, delay);
         if (conn->life.is_confirmed) { /* RFC 9002 §5.3 */
             delay = TERN_MIN(delay, tern_conn_peer_ack_delay(conn));
         }
@@ -239,8 +239,8 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
         marked = check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
     }
     settle_acked(conn, level, &outcome, prior_in_flight, marked, now);
-    tern_gauge_on_ack(&conn->gauge, &path->rate, outcome.acked_ect0 + outcome.acked_ect1, marked,
-                      now);
+    tern_gauge_on_ack(&conn->awake->gauge, &path->rate, outcome.acked_ect0 + outcome.acked_ect1,
+                      marked, now);
     tern_loss_settle(&space->loss, &path->rtt, now);
     tern_messages_adapt(conn, &outcome);
     if (may_reset_backoff(conn, level)) {

@@ -164,6 +164,7 @@ int tern_rest_wake(struct tern_conn *conn, tern_time now)
     for (size_t i = 0; i < TERN_LEVEL_APP; i++) {
         awake->spaces[i] = conn->env->resting[i];
     }
+    memset(&awake->gauge, 0, sizeof awake->gauge);
     conn->awake = awake;
     conn->spaces = awake->spaces;
     conn->path.cc.state = &awake->cc;

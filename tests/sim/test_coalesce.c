@@ -72,6 +72,67 @@ static void small_writes_share_a_datagram(void **state)
     assert_true(longest <= 1200);
 }
 
+/* Messages of many channels, kinds and priorities, and a stream beside them: still one. */
+static void messages_share_a_datagram(void **state)
+{
+    static const uint8_t zeros[PIECE];
+    tern_conn *conn = duo.side[DUO_CLIENT].conn;
+    (void)state;
+    for (unsigned frame = 0; frame < FRAMES; frame++) {
+        for (unsigned i = 0; i < 15; i++) {
+            tern_send_options options;
+            tern_send_options_init(&options);
+            options.channel = i;
+            options.priority = i % TERN_PRIORITIES;
+            options.order = i % 3 == 0 ? TERN_ORDERED : i % 3 == 1 ? TERN_UNORDERED : TERN_LATEST;
+            options.reliability = i % 2 == 0 ? TERN_UNRELIABLE : TERN_RELIABLE;
+            assert_int_equal(tern_conn_send(conn, zeros, PIECE, &options, tern_sim_now(duo.sim)),
+                             0);
+        }
+        duo_write(&duo, DUO_CLIENT, 100);
+        duo_run(&duo, TERN_SEC / 60);
+    }
+    duo_run(&duo, TERN_SEC);
+    tern_stats stats = {.size = sizeof stats};
+    tern_conn_stats(conn, &stats);
+    print_message("%u frames: %llu datagrams there\n", FRAMES,
+                  (unsigned long long)datagrams[DUO_CLIENT]);
+    assert_int_equal(stats.messages_sent, 15 * FRAMES);
+    assert_in_range(datagrams[DUO_CLIENT], FRAMES, FRAMES + FRAMES / 10);
+}
+
+/* What a narrow budget holds back shows by priority, and since when. */
+static void what_waits_is_told(void **state)
+{
+    static const uint8_t zeros[1000];
+    tern_conn *conn = duo.side[DUO_CLIENT].conn;
+    tern_send_options options;
+    tern_time age = 1;
+    (void)state;
+    assert_int_equal(tern_conn_queued(conn, 3, &age, tern_sim_now(duo.sim)), 0);
+    assert_int_equal(age, 0);
+    tern_conn_set_budget(conn, 1000);
+    tern_send_options_init(&options);
+    for (unsigned i = 0; i < 20; i++) {
+        options.priority = i < 10 ? 2 : 5;
+        assert_int_equal(tern_conn_send(conn, zeros, sizeof zeros, &options, tern_sim_now(duo.sim)),
+                         0);
+    }
+    duo_run(&duo, 3 * TERN_SEC);
+    tern_time now = tern_sim_now(duo.sim);
+    assert_in_range(tern_conn_queued(conn, 2, &age, now), 4000, 9000);
+    assert_int_equal(age, 3 * TERN_SEC);
+    assert_int_equal(tern_conn_queued(conn, 5, NULL, now), 10000);
+    assert_int_equal(tern_conn_queued(conn, 3, &age, now), 0);
+    assert_int_equal(tern_conn_queued(conn, TERN_PRIORITIES, &age, now), 0);
+    tern_conn_set_budget(conn, 0);
+    duo_run(&duo, TERN_SEC);
+    for (unsigned i = 0; i < TERN_PRIORITIES; i++) {
+        assert_int_equal(tern_conn_queued(conn, i, &age, now), 0);
+        assert_int_equal(age, 0);
+    }
+}
+
 /* When both ends play, acknowledgements and the clock ride along with what is said anyway. */
 static void acknowledgements_ride_along(void **state)
 {
@@ -90,6 +151,8 @@ static void acknowledgements_ride_along(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(small_writes_share_a_datagram, setup, teardown),
+    cmocka_unit_test_setup_teardown(messages_share_a_datagram, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_waits_is_told, setup, teardown),
     cmocka_unit_test_setup_teardown(acknowledgements_ride_along, setup, teardown),
 };
 

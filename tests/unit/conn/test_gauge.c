@@ -13,7 +13,8 @@ static int setup(void **state)
 {
     (void)state;
     memset(&g, 0, sizeof g);
-    memset(&rate, 0, sizeof rate);
+    rate = (struct tern_rate){.delivered = 1000000, .lost = 200000};
+    tern_gauge_on_ack(&g, &rate, 0, 0, START); /* what was before does not count */
     return 0;
 }
 
@@ -92,6 +93,17 @@ static void loss_is_a_share_of_the_last_seconds(void **state)
     assert_true(loss_now() > 300);
 }
 
+static void without_an_ack_there_is_nothing(void **state)
+{
+    (void)state;
+    memset(&g, 0, sizeof g);
+    assert_int_equal(loss_now(), 0);
+    ack(1000, 1000, START);
+    assert_int_equal(loss_now(), 0);
+    ack(1000, 1000, START);
+    assert_int_equal(loss_now(), 5000);
+}
+
 static void an_old_window_does_not_count(void **state)
 {
     (void)state;
@@ -108,7 +120,7 @@ static void what_was_only_late_is_taken_back(void **state)
     rate.lost -= 5000;
     ack(5000, 0, START + 10 * TERN_MSEC);
     assert_int_equal(loss_now(), 0);
-    rate.lost = 0; /* more than this window knows of */
+    rate.lost -= 150000; /* more than this window knows of */
     ack(5000, 0, START + 1500 * TERN_MSEC);
     assert_int_equal(loss_now(), 0);
 }
@@ -141,6 +153,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(jitter_is_the_mean_change, setup),
     cmocka_unit_test_setup(lies_about_the_delay_are_harmless, setup),
     cmocka_unit_test_setup(loss_is_a_share_of_the_last_seconds, setup),
+    cmocka_unit_test_setup(without_an_ack_there_is_nothing, setup),
     cmocka_unit_test_setup(an_old_window_does_not_count, setup),
     cmocka_unit_test_setup(what_was_only_late_is_taken_back, setup),
     cmocka_unit_test_setup(another_path_counts_afresh, setup),
