@@ -132,8 +132,8 @@ TERN_API TERN_MUST_CHECK int tern_conn_set_weight(tern_conn *conn, uint32_t chan
  * acknowledged, newest first. */
 typedef enum tern_redundancy {
     TERN_REDUNDANCY_ADAPTIVE =
-        0, /* none while nothing is lost; more the more is lost. The default */
-    TERN_REDUNDANCY_OFF,
+        0,                /* none while nothing is lost; more the more is lost. The default */
+    TERN_REDUNDANCY_OFF,  /* only of what was lost and is sent again */
     TERN_REDUNDANCY_FIXED /* each message `copies` times more, in as many later packets */
 } tern_redundancy;
 

@@ -270,6 +270,12 @@ void tern_messages_repeat(struct tern_conn *conn, const struct tern_receipt *rec
 
 /* --- output and time ------------------------------------------------------------------------------ */
 
+bool tern_messages_are_waiting(const struct tern_conn *conn)
+{
+    const struct tern_msgout *out = tern_messages_out(conn);
+    return out != NULL && tern_msgout_holds_any(out);
+}
+
 bool tern_messages_wants(const struct tern_conn *conn)
 {
     const struct tern_messages *m = conn->messages;
@@ -281,11 +287,12 @@ size_t tern_messages_urgent_size(struct tern_conn *conn, size_t full)
 {
     struct tern_msgout *out = tern_messages_out(conn);
     struct tern_msgout_chunk chunk;
-    if (out == NULL || tern_msgout_top(out) >= tern_streams_top(&conn->streams)) {
+    if (out == NULL) {
         return 0;
     }
     tern_msgout_begin_packet(out);
-    if (!tern_msgout_next(out, full, full, &chunk) || chunk.part.is_fragment) {
+    if (tern_msgout_top(out) >= tern_streams_top(&conn->streams) ||
+        !tern_msgout_next(out, full, full, &chunk) || chunk.part.is_fragment) {
         return 0;
     }
     return 1 + tern_varint_size(chunk.part.channel) + tern_varint_size(chunk.part.number) +

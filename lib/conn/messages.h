@@ -58,6 +58,8 @@ void tern_messages_on_lost(struct tern_conn *conn, const struct tern_receipt *re
 void tern_messages_repeat(struct tern_conn *conn, const struct tern_receipt *receipt);
 
 /* --- output and time --- */
+/* Something was sent, or is to be, that is not yet acknowledged or given up. */
+bool tern_messages_are_waiting(const struct tern_conn *conn);
 /* Something wants to leave, control frames among it. */
 bool tern_messages_wants(const struct tern_conn *conn);
 /* The size of the next frame if it is a whole message that is more urgent than all streams; else 0. */

@@ -146,7 +146,10 @@ static void on_whole_sent(struct tern_msgout *m, struct tern_message_sending *s)
 {
     s->as.sent.in_flight++;
     tern_msgqueue_drop(m, s);
-    if (s->as.sent.copies > 0) {
+    if (s->insists) {
+        tern_list_push_back(&m->twice, &s->link);
+        s->place = TERN_PLACE_COPIES;
+    } else if (s->as.sent.copies > 0) {
         tern_list_push_front(&m->fresh, &s->link);
         s->place = TERN_PLACE_COPIES;
     }
@@ -193,8 +196,20 @@ void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t long
     m->longest = longest;
 }
 
+/* Late already, they had better not be lost again: that would be found out a round trip later still. */
+static void insist(struct tern_msgout *m)
+{
+    while (!tern_list_is_empty(&m->twice)) {
+        struct tern_message_sending *s = tern_sending_of(m->twice.next);
+        s->insists = 0;
+        tern_msgqueue_drop(m, s);
+        tern_msgqueue_push_again(m, s);
+    }
+}
+
 void tern_msgout_begin_packet(struct tern_msgout *m)
 {
+    insist(m);
     if (!tern_list_is_empty(&m->fresh)) {
         struct tern_list *first = m->fresh.next, *last = m->fresh.prev;
         last->next = m->copies.next;

@@ -299,6 +299,7 @@ static void on_whole_lost(struct tern_msgout *m, struct tern_message_sending *s)
         return;
     }
     use_up(s);
+    s->insists = s->len <= m->longest;
     queue_again(m, s);
 }
 

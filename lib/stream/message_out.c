@@ -28,6 +28,7 @@ struct tern_msgout *tern_msgout_new(struct tern_mem *mem, struct tern_slab *slab
     tern_list_init(&m->doomed);
     tern_list_init(&m->fresh);
     tern_list_init(&m->copies);
+    tern_list_init(&m->twice);
     m->cursor = &m->copies;
     return m;
 }
@@ -277,6 +278,11 @@ int tern_msgout_set_weight(struct tern_msgout *m, uint32_t channel, unsigned wei
 
 /* --- what there is to know ---------------------------------------------------------------------- */
 
+bool tern_msgout_holds_any(const struct tern_msgout *m)
+{
+    return m->held > 0;
+}
+
 bool tern_msgout_is_writable(const struct tern_msgout *m)
 {
     return m->was_full && m->held <= m->config.buffer / 2;
@@ -310,7 +316,8 @@ uint64_t tern_msgout_queued(const struct tern_msgout *m, unsigned priority, tern
 
 bool tern_msgout_wants(struct tern_msgout *m)
 {
-    return !tern_list_is_empty(&m->owing) || tern_msgout_top(m) < TERN_PRIORITIES;
+    return !tern_list_is_empty(&m->owing) || !tern_list_is_empty(&m->twice) ||
+           tern_msgout_top(m) < TERN_PRIORITIES;
 }
 
 /* --- time and credit ---------------------------------------------------------------------------- */

@@ -53,6 +53,7 @@ bool tern_msgout_has_outcome(const struct tern_msgout *m);
 bool tern_msgout_take_writable(
     struct tern_msgout *m); /* true once after AGAIN, when half is free */
 bool tern_msgout_is_writable(const struct tern_msgout *m); /* the same without taking it */
+bool tern_msgout_holds_any(const struct tern_msgout *m); /* that is not acknowledged or given up */
 const struct tern_msgout_counters *tern_msgout_counters(const struct tern_msgout *m);
 /* Bytes queued (not yet sent for the first time) at a priority, and since when the oldest waits
  * (TERN_TIME_NEVER: none). */
@@ -99,7 +100,7 @@ void tern_msgout_on_stream_bytes(struct tern_msgout *m, unsigned priority, size_
 void tern_msgout_begin_packet(struct tern_msgout *m);
 bool tern_msgout_next_copy(struct tern_msgout *m, size_t room, struct tern_msgout_chunk *out);
 /* How many copies of each message (in eighths, so 12 is one and a half), and the longest message that is
- * copied. */
+ * copied. What was lost is sent again in two packets in any case. */
 void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t longest);
 
 /* MESSAGE_SKIP frames that are owed. */

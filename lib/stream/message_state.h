@@ -66,6 +66,7 @@ struct tern_message_sending {
     unsigned has_depends : 1;
     unsigned is_lent : 1;
     unsigned is_long : 1;
+    unsigned insists : 1; /* it was lost: the next time it leaves in two packets */
 };
 
 struct tern_sending_depends {
@@ -162,6 +163,7 @@ struct tern_msgout {
     struct tern_list channels, owing, doomed;
     /* Copies: those that joined in this packet, those before, newest first, and how far this packet is. */
     struct tern_list fresh, copies, *cursor;
+    struct tern_list twice; /* what was in this packet and shall be in the next */
     unsigned eighths, phase;
     size_t longest;
     /* A ring; promised: places in it, taken or to be taken. */
