@@ -47,9 +47,10 @@ static void fill_ack(struct tern_fill *fill, tern_time now)
     tern_time delay = fill->level == TERN_LEVEL_APP ? tern_sub_sat(now, acks->largest_at) : 0;
     struct tern_frame_ecn ecn = {.ect0 = acks->ecn[0], .ect1 = acks->ecn[1], .ce = acks->ecn[2]};
     size_t count;
+    bool has_counts = tern_acks_owes_counts(acks);
     const struct tern_range *ranges = tern_acks_untold(acks, &count);
     tern_frame_encode_ack(&fill->w, acks->largest, (delay / TERN_USEC) >> 3, ranges, count,
-                          acks->has_ecn ? &ecn : NULL);
+                          has_counts ? &ecn : NULL);
     if (fill->w.failed) {
         fill->w.at = start;
         fill->w.failed = false;
@@ -57,6 +58,9 @@ static void fill_ack(struct tern_fill *fill, tern_time now)
     }
     fill->has_ack = true;
     tern_acks_on_sent(acks);
+    if (has_counts) {
+        tern_acks_on_counts_sent(acks);
+    }
     fill->conn->counters.acks_sent++;
     tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_ACK, .id = acks->largest});
 }

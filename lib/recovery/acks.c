@@ -5,7 +5,9 @@
 #define ACK_THRESHOLD 2 /* RFC 9000 §13.2.2 */
 #define WARMUP        16 /* the first packets are acknowledged at once, so that slow start is swift */
 #define ECN_CE        3
-#define KEEP_TOLD     6 /* ranges that the peer knows of, kept for packets that come late */
+#define COUNTS_YOUNG  16 /* [P §9.2]: below it ECN counts go with each ACK, */
+#define COUNTS_EVERY  8  /* above it when so many more are to be told */
+#define KEEP_TOLD     6  /* ranges that the peer knows of, kept for packets that come late */
 
 void tern_acks_init(struct tern_acks *acks, struct tern_mem *mem, tern_time max_delay)
 {
@@ -169,6 +171,23 @@ void tern_acks_on_acked(struct tern_acks *acks, uint64_t largest)
     uint64_t told = TERN_MIN(TERN_MIN(largest, acks->largest) + 1, acks->late);
     acks->told = TERN_MAX(acks->told, told);
     forget_told(acks);
+}
+
+static uint64_t all_counts(const struct tern_acks *acks)
+{
+    return acks->ecn[0] + acks->ecn[1] + acks->ecn[2];
+}
+
+bool tern_acks_owes_counts(const struct tern_acks *acks)
+{
+    return acks->has_ecn && (acks->counted < COUNTS_YOUNG || acks->ecn[2] != acks->counted_ce ||
+                             all_counts(acks) - acks->counted >= COUNTS_EVERY);
+}
+
+void tern_acks_on_counts_sent(struct tern_acks *acks)
+{
+    acks->counted = all_counts(acks);
+    acks->counted_ce = acks->ecn[2];
 }
 
 const struct tern_range *tern_acks_untold(const struct tern_acks *acks, size_t *count)

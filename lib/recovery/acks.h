@@ -18,6 +18,8 @@ struct tern_acks {
     tern_time deadline;  /* an ACK is due then; TERN_TIME_NEVER when none is owed */
     tern_time max_delay; /* ours, as promised to the peer; 0 in Initial and Handshake */
     uint64_t ecn[3];     /* ECT(0), ECT(1), CE counts; index = ECN_CE -> 2 */
+    uint64_t counted;    /* the sum of these when they were last sent, */
+    uint64_t counted_ce; /* and the third */
     uint32_t unacked;    /* ack-eliciting packets since the last ACK was sent */
     uint32_t threshold;  /* ACK after this many: 2 by RFC 9000 §13.2.2 */
     uint32_t warmup;     /* the first packets are acknowledged at once */
@@ -57,8 +59,13 @@ void tern_acks_on_asked(struct tern_acks *acks);
 bool tern_acks_is_due(const struct tern_acks *acks, tern_time now);
 bool tern_acks_is_owed(const struct tern_acks *acks);
 
-/* An ACK frame with all ranges left in a packet. */
+/* The ECN counts should go with the next ACK: they are young, of marks by congestion there are more, or of
+ * all packets some. */
+bool tern_acks_owes_counts(const struct tern_acks *acks);
+
+/* An ACK frame with all ranges left in a packet, with the counts or without. */
 void tern_acks_on_sent(struct tern_acks *acks);
+void tern_acks_on_counts_sent(struct tern_acks *acks);
 
 /* The peer acknowledged a packet that carried an ACK whose largest was `largest`: ranges at or below
  * it need not be repeated (RFC 9000 §13.2.4). They are remembered all the same: a packet that comes

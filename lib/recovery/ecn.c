@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "recovery/ecn.h"
 
-#define TEST_PACKETS 10 /* RFC 9000 §A.4 */
+#define TEST_PACKETS 10  /* RFC 9000 §A.4 */
+#define OWED_MOST    256 /* [P §9.2] */
 
 void tern_ecn_init(struct tern_ecn *ecn)
 {
@@ -15,6 +16,7 @@ void tern_ecn_restart(struct tern_ecn *ecn)
 {
     ecn->state = TERN_ECN_TESTING;
     ecn->tested = ecn->tested_lost = 0;
+    ecn->owed_ect0 = ecn->owed_ect1 = 0;
     ecn->test_until = TERN_TIME_NEVER;
 }
 
@@ -78,14 +80,19 @@ static bool is_plausible(const struct tern_ecn *ecn, const struct tern_ecn_count
 bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts,
                      uint64_t acked_ect0, uint64_t acked_ect1)
 {
-    uint64_t acked = acked_ect0 + acked_ect1;
-    if (ecn->state == TERN_ECN_FAILED || (counts == NULL && acked == 0)) {
+    ecn->owed_ect0 += acked_ect0;
+    ecn->owed_ect1 += acked_ect1;
+    uint64_t acked = ecn->owed_ect0 + ecn->owed_ect1;
+    bool has_any = ecn->peer.ect0 + ecn->peer.ect1 + ecn->peer.ce > 0; /* else they are wiped off */
+    uint64_t most = has_any ? OWED_MOST : 0;
+    if (ecn->state == TERN_ECN_FAILED || (counts == NULL && acked <= most)) {
         return false;
     }
-    if (counts == NULL || !is_plausible(ecn, counts, acked_ect0, acked_ect1)) {
+    if (counts == NULL || !is_plausible(ecn, counts, ecn->owed_ect0, ecn->owed_ect1)) {
         ecn->state = TERN_ECN_FAILED;
         return false;
     }
+    ecn->owed_ect0 = ecn->owed_ect1 = 0;
     bool is_congested = counts->ce > ecn->peer.ce;
     ecn->peer = *counts;
     /* Not one that came through without: a box that marks everything, and says nothing by it. */

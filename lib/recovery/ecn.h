@@ -31,6 +31,7 @@ struct tern_ecn {
     tern_time test_from;           /* when the first of them was sent; what left before is none */
     tern_time test_until;          /* NEVER until the first is sent */
     struct tern_ecn_counts peer;   /* as last reported */
+    uint64_t owed_ect0, owed_ect1; /* acknowledged since, without counts */
 };
 
 void tern_ecn_init(struct tern_ecn *ecn);
@@ -46,7 +47,8 @@ void tern_ecn_on_sent(struct tern_ecn *ecn); /* a packet with a mark left */
  * congestion. */
 bool tern_ecn_on_lost(struct tern_ecn *ecn, tern_time sent_at);
 
-/* An ACK that raised the largest acknowledged number. counts NULL: it reported none. acked_ect0 and
+/* An ACK that raised the largest acknowledged number. counts NULL: it reported none, which is no failure until
+ * so many marked packets were acknowledged by such ACKs that one with counts should have come. acked_ect0 and
  * acked_ect1: packets with such marks that it newly acknowledged. True when packets were marked by
  * congestion on the way. */
 bool tern_ecn_on_ack(struct tern_ecn *ecn, const struct tern_ecn_counts *counts,

@@ -110,6 +110,35 @@ static void marks_are_counted_by_kind(void **state)
     assert_int_equal(acks.ecn[2], 1);
 }
 
+static bool tell(void)
+{
+    bool owes = tern_acks_owes_counts(&acks);
+    tern_acks_on_sent(&acks);
+    if (owes) {
+        tern_acks_on_counts_sent(&acks);
+    }
+    return owes;
+}
+
+/* [P §9.2] */
+static void counts_go_along_when_they_are_news(void **state)
+{
+    (void)state;
+    assert_false(tern_acks_owes_counts(&acks)); /* no marks at all */
+    for (uint64_t pn = 0; pn < 16; pn++) {
+        take(pn, true, 2, NOW);
+        assert_true(tell());
+    }
+    for (uint64_t pn = 16; pn < 16 + 80; pn++) {
+        take(pn, true, 2, NOW);
+        assert_int_equal(tell(), pn % 8 == 7); /* each eighth */
+    }
+    take(96, true, 3, NOW);
+    assert_true(tell());
+    take(97, true, 0, NOW);
+    assert_false(tell());
+}
+
 static void deadline_belongs_to_the_oldest(void **state)
 {
     (void)state;
@@ -459,6 +488,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(gaps_and_reordering_are_told_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(a_mark_is_told_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(marks_are_counted_by_kind, setup, teardown),
+    cmocka_unit_test_setup_teardown(counts_go_along_when_they_are_news, setup, teardown),
     cmocka_unit_test_setup_teardown(deadline_belongs_to_the_oldest, setup, teardown),
     cmocka_unit_test_setup_teardown(the_newest_one_dates_the_ack, setup, teardown),
     cmocka_unit_test_setup_teardown(ranges_are_bounded, setup, teardown),

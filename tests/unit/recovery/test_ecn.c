@@ -195,6 +195,40 @@ static void another_path_is_tested_anew(void **state)
     assert_string_equal(tern_ecn_name(ecn.state), "capable");
 }
 
+/* [P §9.2]: they need not come with each ACK, and those that come must cover all. */
+static void counts_may_wait(void **state)
+{
+    (void)state;
+    (void)send(10, NOW);
+    counts.ect0 = 10;
+    assert_false(tern_ecn_on_ack(&ecn, &counts, 10, 0));
+    (void)send(300, NOW);
+    for (int i = 0; i < 25; i++) {
+        assert_false(tern_ecn_on_ack(&ecn, NULL, 10, 0));
+        assert_int_equal(ecn.state, TERN_ECN_CAPABLE);
+    }
+    counts.ect0 = 260;
+    assert_false(tern_ecn_on_ack(&ecn, &counts, 0, 0));
+    assert_int_equal(ecn.state, TERN_ECN_CAPABLE);
+    assert_false(tern_ecn_on_ack(&ecn, NULL, 20, 0));
+    counts.ect0 = 279; /* one of those since was wiped */
+    assert_false(tern_ecn_on_ack(&ecn, &counts, 0, 0));
+    assert_int_equal(ecn.state, TERN_ECN_FAILED);
+}
+
+static void counts_that_stay_away_fail(void **state)
+{
+    (void)state;
+    (void)send(10, NOW);
+    counts.ect0 = 10;
+    assert_false(tern_ecn_on_ack(&ecn, &counts, 10, 0));
+    (void)send(300, NOW);
+    assert_false(tern_ecn_on_ack(&ecn, NULL, 256, 0));
+    assert_int_equal(ecn.state, TERN_ECN_CAPABLE);
+    assert_false(tern_ecn_on_ack(&ecn, NULL, 1, 0));
+    assert_int_equal(ecn.state, TERN_ECN_FAILED);
+}
+
 static void unmarked_packets_need_no_counts(void **state)
 {
     (void)state;
@@ -290,6 +324,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(losses_from_before_the_test_do_not_fail, setup),
     cmocka_unit_test_setup(ordinary_loss_does_not_fail, setup),
     cmocka_unit_test_setup(another_path_is_tested_anew, setup),
+    cmocka_unit_test_setup(counts_may_wait, setup),
+    cmocka_unit_test_setup(counts_that_stay_away_fail, setup),
     cmocka_unit_test_setup(unmarked_packets_need_no_counts, setup),
 };
 
