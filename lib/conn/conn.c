@@ -318,6 +318,7 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->max_message_size = config->max_message;
     out->initial_max_message_data = config->max_message > 0 ? config->message_window : 0;
     out->max_message_channels = config->max_channels;
+    out->fec_window = config->max_message > 0 ? config->fec_window : 0;
     out->has_version_info = true;
     out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;

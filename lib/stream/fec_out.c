@@ -379,17 +379,24 @@ static struct lane *most_urgent(const struct tern_fec_out *f)
     struct lane *best = NULL;
     for (size_t i = 0; f->size > 0 && i < TERN_FEC_LANES; i++) {
         struct lane *l = f->lanes[i];
-        if (wants(l) && (best == NULL || l->priority < best->priority)) {
+        if (wants(l) && (best == NULL || (l->wants_size && !best->wants_size) ||
+                         (l->wants_size == best->wants_size && l->priority < best->priority))) {
             best = l;
         }
     }
     return best;
 }
 
+bool tern_fec_out_has_news(const struct tern_fec_out *f)
+{
+    const struct lane *l = most_urgent(f);
+    return l != NULL && l->wants_size;
+}
+
 unsigned tern_fec_out_top(const struct tern_fec_out *f)
 {
     const struct lane *l = most_urgent(f);
-    return l != NULL ? l->priority : TERN_PRIORITIES;
+    return l == NULL ? TERN_PRIORITIES : l->wants_size ? 0 : l->priority;
 }
 
 /* Whether the symbol before `number` can stand in one run with it: all of its message, or of the one
