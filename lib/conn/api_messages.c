@@ -160,7 +160,7 @@ int tern_conn_set_fec(tern_conn *conn, uint32_t channel, tern_order order, unsig
         return TERN_ERR_INVALID;
     }
     int rc = check_ready(conn);
-    if (rc == 0 && conn->peer_params.fec_window == 0) {
+    if (rc == 0 && conn->peer_terms.fec_window == 0) {
         rc = TERN_ERR_UNSUPPORTED;
     }
     if (rc == 0) {

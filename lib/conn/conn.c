@@ -344,6 +344,7 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
     conn->peer_terms.message_max = (uint32_t)params->max_message_size;
     conn->peer_terms.message_channels = (uint32_t)params->max_message_channels;
     conn->peer_terms.message_credit = params->initial_max_message_data;
+    conn->peer_terms.fec_window = (uint8_t)params->fec_window;
     conn->has_peer_params = true;
     tern_cadence_init(&conn->cadence, params->has_min_ack_delay, params->min_ack_delay * TERN_USEC,
                       params->max_ack_delay * TERN_MSEC);

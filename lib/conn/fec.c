@@ -4,11 +4,11 @@
 
 #include "conn/messages.h"
 
-/* What stands around a symbol: of the packet (first byte, identifier, number, tag), and of its frame, with a
- * few lengths, or an ACK before a MESSAGE. */
-#define AROUND_FRAME  (1 + TERN_CID_SIZE + TERN_PN_MAX_SIZE + 16)
-#define AROUND_SYMBOL 48
-#define SIZE_STEP     16u /* as fragments are cut */
+/* Of a symbol: what the smallest datagram that a path must carry has room for, less what stands around it, of
+ * the packet (29 bytes) and of the frame, with a few lengths, or an ACK before a MESSAGE; and a multiple of 16, at
+ * which fragments are cut. It does not follow the path's size: bursts of losses move that, too, and each
+ * change would begin the lanes anew, just when they are needed. */
+#define SYMBOL_SIZE 1120
 
 #define MEND_AT_LEAST (100 * TERN_MSEC) /* and two round trips: older symbols are not worth it */
 
@@ -21,14 +21,6 @@ void tern_fec_clear(struct tern_conn *conn, struct tern_fec *fec)
     tern_fec_out_free(fec->out);
     tern_fec_in_free(fec->in);
     *fec = (struct tern_fec){0};
-}
-
-int tern_fec_fit(struct tern_conn *conn)
-{
-    struct tern_fec *fec = &conn->messages->fec;
-    size_t room = tern_sub_sat(conn->path.pmtud.current, AROUND_FRAME + AROUND_SYMBOL);
-    return fec->out == NULL ? 0
-                            : tern_fec_out_set_size(fec->out, (uint32_t)(room - room % SIZE_STEP));
 }
 
 int tern_fec_protect(struct tern_conn *conn, uint32_t channel, enum tern_lane lane,
@@ -44,13 +36,13 @@ int tern_fec_protect(struct tern_conn *conn, uint32_t channel, enum tern_lane la
         return 0;
     }
     if (fec->out == NULL) {
-        fec->out = tern_fec_out_new(conn->env->mem, (uint32_t)conn->peer_params.fec_window);
+        fec->out = tern_fec_out_new(conn->env->mem, conn->peer_terms.fec_window);
         if (fec->out == NULL) {
             return TERN_ERR_NOMEM;
         }
         tern_msgout_set_fec(out, fec->out);
     }
-    rc = tern_fec_fit(conn);
+    rc = tern_fec_out_set_size(fec->out, SYMBOL_SIZE);
     return rc == 0 ? tern_fec_out_set(fec->out, channel, lane, percent, adaptive) : rc;
 }
 

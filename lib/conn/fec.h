@@ -29,9 +29,6 @@ TERN_MUST_CHECK int tern_fec_on_repair(struct tern_conn *conn, const struct tern
 TERN_MUST_CHECK int tern_fec_on_part(struct tern_conn *conn, const struct tern_message_part *part,
                                      const uint8_t *data);
 
-/* The size of symbols for packets of the path's present size. 0 · TERN_ERR_NOMEM */
-TERN_MUST_CHECK int tern_fec_fit(struct tern_conn *conn);
-
 /* Symbols that left before it are not worth a repair now. */
 tern_time tern_fec_since(const struct tern_conn *conn, tern_time now);
 

@@ -330,25 +330,23 @@ static bool fill_stream(struct tern_fill *fill, size_t *sent)
     return true;
 }
 
-/* The size of symbols follows that of packets, and is told ahead of what it is meant for. False: there is no
- * forward error correction. */
-static bool fit_repairs(struct tern_fill *fill, int *rc, tern_time now)
+/* The size of symbols is told ahead of the messages that it is meant for. False: there are no repairs, or none
+ * fits. */
+static bool begin_repairs(struct tern_fill *fill, tern_time now)
 {
-    struct tern_messages *m = fill->conn->messages;
+    const struct tern_messages *m = fill->conn->messages;
     if (m == NULL || m->fec.out == NULL) {
         return false;
     }
-    *rc = tern_fec_fit(fill->conn);
-    return *rc == 0 && (!tern_fec_out_has_news(m->fec.out) || tern_fill_repair(fill, now));
+    return !tern_fec_out_has_news(m->fec.out) || tern_fill_repair(fill, now);
 }
 
 /* As much of messages and streams as fits: the more urgent first; inside one priority streams are one among
  * the channels, and repairs come behind messages and before streams, which they need not wait for. When the
  * next message does not fit, what is left is for whoever does. */
-static int fill_application(struct tern_fill *fill, tern_time now)
+static void fill_application(struct tern_fill *fill, tern_time now)
 {
-    int rc = 0;
-    bool has_repairs = fit_repairs(fill, &rc, now);
+    bool has_repairs = begin_repairs(fill, now);
     const struct tern_streams *streams = &fill->conn->streams;
     struct tern_msgout *out = tern_messages_out(fill->conn);
     bool has_messages = out != NULL, has_streams = !fill->is_small;
@@ -381,7 +379,6 @@ static int fill_application(struct tern_fill *fill, tern_time now)
     if (fill->has_message) {
         tern_fill_copies(fill, now);
     }
-    return rc;
 }
 
 /* A few bytes are left because the next frame would not fit: PADDING makes the packet as long as its
@@ -423,7 +420,7 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         fill_cids(fill);
         fill_controls(fill);
         tern_fill_message_controls(fill);
-        rc = fill_application(fill, now);
+        fill_application(fill, now);
         round_up(fill);
         if (fill->conn->wants_ping && !fill->is_eliciting) {
             fill_ping(fill);

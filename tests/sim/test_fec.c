@@ -8,6 +8,7 @@
 #define SEEDS      4
 #define FRAME      20000
 #define FRAME_RATE 30
+#define WARM_UP    (5 * TERN_SEC) /* until the window is as large as a frame needs */
 #define LENGTH     (60 * TERN_SEC)
 #define DEADLINE   (100 * TERN_MSEC)
 
@@ -31,24 +32,31 @@ static void open_link(const char *cc, uint64_t seed)
     post_run(&p, TERN_SEC);
 }
 
+static void send_frames(tern_time length, const tern_send_options *options)
+{
+    for (tern_time t = 0; t < length; t += TERN_SEC / FRAME_RATE) {
+        assert_int_equal(post_send(&p, DUO_CLIENT, FRAME, options), 0);
+        post_run(&p, TERN_SEC / FRAME_RATE);
+    }
+}
+
 static struct outcome video(const char *cc, uint64_t seed, unsigned percent, bool adaptive)
 {
     struct outcome o = {0};
     open_link(cc, seed);
-    size_t first = p.count;
-    uint64_t before = duo_counters(&p.duo, DUO_CLIENT).bytes_in;
     tern_send_options options = post_options(TERN_UNTIL_DEADLINE, TERN_UNORDERED, 1);
     options.lifetime = DEADLINE;
     options.priority = 0;
+    tern_conn_set_rate(p.duo.side[DUO_CLIENT].conn, 2 * FRAME * FRAME_RATE);
     if (percent > 0) {
         assert_int_equal(tern_conn_set_fec(p.duo.side[DUO_CLIENT].conn, 1, TERN_UNORDERED, percent,
                                            adaptive),
                          0);
     }
-    for (tern_time t = 0; t < LENGTH; t += TERN_SEC / FRAME_RATE) {
-        assert_int_equal(post_send(&p, DUO_CLIENT, FRAME, &options), 0);
-        post_run(&p, TERN_SEC / FRAME_RATE);
-    }
+    send_frames(WARM_UP, &options);
+    size_t first = p.count;
+    uint64_t before = duo_counters(&p.duo, DUO_CLIENT).bytes_in;
+    send_frames(LENGTH, &options);
     post_run(&p, TERN_SEC);
     o.frames = p.count - first;
     for (size_t i = first; i < p.count; i++) {
