@@ -34,12 +34,12 @@
 #define TEST_ROUNDS     3
 #define LOSS_WINDOW     (500 * TERN_MSEC)
 #define LOSS_PACKETS    50
-#define LOSS_MOST       200 /* ten-thousandths that need no answer */
-#define LOSS_START                                                                                 \
-    1000 /* ... at the start, which runs into a short queue with many more, or without a queue */
-#define LOSS_ANSWER 3000 /* the largest single one */
-#define FLOOR_MOST  1000
-#define FLOOR_LIFE  (30 * TERN_SEC)
+#define LOSS_MOST       200  /* ten-thousandths that need no answer */
+#define LOSS_START      1000 /* ... at the start, which runs into a short queue with many more */
+#define LOSS_CLEAR      800  /* ... while no queue stands */
+#define LOSS_ANSWER     3000 /* the largest single one */
+#define FLOOR_MOST      1000
+#define FLOOR_LIFE      (30 * TERN_SEC)
 
 enum media_phase {
     PHASE_START,   /* the capacity is not known */
@@ -437,9 +437,12 @@ static void learn_floor(struct media *state, tern_time now)
 static uint64_t loss_allowed(const struct tern_cc *cc)
 {
     const struct media *state = state_in(cc);
+    uint64_t most = LOSS_MOST + state->floor;
     bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state);
-    return state->phase == PHASE_START || is_clear ? TERN_MAX(LOSS_START, LOSS_MOST + state->floor)
-                                                   : LOSS_MOST + state->floor;
+    if (state->phase == PHASE_START) {
+        return LOSS_START;
+    }
+    return is_clear ? TERN_MAX(LOSS_CLEAR, most) : most;
 }
 
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
