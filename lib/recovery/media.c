@@ -438,7 +438,8 @@ static uint64_t loss_allowed(const struct tern_cc *cc)
 {
     const struct media *state = state_in(cc);
     uint64_t most = LOSS_MOST + state->floor;
-    bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state);
+    bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state) &&
+                    state->loss <= 2 * LOSS_CLEAR; /* more is no chance */
     if (state->phase == PHASE_START) {
         return LOSS_START;
     }
