@@ -107,6 +107,9 @@ typedef struct tern_config {
                                 max_message needs; default 4 MiB */
     uint64_t
         message_queue; /* the same of unreliable ones; then the oldest are dropped; default 2 MiB */
+    uint32_t
+        fec_window; /* symbols (of about a packet) kept of each channel and order that the peer protects by
+                                forward error correction, at most 64, the default; 0: take no repairs */
     uint64_t message_buffer; /* messages to send that are not yet acknowledged; default 16 MiB */
     size_t max_connections;  /* in this endpoint; default 65536 */
     size_t max_half_open;    /* handshakes in progress as a server; default 16384 */

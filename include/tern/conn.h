@@ -161,6 +161,8 @@ typedef struct tern_stats {
     tern_time jitter;
     unsigned loss_rate, ce_rate;
     unsigned path; /* another number in another network; see tern_conn_remote */
+    /* Forward error correction: frames of it, and messages of the peer that it made whole. */
+    uint64_t repairs_sent, repairs_received, messages_recovered;
 } tern_stats;
 
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);

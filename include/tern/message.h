@@ -141,6 +141,17 @@ typedef enum tern_redundancy {
 TERN_API TERN_MUST_CHECK int tern_conn_set_redundancy(tern_conn *conn, tern_redundancy redundancy,
                                                       unsigned copies);
 
+/* Forward error correction for the messages of one channel and order: `percent` repairs, of a packet each, for a
+ * hundred packets of them (or for a hundred messages, where those are smaller), so that the receiver makes good
+ * what is lost without a round trip. Adaptive: none while nothing is lost, then as many as the losses and
+ * their bursts ask for, `percent` at most. 0: off, as at the start. Repairs leave after each message, within what congestion control
+ * allows, and cost the sender about 1 ns for each byte that one covers (up to 64 packets' worth, in practice those
+ * of the last two round trips), and 64 packets of memory at either end. At most 16 channels and orders.
+ * 0 · TERN_ERR_INVALID (percent above 100, or out of range) · TERN_ERR_LIMIT (16 others have it) · TERN_ERR_UNSUPPORTED (the peer takes
+ * none) · TERN_ERR_STATE · TERN_ERR_CLOSED · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_conn_set_fec(tern_conn *conn, uint32_t channel, tern_order order,
+                                               unsigned percent, bool adaptive);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,7 @@ void tern_config_init(tern_config *config)
     config->message_window = 4 * MIB;
     config->message_queue = 2 * MIB;
     config->message_buffer = 16 * MIB;
+    config->fec_window = 64;
     config->max_connections = 65536;
     config->max_half_open = 16384;
     config->retry_half_open = 1000;

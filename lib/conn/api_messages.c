@@ -149,3 +149,23 @@ int tern_conn_set_redundancy(tern_conn *conn, tern_redundancy redundancy, unsign
     }
     return tern_messages_set_redundancy(conn, redundancy, copies);
 }
+
+int tern_conn_set_fec(tern_conn *conn, uint32_t channel, tern_order order, unsigned percent,
+                      bool adaptive)
+{
+    static const enum tern_lane lanes[] = {[TERN_ORDERED] = TERN_LANE_ORDERED,
+                                           [TERN_UNORDERED] = TERN_LANE_UNORDERED,
+                                           [TERN_LATEST] = TERN_LANE_LATEST};
+    if (channel >= TERN_CHANNELS || (unsigned)order >= TERN_COUNT_OF(lanes) || percent > 100) {
+        return TERN_ERR_INVALID;
+    }
+    int rc = check_ready(conn);
+    if (rc == 0 && conn->peer_terms.fec_window == 0) {
+        rc = TERN_ERR_UNSUPPORTED;
+    }
+    if (rc == 0) {
+        rc = tern_fec_protect(conn, channel, lanes[order], percent, adaptive);
+        touch(conn);
+    }
+    return rc;
+}

@@ -318,6 +318,7 @@ void tern_conn_local_params(const struct tern_conn *conn, struct tern_params *ou
     out->max_message_size = config->max_message;
     out->initial_max_message_data = config->max_message > 0 ? config->message_window : 0;
     out->max_message_channels = config->max_channels;
+    out->fec_window = config->max_message > 0 ? config->fec_window : 0;
     out->has_version_info = true;
     out->chosen_version = TERN_VERSION_1;
     out->has_initial_scid = true;
@@ -343,6 +344,7 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
     conn->peer_terms.message_max = (uint32_t)params->max_message_size;
     conn->peer_terms.message_channels = (uint32_t)params->max_message_channels;
     conn->peer_terms.message_credit = params->initial_max_message_data;
+    conn->peer_terms.fec_window = (uint8_t)params->fec_window;
     conn->has_peer_params = true;
     tern_cadence_init(&conn->cadence, params->has_min_ack_delay, params->min_ack_delay * TERN_USEC,
                       params->max_ack_delay * TERN_MSEC);

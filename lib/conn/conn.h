@@ -118,6 +118,7 @@ struct tern_peer_terms {
         message_channels;    /* the longest that it takes, 0: none; on channels below */
     uint64_t message_credit; /* at first */
     uint8_t ack_delay_exponent;
+    uint8_t fec_window; /* symbols; 0: it takes no repairs */
     bool forbids_migration, tells_time;
 };
 

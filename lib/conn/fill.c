@@ -334,25 +334,44 @@ static bool fill_stream(struct tern_fill *fill, size_t *sent)
     return true;
 }
 
-/* As much of messages and streams as fits: the more urgent first; inside one priority streams are one among
- * the channels. When the next message does not fit, what is left is for whoever does. */
-static void fill_application(struct tern_fill *fill)
+/* The size of symbols is told ahead of the messages that it is meant for. False: there are no repairs, or none
+ * fits. */
+static bool begin_repairs(struct tern_fill *fill, tern_time now)
 {
+    const struct tern_messages *m = fill->conn->messages;
+    if (m == NULL || m->fec.out == NULL) {
+        return false;
+    }
+    return !tern_fec_out_has_news(m->fec.out) || tern_fill_repair(fill, now);
+}
+
+/* As much of messages and streams as fits: the more urgent first; inside one priority streams are one among
+ * the channels, and repairs come behind messages and before streams, which they need not wait for. When the
+ * next message does not fit, what is left is for whoever does. */
+static void fill_application(struct tern_fill *fill, tern_time now)
+{
+    bool has_repairs = begin_repairs(fill, now);
     const struct tern_streams *streams = &fill->conn->streams;
     struct tern_msgout *out = tern_messages_out(fill->conn);
     bool has_messages = out != NULL, has_streams = !fill->is_small;
     if (has_messages) {
         tern_msgout_begin_packet(out);
     }
-    while (has_messages || has_streams) {
+    while (has_messages || has_streams || has_repairs) {
         unsigned urgency = has_streams ? tern_streams_top(streams) : TERN_SCHED_URGENCIES;
         unsigned priority = has_messages ? tern_msgout_top(out) : TERN_PRIORITIES;
+        unsigned repairs =
+            has_repairs ? tern_fec_out_top(fill->conn->messages->fec.out) : TERN_PRIORITIES;
         size_t sent = 0;
-        if (priority == TERN_PRIORITIES && urgency == TERN_SCHED_URGENCIES) {
+        if (priority == TERN_PRIORITIES && urgency == TERN_SCHED_URGENCIES &&
+            repairs == TERN_PRIORITIES) {
             break;
         }
-        if (priority < urgency || (priority == urgency && !tern_msgout_yields(out, priority))) {
-            has_messages = tern_fill_message(fill);
+        if (repairs < priority && repairs <= urgency) {
+            has_repairs = tern_fill_repair(fill, now);
+        } else if (priority < urgency ||
+                   (priority == urgency && !tern_msgout_yields(out, priority))) {
+            has_messages = tern_fill_message(fill, now);
         } else if (fill_stream(fill, &sent)) {
             if (out != NULL) {
                 tern_msgout_on_stream_bytes(out, urgency, sent);
@@ -362,7 +381,7 @@ static void fill_application(struct tern_fill *fill)
         }
     }
     if (fill->has_message) {
-        tern_fill_copies(fill);
+        tern_fill_copies(fill, now);
     }
 }
 
@@ -405,7 +424,7 @@ static int fill_data(struct tern_fill *fill, tern_time now)
         fill_cids(fill);
         fill_controls(fill);
         tern_fill_message_controls(fill);
-        fill_application(fill);
+        fill_application(fill, now);
         round_up(fill);
         if (fill->conn->wants_ping && !fill->is_eliciting) {
             fill_ping(fill);

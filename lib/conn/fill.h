@@ -38,8 +38,10 @@ bool tern_fill_keep(struct tern_fill *fill, uint8_t *start);
 /* Parts of tern_fill_packet, in fill_messages.c: credit and given-up numbers; the next message that fits
  * (false: none); copies of those that are in flight. */
 void tern_fill_message_controls(struct tern_fill *fill);
-bool tern_fill_message(struct tern_fill *fill);
-void tern_fill_copies(struct tern_fill *fill);
+bool tern_fill_message(struct tern_fill *fill, tern_time now);
+void tern_fill_copies(struct tern_fill *fill, tern_time now);
+/* The next repair, if it fits; false: none. Only where there is forward error correction. */
+bool tern_fill_repair(struct tern_fill *fill, tern_time now);
 
 /* CONNECTION_CLOSE alone. */
 void tern_fill_close(struct tern_fill *fill);

@@ -44,7 +44,8 @@ void tern_fill_message_controls(struct tern_fill *fill)
 }
 
 /* Writes what was lent. False: it did not fit. */
-static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *chunk)
+static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *chunk,
+                        tern_time now)
 {
     const struct tern_message_part *part = &chunk->part;
     struct tern_frame_message frame = {.channel = part->channel,
@@ -62,12 +63,16 @@ static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *
         return false;
     }
     struct tern_receipt receipt = tern_messages_part_receipt(part);
+    if (fill->conn->messages->fec.out != NULL && !chunk->is_again) {
+        tern_fec_out_on_sent(fill->conn->messages->fec.out, part, chunk->data, chunk->priority,
+                             now);
+    }
     tern_msgout_on_sent(tern_messages_out(fill->conn), chunk);
     tern_fill_note(fill, receipt);
     return true;
 }
 
-bool tern_fill_message(struct tern_fill *fill)
+bool tern_fill_message(struct tern_fill *fill, tern_time now)
 {
     struct tern_msgout *out = tern_messages_out(fill->conn);
     struct tern_msgout_chunk chunk;
@@ -78,7 +83,7 @@ bool tern_fill_message(struct tern_fill *fill)
         return false;
     }
     bool wants_ack = chunk.immediate_ack;
-    if (!write_chunk(fill, &chunk)) {
+    if (!write_chunk(fill, &chunk, now)) {
         return false;
     }
     fill->has_message = true;
@@ -101,14 +106,44 @@ static size_t copies_room(const struct tern_fill *fill)
 }
 
 /* Only where new ones are: redundancy makes no packets of its own. */
-void tern_fill_copies(struct tern_fill *fill)
+void tern_fill_copies(struct tern_fill *fill, tern_time now)
 {
     struct tern_msgout *out = tern_messages_out(fill->conn);
     struct tern_msgout_chunk chunk;
     while (tern_fill_has_receipt_room(fill) &&
            tern_msgout_next_copy(out, copies_room(fill), &chunk)) {
-        if (!write_chunk(fill, &chunk)) {
+        if (!write_chunk(fill, &chunk, now)) {
             return;
         }
     }
+}
+
+bool tern_fill_repair(struct tern_fill *fill, tern_time now)
+{
+    struct tern_fec *fec = &fill->conn->messages->fec;
+    struct tern_fec_repair r;
+    if (!tern_fec_out_next(fec->out, tern_writer_left(&fill->w), fill->full,
+                           tern_fec_since(fill->conn, now), &r)) {
+        return false;
+    }
+    struct tern_frame_repair frame = {.channel = r.channel,
+                                      .order = (uint64_t)r.lane,
+                                      .size = r.size,
+                                      .message = r.message,
+                                      .skip = r.skip,
+                                      .symbols = r.symbols,
+                                      .messages = r.messages,
+                                      .first = r.first,
+                                      .number = r.number,
+                                      .lengths = r.lengths,
+                                      .lengths_len = r.lengths_len,
+                                      .len = r.len};
+    tern_frame_encode_repair(&fill->w, &frame);
+    uint8_t *data = tern_write_room(&fill->w, r.len);
+    tern_assert(data != NULL); /* next has seen that there is room */
+    tern_fec_out_write(fec->out, data);
+    tern_fec_out_on_repair_sent(fec->out);
+    fec->sent += r.symbols > 0;
+    fill->is_eliciting = true;
+    return true;
 }

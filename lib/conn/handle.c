@@ -190,6 +190,8 @@ static int on_frame(struct tern_handle *h, const struct tern_frame *f, tern_time
         return tern_messages_on_part(h->conn, &f->u.message, &h->reason);
     case TERN_FRAME_MESSAGE_SKIP:
         return tern_messages_on_skip(h->conn, &f->u.message_skip, &h->reason);
+    case TERN_FRAME_REPAIR:
+        return tern_fec_on_repair(h->conn, &f->u.repair, &h->reason);
     case TERN_FRAME_MAX_MESSAGE_DATA:
         return tern_messages_on_max_data(h->conn, f->u.limit.value, &h->reason);
     case TERN_FRAME_IMMEDIATE_ACK:

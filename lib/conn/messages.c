@@ -25,6 +25,7 @@ void tern_messages_clear(struct tern_conn *conn)
     struct tern_messages *m = conn->messages;
     if (m != NULL) {
         tern_msgout_free(m->out);
+        tern_fec_clear(conn, &m->fec);
         tern_msgin_free(m->in);
         tern_mem_free(conn->env->mem, m);
         conn->messages = NULL;
@@ -99,7 +100,7 @@ int tern_messages_set_redundancy(struct tern_conn *conn, tern_redundancy redunda
 /* --- frames that have come ------------------------------------------------------------------------ */
 
 /* What the halves have narrower numbers for. */
-static int check_target(const struct tern_conn *conn, uint64_t channel, const char **reason)
+int tern_messages_check_target(const struct tern_conn *conn, uint64_t channel, const char **reason)
 {
     const tern_config *config = conn->env->config;
     if (config->max_message == 0) {
@@ -117,7 +118,7 @@ int tern_messages_on_part(struct tern_conn *conn, const struct tern_frame_messag
                           const char **reason)
 {
     struct tern_msgin *in = NULL;
-    int rc = check_target(conn, f->channel, reason);
+    int rc = tern_messages_check_target(conn, f->channel, reason);
     if (rc == 0 && f->total > conn->env->config->max_message) {
         *reason = "message longer than agreed";
         rc = TERN_ERR_PROTOCOL;
@@ -138,14 +139,15 @@ int tern_messages_on_part(struct tern_conn *conn, const struct tern_frame_messag
         .len = (uint32_t)f->len,
         .total = (uint32_t)f->total,
     };
-    return tern_msgin_on_part(in, &part, f->data, false);
+    rc = tern_msgin_on_part(in, &part, f->data, false);
+    return rc == 0 ? tern_fec_on_part(conn, &part, f->data) : rc;
 }
 
 int tern_messages_on_skip(struct tern_conn *conn, const struct tern_frame_message_skip *f,
                           const char **reason)
 {
     struct tern_msgin *in = NULL;
-    int rc = check_target(conn, f->channel, reason);
+    int rc = tern_messages_check_target(conn, f->channel, reason);
     if (rc == 0) {
         rc = tern_messages_need_in(conn, &in);
     }
@@ -230,6 +232,9 @@ void tern_messages_on_acked(struct tern_conn *conn, const struct tern_receipt *r
     if (receipt->kind == TERN_RECEIPT_MESSAGE) {
         struct tern_message_part part = part_of(receipt);
         tern_msgout_on_acked(out, &part);
+        if (conn->messages->fec.out != NULL) {
+            tern_fec_out_on_acked(conn->messages->fec.out, &part);
+        }
     } else if (receipt->kind == TERN_RECEIPT_MESSAGE_SKIP) {
         struct tern_message_skip skip = skip_of(receipt);
         tern_msgout_on_skip_acked(out, &skip);
@@ -253,6 +258,9 @@ void tern_messages_on_lost(struct tern_conn *conn, const struct tern_receipt *re
     if (receipt->kind == TERN_RECEIPT_MESSAGE && tern_messages_out(conn) != NULL) {
         struct tern_message_part part = part_of(receipt);
         tern_msgout_on_lost(tern_messages_out(conn), &part, now);
+        if (conn->messages->fec.out != NULL) {
+            tern_fec_out_on_lost(conn->messages->fec.out, &part);
+        }
         return;
     }
     owe_again(conn, receipt);
@@ -280,7 +288,8 @@ bool tern_messages_wants(const struct tern_conn *conn)
 {
     const struct tern_messages *m = conn->messages;
     return m != NULL && ((m->out != NULL && tern_msgout_wants(m->out)) ||
-                         (m->in != NULL && tern_msgin_wants_limit(m->in)));
+                         (m->in != NULL && tern_msgin_wants_limit(m->in)) ||
+                         (m->fec.out != NULL && tern_fec_out_top(m->fec.out) < TERN_PRIORITIES));
 }
 
 size_t tern_messages_urgent_size(struct tern_conn *conn, size_t full)
@@ -368,10 +377,15 @@ void tern_messages_stats(const struct tern_conn *conn, tern_stats *out)
         out->messages_lost = c->lost;
         out->messages_unsent = c->dropped;
     }
+    if (conn->messages != NULL) {
+        out->repairs_sent = conn->messages->fec.sent;
+        out->repairs_received = conn->messages->fec.received;
+    }
     if (tern_messages_in(conn) != NULL) {
         const struct tern_msgin_counters *c = tern_msgin_counters(tern_messages_in(conn));
         out->messages_received = c->received;
         out->messages_dropped = c->dropped;
         out->messages_duplicate = c->duplicates;
+        out->messages_recovered = c->recovered;
     }
 }

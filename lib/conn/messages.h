@@ -5,6 +5,7 @@
 #define TERN_CONN_MESSAGES_H
 
 #include "conn/conn.h"
+#include "conn/fec.h"
 #include "recovery/loss.h"
 #include "recovery/spares.h"
 #include "stream/message_in.h"
@@ -18,6 +19,7 @@ struct tern_messages {
     tern_redundancy redundancy;
     unsigned copies;           /* FIXED: of each message */
     struct tern_spares spares; /* ADAPTIVE: what was lost of late */
+    struct tern_fec fec;
 };
 
 void tern_messages_clear(struct tern_conn *conn); /* runs release hooks */
@@ -48,6 +50,10 @@ TERN_MUST_CHECK int tern_messages_on_skip(struct tern_conn *conn,
                                           const char **reason);
 TERN_MUST_CHECK int tern_messages_on_max_data(struct tern_conn *conn, uint64_t limit,
                                               const char **reason);
+
+/* Whether we take messages, and on that channel. */
+TERN_MUST_CHECK int tern_messages_check_target(const struct tern_conn *conn, uint64_t channel,
+                                               const char **reason);
 
 /* --- receipts, whose kinds are MESSAGE, MESSAGE_SKIP and MAX_MESSAGE_DATA --- */
 struct tern_receipt tern_messages_part_receipt(const struct tern_message_part *part);

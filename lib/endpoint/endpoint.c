@@ -34,7 +34,8 @@ static int check_config(const tern_config *c)
     uint64_t least_window = c->max_message == 0 ? 0 : tern_message_cost(c->max_message);
     if (c->max_message > TERN_MESSAGE_MAX || c->message_window < least_window ||
         c->message_queue < least_window || c->message_window > TERN_VARINT_MAX / 4 ||
-        c->max_channels == 0 || c->max_channels > TERN_CHANNELS || c->message_buffer == 0) {
+        c->max_channels == 0 || c->max_channels > TERN_CHANNELS || c->message_buffer == 0 ||
+        c->fec_window > TERN_REPAIR_SYMBOLS_MAX) {
         return TERN_ERR_INVALID;
     }
     if (c->connect_token_key != NULL && c->unix_time == 0) {

@@ -36,6 +36,7 @@
 #define LOSS_PACKETS    50
 #define LOSS_MOST       200  /* ten-thousandths that need no answer */
 #define LOSS_START      1000 /* ... at the start, which runs into a short queue with many more */
+#define LOSS_CLEAR      800  /* ... while no queue stands */
 #define LOSS_ANSWER     3000 /* the largest single one */
 #define FLOOR_MOST      1000
 #define FLOOR_LIFE      (30 * TERN_SEC)
@@ -431,13 +432,26 @@ static void learn_floor(struct media *state, tern_time now)
     }
 }
 
+/* What is lost while no queue stands, and what was sent did arrive, is seldom lost for want of capacity: bursts on
+ * a radio link are. A policer, which has no queue either, delivers less than was sent. */
+static uint64_t loss_allowed(const struct tern_cc *cc)
+{
+    const struct media *state = state_in(cc);
+    uint64_t most = LOSS_MOST + state->floor;
+    bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state) &&
+                    state->loss <= 2 * LOSS_CLEAR; /* more is no chance */
+    if (state->phase == PHASE_START) {
+        return LOSS_START;
+    }
+    return is_clear ? TERN_MAX(LOSS_CLEAR, most) : most;
+}
+
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
  * hardly slowed. */
 static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
     struct media *state = state_of(cc);
-    uint64_t most = state->phase == PHASE_START ? LOSS_START : LOSS_MOST + state->floor;
-    uint64_t over = tern_sub_sat(state->loss, most);
+    uint64_t over = tern_sub_sat(state->loss, loss_allowed(cc));
     if (over == 0) {
         state->loss_from = 0;
         return;

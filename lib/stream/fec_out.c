@@ -211,7 +211,8 @@ static uint32_t open_symbols(struct lane *l, uint32_t window)
 }
 
 /* Thousandths of a repair that a symbol earns. Adaptive: half as much again as the losses that are to be
- * expected, and, once in a window, twice the burst that they come in. */
+ * expected, and, once in a window, six times the mean burst that they come in: of bursts that end at any time
+ * with the same chance one in 400 is longer, and some repairs are lost too. */
 static uint32_t rate_of(struct lane *l, uint32_t window)
 {
     uint32_t most = l->percent * 10;
@@ -223,7 +224,7 @@ static uint32_t rate_of(struct lane *l, uint32_t window)
     }
     uint32_t open = TERN_MAX(open_symbols(l, window), 1u);
     uint32_t mean = 1500 * l->seen.lost / l->seen.parts;
-    uint32_t burst = 2000 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
+    uint32_t burst = 6000 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
     return TERN_MIN(mean + burst, most);
 }
 
@@ -379,17 +380,24 @@ static struct lane *most_urgent(const struct tern_fec_out *f)
     struct lane *best = NULL;
     for (size_t i = 0; f->size > 0 && i < TERN_FEC_LANES; i++) {
         struct lane *l = f->lanes[i];
-        if (wants(l) && (best == NULL || l->priority < best->priority)) {
+        if (wants(l) && (best == NULL || (l->wants_size && !best->wants_size) ||
+                         (l->wants_size == best->wants_size && l->priority < best->priority))) {
             best = l;
         }
     }
     return best;
 }
 
+bool tern_fec_out_has_news(const struct tern_fec_out *f)
+{
+    const struct lane *l = most_urgent(f);
+    return l != NULL && l->wants_size;
+}
+
 unsigned tern_fec_out_top(const struct tern_fec_out *f)
 {
     const struct lane *l = most_urgent(f);
-    return l != NULL ? l->priority : TERN_PRIORITIES;
+    return l == NULL ? TERN_PRIORITIES : l->wants_size ? 0 : l->priority;
 }
 
 /* Whether the symbol before `number` can stand in one run with it: all of its message, or of the one

@@ -33,6 +33,8 @@ void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part
 void tern_fec_out_on_acked(struct tern_fec_out *f, const struct tern_message_part *part);
 void tern_fec_out_on_lost(struct tern_fec_out *f, const struct tern_message_part *part);
 
+/* A size is to be told: a repair without symbols comes next. */
+bool tern_fec_out_has_news(const struct tern_fec_out *f);
 /* The priority of the most urgent repair that is due, or TERN_PRIORITIES. */
 unsigned tern_fec_out_top(const struct tern_fec_out *f);
 

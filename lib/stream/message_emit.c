@@ -1,6 +1,7 @@
 /* What goes into a packet: messages or parts of them that fit, and copies of small ones.
  * SPDX-License-Identifier: MIT */
 #include "base/cursor.h"
+#include "stream/fec_out.h"
 #include "stream/message_state.h"
 
 #define COPIES_PASSED 16 /* those too long for the room, before the walk is given up */
@@ -50,8 +51,14 @@ static void describe(struct tern_msgout *m, struct tern_message_sending *s,
     out->message = s;
 }
 
-/* The next part of a long one. Cuts are at grains. */
-static bool cut(struct tern_sending_parts *p, size_t room, size_t full,
+void tern_msgout_set_fec(struct tern_msgout *m, const struct tern_fec_out *fec)
+{
+    m->fec = fec;
+}
+
+/* The next part of a long one. Cuts are at grains; in a protected lane at symbols, which wait for a packet that
+ * holds them whole. */
+static bool cut(const struct tern_msgout *m, size_t room, size_t full, struct tern_sending_parts *p,
                 struct tern_message_part *part)
 {
     uint32_t start = 0, end = 0;
@@ -63,6 +70,11 @@ static bool cut(struct tern_sending_parts *p, size_t room, size_t full,
     }
     part->is_fragment = true;
     part->offset = start;
+    uint32_t size = m->fec != NULL ? tern_fec_out_cut(m->fec, part->channel, part->lane) : 0;
+    if (size > 0 && size <= bytes_in(part, full)) {
+        part->len = TERN_MIN(end - start, size - start % size);
+        return part->len <= bytes_in(part, room);
+    }
     part->len = (uint32_t)TERN_MIN(bytes_in(part, room), (size_t)(end - start));
     if (part->len < end - start) {
         part->len -= part->len % TERN_SENDING_GRAIN;
@@ -86,7 +98,7 @@ bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
     if (s->is_long) {
         struct tern_sending_parts *p = tern_sending_parts(s);
         out->is_again = p->lost > 0;
-        if (!cut(p, room, full, &out->part)) {
+        if (!cut(m, room, full, p, &out->part)) {
             return false;
         }
     } else if (part_size(&out->part) > room) {

@@ -59,6 +59,10 @@ const struct tern_msgout_counters *tern_msgout_counters(const struct tern_msgout
  * (TERN_TIME_NEVER: none). */
 uint64_t tern_msgout_queued(const struct tern_msgout *m, unsigned priority, tern_time *since);
 
+/* The lanes that it protects are cut into whole symbols. NULL: none; it must outlive `m` or be taken back. */
+struct tern_fec_out;
+void tern_msgout_set_fec(struct tern_msgout *m, const struct tern_fec_out *fec);
+
 /* --- time ------------------------------------------------------------------------------------- */
 tern_time tern_msgout_deadline(const struct tern_msgout *m); /* when something expires; NEVER */
 void tern_msgout_expire(struct tern_msgout *m, tern_time now);

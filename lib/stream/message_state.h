@@ -159,6 +159,7 @@ struct tern_msgout {
     uint64_t parked_time;
     uint32_t turn;
     struct tern_message_level levels[TERN_PRIORITIES];
+    const struct tern_fec_out *fec; /* NULL: no lane is protected */
     struct tern_heap expiries;
     struct tern_list channels, owing, doomed;
     /* Copies: those that joined in this packet, those before, newest first, and how far this packet is. */

@@ -67,14 +67,15 @@ static void unknown_frames_do_not_decode(void **state)
 /* Each frame type in each packet type; [P §6] spelt out once more. */
 static void frames_stay_in_their_packets(void **state)
 {
-    static const uint8_t app_only[] = {0x04, 0x05, 0x07, 0x08, 0x10, 0x11, 0x12,
-                                       0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
-                                       0x1a, 0x1b, 0x1d, 0x1e, 0x1f, 0x20, 0x2d};
+    static const uint8_t app_only[] = {0x04, 0x05, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13,
+                                       0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b,
+                                       0x1d, 0x1e, 0x1f, 0x20, 0x2d, 0x2e};
     static const unsigned early[] = {TERN_PACKET_INITIAL, TERN_PACKET_HANDSHAKE};
     (void)state;
     for (size_t i = 0; i < TERN_COUNT_OF(app_only); i++) {
         uint8_t payload[64] = {app_only[i]};
-        if (app_only[i] == 0x07 || app_only[i] == 0x18) { /* these must have a length */
+        if (app_only[i] == 0x07 || app_only[i] == 0x18 ||
+            app_only[i] == 0x2e) { /* these must have a length */
             payload[1] = 1;
             payload[3] = 1;
         }

@@ -90,6 +90,8 @@ static const struct row {
     {{0x2c, 0, 1, 0, 1, 0x40, 0x40}, 7, false, true, TAKEN, TAKEN},
     {{0x2d, 20}, 2, false, true, TAKEN, TAKEN},
     {{0x2f, 0}, 2, true, true, ENCODING, ENCODING},
+    {{0x2e, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}, 11, false, true, TAKEN, TAKEN},
+    {{0x2e, 0}, 2, true, true, ENCODING, ENCODING}, /* cut short */
     {{0x3f, 0}, 2, true, true, ENCODING, ENCODING},
 };
 

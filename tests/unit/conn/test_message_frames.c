@@ -333,6 +333,118 @@ static void lost_credit_is_given_again(void **state)
     assert_true(client->messages != NULL && client->messages->out != NULL);
 }
 
+/* --- forward error correction, [P §16.6] -------------------------------------------------------- */
+
+/* Two symbols of ten bytes of one message of 20 on channel 1, ordered, with credit. */
+static struct tern_frame_repair sound_repair(void)
+{
+    static const uint8_t words[] = {2 * 20 + 1, 2 * 20 + 1};
+    return (struct tern_frame_repair){.channel = 1,
+                                      .order = ORDERED,
+                                      .size = 10,
+                                      .symbols = 2,
+                                      .messages = 1,
+                                      .lengths = words,
+                                      .lengths_len = 1,
+                                      .len = 10};
+}
+
+static int give_repair(const struct tern_frame_repair *f)
+{
+    static uint8_t payload[200];
+    struct tern_writer w;
+    tern_writer_init(&w, payload, sizeof payload);
+    tern_frame_encode_repair(&w, f);
+    tern_write_bytes(&w, bytes, f->len);
+    assert_false(w.failed);
+    return give(server, payload, tern_writer_used(&w));
+}
+
+/* All bytes are 0, and so is any sum of them. */
+static void a_repair_brings_back_a_part(void **state)
+{
+    (void)state;
+    struct tern_frame_repair f = sound_repair();
+    tern_message message = {.size = sizeof message};
+    struct tern_frame_repair news = {.channel = 1, .order = ORDERED, .size = 10};
+    assert_int_equal(give_repair(&news), 0);
+    assert_int_equal(give_part(ORDERED, 1, 0, 0, 10, 20, true), 0);
+    assert_int_equal(tern_conn_receive(server, &message), 0);
+    assert_int_equal(give_repair(&f), 0);
+    assert_int_equal(tern_conn_receive(server, &message), 1);
+    assert_true(message.is_recovered);
+    assert_int_equal(message.len, 20);
+    tern_stats stats = {.size = sizeof stats};
+    tern_conn_stats(server, &stats);
+    assert_int_equal(stats.repairs_received, 1);
+    assert_int_equal(stats.messages_recovered, 1);
+}
+
+static void repairs_that_contradict_are_refused(void **state)
+{
+    (void)state;
+    struct tern_frame_repair f = sound_repair();
+    f.channel = 100;
+    assert_int_equal(give_repair(&f), TERN_ERR_PROTOCOL); /* out of range */
+    f = sound_repair();
+    f.symbols = 3;
+    assert_int_equal(give_repair(&f), TERN_ERR_PROTOCOL); /* more than the message has */
+    f = sound_repair();
+    assert_int_equal(give_repair(&f), 0);
+    static const uint8_t other[] = {2 * 19 + 1};
+    f.lengths = other;
+    f.number = 1;
+    assert_int_equal(give_repair(&f), TERN_ERR_PROTOCOL); /* another length than before */
+}
+
+/* What it brings back is bound by the limits of messages that come. */
+static void repairs_do_not_go_round_credit(void **state)
+{
+    (void)state;
+    static const uint8_t words[] = {0x80, 0, 0x4e, 0x21}; /* 10000, with credit */
+    struct tern_frame_repair f = {.channel = 1,
+                                  .order = ORDERED,
+                                  .size = 16000,
+                                  .symbols = 1,
+                                  .messages = 1,
+                                  .lengths = words,
+                                  .lengths_len = sizeof words,
+                                  .len = 10000};
+    static uint8_t payload[12000];
+    int rc = 0;
+    for (uint64_t i = 0; i < 3 && rc == 0; i++) {
+        struct tern_writer w;
+        f.message = i;
+        tern_writer_init(&w, payload, sizeof payload);
+        tern_frame_encode_repair(&w, &f);
+        tern_write_bytes(&w, bytes, f.len);
+        rc = give(server, payload, tern_writer_used(&w));
+    }
+    assert_int_equal(rc, TERN_ERR_FLOW_CONTROL);
+}
+
+static void repairs_to_who_takes_none_are_refused(void **state)
+{
+    (void)state;
+    struct tern_frame_repair f = sound_repair();
+    assert_int_equal(give_repair(&f), TERN_ERR_PROTOCOL);
+    assert_int_equal(tern_conn_set_fec(client, 1, TERN_ORDERED, 20, false), TERN_ERR_UNSUPPORTED);
+}
+
+static void protection_is_within_its_ranges(void **state)
+{
+    (void)state;
+    assert_int_equal(tern_conn_set_fec(client, TERN_CHANNELS, TERN_ORDERED, 20, false),
+                     TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_fec(client, 1, TERN_ORDERED, 101, false), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_fec(client, 1, (tern_order)3, 20, false), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_fec(client, 1, TERN_ORDERED, 0, false), 0);
+    for (uint32_t i = 0; i < TERN_FEC_LANES; i++) {
+        assert_int_equal(tern_conn_set_fec(client, i, TERN_LATEST, 100, true), 0);
+    }
+    assert_int_equal(tern_conn_set_fec(client, 99, TERN_LATEST, 100, true), TERN_ERR_LIMIT);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, teardown),
     cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, teardown),
@@ -352,6 +464,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_violation_ends_the_connection, setup, teardown),
     cmocka_unit_test_setup_teardown(receipts_hold_all_of_a_part, setup, teardown),
     cmocka_unit_test_setup_teardown(lost_credit_is_given_again, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_repair_brings_back_a_part, setup, teardown),
+    cmocka_unit_test_setup_teardown(repairs_that_contradict_are_refused, setup, teardown),
+    cmocka_unit_test_setup_teardown(repairs_do_not_go_round_credit, setup, teardown),
+    cmocka_unit_test_setup_teardown(repairs_to_who_takes_none_are_refused, setup_deaf, teardown),
+    cmocka_unit_test_setup_teardown(protection_is_within_its_ranges, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -281,8 +281,8 @@ static void repairs_follow_losses(void **state)
 {
     (void)state;
     unsigned alone = spent_for(100, 1), twos = spent_for(100, 2), capped = spent_for(10, 2);
-    assert_in_range(alone, 4000 * 15 / 100, 4000 * 30 / 100);
-    assert_in_range(twos, alone + 200, 4000 * 40 / 100);
+    assert_in_range(alone, 4000 * 30 / 100, 4000 * 50 / 100);
+    assert_in_range(twos, alone + 400, 4000 * 80 / 100);
     assert_in_range(capped, 4000 * 9 / 100, 4000 * 10 / 100);
 }
 
