@@ -160,7 +160,7 @@ static void on_whole_sent(struct tern_msgout *m, struct tern_message_sending *s)
     tern_msgqueue_drop(m, s);
     if (s->insists) {
         tern_list_push_back(&m->twice, &s->link);
-        s->place = TERN_PLACE_COPIES;
+        s->place = TERN_PLACE_TWICE;
     } else if (s->as.sent.copies > 0) {
         tern_list_push_front(&m->fresh, &s->link);
         s->place = TERN_PLACE_COPIES;
@@ -212,10 +212,7 @@ void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t long
 static void insist(struct tern_msgout *m)
 {
     while (!tern_list_is_empty(&m->twice)) {
-        struct tern_message_sending *s = tern_sending_of(m->twice.next);
-        s->insists = 0;
-        tern_msgqueue_drop(m, s);
-        tern_msgqueue_push_again(m, s);
+        tern_msgqueue_insist(m, tern_sending_of(m->twice.next));
     }
 }
 

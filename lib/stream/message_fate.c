@@ -294,6 +294,10 @@ static void on_whole_lost(struct tern_msgout *m, struct tern_message_sending *s)
     if (--s->as.sent.in_flight > 0 || s->place == TERN_PLACE_AGAIN) {
         return;
     }
+    if (s->place == TERN_PLACE_TWICE) { /* the second time is of the same round */
+        tern_msgqueue_insist(m, s);
+        return;
+    }
     if (!may_repeat(s)) {
         tern_sending_give_up(m, s, TERN_OUTCOME_LOST);
         return;
@@ -337,7 +341,8 @@ void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *
 void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *part)
 {
     struct tern_message_sending *s = find(m, part);
-    if (s == NULL || !may_repeat(s) || is_superseded(m, s) || s->place == TERN_PLACE_AGAIN) {
+    bool is_due = s != NULL && (s->place == TERN_PLACE_AGAIN || s->place == TERN_PLACE_TWICE);
+    if (s == NULL || is_due || !may_repeat(s) || is_superseded(m, s)) {
         return;
     }
     if (s->is_long) {

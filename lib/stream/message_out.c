@@ -179,6 +179,9 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
         tern_list_push_back(&c->dependents, &tern_sending_depends(s)->link);
     }
     if (s->lane == TERN_LANE_LATEST) {
+        if (c->latest != NULL && c->latest->place == TERN_PLACE_TWICE) {
+            tern_msgqueue_drop(m, c->latest); /* once again was enough */
+        }
         c->latest = s;
     }
     if (c->dead_count > 0) {

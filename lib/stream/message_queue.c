@@ -159,6 +159,13 @@ void tern_msgqueue_drop(struct tern_msgout *m, struct tern_message_sending *s)
     s->place = TERN_PLACE_NONE;
 }
 
+void tern_msgqueue_insist(struct tern_msgout *m, struct tern_message_sending *s)
+{
+    s->insists = 0;
+    tern_msgqueue_drop(m, s);
+    tern_msgqueue_push_again(m, s);
+}
+
 bool tern_msgqueue_make_room(struct tern_msgout *m, unsigned level, uint64_t cost)
 {
     uint64_t gain = 0;

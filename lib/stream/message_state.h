@@ -27,9 +27,10 @@
 /* Where a message is linked by `link`. */
 enum tern_sending_place {
     TERN_PLACE_NONE,
-    TERN_PLACE_FLOW,  /* in its channel's queue: not all of it was sent yet */
-    TERN_PLACE_AGAIN, /* in front of its priority: lost, or wanted by a probe */
-    TERN_PLACE_COPIES /* in flight, and worth a copy */
+    TERN_PLACE_FLOW,   /* in its channel's queue: not all of it was sent yet */
+    TERN_PLACE_AGAIN,  /* in front of its priority: lost, or wanted by a probe */
+    TERN_PLACE_COPIES, /* in flight, and worth a copy */
+    TERN_PLACE_TWICE   /* was lost, left again in this packet, and leaves in the next, too */
 };
 
 /* One message. Its block is: [expiry] this [depends] [lent | parts? payload]; what stands in brackets is
@@ -57,7 +58,7 @@ struct tern_message_sending {
     unsigned lane : 2;
     unsigned
         level : 3; /* its priority, or that of the ordered one before it if that is less urgent */
-    unsigned place : 2;
+    unsigned place : 3;
     unsigned is_started : 1;
     unsigned uses_credit : 1;
     unsigned wants_outcome : 1;
@@ -228,6 +229,8 @@ void tern_msgqueue_push(struct tern_msgout *m, struct tern_channel *c,
                         struct tern_message_flow *flow, struct tern_message_sending *s,
                         tern_time now);
 void tern_msgqueue_push_again(struct tern_msgout *m, struct tern_message_sending *s);
+/* From TWICE: the second time is due. */
+void tern_msgqueue_insist(struct tern_msgout *m, struct tern_message_sending *s);
 void tern_msgqueue_drop(struct tern_msgout *m,
                         struct tern_message_sending *s); /* out of its place */
 /* Its first byte is sent: it does not wait any more (but a long one stays in its queue). */

@@ -10,11 +10,13 @@
 #define LEN_MAX  4096
 #define GRAINS   (LEN_MAX / 16)
 #define FLIGHTS  20000
+#define LONGEST  120 /* what is copied, and sent in two packets once it was lost */
 
 /* --- the model ---------------------------------------------------------------------------------- */
 
 struct ref {
     bool is_alive, is_started, is_queued;
+    bool insists, is_twice; /* lost: the next time is two; the second of them is owed */
     tern_send_options o;
     size_t len;
     uint64_t number;
@@ -229,6 +231,9 @@ static void model_accept(struct model *m, struct ref *r, struct ref *older)
     m->held += r->len + 64;
     r->is_alive = r->is_queued = true;
     if (o->order == TERN_LATEST) {
+        if (m->newest[o->channel] >= 0) {
+            m->refs[m->newest[o->channel]].is_twice = false;
+        }
         m->newest[o->channel] = (int)(r - m->refs);
     }
 }
@@ -348,6 +353,8 @@ static void model_sent(struct model *m, int index, const struct tern_msgout_chun
     if (!is_long(r)) {
         assert_true(r->is_queued != c->is_copy);
         r->is_queued = false;
+        r->is_twice = r->insists;
+        r->insists = false;
         r->in_flight++;
     }
     for (size_t i = c->part.offset / 16; i < (c->part.offset + c->part.len + 15) / 16 && is_long(r);
@@ -368,6 +375,10 @@ static void do_packet(struct model *m)
     size_t room = 60 + kit_below(&m->seed, 1200);
     tern_msgout_expire(m->k.m, m->now);
     tern_msgout_begin_packet(m->k.m);
+    for (int i = 0; i < m->count; i++) {
+        m->refs[i].is_queued |= m->refs[i].is_alive && m->refs[i].is_twice;
+        m->refs[i].is_twice = false;
+    }
     for (;;) {
         unsigned top = tern_msgout_top(m->k.m);
         check_top(m, top);
@@ -388,7 +399,7 @@ static void do_packet(struct model *m)
     }
     while (tern_msgout_next_copy(m->k.m, room, &c)) {
         int index = message_of(m, &c);
-        assert_true(m->refs[index].in_flight > 0 && m->refs[index].len <= 120);
+        assert_true(m->refs[index].in_flight > 0 && m->refs[index].len <= LONGEST);
         model_sent(m, index, &c);
         tern_msgout_on_sent(m->k.m, &c);
         room -= c.part.len + 4;
@@ -454,12 +465,18 @@ static void model_lost(struct model *m, struct flight *f)
         }
     }
     is_news |= !is_long(r) && --r->in_flight == 0 && !r->is_queued;
+    if (is_news && r->is_twice) { /* no round of its own */
+        r->is_twice = false;
+        r->is_queued = true;
+        return;
+    }
     if (is_old && (is_news || is_long(r))) {
         die(m, r, TERN_OUTCOME_EXPIRED);
     } else if (is_news && !may_repeat(r)) {
         die(m, r, TERN_OUTCOME_LOST);
     } else if (is_news && !is_long(r)) {
         r->is_queued = true;
+        r->insists = r->len <= LONGEST;
         r->left -= r->o.reliability == TERN_LIMITED;
     }
 }
@@ -529,7 +546,7 @@ static void do_repeat(struct model *m)
         for (size_t i = f->part.offset / 16; i * 16 < f->part.offset + f->part.len; i++) {
             r->wanted[i] = r->acked[i] == 0;
         }
-    } else if (!r->is_queued) {
+    } else if (!r->is_queued && !r->is_twice) {
         r->is_queued = true;
         r->left -= r->o.reliability == TERN_LIMITED;
     }
@@ -634,7 +651,7 @@ static void a_random_history_is_as_the_model_says(void **state)
         struct tern_msgout_config config = {
             .buffer = m->buffer, .max_size = LEN_MAX, .credit = m->limit, .channels = CHANNELS};
         kit_out_begin_with(&m->k, &config);
-        tern_msgout_set_copies(m->k.m, (unsigned)kit_below(&m->seed, 20), 120);
+        tern_msgout_set_copies(m->k.m, (unsigned)kit_below(&m->seed, 20), LONGEST);
         uint64_t steps = 1000 + kit_below(&m->seed, 2500);
         for (uint64_t i = 0; i < steps; i++) {
             step(m);
