@@ -582,9 +582,17 @@ static uint64_t limit_of(const struct tern_msgin *m)
     return TERN_MIN(m->config.window + m->freed, NUMBER_END - 1);
 }
 
+/* Not for each message, but soon enough that the longest never waits in vain: when all is taken, what the
+ * sender has left is the window less what is not said yet. */
+static uint64_t least_gain(const struct tern_msgin *m)
+{
+    uint64_t spare = tern_sub_sat(m->config.window, tern_message_cost(m->config.max_size)) + 1;
+    return TERN_MAX(TERN_MIN(m->config.window / 8, spare), (uint64_t)1);
+}
+
 bool tern_msgin_wants_limit(const struct tern_msgin *m)
 {
-    uint64_t least = TERN_MAX(m->config.window / 8, 1);
+    uint64_t least = least_gain(m);
     return m->owes_limit || limit_of(m) - m->told >= least;
 }
 

@@ -234,6 +234,34 @@ static void credit_comes_back_as_messages_are_taken(void **state)
     end(&r);
 }
 
+/* All was taken, so nothing more will come of itself: either news of the limit leaves, or the sender has
+ * enough left for the longest message. */
+static void credit_for_the_longest_message_comes_in_time(void **state)
+{
+    (void)state;
+    for (uint64_t window = 1000; window <= 1300; window++) {
+        struct receiver r;
+        struct tern_msgin_config config = {
+            .max_size = 936, .channels = 1, .window = window, .queue = 1000};
+        uint64_t told = window, used = 0, number = 0, news = 0, seed = window;
+        receiver_init(&r, &config);
+        for (int i = 0; i < 100; i++) {
+            uint32_t len = (uint32_t)kit_below(&seed, 200);
+            assert_int_equal(put(&r, 0, O, number, len), 0);
+            used += len + 64;
+            expect(&r, 0, O, number++, len);
+            expect_none(&r);
+            if (tern_msgin_wants_limit(r.m)) {
+                told = tern_msgin_take_limit(r.m);
+                news++;
+            }
+            assert_true(told - used >= 1000);
+        }
+        assert_true(window == 1000 ? news == 100 : news > 0);
+        end(&r);
+    }
+}
+
 static void a_lost_limit_is_told_again(void **state)
 {
     (void)state;
@@ -697,6 +725,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_skip_beyond_the_credit_is_refused),
     cmocka_unit_test(credit_is_counted_with_the_first_part),
     cmocka_unit_test(credit_comes_back_as_messages_are_taken),
+    cmocka_unit_test(credit_for_the_longest_message_comes_in_time),
     cmocka_unit_test(a_lost_limit_is_told_again),
     cmocka_unit_test(what_is_refused_leaves_no_trace),
     cmocka_unit_test(the_oldest_parts_make_room_first),
