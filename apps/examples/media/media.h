@@ -1,0 +1,60 @@
+/* Live video over tern: what its parts know of each other, and what goes over the network.
+ *
+ * A frame is one message of as many packets as it takes, until its deadline: lost packets are sent again while
+ * they can still be in time, and a frame that cannot is given up and never waited for. A frame depends on the
+ * one before, back to the last whole picture (key frame): when one is lost, what depends on it is not sent any
+ * more, and the encoder begins anew with a key frame. Repairs (forward error correction) make good what is lost
+ * without a round trip. SPDX-License-Identifier: MIT */
+#ifndef TERN_MEDIA_H
+#define TERN_MEDIA_H
+
+#include "examples/kit.h"
+
+#define FRAME       (TERN_SEC / 30)
+#define DEADLINE    (100 * TERN_MSEC)
+#define VIDEO       1 /* the channel */
+#define FRAME_MAX   ((size_t)512 * 1024)
+#define HEADER_SIZE 17
+
+/* What a frame begins with. */
+struct header {
+    uint64_t number;
+    tern_time sent_at; /* on the session clock of the receiver; 0: it is not known yet */
+    bool is_key;
+};
+
+void header_encode(const struct header *header, uint8_t out[HEADER_SIZE]);
+bool header_decode(struct header *out, const uint8_t *data, size_t len);
+
+/* --- sender.c --- */
+
+struct sender {
+    struct node node;
+    tern_conn *conn;    /* NULL: over */
+    uint64_t top, rate; /* bits a second: the encoder's best, and now */
+    uint64_t next, key; /* numbers of the next frame, and of the latest key frame */
+    bool wants_key, has_fec, is_lost;
+    uint64_t keys, given_up, bytes;
+    tern_stats stats; /* the latest, also of a connection that is over */
+    uint8_t frame[FRAME_MAX];
+};
+
+void sender_open(struct sender *sender, const tern_addr *to);
+void sender_poll(struct sender *sender);
+/* Thirty times a second: encodes a frame and sends it. */
+void sender_frame(struct sender *sender);
+
+/* --- receiver.c --- */
+
+struct receiver {
+    struct node node;
+    uint64_t next; /* the frame that can be shown without a key frame */
+    uint64_t frames, in_time, late, broken, recovered, bytes;
+    tern_time worst;
+    bool is_over;
+};
+
+void receiver_open(struct receiver *receiver, uint16_t port);
+void receiver_poll(struct receiver *receiver);
+
+#endif

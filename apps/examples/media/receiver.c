@@ -1,0 +1,52 @@
+/* The receiver: plays, which is to count what comes in time and can be shown.
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "examples/media/media.h"
+
+void receiver_open(struct receiver *r, uint16_t port)
+{
+    tern_config config;
+    tern_addr any = {.family = 6, .port = port};
+    memset(r, 0, sizeof *r);
+    tern_config_init(&config);
+    config.accept = true;
+    config.clock = true;
+    config.idle_timeout = 5 * TERN_SEC;
+    node_open(&r->node, &config, &any);
+}
+
+/* A frame after a gap shows nothing until the next key frame. */
+static void take_frame(struct receiver *r, tern_conn *conn, const tern_message *m)
+{
+    struct header header;
+    if (m->channel != VIDEO || !header_decode(&header, m->data, m->len)) {
+        return;
+    }
+    tern_time now = tern_conn_session_time(conn, tern_udp_now());
+    tern_time took = header.sent_at == 0 || now < header.sent_at ? 0 : now - header.sent_at;
+    bool can_show = header.is_key || header.number == r->next;
+    r->frames++;
+    r->bytes += m->len;
+    r->recovered += m->is_recovered ? 1 : 0;
+    r->broken += can_show ? 0 : 1;
+    r->late += took > DEADLINE ? 1 : 0;
+    r->in_time += can_show && took <= DEADLINE ? 1 : 0;
+    r->worst = took > r->worst ? took : r->worst;
+    r->next = can_show ? header.number + 1 : r->next;
+}
+
+void receiver_poll(struct receiver *r)
+{
+    tern_event ev;
+    while (tern_endpoint_poll(r->node.endpoint, &ev) == 1) {
+        tern_message m = {.size = sizeof m};
+        while (ev.type == TERN_EVENT_MESSAGES && tern_conn_receive(ev.conn, &m) == 1) {
+            take_frame(r, ev.conn, &m);
+        }
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            r->next = 0;
+        }
+        r->is_over = r->is_over || ev.type == TERN_EVENT_CLOSED;
+    }
+}
