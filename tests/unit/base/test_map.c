@@ -80,7 +80,7 @@ static void write_family(uint8_t (*keys)[8], enum family family)
             memcpy(keys[i], &value, 8);
         }
         while (family == SAME_HASH &&
-               (crypto_shorthash(hash, keys[i], 8, no_secret) != 0 || hash[0] != 0)) {
+               (crypto_shorthash(hash, keys[i], 8, no_secret) != 0 || hash[3] != 0)) {
             value++;
             memcpy(keys[i], &value, 8);
         }
