@@ -87,11 +87,12 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 {
     struct client *c = user;
     (void)is_begun;
+    if (error == 0) {
+        report_left_out(&c->report, REPORT_LOCAL, name);
+        return;
+    }
     report_failed(&c->report, REPORT_LOCAL, name,
-                  error == 0        ? "neither file nor folder"
-                  : error == ESTALE ? "it shrank while it was read"
-                                    : strerror(error),
-                  error == 0 ? "left out, as links are" : NULL);
+                  error == ESTALE ? "it shrank while it was read" : strerror(error), NULL);
 }
 
 static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
@@ -195,6 +196,10 @@ static void on_fail(struct client *c, const struct proto_message *m)
         report_failed(&c->report, REPORT_REMOTE, c->path[0] == '\0' ? "/" : c->path, m->text, NULL);
         tern_conn_close(c->conn, 0, "");
         stop(c, OUTCOME_REQUEST);
+        return;
+    }
+    if (m->index == PROTO_INDEX_NONE && m->status == PROTO_LEFT_OUT) {
+        report_left_out(&c->report, REPORT_REMOTE, m->text); /* which says why */
         return;
     }
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;

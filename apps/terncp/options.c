@@ -38,6 +38,9 @@ static const char help[] =
     "      --known-hosts FILE  default ~/.config/tern/known_hosts\n"
     "      --accept-new        trust an unknown server at first use without asking\n"
     "  -B, --batch             never ask; an unknown server is refused\n"
+    "  keygen and id print our public key, and below it four words made from it for comparing "
+    "keys\n"
+    "  by voice; serve and first contact show both, too\n"
     "\n"
     "Serving:\n"
     "      --root DIR          serve this folder (default: the current one)\n"
@@ -58,6 +61,8 @@ static const char help[] =
     "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
     "  -h, --help   -V, --version\n"
     "\n"
+    "In a folder, what is neither file nor folder (links, sockets) is left out, said, and no "
+    "failure.\n"
     "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
     "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
     "error, 130 interrupted.\n";

@@ -204,6 +204,8 @@ const char *proto_status_text(enum proto_status status)
         return "read only";
     case PROTO_CHANGED:
         return "the file changed while it was read";
+    case PROTO_LEFT_OUT:
+        return "left out";
     }
     return "unknown failure";
 }

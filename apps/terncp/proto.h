@@ -49,7 +49,8 @@ enum proto_status {
     PROTO_IO = 6,
     PROTO_INTEGRITY = 7, /* the hash does not match */
     PROTO_READ_ONLY = 8,
-    PROTO_CHANGED = 9 /* the file changed while it was read */
+    PROTO_CHANGED = 9,  /* the file changed while it was read */
+    PROTO_LEFT_OUT = 10 /* neither file nor folder, such as a link: no failure of the copy */
 };
 
 struct proto_message {

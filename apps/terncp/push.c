@@ -341,7 +341,7 @@ static bool find_next(struct push *push)
             push->has_held = true;
             break;
         case TREE_SKIPPED:
-            push->counts.failed++;
+            push->counts.failed += errno != 0 ? 1 : 0;
             push->failed(push->user, push->held->name, errno, false);
             break;
         case TREE_END:

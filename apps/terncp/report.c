@@ -127,18 +127,34 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     }
 }
 
+void report_left_out(struct report *report, enum report_kind kind, const char *name)
+{
+    char safe[600];
+    report->left_out[kind]++;
+    meter_clear(&report->meter);
+    (void)term_escape(name, strlen(name), safe, sizeof safe);
+    cli_note("%s%s", safe,
+             kind == REPORT_LOCAL ? ": neither file nor folder (links are not copied): left out"
+                                  : "");
+    if (report->options->json) {
+        (void)fputs("{\"event\":\"left-out\",\"name\":", stdout);
+        put_json(name);
+        (void)fputs("}\n", stdout);
+    }
+}
+
 static int exit_code(const struct report *report)
 {
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
-    if (failed == 0) {
+    if (report->settled > 0) {
+        return failed > 0 ? CLI_PARTIAL : CLI_OK;
+    }
+    if (failed == 0 && report->left_out[REPORT_LOCAL] + report->left_out[REPORT_REMOTE] == 0) {
         return CLI_OK;
     }
-    if (report->settled > 0) {
-        return CLI_PARTIAL;
-    }
-    return report->failed[REPORT_INTEGRITY] > 0 ? CLI_INTEGRITY
-           : report->failed[REPORT_REMOTE] > 0  ? CLI_REMOTE
-                                                : CLI_LOCAL;
+    return report->failed[REPORT_INTEGRITY] > 0                                  ? CLI_INTEGRITY
+           : report->failed[REPORT_REMOTE] + report->left_out[REPORT_REMOTE] > 0 ? CLI_REMOTE
+                                                                                 : CLI_LOCAL;
 }
 
 int report_end(struct report *report)
@@ -152,8 +168,12 @@ int report_end(struct report *report)
     (void)cli_format_size(report->bytes, size, sizeof size);
     (void)cli_format_size(seconds > 0 ? (uint64_t)((double)report->bytes / seconds) : 0, rate,
                           sizeof rate);
-    (void)cli_format_time(seconds, time, sizeof time);
-    if (failed == 0) {
+    if (seconds < 1) {
+        (void)snprintf(time, sizeof time, "%.0f ms", seconds * 1e3 < 1 ? 1 : seconds * 1e3);
+    } else {
+        (void)cli_format_time(seconds, time, sizeof time);
+    }
+    if (failed == 0 && code == CLI_OK) {
         cli_note("%llu %s, %s in %s (%s/s), verified", (unsigned long long)report->settled,
                  report->settled == 1 ? "entry" : "entries", size, time, rate);
     } else if (report->settled > 0) {

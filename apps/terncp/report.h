@@ -15,6 +15,7 @@ struct report {
     struct meter meter;
     double started, last_json;
     uint64_t bytes, files, settled, failed[3];
+    uint64_t left_out[2]; /* here, there: a failure only where nothing else was copied */
     bool is_push;
 };
 
@@ -26,6 +27,8 @@ void report_done(struct report *report, const char *name); /* name NULL: not tol
 /* advice: what to do about it; NULL: what mostly helps with failures of this kind. */
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
                    const char *advice);
+/* Neither file nor folder. There the name says so itself. */
+void report_left_out(struct report *report, enum report_kind kind, const char *name);
 int report_end(struct report *report);    /* prints the summary; the exit code */
 void report_abort(struct report *report); /* takes the meter away */
 

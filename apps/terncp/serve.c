@@ -143,9 +143,9 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     const char *why =
         error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
-    log_name(s, "failed", name, why);
+    log_name(s, error == 0 ? "not sent" : "failed", name, why);
     if (!is_begun) {
-        answer_fail(s, error == 0 ? PROTO_BAD_REQUEST : proto_status_of(error), PROTO_INDEX_NONE,
+        answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
     }
 }
@@ -456,11 +456,6 @@ static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZ
 static int choose_clients(struct server *server)
 {
     const struct options *o = server->options;
-    if (o->anonymous && o->authorized_keys != NULL) {
-        cli_error("--anonymous and --authorized-keys", "exclude each other",
-                  "with the first everybody gets in");
-        return CLI_USAGE;
-    }
     if (o->anonymous) {
         return -1;
     }
@@ -507,6 +502,17 @@ static int parse_listen(const struct options *o, tern_addr *addr)
     return -1;
 }
 
+/* What was written on the command line, before any file is looked at. */
+static int check_arguments(const struct options *o, tern_addr *addr)
+{
+    if (o->anonymous && o->authorized_keys != NULL) {
+        cli_error("--anonymous and --authorized-keys", "exclude each other",
+                  "with the first everybody gets in");
+        return CLI_USAGE;
+    }
+    return parse_listen(o, addr);
+}
+
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 {
     (void)w;
@@ -527,11 +533,11 @@ static void announce(const struct server *server)
              tern_addr_format(&local, addr, sizeof addr));
 }
 
-static int open_server(struct server *server, struct ev_loop *loop, const uint8_t *secret)
+static int open_server(struct server *server, struct ev_loop *loop, const uint8_t *secret,
+                       const tern_addr *addr)
 {
     const struct options *o = server->options;
     tern_config config;
-    tern_addr addr;
     transport_config(&config, o);
     config.secret_key = secret;
     config.accept = true;
@@ -540,14 +546,10 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
     config.cid_prefix_len = o->has_server_id ? 1 : 0;
     config.verify = on_verify;
     config.verify_user = server;
-    int code = parse_listen(o, &addr);
-    if (code >= 0) {
-        return code;
-    }
-    int rc = transport_open(&server->transport, loop, &config, &addr, on_ready, server);
+    int rc = transport_open(&server->transport, loop, &config, addr, on_ready, server);
     if (rc != 0) {
         char text[TERN_ADDR_TEXT_SIZE];
-        cli_error(tern_addr_format(&addr, text, sizeof text),
+        cli_error(tern_addr_format(addr, text, sizeof text),
                   rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
                   errno == EADDRINUSE ? "another program has the port; choose one with --listen"
                                       : "check --listen");
@@ -611,8 +613,12 @@ int serve_run(const struct options *options)
     struct server server = {.options = options, .root = -1};
     struct ev_loop *loop = ev_default_loop(0);
     uint8_t secret[TERN_KEY_SIZE];
-    bool has_key;
-    int code = identity_load(options, secret, &has_key);
+    bool has_key = false;
+    tern_addr addr;
+    int code = check_arguments(options, &addr);
+    if (code < 0) {
+        code = identity_load(options, secret, &has_key);
+    }
     if (code < 0) {
         code = choose_clients(&server);
     }
@@ -629,7 +635,8 @@ int serve_run(const struct options *options)
         return CLI_LOCAL;
     }
     server.work = work_new(loop);
-    code = server.work == NULL ? CLI_LOCAL : open_server(&server, loop, has_key ? secret : NULL);
+    code = server.work == NULL ? CLI_LOCAL
+                               : open_server(&server, loop, has_key ? secret : NULL, &addr);
     sodium_memzero(secret, sizeof secret);
     if (code < 0) {
         run(&server, loop);

@@ -99,7 +99,8 @@ TERN_API void *tern_conn_user(const tern_conn *conn);
 TERN_API bool tern_conn_is_server(const tern_conn *conn);
 TERN_API bool tern_conn_is_established(const tern_conn *conn);
 TERN_API tern_addr tern_conn_remote(const tern_conn *conn);
-/* Our end of the path in use; family 0 while only the operating system knows it. */
+/* Our end of the path in use; family 0 while only the operating system knows it, port 0 after a
+ * tern_conn_migrate() to port 0: the socket's (tern_udp_local() tells it). */
 TERN_API tern_addr tern_conn_local(const tern_conn *conn);
 
 /* Moves a client's connection to another local address (NULL or family 0: whichever the operating

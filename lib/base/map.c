@@ -6,12 +6,6 @@
 
 #define FIRST_CAPACITY 16
 
-struct tern_map_slot {
-    void *value; /* NULL: empty */
-    uint8_t len;
-    uint8_t key[TERN_MAP_KEY_MAX];
-};
-
 /* A server has several slots for each connection, a third of them empty. Hence no room for the hash, which
  * only growth and deletion make anew, and no doubling. */
 static_assert(sizeof(struct tern_map_slot) <= 32, "slots are small");

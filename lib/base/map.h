@@ -9,7 +9,11 @@
 
 #define TERN_MAP_KEY_MAX 23 /* bytes of key kept in each slot: identifiers, tokens, addresses */
 
-struct tern_map_slot;
+struct tern_map_slot {
+    void *value; /* NULL: empty */
+    uint8_t len;
+    uint8_t key[TERN_MAP_KEY_MAX];
+};
 
 struct tern_map {
     struct tern_mem *mem;

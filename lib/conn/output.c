@@ -492,6 +492,17 @@ static size_t datagram_limit(const struct tern_conn *conn, bool is_established)
     return is_established && !is_probing ? conn->path.pmtud.current : TERN_INITIAL_DATAGRAM_MIN;
 }
 
+/* A datagram of full size left, and more waits behind it. The first time that ends the train: the
+ * probe leaves next, before the window is full. */
+static bool note_size(struct tern_conn *conn, size_t size)
+{
+    struct tern_pmtud *pmtud = &conn->path.pmtud;
+    bool is_news =
+        !pmtud->is_useful && size >= pmtud->current && tern_streams_has_data(&conn->streams);
+    pmtud->is_useful = pmtud->is_useful || is_news;
+    return is_news;
+}
+
 static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     struct tern_path *path = &conn->path;
@@ -525,7 +536,7 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
             train->segment = size;
             limit = TERN_MIN(limit, size);
         }
-        if (size < limit || !is_established || leave.is_small) {
+        if (size < limit || !is_established || leave.is_small || note_size(conn, size)) {
             break;
         }
     }

@@ -69,7 +69,7 @@ size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now)
         pmtud->is_done = false;
         pmtud->failed = 0;
     }
-    if (pmtud->is_done || pmtud->in_flight) {
+    if (pmtud->is_done || pmtud->in_flight || !pmtud->is_useful) {
         return 0;
     }
     if (pmtud->probe == 0) {

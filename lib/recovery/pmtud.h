@@ -19,12 +19,14 @@ struct tern_pmtud {
     uint32_t tries, excused; /* of the size being probed */
     uint32_t black_hole;     /* lost full-size packets with none of that size delivered since */
     bool in_flight, is_done;
+    bool is_useful;     /* a datagram of full size has left, with more to say behind it */
     tern_time again_at; /* when to search again after a finished search (600 s) */
 };
 
 void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling);
 
-/* The size to probe now, or 0. */
+/* The size to probe now, or 0. Nothing is probed before `is_useful`: who says little gains nothing by
+ * larger datagrams, and in a short connection two probes would be half of all that is said. */
 size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now);
 void tern_pmtud_on_sent(struct tern_pmtud *pmtud, uint64_t pn);
 /* One packet arrived. To be told of all that an ACK brings before the losses that it shows: what was

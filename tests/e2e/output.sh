@@ -21,6 +21,7 @@ every_line() {
 
 progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+\}'
 file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
+left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*"\}'
 error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
 summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"exit":[0-9]+\}'
 
@@ -40,6 +41,10 @@ case_json() {
     [ "$(grep -c '"event":"file"' out)" = 5 ] || fail "not one line an entry: $(cat out)"
     has_line out 'quote\\"back\\\\slash' || fail "a quote is not escaped"
     has_line out 'snow ☃' || fail "a character is not as it was"
+    ln -s file there/tree/link
+    copy -r --json "tern://$server/tree" here/again
+    every_line out "$file_line" "$left_out_line" "$summary_line"
+    has_line out 'left-out.*link' || fail "a link is not told"
     expect 6 "$terncp" --json "tern://$server/missing" here/missing
     every_line out "$error_line" "$summary_line"
     has_line out '"exit":6' || fail "the exit code is not told"
@@ -86,7 +91,7 @@ case_summary() {
     serve
     random here/file 1024
     copy here/file "tern://$server/file"
-    says '1 entry, 1.0 MiB in .*/s), verified$'
+    says '1 entry, 1.0 MiB in [1-9][0-9.:]* m\{0,1\}s (.*/s), verified$'
     copy "tern://$server/file" here/back
     says '1 entry, 1.0 MiB in .*/s), verified$'
 }
@@ -97,7 +102,7 @@ case_escapes() {
     mkdir there/tree
     mkfifo "there/tree/$(printf 'evil\033[2J\033]0;x\007\r\302\233')"
     random there/tree/file 1
-    expect 1 "$terncp" --accept-new -r -v --progress bar "tern://$server/tree" here/tree
+    expect 0 "$terncp" --accept-new -r -v --progress bar "tern://$server/tree" here/tree
     says 'evil\\x1b\[2J'
     ! tr -d '\r\n' <err | sed "s/$(printf '\033')\[K//g" | grep -q '[[:cntrl:]]' ||
         fail "a control character came through"
@@ -110,7 +115,8 @@ case_usage() {
         'keygen extra' 'id extra' 'serve extra' '--pin a tern://h/b' '--cc' \
         '/dev/null tern://' '/dev/null tern://:1/x' '/dev/null tern://h:99999/x' \
         '/dev/null tern://h:0/x' '/dev/null tern://h:12x/x' \
-        'serve --anonymous --listen nonsense:port'; do
+        'serve --anonymous --listen nonsense:port' 'serve --listen foo' \
+        'serve --key missing --listen foo'; do
         # shellcheck disable=SC2086
         expect 2 "$terncp" $arguments
         says '^terncp: '

@@ -63,13 +63,22 @@ case_links_in_tree() {
     ln -s file here/tree/link
     ln -s /etc/passwd here/tree/out
     mkfifo here/tree/pipe
-    expect 1 "$terncp" --accept-new -r here/tree "tern://$server/tree"
+    expect 0 "$terncp" --accept-new -r here/tree "tern://$server/tree"
     says 'link.*neither file nor folder'
     says 'pipe.*neither file nor folder'
+    says '2 entries, .*verified$'
     same here/tree/file there/tree/file
     absent there/tree/link
     absent there/tree/out
     absent there/tree/pipe
+    ln -s file there/tree/link
+    expect 0 "$terncp" -r "tern://$server/tree" here/back
+    says 'link.*left out'
+    same there/tree/file here/back/file
+    absent here/back/link
+    expect 5 "$terncp" here/tree/pipe "tern://$server/pipe" # nothing was copied
+    says 'not a file or folder'
+    absent there/pipe
 }
 
 case_missing_remote() {

@@ -17,7 +17,7 @@ struct bench {
     tern_conn *conn;
     tern_stream *stream;
     uint64_t received;
-    bool is_closed;
+    bool is_closed, is_quiet;
 };
 
 static tern_link_config link_of(size_t mtu, double loss)
@@ -79,7 +79,7 @@ static void drive(struct bench *b)
         }
         b->is_closed = b->is_closed || ev.type == TERN_EVENT_CLOSED;
     }
-    while (b->stream != NULL && !b->is_closed &&
+    while (b->stream != NULL && !b->is_closed && !b->is_quiet &&
            tern_stream_writable(b->stream) >= 15 * 1024 * 1024) {
         assert_int_equal(tern_stream_write(b->stream, chunk, sizeof chunk, 0), CHUNK);
     }
@@ -185,7 +185,53 @@ static void a_grown_link_is_noticed_in_time(void **state)
     tern_sim_free(b.sim);
 }
 
+/* Message 1 and 2 are one round trip of 40 ms, message 3 and the receipt for it the next, and then leaves the
+ * probe: among the first of the client's bulk, before the window is full. */
+static void a_transfer_grows_in_its_first_round_trips(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < replay_seed_count(20); i++) {
+        struct bench b;
+        open_bench(&b, 1500, 0, 1452, replay_first_seed() + i);
+        tern_time begin = tern_sim_now(b.sim);
+        while (stats_of(&b).datagram_size < 1452) {
+            run(&b, TERN_MSEC);
+            assert_true(tern_sim_now(b.sim) - begin < 140 * TERN_MSEC);
+        }
+        if (i == 0) {
+            print_message("1452 after %.0f ms\n", (double)(tern_sim_now(b.sim) - begin) / 1e6);
+        }
+        tern_sim_free(b.sim);
+    }
+}
+
+/* Questions that fit one datagram each, for a minute: probes would be packets for nothing. */
+static void who_says_little_does_not_probe(void **state)
+{
+    static const uint8_t question[1000];
+    struct bench b;
+    (void)state;
+    open_bench(&b, 1500, 0, 1452, replay_first_seed());
+    b.is_quiet = true;
+    run(&b, TERN_SEC);
+    uint64_t before = stats_of(&b).packets_sent;
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(tern_stream_write(b.stream, question, sizeof question, 0), 1000);
+        assert_int_equal(tern_sim_flush(b.sim), 0);
+        run(&b, TERN_SEC);
+    }
+    assert_int_equal(b.received, 60 * sizeof question);
+    assert_int_equal(stats_of(&b).datagram_size, 1200);
+    assert_in_range(stats_of(&b).packets_sent, before + 60, before + 65);
+    b.is_quiet = false; /* now there is something to gain */
+    run(&b, 2 * TERN_SEC);
+    assert_int_equal(stats_of(&b).datagram_size, 1452);
+    tern_sim_free(b.sim);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_transfer_grows_in_its_first_round_trips),
+    cmocka_unit_test(who_says_little_does_not_probe),
     cmocka_unit_test(reaches_1452_in_spite_of_loss),
     cmocka_unit_test(finds_what_the_link_carries),
     cmocka_unit_test(a_shrinking_link_is_noticed),

@@ -93,7 +93,7 @@ static void run(struct visit *v, size_t answer, tern_time limit)
 
 static void open_world(struct visit *v, const tern_link_config *link, uint64_t seed, const char *cc)
 {
-    static const uint8_t client_key[TERN_KEY_SIZE] = {1}, server_key[TERN_KEY_SIZE] = {2};
+    static const uint8_t client_key[TERN_KEY_SIZE] = {8}, server_key[TERN_KEY_SIZE] = {16};
     tern_config config;
     tern_addr a = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1000};
     tern_addr b = {.family = 4, .ip = {10, 0, 0, 2}, .port = 4433};

@@ -23,12 +23,16 @@ void bars_add(struct bars *bars, const char *name, double value, double least, d
     row->most = most;
 }
 
+static bool is_met(const struct bar *row)
+{
+    return row->value >= row->least && row->value <= row->most;
+}
+
 void bars_print(const struct bars *bars)
 {
     (void)printf("\n%-60s %9s  %s\n", "figure", "value", "bar");
     for (size_t i = 0; i < bars->count; i++) {
         const struct bar *row = &bars->rows[i];
-        bool is_met = row->value >= row->least && row->value <= row->most;
         char asked[40];
         if (row->most >= NO_MOST) {
             (void)snprintf(asked, sizeof asked, ">= %.3g", row->least);
@@ -38,8 +42,20 @@ void bars_print(const struct bars *bars)
             (void)snprintf(asked, sizeof asked, "%.3g to %.3g", row->least, row->most);
         }
         (void)printf("%-60s %9.3f  %-14s %s\n", row->name, row->value, asked,
-                     is_met ? "met" : "MISSED");
+                     is_met(row) ? "met" : "MISSED");
     }
+}
+
+size_t bars_missed(const struct bars *bars)
+{
+    size_t missed = 0;
+    for (size_t i = 0; i < bars->count; i++) {
+        if (!is_met(&bars->rows[i])) {
+            missed++;
+            (void)fprintf(stderr, "ternsim: missed: %s\n", bars->rows[i].name);
+        }
+    }
+    return missed;
 }
 
 /* What came of a pair, the bytes summed over the seeds; one flow when `second` is NULL. */
@@ -133,8 +149,10 @@ static bool measure_queues(struct bars *bars)
         struct network network;
     } rows[] = {
         {"queueing delay under BBR, 95 %, in base round trips", "bbr", {.queue = 8}},
-        {"... under CoDel that marks (CUBIC)", "cubic", {.queue = 8, .codel = true}},
-        {"... under CoDel that drops (CUBIC)",
+        {"queueing delay under CoDel that marks (CUBIC), 95 %",
+         "cubic",
+         {.queue = 8, .codel = true}},
+        {"queueing delay under CoDel that drops (CUBIC), 95 %",
          "cubic",
          {.queue = 8, .codel = true, .ecn = TERN_LINK_ECN_BLEACH}},
     };

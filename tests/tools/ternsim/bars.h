@@ -27,4 +27,7 @@ bool bars_measure_shares(struct bars *bars);
 /* A line each: the value, the bar, and whether it is met. */
 void bars_print(const struct bars *bars);
 
+/* How many bars are missed; each is named on standard error. */
+size_t bars_missed(const struct bars *bars);
+
 #endif

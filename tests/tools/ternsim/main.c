@@ -40,7 +40,8 @@ static void usage(FILE *out)
         "report: goodput, fairness and queues, and the bars that they are held to; takes a minute\n"
         "\n"
         "TERN_TRACE=1 in the environment prints every packet.\n"
-        "Exit codes: 0 done, 1 a run failed or its log could not be written, 2 usage.\n",
+        "Exit codes: 0 done, 1 a run failed, a bar was missed, or a log could not be written, 2 "
+        "usage.\n",
         out);
 }
 

@@ -78,7 +78,7 @@ static bool report_field(const struct scenario *row, const char *cc, double leas
     if (least > 0) {
         (void)snprintf(name, sizeof name, "%s, %s: goodput", row->name, cc);
         bars_add(bars, name, share, least, 1e9);
-        (void)snprintf(name, sizeof name, "... of the second half");
+        (void)snprintf(name, sizeof name, "%s, %s: goodput of the second half", row->name, cc);
         bars_add(bars, name, steady / row->mbit / 1e6, least, 1e9);
     }
     (void)snprintf(name, sizeof name, "%s, %s: wire bytes over payload", row->name, cc);
@@ -107,5 +107,5 @@ int report_figures(void)
     }
     failed |= bars_measure_shares(&bars) ? 0 : 1;
     bars_print(&bars);
-    return failed;
+    return failed != 0 || bars_missed(&bars) > 0 ? 1 : 0;
 }

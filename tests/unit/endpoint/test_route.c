@@ -108,13 +108,16 @@ static void segments_are_taken_apart(void **state)
     assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_UNI, &stream), 0);
     assert_int_equal(tern_stream_write(stream, text, sizeof text, TERN_FIN), sizeof text);
     tern_train train = {.data = batch, .capacity = sizeof batch};
-    assert_true(tern_endpoint_transmit(client->endpoint, &train, p->now) > 1);
-    tern_datagram in = {.local = server->addr,
-                        .remote = client->addr,
-                        .data = batch,
-                        .len = train.len,
-                        .segment = train.segment};
-    assert_int_equal(tern_endpoint_receive(server->endpoint, &in, 1, p->now), 0);
+    for (int i = 0; i < 3; i++) { /* a first datagram of full size leaves alone, then a probe */
+        int count = tern_endpoint_transmit(client->endpoint, &train, p->now);
+        assert_true(i < 2 ? count == 1 : count > 1);
+        tern_datagram in = {.local = server->addr,
+                            .remote = client->addr,
+                            .data = batch,
+                            .len = train.len,
+                            .segment = train.segment};
+        assert_int_equal(tern_endpoint_receive(server->endpoint, &in, 1, p->now), 0);
+    }
     pair_poll(server);
     assert_non_null(server->stream);
     char back[8000];

@@ -34,7 +34,18 @@ static void begin(size_t ceiling)
 {
     pn = 0;
     tern_pmtud_init(&pmtud, ceiling);
+    pmtud.is_useful = true;
     assert_int_equal(pmtud.current, TERN_PMTUD_BASE);
+}
+
+static void little_to_say_needs_no_probe(void **state)
+{
+    (void)state;
+    tern_pmtud_init(&pmtud, 1452);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 0);
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW + 3600 * TERN_SEC), 0);
+    pmtud.is_useful = true;
+    assert_int_equal(tern_pmtud_wants(&pmtud, NOW), 1452);
 }
 
 static void usual_path_takes_one_probe(void **state)
@@ -244,6 +255,7 @@ static void lost_probes_are_no_black_hole(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(little_to_say_needs_no_probe),
     cmocka_unit_test(usual_path_takes_one_probe),
     cmocka_unit_test(jumbo_path_takes_two),
     cmocka_unit_test(every_path_is_found),
