@@ -94,13 +94,13 @@ bool tern_fill_message(struct tern_fill *fill, tern_time now)
     return true;
 }
 
-/* Copies must not take the room of what comes next: they have the first half of the window, and in recovery,
+/* Copies must not take the room of what comes next: they have the first two thirds of the window, and in recovery,
  * which lets out little at a time, what is above half a datagram. */
 static size_t copies_room(const struct tern_fill *fill)
 {
     const struct tern_cc *cc = &fill->path->cc;
-    uint64_t half = tern_sub_sat(cc->cwnd / 2, cc->bytes_in_flight);
-    uint64_t room = TERN_MIN(half, tern_sub_sat(tern_cc_room(cc), cc->datagram / 2));
+    uint64_t share = tern_sub_sat(cc->cwnd / 3 * 2, cc->bytes_in_flight);
+    uint64_t room = TERN_MIN(share, tern_sub_sat(tern_cc_room(cc), cc->datagram / 2));
     return (size_t)TERN_MIN(tern_sub_sat(room, tern_writer_used(&fill->w)),
                             (uint64_t)tern_writer_left(&fill->w));
 }
