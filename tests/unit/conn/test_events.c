@@ -1,5 +1,6 @@
 /* The order and shape of what an application is told.
  * SPDX-License-Identifier: MIT */
+#include "conn/messages.h"
 #include "conn_kit.h"
 
 static struct ck k;
@@ -123,6 +124,29 @@ static void nothing_follows_the_end(void **state)
     assert_false(tern_conn_next_event(client, &ev));
 }
 
+/* ... and so are messages: one that has come, what became of one that was sent. */
+static void no_news_of_messages_follows_the_end(void **state)
+{
+    (void)state;
+    tern_event ev;
+    tern_send_options o;
+    const uint8_t hello[5] = "hello";
+    const char *reason = NULL;
+    tern_send_options_init(&o);
+    o.wants_outcome = true;
+    o.lifetime = TERN_SEC;
+    assert_int_equal(tern_conn_send(client, hello, sizeof hello, &o, k.now), 0);
+    tern_conn_fail(client, TERN_ERR_PROTOCOL, 0, NULL, k.now);
+    assert_int_equal(ck_poll(&k, CK_CLIENT, TERN_EVENT_CLOSED), 1);
+    struct tern_frame_message f = {.data = hello, .len = 5, .total = 5};
+    assert_int_equal(tern_messages_on_part(client, &f, &reason), 0);
+    tern_messages_expire(client, k.now + 2 * TERN_SEC);
+    assert_true(tern_msgin_has_event(client->messages->in));
+    assert_true(tern_msgout_has_outcome(client->messages->out));
+    assert_false(tern_conn_has_event(client));
+    assert_false(tern_conn_next_event(client, &ev));
+}
+
 static void a_stop_brings_its_code(void **state)
 {
     (void)state;
@@ -180,6 +204,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(they_come_in_order, setup, teardown),
     cmocka_unit_test_setup_teardown(the_end_is_told_in_full, setup, teardown),
     cmocka_unit_test_setup_teardown(nothing_follows_the_end, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_news_of_messages_follows_the_end, setup, teardown),
     cmocka_unit_test_setup_teardown(a_stop_brings_its_code, setup, teardown),
     cmocka_unit_test_setup_teardown(a_stream_ends_with_closed, setup, teardown),
     cmocka_unit_test_setup_teardown(any_news_is_news, setup, teardown),
