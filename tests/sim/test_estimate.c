@@ -90,11 +90,9 @@ static void of_an_encoder_that_follows_it(void **state)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(of_a_sender_that_never_runs_out),
-        cmocka_unit_test(of_an_encoder_that_follows_it),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(of_a_sender_that_never_runs_out),
+    cmocka_unit_test(of_an_encoder_that_follows_it),
+};
+
+TERN_TEST_MAIN(tests)

@@ -90,13 +90,11 @@ static void it_survives_an_allocator_that_fails(void **state)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_class_fits_closely),
-        cmocka_unit_test(a_warm_slab_allocates_nothing),
-        cmocka_unit_test(it_keeps_no_more_than_it_may),
-        cmocka_unit_test(it_survives_an_allocator_that_fails),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_class_fits_closely),
+    cmocka_unit_test(a_warm_slab_allocates_nothing),
+    cmocka_unit_test(it_keeps_no_more_than_it_may),
+    cmocka_unit_test(it_survives_an_allocator_that_fails),
+};
+
+TERN_TEST_MAIN(tests)

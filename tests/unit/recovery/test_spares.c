@@ -73,14 +73,10 @@ static void great_numbers_do_not_overflow(void **state)
     assert_true(tern_spares_loss(&spares) <= 1000);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_lost_nothing_spare),
-        cmocka_unit_test(the_first_loss_is_enough),
-        cmocka_unit_test(what_was_no_loss_does_not_count),
-        cmocka_unit_test(copies_follow_the_share),
-        cmocka_unit_test(great_numbers_do_not_overflow),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(nothing_lost_nothing_spare),      cmocka_unit_test(the_first_loss_is_enough),
+    cmocka_unit_test(what_was_no_loss_does_not_count), cmocka_unit_test(copies_follow_the_share),
+    cmocka_unit_test(great_numbers_do_not_overflow),
+};
+
+TERN_TEST_MAIN(tests)
