@@ -142,6 +142,7 @@ static int unpack(const struct tern_rest *rest, struct tern_awake *awake,
     at += tern_sparse_unpack(&fold, sizeof fold, rest->packed + at);
     at += tern_sparse_unpack(&awake->cc, sizeof awake->cc, rest->packed + at);
     tern_assert(at == rest->len);
+    (void)at;
     int rc = tern_key_phase_unfold(keys, &fold);
     tern_mem_wipe(&fold, sizeof fold);
     app->keys = keys;
