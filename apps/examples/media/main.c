@@ -55,11 +55,13 @@ static void summary(const struct sender *s, const struct receiver *r)
                (unsigned long long)t->repairs_sent);
     }
     if (r != NULL) {
-        printf("receiver: %llu frames, %llu in time, %llu late, %llu broken, %llu repaired, "
+        printf("receiver: %llu frames, %llu in time, %llu late, %llu broken, %llu repaired, %llu "
+               "requests, "
                "worst %.1f ms\n",
                (unsigned long long)r->frames, (unsigned long long)r->in_time,
                (unsigned long long)r->late, (unsigned long long)r->broken,
-               (unsigned long long)r->recovered, (double)r->worst / 1e6);
+               (unsigned long long)r->recovered, (unsigned long long)r->requests,
+               (double)r->worst / 1e6);
     }
     if (s != NULL && r != NULL) {
         printf("in time: %.2f %%\n",
