@@ -3,8 +3,8 @@
  *     frames      one message each, of as many packets as it takes, until its deadline: lost packets are sent again
  *                 while they can still be in time, and a frame that cannot is given up and never waited for.
  *                 Repairs (forward error correction) make good what is lost without a round trip
- *     requests    reliable: the receiver lacks a frame, and with it all that follow up to the next whole picture
- *                 (key frame), which it asks for
+ *     requests    unreliable: the receiver lacks a frame, and cannot show what follows up to the next whole picture
+ *                 (key frame). With each that it cannot show it asks for one, which answers all that were asked before
  *
  * Without repairs a frame also depends on the one before: when that is given up, it is not sent any more, and the
  * encoder begins anew at once. With them the sender cannot know so: the receiver may have made the lost frame
@@ -29,7 +29,7 @@ struct header {
 };
 
 void header_encode(const struct header *header, uint8_t out[HEADER_SIZE]);
-/* A request: which frame is missing. */
+/* A request: which frame cannot be shown. */
 void number_encode(uint64_t number, uint8_t out[8]);
 uint64_t number_decode(const uint8_t in[8]);
 bool header_decode(struct header *out, const uint8_t *data, size_t len);
@@ -40,6 +40,7 @@ struct sender {
     struct node node;
     tern_conn *conn;    /* NULL: over */
     uint64_t top, rate; /* bits a second: the encoder's best, and now */
+    uint64_t ceiling;   /* what the rate may become */
     uint64_t next, key; /* numbers of the next frame, and of the latest key frame */
     bool wants_key, has_fec, is_lost;
     uint64_t keys, given_up;
@@ -56,8 +57,7 @@ void sender_frame(struct sender *sender);
 
 struct receiver {
     struct node node;
-    uint64_t next;  /* the frame that can be shown without a key frame */
-    uint64_t asked; /* for a key frame after this one, and 1 */
+    uint64_t next; /* the frame that can be shown without a key frame */
     uint64_t frames, in_time, late, broken, recovered, requests;
     tern_time worst;
     bool is_over;

@@ -16,19 +16,17 @@ void receiver_open(struct receiver *r, uint16_t port)
     node_open(&r->node, &config, &any);
 }
 
-/* Once for each gap, since the request is reliable. */
-static void ask_for_key(struct receiver *r, tern_conn *conn)
+static void ask_for_key(struct receiver *r, tern_conn *conn, uint64_t number)
 {
     uint8_t bytes[8];
-    if (r->asked != r->next + 1) {
-        tern_send_options o;
-        tern_send_options_init(&o);
-        o.channel = CHANNEL_REQUEST;
-        number_encode(r->next, bytes);
-        if (tern_conn_send(conn, bytes, sizeof bytes, &o, tern_udp_now()) == 0) {
-            r->asked = r->next + 1;
-            r->requests++;
-        }
+    tern_send_options o;
+    tern_send_options_init(&o);
+    o.channel = CHANNEL_REQUEST;
+    o.reliability = TERN_UNRELIABLE;
+    o.order = TERN_UNORDERED;
+    number_encode(number, bytes);
+    if (tern_conn_send(conn, bytes, sizeof bytes, &o, tern_udp_now()) == 0) {
+        r->requests++;
     }
 }
 
@@ -50,7 +48,7 @@ static void take_frame(struct receiver *r, tern_conn *conn, const tern_message *
     r->worst = took > r->worst ? took : r->worst;
     r->next = can_show ? header.number + 1 : r->next;
     if (!can_show) {
-        ask_for_key(r, conn);
+        ask_for_key(r, conn, header.number);
     }
 }
 
@@ -64,7 +62,6 @@ void receiver_poll(struct receiver *r)
         }
         if (ev.type == TERN_EVENT_CONNECTED) {
             r->next = 0;
-            r->asked = 0;
         }
         r->is_over = r->is_over || ev.type == TERN_EVENT_CLOSED;
     }

@@ -5,16 +5,29 @@
 #include "examples/media/media.h"
 
 #define RATE_START 1000000
-#define RATE_LEAST 100000
+#define RATE_LEAST 200000
+#define STEP       100 /* so much of itself the rate rises a frame */
+#define QUEUE_MOST (15 * TERN_MSEC)
 #define KEY_EVERY  60 /* frames */
-#define KEY_FACTOR 3  /* a key frame is so much larger */
+#define KEY_FACTOR 2  /* a key frame is so much larger */
 #define FEC        30 /* repairs for a hundred packets, at most */
+
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 void sender_open(struct sender *s, const tern_addr *to)
 {
     tern_config config;
     tern_peer peer;
-    s->rate = RATE_START < s->top ? RATE_START : s->top;
+    s->rate = at_most(RATE_START, s->top);
+    s->ceiling = s->rate;
     s->wants_key = true;
     s->stats.size = sizeof s->stats;
     tern_config_init(&config);
@@ -30,8 +43,8 @@ void sender_open(struct sender *s, const tern_addr *to)
     }
 }
 
-/* Twice what the encoder makes on average: key frames, repairs and what is sent again want room, and a frame
- * shall not take its whole time to leave. */
+/* Three times what the encoder makes on average: a frame shall not take its whole time to leave, and key frames,
+ * repairs and what is sent again want room. */
 static void on_connected(struct sender *s)
 {
     int rc = s->has_fec ? tern_conn_set_fec(s->conn, CHANNEL_VIDEO, TERN_ORDERED, FEC, true) : 0;
@@ -41,14 +54,27 @@ static void on_connected(struct sender *s)
     tern_conn_set_rate(s->conn, 3 * s->top / 8);
 }
 
-/* Half of what the path carries, for the same reason. */
+/* The ceiling is a fifth less than the path carries, for key frames; and three times what it loses, for repairs and
+ * what is sent again. The estimate may be a quarter above what was used, and too high: when a queue shows that, the
+ * encoder lets it drain. */
 static void on_bandwidth(struct sender *s, const tern_bandwidth *b)
 {
-    uint64_t rate = b->estimate * 8 / 2;
-    s->rate = rate > s->top ? s->top : rate < RATE_LEAST ? RATE_LEAST : rate;
+    uint64_t loss = b->loss < 1500 ? b->loss : 1500;
+    uint64_t carries = b->estimate * 8 / 10000;
+    s->ceiling = at_least(carries * (8000 - 3 * loss), RATE_LEAST);
+    s->rate = at_most(s->rate, s->ceiling);
+    if (b->queue_delay > QUEUE_MOST) {
+        s->rate = at_least(at_most(s->rate, carries * 6000), RATE_LEAST);
+    }
 }
 
-/* A frame is missing at the other end. It does not matter if a key frame has left since. */
+/* Up to there it goes step by step, so that the path can show that it is too much before frames are late. */
+static void speed_up(struct sender *s)
+{
+    s->rate = at_most(s->rate + s->rate / STEP, at_most(s->ceiling, s->top));
+}
+
+/* A frame is missing at the other end, or cannot be shown: no matter if a key frame has left since. */
 static void lack(struct sender *s, uint64_t number)
 {
     s->wants_key = s->wants_key || number >= s->key;
@@ -139,5 +165,6 @@ void sender_frame(struct sender *s)
     s->key = is_key ? s->next : s->key;
     s->keys += is_key ? 1 : 0;
     s->next++;
+    speed_up(s);
     tern_conn_stats(s->conn, &s->stats);
 }
