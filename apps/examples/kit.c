@@ -74,6 +74,8 @@ bool take_option(struct options *o, char **argv, int *i)
         o->loss = take_number(argv, i, 0, 100);
     } else if (strcmp(name, "--delay") == 0) {
         o->delay = take_number(argv, i, 0, 10000);
+    } else if (strcmp(name, "--rate") == 0) {
+        o->rate = take_number(argv, i, 0.05, 10000);
     } else if (name[0] != '-' && o->where == NULL) {
         o->where = name;
     } else {
@@ -107,7 +109,10 @@ void node_worsen(struct node *node, const struct options *o, uint64_t seed)
     tern_link_config_init(&link);
     link.delay = (tern_time)(o->delay * (double)TERN_MSEC);
     link.loss = o->loss / 100;
-    if (link.delay > 0 || link.loss > 0) {
+    link.rate = (uint64_t)(o->rate * 1e6);
+    link.queue = (size_t)(link.rate / 8 / 5); /* 200 ms: what home routers have, or more */
+    link.overhead = 28;
+    if (link.delay > 0 || link.loss > 0 || link.rate > 0) {
         int rc = tern_conditioner_new(&node->conditioner, &link, &link, seed);
         rc = rc == 0 ? tern_udp_set_conditioner(node->udp, node->conditioner) : rc;
         if (rc != 0) {

@@ -21,6 +21,7 @@ struct options {
     double port;
     double loss;  /* per cent, each way */
     double delay; /* ms, each way */
+    double rate;  /* Mbit/s, each way; 0: any */
 };
 
 /* Names the program in messages, and has signals that end a program end it in order. */
@@ -45,7 +46,7 @@ tern_addr take_address(const struct options *o);
 /* Opens the endpoint on an address (NULL: any), which must work. */
 void node_open(struct node *node, const tern_config *config, const tern_addr *local);
 
-/* Puts it on a network with the loss and the delay of the options. The seed tells nodes apart. */
+/* Puts it on a network with the loss, the delay and the rate of the options. The seed tells nodes apart. */
 void node_worsen(struct node *node, const struct options *o, uint64_t seed);
 
 /* Where another node of this machine finds it. */

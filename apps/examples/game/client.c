@@ -132,10 +132,20 @@ static void show(struct client *c)
     c->shown = *after;
 }
 
+static uint64_t queued(const struct client *c)
+{
+    uint64_t bytes = 0;
+    for (unsigned priority = 0; priority < TERN_PRIORITIES; priority++) {
+        bytes += tern_conn_queued(c->conn, priority, NULL, tern_udp_now());
+    }
+    return bytes;
+}
+
 void client_frame(struct client *c)
 {
     take_events(c);
     if (c->conn != NULL && tern_conn_is_established(c->conn)) {
+        c->queued = queued(c); /* what the last frame could not send */
         send_input(c);
         show(c);
         tern_conn_stats(c->conn, &c->stats);
@@ -146,6 +156,7 @@ void client_steer(struct client *c, unsigned which)
 {
     static const int8_t turns[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
     const int8_t *turn = turns[(c->frame / 40 + which) % 4];
+    c->is_bot = true;
     c->held.dx = turn[0];
     c->held.dy = turn[1];
 }

@@ -95,8 +95,10 @@ struct client {
     tern_time delays[DELAYS];     /* from input to movement */
     size_t delay_count;
     tern_stats stats; /* the latest, also of a connection that is over */
-    bool is_lost;     /* the connection has failed, or never came to be */
-    char why[64];     /* it is over */
+    uint64_t queued;  /* bytes that wait to leave */
+    bool is_bot;
+    bool is_lost; /* the connection has failed, or never came to be */
+    char why[64]; /* it is over */
 };
 
 void client_open(struct client *client, const tern_addr *to);

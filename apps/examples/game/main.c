@@ -24,6 +24,7 @@ static const char help[] =
     "  --port N       serve: where (7440)\n"
     "  --loss PCT     join, demo: so much of what each player sends and receives gets lost\n"
     "  --delay MS     join, demo: and it takes so much longer, each way\n"
+    "  --rate MBIT    join, demo: and no more than this gets through, each way\n"
     "  --headless     no picture; join: it steers itself\n"
     "\n"
     "Exit status: 0 done, 1 the network failed or the connection was lost, 2 usage.\n";

@@ -140,15 +140,6 @@ static void add_clock(struct picture *p, const struct client *c)
         (unsigned long long)clock.samples);
 }
 
-static uint64_t queued(const struct client *c)
-{
-    uint64_t bytes = 0;
-    for (unsigned priority = 0; priority < TERN_PRIORITIES; priority++) {
-        bytes += tern_conn_queued(c->conn, priority, NULL, tern_udp_now());
-    }
-    return bytes;
-}
-
 static void add_hud(struct picture *p, const struct client *c)
 {
     const tern_stats *s = &c->stats;
@@ -158,11 +149,11 @@ static void add_hud(struct picture *p, const struct client *c)
     }
     add(p, "rtt %.1f ms  jitter %.1f ms  loss %.1f %%  queued %llu B\033[K\r\n",
         (double)s->smoothed_rtt / 1e6, (double)s->jitter / 1e6, (double)s->loss_rate / 100,
-        (unsigned long long)queued(c));
+        (unsigned long long)c->queued);
     add_clock(p, c);
     add(p, "snapshots %llu  smooth %.1f %%  news: %s\033[K\r\n", (unsigned long long)c->shot_count,
         c->shows == 0 ? 0.0 : 100.0 * (double)c->smooth / (double)c->shows, c->news);
-    add(p, "w a s d to move, q to leave\033[K\r\n\033[J");
+    add(p, "%sq to leave\033[K\r\n\033[J", c->is_bot ? "" : "w a s d to move, ");
 }
 
 void view_draw(const struct client *c)

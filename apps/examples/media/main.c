@@ -21,6 +21,7 @@ static const char help[] =
     "  --no-fec       send, demo: without repairs\n"
     "  --loss PCT     send, demo: so much of what the sender sends and receives gets lost\n"
     "  --delay MS     send, demo: and it takes so much longer, each way\n"
+    "  --rate MBIT    send, demo: and no more than this gets through, each way\n"
     "\n"
     "Exit status: 0 done, 1 the network failed or the connection was lost, 2 usage.\n";
 
@@ -55,11 +56,13 @@ static void summary(const struct sender *s, const struct receiver *r)
                (unsigned long long)t->repairs_sent);
     }
     if (r != NULL) {
-        printf("receiver: %llu frames, %llu in time, %llu late, %llu broken, %llu repaired, "
+        printf("receiver: %llu frames, %llu in time, %llu late, %llu broken, %llu repaired, %llu "
+               "requests, "
                "worst %.1f ms\n",
                (unsigned long long)r->frames, (unsigned long long)r->in_time,
                (unsigned long long)r->late, (unsigned long long)r->broken,
-               (unsigned long long)r->recovered, (double)r->worst / 1e6);
+               (unsigned long long)r->recovered, (unsigned long long)r->requests,
+               (double)r->worst / 1e6);
     }
     if (s != NULL && r != NULL) {
         printf("in time: %.2f %%\n",
@@ -80,6 +83,7 @@ static int run(struct sender *s, struct receiver *r, double seconds)
     }
     tern_time start = tern_udp_now(), now = start, next = start, told = start;
     tern_time end = seconds > 0 ? start + (tern_time)(seconds * (double)TERN_SEC) : TERN_TIME_NEVER;
+    tern_time slip = 0;
     tern_time tail = end == TERN_TIME_NEVER || s == NULL ? 0 : TAIL;
     while (now < end + tail && !kit_is_over() && (s == NULL || s->conn != NULL)) {
         nodes_serve(nodes, count, next);
@@ -91,6 +95,7 @@ static int run(struct sender *s, struct receiver *r, double seconds)
         }
         now = tern_udp_now();
         if (now >= next) {
+            slip = now - next > slip ? now - next : slip;
             next += FRAME;
             if (s != NULL && now < end) {
                 sender_frame(s);
@@ -102,6 +107,7 @@ static int run(struct sender *s, struct receiver *r, double seconds)
         }
     }
     summary(s, r);
+    printf("this machine: late by %.1f ms at most\n", (double)slip / 1e6);
     return s != NULL && s->is_lost ? 1 : 0;
 }
 

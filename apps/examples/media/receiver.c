@@ -16,24 +16,40 @@ void receiver_open(struct receiver *r, uint16_t port)
     node_open(&r->node, &config, &any);
 }
 
+static void ask_for_key(struct receiver *r, tern_conn *conn, uint64_t number)
+{
+    uint8_t bytes[8];
+    tern_send_options o;
+    tern_send_options_init(&o);
+    o.channel = CHANNEL_REQUEST;
+    o.reliability = TERN_UNRELIABLE;
+    o.order = TERN_UNORDERED;
+    number_encode(number, bytes);
+    if (tern_conn_send(conn, bytes, sizeof bytes, &o, tern_udp_now()) == 0) {
+        r->requests++;
+    }
+}
+
 /* A frame after a gap shows nothing until the next key frame. */
 static void take_frame(struct receiver *r, tern_conn *conn, const tern_message *m)
 {
     struct header header;
-    if (m->channel != VIDEO || !header_decode(&header, m->data, m->len)) {
+    if (m->channel != CHANNEL_VIDEO || !header_decode(&header, m->data, m->len)) {
         return;
     }
     tern_time now = tern_conn_session_time(conn, tern_udp_now());
     tern_time took = header.sent_at == 0 || now < header.sent_at ? 0 : now - header.sent_at;
     bool can_show = header.is_key || header.number == r->next;
     r->frames++;
-    r->bytes += m->len;
     r->recovered += m->is_recovered ? 1 : 0;
     r->broken += can_show ? 0 : 1;
     r->late += took > DEADLINE ? 1 : 0;
     r->in_time += can_show && took <= DEADLINE ? 1 : 0;
     r->worst = took > r->worst ? took : r->worst;
     r->next = can_show ? header.number + 1 : r->next;
+    if (!can_show) {
+        ask_for_key(r, conn, header.number);
+    }
 }
 
 void receiver_poll(struct receiver *r)
