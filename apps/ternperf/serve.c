@@ -15,7 +15,9 @@
 #include "ternperf/system.h"
 #include "ternperf/tally.h"
 
-#define TURN (100 * TERN_MSEC) /* how soon a signal is noticed when nothing else happens */
+#define MESSAGE_QUEUE                                                                              \
+    ((uint64_t)32 * 1024 * 1024) /* what the socket holds when we were not looking */
+#define TURN (100 * TERN_MSEC)   /* how soon a signal is noticed when nothing else happens */
 
 static volatile sig_atomic_t is_stopped;
 
@@ -250,6 +252,7 @@ static void configure(tern_config *config, const struct options *o, bool is_lab)
     config->idle_timeout = 600 * TERN_SEC; /* the client's decides */
     config->max_connections = OPTIONS_CONNECTIONS_MAX + 1000;
     config->max_half_open = OPTIONS_CONNECTIONS_MAX;
+    config->message_queue = MESSAGE_QUEUE;
     if (is_lab) {
         config->initial_rate = 0;
         config->retry_half_open = SIZE_MAX;
