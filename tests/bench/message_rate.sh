@@ -115,7 +115,7 @@ echo
 # target ROW LEAST
 target() {
     echo "$(median "$1" r) $2" |
-        awk -v what="$1" '{ printf "%-8s%s %.0f a second, at least %.0f\n", $1 >= $2 ? "reached" : "MISSED", what, $1, $2 }'
+        awk -v what="$1" '{ printf "%-8s%s %.0f a second, at least %.0f\n", ($1 >= $2 ? "reached" : "MISSED"), what, $1, $2 }'
 }
 
 if [ "$size" = 64 ]; then
