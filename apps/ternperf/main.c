@@ -41,6 +41,8 @@ int main(int argc, char **argv)
         return bulk_run(&options);
     case MODE_RR:
         return rr_run(&options);
+    case MODE_MESSAGES:
+        return messages_run(&options);
     case MODE_FLOOD:
     case MODES:
         break;

@@ -9,6 +9,7 @@ int handshakes_run(const struct options *options);
 int idle_run(const struct options *options);
 int bulk_run(const struct options *options);
 int rr_run(const struct options *options);
+int messages_run(const struct options *options);
 int flood_run(const struct options *options);
 
 #endif

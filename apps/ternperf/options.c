@@ -15,6 +15,7 @@ static const char help[] =
     "Usage: ternperf serve [--listen ADDR:PORT]\n"
     "       ternperf bulk [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf rr [OPTIONS] HOST[:PORT] | --loopback\n"
+    "       ternperf messages [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf handshakes [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
@@ -24,6 +25,7 @@ static const char help[] =
     "  serve       does what clients ask for; default [::]:7438\n"
     "  bulk        one connection, as many bytes as go: rate, processor time of both sides\n"
     "  rr          one request after the other over one stream: how long until the answer\n"
+    "  messages    one way over one connection: how many a second, or at a given rate how late\n"
     "  handshakes  connects as often as it can; processor time of the server for each, and how\n"
     "              that compares to the four X25519 operations in it\n"
     "  idle        opens -n connections and leaves them alone but for keepalives; heap of each\n"
@@ -33,14 +35,20 @@ static const char help[] =
     "\n"
     "      --loopback          start a server in a second process on another core\n"
     "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive)\n"
-    "  -n, --count N           bulk: bytes, as 100M, instead of a time; rr, handshakes: stop "
-    "after\n"
-    "                          N; idle: connections (default 1000); flood: packets of each kind\n"
+    "  -n, --count N           bulk: bytes, as 100M, instead of a time; rr, messages, "
+    "handshakes:\n"
+    "                          stop after N; idle: connections (default 1000); flood: packets of "
+    "each kind\n"
     "                          (default 500000)\n"
     "  -P, --streams N         bulk: over N streams at once (default 1)\n"
     "  -R, --reverse           bulk: the server sends\n"
     "  -i, --interval T        bulk: a line for each T\n"
-    "      --size N            rr: bytes of a request and of an answer (default 128)\n"
+    "      --size N            rr: bytes of a request and of an answer (default 128);\n"
+    "                          messages: of each (default 64)\n"
+    "      --unreliable, --reliable, --ordered, --latest\n"
+    "                          messages: which (default unreliable); ordered ones are reliable,\n"
+    "                          latest ones are not\n"
+    "      --per-second N      messages: so many, and how late they come (by --loopback only)\n"
     "  -C, --connections N     handshakes under way at once (default 32)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
@@ -62,6 +70,11 @@ enum {
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_SIZE,
+    OPT_PER_SECOND,
+    OPT_UNRELIABLE,
+    OPT_RELIABLE,
+    OPT_ORDERED,
+    OPT_LATEST,
     OPT_DELAY,
     OPT_LOSS,
     OPT_CC,
@@ -82,6 +95,11 @@ static const struct option longs[] = {
     {"interval", required_argument, NULL, 'i'},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
+    {"per-second", required_argument, NULL, OPT_PER_SECOND},
+    {"unreliable", no_argument, NULL, OPT_UNRELIABLE},
+    {"reliable", no_argument, NULL, OPT_RELIABLE},
+    {"ordered", no_argument, NULL, OPT_ORDERED},
+    {"latest", no_argument, NULL, OPT_LATEST},
     {"delay", required_argument, NULL, OPT_DELAY},
     {"loss", required_argument, NULL, OPT_LOSS},
     {"cc", required_argument, NULL, OPT_CC},
@@ -96,7 +114,10 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *const mode_names[MODES] = {"serve", "bulk", "rr", "handshakes", "idle", "flood"};
+static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",   "messages",
+                                              "handshakes", "idle", "flood"};
+
+static const char modes_advice[] = "give serve, bulk, rr, messages, handshakes, idle or flood";
 
 const char *options_mode_name(enum options_mode mode)
 {
@@ -149,6 +170,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 65536, &o->size)
                    ? -1
                    : cli_refuse("--size", optarg, "give a number from 1 to 65536");
+    case OPT_PER_SECOND:
+        return parse_number(optarg, 1, 100000000, &o->per_second)
+                   ? -1
+                   : cli_refuse("--per-second", optarg, "give a number from 1 to 100000000");
     case OPT_KEEPALIVE:
         return parse_duration(optarg, &o->keepalive)
                    ? -1
@@ -213,6 +238,18 @@ static bool parse_switch(struct options *o, int opt)
     case OPT_JSON:
         o->json = true;
         return true;
+    case OPT_UNRELIABLE:
+        o->kind = KIND_UNRELIABLE;
+        return true;
+    case OPT_RELIABLE:
+        o->kind = KIND_RELIABLE;
+        return true;
+    case OPT_ORDERED:
+        o->kind = KIND_ORDERED;
+        return true;
+    case OPT_LATEST:
+        o->kind = KIND_LATEST;
+        return true;
     default:
         return false;
     }
@@ -232,14 +269,14 @@ static int parse_target(struct options *o, int argc, char **argv)
 {
     unsigned mode = 0;
     if (optind == argc) {
-        cli_error("no mode", NULL, "give serve, bulk, rr, handshakes, idle or flood");
+        cli_error("no mode", NULL, modes_advice);
         return CLI_USAGE;
     }
     while (mode < MODES && strcmp(argv[optind], mode_names[mode]) != 0) {
         mode++;
     }
     if (mode == MODES) {
-        cli_error(argv[optind], "no such mode", "give serve, bulk, rr, handshakes, idle or flood");
+        cli_error(argv[optind], "no such mode", modes_advice);
         return CLI_USAGE;
     }
     o->mode = (enum options_mode)mode;
@@ -252,6 +289,11 @@ static int parse_target(struct options *o, int argc, char **argv)
         return CLI_USAGE;
     }
     o->host = others > 0 ? argv[optind + 1] : NULL;
+    if (o->per_second > 0 && o->mode != MODE_MESSAGES) {
+        cli_error("--per-second", "not of this mode", "it is for messages");
+        return CLI_USAGE;
+    }
+    o->size = o->size > 0 ? o->size : o->mode == MODE_MESSAGES ? 64 : 128;
     if (o->mode == MODE_IDLE && o->count > OPTIONS_CONNECTIONS_MAX) {
         cli_error("-n", "too many", "a million connections is the most");
         return CLI_USAGE;
@@ -267,7 +309,6 @@ int options_parse(struct options *o, int argc, char **argv)
     o->connections = 32;
     o->keepalive = 25 * TERN_SEC;
     o->mtu = 1452;
-    o->size = 128;
     o->streams = 1;
     cli_init("ternperf", false, 0);
     opterr = 0;

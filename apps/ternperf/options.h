@@ -9,7 +9,19 @@
 
 #define OPTIONS_CONNECTIONS_MAX 1000000u
 
-enum options_mode { MODE_SERVE, MODE_BULK, MODE_RR, MODE_HANDSHAKES, MODE_IDLE, MODE_FLOOD, MODES };
+enum options_mode {
+    MODE_SERVE,
+    MODE_BULK,
+    MODE_RR,
+    MODE_MESSAGES,
+    MODE_HANDSHAKES,
+    MODE_IDLE,
+    MODE_FLOOD,
+    MODES
+};
+
+/* Of messages. */
+enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 
 struct options {
     enum options_mode mode;
@@ -22,10 +34,12 @@ struct options {
     uint64_t connections; /* -C */
     uint64_t keepalive;   /* nanoseconds */
     uint64_t mtu, size;
-    uint64_t streams;  /* -P */
-    uint64_t interval; /* nanoseconds; 0: no lines in between */
-    uint64_t delay;    /* of a bad network at this end, each way, in nanoseconds ... */
-    double loss;       /* ... and what it loses each way, 0 to 1 */
+    enum options_kind kind;
+    uint64_t per_second; /* messages; 0: as many as go */
+    uint64_t streams;    /* -P */
+    uint64_t interval;   /* nanoseconds; 0: no lines in between */
+    uint64_t delay;      /* of a bad network at this end, each way, in nanoseconds ... */
+    double loss;         /* ... and what it loses each way, 0 to 1 */
 };
 
 /* Returns -1 to go on, or the exit code with which to end (help and version included). */

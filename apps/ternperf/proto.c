@@ -50,3 +50,31 @@ void proto_read_figures(struct proto_figures *f, const uint8_t in[PROTO_FIGURES_
         in = take(in, all[i]);
     }
 }
+
+void proto_write_tally(const struct proto_tally *t, uint8_t out[PROTO_TALLY_SIZE])
+{
+    const uint64_t all[] = {t->count, t->bytes, t->samples, t->p50, t->p95, t->p99, t->max};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        out = put(out, all[i]);
+    }
+}
+
+void proto_read_tally(struct proto_tally *t, const uint8_t in[PROTO_TALLY_SIZE])
+{
+    uint64_t *const all[] = {&t->count, &t->bytes, &t->samples, &t->p50, &t->p95, &t->p99, &t->max};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        in = take(in, all[i]);
+    }
+}
+
+void proto_write_stamp(uint64_t time, uint8_t out[PROTO_STAMP_SIZE])
+{
+    (void)put(out, time);
+}
+
+uint64_t proto_read_stamp(const uint8_t in[PROTO_STAMP_SIZE])
+{
+    uint64_t time = 0;
+    (void)take(in, &time);
+    return time;
+}

@@ -12,6 +12,8 @@
 #define PROTO_PORT         7438
 #define PROTO_REQUEST_SIZE 17
 #define PROTO_FIGURES_SIZE 64
+#define PROTO_TALLY_SIZE   56
+#define PROTO_STAMP_SIZE   8
 #define PROTO_ECHO_MAX     65536u
 
 enum proto_command {
@@ -22,7 +24,11 @@ enum proto_command {
     /* a: so many octets come back, then the end. Stopped when it is enough before. */
     PROTO_SOURCE = 'D',
     /* For each a octets b come back, until the end; b at most PROTO_ECHO_MAX. */
-    PROTO_ECHO = 'E'
+    PROTO_ECHO = 'E',
+    /* Messages that come are counted; a: 1 if they begin with the time at which they were due, which is
+     * compared to the server's own clock. The answer: one octet, and at the end of the stream struct
+     * proto_tally, the end. */
+    PROTO_MESSAGES = 'M'
 };
 
 struct proto_request {
@@ -38,9 +44,20 @@ struct proto_figures {
     uint64_t x25519_ns; /* 0: not measured */
 };
 
+/* Messages that have come, and of `samples` of them how late in nanoseconds. */
+struct proto_tally {
+    uint64_t count, bytes, samples;
+    uint64_t p50, p95, p99, max;
+};
+
 void proto_write_request(const struct proto_request *request, uint8_t out[PROTO_REQUEST_SIZE]);
 void proto_read_request(struct proto_request *request, const uint8_t in[PROTO_REQUEST_SIZE]);
 void proto_write_figures(const struct proto_figures *figures, uint8_t out[PROTO_FIGURES_SIZE]);
 void proto_read_figures(struct proto_figures *figures, const uint8_t in[PROTO_FIGURES_SIZE]);
+
+void proto_write_tally(const struct proto_tally *tally, uint8_t out[PROTO_TALLY_SIZE]);
+void proto_read_tally(struct proto_tally *tally, const uint8_t in[PROTO_TALLY_SIZE]);
+void proto_write_stamp(uint64_t time, uint8_t out[PROTO_STAMP_SIZE]);
+uint64_t proto_read_stamp(const uint8_t in[PROTO_STAMP_SIZE]);
 
 #endif

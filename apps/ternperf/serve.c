@@ -13,8 +13,11 @@
 #include "ternperf/node.h"
 #include "ternperf/proto.h"
 #include "ternperf/system.h"
+#include "ternperf/tally.h"
 
-#define TURN (100 * TERN_MSEC) /* how soon a signal is noticed when nothing else happens */
+#define MESSAGE_QUEUE                                                                              \
+    ((uint64_t)32 * 1024 * 1024) /* what the socket holds when we were not looking */
+#define TURN (100 * TERN_MSEC)   /* how soon a signal is noticed when nothing else happens */
 
 static volatile sig_atomic_t is_stopped;
 
@@ -22,9 +25,10 @@ struct task {
     size_t have; /* octets of the request */
     uint8_t octets[PROTO_REQUEST_SIZE];
     struct proto_request request;
-    uint64_t taken; /* ECHO: of the present one */
-    uint64_t owed;  /* SOURCE and ECHO: octets to send */
-    bool is_at_end; /* the client has said all */
+    uint64_t taken;      /* ECHO: of the present one */
+    uint64_t owed;       /* SOURCE and ECHO: octets to send */
+    bool is_at_end;      /* the client has said all */
+    struct tally *tally; /* MESSAGES: of the connection, whose user is this task then */
 };
 
 static const uint8_t filling[65536];
@@ -63,6 +67,41 @@ static void answer_figures(const struct node *node, tern_stream *stream, bool wa
     }
 }
 
+static void begin_tally(tern_stream *stream, struct task *task)
+{
+    tern_conn *conn = tern_stream_conn(stream);
+    task->tally = tern_conn_user(conn) == NULL ? tally_new(task->request.a == 1) : NULL;
+    if (task->tally == NULL || tern_stream_write(stream, filling, 1, 0) != 1) {
+        give_up(stream);
+        return;
+    }
+    tern_conn_set_user(conn, task);
+}
+
+static void end_tally(tern_stream *stream, struct task *task)
+{
+    uint8_t out[PROTO_TALLY_SIZE];
+    struct proto_tally sum;
+    tally_receive(task->tally, tern_stream_conn(stream), tern_udp_now());
+    tally_sum(task->tally, &sum);
+    proto_write_tally(&sum, out);
+    if (tern_stream_write(stream, out, sizeof out, TERN_FIN) != (ptrdiff_t)sizeof out) {
+        give_up(stream);
+    }
+}
+
+static void free_task(tern_stream *stream)
+{
+    struct task *task = tern_stream_user(stream);
+    tern_conn *conn = tern_stream_conn(stream);
+    if (task != NULL && task->tally != NULL && tern_conn_user(conn) == task) {
+        tern_conn_set_user(conn, NULL);
+    }
+    tally_free(task != NULL ? task->tally : NULL);
+    free(task);
+    tern_stream_set_user(stream, NULL);
+}
+
 static void begin(const struct node *node, tern_stream *stream, struct task *task)
 {
     struct proto_request *request = &task->request;
@@ -74,6 +113,8 @@ static void begin(const struct node *node, tern_stream *stream, struct task *tas
     } else if (request->command == PROTO_ECHO && request->a > 0 && request->b > 0 &&
                request->b <= PROTO_ECHO_MAX) {
         task->owed = 0;
+    } else if (request->command == PROTO_MESSAGES) {
+        begin_tally(stream, task);
     } else if (request->command != PROTO_SINK) {
         give_up(stream);
     }
@@ -140,7 +181,23 @@ static void on_readable(const struct node *node, tern_stream *stream)
             return;
         }
     }
-    pump(stream, task);
+    if (task->tally == NULL) {
+        pump(stream, task);
+    } else if (task->is_at_end) {
+        end_tally(stream, task);
+    }
+}
+
+/* Those that nobody has asked to count are taken as well, or they would lie there. */
+static void on_messages(tern_conn *conn)
+{
+    struct task *task = tern_conn_user(conn);
+    tern_message message = {.size = sizeof message};
+    if (task != NULL) {
+        tally_receive(task->tally, conn, tern_udp_now());
+    }
+    while (task == NULL && tern_conn_receive(conn, &message) == 1) {
+    }
 }
 
 static void on_event(void *user, const tern_event *event)
@@ -158,8 +215,9 @@ static void on_event(void *user, const tern_event *event)
                tern_stream_user(event->stream) != NULL) {
         pump(event->stream, tern_stream_user(event->stream));
     } else if (event->type == TERN_EVENT_STREAM_CLOSED) {
-        free(tern_stream_user(event->stream));
-        tern_stream_set_user(event->stream, NULL);
+        free_task(event->stream);
+    } else if (event->type == TERN_EVENT_MESSAGES) {
+        on_messages(event->conn);
     } else if (event->type == TERN_EVENT_CLOSED) {
         cli_verbose(1, "a connection ended: %s",
                     event->close.error == 0 ? "done" : tern_strerror(event->close.error));
@@ -194,6 +252,7 @@ static void configure(tern_config *config, const struct options *o, bool is_lab)
     config->idle_timeout = 600 * TERN_SEC; /* the client's decides */
     config->max_connections = OPTIONS_CONNECTIONS_MAX + 1000;
     config->max_half_open = OPTIONS_CONNECTIONS_MAX;
+    config->message_queue = MESSAGE_QUEUE;
     if (is_lab) {
         config->initial_rate = 0;
         config->retry_half_open = SIZE_MAX;

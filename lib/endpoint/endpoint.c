@@ -16,7 +16,7 @@
 #include "wire/limits.h"
 
 #define USED_TOKENS  65536 /* connect tokens remembered for ten minutes, in a mebibyte */
-#define SLAB_KEEP    ((size_t)8 * 1024 * 1024) /* of messages that are gone, for those to come */
+#define SLAB_KEEP    ((uint64_t)64 * 1024 * 1024) /* at most; see slab_keep */
 #define SHOWN_TOKENS 16384 /* address tokens, for their day, in a quarter of one */
 
 static int check_config(const tern_config *c)
@@ -49,6 +49,14 @@ static int check_config(const tern_config *c)
     return 0;
 }
 
+/* What one connection may hold of messages stays for those to come: less, and one whose queues run full and
+ * empty by turns would give back and ask for the same blocks each time. */
+static size_t slab_keep(const tern_config *c)
+{
+    uint64_t queues = tern_add_sat(c->message_window, c->message_queue);
+    return (size_t)TERN_MIN(tern_add_sat(queues, c->message_buffer), SLAB_KEEP);
+}
+
 static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_time now)
 {
     struct tern_conn_env *env = &ep->env;
@@ -56,7 +64,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     env->random = &ep->random;
     env->config = &ep->config;
     env->endpoint = ep;
-    tern_slab_init(&env->slab, &ep->mem, SLAB_KEEP);
+    tern_slab_init(&env->slab, &ep->mem, slab_keep(config));
     env->ready = &ep->ready;
     env->eventful = &ep->eventful;
     env->timers = &ep->timers;

@@ -17,11 +17,29 @@ static size_t depends_size(const struct tern_message_sending *s)
     return s->has_depends ? sizeof(struct tern_sending_depends) : 0;
 }
 
+/* What decides how large a block is. */
+struct shape {
+    size_t len;
+    bool has_expiry, has_depends, is_lent, is_long;
+};
+
+static size_t block_size(const struct shape *shape)
+{
+    size_t size = sizeof(struct tern_message_sending);
+    size += shape->has_expiry ? sizeof(struct tern_heap_entry) : 0;
+    size += shape->has_depends ? sizeof(struct tern_sending_depends) : 0;
+    size += shape->is_long ? tern_parts_size(shape->len) : 0;
+    return size + (shape->is_lent ? sizeof(struct tern_sending_lent) : shape->len);
+}
+
 size_t tern_sending_size(const struct tern_message_sending *s)
 {
-    size_t size = expiry_size(s) + sizeof *s + depends_size(s);
-    size += s->is_long ? tern_parts_size(s->len) : 0;
-    return size + (s->is_lent ? sizeof(struct tern_sending_lent) : s->len);
+    struct shape shape = {.len = s->len,
+                          .has_expiry = s->has_expiry,
+                          .has_depends = s->has_depends,
+                          .is_lent = s->is_lent,
+                          .is_long = s->is_long};
+    return block_size(&shape);
 }
 
 struct tern_heap_entry *tern_sending_expiry(struct tern_message_sending *s)
@@ -79,39 +97,48 @@ static bool uses_credit(const tern_send_options *o)
     return o->order == TERN_ORDERED || (o->order == TERN_UNORDERED && is_kept);
 }
 
-static void describe(struct tern_message_sending *s, size_t len, const tern_send_options *o)
+/* All that needs a branch stands before the first bit field, and nothing is built elsewhere and copied: what
+ * was just written in small pieces is slow to read as a whole. */
+static void describe(struct tern_message_sending *s, const struct shape *shape,
+                     const tern_send_options *o)
 {
+    unsigned reliability = (unsigned)o->reliability & 3, lane = (unsigned)lane_of(o->order) & 3;
+    unsigned retransmits = TERN_MIN(o->retransmits, (unsigned)UINT16_MAX);
+    bool has_credit = uses_credit(o);
     memset(s, 0, sizeof *s);
     tern_list_init(&s->link);
     s->tag = o->tag;
-    s->len = (uint32_t)len;
+    s->len = (uint32_t)shape->len;
     s->channel = (uint16_t)o->channel;
-    s->retransmits = (uint16_t)TERN_MIN(o->retransmits, (unsigned)UINT16_MAX);
-    s->reliability = (unsigned)o->reliability & 3;
-    s->lane = (unsigned)lane_of(o->order) & 3;
+    s->retransmits = (uint16_t)retransmits;
+    s->reliability = reliability & 3;
+    s->lane = lane & 3;
     s->level = o->priority & 7;
-    s->uses_credit = uses_credit(o);
+    s->uses_credit = has_credit;
     s->wants_outcome = o->wants_outcome;
     s->immediate_ack = o->immediate_ack;
-    s->has_expiry = o->lifetime > 0;
-    s->has_depends = o->has_depends;
-    s->is_long = len > TERN_SENDING_WHOLE;
+    s->has_expiry = shape->has_expiry;
+    s->has_depends = shape->has_depends;
+    s->is_lent = shape->is_lent;
+    s->is_long = shape->is_long;
 }
 
 struct tern_message_sending *tern_sending_new(struct tern_msgout *m, const void *data, size_t len,
                                               tern_release_fn release, void *arg,
                                               const tern_send_options *options)
 {
-    struct tern_message_sending draft;
-    describe(&draft, len, options);
-    draft.is_lent = release != NULL;
-    uint8_t *block = tern_slab_take(m->slab, tern_sending_size(&draft));
+    struct shape shape = {.len = len,
+                          .has_expiry = options->lifetime > 0,
+                          .has_depends = options->has_depends,
+                          .is_lent = release != NULL,
+                          .is_long = len > TERN_SENDING_WHOLE};
+    uint8_t *block = tern_slab_take(m->slab, block_size(&shape));
     if (block == NULL) {
         return NULL;
     }
-    struct tern_message_sending *s = (void *)(block + expiry_size(&draft));
-    *s = draft;
-    tern_list_init(&s->link);
+    struct tern_message_sending *s =
+        (void *)(block + (shape.has_expiry ? sizeof(struct tern_heap_entry) : 0));
+    describe(s, &shape, options);
     if (s->has_expiry) {
         tern_heap_entry_init(tern_sending_expiry(s));
     }

@@ -52,6 +52,22 @@ case_perf_rr() {
     expect 0 "$ternperf" rr --loopback -t 300ms --size 65536
 }
 
+case_perf_messages() {
+    for kind in unreliable reliable ordered latest; do
+        expect 0 "$ternperf" messages --loopback -t 300ms --$kind --json
+        has_keys count failed per_second seconds bytes sender_cpu_s receiver_cpu_s packets_sent \
+            packets_lost allocations
+        ! has_line out '"count":0,' || fail "$kind: none came: $(cat out)"
+        has_line out '"latency_ms":{"p50":null' || fail "a latency that was not asked for: $(cat out)"
+    done
+    expect 0 "$ternperf" messages --loopback -n 20000 --reliable --size 3000 --json
+    has_line out '"bytes":60000000,' || fail "not all of it: $(cat out)"
+    has_line out '"count":20000,"failed":0,' || fail "not all of them: $(cat out)"
+    expect 0 "$ternperf" messages --loopback -n 50 --per-second 200 --delay 20ms --json
+    has_line out '"latency_ms":{"p50":2[0-9][.]' || fail "no delay of 20 ms: $(cat out)"
+    has_line out '"count":50,' || fail "not fifty: $(cat out)"
+}
+
 case_perf_idle() {
     expect 0 "$ternperf" idle --loopback -n 50 -t 500ms --keepalive 200ms --json
     has_keys heap_bytes_per_conn client_heap_bytes_per_conn sender_cpu_share receiver_cpu_share
@@ -91,7 +107,8 @@ case_perf_usage() {
         'handshakes --loopback --mtu 100' 'rr --loopback --loss 101' 'rr --loopback --delay x' \
         'rr --loopback --loss -1' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
         'bulk --loopback -P 0' 'bulk --loopback --bidir' 'bulk --loopback -b 1M' 'rr --loopback --size 0' \
-        'messages --loopback' 'limit --loopback' 'trace --loopback'; do
+        'messages --loopback --per-second 0' \
+        'messages' 'rr --loopback --per-second 5' 'limit --loopback' 'trace --loopback'; do
         # shellcheck disable=SC2086
         expect 2 "$ternperf" $arguments
         says '^ternperf: '
