@@ -201,8 +201,7 @@ static bool is_filled(struct lane *l, uint64_t number)
 /* How many symbols a repair would cover now, whatever their age. */
 static uint32_t open_symbols(struct lane *l, uint32_t window)
 {
-    uint64_t first = l->end;
-    uint64_t oldest = l->end;
+    uint64_t oldest = l->end, first = oldest;
     while (l->end - first < window && first > 1 && is_filled(l, first - 1)) {
         first--;
         oldest = symbol_at(l, first)->is_acked ? oldest : first;
@@ -222,7 +221,8 @@ static uint32_t rate_of(struct lane *l, uint32_t window)
     if (l->seen.lost == 0 || l->seen.parts == 0) {
         return 0;
     }
-    uint32_t open = TERN_MAX(open_symbols(l, window), 1u);
+    uint32_t open = open_symbols(l, window);
+    open = TERN_MAX(open, 1u);
     uint32_t mean = 1500 * l->seen.lost / l->seen.parts;
     uint32_t burst = 6000 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
     return TERN_MIN(mean + burst, most);
