@@ -229,22 +229,15 @@ static int connect_and_measure(struct run *run, struct report *r)
         r->cipher = tern_suite_name(look(run).suite);
         code = measure(run, r);
     }
-    if (code == CLI_OK) {
-        tell(r);
-    }
-    if (code == CLI_OK && run->options->json) {
-        report_print(r);
-    }
     return code;
 }
 
-int bulk_run(const struct options *o)
+int bulk_measure(const struct options *o, struct report *r)
 {
     static struct run run;
-    struct report report;
     tern_config config;
-    report_init(&report, o);
     options_config(&config, o);
+    memset(&run, 0, sizeof run);
     run.options = o;
     run.samples = malloc(SAMPLES_MAX * sizeof *run.samples);
     if (run.samples == NULL) {
@@ -252,8 +245,22 @@ int bulk_run(const struct options *o)
         return CLI_LOCAL;
     }
     int code = lab_open(&run.lab, o, &config, on_event, &run);
-    code = code < 0 ? connect_and_measure(&run, &report) : code;
+    code = code < 0 ? connect_and_measure(&run, r) : code;
     lab_close(&run.lab);
     free(run.samples);
+    return code;
+}
+
+int bulk_run(const struct options *o)
+{
+    struct report report;
+    report_init(&report, o);
+    int code = bulk_measure(o, &report);
+    if (code == CLI_OK) {
+        tell(&report);
+    }
+    if (code == CLI_OK && o->json) {
+        report_print(&report);
+    }
     return code;
 }

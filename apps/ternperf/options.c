@@ -19,6 +19,7 @@ static const char help[] =
     "       ternperf handshakes [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
+    "       ternperf limit [OPTIONS]\n"
     "\n"
     "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
     "\n"
@@ -32,9 +33,11 @@ static const char help[] =
     "              and the processor's share for all\n"
     "  flood       what strangers cost: junk at a silent server, and answers by Retry. All in\n"
     "              this process and past the kernel, whose part would be the larger\n"
+    "  limit       how near bulk over loopback comes to UDP with the cipher and nothing else\n"
     "\n"
     "      --loopback          start a server in a second process on another core\n"
-    "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive)\n"
+    "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive;\n"
+    "                          limit: of each part by turns, default 1s)\n"
     "  -n, --count N           bulk: bytes, as 100M, instead of a time; rr, messages, "
     "handshakes:\n"
     "                          stop after N; idle: connections (default 1000); flood: packets of "
@@ -114,10 +117,11 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",   "messages",
-                                              "handshakes", "idle", "flood"};
+static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",    "messages",
+                                              "handshakes", "idle", "flood", "limit"};
 
-static const char modes_advice[] = "give serve, bulk, rr, messages, handshakes, idle or flood";
+static const char modes_advice[] =
+    "give serve, bulk, rr, messages, handshakes, idle, flood or limit";
 
 const char *options_mode_name(enum options_mode mode)
 {
@@ -280,7 +284,7 @@ static int parse_target(struct options *o, int argc, char **argv)
         return CLI_USAGE;
     }
     o->mode = (enum options_mode)mode;
-    bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD;
+    bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD && o->mode != MODE_LIMIT;
     int others = argc - optind - 1;
     if (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback) {
         cli_error(mode_names[mode],

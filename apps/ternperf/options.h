@@ -17,6 +17,7 @@ enum options_mode {
     MODE_HANDSHAKES,
     MODE_IDLE,
     MODE_FLOOD,
+    MODE_LIMIT,
     MODES
 };
 

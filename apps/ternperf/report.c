@@ -28,6 +28,7 @@ void report_init(struct report *r, const struct options *o)
                            &r->per_second,
                            &r->rss_bytes,
                            &r->heap_bytes_per_conn,
+                           &r->raw_bps,
                            &r->limit_bps,
                            &r->share_of_limit,
                            &r->count,
@@ -129,6 +130,7 @@ void report_print(const struct report *r)
     print_number("per_second", r->per_second);
     print_number("rss_bytes", r->rss_bytes);
     print_number("heap_bytes_per_conn", r->heap_bytes_per_conn);
+    print_number("raw_bps", r->raw_bps);
     print_number("limit_bps", r->limit_bps);
     print_number("share_of_limit", r->share_of_limit);
     print_number("count", r->count);

@@ -19,7 +19,7 @@ struct report {
     double packets_sent, packets_lost, syscalls;
     struct report_quantiles rtt_ms, latency_ms;
     double per_second, rss_bytes, heap_bytes_per_conn;
-    double limit_bps, share_of_limit;
+    double raw_bps, limit_bps, share_of_limit;
     /* Of some modes. */
     double count, failed;
     double cpu_us_each, x25519_us;     /* handshakes: of the server's processor */

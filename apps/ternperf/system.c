@@ -37,8 +37,11 @@ uint64_t system_rss(void)
 void system_pin(unsigned which)
 {
 #if defined(__linux__)
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) {
+    static cpu_set_t allowed; /* before we chose any ourselves: what was pinned may fork others */
+    static bool is_known;
+    cpu_set_t one;
+    is_known = is_known || sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+    if (!is_known || CPU_COUNT(&allowed) < 2) {
         return;
     }
     /* Neighbours in the numbering may be two threads of one core. */

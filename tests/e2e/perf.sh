@@ -88,6 +88,16 @@ case_perf_flood() {
     has_line out '"allocations":0,' || fail "strangers take memory: $(cat out)"
 }
 
+case_perf_limit() {
+    [ "$(uname -s)" = Linux ] || return 0
+    expect 0 "$ternperf" limit -t 200ms --json
+    has_keys raw_bps limit_bps goodput_bps share_of_limit
+    has_line out '"mode":"limit"' || fail "not the mode"
+    says 'UDP alone, GSO and GRO'
+    expect 0 "$ternperf" limit -t 100ms --mtu 65507 --cipher chacha20-poly1305 --json
+    has_line out '"cipher":"chacha20-poly1305"' || fail "not the cipher: $(cat out)"
+}
+
 case_perf_remote() {
     "$ternperf" serve --listen 127.0.0.1:0 >"$work/perf.log" 2>&1 &
     perf_pid=$!
