@@ -35,7 +35,8 @@ static void write_on(struct run *run, struct pipe *pipe)
 {
     while (pipe->left > 0 && !run->is_up) {
         size_t len = pipe->left < sizeof filling ? (size_t)pipe->left : sizeof filling;
-        ptrdiff_t n = tern_stream_write(pipe->stream, filling, len, 0);
+        /* Lent: the one copy is into the packet. */
+        ptrdiff_t n = tern_stream_write_ref(pipe->stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return;
         }

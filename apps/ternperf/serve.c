@@ -125,7 +125,7 @@ static void pump(tern_stream *stream, struct task *task)
 {
     while (task->owed > 0) {
         size_t len = task->owed < sizeof filling ? (size_t)task->owed : sizeof filling;
-        ptrdiff_t n = tern_stream_write(stream, filling, len, 0);
+        ptrdiff_t n = tern_stream_write_ref(stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return; /* no room: WRITABLE comes; or it is over */
         }
