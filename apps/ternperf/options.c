@@ -12,7 +12,7 @@
 #include "shared/net.h"
 
 static const char help[] =
-    "Usage: ternperf serve [--listen ADDR:PORT]\n"
+    "Usage: ternperf serve [--listen ADDR:PORT] [--shards N]\n"
     "       ternperf bulk [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf rr [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf messages [OPTIONS] HOST[:PORT] | --loopback\n"
@@ -52,7 +52,13 @@ static const char help[] =
     "                          messages: which (default unreliable); ordered ones are reliable,\n"
     "                          latest ones are not\n"
     "      --per-second N      messages: so many, and how late they come (by --loopback only)\n"
-    "  -C, --connections N     handshakes under way at once (default 32)\n"
+    "  -C, --connections N     handshakes under way at once (default 32); bulk: so many "
+    "connections\n"
+    "                          at once (default 1)\n"
+    "      --shards N          serve, bulk: so many threads, each with an endpoint and a socket on "
+    "the\n"
+    "                          one port; bulk: as many processes, each with one of them (default "
+    "1)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
     "      --delay T           a worse network at this end: T more each way\n"
@@ -78,6 +84,7 @@ enum {
     OPT_RELIABLE,
     OPT_ORDERED,
     OPT_LATEST,
+    OPT_SHARDS,
     OPT_DELAY,
     OPT_LOSS,
     OPT_CC,
@@ -96,6 +103,7 @@ static const struct option longs[] = {
     {"streams", required_argument, NULL, 'P'},
     {"reverse", no_argument, NULL, 'R'},
     {"interval", required_argument, NULL, 'i'},
+    {"shards", required_argument, NULL, OPT_SHARDS},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"per-second", required_argument, NULL, OPT_PER_SECOND},
@@ -178,6 +186,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 100000000, &o->per_second)
                    ? -1
                    : cli_refuse("--per-second", optarg, "give a number from 1 to 100000000");
+    case OPT_SHARDS:
+        return parse_number(optarg, 1, OPTIONS_SHARDS_MAX, &o->shards)
+                   ? -1
+                   : cli_refuse("--shards", optarg, "give a number from 1 to 64");
     case OPT_KEEPALIVE:
         return parse_duration(optarg, &o->keepalive)
                    ? -1
@@ -292,6 +304,13 @@ static int parse_target(struct options *o, int argc, char **argv)
                   "see ternperf --help");
         return CLI_USAGE;
     }
+    if (o->shards > 1 && o->mode != MODE_SERVE && o->mode != MODE_BULK) {
+        cli_error("--shards", "is for serve and bulk", "see ternperf --help");
+        return CLI_USAGE;
+    }
+    if (o->connections == 0) {
+        o->connections = o->mode == MODE_BULK || o->mode == MODE_LIMIT ? 1 : 32;
+    }
     o->host = others > 0 ? argv[optind + 1] : NULL;
     if (o->per_second > 0 && o->mode != MODE_MESSAGES) {
         cli_error("--per-second", "not of this mode", "it is for messages");
@@ -310,7 +329,7 @@ int options_parse(struct options *o, int argc, char **argv)
     memset(o, 0, sizeof *o);
     o->cc = "cubic";
     o->suites = TERN_SUITE_ANY;
-    o->connections = 32;
+    o->shards = 1;
     o->keepalive = 25 * TERN_SEC;
     o->mtu = 1452;
     o->streams = 1;

@@ -288,13 +288,13 @@ static double measure(struct shared *shared, const struct wire_plan *plan)
     pid_t parent = getpid(), child = fd < 0 ? -1 : fork();
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-        system_pin(1);
+        system_pin(SYSTEM_SERVER, 0);
         if (getppid() == parent) {
             receive(shared, plan, fd);
         }
         _exit(0);
     }
-    system_pin(0);
+    system_pin(SYSTEM_CLIENT, 0);
     double rate = child < 0 ? 0 : send_all(shared, plan, &addr);
     int saved = errno;
     shared->is_over = true;

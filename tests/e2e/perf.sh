@@ -40,6 +40,11 @@ case_perf_bulk() {
     has_line out '"bytes":3145728,' || fail "not all of it: $(cat out)"
     expect 0 "$ternperf" bulk --loopback -n 3M -P 7 -R --json
     has_line out '"bytes":3145728,' || fail "not all of it back: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 3M -P 2 -C 5 --json
+    has_line out '"bytes":3145728,' || fail "not all of it over five"
+    expect 0 "$ternperf" bulk --loopback -n 3M -C 5 --shards 2 --json
+    has_keys bytes goodput_bps sender_cpu_s receiver_cpu_s server_rss_bytes
+    has_line out '"bytes":3145728,' || fail "not all of it over two shards"
     expect 0 "$ternperf" bulk --loopback -t 600ms -R -i 200ms
     says 'Gbit/s  resent'
 }
