@@ -1,16 +1,19 @@
-/* As many bytes as go over one connection, either way.
+/* As many bytes as go over one connection, or many, either way.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
+#include "ternperf/crowd.h"
 #include "ternperf/lab.h"
 #include "ternperf/modes.h"
 #include "ternperf/report.h"
 #include "ternperf/system.h"
 
-#define STREAMS_MAX 100
-#define SAMPLES_MAX 100000u
+#define SAMPLES_MAX  100000u
+#define AT_ONCE      64u /* handshakes under way */
+#define TRIES        1000u
+#define BUFFER_LEAST (128u * 1024)
 
 static const uint8_t filling[65536];
 
@@ -22,20 +25,27 @@ struct pipe {
 struct run {
     struct lab lab;
     const struct options *options;
-    tern_conn *conn;
-    bool is_connected, is_lost, is_up; /* is_up: the time */
-    struct pipe pipes[STREAMS_MAX];
-    unsigned open;
+    tern_conn **conns; /* -C of them */
+    uint64_t connected;
+    bool is_lost, is_up; /* is_up: the time */
+    struct pipe *pipes;  /* -P for each connection */
+    uint64_t open;
     uint64_t bytes; /* that have gone or come */
     uint64_t *samples;
     size_t sample_count;
 };
 
+static uint64_t pipe_count(const struct options *o)
+{
+    return o->connections * o->streams;
+}
+
 static void write_on(struct run *run, struct pipe *pipe)
 {
     while (pipe->left > 0 && !run->is_up) {
         size_t len = pipe->left < sizeof filling ? (size_t)pipe->left : sizeof filling;
-        ptrdiff_t n = tern_stream_write(pipe->stream, filling, len, 0);
+        /* Lent: the one copy is into the packet. */
+        ptrdiff_t n = tern_stream_write_ref(pipe->stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return;
         }
@@ -64,7 +74,7 @@ static void on_event(void *user, const tern_event *event)
     struct run *run = user;
     struct pipe *pipe = event->stream == NULL ? NULL : tern_stream_user(event->stream);
     if (event->type == TERN_EVENT_CONNECTED) {
-        run->is_connected = true;
+        run->connected++;
     } else if (event->type == TERN_EVENT_CLOSED) {
         cli_error("the connection", tern_strerror(event->close.error), NULL);
         run->is_lost = true;
@@ -78,16 +88,18 @@ static void on_event(void *user, const tern_event *event)
     }
 }
 
-static int open_pipe(struct run *run, unsigned number)
+static int open_pipe(struct run *run, uint64_t number)
 {
     const struct options *o = run->options;
     struct pipe *pipe = &run->pipes[number];
-    uint64_t share = o->count == 0 ? UINT64_MAX : o->count / o->streams;
-    share += o->count != 0 && number == 0 ? o->count % o->streams : 0;
+    uint64_t count = pipe_count(o);
+    uint64_t share = o->count == 0 ? UINT64_MAX : o->count / count;
+    share += o->count != 0 && number == 0 ? o->count % count : 0;
     struct proto_request request = {.command = o->reverse ? PROTO_SOURCE : PROTO_SINK, .a = share};
     uint8_t octets[PROTO_REQUEST_SIZE];
     proto_write_request(&request, octets);
-    int rc = tern_conn_open_stream(run->conn, TERN_STREAM_BIDI, &pipe->stream);
+    int rc =
+        tern_conn_open_stream(run->conns[number % o->connections], TERN_STREAM_BIDI, &pipe->stream);
     if (rc != 0) {
         return rc;
     }
@@ -108,7 +120,7 @@ static int open_pipe(struct run *run, unsigned number)
 static void end(struct run *run)
 {
     run->is_up = true;
-    for (unsigned i = 0; i < run->options->streams; i++) {
+    for (uint64_t i = 0; i < pipe_count(run->options); i++) {
         struct pipe *pipe = &run->pipes[i];
         if (pipe->stream != NULL && run->options->reverse) {
             int rc = tern_stream_stop(pipe->stream, 0);
@@ -119,24 +131,38 @@ static void end(struct run *run)
     }
 }
 
+/* The first connection, for round trips and windows. */
 static tern_stats look(const struct run *run)
 {
     tern_stats stats = {.size = sizeof stats};
-    tern_conn_stats(run->conn, &stats);
+    tern_conn_stats(run->conns[0], &stats);
     return stats;
 }
 
-static void tell_interval(const struct run *run, const tern_stats *before, uint64_t bytes,
-                          double seconds)
+/* The first, with the counters of all. */
+static tern_stats look_at_all(const struct run *run)
 {
-    tern_stats now = look(run);
+    tern_stats all = look(run);
+    for (uint64_t i = 1; i < run->options->connections; i++) {
+        tern_stats stats = {.size = sizeof stats};
+        tern_conn_stats(run->conns[i], &stats);
+        all.packets_sent += stats.packets_sent;
+        all.packets_lost += stats.packets_lost;
+        all.stream_bytes_resent += stats.stream_bytes_resent;
+    }
+    return all;
+}
+
+static void tell_interval(const struct run *run, const tern_stats *before, const tern_stats *now,
+                          uint64_t bytes, double seconds)
+{
     cli_note("%8.3f Gbit/s  resent %llu  lost %llu  rtt %.3f min %.3f ms  cwnd %llu  pacing %.3f "
              "Gbit/s",
              (double)(run->bytes - bytes) * 8e-9 / seconds,
-             (unsigned long long)(now.stream_bytes_resent - before->stream_bytes_resent),
-             (unsigned long long)(now.packets_lost - before->packets_lost),
-             (double)now.smoothed_rtt / 1e6, (double)now.min_rtt / 1e6,
-             (unsigned long long)now.cwnd, (double)now.pacing_rate * 8e-9);
+             (unsigned long long)(now->stream_bytes_resent - before->stream_bytes_resent),
+             (unsigned long long)(now->packets_lost - before->packets_lost),
+             (double)now->smoothed_rtt / 1e6, (double)now->min_rtt / 1e6,
+             (unsigned long long)now->cwnd, (double)now->pacing_rate * 8e-9);
 }
 
 static int transfer(struct run *run)
@@ -145,7 +171,7 @@ static int transfer(struct run *run)
     tern_time start = tern_udp_now(), told_at = start, sampled_at = start;
     tern_time until = o->count != 0 && o->time == 0 ? TERN_TIME_NEVER
                                                     : start + (o->time ? o->time : 5 * TERN_SEC);
-    tern_stats told = look(run);
+    tern_stats told = look_at_all(run);
     uint64_t told_bytes = 0;
     int code = -1;
     while (code < 0 && run->open > 0 && !run->is_lost) {
@@ -159,8 +185,9 @@ static int transfer(struct run *run)
             run->samples[run->sample_count++] = look(run).latest_rtt;
         }
         if (o->interval != 0 && now - told_at >= o->interval && !run->is_lost) {
-            tell_interval(run, &told, told_bytes, (double)(now - told_at) / 1e9);
-            told = look(run);
+            tern_stats latest = look_at_all(run);
+            tell_interval(run, &told, &latest, told_bytes, (double)(now - told_at) / 1e9);
+            told = latest;
             told_bytes = run->bytes;
             told_at = now;
         }
@@ -175,7 +202,7 @@ static int measure(struct run *run, struct report *r)
     int code = lab_ask(&run->lab, false, &before);
     uint64_t cpu = system_cpu(), calls = node_syscalls(&run->lab.node);
     tern_time start = tern_udp_now();
-    for (unsigned i = 0; code < 0 && i < o->streams; i++) {
+    for (uint64_t i = 0; code < 0 && i < pipe_count(o); i++) {
         code = open_pipe(run, i) == 0 ? -1 : CLI_CONNECT;
     }
     code = code < 0 ? transfer(run) : code;
@@ -186,7 +213,7 @@ static int measure(struct run *run, struct report *r)
     if (code >= 0) {
         return code;
     }
-    tern_stats stats = look(run);
+    tern_stats stats = look_at_all(run);
     double theirs = (double)(after.cpu_ns - before.cpu_ns) / 1e9;
     r->bytes = (double)run->bytes;
     r->goodput_bps = r->bytes * 8 / r->seconds;
@@ -199,6 +226,7 @@ static int measure(struct run *run, struct report *r)
     }
     r->syscalls = (double)calls;
     r->rss_bytes = (double)system_rss();
+    r->server_rss_bytes = (double)after.rss_bytes;
     r->datagram_bytes = (double)stats.datagram_size;
     report_quantiles(&r->rtt_ms, run->samples, o->reverse ? 0 : run->sample_count);
     return CLI_OK;
@@ -218,42 +246,91 @@ static void tell(const struct report *r)
     }
 }
 
-static int connect_and_measure(struct run *run, struct report *r)
+/* All of them, and then those of the other processes. */
+static int connect_all(struct run *run)
 {
-    int code = lab_connect(&run->lab, &run->conn) == 0 ? -1 : CLI_CONNECT;
-    while (code < 0 && !run->is_connected && !run->is_lost) {
+    const struct options *o = run->options;
+    int code = -1;
+    for (uint64_t i = 0; i < o->connections && code < 0; i++) {
+        code = lab_connect(&run->lab, &run->conns[i]) == 0 ? -1 : CLI_CONNECT;
+        while (code < 0 && i >= run->connected + AT_ONCE && !run->is_lost) {
+            code = lab_turn(&run->lab, TERN_SEC);
+        }
+    }
+    while (code < 0 && run->connected < o->connections && !run->is_lost) {
         code = lab_turn(&run->lab, TERN_SEC);
     }
-    code = run->is_lost ? CLI_CONNECT : code;
+    while (code < 0 && !crowd_is_met(run->connected == o->connections) && !run->is_lost) {
+        code = lab_turn(&run->lab, TERN_MSEC);
+    }
+    return run->is_lost ? CLI_CONNECT : code;
+}
+
+/* The kernel chooses a shard by our port: another one until it is the shard of our seat. */
+static int open_lab(struct run *run, const tern_config *config)
+{
+    const struct options *o = run->options;
+    struct proto_figures figures = {.shards = 0};
+    int code = lab_open(&run->lab, o, config, on_event, run);
+    for (unsigned i = 0; i < TRIES && code < 0; i++) {
+        code = lab_ask(&run->lab, false, &figures);
+        if (code >= 0 || figures.shards != o->shards || figures.shard == o->seat) {
+            break;
+        }
+        lab_close(&run->lab);
+        code = lab_open(&run->lab, o, config, on_event, run);
+    }
+    return code;
+}
+
+static int measure_here(struct run *run, struct report *r)
+{
+    tern_config config;
+    options_config(&config, run->options);
+    config.max_connections = (size_t)run->options->connections + 1;
+    /* What is accepted has to arrive before we are done: of many together no more than of one. */
+    uint64_t buffer = config.stream_send_buffer / pipe_count(run->options);
+    config.stream_send_buffer = buffer > BUFFER_LEAST ? buffer : BUFFER_LEAST;
+    int code = open_lab(run, &config);
+    code = code < 0 ? connect_all(run) : code;
     if (code < 0) {
         r->cipher = tern_suite_name(look(run).suite);
         code = measure(run, r);
     }
-    if (code == CLI_OK) {
-        tell(r);
+    lab_close(&run->lab);
+    return code;
+}
+
+int bulk_measure(const struct options *o, struct report *r)
+{
+    static struct run run;
+    int code = CLI_LOCAL;
+    memset(&run, 0, sizeof run);
+    run.options = o;
+    run.samples = malloc(SAMPLES_MAX * sizeof *run.samples);
+    run.conns = calloc((size_t)o->connections, sizeof *run.conns);
+    run.pipes = calloc((size_t)pipe_count(o), sizeof *run.pipes);
+    if (run.samples == NULL || run.conns == NULL || run.pipes == NULL) {
+        cli_error("memory", "too little", NULL);
+    } else {
+        code = measure_here(&run, r);
     }
-    if (code == CLI_OK && run->options->json) {
-        report_print(r);
-    }
+    free(run.samples);
+    free(run.conns);
+    free(run.pipes);
     return code;
 }
 
 int bulk_run(const struct options *o)
 {
-    static struct run run;
     struct report report;
-    tern_config config;
     report_init(&report, o);
-    options_config(&config, o);
-    run.options = o;
-    run.samples = malloc(SAMPLES_MAX * sizeof *run.samples);
-    if (run.samples == NULL) {
-        cli_error("memory", "too little", NULL);
-        return CLI_LOCAL;
+    int code = o->shards > 1 ? crowd_measure(o, &report) : bulk_measure(o, &report);
+    if (code == CLI_OK) {
+        tell(&report);
     }
-    int code = lab_open(&run.lab, o, &config, on_event, &run);
-    code = code < 0 ? connect_and_measure(&run, &report) : code;
-    lab_close(&run.lab);
-    free(run.samples);
+    if (code == CLI_OK && o->json) {
+        report_print(&report);
+    }
     return code;
 }

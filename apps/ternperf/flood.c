@@ -183,7 +183,7 @@ int flood_run(const struct options *o)
     report_init(&report, o);
     report.cc = NULL;
     uint64_t cpu = system_cpu();
-    system_pin(0);
+    system_pin(SYSTEM_CLIENT, 0);
     int rc = measure(&flood, o, &report);
     if (rc != 0) {
         cli_error("the flood", tern_strerror(rc), NULL);

@@ -63,7 +63,7 @@ static int start_server(struct lab *lab)
 #if defined(__linux__)
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
-        system_pin(1);
+        system_pin(SYSTEM_SERVER, 0);
         _exit(getppid() == parent ? serve_run(lab->options, true, greet, &ends[1]) : CLI_LOCAL);
     }
     (void)close(ends[1]);
@@ -77,7 +77,7 @@ static int start_server(struct lab *lab)
     lab->server = greeting.addr;
     memcpy(lab->key, greeting.key, TERN_KEY_SIZE);
     lab->has_key = true;
-    system_pin(0);
+    system_pin(SYSTEM_CLIENT, 0);
     return -1;
 }
 
@@ -158,6 +158,13 @@ int lab_turn(struct lab *lab, tern_time timeout)
         return CLI_LOCAL;
     }
     return lab->control == NULL ? CLI_CONNECT : -1;
+}
+
+int lab_start(struct lab *lab, const struct options *o)
+{
+    memset(lab, 0, sizeof *lab);
+    lab->options = o;
+    return start_server(lab);
 }
 
 static int refuse(int rc)

@@ -26,6 +26,9 @@ struct lab {
     bool is_stopped; /* by a signal */
 };
 
+/* Only the server's process, for clients in other processes; lab_close ends it. -1, or the exit code. */
+int lab_start(struct lab *lab, const struct options *o);
+
 /* Returns -1, or the exit code to end with, having said why. Close it in either case. */
 int lab_open(struct lab *lab, const struct options *o, const tern_config *config,
              node_event_fn others, void *user);

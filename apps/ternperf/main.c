@@ -43,6 +43,8 @@ int main(int argc, char **argv)
         return rr_run(&options);
     case MODE_MESSAGES:
         return messages_run(&options);
+    case MODE_LIMIT:
+        return limit_run(&options);
     case MODE_FLOOD:
     case MODES:
         break;

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-int node_open(struct node *node, const tern_config *config, const tern_addr *local)
+static int new_endpoint(struct node *node, const tern_config *config)
 {
     tern_config own = *config;
     own.allocator = heap_allocator(&node->heap);
@@ -12,16 +12,29 @@ int node_open(struct node *node, const tern_config *config, const tern_addr *loc
     node->endpoint = NULL;
     node->udp = NULL;
     node->conditioner = NULL;
-    int rc = tern_endpoint_new(&node->endpoint, &own, tern_udp_now());
-    if (rc == 0) {
-        rc = tern_udp_open(&node->udp, node->endpoint, local);
-    }
+    return tern_endpoint_new(&node->endpoint, &own, tern_udp_now());
+}
+
+static int finish_open(struct node *node, int rc)
+{
     if (rc != 0) {
         int saved = errno;
         node_close(node);
         errno = saved;
     }
     return rc;
+}
+
+int node_open(struct node *node, const tern_config *config, const tern_addr *local)
+{
+    int rc = new_endpoint(node, config);
+    return finish_open(node, rc == 0 ? tern_udp_open(&node->udp, node->endpoint, local) : rc);
+}
+
+int node_open_fd(struct node *node, const tern_config *config, int fd)
+{
+    int rc = new_endpoint(node, config);
+    return finish_open(node, rc == 0 ? tern_udp_open_fd(&node->udp, node->endpoint, fd) : rc);
 }
 
 void node_close(struct node *node)

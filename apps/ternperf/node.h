@@ -21,6 +21,8 @@ struct node {
 
 /* `config` is taken but for its allocator. 0 or TERN_ERR_*; after TERN_ERR_SYSTEM errno says why. */
 int node_open(struct node *node, const tern_config *config, const tern_addr *local);
+/* The same on a socket that is bound already, which is the node's then; on failure it stays yours. */
+int node_open_fd(struct node *node, const tern_config *config, int fd);
 void node_close(struct node *node);
 
 /* A worse network at this end, both ways alike; none when both are 0. 0 or TERN_ERR_NOMEM. */

@@ -12,13 +12,14 @@
 #include "shared/net.h"
 
 static const char help[] =
-    "Usage: ternperf serve [--listen ADDR:PORT]\n"
+    "Usage: ternperf serve [--listen ADDR:PORT] [--shards N]\n"
     "       ternperf bulk [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf rr [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf messages [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf handshakes [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
+    "       ternperf limit [OPTIONS]\n"
     "\n"
     "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
     "\n"
@@ -32,9 +33,11 @@ static const char help[] =
     "              and the processor's share for all\n"
     "  flood       what strangers cost: junk at a silent server, and answers by Retry. All in\n"
     "              this process and past the kernel, whose part would be the larger\n"
+    "  limit       how near bulk over loopback comes to UDP with the cipher and nothing else\n"
     "\n"
     "      --loopback          start a server in a second process on another core\n"
-    "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive)\n"
+    "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive;\n"
+    "                          limit: of each part by turns, default 1s)\n"
     "  -n, --count N           bulk: bytes, as 100M, instead of a time; rr, messages, "
     "handshakes:\n"
     "                          stop after N; idle: connections (default 1000); flood: packets of "
@@ -49,7 +52,13 @@ static const char help[] =
     "                          messages: which (default unreliable); ordered ones are reliable,\n"
     "                          latest ones are not\n"
     "      --per-second N      messages: so many, and how late they come (by --loopback only)\n"
-    "  -C, --connections N     handshakes under way at once (default 32)\n"
+    "  -C, --connections N     handshakes under way at once (default 32); bulk: so many "
+    "connections\n"
+    "                          at once (default 1)\n"
+    "      --shards N          serve, bulk: so many threads, each with an endpoint and a socket on "
+    "the\n"
+    "                          one port; bulk: as many processes, each with one of them (default "
+    "1)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
     "      --delay T           a worse network at this end: T more each way\n"
@@ -75,6 +84,7 @@ enum {
     OPT_RELIABLE,
     OPT_ORDERED,
     OPT_LATEST,
+    OPT_SHARDS,
     OPT_DELAY,
     OPT_LOSS,
     OPT_CC,
@@ -93,6 +103,7 @@ static const struct option longs[] = {
     {"streams", required_argument, NULL, 'P'},
     {"reverse", no_argument, NULL, 'R'},
     {"interval", required_argument, NULL, 'i'},
+    {"shards", required_argument, NULL, OPT_SHARDS},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"per-second", required_argument, NULL, OPT_PER_SECOND},
@@ -114,10 +125,11 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",   "messages",
-                                              "handshakes", "idle", "flood"};
+static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",    "messages",
+                                              "handshakes", "idle", "flood", "limit"};
 
-static const char modes_advice[] = "give serve, bulk, rr, messages, handshakes, idle or flood";
+static const char modes_advice[] =
+    "give serve, bulk, rr, messages, handshakes, idle, flood or limit";
 
 const char *options_mode_name(enum options_mode mode)
 {
@@ -174,6 +186,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 100000000, &o->per_second)
                    ? -1
                    : cli_refuse("--per-second", optarg, "give a number from 1 to 100000000");
+    case OPT_SHARDS:
+        return parse_number(optarg, 1, OPTIONS_SHARDS_MAX, &o->shards)
+                   ? -1
+                   : cli_refuse("--shards", optarg, "give a number from 1 to 64");
     case OPT_KEEPALIVE:
         return parse_duration(optarg, &o->keepalive)
                    ? -1
@@ -280,13 +296,20 @@ static int parse_target(struct options *o, int argc, char **argv)
         return CLI_USAGE;
     }
     o->mode = (enum options_mode)mode;
-    bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD;
+    bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD && o->mode != MODE_LIMIT;
     int others = argc - optind - 1;
     if (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback) {
         cli_error(mode_names[mode],
                   is_client ? "wants either a host or --loopback" : "takes no host",
                   "see ternperf --help");
         return CLI_USAGE;
+    }
+    if (o->shards > 1 && o->mode != MODE_SERVE && o->mode != MODE_BULK) {
+        cli_error("--shards", "is for serve and bulk", "see ternperf --help");
+        return CLI_USAGE;
+    }
+    if (o->connections == 0) {
+        o->connections = o->mode == MODE_BULK || o->mode == MODE_LIMIT ? 1 : 32;
     }
     o->host = others > 0 ? argv[optind + 1] : NULL;
     if (o->per_second > 0 && o->mode != MODE_MESSAGES) {
@@ -306,7 +329,7 @@ int options_parse(struct options *o, int argc, char **argv)
     memset(o, 0, sizeof *o);
     o->cc = "cubic";
     o->suites = TERN_SUITE_ANY;
-    o->connections = 32;
+    o->shards = 1;
     o->keepalive = 25 * TERN_SEC;
     o->mtu = 1452;
     o->streams = 1;

@@ -8,6 +8,7 @@
 #include <tern/config.h>
 
 #define OPTIONS_CONNECTIONS_MAX 1000000u
+#define OPTIONS_SHARDS_MAX      64u
 
 enum options_mode {
     MODE_SERVE,
@@ -17,6 +18,7 @@ enum options_mode {
     MODE_HANDSHAKES,
     MODE_IDLE,
     MODE_FLOOD,
+    MODE_LIMIT,
     MODES
 };
 
@@ -32,6 +34,8 @@ struct options {
     unsigned suites;
     uint64_t time, count; /* -t in nanoseconds, -n; 0: not given */
     uint64_t connections; /* -C */
+    uint64_t shards;      /* of the server, and processes of the client */
+    uint64_t seat;        /* bulk: which of those processes this is */
     uint64_t keepalive;   /* nanoseconds */
     uint64_t mtu, size;
     enum options_kind kind;

@@ -36,7 +36,8 @@ void proto_read_request(struct proto_request *request, const uint8_t in[PROTO_RE
 void proto_write_figures(const struct proto_figures *f, uint8_t out[PROTO_FIGURES_SIZE])
 {
     const uint64_t all[] = {f->cpu_ns,   f->heap_bytes,     f->rss_bytes, f->connections,
-                            f->accepted, f->datagrams_sent, f->syscalls,  f->x25519_ns};
+                            f->accepted, f->datagrams_sent, f->syscalls,  f->x25519_ns,
+                            f->shard,    f->shards};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         out = put(out, all[i]);
     }
@@ -45,7 +46,8 @@ void proto_write_figures(const struct proto_figures *f, uint8_t out[PROTO_FIGURE
 void proto_read_figures(struct proto_figures *f, const uint8_t in[PROTO_FIGURES_SIZE])
 {
     uint64_t *const all[] = {&f->cpu_ns,   &f->heap_bytes,     &f->rss_bytes, &f->connections,
-                             &f->accepted, &f->datagrams_sent, &f->syscalls,  &f->x25519_ns};
+                             &f->accepted, &f->datagrams_sent, &f->syscalls,  &f->x25519_ns,
+                             &f->shard,    &f->shards};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         in = take(in, all[i]);
     }

@@ -11,7 +11,7 @@
 
 #define PROTO_PORT         7438
 #define PROTO_REQUEST_SIZE 17
-#define PROTO_FIGURES_SIZE 64
+#define PROTO_FIGURES_SIZE 80
 #define PROTO_TALLY_SIZE   56
 #define PROTO_STAMP_SIZE   8
 #define PROTO_ECHO_MAX     65536u
@@ -41,7 +41,8 @@ struct proto_figures {
     uint64_t cpu_ns, heap_bytes, rss_bytes;
     uint64_t connections, accepted;
     uint64_t datagrams_sent, syscalls;
-    uint64_t x25519_ns; /* 0: not measured */
+    uint64_t x25519_ns;     /* 0: not measured */
+    uint64_t shard, shards; /* which of how many has answered: counts and heap are its own */
 };
 
 /* Messages that have come, and of `samples` of them how late in nanoseconds. */

@@ -27,7 +27,9 @@ void report_init(struct report *r, const struct options *o)
                            &r->syscalls,
                            &r->per_second,
                            &r->rss_bytes,
+                           &r->server_rss_bytes,
                            &r->heap_bytes_per_conn,
+                           &r->raw_bps,
                            &r->limit_bps,
                            &r->share_of_limit,
                            &r->count,
@@ -128,7 +130,9 @@ void report_print(const struct report *r)
     print_quantiles("latency_ms", &r->latency_ms, false);
     print_number("per_second", r->per_second);
     print_number("rss_bytes", r->rss_bytes);
+    print_number("server_rss_bytes", r->server_rss_bytes);
     print_number("heap_bytes_per_conn", r->heap_bytes_per_conn);
+    print_number("raw_bps", r->raw_bps);
     print_number("limit_bps", r->limit_bps);
     print_number("share_of_limit", r->share_of_limit);
     print_number("count", r->count);

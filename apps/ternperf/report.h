@@ -18,8 +18,8 @@ struct report {
     double sender_cpu_s, receiver_cpu_s, cpu_s_per_gb; /* sender: this process, unless -R */
     double packets_sent, packets_lost, syscalls;
     struct report_quantiles rtt_ms, latency_ms;
-    double per_second, rss_bytes, heap_bytes_per_conn;
-    double limit_bps, share_of_limit;
+    double per_second, rss_bytes, server_rss_bytes, heap_bytes_per_conn;
+    double raw_bps, limit_bps, share_of_limit;
     /* Of some modes. */
     double count, failed;
     double cpu_us_each, x25519_us;     /* handshakes: of the server's processor */

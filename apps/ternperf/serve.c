@@ -4,9 +4,14 @@
 #include "ternperf/serve.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shared/cli.h"
 #include "shared/net.h"
@@ -19,7 +24,15 @@
     ((uint64_t)32 * 1024 * 1024) /* what the socket holds when we were not looking */
 #define TURN (100 * TERN_MSEC)   /* how soon a signal is noticed when nothing else happens */
 
-static volatile sig_atomic_t is_stopped;
+static atomic_bool is_stopped; /* by a signal, or by a shard that cannot go on */
+
+/* One thread's part: an endpoint and a socket of its own. */
+struct shard {
+    struct node node;
+    unsigned number, count;
+    pthread_t thread;
+    int code;
+};
 
 struct task {
     size_t have; /* octets of the request */
@@ -36,7 +49,7 @@ static const uint8_t filling[65536];
 static void on_signal(int number)
 {
     (void)number;
-    is_stopped = 1;
+    atomic_store(&is_stopped, true);
 }
 
 static void give_up(tern_stream *stream)
@@ -46,8 +59,9 @@ static void give_up(tern_stream *stream)
     (void)rc; /* it is over already */
 }
 
-static void answer_figures(const struct node *node, tern_stream *stream, bool wants_x25519)
+static void answer_figures(const struct shard *shard, tern_stream *stream, bool wants_x25519)
 {
+    const struct node *node = &shard->node;
     uint8_t out[PROTO_FIGURES_SIZE];
     tern_endpoint_counters counters = {.size = sizeof counters};
     tern_endpoint_stats(node->endpoint, &counters);
@@ -59,6 +73,8 @@ static void answer_figures(const struct node *node, tern_stream *stream, bool wa
         .datagrams_sent = counters.datagrams_sent,
         .syscalls = node_syscalls(node),
         .x25519_ns = wants_x25519 ? system_x25519() : 0,
+        .shard = shard->number,
+        .shards = shard->count,
         .cpu_ns = system_cpu(), /* the last, so that the measuring above is before it */
     };
     proto_write_figures(&figures, out);
@@ -102,12 +118,12 @@ static void free_task(tern_stream *stream)
     tern_stream_set_user(stream, NULL);
 }
 
-static void begin(const struct node *node, tern_stream *stream, struct task *task)
+static void begin(const struct shard *shard, tern_stream *stream, struct task *task)
 {
     struct proto_request *request = &task->request;
     proto_read_request(request, task->octets);
     if (request->command == PROTO_FIGURES) {
-        answer_figures(node, stream, request->a == 1);
+        answer_figures(shard, stream, request->a == 1);
     } else if (request->command == PROTO_SOURCE) {
         task->owed = request->a;
     } else if (request->command == PROTO_ECHO && request->a > 0 && request->b > 0 &&
@@ -125,7 +141,7 @@ static void pump(tern_stream *stream, struct task *task)
 {
     while (task->owed > 0) {
         size_t len = task->owed < sizeof filling ? (size_t)task->owed : sizeof filling;
-        ptrdiff_t n = tern_stream_write(stream, filling, len, 0);
+        ptrdiff_t n = tern_stream_write_ref(stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return; /* no room: WRITABLE comes; or it is over */
         }
@@ -150,7 +166,7 @@ static void take(struct task *task, size_t len)
 }
 
 /* False: the request is not complete. */
-static bool read_request(const struct node *node, tern_stream *stream, struct task *task)
+static bool read_request(const struct shard *shard, tern_stream *stream, struct task *task)
 {
     while (task->have < sizeof task->octets) {
         ptrdiff_t n =
@@ -160,18 +176,18 @@ static bool read_request(const struct node *node, tern_stream *stream, struct ta
         }
         task->have += (size_t)n;
         if (task->have == sizeof task->octets) {
-            begin(node, stream, task);
+            begin(shard, stream, task);
         }
     }
     return true;
 }
 
-static void on_readable(const struct node *node, tern_stream *stream)
+static void on_readable(const struct shard *shard, tern_stream *stream)
 {
     struct task *task = tern_stream_user(stream);
     const uint8_t *data;
     size_t len = 1;
-    if (task == NULL || !read_request(node, stream, task)) {
+    if (task == NULL || !read_request(shard, stream, task)) {
         return;
     }
     while (len > 0 && tern_stream_peek(stream, &data, &len) == 0) {
@@ -202,7 +218,7 @@ static void on_messages(tern_conn *conn)
 
 static void on_event(void *user, const tern_event *event)
 {
-    const struct node *node = user;
+    const struct shard *shard = user;
     if (event->type == TERN_EVENT_STREAM_OPENED) {
         struct task *task = calloc(1, sizeof *task);
         tern_stream_set_user(event->stream, task);
@@ -210,7 +226,7 @@ static void on_event(void *user, const tern_event *event)
             give_up(event->stream);
         }
     } else if (event->type == TERN_EVENT_STREAM_READABLE) {
-        on_readable(node, event->stream);
+        on_readable(shard, event->stream);
     } else if (event->type == TERN_EVENT_STREAM_WRITABLE &&
                tern_stream_user(event->stream) != NULL) {
         pump(event->stream, tern_stream_user(event->stream));
@@ -253,18 +269,95 @@ static void configure(tern_config *config, const struct options *o, bool is_lab)
     config->max_connections = OPTIONS_CONNECTIONS_MAX + 1000;
     config->max_half_open = OPTIONS_CONNECTIONS_MAX;
     config->message_queue = MESSAGE_QUEUE;
+    config->unix_time =
+        (uint64_t)time(NULL); /* what proves an address to one shard does so to all */
     if (is_lab) {
         config->initial_rate = 0;
         config->retry_half_open = SIZE_MAX;
     }
 }
 
-int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *user)
+/* One socket for each shard. 0 or TERN_ERR_*, and errno. */
+static int open_nodes(struct shard *shards, unsigned count, tern_config *config,
+                      const struct options *o, bool is_lab, const tern_addr *addr)
 {
-    struct node node = {.on_event = on_event, .user = &node};
+    int fds[OPTIONS_SHARDS_MAX];
+    uint8_t secret[TERN_KEY_SIZE], key[TERN_KEY_SIZE];
+    tern_key_generate(secret, key);
+    config->secret_key = secret; /* the same for all: a client must not notice */
+    unsigned used = 0;
+    int rc = count == 1 ? 0 : tern_udp_open_shards(fds, count, addr, 1);
+    bool has_sockets = count > 1 && rc == 0;
+    for (unsigned i = 0; i < count && rc == 0; i++) {
+        struct node *node = &shards[i].node;
+        shards[i].number = i;
+        shards[i].count = count;
+        node->on_event = on_event;
+        node->user = &shards[i];
+        config->cid_prefix[0] = (uint8_t)i;
+        config->cid_prefix_len = count == 1 ? 0 : 1;
+        rc = count == 1 ? node_open(node, config, addr) : node_open_fd(node, config, fds[i]);
+        used += rc == 0 ? 1 : 0;
+        if (rc == 0 && !is_lab) { /* there the other end has it */
+            rc = node_condition(node, o->delay, o->loss);
+        }
+    }
+    for (; has_sockets && used < count; used++) {
+        (void)close(fds[used]);
+    }
+    config->secret_key = NULL;
+    sodium_memzero(secret, sizeof secret);
+    return rc;
+}
+
+static void *run_shard(void *user)
+{
+    struct shard *shard = user;
+    if (shard->count > 1) {
+        system_pin(SYSTEM_SERVER, shard->number);
+    }
+    while (shard->code == CLI_OK && !atomic_load(&is_stopped)) {
+        int rc = node_turn(&shard->node, TURN);
+        if (rc != 0 && !(rc == TERN_ERR_SYSTEM && errno == EINTR)) {
+            cli_error("serving", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
+            shard->code = CLI_LOCAL;
+            atomic_store(&is_stopped, true);
+        }
+    }
+    return NULL;
+}
+
+/* The first shard runs here. Returns the exit code. */
+static int run_all(struct shard *shards, unsigned count)
+{
+    unsigned started = 1;
+    int code = CLI_OK;
+    while (started < count &&
+           pthread_create(&shards[started].thread, NULL, run_shard, &shards[started]) == 0) {
+        started++;
+    }
+    if (started < count) {
+        cli_error("a thread", "would not start", "give fewer --shards");
+        atomic_store(&is_stopped, true);
+        code = CLI_LOCAL;
+    }
+    (void)run_shard(&shards[0]);
+    for (unsigned i = 1; i < started; i++) {
+        (void)pthread_join(shards[i].thread, NULL);
+    }
+    for (unsigned i = 0; i < started; i++) {
+        code = code == CLI_OK ? shards[i].code : code;
+    }
+    return code;
+}
+
+static int open_and_run(struct shard *shards, const struct options *o, bool is_lab,
+                        serve_ready_fn ready, void *user)
+{
     tern_config config;
     tern_addr addr;
     uint8_t key[TERN_KEY_SIZE];
+    unsigned count = (unsigned)o->shards;
     int code = parse_listen(o, is_lab, &addr);
     if (code >= 0) {
         return code;
@@ -273,10 +366,7 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     configure(&config, o, is_lab);
-    int rc = node_open(&node, &config, &addr);
-    if (rc == 0 && !is_lab) { /* there the other end has it */
-        rc = node_condition(&node, o->delay, o->loss);
-    }
+    int rc = open_nodes(shards, count, &config, o, is_lab, &addr);
     if (rc != 0) {
         char text[TERN_ADDR_TEXT_SIZE];
         cli_error(tern_addr_format(&addr, text, sizeof text),
@@ -284,16 +374,22 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
                   "choose another port with --listen");
         return CLI_CONNECT;
     }
-    addr = tern_udp_local(node.udp);
-    tern_endpoint_public_key(node.endpoint, key);
-    code = ready(user, &addr, key) ? CLI_OK : CLI_LOCAL;
-    while (code == CLI_OK && is_stopped == 0) {
-        rc = node_turn(&node, TURN);
-        if (rc != 0 && !(rc == TERN_ERR_SYSTEM && errno == EINTR)) {
-            cli_error("serving", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
-            code = CLI_LOCAL;
-        }
+    addr = tern_udp_local(shards[0].node.udp);
+    tern_endpoint_public_key(shards[0].node.endpoint, key);
+    return ready(user, &addr, key) ? run_all(shards, count) : CLI_LOCAL;
+}
+
+int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *user)
+{
+    struct shard *shards = calloc((size_t)o->shards, sizeof *shards);
+    if (shards == NULL) {
+        cli_error("memory", "too little", NULL);
+        return CLI_LOCAL;
     }
-    node_close(&node);
+    int code = open_and_run(shards, o, is_lab, ready, user);
+    for (unsigned i = 0; i < o->shards; i++) {
+        node_close(&shards[i].node);
+    }
+    free(shards);
     return code;
 }

@@ -34,27 +34,44 @@ uint64_t system_rss(void)
     return has_line && end != at ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-void system_pin(unsigned which)
-{
 #if defined(__linux__)
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) {
+/* Those that we had before we chose any: what was pinned starts others. */
+static const cpu_set_t *allowed_cores(void)
+{
+    static cpu_set_t allowed;
+    static bool is_known;
+    if (!is_known) {
+        is_known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+    }
+    return is_known ? &allowed : NULL;
+}
+
+void system_pin(enum system_side side, unsigned number)
+{
+    const cpu_set_t *allowed = allowed_cores();
+    int count = allowed == NULL ? 0 : CPU_COUNT(allowed);
+    if (count < 2) {
         return;
     }
     /* Neighbours in the numbering may be two threads of one core. */
-    int wanted = which == 0 ? 0 : CPU_COUNT(&allowed) / 2;
+    int wanted = ((side == SYSTEM_CLIENT ? 0 : count / 2) + (int)number) % count;
     for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
+        if (CPU_ISSET(cpu, allowed) && wanted-- == 0) {
+            cpu_set_t one;
             CPU_ZERO(&one);
             CPU_SET(cpu, &one);
             (void)sched_setaffinity(0, sizeof one, &one);
             return;
         }
     }
-#else
-    (void)which;
-#endif
 }
+#else
+void system_pin(enum system_side side, unsigned number)
+{
+    (void)side;
+    (void)number;
+}
+#endif
 
 uint64_t system_x25519(void)
 {

@@ -40,37 +40,56 @@ void tern_outbox_push(struct tern_outbox *box)
     box->count += train->len > 0;
 }
 
-/* The longest whole number of segments that one GSO send takes, from `offset` on. */
-static struct tern_chunk cut(const struct tern_outbox *box, tern_train *train, size_t offset,
+/* What follows can leave with the first in one GSO send: the same way, behind it in the arena, in datagrams
+ * of the same size or as a single shorter one at the end. */
+static bool goes_along(const tern_train *first, const tern_train *last, const tern_train *next,
+                       size_t room)
+{
+    bool fits = next->segment == first->segment ||
+                (next->len == next->segment && next->segment < first->segment);
+    return fits && next->segment <= room && last->data + last->len == next->data &&
+           next->ecn == first->ecn && tern_addr_equal(&next->remote, &first->remote) &&
+           tern_addr_equal(&next->local, &first->local);
+}
+
+/* Cuts off the longest whole number of segments that one GSO send takes, from `offset` in train `at` on,
+ * and moves both behind it. Connections that speak with the same peer share a send: each alone may be
+ * allowed a datagram or two at a time. */
+static struct tern_chunk cut(struct tern_outbox *box, size_t *at, size_t *offset, size_t end,
                              bool gso)
 {
-    size_t left = train->len - offset;
-    size_t segments = box->limit / train->segment;
-    if (segments > TERN_OUTBOX_SEGMENTS) {
-        segments = TERN_OUTBOX_SEGMENTS;
+    tern_train *first = &box->trains[*at];
+    size_t segments = TERN_OUTBOX_SEGMENTS;
+    if (box->limit / first->segment < segments) {
+        segments = box->limit / first->segment;
     }
-    if (!gso || segments == 0) {
-        segments = 1;
+    size_t most = first->segment * (gso && segments > 0 ? segments : 1);
+    struct tern_chunk chunk = {.train = first, .data = first->data + *offset};
+    for (bool goes_on = true; goes_on;) {
+        const tern_train *train = &box->trains[*at];
+        size_t left = train->len - *offset, room = most - chunk.len;
+        size_t len = left < room ? left : room;
+        chunk.len += len;
+        *offset += len;
+        if (*offset < train->len) {
+            break;
+        }
+        (*at)++;
+        *offset = 0;
+        goes_on = gso && *at < end && chunk.len % first->segment == 0 &&
+                  goes_along(first, train, &box->trains[*at], most - chunk.len);
     }
-    size_t len = segments * train->segment < left ? segments * train->segment : left;
-    return (struct tern_chunk){.train = train,
-                               .data = train->data + offset,
-                               .len = len,
-                               .segment = len > train->segment ? train->segment : 0};
+    chunk.segment = chunk.len > first->segment ? first->segment : 0;
+    return chunk;
 }
 
 size_t tern_outbox_peek(struct tern_outbox *box, bool gso, struct tern_chunk *out, size_t max)
 {
-    size_t n = 0;
+    size_t n = 0, at = box->head, offset = box->offset;
     size_t end = box->single ? box->head + 1 : box->count;
     max = box->suspect ? 1 : max;
-    for (size_t i = box->head; i < end; i++) {
-        tern_train *train = &box->trains[i];
-        size_t offset = i == box->head ? box->offset : 0;
-        while (offset < train->len && n < max) {
-            out[n] = cut(box, train, offset, gso && !box->single);
-            offset += out[n++].len;
-        }
+    while (at < end && n < max) {
+        out[n++] = cut(box, &at, &offset, end, gso && !box->single);
     }
     return n;
 }
@@ -78,9 +97,9 @@ size_t tern_outbox_peek(struct tern_outbox *box, bool gso, struct tern_chunk *ou
 void tern_outbox_pop(struct tern_outbox *box, const struct tern_chunk *chunk)
 {
     box->offset += chunk->len;
-    if (box->offset >= box->trains[box->head].len) {
+    while (!tern_outbox_is_empty(box) && box->offset >= box->trains[box->head].len) {
+        box->offset -= box->trains[box->head].len;
         box->head++;
-        box->offset = 0;
         box->single = box->suspect = false;
     }
 }

@@ -40,6 +40,11 @@ case_perf_bulk() {
     has_line out '"bytes":3145728,' || fail "not all of it: $(cat out)"
     expect 0 "$ternperf" bulk --loopback -n 3M -P 7 -R --json
     has_line out '"bytes":3145728,' || fail "not all of it back: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 3M -P 2 -C 5 --json
+    has_line out '"bytes":3145728,' || fail "not all of it over five"
+    expect 0 "$ternperf" bulk --loopback -n 3M -C 5 --shards 2 --json
+    has_keys bytes goodput_bps sender_cpu_s receiver_cpu_s server_rss_bytes
+    has_line out '"bytes":3145728,' || fail "not all of it over two shards"
     expect 0 "$ternperf" bulk --loopback -t 600ms -R -i 200ms
     says 'Gbit/s  resent'
 }
@@ -88,6 +93,16 @@ case_perf_flood() {
     has_line out '"allocations":0,' || fail "strangers take memory: $(cat out)"
 }
 
+case_perf_limit() {
+    [ "$(uname -s)" = Linux ] || return 0
+    expect 0 "$ternperf" limit -t 200ms --json
+    has_keys raw_bps limit_bps goodput_bps share_of_limit
+    has_line out '"mode":"limit"' || fail "not the mode"
+    says 'UDP alone, GSO and GRO'
+    expect 0 "$ternperf" limit -t 100ms --mtu 65507 --cipher chacha20-poly1305 --json
+    has_line out '"cipher":"chacha20-poly1305"' || fail "not the cipher: $(cat out)"
+}
+
 case_perf_remote() {
     "$ternperf" serve --listen 127.0.0.1:0 >"$work/perf.log" 2>&1 &
     perf_pid=$!
@@ -100,6 +115,21 @@ case_perf_remote() {
     says ' 20 handshakes '
 }
 
+case_perf_shards() {
+    [ "$(uname -s)" = Linux ] || return 0
+    "$ternperf" serve --listen 127.0.0.1:0 --shards 3 >"$work/perf.log" 2>&1 &
+    perf_pid=$!
+    pids="$pids $perf_pid"
+    wait_for 20 has_said "$work/perf.log" 'serving on ' "$perf_pid" || true
+    perf=$(sed -n 's/.*serving on \([0-9.]*:[0-9]*\)$/\1/p' "$work/perf.log")
+    key=$(sed -n 's/.* key \(tern:[a-z0-9]*\)$/\1/p' "$work/perf.log")
+    expect 0 "$ternperf" bulk -n 3M -C 6 --shards 3 --pin "$key" --json "$perf"
+    has_line out '"bytes":3145728,' || fail "not all of it: $(cat out)"
+    expect 0 "$ternperf" handshakes -n 20 --pin "$key" "$perf"
+    kill -TERM "$perf_pid"
+    wait "$perf_pid" || fail "it did not end well"
+}
+
 case_perf_usage() {
     for arguments in '' 'nonsense' 'handshakes' 'handshakes --loopback host' 'idle' 'flood host' \
         'serve host' 'serve --loopback' 'handshakes --loopback -t never' 'idle --loopback -n 0' \
@@ -107,7 +137,7 @@ case_perf_usage() {
         'handshakes --loopback --mtu 100' 'rr --loopback --loss 101' 'rr --loopback --delay x' \
         'rr --loopback --loss -1' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
         'bulk --loopback -P 0' 'bulk --loopback --bidir' 'bulk --loopback -b 1M' 'rr --loopback --size 0' \
-        'messages --loopback --per-second 0' \
+        'bulk --loopback --shards 0' 'rr --loopback --shards 2' 'messages --loopback --per-second 0' \
         'messages' 'rr --loopback --per-second 5' 'limit --loopback' 'trace --loopback'; do
         # shellcheck disable=SC2086
         expect 2 "$ternperf" $arguments

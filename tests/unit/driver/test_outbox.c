@@ -4,14 +4,16 @@
 
 #include "driver/outbox.h"
 
-static void add(struct tern_outbox *box, size_t len, size_t segment)
+static tern_train *add(struct tern_outbox *box, size_t len, size_t segment)
 {
     tern_train *train = tern_outbox_room(box);
     assert_non_null(train);
     assert_true(train->capacity >= len);
     train->len = len;
     train->segment = segment;
+    train->remote.family = train->local.family = 4;
     tern_outbox_push(box);
+    return train;
 }
 
 static void long_trains_fill_the_arena(void **state)
@@ -37,7 +39,7 @@ static void short_trains_fill_the_table(void **state)
     struct tern_outbox box;
     assert_int_equal(tern_outbox_init(&box, TERN_OUTBOX_LEN6), 0);
     for (int i = 0; i < TERN_OUTBOX_TRAINS; i++) {
-        add(&box, 30, 30);
+        add(&box, 30, 30)->remote.port = (uint16_t)i; /* each to somebody else */
     }
     assert_null(tern_outbox_room(&box));
     struct tern_chunk chunks[64];
@@ -92,6 +94,7 @@ static void popping_goes_on_where_it_was(void **state)
     assert_int_equal(tern_outbox_peek(&box, false, &chunk, 1), 1);
     tern_outbox_pop(&box, &chunk);
     const uint8_t *next = chunk.data + 1000;
+    box.trains[1].ecn = 2; /* does not go along */
     assert_int_equal(tern_outbox_peek(&box, true, &chunk, 1), 1);
     assert_ptr_equal(chunk.data, next);
     assert_int_equal(chunk.len, 2000);
@@ -121,6 +124,73 @@ static void suspected_train_goes_alone(void **state)
     tern_outbox_clear(&box);
 }
 
+/* Many connections with one peer, each allowed a datagram or two at a time. */
+static void trains_of_one_way_share_a_send(void **state)
+{
+    (void)state;
+    struct tern_outbox box;
+    assert_int_equal(tern_outbox_init(&box, TERN_OUTBOX_LEN6), 0);
+    add(&box, 2000, 1000);
+    add(&box, 1000, 1000);
+    add(&box, 1700, 1000); /* its second is shorter: the end */
+    add(&box, 1000, 1000);
+    add(&box, 400, 400); /* a shorter one alone: the end as well */
+    add(&box, 400, 400);
+    struct tern_chunk chunks[8];
+    assert_int_equal(tern_outbox_peek(&box, true, chunks, 8), 3);
+    assert_int_equal(chunks[0].len, 4700);
+    assert_int_equal(chunks[0].segment, 1000);
+    assert_int_equal(tern_chunk_datagrams(&chunks[0]), 5);
+    assert_int_equal(chunks[1].len, 1400);
+    assert_int_equal(chunks[2].len, 400);
+    assert_int_equal(chunks[2].segment, 0);
+    tern_outbox_pop(&box, &chunks[0]);
+    assert_int_equal(box.head, 3);
+    assert_int_equal(tern_outbox_peek(&box, true, chunks, 8), 2);
+    assert_int_equal(chunks[0].len, 1400);
+    tern_outbox_pop(&box, &chunks[0]);
+    tern_outbox_pop(&box, &chunks[1]);
+    assert_true(tern_outbox_is_empty(&box));
+    tern_outbox_clear(&box);
+}
+
+static void trains_of_other_ways_do_not(void **state)
+{
+    (void)state;
+    struct tern_outbox box;
+    assert_int_equal(tern_outbox_init(&box, TERN_OUTBOX_LEN6), 0);
+    (void)add(&box, 1000, 1000);
+    add(&box, 1000, 1000)->remote.ip[0] = 1;
+    add(&box, 1000, 1000)->local.ip[0] = 1;
+    add(&box, 1000, 1000)->ecn = 1;
+    (void)add(&box, 1001, 1001); /* longer */
+    (void)add(&box, 800, 400);   /* two of another size */
+    struct tern_chunk chunks[8];
+    assert_int_equal(tern_outbox_peek(&box, true, chunks, 8), 6);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(chunks[i].segment, 0);
+    }
+    tern_outbox_clear(&box);
+}
+
+/* 64 segments are the most, also of several trains: the rest of the second leaves next. */
+static void shared_sends_have_at_most_64_segments(void **state)
+{
+    (void)state;
+    struct tern_outbox box;
+    assert_int_equal(tern_outbox_init(&box, TERN_OUTBOX_LEN6), 0);
+    add(&box, 40 * 100, 100);
+    add(&box, 40 * 100, 100);
+    struct tern_chunk chunks[8];
+    assert_int_equal(tern_outbox_peek(&box, true, chunks, 8), 2);
+    assert_int_equal(chunks[0].len, 64 * 100);
+    assert_int_equal(chunks[1].len, 16 * 100);
+    tern_outbox_pop(&box, &chunks[0]);
+    assert_int_equal(box.head, 1);
+    assert_int_equal(box.offset, 24 * 100);
+    tern_outbox_clear(&box);
+}
+
 static void empty_trains_vanish(void **state)
 {
     (void)state;
@@ -138,6 +208,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_gso_each_chunk_is_a_datagram),
     cmocka_unit_test(popping_goes_on_where_it_was),
     cmocka_unit_test(suspected_train_goes_alone),
+    cmocka_unit_test(trains_of_one_way_share_a_send),
+    cmocka_unit_test(trains_of_other_ways_do_not),
+    cmocka_unit_test(shared_sends_have_at_most_64_segments),
     cmocka_unit_test(empty_trains_vanish),
 };
 
