@@ -6,6 +6,13 @@
 
 #define NONE (-1)
 
+/* What a repair costs us grows with the symbols that it covers and the repairs that wait, not with its
+ * bytes, of which it may have few. So it is paid for with bytes that came: else a packet full of small
+ * ones would keep us busy for milliseconds. What an honest sender says earns more than it costs. [P §14] */
+#define FRAME_WORTH    16u  /* what a frame earns beside its bytes */
+#define EQUATION_COST  128u /* and one for each symbol covered */
+#define ALLOWANCE_MOST (TERN_FEC_WINDOW * (EQUATION_COST + TERN_FEC_WINDOW))
+
 /* Which symbol: of a message, counted from 0. */
 struct key {
     uint64_t message;
@@ -62,6 +69,7 @@ struct tern_fec_in {
     uint32_t window;
     uint64_t uses;
     uint64_t bytes; /* of lanes, symbols and rows */
+    uint32_t allowance;
     struct lane *lanes[TERN_FEC_LANES];
 };
 
@@ -118,6 +126,7 @@ struct tern_fec_in *tern_fec_in_new(struct tern_mem *mem, struct tern_slab *slab
         f->mem = mem;
         f->slab = slab;
         f->window = TERN_MIN(window, (uint32_t)TERN_FEC_WINDOW);
+        f->allowance = ALLOWANCE_MOST;
     }
     return f;
 }
@@ -138,6 +147,18 @@ void tern_fec_in_free(struct tern_fec_in *f)
 uint64_t tern_fec_in_held(const struct tern_fec_in *f)
 {
     return sizeof *f + f->bytes;
+}
+
+static void earn(struct tern_fec_in *f, size_t bytes)
+{
+    f->allowance = (uint32_t)TERN_MIN(f->allowance + bytes + FRAME_WORTH, (size_t)ALLOWANCE_MOST);
+}
+
+static bool pay(struct tern_fec_in *f, uint32_t cost)
+{
+    bool can_pay = f->allowance >= cost;
+    f->allowance -= can_pay ? cost : 0;
+    return can_pay;
 }
 
 static struct lane *find_lane(const struct tern_fec_in *f, uint32_t channel, enum tern_lane lane)
@@ -437,7 +458,10 @@ void tern_fec_in_on_part(struct tern_fec_in *f, const struct tern_message_part *
     }
     uint32_t first = part->offset / l->size;
     uint32_t end = part->len == 0 ? first + 1 : (part->offset + part->len - 1) / l->size + 1;
-    for (uint32_t i = first; i < end; i++) {
+    earn(f, part->len);
+    /* Of a part with more symbols than are kept, which none has that was cut for them, the last. */
+    uint32_t keep = (uint32_t)l->keep;
+    for (uint32_t i = end - first > keep ? end - keep : first; i < end; i++) {
         keep_piece(f, l, part, data, i);
     }
 }
@@ -609,10 +633,14 @@ int tern_fec_in_on_repair(struct tern_fec_in *f, const struct tern_fec_repair *r
     if (l == NULL) {
         return TERN_ERR_NOMEM;
     }
+    earn(f, r->lengths_len + r->len);
+    if (!pay(f, r->symbols)) {
+        return 0;
+    }
     if (!agrees(l, r, covered, &unknown)) {
         return TERN_ERR_PROTOCOL;
     }
-    return unknown > 0 ? add_equation(f, l, r, covered, unknown) : 0;
+    return unknown > 0 && pay(f, EQUATION_COST) ? add_equation(f, l, r, covered, unknown) : 0;
 }
 
 bool tern_fec_in_next(struct tern_fec_in *f, struct tern_message_part *part, const uint8_t **data)

@@ -13,7 +13,6 @@ struct tern_msgout *tern_msgout_new(struct tern_mem *mem, struct tern_slab *slab
     m->slab = slab;
     m->config = *config;
     m->stuck = TERN_PRIORITIES;
-    m->parked_time = 1;
     for (size_t i = 0; i < TERN_PRIORITIES; i++) {
         struct tern_message_level *level = &m->levels[i];
         tern_list_init(&level->again);

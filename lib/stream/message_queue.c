@@ -4,7 +4,9 @@
  * used up goes to the end and gets a new share there, by its weight. What a turn took too much is a debt.
  * A channel at whose head only something waits that credit has no room for is parked, so that the ring
  * of a level that is looked at holds nothing but what can leave; and nothing new of its priority or a
- * less urgent one uses credit before it, or large messages would starve behind small ones.
+ * less urgent one uses credit before it, or large messages would starve behind small ones. When there is
+ * credit again the parked ones come back one after the other, ahead of the ring, each when the turn of the
+ * one before is over: a peer that gives a byte at a time must not have us look at all of them each time.
  * SPDX-License-Identifier: MIT */
 #include "stream/message_state.h"
 
@@ -12,9 +14,30 @@
 
 /* --- flows in their level ----------------------------------------------------------------------- */
 
-static bool is_parked(const struct tern_msgout *m, const struct tern_message_flow *flow)
+static struct tern_message_flow *flow_of(struct tern_list *link)
 {
-    return flow->parked_time == m->parked_time;
+    return TERN_CONTAINER_OF(link, struct tern_message_flow, link);
+}
+
+static void leave_parked(struct tern_message_level *level, struct tern_message_flow *flow)
+{
+    tern_list_drop(&flow->link);
+    flow->is_parked = false;
+    level->parked_weight -= flow->channel->weight;
+    level->weight += flow->channel->weight;
+}
+
+/* The next of the parked ones goes to the head of the ring, if credit may let it. */
+static void fetch_parked(struct tern_msgout *m, unsigned i)
+{
+    struct tern_message_level *level = &m->levels[i];
+    if (i < m->stuck && !tern_list_is_empty(&level->parked)) {
+        struct tern_message_flow *flow = flow_of(level->parked.next);
+        leave_parked(level, flow);
+        flow->is_back = true;
+        tern_list_push_front(&level->ring, &flow->link);
+        m->busy |= 1u << i;
+    }
 }
 
 static void activate(struct tern_msgout *m, struct tern_message_flow *flow)
@@ -23,15 +46,12 @@ static void activate(struct tern_msgout *m, struct tern_message_flow *flow)
     if (!tern_list_is_linked(&flow->link)) {
         flow->deficit =
             TERN_MIN(flow->deficit, 0) + (int64_t)flow->channel->weight * TERN_SENDING_QUANTUM;
-        flow->parked_time = 0;
+        flow->is_parked = flow->is_back = false;
         tern_list_push_back(&level->ring, &flow->link);
         level->weight += flow->channel->weight;
-    } else if (is_parked(m, flow)) { /* what came may leave although its elder cannot */
-        tern_list_drop(&flow->link);
+    } else if (flow->is_parked) { /* what came may leave although its elder cannot */
+        leave_parked(level, flow);
         tern_list_push_back(&level->ring, &flow->link);
-        flow->parked_time = 0;
-        level->parked_weight -= flow->channel->weight;
-        level->weight += flow->channel->weight;
     }
     m->busy |= 1u << flow->level;
 }
@@ -41,40 +61,36 @@ static void retire(struct tern_msgout *m, struct tern_message_flow *flow)
     struct tern_message_level *level = &m->levels[flow->level];
     if (tern_list_is_linked(&flow->link) && tern_list_is_empty(&flow->plain) &&
         tern_list_is_empty(&flow->credited)) {
-        uint64_t *sum = is_parked(m, flow) ? &level->parked_weight : &level->weight;
+        uint64_t *sum = flow->is_parked ? &level->parked_weight : &level->weight;
         *sum -= flow->channel->weight;
         tern_list_drop(&flow->link);
+        fetch_parked(m, flow->level);
     }
 }
 
-static void park(struct tern_msgout *m, struct tern_message_flow *flow)
+/* What others are stuck behind is to be the first of them, and what did not come to its turn again before
+ * those that were behind it. */
+static void park(struct tern_msgout *m, struct tern_message_flow *flow, bool is_stuck)
 {
     struct tern_message_level *level = &m->levels[flow->level];
     tern_list_drop(&flow->link);
-    tern_list_push_back(&level->parked, &flow->link);
-    flow->parked_time = m->parked_time;
+    if (is_stuck || flow->is_back) {
+        tern_list_push_front(&level->parked, &flow->link);
+    } else {
+        tern_list_push_back(&level->parked, &flow->link);
+    }
+    flow->is_parked = true;
     level->weight -= flow->channel->weight;
     level->parked_weight += flow->channel->weight;
 }
 
 void tern_msgqueue_unpark(struct tern_msgout *m)
 {
-    for (unsigned i = m->stuck; i < TERN_PRIORITIES; i++) {
-        struct tern_message_level *level = &m->levels[i];
-        if (!tern_list_is_empty(&level->parked)) { /* all of them before those in the ring */
-            struct tern_list *first = level->parked.next, *last = level->parked.prev;
-            last->next = level->ring.next;
-            last->next->prev = last;
-            level->ring.next = first;
-            first->prev = &level->ring;
-            tern_list_init(&level->parked);
-            level->weight += level->parked_weight;
-            level->parked_weight = 0;
-            m->busy |= 1u << i;
-        }
-    }
+    unsigned from = m->stuck;
     m->stuck = NOT_STUCK;
-    m->parked_time++;
+    for (unsigned i = from; i < TERN_PRIORITIES; i++) {
+        fetch_parked(m, i);
+    }
 }
 
 void tern_msgqueue_weigh(struct tern_msgout *m, struct tern_channel *c, unsigned weight)
@@ -83,7 +99,7 @@ void tern_msgqueue_weigh(struct tern_msgout *m, struct tern_channel *c, unsigned
         struct tern_message_flow *flow = c->flows[i];
         if (flow != NULL && tern_list_is_linked(&flow->link)) {
             struct tern_message_level *level = &m->levels[i];
-            uint64_t *sum = is_parked(m, flow) ? &level->parked_weight : &level->weight;
+            uint64_t *sum = flow->is_parked ? &level->parked_weight : &level->weight;
             *sum = *sum - c->weight + weight;
         }
     }
@@ -220,22 +236,24 @@ static struct tern_message_sending *head_of(struct tern_msgout *m, struct tern_m
     return credited;
 }
 
-static struct tern_message_flow *flow_of(struct tern_list *link)
-{
-    return TERN_CONTAINER_OF(link, struct tern_message_flow, link);
-}
-
 /* Parks what cannot leave, until the first that can. */
-static bool settle(struct tern_msgout *m, struct tern_message_level *level)
+static bool settle(struct tern_msgout *m, unsigned i)
 {
-    while (!tern_list_is_empty(&level->ring)) {
+    struct tern_message_level *level = &m->levels[i];
+    for (;;) {
+        if (tern_list_is_empty(&level->ring)) {
+            fetch_parked(m, i);
+        }
+        if (tern_list_is_empty(&level->ring)) {
+            return false;
+        }
         struct tern_message_flow *flow = flow_of(level->ring.next);
+        unsigned stuck = m->stuck;
         if (head_of(m, flow) != NULL) {
             return true;
         }
-        park(m, flow);
+        park(m, flow, m->stuck != stuck);
     }
-    return false;
 }
 
 unsigned tern_msgout_top(struct tern_msgout *m)
@@ -245,7 +263,7 @@ unsigned tern_msgout_top(struct tern_msgout *m)
             continue;
         }
         struct tern_message_level *level = &m->levels[i];
-        if (!tern_list_is_empty(&level->again) || settle(m, level)) {
+        if (!tern_list_is_empty(&level->again) || settle(m, i)) {
             return i;
         }
         m->busy &= ~(1u << i);
@@ -256,6 +274,7 @@ unsigned tern_msgout_top(struct tern_msgout *m)
 static void give_turn(struct tern_message_level *level, struct tern_message_flow *flow)
 {
     flow->deficit += (int64_t)flow->channel->weight * TERN_SENDING_QUANTUM;
+    flow->is_back = false;
     tern_list_drop(&flow->link);
     tern_list_push_back(&level->ring, &flow->link);
 }
@@ -270,12 +289,13 @@ struct tern_message_sending *tern_msgqueue_pick(struct tern_msgout *m)
     if (!tern_list_is_empty(&level->again)) {
         return tern_sending_of(level->again.next);
     }
-    while (settle(m, level)) { /* ends: at each round all debts fall, and one could send at least */
+    while (settle(m, top)) { /* ends: at each round all debts fall, and one could send at least */
         struct tern_message_flow *flow = flow_of(level->ring.next);
         if (flow->deficit > 0) {
             return head_of(m, flow);
         }
         give_turn(level, flow);
+        fetch_parked(m, top);
     }
     return NULL;
 }
@@ -289,9 +309,12 @@ void tern_msgqueue_charge(struct tern_msgout *m, const struct tern_message_sendi
 {
     struct tern_message_level *level = &m->levels[s->level];
     if (s->place == TERN_PLACE_FLOW) {
-        tern_sending_channel(m, s)->flows[s->level]->deficit -= (int64_t)bytes;
+        struct tern_message_flow *flow = tern_sending_channel(m, s)->flows[s->level];
+        flow->deficit -= (int64_t)bytes;
+        flow->is_back = false;
     }
-    uint64_t weight = TERN_MAX(level->weight, (uint64_t)1);
+    uint64_t sum = level->weight + (s->level < m->stuck ? level->parked_weight : 0);
+    uint64_t weight = TERN_MAX(sum, (uint64_t)1);
     uint64_t due = ((uint64_t)bytes * TERN_SENDING_WEIGHT << FINE) / weight;
     level->streams = TERN_MIN(level->streams + (int64_t)due, STREAMS);
 }

@@ -115,9 +115,10 @@ struct tern_message_flow {
     struct tern_list link; /* in its level, waiting or parked */
     struct tern_list plain, credited;
     struct tern_channel *channel;
-    int64_t deficit;      /* bytes that it may still send in this turn; below 0: a debt */
-    uint64_t parked_time; /* it is parked if this is the queue's time */
+    int64_t deficit; /* bytes that it may still send in this turn; below 0: a debt */
     uint8_t level;
+    bool is_parked;
+    bool is_back; /* it was parked, and has not had its turn since */
 };
 
 struct tern_channel {
@@ -157,7 +158,6 @@ struct tern_msgout {
     bool was_full;
     unsigned stuck; /* from this level on nothing new is charged to credit; 8: none waits for it */
     unsigned busy;  /* bit p: level p may have something to send */
-    uint64_t parked_time;
     uint32_t turn;
     struct tern_message_level levels[TERN_PRIORITIES];
     const struct tern_fec_out *fec; /* NULL: no lane is protected */

@@ -397,6 +397,52 @@ static void without_memory_nothing_is_kept(void **state)
     }
 }
 
+/* One long message of symbols of a byte: a frame of a few bytes asks for as much work as any. */
+static int tiny(struct kit_fec *k, uint64_t number, uint8_t repair, const uint8_t *data)
+{
+    uint8_t list[8];
+    struct tern_writer w;
+    tern_writer_init(&w, list, sizeof list);
+    tern_write_varint(&w, UINT64_C(64) << 1 | 1);
+    struct tern_fec_repair r = {.channel = 3,
+                                .lane = TERN_LANE_ORDERED,
+                                .size = 1,
+                                .message = number,
+                                .symbols = 64,
+                                .messages = 1,
+                                .number = repair,
+                                .lengths = list,
+                                .lengths_len = tern_writer_used(&w),
+                                .data = data,
+                                .len = 1};
+    return tern_fec_in_on_repair(k->in, &r);
+}
+
+/* Repairs that cost more work than bytes run out of what they may cost, which what comes earns anew. */
+static void small_repairs_do_not_keep_us_busy(void **state)
+{
+    (void)state;
+    struct kit_fec k;
+    begin(&k, 50);
+    for (unsigned i = 0; i < 1000; i++) { /* each a column less than it takes to solve them */
+        assert_int_equal(tiny(&k, 0, (uint8_t)(i % 63), noise), 0);
+    }
+    uint64_t held = tern_fec_in_held(k.in);
+    for (unsigned i = 0; i < 3; i++) { /* of another message, so that each would be kept */
+        assert_int_equal(tiny(&k, 1 + i, 0, noise), 0);
+    }
+    assert_int_equal(tern_fec_in_held(k.in), held);
+    struct tern_message_part part = message(9, 1000);
+    for (unsigned i = 0; i < 4; i++) {
+        tern_fec_in_on_part(k.in, &part, kit_message(&part));
+        part.number++;
+    }
+    held = tern_fec_in_held(k.in);
+    assert_int_equal(tiny(&k, 100, 0, noise), 0);
+    assert_true(tern_fec_in_held(k.in) != held);
+    kit_fec_clear(&k);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(any_losses_up_to_the_repairs_come_back),
     cmocka_unit_test(the_next_message_mends_the_last),
@@ -413,6 +459,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(memory_is_bounded),
     cmocka_unit_test(the_quietest_lane_gives_way),
     cmocka_unit_test(without_memory_nothing_is_kept),
+    cmocka_unit_test(small_repairs_do_not_keep_us_busy),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,6 +1,7 @@
 /* Sending messages: what is taken and refused, priorities, turns, credit, the full buffer, cancelling.
  * SPDX-License-Identifier: MIT */
 #include "base/cursor.h"
+#include "stream/message_state.h"
 #include "unit/stream/message_kit.h"
 
 #define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
@@ -484,6 +485,45 @@ static void a_large_message_is_not_starved_of_credit_by_small_ones(void **state)
     kit_out_end(&k);
 }
 
+static size_t length(const struct tern_list *list)
+{
+    size_t n = 0;
+    for (const struct tern_list *node = list->next; node != list; node = node->next) {
+        n++;
+    }
+    return n;
+}
+
+/* Credit for one message: one channel is looked at, not all that wait, and each in its turn. */
+static void a_little_credit_wakes_one_channel(void **state)
+{
+    (void)state;
+    struct kit_out k;
+    begin_with_credit(&k, 0);
+    for (uint32_t channel = 0; channel < 100; channel++) {
+        kit_post(&k, kit_options(TERN_RELIABLE, TERN_ORDERED, channel), channel, 2100);
+        kit_post(&k, kit_options(TERN_RELIABLE, TERN_ORDERED, channel), channel, 2100);
+    }
+    assert_int_equal(tern_msgout_top(k.m), TERN_PRIORITIES);
+    struct tern_list *ring = &k.m->levels[3].ring;
+    for (uint32_t i = 0; i < 200; i++) {
+        tern_msgout_on_max_data(k.m, i * 2164 + 1); /* of no use yet */
+        assert_true(length(ring) <= 3);
+        assert_int_equal(tern_msgout_top(k.m), TERN_PRIORITIES);
+        tern_msgout_on_max_data(k.m, (i + 1) * 2164);
+        assert_true(length(ring) <= 3);
+        struct tern_msgout_chunk c;
+        for (uint32_t sent = 0; sent < 2100; sent += c.part.len) {
+            tern_msgout_begin_packet(k.m);
+            assert_true(tern_msgout_next(k.m, KIT_FULL, KIT_FULL, &c));
+            assert_int_equal(c.part.channel, i % 100);
+            tern_msgout_on_sent(k.m, &c);
+        }
+    }
+    assert_int_equal(tern_msgout_top(k.m), TERN_PRIORITIES);
+    kit_out_end(&k);
+}
+
 static void ordered_messages_keep_their_order_without_credit(void **state)
 {
     (void)state;
@@ -776,6 +816,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(credit_counts_length_and_64_when_first_sent),
     cmocka_unit_test(without_credit_only_those_that_need_it_wait),
     cmocka_unit_test(a_large_message_is_not_starved_of_credit_by_small_ones),
+    cmocka_unit_test(a_little_credit_wakes_one_channel),
     cmocka_unit_test(ordered_messages_keep_their_order_without_credit),
     cmocka_unit_test(a_full_buffer_is_again_and_writable_at_half),
     cmocka_unit_test(the_oldest_unsent_unreliable_one_makes_room),
