@@ -107,6 +107,31 @@ case_examples_media_narrow() {
     within "$(figure out '^sender: .* \([0-9.]*\) Mbit.s at the end.*')" 0.2 2 || fail "not adapted: $(cat out)"
 }
 
+# The two halves in two processes, and one sender too many.
+case_examples_media_send() {
+    port=$((20000 + $$ % 20000))
+    "$media" receive --port $port --seconds 30 >receive.log 2>&1 &
+    receive_pid=$!
+    pids="$pids $receive_pid"
+    wait_for 20 has_said receive.log ' receiving on ' "$receive_pid" || true
+    has_line receive.log ' receiving on ' || skip "port $port is taken"
+    "$media" send 127.0.0.1:$port --seconds 4 >send.log 2>&1 &
+    send_pid=$!
+    pids="$pids $send_pid"
+    wait_for 20 has_said receive.log ' played ' "$receive_pid" || true
+    has_line receive.log ' played ' || fail "nothing comes"
+    expect 1 "$media" send "[::1]:$port" --seconds 2
+    forget "$send_pid"
+    wait "$send_pid" || fail "the sender failed"
+    forget "$receive_pid"
+    kill -TERM "$receive_pid"
+    wait "$receive_pid" || fail "the receiver did not end in order"
+    sent=$(figure send.log '^sender: \([0-9]*\) frames,.*')
+    within "$sent" 100 120 || fail "not sent: $(cat send.log)"
+    within "$(figure receive.log '^receiver: .* frames, \([0-9]*\) in time.*')" 80 "$sent" ||
+        fail "not in time: $(cat receive.log)"
+}
+
 case_examples_usage() {
     for arguments in '' 'nonsense' 'demo --loss 101' 'demo --loss' 'demo --loss x' 'demo --delay -1' \
         'demo --seconds 0' 'demo --seconds nan' 'demo --rate 0' 'demo where' 'demo --nonsense' '--loss 5' \

@@ -37,13 +37,22 @@ static void note_delay(struct client *c, uint32_t applied)
     }
 }
 
+/* No server moves the cursor of our terminal. */
+static void take_news(struct client *c, const tern_message *m)
+{
+    size_t len = m->len < sizeof c->news ? m->len : sizeof c->news - 1;
+    for (size_t i = 0; i < len; i++) {
+        c->news[i] = m->data[i] >= ' ' && m->data[i] < 0x7f ? (char)m->data[i] : '?';
+    }
+    c->news[len] = 0;
+    c->news_count++;
+}
+
 static void take_message(struct client *c, const tern_message *m)
 {
     struct snapshot shot;
     if (m->channel == CHANNEL_NEWS) {
-        (void)snprintf(c->news, sizeof c->news, "%.*s", m->len > 40 ? 40 : (int)m->len,
-                       (const char *)m->data);
-        c->news_count++;
+        take_news(c, m);
     } else if (m->channel == CHANNEL_SNAPSHOT && snapshot_decode(&shot, m->data, m->len)) {
         c->shots[c->shot_count++ % SHOTS] = shot;
         note_delay(c, shot.applied);
@@ -167,18 +176,23 @@ static int by_length(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* What the share of all delays does not exceed, in ms; they are sorted. */
+static double percentile(const struct client *c, size_t per_cent)
+{
+    size_t at = c->delay_count * per_cent / 100;
+    return c->delay_count == 0 ? 0 : (double)c->delays[at] / 1e6;
+}
+
 void client_summary(struct client *c, const char *name)
 {
     const tern_stats *s = &c->stats;
-    size_t n = c->delay_count;
-    qsort(c->delays, n, sizeof *c->delays, by_length);
+    qsort(c->delays, c->delay_count, sizeof *c->delays, by_length);
     printf("%s: rtt %.1f ms, loss %.1f %%, %llu snapshots, smooth %.1f %%, news %llu, "
            "input to movement p50 %.1f p99 %.1f ms%s%s\n",
            name, (double)s->smoothed_rtt / 1e6,
            s->packets_sent == 0 ? 0.0 : 100.0 * (double)s->packets_lost / (double)s->packets_sent,
            (unsigned long long)c->shot_count,
            c->shows == 0 ? 0.0 : 100.0 * (double)c->smooth / (double)c->shows,
-           (unsigned long long)c->news_count, n == 0 ? 0.0 : (double)c->delays[n / 2] / 1e6,
-           n == 0 ? 0.0 : (double)c->delays[n * 99 / 100] / 1e6, c->why[0] == 0 ? "" : "; ",
-           c->why);
+           (unsigned long long)c->news_count, percentile(c, 50), percentile(c, 99),
+           c->why[0] == 0 ? "" : "; ", c->why);
 }

@@ -31,12 +31,12 @@ static void say(const struct sender *s, const struct receiver *r, double second)
     printf("%3.0f s", second);
     if (s != NULL) {
         printf(
-            "  rate %.2f Mbit/s  rtt %.1f ms  loss %.1f %%  frames %llu  keys %llu  given up %llu",
+            "  rate %.2f Mbit/s  rtt %.1f ms  loss %.1f %%  frames %llu  keys %llu  expired %llu",
             (double)s->rate / MBIT, (double)s->stats.smoothed_rtt / 1e6,
             (double)s->stats.loss_rate / 100, (unsigned long long)s->next,
-            (unsigned long long)s->keys, (unsigned long long)s->given_up);
+            (unsigned long long)s->keys, (unsigned long long)s->expired);
     }
-    if (r != NULL) {
+    if (r != NULL && (s != NULL || r->conn != NULL)) {
         printf("  played %llu  late %llu  worst %.1f ms", (unsigned long long)r->in_time,
                (unsigned long long)r->late, (double)r->worst / 1e6);
     }
@@ -48,10 +48,10 @@ static void summary(const struct sender *s, const struct receiver *r)
 {
     if (s != NULL) {
         const tern_stats *t = &s->stats;
-        printf("sender: %llu frames, %llu keys, %llu given up, %.2f Mbit/s at the end, "
+        printf("sender: %llu frames, %llu keys, %llu expired, %.2f Mbit/s at the end, "
                "%llu packets, %llu lost, %llu repairs\n",
                (unsigned long long)s->next, (unsigned long long)s->keys,
-               (unsigned long long)s->given_up, (double)s->rate / MBIT,
+               (unsigned long long)s->expired, (double)s->rate / MBIT,
                (unsigned long long)t->packets_sent, (unsigned long long)t->packets_lost,
                (unsigned long long)t->repairs_sent);
     }
@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     const char *mode = argc > 1 ? argv[1] : "";
     struct sender *s = NULL;
     struct receiver *r = NULL;
+    char text[TERN_ADDR_TEXT_SIZE];
     kit_init("tern-media");
     if (strcmp(mode, "--help") == 0 || strcmp(mode, "-h") == 0) {
         (void)fputs(help, stdout);
@@ -158,6 +159,9 @@ int main(int argc, char **argv)
     if (strcmp(mode, "receive") == 0) {
         r = &receiver;
         receiver_open(r, (uint16_t)o.all.port);
+        tern_addr local = tern_udp_local(r->node.udp);
+        (void)fprintf(stderr, "tern-media: receiving on %s\n",
+                      tern_addr_format(&local, text, sizeof text));
     } else if (strcmp(mode, "send") == 0) {
         tern_addr to = take_address(&o.all);
         s = &sender;

@@ -43,7 +43,7 @@ struct sender {
     uint64_t ceiling;   /* what the rate may become */
     uint64_t next, key; /* numbers of the next frame, and of the latest key frame */
     bool wants_key, has_fec, is_lost;
-    uint64_t keys, given_up;
+    uint64_t keys, expired;
     tern_stats stats; /* the latest, also of a connection that is over */
     uint8_t frame[FRAME_MAX];
 };
@@ -57,10 +57,10 @@ void sender_frame(struct sender *sender);
 
 struct receiver {
     struct node node;
-    uint64_t next; /* the frame that can be shown without a key frame */
+    tern_conn *conn; /* who sends; NULL: nobody. One at a time */
+    uint64_t next;   /* the frame that can be shown without a key frame */
     uint64_t frames, in_time, late, broken, recovered, requests;
     tern_time worst;
-    bool is_over;
 };
 
 void receiver_open(struct receiver *receiver, uint16_t port);

@@ -52,17 +52,29 @@ static void take_frame(struct receiver *r, tern_conn *conn, const tern_message *
     }
 }
 
+static void welcome(struct receiver *r, tern_conn *conn)
+{
+    if (r->conn != NULL) {
+        tern_conn_close(conn, 1, "another sender is here");
+        return;
+    }
+    r->conn = conn;
+    r->next = 0;
+}
+
 void receiver_poll(struct receiver *r)
 {
     tern_event ev;
     while (tern_endpoint_poll(r->node.endpoint, &ev) == 1) {
         tern_message m = {.size = sizeof m};
-        while (ev.type == TERN_EVENT_MESSAGES && tern_conn_receive(ev.conn, &m) == 1) {
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            welcome(r, ev.conn);
+        } else if (ev.type == TERN_EVENT_CLOSED && ev.conn == r->conn) {
+            r->conn = NULL;
+        }
+        while (ev.type == TERN_EVENT_MESSAGES && ev.conn == r->conn &&
+               tern_conn_receive(ev.conn, &m) == 1) {
             take_frame(r, ev.conn, &m);
         }
-        if (ev.type == TERN_EVENT_CONNECTED) {
-            r->next = 0;
-        }
-        r->is_over = r->is_over || ev.type == TERN_EVENT_CLOSED;
     }
 }

@@ -83,7 +83,7 @@ static void lack(struct sender *s, uint64_t number)
 static void on_outcome(struct sender *s, uint64_t number, tern_outcome outcome)
 {
     if (outcome != TERN_OUTCOME_ACKED) {
-        s->given_up++;
+        s->expired++;
         if (!s->has_fec) {
             lack(s, number);
         }
@@ -113,7 +113,7 @@ void sender_poll(struct sender *s)
         } else if (ev.type == TERN_EVENT_MESSAGES) {
             take_requests(s);
         } else if (ev.type == TERN_EVENT_CLOSED) {
-            s->is_lost = ev.close.error != 0;
+            s->is_lost = ev.close.error != 0 || ev.close.code != 0;
             s->conn = NULL;
         }
     }
@@ -161,7 +161,7 @@ void sender_frame(struct sender *s)
     }
     /* The path is stuck: begin anew when it is free. */
     s->wants_key = rc == TERN_ERR_AGAIN;
-    s->given_up += rc == TERN_ERR_AGAIN ? 1 : 0;
+    s->expired += rc == TERN_ERR_AGAIN ? 1 : 0;
     s->key = is_key ? s->next : s->key;
     s->keys += is_key ? 1 : 0;
     s->next++;
