@@ -55,7 +55,7 @@ static void on_connected(struct sender *s)
 }
 
 /* The ceiling is a fifth less than the path carries, for key frames; and three times what it loses, for repairs and
- * what is sent again. The estimate may be a quarter above what was used, and too high: when a queue shows that, the
+ * what is sent again. The estimate may be a quarter above what was used, and so too high: when a queue shows that, the
  * encoder lets it drain. */
 static void on_bandwidth(struct sender *s, const tern_bandwidth *b)
 {
