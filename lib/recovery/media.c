@@ -37,6 +37,8 @@
 #define LOSS_MOST       200  /* ten-thousandths that need no answer */
 #define LOSS_START      1000 /* ... at the start, which runs into a short queue with many more */
 #define LOSS_CLEAR      800  /* ... while no queue stands */
+#define LOSS_CHANCE     1600 /* ... in one window of those */
+#define LOSS_WINDOWS    8    /* that the mean remembers */
 #define LOSS_ANSWER     3000 /* the largest single one */
 #define FLOOR_MOST      1000
 #define FLOOR_LIFE      (30 * TERN_SEC)
@@ -77,6 +79,7 @@ struct media {
     tern_time loss_at; /* when the present window began, and the counts then */
     uint64_t lost, delivered;
     uint64_t loss;                  /* in the last window, ten-thousandths */
+    uint64_t loss_mean;             /* of the windows before, too */
     uint64_t loss_first, loss_from; /* and the rate, when answers began; 0: none is on */
     uint64_t floor;                 /* of loss, that no answer changed */
     tern_time floor_at;
@@ -432,18 +435,20 @@ static void learn_floor(struct media *state, tern_time now)
     }
 }
 
-/* What is lost while no queue stands, and what was sent did arrive, is seldom lost for want of capacity: bursts on
- * a radio link are. A policer, which has no queue either, delivers less than was sent. */
-static uint64_t loss_allowed(const struct tern_cc *cc)
+/* What is lost while no queue stands is seldom lost for want of capacity: bursts on a radio link are. A few of
+ * them fill a window, so that it is the mean of some windows that counts, and of one only what chance does not
+ * explain. A policer has no queue either, but its losses do not end. */
+static uint64_t loss_above(const struct tern_cc *cc)
 {
     const struct media *state = state_in(cc);
-    uint64_t most = LOSS_MOST + state->floor;
-    bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state) &&
-                    state->loss <= 2 * LOSS_CLEAR; /* more is no chance */
-    if (state->phase == PHASE_START) {
-        return LOSS_START;
+    bool is_starting = state->phase == PHASE_START;
+    uint64_t most = is_starting ? LOSS_START : LOSS_MOST + state->floor;
+    if (state->queue > threshold(cc) / 2) {
+        return tern_sub_sat(state->loss, most);
     }
-    return is_clear ? TERN_MAX(LOSS_CLEAR, most) : most;
+    uint64_t mean = TERN_MIN(state->loss, state->loss_mean);
+    return TERN_MAX(tern_sub_sat(mean, TERN_MAX(LOSS_CLEAR, most)),
+                    tern_sub_sat(state->loss, TERN_MAX(LOSS_CHANCE, most)));
 }
 
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
@@ -451,7 +456,7 @@ static uint64_t loss_allowed(const struct tern_cc *cc)
 static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
     struct media *state = state_of(cc);
-    uint64_t over = tern_sub_sat(state->loss, loss_allowed(cc));
+    uint64_t over = loss_above(cc);
     if (over == 0) {
         state->loss_from = 0;
         return;
@@ -478,6 +483,7 @@ static void check_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         return;
     }
     state->loss = all > 0 ? lost * 10000 / all : 0;
+    state->loss_mean = ((LOSS_WINDOWS - 1) * state->loss_mean + state->loss) / LOSS_WINDOWS;
     state->loss_at = now;
     state->lost = ack->rate->lost;
     state->delivered = ack->rate->delivered;
