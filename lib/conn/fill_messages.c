@@ -67,7 +67,7 @@ static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *
         tern_fec_out_on_sent(fill->conn->messages->fec.out, part, chunk->data, chunk->priority,
                              now);
     }
-    tern_msgout_on_sent(tern_messages_out(fill->conn), chunk);
+    tern_msgout_on_sent(tern_messages_out(fill->conn), chunk, now);
     tern_fill_note(fill, receipt);
     return true;
 }

@@ -224,7 +224,7 @@ static uint32_t rate_of(struct lane *l, uint32_t window)
     uint32_t open = open_symbols(l, window);
     open = TERN_MAX(open, 1u);
     uint32_t mean = 1500 * l->seen.lost / l->seen.parts;
-    uint32_t burst = 6000 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
+    uint32_t burst = 1500 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
     return TERN_MIN(mean + burst, most);
 }
 
