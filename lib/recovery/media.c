@@ -218,6 +218,13 @@ static void note_step(struct media *state, tern_time before)
     state->was_up = is_up;
 }
 
+/* Without the time for which the peer kept its answer back, which is no queue. (RFC 9002 §5.3) */
+static tern_time sample_of(const struct tern_cc_ack *ack)
+{
+    bool is_credible = ack->rtt_sample >= ack->rtt->min + ack->delay;
+    return is_credible ? ack->rtt_sample - ack->delay : ack->rtt_sample;
+}
+
 static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, tern_time now)
 {
     if (ack->largest_pn < state->round_end || now < state->round_at + ROUND_MIN) {
@@ -325,16 +332,42 @@ static void start(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 static void stop_start(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct media *state = state_of(cc);
-    if (ack->rtt_sample == 0 || state->phase != PHASE_START) {
+    tern_time sample = sample_of(ack);
+    if (sample == 0 || state->phase != PHASE_START) {
         return;
     }
-    state->above = ack->rtt_sample > state->base + threshold(cc) ? state->above + 1 : 0;
+    state->above = sample > state->base + threshold(cc) ? state->above + 1 : 0;
     if (state->above >= START_ABOVE) {
         uint64_t *supply = &state->supply[state->supply_at];
         *supply = TERN_MAX(*supply, ack->sample->rate);
-        state->queue = ack->rtt_sample - state->base;
+        state->queue = sample - state->base;
         begin_drain(cc, ack->rtt, now);
     }
+}
+
+/* What is lost while no queue stands is seldom lost for want of capacity: bursts on a radio link are. A few of
+ * them fill a window, so that it is the mean of some windows that counts, and of one only what chance does not
+ * explain. A policer has no queue either, but its losses do not end. */
+static uint64_t loss_above(const struct tern_cc *cc)
+{
+    const struct media *state = state_in(cc);
+    bool is_starting = state->phase == PHASE_START;
+    uint64_t most = is_starting ? LOSS_START : LOSS_MOST + state->floor;
+    if (state->queue > threshold(cc) / 2) {
+        return tern_sub_sat(state->loss, most);
+    }
+    uint64_t mean = TERN_MIN(state->loss, state->loss_mean);
+    return TERN_MAX(tern_sub_sat(mean, TERN_MAX(LOSS_CLEAR, most)),
+                    tern_sub_sat(state->loss, TERN_MAX(LOSS_CHANCE, most)));
+}
+
+/* What bursts have taken off comes back while they go on, but for a little: else a policer would be tried for
+ * ever at the same rate. */
+static bool may_grow(const struct tern_cc *cc)
+{
+    const struct media *state = state_in(cc);
+    return state->loss <= LOSS_MOST + state->floor ||
+           (loss_above(cc) == 0 && state->rate < state->full / 20 * 19);
 }
 
 static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
@@ -346,8 +379,7 @@ static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now
     }
     if (state->queue > most) {
         begin_drain(cc, rtt, now);
-    } else if (state->queue <= most / 2 && is_proved(state) &&
-               state->loss <= LOSS_MOST + state->floor) {
+    } else if (state->queue <= most / 2 && is_proved(state) && may_grow(cc)) {
         grow(cc, rtt);
     }
 }
@@ -435,22 +467,6 @@ static void learn_floor(struct media *state, tern_time now)
     }
 }
 
-/* What is lost while no queue stands is seldom lost for want of capacity: bursts on a radio link are. A few of
- * them fill a window, so that it is the mean of some windows that counts, and of one only what chance does not
- * explain. A policer has no queue either, but its losses do not end. */
-static uint64_t loss_above(const struct tern_cc *cc)
-{
-    const struct media *state = state_in(cc);
-    bool is_starting = state->phase == PHASE_START;
-    uint64_t most = is_starting ? LOSS_START : LOSS_MOST + state->floor;
-    if (state->queue > threshold(cc) / 2) {
-        return tern_sub_sat(state->loss, most);
-    }
-    uint64_t mean = TERN_MIN(state->loss, state->loss_mean);
-    return TERN_MAX(tern_sub_sat(mean, TERN_MAX(LOSS_CLEAR, most)),
-                    tern_sub_sat(state->loss, TERN_MAX(LOSS_CHANCE, most)));
-}
-
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
  * hardly slowed. */
 static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
@@ -462,6 +478,10 @@ static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_tim
         return;
     }
     uint64_t supply = best_supply(state, ROUNDS);
+    if (state->queue <= threshold(cc) / 2) {
+        supply += supply /
+                  2; /* it shows what was sent, which may have been less than there is room for */
+    }
     uint64_t rate = supply > 0 ? TERN_MIN(state->rate, supply) : state->rate;
     learn_floor(state, now);
     if (state->phase == PHASE_START) {
@@ -546,7 +566,7 @@ static void set_window(struct tern_cc *cc, const struct tern_rtt *rtt)
 static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct media *state = state_of(cc);
-    measure(state, ack->rtt_sample, now);
+    measure(state, sample_of(ack), now);
     if (state->base == TERN_TIME_NEVER) {
         return;
     }

@@ -84,8 +84,8 @@ static void rounds_move_the_rate(void **state)
         {"1.9 % of loss", {0, 19, false}, 15, 102, 135},
         {"4 % of loss, no more growth", {0, 40, false}, 15, 98, 110},
         {"10 % of loss, which may be chance", {0, 100, false}, 15, 98, 110},
-        {"30 % of loss, which is more", {0, 300, false}, 15, 10, 95},
-        {"15 % of loss that stays", {0, 150, false}, 80, 50, 95},
+        {"30 % of loss, which is more", {0, 300, false}, 15, 10, 100},
+        {"15 % of loss that stays", {0, 150, false}, 160, 50, 95},
         {"30 % of loss that stays", {0, 300, false}, 40, 10, 70},
     };
     (void)state;
