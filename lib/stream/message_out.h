@@ -113,6 +113,10 @@ void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t long
  * this is told, nothing leaves again unasked. */
 void tern_msgout_set_trip(struct tern_msgout *m, tern_time trip, tern_time patience);
 
+/* Will what is lost of it be sent again in time? */
+bool tern_msgout_can_mend(const struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
+                          tern_time now);
+
 /* MESSAGE_SKIP frames that are owed. */
 bool tern_msgout_next_skip(struct tern_msgout *m, struct tern_message_skip *out);
 void tern_msgout_on_skip_sent(struct tern_msgout *m, const struct tern_message_skip *skip);

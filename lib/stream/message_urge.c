@@ -27,6 +27,14 @@ void tern_msgout_set_trip(struct tern_msgout *m, tern_time trip, tern_time patie
     m->patience = patience;
 }
 
+bool tern_msgout_can_mend(const struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
+                          tern_time now)
+{
+    struct tern_message_sending *s = chunk->message;
+    return tern_urge_minds(s) && m->patience > 0 &&
+           now + m->patience + m->trip / 2 + 2 * LEAST <= tern_urge_expiry(s);
+}
+
 /* The time until the next transmission; 0: there shall be none. */
 static tern_time space(const struct tern_msgout *m, const struct tern_sending_parts *p,
                        tern_time now)
