@@ -5,11 +5,7 @@
 
 #include "sim/post.h"
 
-#ifdef __SANITIZE_ADDRESS__
-#define SEEDS 2
-#else
-#define SEEDS 8
-#endif
+#define SEEDS      (TERN_TEST_TIMES(10) == 10 ? 8 : 2)
 #define FRAME      20000
 #define FRAME_RATE 30
 #define PEAK       (FRAME * FRAME_RATE / 2 * 5) /* bytes a second: a frame leaves in 13 ms */
