@@ -64,10 +64,11 @@ static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *
     }
     struct tern_receipt receipt = tern_messages_part_receipt(part);
     if (fill->conn->messages->fec.out != NULL && !chunk->is_again) {
+        struct tern_msgout *out = tern_messages_out(fill->conn);
         tern_fec_out_on_sent(fill->conn->messages->fec.out, part, chunk->data, chunk->priority,
-                             now);
+                             tern_msgout_can_mend(out, chunk, now), now);
     }
-    tern_msgout_on_sent(tern_messages_out(fill->conn), chunk);
+    tern_msgout_on_sent(tern_messages_out(fill->conn), chunk, now);
     tern_fill_note(fill, receipt);
     return true;
 }

@@ -44,6 +44,16 @@ static void choose_copies(const struct tern_messages *m)
     }
 }
 
+/* Where the peer does not know IMMEDIATE_ACK it takes its time. */
+static void tell_trip(const struct tern_conn *conn)
+{
+    const struct tern_rtt *rtt = &conn->path.rtt;
+    tern_time delay = conn->cadence.is_usable ? 0 : tern_conn_peer_ack_delay(conn);
+    if (rtt->has_sample) {
+        tern_msgout_set_trip(conn->messages->out, rtt->smoothed, tern_rtt_pto(rtt, delay));
+    }
+}
+
 int tern_messages_need_out(struct tern_conn *conn, struct tern_msgout **out)
 {
     const struct tern_peer_terms *peer = &conn->peer_terms;
@@ -58,6 +68,9 @@ int tern_messages_need_out(struct tern_conn *conn, struct tern_msgout **out)
         conn->messages->out = tern_msgout_new(conn->env->mem, &conn->env->slab, &config);
         rc = conn->messages->out == NULL ? TERN_ERR_NOMEM : 0;
         choose_copies(conn->messages);
+        if (rc == 0) {
+            tell_trip(conn);
+        }
     }
     if (rc == 0) {
         *out = conn->messages->out;
@@ -331,6 +344,7 @@ void tern_messages_adapt(struct tern_conn *conn, const struct tern_loss_outcome 
         tern_spares_on_settled(&m->spares, outcome->acked_packets, outcome->lost_packets,
                                outcome->spurious_packets);
         choose_copies(m);
+        tell_trip(conn);
     }
 }
 

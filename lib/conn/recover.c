@@ -86,7 +86,7 @@ static void note_delivered(struct tern_conn *conn, const struct tern_space *spac
 
 static void settle_acked(struct tern_conn *conn, enum tern_level level,
                          const struct tern_loss_outcome *outcome, uint64_t prior_in_flight,
-                         uint64_t marked, tern_time now)
+                         tern_time delay, uint64_t marked, tern_time now)
 {
     struct tern_space *space = &conn->spaces[level];
     struct tern_path *path = &conn->path;
@@ -119,6 +119,7 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
         .lost_bytes = outcome->lost_bytes,
         .rtt = &path->rtt,
         .rtt_sample = outcome->rtt_sample,
+        .delay = delay,
         .rate = &path->rate,
         .sample = &sample,
         .next_pn = space->loss.sent.next_pn,
@@ -128,8 +129,9 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     tern_cc_on_ack(&path->cc, &ack, now);
 }
 
-static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t raw_delay,
-                       tern_time sample, tern_time now)
+/* Returns for how long the peer kept its answer back, as far as that is believed. */
+static tern_time update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t raw_delay,
+                            tern_time sample, tern_time now)
 {
     tern_time delay = 0;
     if (level == TERN_LEVEL_APP && conn->has_peer_params) {
@@ -144,6 +146,7 @@ static void update_rtt(struct tern_conn *conn, enum tern_level level, uint64_t r
         }
     }
     tern_rtt_update(&conn->path.rtt, sample, delay, now);
+    return delay;
 }
 
 static int walk_ranges(struct tern_space *space, const struct tern_frame_ack *ack,
@@ -220,6 +223,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     struct tern_path *path = &conn->path;
     struct tern_loss_outcome outcome = {0};
     uint64_t prior_in_flight = path->cc.bytes_in_flight, marked = 0;
+    tern_time delay = 0;
     int rc = walk_ranges(space, ack, &outcome);
     if (rc != 0) {
         return rc;
@@ -231,7 +235,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     conn->counters.packets_spurious += outcome.spurious_packets;
     if (outcome.rtt_sample > 0) {
-        update_rtt(conn, level, ack->delay, outcome.rtt_sample, now);
+        delay = update_rtt(conn, level, ack->delay, outcome.rtt_sample, now);
     }
     tern_loss_detect(&space->loss, &path->rtt, tern_conn_pto(conn, level), &outcome, now);
     if (level == TERN_LEVEL_APP && outcome.lost_packets > 0) {
@@ -241,7 +245,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     if (level == TERN_LEVEL_APP) {
         marked = check_ecn(conn, space, ack, &outcome, prior_in_flight, now);
     }
-    settle_acked(conn, level, &outcome, prior_in_flight, marked, now);
+    settle_acked(conn, level, &outcome, prior_in_flight, delay, marked, now);
     tern_gauge_on_ack(&conn->awake->gauge, &path->rate, outcome.acked_ect0 + outcome.acked_ect1,
                       marked, now);
     tern_loss_settle(&space->loss, &path->rtt, now);

@@ -18,6 +18,7 @@ struct tern_cc_ack {
     uint64_t lost_bytes;      /* declared lost by the same ACK */
     const struct tern_rtt *rtt;
     tern_time rtt_sample; /* 0: none */
+    tern_time delay;      /* of it, what the peer says that it kept its answer back */
     const struct tern_rate *rate;
     const struct tern_rate_sample *sample;
     uint64_t next_pn; /* the next packet number of this space (HyStart++ rounds) */

@@ -37,6 +37,8 @@
 #define LOSS_MOST       200  /* ten-thousandths that need no answer */
 #define LOSS_START      1000 /* ... at the start, which runs into a short queue with many more */
 #define LOSS_CLEAR      800  /* ... while no queue stands */
+#define LOSS_CHANCE     1600 /* ... in one window of those */
+#define LOSS_WINDOWS    8    /* that the mean remembers */
 #define LOSS_ANSWER     3000 /* the largest single one */
 #define FLOOR_MOST      1000
 #define FLOOR_LIFE      (30 * TERN_SEC)
@@ -77,6 +79,7 @@ struct media {
     tern_time loss_at; /* when the present window began, and the counts then */
     uint64_t lost, delivered;
     uint64_t loss;                  /* in the last window, ten-thousandths */
+    uint64_t loss_mean;             /* of the windows before, too */
     uint64_t loss_first, loss_from; /* and the rate, when answers began; 0: none is on */
     uint64_t floor;                 /* of loss, that no answer changed */
     tern_time floor_at;
@@ -215,6 +218,13 @@ static void note_step(struct media *state, tern_time before)
     state->was_up = is_up;
 }
 
+/* Without the time for which the peer kept its answer back, which is no queue. (RFC 9002 §5.3) */
+static tern_time sample_of(const struct tern_cc_ack *ack)
+{
+    bool is_credible = ack->rtt_sample >= ack->rtt->min + ack->delay;
+    return is_credible ? ack->rtt_sample - ack->delay : ack->rtt_sample;
+}
+
 static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, tern_time now)
 {
     if (ack->largest_pn < state->round_end || now < state->round_at + ROUND_MIN) {
@@ -322,16 +332,42 @@ static void start(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 static void stop_start(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct media *state = state_of(cc);
-    if (ack->rtt_sample == 0 || state->phase != PHASE_START) {
+    tern_time sample = sample_of(ack);
+    if (sample == 0 || state->phase != PHASE_START) {
         return;
     }
-    state->above = ack->rtt_sample > state->base + threshold(cc) ? state->above + 1 : 0;
+    state->above = sample > state->base + threshold(cc) ? state->above + 1 : 0;
     if (state->above >= START_ABOVE) {
         uint64_t *supply = &state->supply[state->supply_at];
         *supply = TERN_MAX(*supply, ack->sample->rate);
-        state->queue = ack->rtt_sample - state->base;
+        state->queue = sample - state->base;
         begin_drain(cc, ack->rtt, now);
     }
+}
+
+/* What is lost while no queue stands is seldom lost for want of capacity: bursts on a radio link are. A few of
+ * them fill a window, so that it is the mean of some windows that counts, and of one only what chance does not
+ * explain. A policer has no queue either, but its losses do not end. */
+static uint64_t loss_above(const struct tern_cc *cc)
+{
+    const struct media *state = state_in(cc);
+    bool is_starting = state->phase == PHASE_START;
+    uint64_t most = is_starting ? LOSS_START : LOSS_MOST + state->floor;
+    if (state->queue > threshold(cc) / 2) {
+        return tern_sub_sat(state->loss, most);
+    }
+    uint64_t mean = TERN_MIN(state->loss, state->loss_mean);
+    return TERN_MAX(tern_sub_sat(mean, TERN_MAX(LOSS_CLEAR, most)),
+                    tern_sub_sat(state->loss, TERN_MAX(LOSS_CHANCE, most)));
+}
+
+/* What bursts have taken off comes back while they go on, but for a little: else a policer would be tried for
+ * ever at the same rate. */
+static bool may_grow(const struct tern_cc *cc)
+{
+    const struct media *state = state_in(cc);
+    return state->loss <= LOSS_MOST + state->floor ||
+           (loss_above(cc) == 0 && state->rate < state->full / 20 * 19);
 }
 
 static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
@@ -343,8 +379,7 @@ static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now
     }
     if (state->queue > most) {
         begin_drain(cc, rtt, now);
-    } else if (state->queue <= most / 2 && is_proved(state) &&
-               state->loss <= LOSS_MOST + state->floor) {
+    } else if (state->queue <= most / 2 && is_proved(state) && may_grow(cc)) {
         grow(cc, rtt);
     }
 }
@@ -432,31 +467,21 @@ static void learn_floor(struct media *state, tern_time now)
     }
 }
 
-/* What is lost while no queue stands, and what was sent did arrive, is seldom lost for want of capacity: bursts on
- * a radio link are. A policer, which has no queue either, delivers less than was sent. */
-static uint64_t loss_allowed(const struct tern_cc *cc)
-{
-    const struct media *state = state_in(cc);
-    uint64_t most = LOSS_MOST + state->floor;
-    bool is_clear = state->queue <= threshold(cc) / 2 && is_proved(state) &&
-                    state->loss <= 2 * LOSS_CLEAR; /* more is no chance */
-    if (state->phase == PHASE_START) {
-        return LOSS_START;
-    }
-    return is_clear ? TERN_MAX(LOSS_CLEAR, most) : most;
-}
-
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
  * hardly slowed. */
 static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
     struct media *state = state_of(cc);
-    uint64_t over = tern_sub_sat(state->loss, loss_allowed(cc));
+    uint64_t over = loss_above(cc);
     if (over == 0) {
         state->loss_from = 0;
         return;
     }
     uint64_t supply = best_supply(state, ROUNDS);
+    if (state->queue <= threshold(cc) / 2) {
+        supply += supply /
+                  2; /* it shows what was sent, which may have been less than there is room for */
+    }
     uint64_t rate = supply > 0 ? TERN_MIN(state->rate, supply) : state->rate;
     learn_floor(state, now);
     if (state->phase == PHASE_START) {
@@ -478,6 +503,7 @@ static void check_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         return;
     }
     state->loss = all > 0 ? lost * 10000 / all : 0;
+    state->loss_mean = ((LOSS_WINDOWS - 1) * state->loss_mean + state->loss) / LOSS_WINDOWS;
     state->loss_at = now;
     state->lost = ack->rate->lost;
     state->delivered = ack->rate->delivered;
@@ -540,7 +566,7 @@ static void set_window(struct tern_cc *cc, const struct tern_rtt *rtt)
 static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct media *state = state_of(cc);
-    measure(state, ack->rtt_sample, now);
+    measure(state, sample_of(ack), now);
     if (state->base == TERN_TIME_NEVER) {
         return;
     }

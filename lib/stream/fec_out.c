@@ -22,6 +22,7 @@ struct lane {
     enum tern_lane lane;
     unsigned percent; /* 0: this place is free */
     bool is_adaptive, wants_size;
+    bool is_mended; /* what was sent last can be sent again in time */
     unsigned priority;
     uint8_t repair;                   /* number of the next */
     uint64_t next;                    /* number of the next message's first symbol */
@@ -211,7 +212,8 @@ static uint32_t open_symbols(struct lane *l, uint32_t window)
 
 /* Thousandths of a repair that a symbol earns. Adaptive: half as much again as the losses that are to be
  * expected, and, once in a window, six times the mean burst that they come in: of bursts that end at any time
- * with the same chance one in 400 is longer, and some repairs are lost too. */
+ * with the same chance one in 400 is longer, and some repairs are lost too. Where nearly all is sent again in
+ * time, half a burst is enough for the rest. */
 static uint32_t rate_of(struct lane *l, uint32_t window)
 {
     uint32_t most = l->percent * 10;
@@ -224,7 +226,8 @@ static uint32_t rate_of(struct lane *l, uint32_t window)
     uint32_t open = open_symbols(l, window);
     open = TERN_MAX(open, 1u);
     uint32_t mean = 1500 * l->seen.lost / l->seen.parts;
-    uint32_t burst = 6000 * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
+    uint32_t weight = l->is_mended ? 500 : 6000;
+    uint32_t burst = weight * l->seen.lost / TERN_MAX(l->seen.bursts, 1u) / open;
     return TERN_MIN(mean + burst, most);
 }
 
@@ -315,7 +318,7 @@ static void touched(const struct tern_fec_out *f, const struct tern_message_part
 }
 
 void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part *part,
-                          const uint8_t *data, unsigned priority, tern_time now)
+                          const uint8_t *data, unsigned priority, bool is_mended, tern_time now)
 {
     struct lane *l = find_lane(f, part->channel, part->lane);
     uint32_t first, end;
@@ -332,6 +335,7 @@ void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part
         return;
     }
     l->priority = priority;
+    l->is_mended = is_mended;
     touched(f, part, &first, &end);
     for (uint32_t i = first; i < end; i++) {
         fill_symbol(f, l, base, i, part, data, now);

@@ -27,9 +27,10 @@ TERN_MUST_CHECK int tern_fec_out_set_size(struct tern_fec_out *f, uint32_t size)
 /* Where to cut the lane's fragments, so that a lost packet is one lost symbol; 0: it is not protected. */
 uint32_t tern_fec_out_cut(const struct tern_fec_out *f, uint32_t channel, enum tern_lane lane);
 
-/* A part left for the first time (any lane's), and what became of parts. */
+/* A part left for the first time (any lane's), and what became of parts. Mended: if it is lost there is time to
+ * send it again, so that fewer repairs will do. */
 void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part *part,
-                          const uint8_t *data, unsigned priority, tern_time now);
+                          const uint8_t *data, unsigned priority, bool is_mended, tern_time now);
 void tern_fec_out_on_acked(struct tern_fec_out *f, const struct tern_message_part *part);
 void tern_fec_out_on_lost(struct tern_fec_out *f, const struct tern_message_part *part);
 

@@ -83,6 +83,16 @@ static bool cut(const struct tern_msgout *m, size_t room, size_t full, struct te
     return true;
 }
 
+/* Nothing more of it is left to be sent behind this part: what is lost at the end shows only by an answer to
+ * what stands there. */
+static bool is_last(struct tern_message_sending *s, const struct tern_message_part *part)
+{
+    const struct tern_sending_parts *p = tern_sending_parts(s);
+    uint32_t end = part->offset + part->len;
+    return p->lost > 0 ? p->sent == s->len && p->lost == tern_parts_grains(part->len)
+                       : end == s->len;
+}
+
 bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
                       struct tern_msgout_chunk *out)
 {
@@ -101,6 +111,7 @@ bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
         if (!cut(m, room, full, p, &out->part)) {
             return false;
         }
+        out->immediate_ack |= tern_urge_minds(s) && is_last(s, &out->part);
     } else if (part_size(&out->part) > room) {
         return false;
     }
@@ -141,13 +152,15 @@ static void count_sent(struct tern_msgout *m, const struct tern_message_sending 
 }
 
 static void on_part_sent(struct tern_msgout *m, struct tern_message_sending *s,
-                         const struct tern_message_part *part)
+                         const struct tern_message_part *part, tern_time now)
 {
     struct tern_sending_parts *p = tern_sending_parts(s);
     uint32_t before = p->sent;
     tern_parts_on_sent(p, s->len, part->offset, part->offset + part->len);
     if (p->sent == s->len && before < s->len) {
         count_sent(m, s);
+        p->sent_at = now;
+        tern_urge_plan(m, s, now);
     }
     if (p->lost == 0 && p->sent == s->len) {
         tern_msgqueue_drop(m, s);
@@ -178,7 +191,8 @@ static void on_copy_sent(struct tern_msgout *m, struct tern_message_sending *s)
     }
 }
 
-void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk)
+void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
+                         tern_time now)
 {
     struct tern_message_sending *s = chunk->message;
     if (chunk->is_copy) {
@@ -194,7 +208,7 @@ void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *
     }
     tern_msgqueue_charge(m, s, part_size(&chunk->part));
     if (s->is_long) {
-        on_part_sent(m, s, &chunk->part);
+        on_part_sent(m, s, &chunk->part, now);
     } else {
         on_whole_sent(m, s);
     }

@@ -282,7 +282,7 @@ void tern_msgout_on_acked(struct tern_msgout *m, const struct tern_message_part 
 }
 
 /* A newer one of its channel was sent, or waits. */
-static bool is_superseded(const struct tern_msgout *m, const struct tern_message_sending *s)
+bool tern_sending_is_superseded(const struct tern_msgout *m, const struct tern_message_sending *s)
 {
     return s->lane == TERN_LANE_LATEST && tern_sending_channel(m, s)->latest != s;
 }
@@ -301,7 +301,7 @@ static void use_up(struct tern_message_sending *s)
     }
 }
 
-static void queue_again(struct tern_msgout *m, struct tern_message_sending *s)
+void tern_sending_queue_again(struct tern_msgout *m, struct tern_message_sending *s)
 {
     if (s->place == TERN_PLACE_COPIES) {
         tern_msgqueue_drop(m, s);
@@ -327,12 +327,12 @@ static void on_whole_lost(struct tern_msgout *m, struct tern_message_sending *s)
     }
     use_up(s);
     s->insists = s->len <= m->longest;
-    queue_again(m, s);
+    tern_sending_queue_again(m, s);
 }
 
 /* A limited one has so many rounds in which each part may be sent again. */
 static void on_part_lost(struct tern_msgout *m, struct tern_message_sending *s,
-                         const struct tern_message_part *part)
+                         const struct tern_message_part *part, tern_time now)
 {
     struct tern_sending_parts *p = tern_sending_parts(s);
     if (!tern_parts_on_lost(p, s->len, part->offset, part->offset + part->len)) {
@@ -342,7 +342,8 @@ static void on_part_lost(struct tern_msgout *m, struct tern_message_sending *s,
         tern_sending_give_up(m, s, TERN_OUTCOME_LOST);
         return;
     }
-    queue_again(m, s);
+    tern_sending_queue_again(m, s);
+    tern_urge_plan(m, s, now);
 }
 
 void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *part, tern_time now)
@@ -351,11 +352,12 @@ void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *
     if (s == NULL) {
         return;
     }
-    bool is_late = s->has_expiry && tern_sending_expiry(s)->at <= now;
-    if (is_late || (is_superseded(m, s) && (s->is_long || s->as.sent.in_flight == 1))) {
+    bool is_late = s->has_expiry && tern_urge_expiry(s) <= now;
+    if (is_late ||
+        (tern_sending_is_superseded(m, s) && (s->is_long || s->as.sent.in_flight == 1))) {
         tern_sending_give_up(m, s, TERN_OUTCOME_EXPIRED);
     } else if (s->is_long) {
-        on_part_lost(m, s, part);
+        on_part_lost(m, s, part, now);
     } else {
         on_whole_lost(m, s);
     }
@@ -365,7 +367,7 @@ void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *p
 {
     struct tern_message_sending *s = find(m, part);
     bool is_due = s != NULL && (s->place == TERN_PLACE_AGAIN || s->place == TERN_PLACE_TWICE);
-    if (s == NULL || is_due || !may_repeat(s) || is_superseded(m, s)) {
+    if (s == NULL || is_due || !may_repeat(s) || tern_sending_is_superseded(m, s)) {
         return;
     }
     if (s->is_long) {
@@ -377,7 +379,7 @@ void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *p
     } else {
         use_up(s);
     }
-    queue_again(m, s);
+    tern_sending_queue_again(m, s);
 }
 
 /* --- skips -------------------------------------------------------------------------------------- */

@@ -178,7 +178,11 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
 {
     m->held += tern_message_cost(s->len);
     if (s->has_expiry) {
-        tern_heap_set(&m->expiries, tern_sending_expiry(s), tern_add_sat(now, o->lifetime));
+        tern_time at = tern_add_sat(now, o->lifetime);
+        tern_heap_set(&m->expiries, tern_sending_expiry(s), at);
+        if (s->is_long) {
+            tern_sending_parts(s)->expires_at = at;
+        }
     }
     if (s->has_depends) {
         tern_list_push_back(tern_dependents_of(m, o->channel, o->depends),
@@ -340,8 +344,12 @@ tern_time tern_msgout_deadline(const struct tern_msgout *m)
 void tern_msgout_expire(struct tern_msgout *m, tern_time now)
 {
     while (tern_msgout_deadline(m) <= now && tern_heap_top(&m->expiries) != NULL) {
-        struct tern_heap_entry *top = tern_heap_top(&m->expiries);
-        tern_sending_give_up(m, tern_sending_of_expiry(top), TERN_OUTCOME_EXPIRED);
+        struct tern_message_sending *s = tern_sending_of_expiry(tern_heap_top(&m->expiries));
+        if (tern_urge_expiry(s) <= now) {
+            tern_sending_give_up(m, s, TERN_OUTCOME_EXPIRED);
+        } else {
+            tern_urge_on_time(m, s, now);
+        }
     }
 }
 

@@ -64,7 +64,8 @@ struct tern_fec_out;
 void tern_msgout_set_fec(struct tern_msgout *m, const struct tern_fec_out *fec);
 
 /* --- time ------------------------------------------------------------------------------------- */
-tern_time tern_msgout_deadline(const struct tern_msgout *m); /* when something expires; NEVER */
+tern_time tern_msgout_deadline(const struct tern_msgout *m); /* of what expire does; NEVER */
+/* Gives up what has expired, and queues again what has to arrive soon and was not acknowledged. */
 void tern_msgout_expire(struct tern_msgout *m, tern_time now);
 
 /* --- output ----------------------------------------------------------------------------------- */
@@ -89,7 +90,8 @@ unsigned tern_msgout_top(struct tern_msgout *m);
 bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
                       struct tern_msgout_chunk *out);
 /* It is in a packet: now a new message has its number, and its cost is charged to the credit. */
-void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk);
+void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
+                         tern_time now);
 
 /* All streams together are one more member of each priority, of weight 16. When both streams and messages
  * of a priority have something to send: is it the streams' turn? They have it until what they were told
@@ -106,6 +108,14 @@ bool tern_msgout_next_copy(struct tern_msgout *m, size_t room, struct tern_msgou
 /* How many copies of each message (in eighths, so 12 is one and a half), and the longest message that is
  * copied. What was lost is sent again in two packets in any case. */
 void tern_msgout_set_copies(struct tern_msgout *m, unsigned eighths, size_t longest);
+
+/* How long the path's round trip is, and how long an acknowledgement takes at most if nothing was lost. Until
+ * this is told, nothing leaves again unasked. */
+void tern_msgout_set_trip(struct tern_msgout *m, tern_time trip, tern_time patience);
+
+/* Will what is lost of it be sent again in time? */
+bool tern_msgout_can_mend(const struct tern_msgout *m, const struct tern_msgout_chunk *chunk,
+                          tern_time now);
 
 /* MESSAGE_SKIP frames that are owed. */
 bool tern_msgout_next_skip(struct tern_msgout *m, struct tern_message_skip *out);

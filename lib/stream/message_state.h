@@ -6,6 +6,7 @@
  * message_emit.c   what goes into a packet: parts, copies, skips
  * message_parts.c  which bytes of a long message are acknowledged, lost, twice in flight
  * message_fate.c   what became of it: acknowledged, lost, given up, outcomes
+ * message_urge.c   what leaves again before it is known to be lost, since there is no time to wait for that
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_STREAM_MESSAGE_STATE_H
@@ -93,7 +94,10 @@ struct tern_sending_parts {
     uint32_t lost;  /* grains to be sent again */
     uint32_t hint;  /* no lost grain below */
     uint32_t rounds;
-    uint32_t words; /* of each map */
+    uint32_t words;       /* of each map */
+    uint32_t urges;       /* how often it left again unasked */
+    tern_time sent_at;    /* all of it, for the first time; 0: not yet */
+    tern_time expires_at; /* when its entry, if it has one, may stand for something sooner */
     uint64_t bits[];
 };
 
@@ -170,6 +174,7 @@ struct tern_msgout {
     struct tern_list twice; /* what was in this packet and shall be in the next */
     unsigned eighths, phase;
     size_t longest;
+    tern_time trip, patience; /* 0: not known */
     /* A ring; promised: places in it, taken or to be taken. */
     struct tern_sending_outcome *outcomes;
     size_t outcomes_capacity, outcomes_first, outcomes_count, outcomes_promised;
@@ -258,11 +263,20 @@ bool tern_parts_on_acked(struct tern_sending_parts *p, uint32_t len, uint32_t st
 bool tern_parts_on_lost(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);
 void tern_parts_repeat(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);
 
+/* --- message_urge.c --------------------------------------------------------------------------- */
+bool tern_urge_minds(const struct tern_message_sending *s); /* is it one of those? */
+tern_time tern_urge_expiry(struct tern_message_sending *s); /* of any with has_expiry */
+/* All of it has left, or something of it was lost and is queued: when to look again. */
+void tern_urge_plan(struct tern_msgout *m, struct tern_message_sending *s, tern_time now);
+void tern_urge_on_time(struct tern_msgout *m, struct tern_message_sending *s, tern_time now);
+
 /* --- message_fate.c --------------------------------------------------------------------------- */
 /* Ends a message, and those that depend on it. */
 void tern_sending_give_up(struct tern_msgout *m, struct tern_message_sending *s,
                           tern_outcome outcome);
 void tern_sending_cancel(struct tern_msgout *m, struct tern_message_sending *s);
+void tern_sending_queue_again(struct tern_msgout *m, struct tern_message_sending *s);
+bool tern_sending_is_superseded(const struct tern_msgout *m, const struct tern_message_sending *s);
 /* One that never was in a queue. */
 void tern_sending_refuse(struct tern_msgout *m, struct tern_message_sending *s,
                          tern_outcome outcome);

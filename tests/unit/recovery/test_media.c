@@ -69,28 +69,30 @@ static void settle(void)
     assert_in_range(rate_of(&b), SPEED * 94 / 100, SPEED * 96 / 100);
 }
 
-/* Fifteen rounds of a kind, and where the rate is then, in hundredths of what it was. */
+/* Rounds of a kind, and where the rate is then, in hundredths of what it was. */
 static void rounds_move_the_rate(void **state)
 {
     const struct {
         const char *name;
         struct round_kind kind;
-        unsigned least, most;
+        unsigned rounds, least, most;
     } rows[] = {
-        {"nothing in the way", {0, 0, false}, 102, 135},
-        {"a little delay, next to no growth", {6 * TERN_MSEC, 0, false}, 100, 106},
-        {"a standing queue", {12 * TERN_MSEC, 0, false}, 88, 97},
-        {"1 % of loss", {0, 10, false}, 102, 135},
-        {"1.9 % of loss", {0, 19, false}, 102, 135},
-        {"4 % of loss, no more growth", {0, 40, false}, 98, 110},
-        {"10 % of loss", {0, 100, false}, 65, 108}, /* at the start of it: no queue stands */
-        {"30 % of loss", {0, 300, false}, 10, 85},
+        {"nothing in the way", {0, 0, false}, 15, 102, 135},
+        {"a little delay, next to no growth", {6 * TERN_MSEC, 0, false}, 15, 100, 106},
+        {"a standing queue", {12 * TERN_MSEC, 0, false}, 15, 88, 97},
+        {"1 % of loss", {0, 10, false}, 15, 102, 135},
+        {"1.9 % of loss", {0, 19, false}, 15, 102, 135},
+        {"4 % of loss, no more growth", {0, 40, false}, 15, 98, 110},
+        {"10 % of loss, which may be chance", {0, 100, false}, 15, 98, 110},
+        {"30 % of loss, which is more", {0, 300, false}, 15, 10, 100},
+        {"15 % of loss that stays", {0, 150, false}, 160, 50, 95},
+        {"30 % of loss that stays", {0, 300, false}, 40, 10, 70},
     };
     (void)state;
     for (size_t i = 0; i < TERN_COUNT_OF(rows); i++) {
         settle();
         uint64_t before = rate_of(&b);
-        play_many(&rows[i].kind, 15);
+        play_many(&rows[i].kind, rows[i].rounds);
         unsigned percent = (unsigned)(rate_of(&b) * 100 / before);
         print_message("%s: %u %%\n", rows[i].name, percent);
         assert_in_range(percent, rows[i].least, rows[i].most);

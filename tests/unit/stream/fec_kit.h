@@ -66,7 +66,7 @@ static inline uint64_t kit_harvest(struct kit_fec *k)
 static inline void kit_part(struct kit_fec *k, const struct tern_message_part *part, bool is_lost,
                             tern_time now)
 {
-    tern_fec_out_on_sent(k->out, part, kit_message(part), 3, now);
+    tern_fec_out_on_sent(k->out, part, kit_message(part), 3, false, now);
     if (!is_lost) {
         tern_fec_in_on_part(k->in, part, kit_message(part));
         kit_harvest(k);

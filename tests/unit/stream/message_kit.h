@@ -82,7 +82,7 @@ static inline struct tern_msgout_chunk kit_leave(struct kit_out *k)
     memset(&c, 0, sizeof c);
     tern_msgout_begin_packet(k->m);
     assert_true(tern_msgout_next(k->m, KIT_FULL, KIT_FULL, &c));
-    tern_msgout_on_sent(k->m, &c);
+    tern_msgout_on_sent(k->m, &c, 0);
     return c;
 }
 
@@ -93,7 +93,7 @@ static inline struct tern_message_part kit_leaves(struct kit_out *k, uint64_t ta
     tern_msgout_begin_packet(k->m);
     assert_true(tern_msgout_next(k->m, KIT_FULL, KIT_FULL, &c));
     assert_true(kit_matches(c.data, tag, c.part.offset, c.part.len));
-    tern_msgout_on_sent(k->m, &c);
+    tern_msgout_on_sent(k->m, &c, 0);
     return c.part;
 }
 

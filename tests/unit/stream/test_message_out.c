@@ -253,7 +253,7 @@ static void the_rest_of_a_message_may_be_a_sliver(void **state)
     kit_out_begin(&k);
     kit_post(&k, RELIABLE, 9, 1200);
     assert_true(tern_msgout_next(k.m, 1199, 1199, &c));
-    tern_msgout_on_sent(k.m, &c);
+    tern_msgout_on_sent(k.m, &c, 0);
     assert_in_range(c.part.len, 1170, 1190);
     assert_true(tern_msgout_next(k.m, 64, 1199, &c));
     assert_int_equal(c.part.offset + c.part.len, 1200);
@@ -275,7 +275,7 @@ static void parts_never_exceed_the_room(void **state)
             assert_true(head + tern_varint_size(c.part.len) + c.part.len <= room);
             assert_int_equal(c.part.offset, at);
             at += c.part.len;
-            tern_msgout_on_sent(k.m, &c);
+            tern_msgout_on_sent(k.m, &c, 0);
         } else {
             assert_true(room < 100);
         }
@@ -699,7 +699,7 @@ static void cancelled_by_channel_others_are_untouched(void **state)
     assert_int_equal(tern_msgout_cancel_channel(k.m, TERN_CHANNELS), 0);
     while (tern_msgout_next(k.m, KIT_FULL, KIT_FULL, &c)) {
         assert_int_equal(c.part.channel, 2);
-        tern_msgout_on_sent(k.m, &c);
+        tern_msgout_on_sent(k.m, &c, 0);
         held++;
     }
     assert_true(held > 10);

@@ -29,12 +29,12 @@ static size_t packet(struct kit_out *k, size_t fresh, size_t room, uint64_t *tag
     tern_msgout_begin_packet(k->m);
     for (size_t i = 0; i < fresh; i++) {
         assert_true(tern_msgout_next(k->m, KIT_FULL, KIT_FULL, &c));
-        tern_msgout_on_sent(k->m, &c);
+        tern_msgout_on_sent(k->m, &c, 0);
     }
     while (tern_msgout_next_copy(k->m, room, &c)) {
         assert_true(c.is_copy && c.is_again && !c.part.is_fragment);
         tags[count++] = c.part.number;
-        tern_msgout_on_sent(k->m, &c);
+        tern_msgout_on_sent(k->m, &c, 0);
     }
     return count;
 }

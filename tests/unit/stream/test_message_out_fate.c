@@ -252,7 +252,7 @@ static void a_message_cut_otherwise_the_second_time_is_whole(void **state)
         assert_true(c.part.is_fragment && c.is_again);
         assert_int_equal(c.part.offset, at);
         at += c.part.len;
-        tern_msgout_on_sent(k.m, &c);
+        tern_msgout_on_sent(k.m, &c, 0);
         kit_no_outcome(&k);
         tern_msgout_on_acked(k.m, &c.part);
     }

@@ -394,14 +394,14 @@ static void do_packet(struct model *m)
             assert_int_equal(c.data[i - c.part.offset], kit_byte((uint64_t)index, i));
         }
         model_sent(m, index, &c);
-        tern_msgout_on_sent(m->k.m, &c);
+        tern_msgout_on_sent(m->k.m, &c, m->now);
         room -= c.part.len + 4;
     }
     while (tern_msgout_next_copy(m->k.m, room, &c)) {
         int index = message_of(m, &c);
         assert_true(m->refs[index].in_flight > 0 && m->refs[index].len <= LONGEST);
         model_sent(m, index, &c);
-        tern_msgout_on_sent(m->k.m, &c);
+        tern_msgout_on_sent(m->k.m, &c, m->now);
         room -= c.part.len + 4;
     }
 }
@@ -725,7 +725,7 @@ static void go_round(struct kit_out *k, unsigned rounds, uint64_t *sent)
         tern_msgout_begin_packet(k->m);
         while (count < 64 && (tern_msgout_next(k->m, KIT_FULL, KIT_FULL, &c) ||
                               tern_msgout_next_copy(k->m, KIT_FULL, &c))) {
-            tern_msgout_on_sent(k->m, &c);
+            tern_msgout_on_sent(k->m, &c, i);
             parts[count++] = c.part;
         }
         for (size_t j = 0; j < count; j++) {
