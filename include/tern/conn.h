@@ -39,8 +39,9 @@ TERN_API TERN_MUST_CHECK int tern_conn_set_cc(tern_conn *conn, const char *name)
 
 /* The rate at which an encoder means to send: bytes a second of UDP payload. "media" sends at it while
  * the path carries as much, looks for more capacity when it does not, and never passes it; 0 (the
- * default): as much as the path carries. Other controllers do not heed it, but it is kept for a later
- * tern_conn_set_cc. */
+ * default): as much as the path carries. It is the pace, too: video whose frames have a deadline had better
+ * ask for two or three times its mean, so that a frame leaves early in its interval and what is lost of it
+ * can leave again. Other controllers do not heed it, but it is kept for a later tern_conn_set_cc. */
 TERN_API void tern_conn_set_rate(tern_conn *conn, uint64_t bytes_per_second);
 
 /* The most that the connection sends, whatever its controller allows: bytes a second of UDP payload; 0 (the
