@@ -67,7 +67,8 @@ struct media {
     tern_time jitter;   /* of `queue` from round to round, smoothed */
     tern_time step;     /* the latest such change, and its direction */
     bool was_up;
-    unsigned above; /* samples in a row that were too long by the threshold */
+    bool was_lowered; /* in this drain, to below what the path was seen to carry */
+    unsigned above;   /* samples in a row that were too long by the threshold */
     uint64_t round_end, round_delivered;
     tern_time round_at, round_length;
     uint64_t supply[ROUNDS]; /* bytes a second delivered in each of the last rounds */
@@ -312,6 +313,7 @@ static void begin_drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_tim
     uint64_t supply = best_supply(state, 2);
     state->full = supply > 0 ? TERN_MIN(state->rate, supply) : state->rate;
     state->before = state->full;
+    state->was_lowered = false;
     state->gain = GAIN_NEAR;
     set_rate(cc, state->full / 100 * BACKOFF, rtt);
     begin_watch(state, PHASE_DRAIN, now);
@@ -401,7 +403,13 @@ static void drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
     if (now < state->watch_at + TERN_MAX(PATIENCE, 8 * rtt->smoothed)) {
         return;
     }
-    if (state->queue > state->watch_queue / 4 * 3) {
+    if (state->queue > state->watch_queue / 4 * 3 && supply > 0 && !state->was_lowered) {
+        /* As much came as was sent: it may be all that the path carries, and then nothing could drain. */
+        state->was_lowered = true;
+        state->full = TERN_MIN(supply, state->full);
+        set_rate(cc, state->full / 100 * BACKOFF_MARKED, rtt);
+        begin_watch(state, PHASE_DRAIN, now);
+    } else if (state->queue > state->watch_queue / 4 * 3) {
         set_rate(cc, state->before, rtt);
         begin_watch(state, PHASE_TEST, now);
     } else {

@@ -517,7 +517,7 @@ static void a_little_credit_wakes_one_channel(void **state)
             tern_msgout_begin_packet(k.m);
             assert_true(tern_msgout_next(k.m, KIT_FULL, KIT_FULL, &c));
             assert_int_equal(c.part.channel, i % 100);
-            tern_msgout_on_sent(k.m, &c);
+            tern_msgout_on_sent(k.m, &c, 0);
         }
     }
     assert_int_equal(tern_msgout_top(k.m), TERN_PRIORITIES);
