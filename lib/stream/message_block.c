@@ -200,7 +200,6 @@ struct tern_channel *tern_channel_open(struct tern_msgout *m, uint32_t id)
     memset(c, 0, sizeof *c);
     c->id = id;
     c->weight = TERN_SENDING_WEIGHT;
-    tern_list_init(&c->dependents);
     for (size_t i = 0; i < TERN_LANES; i++) {
         tern_list_init(&c->lanes[i].owing);
         c->lanes[i].channel = id;

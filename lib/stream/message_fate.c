@@ -161,13 +161,36 @@ static void tell(struct tern_msgout *m, const struct tern_message_sending *s, te
     }
 }
 
+int tern_dependents_need(struct tern_msgout *m)
+{
+    if (m->dependents == NULL) {
+        m->dependents = tern_slab_take(m->slab, TERN_DEPENDENTS * sizeof *m->dependents);
+        for (size_t i = 0; m->dependents != NULL && i < TERN_DEPENDENTS; i++) {
+            tern_list_init(&m->dependents[i]);
+        }
+    }
+    return m->dependents == NULL ? TERN_ERR_NOMEM : 0;
+}
+
+/* Tags are the application's own: no one else chooses which of them meet in a list. */
+struct tern_list *tern_dependents_of(const struct tern_msgout *m, uint32_t channel, uint64_t tag)
+{
+    uint64_t mixed = (tag ^ (uint64_t)channel << 48) * UINT64_C(0x9e3779b97f4a7c15);
+    return &m->dependents[mixed >> 52 & (TERN_DEPENDENTS - 1)];
+}
+
 /* Those that depend on a dead tag wait in `doomed` for their turn to be ended: no recursion. */
-static void doom_dependents(struct tern_msgout *m, struct tern_channel *c, uint64_t tag)
+static void doom_dependents(struct tern_msgout *m, const struct tern_channel *c, uint64_t tag)
 {
     struct tern_list *node, *following;
-    TERN_LIST_EACH(node, following, &c->dependents)
+    if (m->dependents == NULL) {
+        return;
+    }
+    TERN_LIST_EACH(node, following, tern_dependents_of(m, c->id, tag))
     {
-        if (TERN_CONTAINER_OF(node, struct tern_sending_depends, link)->tag == tag) {
+        const struct tern_sending_depends *d =
+            TERN_CONTAINER_OF(node, struct tern_sending_depends, link);
+        if (d->tag == tag && tern_sending_of_depends(node)->channel == c->id) {
             tern_list_drop(node);
             tern_list_push_back(&m->doomed, node);
         }

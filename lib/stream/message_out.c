@@ -118,6 +118,9 @@ void tern_msgout_free(struct tern_msgout *m)
     if (m->outcomes != NULL) {
         tern_slab_give(m->slab, m->outcomes, m->outcomes_capacity * sizeof *m->outcomes);
     }
+    if (m->dependents != NULL) {
+        tern_slab_give(m->slab, m->dependents, TERN_DEPENDENTS * sizeof *m->dependents);
+    }
     tern_heap_clear(&m->expiries);
     tern_mem_free(m->mem, m);
 }
@@ -155,6 +158,9 @@ static bool is_full(const struct tern_msgout *m, uint64_t cost, uint64_t spare)
 /* All that can fail for want of memory. */
 static int prepare(struct tern_msgout *m, struct tern_message_sending *s)
 {
+    if (s->has_depends && tern_dependents_need(m) != 0) {
+        return TERN_ERR_NOMEM;
+    }
     if (s->has_expiry && tern_heap_claim(&m->expiries, tern_sending_expiry(s)) != 0) {
         return TERN_ERR_NOMEM;
     }
@@ -175,7 +181,8 @@ static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_m
         tern_heap_set(&m->expiries, tern_sending_expiry(s), tern_add_sat(now, o->lifetime));
     }
     if (s->has_depends) {
-        tern_list_push_back(&c->dependents, &tern_sending_depends(s)->link);
+        tern_list_push_back(tern_dependents_of(m, o->channel, o->depends),
+                            &tern_sending_depends(s)->link);
     }
     if (s->lane == TERN_LANE_LATEST) {
         if (c->latest != NULL && c->latest->place == TERN_PLACE_TWICE) {

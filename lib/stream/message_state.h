@@ -23,6 +23,8 @@
 #define TERN_CHANNEL_DEAD    16                  /* dead tags that a channel remembers */
 #define TERN_OUTCOMES_MAX    ((size_t)1 << 20)
 #define TERN_CHANNEL_PAGES   256
+#define TERN_DEPENDENTS                                                                            \
+    4096 /* lists: whoever ends looks for those of its tag, and most have none */
 
 /* Where a message is linked by `link`. */
 enum tern_sending_place {
@@ -71,7 +73,7 @@ struct tern_message_sending {
 };
 
 struct tern_sending_depends {
-    struct tern_list link; /* in its channel's dependents, or doomed */
+    struct tern_list link; /* among those of its channel and tag, or doomed */
     uint64_t tag;
 };
 
@@ -125,7 +127,6 @@ struct tern_channel {
     struct tern_list link; /* of all channels */
     struct tern_lane_ring lanes[TERN_LANES];
     struct tern_message_flow *flows[TERN_PRIORITIES];
-    struct tern_list dependents;
     struct tern_message_sending *latest;       /* the newest of TERN_LATEST, while it is held */
     uint32_t ordered_waiting[TERN_PRIORITIES]; /* ordered ones in flows, by level */
     unsigned weight;
@@ -162,6 +163,7 @@ struct tern_msgout {
     struct tern_message_level levels[TERN_PRIORITIES];
     const struct tern_fec_out *fec; /* NULL: no lane is protected */
     struct tern_heap expiries;
+    struct tern_list *dependents; /* by channel and tag, TERN_DEPENDENTS lists; NULL: none yet */
     struct tern_list channels, owing, doomed;
     /* Copies: those that joined in this packet, those before, newest first, and how far this packet is. */
     struct tern_list fresh, copies, *cursor;
@@ -264,6 +266,9 @@ void tern_sending_cancel(struct tern_msgout *m, struct tern_message_sending *s);
 /* One that never was in a queue. */
 void tern_sending_refuse(struct tern_msgout *m, struct tern_message_sending *s,
                          tern_outcome outcome);
+/* Where those are that depend on a tag of a channel, others among them. The lists must be there. */
+struct tern_list *tern_dependents_of(const struct tern_msgout *m, uint32_t channel, uint64_t tag);
+TERN_MUST_CHECK int tern_dependents_need(struct tern_msgout *m); /* makes the lists, once */
 TERN_MUST_CHECK int tern_outcomes_promise(struct tern_msgout *m);
 void tern_outcomes_push(struct tern_msgout *m, uint64_t tag, tern_outcome outcome);
 bool tern_channel_is_dead(const struct tern_channel *c, uint64_t tag);

@@ -1,5 +1,6 @@
 /* What becomes of messages that left: acknowledged, lost, expired, skipped.
  * SPDX-License-Identifier: MIT */
+#include "stream/message_state.h"
 #include "unit/stream/message_kit.h"
 
 #define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
@@ -410,6 +411,43 @@ static void the_death_of_one_ends_all_that_depend_on_it(void **state)
     kit_out_end(&k);
 }
 
+/* Who ends looks through one list of many, in which others may stand by chance. */
+static void dependents_that_share_a_list_do_not_mix(void **state)
+{
+    (void)state;
+    struct kit_out k;
+    kit_out_begin(&k);
+    kit_post(&k, UNRELIABLE, 1, 10);
+    struct tern_message_part part = kit_leaves(&k, 1);
+    kit_post(&k, with_depends(RELIABLE, 1), 2, 10);
+    uint64_t other = 3;
+    while (tern_dependents_of(k.m, 0, other) != tern_dependents_of(k.m, 0, 1)) {
+        other++;
+    }
+    uint32_t channel = 1;
+    while (tern_dependents_of(k.m, channel, 1) != tern_dependents_of(k.m, 0, 1)) {
+        channel++;
+    }
+    kit_post(&k, with_depends(RELIABLE, other), 4, 10);
+    kit_post(&k, with_depends(kit_options(TERN_RELIABLE, TERN_ORDERED, channel), 1), 5, 10);
+    tern_msgout_on_lost(k.m, &part, 0);
+    kit_outcome(&k, 1, TERN_OUTCOME_LOST);
+    kit_outcome(&k, 2, TERN_OUTCOME_EXPIRED);
+    kit_no_outcome(&k);
+    (void)kit_leaves(&k, 4);
+    (void)kit_leaves(&k, 5);
+    for (uint64_t tag = 10; tag < 1000; tag++) { /* and few of those that stand somewhere do here */
+        kit_post(&k, with_depends(RELIABLE, tag), 10000 + tag, 1);
+    }
+    size_t n = 0;
+    struct tern_list *head = tern_dependents_of(k.m, 0, 1);
+    for (const struct tern_list *node = head->next; node != head; node = node->next) {
+        n++;
+    }
+    assert_true(n < 10);
+    kit_out_end(&k);
+}
+
 static void a_long_chain_of_dependents_ends_without_recursion(void **state)
 {
     (void)state;
@@ -647,6 +685,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(each_kind_with_a_lifetime_expires_in_flight),
     cmocka_unit_test(lost_after_its_time_it_is_expired),
     cmocka_unit_test(the_death_of_one_ends_all_that_depend_on_it),
+    cmocka_unit_test(dependents_that_share_a_list_do_not_mix),
     cmocka_unit_test(a_long_chain_of_dependents_ends_without_recursion),
     cmocka_unit_test(the_last_16_dead_of_a_channel_are_remembered),
     cmocka_unit_test(one_that_ends_what_it_depends_on_is_dead),
