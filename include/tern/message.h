@@ -117,7 +117,7 @@ typedef struct tern_message {
 
 /* Takes the next message, which gives the peer new credit. Its bytes are lent until the next
  * tern_conn_receive on this connection or the next tern_endpoint_poll after which it is gone.
- * 1, or 0 when there is none now (TERN_EVENT_MESSAGES says when). */
+ * 1, or 0 when there is none now (TERN_EVENT_MESSAGES says when). Of out only out->size bytes are written. */
 TERN_API int tern_conn_receive(tern_conn *conn, tern_message *out);
 
 /* The longest message that the peer takes; 0: none, or not known before CONNECTED. */

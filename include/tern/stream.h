@@ -21,8 +21,8 @@ typedef enum tern_stream_kind { TERN_STREAM_BIDI = 0, TERN_STREAM_UNI = 1 } tern
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_write(tern_stream *stream, const void *data,
                                                      size_t len, unsigned flags);
 
-/* Releases the bytes of a tern_stream_write_ref. May run inside receive, tick, close or free;
- * must not call back into the endpoint. */
+/* Releases the bytes of a tern_stream_write_ref or tern_conn_send_ref. May run inside receive, tick, transmit,
+ * close or free, and of messages inside send and cancel; must not call back into the endpoint. */
 typedef void (*tern_release_fn)(void *arg, const void *data, size_t len);
 
 /* The same without a copy: the bytes are lent until `release` is called, once, after all of them

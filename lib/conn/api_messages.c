@@ -99,9 +99,11 @@ size_t tern_conn_cancel_channel(tern_conn *conn, uint32_t channel)
 int tern_conn_receive(tern_conn *conn, tern_message *out)
 {
     struct tern_msgin *in = tern_messages_in(conn);
-    if (in == NULL || tern_msgin_receive(in, out) == 0) {
+    tern_message message = {.size = out->size};
+    if (in == NULL || tern_msgin_receive(in, &message) == 0) {
         return 0;
     }
+    memcpy(out, &message, TERN_MIN(out->size, sizeof message));
     if (tern_msgin_wants_limit(in)) {
         tern_conn_mark_ready(conn);
     }

@@ -182,6 +182,26 @@ static void fragments_may_overlap(void **state)
     }
 }
 
+/* Of who was compiled with a shorter struct nothing behind it is written. */
+static void no_more_is_written_than_the_caller_has(void **state)
+{
+    (void)state;
+    struct {
+        tern_message m;
+        uint8_t behind[8];
+    } place;
+    memset(&place, 0xaa, sizeof place);
+    place.m.size = offsetof(tern_message, channel);
+    assert_int_equal(give_part(ORDERED, 0, 0, 0, 100, 100, true), 0);
+    assert_int_equal(tern_conn_receive(server, &place.m), 1);
+    assert_int_equal(place.m.len, 100);
+    assert_int_equal(place.m.size, offsetof(tern_message, channel));
+    const uint8_t *at = (const uint8_t *)&place;
+    for (size_t i = offsetof(tern_message, channel); i < sizeof place; i++) {
+        assert_int_equal(at[i], 0xaa);
+    }
+}
+
 /* Of messages that never become whole no more is kept than the queue and the window hold. */
 static void fragments_that_never_finish_are_bounded(void **state)
 {
@@ -454,6 +474,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(totals_do_not_change, setup, teardown),
     cmocka_unit_test_setup_teardown(credit_bits_do_not_change, setup, teardown),
     cmocka_unit_test_setup_teardown(fragments_may_overlap, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_more_is_written_than_the_caller_has, setup, teardown),
     cmocka_unit_test_setup_teardown(fragments_that_never_finish_are_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(gaps_beyond_the_bound_are_as_good_as_lost, setup, teardown),
     cmocka_unit_test_setup_teardown(skips_of_what_was_delivered_do_nothing, setup, teardown),
