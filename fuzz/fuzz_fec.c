@@ -28,9 +28,6 @@ static void feed_part(struct tern_fec_in *f, struct fuzz_input *in)
     part.total = number_of(in, 3);
     part.offset = part.total > 0 ? number_of(in, 3) % part.total : 0;
     part.len = TERN_MIN(part.total - part.offset, number_of(in, 2) % sizeof bytes);
-    if (part.len == 0 && part.total > 0) {
-        return;
-    }
     part.is_fragment = part.len != part.total;
     tern_fec_in_on_part(f, &part, bytes);
 }
