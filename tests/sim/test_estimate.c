@@ -66,7 +66,7 @@ static void steps(const uint64_t *rates, size_t count, bool is_encoder, uint64_t
         double off = estimate / ((double)rates[i] * PAYLOAD) - 1;
         print_message("%2u Mbit/s: estimate %.2f, %+.1f %%\n", (unsigned)(rates[i] / MBIT),
                       estimate / MBIT, 100 * off);
-        assert_true(off > -margin && off < 0.15);
+        assert_true(off > -margin && off < margin);
         pass(&duo, STEP - PATIENCE);
     }
     duo_close(&duo);
