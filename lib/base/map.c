@@ -88,6 +88,7 @@ int tern_map_put(struct tern_map *map, const void *key, size_t len, void *value)
     slot->len = (uint8_t)len;
     memcpy(slot->key, key, len);
     map->count++;
+    map->changes++;
     return 0;
 }
 
@@ -96,6 +97,7 @@ void tern_map_replace(struct tern_map *map, const void *key, size_t len, void *v
     struct tern_map_slot *slot = &map->slots[probe(map, key, len)];
     tern_assert(slot->value != NULL && value != NULL);
     slot->value = value;
+    map->changes++;
 }
 
 void *tern_map_find(const struct tern_map *map, const void *key, size_t len)
@@ -131,5 +133,6 @@ void *tern_map_drop(struct tern_map *map, const void *key, size_t len)
     }
     map->slots[hole].value = NULL;
     map->count--;
+    map->changes++;
     return value;
 }

@@ -19,6 +19,7 @@ struct tern_map {
     struct tern_mem *mem;
     struct tern_map_slot *slots; /* open addressing; grows by half at 3/4 */
     size_t capacity, count;
+    uint64_t changes; /* made to what keys lead to, for those who remember what they found */
     uint8_t secret[16];
 };
 

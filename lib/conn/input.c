@@ -51,7 +51,7 @@ static int open_payload(struct tern_opened *out, const struct tern_header *heade
     int rc = tern_packet_open(keys, 0, out->pn, packet, header_len, packet + header_len, sealed);
     if (rc == 0) {
         out->payload = packet + header_len;
-        out->payload_len = sealed - tern_suite_tag_size(keys->suite);
+        out->payload_len = sealed - keys->aead.suite->tag_size;
     }
     return rc;
 }
@@ -363,7 +363,9 @@ static void receive_all(struct tern_conn *conn, const tern_datagram *in, uint8_t
             return;
         }
         if (at == 0) {
-            first = header.dcid;
+            if (header.packet_len < len) { /* seldom, and a copy that soon is slow */
+                first = header.dcid;
+            }
         } else if (!tern_cid_equal(&first, &header.dcid)) {
             drop(conn, "coalesced for another connection", now); /* RFC 9000 §12.2 */
             return;

@@ -85,16 +85,16 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
 {
     struct tern_space *space = &conn->spaces[level];
     uint64_t acked = space->loss.has_acked ? space->loss.largest_acked : TERN_PN_NONE;
-    memset(plan, 0, sizeof *plan);
     if (level == TERN_LEVEL_APP && space->loss.sent.next_pn >= space->skip_at &&
         tern_sent_reserve(&space->loss.sent, 0) == 0) {
         tern_sent_skip(&space->loss.sent);
         space->skip_at = space->loss.sent.next_pn + next_skip(conn);
     }
+    plan->flags = 0;
     plan->at = at;
     plan->pn = space->loss.sent.next_pn;
     plan->pn_len = number_size(level, plan->pn, acked);
-    plan->tag_len = tern_suite_tag_size(space->keys->tx.suite);
+    plan->tag_len = space->keys->tx.aead.suite->tag_size;
     plan->dcid = *dcid;
     plan->header_len =
         tern_header_size(packet_type(conn, level), plan->dcid.len, conn->cids.local[0].cid.len,
@@ -102,10 +102,8 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
-    plan->fill.conn = conn;
-    plan->fill.level = level;
-    plan->fill.space = space;
-    plan->fill.path = &conn->path;
+    plan->fill =
+        (struct tern_fill){.conn = conn, .level = level, .space = space, .path = &conn->path};
     tern_writer_init(&plan->fill.w, at + plan->header_len, room - plan->header_len - plan->tag_len);
     return true;
 }

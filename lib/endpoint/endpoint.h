@@ -11,12 +11,20 @@
 #include "endpoint/resets.h"
 #include "endpoint/stateless.h"
 
+/* Where the latest packet led: those of a GRO train mostly go the same way. */
+struct tern_route_memo {
+    struct tern_cid cid;
+    void *found;      /* NULL: nothing is remembered */
+    uint64_t changes; /* of the routes, when it was found */
+};
+
 struct tern_endpoint {
     struct tern_mem mem;
     struct tern_random random;
     tern_config config;
     struct tern_conn_env env;
     struct tern_map routes; /* identifier to connection */
+    struct tern_route_memo latest;
     struct tern_heap timers;
     struct tern_list conns, ready, eventful;
     struct tern_list dormants; /* half-open ones at rest */

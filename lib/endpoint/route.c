@@ -119,6 +119,21 @@ static int receive_first(struct tern_endpoint *ep, const struct tern_header *hea
     return rc;
 }
 
+static void *find(struct tern_endpoint *ep, const struct tern_header *header)
+{
+    struct tern_route_memo *latest = &ep->latest;
+    if (header->type == TERN_PACKET_VERSION_NEGOTIATION) {
+        return tern_map_find(&ep->routes, header->raw_dcid, header->raw_dcid_len);
+    }
+    if (latest->found == NULL || latest->changes != ep->routes.changes ||
+        !tern_cid_equal(&latest->cid, &header->dcid)) {
+        latest->cid = header->dcid;
+        latest->found = tern_map_find(&ep->routes, header->dcid.bytes, header->dcid.len);
+        latest->changes = ep->routes.changes;
+    }
+    return latest->found;
+}
+
 int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8_t *data,
                         size_t len, tern_time now)
 {
@@ -135,9 +150,7 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
         }
         return 0;
     }
-    bool is_negotiation = header.type == TERN_PACKET_VERSION_NEGOTIATION;
-    void *found = is_negotiation ? tern_map_find(&ep->routes, header.raw_dcid, header.raw_dcid_len)
-                                 : tern_map_find(&ep->routes, header.dcid.bytes, header.dcid.len);
+    void *found = find(ep, &header);
     if (found == NULL) {
         return receive_first(ep, &header, in, data, len, now);
     }

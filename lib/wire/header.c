@@ -24,7 +24,12 @@ static int decode_short(struct tern_header *out, const uint8_t *data, size_t len
     if (len < 1 + short_cid_len || (data[0] & FIXED_BIT) == 0) {
         return TERN_ERR_INVALID;
     }
+    /* One by one: nearly all packets are of this kind, and zeroing the rest costs more than reading. */
     out->type = TERN_PACKET_ONE_RTT;
+    out->version = 0;
+    out->scid.len = out->raw_dcid_len = out->raw_scid_len = 0;
+    out->raw_dcid = out->raw_scid = out->token = out->versions = NULL;
+    out->token_len = out->versions_len = 0;
     set_cid(&out->dcid, data + 1, short_cid_len);
     out->pn_offset = 1 + short_cid_len;
     out->packet_len = len;
@@ -67,12 +72,12 @@ static int decode_ours(struct tern_header *out, struct tern_reader *r, const uin
 int tern_header_decode(struct tern_header *out, const uint8_t *data, size_t len,
                        size_t short_cid_len)
 {
+    if (len > 0 && (data[0] & FORM_LONG) == 0) {
+        return decode_short(out, data, len, short_cid_len);
+    }
     memset(out, 0, sizeof *out);
     if (len == 0) {
         return TERN_ERR_INVALID;
-    }
-    if ((data[0] & FORM_LONG) == 0) {
-        return decode_short(out, data, len, short_cid_len);
     }
     struct tern_reader r;
     tern_reader_init(&r, data + 1, len - 1);
