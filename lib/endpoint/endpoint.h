@@ -11,9 +11,9 @@
 #include "endpoint/resets.h"
 #include "endpoint/stateless.h"
 
-/* Where the latest packet led: those of a GRO train mostly go the same way. */
+/* Where the latest 1-RTT packet led: those of a GRO train mostly go the same way. */
 struct tern_route_memo {
-    struct tern_cid cid;
+    uint8_t cid[TERN_CID_SIZE];
     void *found;      /* NULL: nothing is remembered */
     uint64_t changes; /* of the routes, when it was found */
 };

@@ -119,16 +119,26 @@ static int receive_first(struct tern_endpoint *ep, const struct tern_header *hea
     return rc;
 }
 
-static void *find(struct tern_endpoint *ep, const struct tern_header *header)
+/* The identifier is read from the packet: its copy in the header was written only just now. */
+static bool leads_as_before(const struct tern_endpoint *ep, const uint8_t *data)
+{
+    const struct tern_route_memo *latest = &ep->latest;
+    return latest->found != NULL && latest->changes == ep->routes.changes &&
+           memcmp(latest->cid, data + 1, TERN_CID_SIZE) == 0;
+}
+
+static void *find(struct tern_endpoint *ep, const struct tern_header *header, const uint8_t *data)
 {
     struct tern_route_memo *latest = &ep->latest;
     if (header->type == TERN_PACKET_VERSION_NEGOTIATION) {
         return tern_map_find(&ep->routes, header->raw_dcid, header->raw_dcid_len);
     }
-    if (latest->found == NULL || latest->changes != ep->routes.changes ||
-        !tern_cid_equal(&latest->cid, &header->dcid)) {
-        latest->cid = header->dcid;
-        latest->found = tern_map_find(&ep->routes, header->dcid.bytes, header->dcid.len);
+    if (header->type != TERN_PACKET_ONE_RTT) {
+        return tern_map_find(&ep->routes, header->dcid.bytes, header->dcid.len);
+    }
+    if (!leads_as_before(ep, data)) {
+        memcpy(latest->cid, data + 1, TERN_CID_SIZE);
+        latest->found = tern_map_find(&ep->routes, latest->cid, TERN_CID_SIZE);
         latest->changes = ep->routes.changes;
     }
     return latest->found;
@@ -150,7 +160,7 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
         }
         return 0;
     }
-    void *found = find(ep, &header);
+    void *found = find(ep, &header, data);
     if (found == NULL) {
         return receive_first(ep, &header, in, data, len, now);
     }

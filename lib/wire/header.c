@@ -143,9 +143,16 @@ void tern_header_encode_long(struct tern_writer *w, enum tern_packet_type type,
 void tern_header_encode_short(struct tern_writer *w, const struct tern_cid *dcid, bool key_phase,
                               uint64_t pn, size_t pn_len)
 {
-    tern_write_u8(w, (uint8_t)(FIXED_BIT | (key_phase ? PHASE_BIT : 0) | (pn_len - 1)));
-    tern_write_bytes(w, dcid->bytes, dcid->len);
-    tern_write_uint(w, pn, pn_len);
+    uint8_t *at = tern_write_room(w, 1 + dcid->len + pn_len);
+    if (at == NULL) {
+        return;
+    }
+    *at++ = (uint8_t)(FIXED_BIT | (key_phase ? PHASE_BIT : 0) | (pn_len - 1));
+    memcpy(at, dcid->bytes, dcid->len);
+    at += dcid->len;
+    for (size_t i = 0; i < pn_len; i++) {
+        at[i] = (uint8_t)(pn >> (8 * (pn_len - 1 - i)));
+    }
 }
 
 void tern_header_encode_negotiation(struct tern_writer *w, const struct tern_header *to,
