@@ -85,7 +85,7 @@ install() {
         ;;
     esac
     need_install || exit 1
-    want_library nettle nettle-dev
+    want_engines
     case $what in
     all | fuzz) install_runtime ;;
     coverage) install_gcovr ;;
