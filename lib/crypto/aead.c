@@ -140,18 +140,18 @@ static bool is_offered(unsigned suite)
     }
 }
 
-/* Fastest first, by what was measured: ns to seal 64, 1200 and 8900 bytes on a Zen 5, one core of four
- * (tests/bench/ciphers does it again).
+/* Fastest first, by what was measured: ns to seal 64, 1200 and 8900 bytes on a Zen 5 (`ciphers` of
+ * tests/bench does it again).
  *
- *     AES-256-GCM, intel-ipsec-mb, wide          45    93   430
- *     AEGIS-128L, libsodium 1.0.22               40   104   710
- *     AEGIS-256, libsodium 1.0.22                50   156  1290
+ *     AES-256-GCM, intel-ipsec-mb, wide          45    92   425
+ *     AEGIS-128L, libsodium 1.0.22               40   101   509
+ *     AEGIS-256, libsodium 1.0.22                50   157   865
  *     AES-256-GCM, intel-ipsec-mb, narrow        80   245  1830
- *     AES-256-GCM, libsodium 1.0.22              58   294  2690
- *     AES-256-GCM, libsodium 1.0.18             144   615  4690
- *     ChaCha20-Poly1305, libsodium, both        370  1530  7650
+ *     AES-256-GCM, libsodium 1.0.22              57   293  1849
+ *     AES-256-GCM, libsodium 1.0.18             146   621  3876
+ *     ChaCha20-Poly1305, libsodium, both        365  1305  6158
  *
- * AEGIS costs 16 bytes of tag more, so it would have to be clearly faster than the first. */
+ * A tag of AEGIS takes 16 bytes more on the wire, so it would have to be clearly faster than the first. */
 static const unsigned rankings[2][4] = {
     {TERN_SUITE_AEGIS_128L, TERN_SUITE_AEGIS_256, TERN_SUITE_AES_256_GCM,
      TERN_SUITE_CHACHA20_POLY1305},
