@@ -5,7 +5,7 @@
 #     need_command cmake cmake          a command, and the Debian package that brings it
 #     need_library libsodium libsodium-dev
 #     need_header ev.h libev-dev
-#     want_library nettle nettle-dev    one that we can do without: installed now, if that can be
+#     want_engines                      libraries that tern is faster with: installed now, if that can be
 #     need_install                      apt-get, only if something was missing; returns 1 if it cannot
 
 need_list=
@@ -54,7 +54,13 @@ need_install() {
     need_list=
 }
 
-want_library() {
-    need_library "$1" "$2"
+want_engines() {
+    need_library nettle nettle-dev
     need_install 2>/dev/null || need_list=
+    case $(uname -m) in
+    x86_64 | amd64)
+        need_header intel-ipsec-mb.h libipsec-mb-dev
+        need_install 2>/dev/null || need_list=
+        ;;
+    esac
 }

@@ -10,7 +10,7 @@ function(tern_room name)
     endforeach()
     add_library(tern_${name} OBJECT ${ROOM_SOURCES})
     target_include_directories(tern_${name} PRIVATE ${view} ${PROJECT_SOURCE_DIR}/include)
-    target_link_libraries(tern_${name} PRIVATE tern_flags PkgConfig::SODIUM tern_hashes)
+    target_link_libraries(tern_${name} PRIVATE tern_flags PkgConfig::SODIUM tern_hashes tern_ciphers)
 endfunction()
 
 # A cmocka program tests/unit/<room>/test_<file>.c. Each cmocka_unit_test in it becomes a ctest
@@ -33,7 +33,7 @@ function(tern_cmocka_test file)
     foreach(room ${T_ROOMS})
         target_sources(${target} PRIVATE $<TARGET_OBJECTS:tern_${room}>)
     endforeach()
-    target_link_libraries(${target} PRIVATE tern_flags ${T_LIBS} PkgConfig::SODIUM tern_hashes
+    target_link_libraries(${target} PRIVATE tern_flags ${T_LIBS} PkgConfig::SODIUM tern_hashes tern_ciphers
         PkgConfig::CMOCKA m)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(READ ${source} text)

@@ -36,7 +36,7 @@ need_library cmocka libcmocka-dev
 need_header ev.h libev-dev
 need_header stdlib.h libc6-dev
 need_install || exit 1
-want_library nettle nettle-dev
+want_engines
 
 say "building (build/release)"
 build_release demo.log terncp ternlink

@@ -4,6 +4,7 @@
 #
 #   sh tests/run.sh                    all that CI runs
 #   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (20)
 #   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
@@ -21,12 +22,12 @@ skipped=0
 table=
 
 usage() {
-    sed -n '5,9s/^# *//p' tests/run.sh
+    sed -n '5,10s/^# *//p' tests/run.sh
     exit "$1"
 }
 
 case $what in
-all | lint | unit | sim | model | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | engines | model | e2e | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -85,7 +86,7 @@ install() {
         ;;
     esac
     need_install || exit 1
-    want_library nettle nettle-dev
+    want_engines
     case $what in
     all | fuzz) install_runtime ;;
     coverage) install_gcovr ;;
@@ -123,7 +124,7 @@ build() {
     mkdir -p "$folder"
     since=$(date +%s)
     printf '%s: building with %s ... ' "$folder" "$compiler"
-    if { CC=$compiler cmake --preset "$preset" -B "$folder" "$@" && cmake --build "$folder" -j "$jobs"; } \
+    if { CC=$compiler cmake --preset "$preset" -B "$folder" -DTERN_SODIUM_ROOT=OFF "$@" && cmake --build "$folder" -j "$jobs"; } \
         >"$folder/run.log" 2>&1; then
         echo "done, $(($(date +%s) - since)) s"
         return
@@ -137,11 +138,12 @@ build() {
 
 # --- layers ---------------------------------------------------------------------------------------
 
-# layer LABEL FOLDER: the ctest entries of one label, counted from ctest's own summary.
+# layer LABEL FOLDER [NAME]: the ctest entries of one label, counted from ctest's own summary.
 layer() {
     log=build/$2/ctest-$1.log
+    name=${3:-$1}
     since=$(date +%s)
-    printf '%s: running ... ' "$1"
+    printf '%s: running ... ' "$name"
     ctest --test-dir "build/$2" -L "^$1\$" --output-on-failure -j "$jobs" >"$log" 2>&1 || true
     took=$(($(date +%s) - since))
     # "97% tests passed, 3 tests failed out of 120"; skipped entries count as passed there.
@@ -153,7 +155,7 @@ layer() {
     if [ -z "$summary" ] || [ "$total" = 0 ]; then
         echo "NO RESULT: no test bears the label $1, or ctest did not run"
         tail -n 5 "$log"
-        count "$1" 0 1 0 "$took"
+        count "$name" 0 1 0 "$took"
         return
     fi
     good=$((total - bad - left_out))
@@ -165,7 +167,7 @@ layer() {
     elif [ "$left_out" -gt 0 ]; then
         grep -E '\((Skipped|Disabled)\)' "$log" | sort -u
     fi
-    count "$1" "$good" "$bad" "$left_out" "$took"
+    count "$name" "$good" "$bad" "$left_out" "$took"
 }
 
 # clang-tidy and cppcheck are slow, so they are no ctest entry.
@@ -184,6 +186,48 @@ tidy() {
         echo "The whole log: build/$1/tidy.log"
         count tidy 0 1 0 "$took"
         ;;
+    esac
+}
+
+# talk FOLDER FOLDER: the programs of two builds with each other.
+talk() {
+    since=$(date +%s)
+    log=build/$2/talk-$1.log
+    printf '%s with %s: running ... ' "$1" "$2"
+    rc=0
+    TERN_BIN=$PWD/build/$1/bin TERN_PEER_BIN=$PWD/build/$2/bin \
+        sh tests/e2e/engines.sh engines_of_two_builds >"$log" 2>&1 || rc=$?
+    took=$(($(date +%s) - since))
+    if [ $rc = 0 ]; then
+        echo "passed, $took s"
+        count talk 1 0 0 "$took"
+        return
+    fi
+    echo "FAILED"
+    tail -n 100 "$log"
+    count talk 0 1 0 "$took"
+}
+
+# Builds with other ciphers: without the libraries that are only faster, and with the newest libsodium,
+# whose AEGIS then ranks first and whose ML-KEM is that of the hybrids.
+engines() {
+    build plain gcc release -DTERN_WERROR=ON -DTERN_IPSEC_MB=OFF -DTERN_NETTLE=OFF
+    layer unit plain plain
+    talk asan-ubsan plain
+    rc=0
+    sh tests/tools/newer-sodium.sh || rc=$?
+    case $rc in
+    0)
+        build newer clang release -DTERN_WERROR=ON -DTERN_IPSEC_MB=OFF -DTERN_SODIUM_ROOT=build/deps
+        layer unit newer newer
+        talk asan-ubsan newer
+        talk plain newer
+        ;;
+    77)
+        echo "newer: skipped: the source of a newer libsodium cannot be had here"
+        count newer 0 0 1 0
+        ;;
+    *) count newer 0 1 0 0 ;;
     esac
 }
 
@@ -305,6 +349,7 @@ all)
     for label in lint unit sim model e2e; do
         layer "$label" asan-ubsan
     done
+    engines
     same_packets asan-ubsan release-clang
     tidy release-clang
     fuzz
@@ -314,6 +359,10 @@ lint)
     build release-clang clang release -DTERN_WERROR=ON
     layer lint asan-ubsan
     tidy release-clang
+    ;;
+engines)
+    build asan-ubsan gcc asan-ubsan
+    engines
     ;;
 unit | sim | e2e)
     build asan-ubsan gcc asan-ubsan

@@ -24,6 +24,10 @@
 
 #include "ternperf/system.h"
 
+#ifdef TERN_HAVE_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#endif
+
 enum { OPTION_UDP = 17, OPTION_UDP_SEGMENT = 103, OPTION_UDP_GRO = 104 }; /* linux/udp.h */
 
 enum {
@@ -53,23 +57,98 @@ struct cipher {
     size_t tag;
     uint8_t key[KEY_MAX];
     _Alignas(16) crypto_aead_aes256gcm_state aes;
+#ifdef TERN_HAVE_IPSEC_MB
+    struct gcm_key_data gcm;
+    bool is_mb; /* AES-GCM by the library that tern takes it from */
+#endif
 };
+
+#ifdef TERN_HAVE_IPSEC_MB
+static IMB_MGR *mb; /* NULL: not asked for yet, or not there */
+#endif
 
 static uint8_t arena[(size_t)SLOTS * SLOT_SIZE];
 static const uint8_t filling[BUNDLE_MAX];
 
 /* --- the cipher --------------------------------------------------------------------------------------- */
 
+static size_t tag_size(unsigned suite)
+{
+    switch (suite) {
+    case TERN_SUITE_AES_256_GCM:
+        return crypto_aead_aes256gcm_ABYTES;
+    case TERN_SUITE_CHACHA20_POLY1305:
+        return crypto_aead_chacha20poly1305_ietf_ABYTES;
+#if defined(crypto_aead_aegis128l_KEYBYTES) && defined(crypto_aead_aegis256_KEYBYTES)
+    case TERN_SUITE_AEGIS_128L:
+        return crypto_aead_aegis128l_ABYTES;
+    case TERN_SUITE_AEGIS_256:
+        return crypto_aead_aegis256_ABYTES;
+#endif
+    default:
+        return 0;
+    }
+}
+
+#ifdef TERN_HAVE_IPSEC_MB
+static void mb_init(struct cipher *c)
+{
+    const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+    mb = mb == NULL ? alloc_mb_mgr(0) : mb;
+    if (mb != NULL) {
+        init_mb_mgr_auto(mb, NULL);
+        c->is_mb = (mb->features & needed) == needed;
+    }
+    if (c->is_mb) {
+        mb->gcm256_pre(c->key, &c->gcm);
+    }
+}
+#endif
+
 static void cipher_init(struct cipher *c, unsigned suite)
 {
     memset(c, 0, sizeof *c);
     c->suite = suite;
-    c->tag = suite == 0
-                 ? 0
-                 : crypto_aead_aes256gcm_ABYTES; /* the same for all of them, but AEGIS-256's */
+    c->tag = tag_size(suite);
     if (suite == TERN_SUITE_AES_256_GCM) {
+#ifdef TERN_HAVE_IPSEC_MB
+        mb_init(c);
+#endif
         (void)crypto_aead_aes256gcm_beforenm(&c->aes, c->key);
     }
+}
+
+static void seal_gcm(const struct cipher *c, uint8_t *packet, const uint8_t *from, size_t len,
+                     const uint8_t *nonce)
+{
+    uint8_t *body = packet + HEADER;
+#ifdef TERN_HAVE_IPSEC_MB
+    if (c->is_mb) {
+        struct gcm_context_data context;
+        mb->gcm256_enc(&c->gcm, &context, body, from, len, nonce, packet, HEADER, body + len,
+                       c->tag);
+        return;
+    }
+#endif
+    (void)crypto_aead_aes256gcm_encrypt_afternm(body, NULL, from, len, packet, HEADER, NULL, nonce,
+                                                &c->aes);
+}
+
+static bool open_gcm(const struct cipher *c, uint8_t *packet, size_t len, const uint8_t *nonce)
+{
+    uint8_t *body = packet + HEADER;
+#ifdef TERN_HAVE_IPSEC_MB
+    if (c->is_mb) {
+        struct gcm_context_data context;
+        uint8_t tag[crypto_aead_aes256gcm_ABYTES];
+        size_t inside = len < sizeof tag ? 0 : len - sizeof tag;
+        mb->gcm256_dec(&c->gcm, &context, body, body, inside, nonce, packet, HEADER, tag,
+                       sizeof tag);
+        return len >= sizeof tag && sodium_memcmp(tag, body + inside, sizeof tag) == 0;
+    }
+#endif
+    return crypto_aead_aes256gcm_decrypt_afternm(body, NULL, NULL, body, len, packet, HEADER, nonce,
+                                                 &c->aes) == 0;
 }
 
 /* From where the application has it into the packet: there is no copy besides. */
@@ -81,8 +160,7 @@ static void seal(const struct cipher *c, uint8_t *packet, const uint8_t *from, s
     memcpy(packet + 1, &number, sizeof number);
     switch (c->suite) {
     case TERN_SUITE_AES_256_GCM:
-        (void)crypto_aead_aes256gcm_encrypt_afternm(packet + HEADER, NULL, from, len, packet,
-                                                    HEADER, NULL, nonce, &c->aes);
+        seal_gcm(c, packet, from, len, nonce);
         break;
     case TERN_SUITE_CHACHA20_POLY1305:
         (void)crypto_aead_chacha20poly1305_ietf_encrypt(packet + HEADER, NULL, from, len, packet,
@@ -110,8 +188,7 @@ static bool open_sealed(const struct cipher *c, uint8_t *packet, size_t len)
     len -= HEADER;
     switch (c->suite) {
     case TERN_SUITE_AES_256_GCM:
-        return crypto_aead_aes256gcm_decrypt_afternm(body, NULL, NULL, body, len, packet, HEADER,
-                                                     nonce, &c->aes) == 0;
+        return open_gcm(c, packet, len, nonce);
     case TERN_SUITE_CHACHA20_POLY1305:
         return crypto_aead_chacha20poly1305_ietf_decrypt(body, NULL, NULL, body, len, packet,
                                                          HEADER, nonce, c->key) == 0;

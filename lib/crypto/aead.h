@@ -1,4 +1,5 @@
-/* Packet ciphers: the table of suites, sealing and opening in place, and the header mask.
+/* Packet ciphers: the table of suites, the engines behind them, sealing and opening in place, and the
+ * header mask.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_CRYPTO_AEAD_H
 #define TERN_CRYPTO_AEAD_H
@@ -8,6 +9,9 @@
 #include <tern/config.h>
 
 #include "base/def.h"
+#ifdef TERN_HAVE_IPSEC_MB
+#include "crypto/gcm.h"
+#endif
 
 #define TERN_AEAD_KEY_MAX   32
 #define TERN_AEAD_NONCE_MAX 32
@@ -33,18 +37,34 @@ size_t tern_suite_tag_size(unsigned suite);
 uint64_t tern_suite_seal_limit(unsigned suite);
 uint64_t tern_suite_open_limit(unsigned suite);
 
+/* Whose code does the work. What one engine seals another opens. */
+enum tern_engine {
+    TERN_ENGINE_SODIUM,  /* every suite, on every processor that has the instructions */
+    TERN_ENGINE_IPSEC_MB /* AES-256-GCM, where the build and the processor have it */
+};
+
+/* The one that tern_aead_init takes for a suite. */
+enum tern_engine tern_suite_engine(unsigned suite);
+
 /* One key, expanded for one direction. AES-GCM tables want 16-byte alignment, so whoever embeds
  * this must live in memory that is aligned for it; malloc's is on every 64-bit system. */
 struct tern_aead {
     _Alignas(16) union {
         uint8_t bytes[TERN_AEAD_KEY_MAX];
         crypto_aead_aes256gcm_state aes;
+#ifdef TERN_HAVE_IPSEC_MB
+        uint8_t gcm[TERN_GCM_ROOM];
+#endif
     } key;
     const struct tern_suite *suite; /* NULL: cleared, opens nothing */
+    enum tern_engine engine;
 };
 
 /* 0 · TERN_ERR_UNSUPPORTED (this build or machine lacks the suite) */
 TERN_MUST_CHECK int tern_aead_init(struct tern_aead *aead, unsigned suite, const uint8_t *key);
+/* By a certain engine, so that they can be compared. 0 · TERN_ERR_UNSUPPORTED (it lacks the suite) */
+TERN_MUST_CHECK int tern_aead_init_by(struct tern_aead *aead, enum tern_engine engine,
+                                      unsigned suite, const uint8_t *key);
 void tern_aead_clear(struct tern_aead *aead); /* wipes; may be cleared or zeroed already */
 
 /* Encrypts len bytes of buf in place and appends the tag: buf has room for len + tag_size. The

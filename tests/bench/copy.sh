@@ -35,7 +35,7 @@ need_library libsodium libsodium-dev
 need_library cmocka libcmocka-dev
 need_header ev.h libev-dev
 need_install || exit 1
-want_library nettle nettle-dev
+want_engines
 
 build_release bench.log terncp
 

@@ -14,6 +14,7 @@ void duo_init(struct duo *duo, const char *cc)
         tern_link_config_init(&duo->link[i]);
         duo->link[i].delay = 20 * TERN_MSEC;
         tern_config_init(&duo->side[i].config);
+        duo->side[i].config.suites = REPLAY_SUITES;
         duo->side[i].config.cc = cc;
         duo->side[i].sip = UINT64_MAX;
     }

@@ -77,6 +77,7 @@ static int add_host(struct crowd *crowd, size_t i, bool is_server, tern_sim_host
         key[k] = (uint8_t)(crowd->plan->seed * 31 + i * 7 + k * 3 + is_server);
     }
     tern_config_init(&config);
+    config.suites = REPLAY_SUITES;
     config.secret_key = key;
     config.accept = is_server;
     config.cc = crowd->plan->flows[i].cc;

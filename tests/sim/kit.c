@@ -243,6 +243,7 @@ void kit_plan_init(struct kit_plan *plan, const char *name, uint64_t seed)
     plan->check = true;
     tern_config_init(&plan->client);
     tern_config_init(&plan->server);
+    plan->client.suites = plan->server.suites = REPLAY_SUITES;
 }
 
 /* The world of one run. */

@@ -116,6 +116,7 @@ static void small_windows_do_not_blind_it(void **state)
         plan_download(&plan, "sim.bbr_transfer.small_windows_do_not_blind_it", seed, 100000000,
                       0.05);
         tern_config_init(&plan.client);
+        plan.client.suites = REPLAY_SUITES;
         kit_run(&plan, &result);
         assert_true(result.is_done);
         sum += kit_share(&result, 100000000, RATE) / (double)seeds;

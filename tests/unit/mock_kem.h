@@ -57,4 +57,10 @@ static inline int mock_kem_disclose(uint8_t shared[TERN_KEM_SHARED_SIZE],
 
 static const struct tern_kem mock_kem = {mock_kem_public_of, mock_kem_enclose, mock_kem_disclose};
 
+/* The real one where libsodium has it. */
+static inline const struct tern_kem *mock_kem_or_builtin(void)
+{
+    return tern_kem_builtin() != NULL ? tern_kem_builtin() : &mock_kem;
+}
+
 #endif

@@ -539,7 +539,7 @@ static void init_hybrids(struct pair *p, const char *name, uint8_t room[TERN_KEM
         .remote_static = strncmp(name, "Noise_XK", 8) == 0 ? p->resp_public : NULL,
         .psks = has_psk ? psk : NULL,
         .psk_count = has_psk ? 1 : 0,
-        .kem = &mock_kem,
+        .kem = mock_kem_or_builtin(),
         .kem_room = seed,
     };
     assert_int_equal(tern_noise_init(&p->init, &setup), 0);

@@ -14,7 +14,7 @@ static const uint8_t mode_secret[TERN_SECRET_SIZE] = "a secret of thirty-two byt
 static void open_hybrid(void)
 {
     pair_open(p);
-    client->endpoint->env.kem = server->endpoint->env.kem = &mock_kem;
+    client->endpoint->env.kem = server->endpoint->env.kem = mock_kem_or_builtin();
     server->endpoint->env.modes.wants_hybrid = true;
 }
 
