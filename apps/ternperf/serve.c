@@ -32,9 +32,12 @@ struct shard {
     unsigned number, count;
     pthread_t thread;
     int code;
+    struct task *tasks; /* of all streams that are open */
 };
 
 struct task {
+    struct task *next, **link; /* in the shard's */
+    tern_conn *conn;
     size_t have; /* octets of the request */
     uint8_t octets[PROTO_REQUEST_SIZE];
     struct proto_request request;
@@ -106,16 +109,44 @@ static void end_tally(tern_stream *stream, struct task *task)
     }
 }
 
-static void free_task(tern_stream *stream)
+static struct task *new_task(struct shard *shard, tern_stream *stream)
 {
-    struct task *task = tern_stream_user(stream);
-    tern_conn *conn = tern_stream_conn(stream);
-    if (task != NULL && task->tally != NULL && tern_conn_user(conn) == task) {
-        tern_conn_set_user(conn, NULL);
+    struct task *task = calloc(1, sizeof *task);
+    if (task != NULL) {
+        task->conn = tern_stream_conn(stream);
+        task->next = shard->tasks;
+        task->link = &shard->tasks;
+        shard->tasks = task;
+        if (task->next != NULL) {
+            task->next->link = &task->next;
+        }
     }
-    tally_free(task != NULL ? task->tally : NULL);
+    tern_stream_set_user(stream, task);
+    return task;
+}
+
+static void free_task(struct task *task)
+{
+    if (task->tally != NULL && tern_conn_user(task->conn) == task) {
+        tern_conn_set_user(task->conn, NULL);
+    }
+    tally_free(task->tally);
+    *task->link = task->next;
+    if (task->next != NULL) {
+        task->next->link = task->link;
+    }
     free(task);
-    tern_stream_set_user(stream, NULL);
+}
+
+/* A connection ends without a word of its streams. NULL: all connections. */
+static void free_tasks_of(struct shard *shard, const tern_conn *conn)
+{
+    for (struct task *task = shard->tasks, *next; task != NULL; task = next) {
+        next = task->next;
+        if (conn == NULL || task->conn == conn) {
+            free_task(task);
+        }
+    }
 }
 
 static void begin(const struct shard *shard, tern_stream *stream, struct task *task)
@@ -218,10 +249,9 @@ static void on_messages(tern_conn *conn)
 
 static void on_event(void *user, const tern_event *event)
 {
-    const struct shard *shard = user;
+    struct shard *shard = user;
     if (event->type == TERN_EVENT_STREAM_OPENED) {
-        struct task *task = calloc(1, sizeof *task);
-        tern_stream_set_user(event->stream, task);
+        const struct task *task = new_task(shard, event->stream);
         if (task == NULL || tern_stream_kind_of(event->stream) != TERN_STREAM_BIDI) {
             give_up(event->stream);
         }
@@ -231,10 +261,14 @@ static void on_event(void *user, const tern_event *event)
                tern_stream_user(event->stream) != NULL) {
         pump(event->stream, tern_stream_user(event->stream));
     } else if (event->type == TERN_EVENT_STREAM_CLOSED) {
-        free_task(event->stream);
+        if (tern_stream_user(event->stream) != NULL) {
+            free_task(tern_stream_user(event->stream));
+            tern_stream_set_user(event->stream, NULL);
+        }
     } else if (event->type == TERN_EVENT_MESSAGES) {
         on_messages(event->conn);
     } else if (event->type == TERN_EVENT_CLOSED) {
+        free_tasks_of(shard, event->conn);
         cli_verbose(1, "a connection ended: %s",
                     event->close.error == 0 ? "done" : tern_strerror(event->close.error));
     }
@@ -388,6 +422,7 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
     }
     int code = open_and_run(shards, o, is_lab, ready, user);
     for (unsigned i = 0; i < o->shards; i++) {
+        free_tasks_of(&shards[i], NULL); /* no event will tell of them any more */
         node_close(&shards[i].node);
     }
     free(shards);
