@@ -27,7 +27,8 @@ static void feed_part(struct tern_fec_in *f, struct fuzz_input *in)
                                      .number = number_of(in, 1)};
     part.total = number_of(in, 3);
     part.offset = part.total > 0 ? number_of(in, 3) % part.total : 0;
-    part.len = TERN_MIN(part.total - part.offset, number_of(in, 2) % sizeof bytes);
+    uint32_t len = number_of(in, 2) % sizeof bytes; /* TERN_MIN would read it twice */
+    part.len = TERN_MIN(part.total - part.offset, len);
     part.is_fragment = part.len != part.total;
     tern_fec_in_on_part(f, &part, bytes);
 }

@@ -10,6 +10,7 @@
 
 #include "base/ranges.h"
 #include "fuzz.h"
+#include "stream/fec_out.h"
 #include "wire/encode.h"
 #include "wire/params.h"
 
@@ -320,6 +321,83 @@ static void seed_message_memory(void)
     save("fuzz_messages", "full", full, sizeof full);
 }
 
+/* Records as fuzz_fec.c has them, of `value` in so many bytes. */
+static void put_number(struct tern_writer *w, uint64_t value, size_t size)
+{
+    while (size-- > 0) {
+        tern_write_u8(w, (uint8_t)(value >> 8 * size));
+    }
+}
+
+static void put_part(struct tern_writer *w, const struct tern_message_part *part)
+{
+    put_number(w, 1, 1);
+    put_number(w, part->channel, 1);
+    put_number(w, (uint64_t)part->lane, 1);
+    put_number(w, part->uses_credit ? 1 : 0, 1);
+    put_number(w, part->number, 1);
+    put_number(w, part->total, 3);
+    put_number(w, part->offset, 3);
+    put_number(w, part->len, 2);
+}
+
+static void put_repair(struct tern_writer *w, const struct tern_fec_repair *r, const uint8_t *data)
+{
+    put_number(w, 0, 1);
+    put_number(w, r->channel, 1);
+    put_number(w, (uint64_t)r->lane, 1);
+    put_number(w, r->size, 2);
+    put_number(w, r->message, 1);
+    put_number(w, r->skip, 3);
+    put_number(w, r->symbols, 1);
+    put_number(w, r->messages, 1);
+    put_number(w, r->first, 1);
+    put_number(w, r->number, 1);
+    put_number(w, r->lengths_len, 1);
+    tern_write_bytes(w, r->lengths, r->lengths_len);
+    put_number(w, r->len, 2);
+    put_number(w, r->len, 1);
+    tern_write_bytes(w, data, r->len);
+}
+
+/* Eight messages and true repairs of them; bit i of `lost`: message i is not in the seed. */
+static void seed_fec(const char *name, unsigned lost, uint32_t total, uint32_t cut)
+{
+    uint8_t buf[2048], data[TERN_FEC_SIZE_MAX];
+    struct tern_writer w;
+    struct tern_mem mem;
+    struct tern_fec_repair r;
+    tern_mem_init(&mem, NULL);
+    tern_writer_init(&w, buf, sizeof buf);
+    struct tern_fec_out *out = tern_fec_out_new(&mem, TERN_FEC_WINDOW);
+    if (out == NULL || tern_fec_out_set_size(out, cut) != 0 ||
+        tern_fec_out_set(out, 5, TERN_LANE_UNORDERED, 50, false) != 0) {
+        failures++;
+        tern_fec_out_free(out);
+        return;
+    }
+    put_number(&w, 63, 1); /* the window, less one */
+    for (unsigned i = 0; i < 8; i++) {
+        struct tern_message_part part = {
+            .channel = 5, .lane = TERN_LANE_UNORDERED, .number = i, .total = total + i};
+        for (; part.offset < part.total; part.offset += part.len) {
+            part.len = TERN_MIN(part.total - part.offset, cut);
+            part.is_fragment = part.len != part.total;
+            tern_fec_out_on_sent(out, &part, bytes, 3, false, 0);
+            if ((lost >> i & 1) == 0) {
+                put_part(&w, &part);
+            }
+        }
+        while (tern_fec_out_next(out, sizeof data, sizeof data, 0, &r)) {
+            tern_fec_out_write(out, data);
+            put_repair(&w, &r, data);
+            tern_fec_out_on_repair_sent(out);
+        }
+    }
+    save("fuzz_fec", name, buf, tern_writer_used(&w));
+    tern_fec_out_free(out);
+}
+
 /* Operations as fuzz_endpoint_receive.c has them: to the server 0x0., to the client 0x08. */
 static void seed_endpoint(void)
 {
@@ -358,6 +436,9 @@ int main(int argc, char **argv)
     seed_noise();
     seed_messages();
     seed_message_memory();
+    seed_fec("none-lost", 0, 40, 200);
+    seed_fec("some-lost", 0x14, 40, 200);
+    seed_fec("fragments-lost", 0x08, 90, 40);
     seed_endpoint();
     return failures == 0 ? 0 : 1;
 }

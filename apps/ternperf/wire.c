@@ -95,10 +95,11 @@ static void mb_init(struct cipher *c)
 {
     const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
     mb = mb == NULL ? alloc_mb_mgr(0) : mb;
-    if (mb != NULL) {
-        init_mb_mgr_auto(mb, NULL);
-        c->is_mb = (mb->features & needed) == needed;
+    if (mb == NULL) {
+        return; /* libsodium's then */
     }
+    init_mb_mgr_auto(mb, NULL);
+    c->is_mb = (mb->features & needed) == needed;
     if (c->is_mb) {
         mb->gcm256_pre(c->key, &c->gcm);
     }
