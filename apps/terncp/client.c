@@ -13,17 +13,17 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/identity.h"
 #include "shared/meter.h"
 #include "shared/net.h"
 #include "shared/term.h"
+#include "shared/trust.h"
 #include "terncp/control.h"
-#include "terncp/identity.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
-#include "terncp/trust.h"
 
 #define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
 
@@ -522,7 +522,11 @@ static int parse_url(struct client *c, const char *url)
         cli_error(c->host, why, "check the name");
         return CLI_CONNECT;
     }
-    return trust_find(&c->trust, c->options, c->host, port);
+    struct trust_options options = {.pin = c->options->pin,
+                                    .known_hosts = c->options->known_hosts,
+                                    .accept_new = c->options->accept_new,
+                                    .batch = c->options->batch};
+    return trust_find(&c->trust, &options, c->host, port);
 }
 
 static int run(struct client *c, const char *url)
@@ -530,7 +534,7 @@ static int run(struct client *c, const char *url)
     c->loop = ev_default_loop(0);
     int code = parse_url(c, url);
     if (code < 0) {
-        code = identity_load(c->options, c->secret, &c->has_secret);
+        code = identity_load(c->options->key, c->secret, &c->has_secret);
     }
     if (code >= 0) {
         return code;

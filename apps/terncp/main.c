@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "shared/cli.h"
+#include "shared/identity.h"
 #include "terncp/client.h"
-#include "terncp/identity.h"
 #include "terncp/options.h"
 #include "terncp/serve.h"
 
@@ -79,9 +79,9 @@ int main(int argc, char **argv)
     case COMMAND_SERVE:
         return serve_run(&options);
     case COMMAND_KEYGEN:
-        return identity_keygen(&options);
+        return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:
-        return identity_show(&options);
+        return identity_show(options.key);
     case COMMAND_COPY:
         break;
     }

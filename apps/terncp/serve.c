@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/identity.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
 #include "shared/term.h"
 #include "terncp/control.h"
-#include "terncp/identity.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/transport.h"
@@ -617,7 +617,7 @@ int serve_run(const struct options *options)
     tern_addr addr;
     int code = check_arguments(options, &addr);
     if (code < 0) {
-        code = identity_load(options, secret, &has_key);
+        code = identity_load(options->key, secret, &has_key);
     }
     if (code < 0) {
         code = choose_clients(&server);

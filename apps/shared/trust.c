@@ -1,7 +1,7 @@
 /* Trust on first use, said out loud.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/trust.h"
+#include "shared/trust.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,10 +13,11 @@
 
 _Static_assert(sizeof(((struct trust *)0)->file) == KEYRING_PATH_SIZE, "a path fits");
 
-int trust_find(struct trust *trust, const struct options *options, const char *host, uint16_t port)
+int trust_find(struct trust *trust, const struct trust_options *options, const char *host,
+               uint16_t port)
 {
     memset(trust, 0, sizeof *trust);
-    trust->options = options;
+    trust->options = *options;
     (void)snprintf(trust->name, sizeof trust->name, "%s:%u", host, (unsigned)port);
     if (options->pin != NULL) {
         trust->has_key = keyring_parse(options->pin, strlen(options->pin), trust->key);
@@ -63,7 +64,7 @@ int trust_decide(struct trust *trust, const uint8_t key[TERN_KEY_SIZE])
     char text[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE], why[200];
     keyring_format(key, text);
     keyring_words(key, words);
-    if (!trust->options->accept_new && (trust->options->batch || !ask(trust, text, words))) {
+    if (!trust->options.accept_new && (trust->options.batch || !ask(trust, text, words))) {
         (void)snprintf(why, sizeof why, "unknown server, its key is %s (%s)", text, words);
         cli_error(trust->name, why, "trust it with --accept-new, or name the key with --pin");
         return CLI_IDENTITY;
@@ -85,7 +86,7 @@ int trust_changed(const struct trust *trust, const uint8_t now[TERN_KEY_SIZE])
     keyring_format(trust->key, expected);
     (void)snprintf(why, sizeof why, "the server's key is %s, not %s as expected; nothing was sent",
                    text, expected);
-    if (trust->options->pin != NULL) {
+    if (trust->options.pin != NULL) {
         (void)snprintf(advice, sizeof advice, "ask its owner before you change --pin");
     } else {
         (void)snprintf(advice, sizeof advice,

@@ -1,12 +1,13 @@
 /* keygen, id, and loading the key.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/identity.h"
+#include "shared/identity.h"
 
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <tern/config.h>
 
 #include "shared/cli.h"
 #include "shared/keyring.h"
@@ -24,14 +25,14 @@ static bool default_path(const char *chosen, char path[KEYRING_PATH_SIZE])
     return true;
 }
 
-int identity_load(const struct options *options, uint8_t secret[TERN_KEY_SIZE], bool *has_key)
+int identity_load(const char *file, uint8_t secret[TERN_KEY_SIZE], bool *has_key)
 {
     char path[KEYRING_PATH_SIZE];
     *has_key = false;
-    if (options->key == NULL && !keyring_path("id", path)) {
+    if (file == NULL && !keyring_path("id", path)) {
         return -1; /* nowhere to look: anonymous */
     }
-    if (options->key != NULL && !default_path(options->key, path)) {
+    if (file != NULL && !default_path(file, path)) {
         return CLI_USAGE;
     }
     switch (keyring_load(path, secret)) {
@@ -39,7 +40,7 @@ int identity_load(const struct options *options, uint8_t secret[TERN_KEY_SIZE], 
         *has_key = true;
         return -1;
     case KEYRING_ABSENT:
-        if (options->key == NULL) {
+        if (file == NULL) {
             return -1;
         }
         cli_error(path, "no such key file", "make one with terncp keygen -f FILE");
@@ -65,11 +66,11 @@ static void show(const uint8_t pub[TERN_KEY_SIZE])
     (void)printf("%s\n%s\n", text, words);
 }
 
-int identity_keygen(const struct options *options)
+int identity_keygen(const char *file)
 {
     char path[KEYRING_PATH_SIZE];
     uint8_t pub[TERN_KEY_SIZE];
-    if (!default_path(options->out_file != NULL ? options->out_file : options->key, path)) {
+    if (!default_path(file, path)) {
         return CLI_LOCAL;
     }
     if (keyring_create(path, pub) != KEYRING_OK) {
@@ -83,11 +84,11 @@ int identity_keygen(const struct options *options)
     return CLI_OK;
 }
 
-int identity_show(const struct options *options)
+int identity_show(const char *file)
 {
     uint8_t secret[TERN_KEY_SIZE], pub[TERN_KEY_SIZE];
     bool has_key;
-    int code = identity_load(options, secret, &has_key);
+    int code = identity_load(file, secret, &has_key);
     if (code >= 0) {
         return code;
     }
