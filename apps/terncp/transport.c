@@ -1,11 +1,7 @@
-/* Setting up and taking down, the same for client and server.
+/* The configuration of an endpoint for copies.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "terncp/transport.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 void transport_config(tern_config *config, const struct options *options)
 {
@@ -20,35 +16,4 @@ void transport_config(tern_config *config, const struct options *options)
     config->max_datagram = TERNCP_DATAGRAM;
     config->max_streams_uni = TERNCP_ENTRIES;
     config->max_streams_bidi = 4;
-}
-
-int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
-                   const tern_addr *local, tern_ev_fn ready, void *user)
-{
-    memset(t, 0, sizeof *t);
-    int rc = tern_endpoint_new(&t->endpoint, config, tern_udp_now());
-    if (rc == 0) {
-        rc = tern_udp_open(&t->udp, t->endpoint, local);
-    }
-    if (rc == 0 && local == NULL) {
-        int roams = tern_udp_roam(t->udp);
-        (void)roams; /* where nobody tells of new addresses the server's eyes must do */
-    }
-    if (rc == 0) {
-        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
-    }
-    if (rc != 0) {
-        int saved = errno;
-        transport_close(t);
-        errno = saved;
-    }
-    return rc;
-}
-
-void transport_close(struct transport *t)
-{
-    tern_ev_stop(t->binding);
-    tern_udp_close(t->udp);
-    tern_endpoint_free(t->endpoint);
-    memset(t, 0, sizeof *t);
 }
