@@ -24,6 +24,9 @@ static const char help[] =
     "Copying:\n"
     "  -r, --recursive         copy folders\n"
     "  -p, --preserve          keep mode and modification time\n"
+    "  -l, --links             copy symbolic links as such\n"
+    "      --no-verify         check sizes only: no hash is made of what is copied\n"
+    "      --preallocate       take the room of a larger file before it is written\n"
     "      --fsync             force each file to disk before it gets its name\n"
     "      --cc NAME           congestion control: bbr (default), cubic, newreno, ledbat (in the\n"
     "                          background), prague (L4S), media (a short queue)\n"
@@ -69,6 +72,8 @@ static const char help[] =
 
 enum {
     OPT_FSYNC = 256,
+    OPT_NO_VERIFY,
+    OPT_PREALLOCATE,
     OPT_CC,
     OPT_CIPHER,
     OPT_CONNECT_TIMEOUT,
@@ -90,6 +95,9 @@ enum {
 static const struct option longs[] = {
     {"recursive", no_argument, NULL, 'r'},
     {"preserve", no_argument, NULL, 'p'},
+    {"links", no_argument, NULL, 'l'},
+    {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
+    {"preallocate", no_argument, NULL, OPT_PREALLOCATE},
     {"fsync", no_argument, NULL, OPT_FSYNC},
     {"cc", required_argument, NULL, OPT_CC},
     {"cipher", required_argument, NULL, OPT_CIPHER},
@@ -197,6 +205,15 @@ static bool parse_switch(struct options *o, int opt)
     case 'p':
         o->preserve = true;
         return true;
+    case 'l':
+        o->links = true;
+        return true;
+    case OPT_NO_VERIFY:
+        o->no_verify = true;
+        return true;
+    case OPT_PREALLOCATE:
+        o->preallocate = true;
+        return true;
     case 'B':
         o->batch = true;
         return true;
@@ -270,7 +287,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->root = ".";
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rpBqv46f:hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46f:hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
             (void)fputs(help, stdout);
             return CLI_OK;

@@ -15,6 +15,7 @@ enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NON
 struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
+    bool links, no_verify, preallocate;
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;

@@ -25,8 +25,7 @@
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
-#define EARLY_MAX      128  /* streams that came before the HELLO: as many as the peer may open */
-#define PUMP_EVERY     0.02 /* seconds */
+#define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_OK       0
 #define CLOSE_PROTOCOL 1
 #define CLOSE_BUSY     2
@@ -39,10 +38,8 @@ struct server {
     struct work *work;
     int root;
     char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
-    struct session *senders;            /* sessions that push */
     unsigned sessions, sessions_max;
     struct ev_loop *loop;
-    struct ev_timer pump; /* runs while there are senders */
 };
 
 struct session {
@@ -56,18 +53,14 @@ struct session {
     struct pull *pull;
     tern_stream *early[EARLY_MAX];
     size_t early_count;
+    struct control_done done; /* told in one message, when `teller` gets its turn */
+    struct ev_watcher teller; /* never started: fed */
     char peer[TERN_ADDR_TEXT_SIZE];
-    struct session *next, **link; /* among the senders */
 };
 
 static void session_free(struct session *s)
 {
-    if (s->link != NULL) {
-        *s->link = s->next;
-        if (s->next != NULL) {
-            s->next->link = s->link;
-        }
-    }
+    (void)ev_clear_pending(s->server->loop, &s->teller);
     s->server->sessions--;
     push_free(s->push);
     pull_free(s->pull);
@@ -108,6 +101,13 @@ static void log_name(const struct session *s, const char *verb, const char *name
 
 /* --- what push and pull tell ---------------------------------------------------------------------- */
 
+static void tell_done(struct session *s)
+{
+    if (s->control != NULL && !control_done_flush(&s->done, s->control)) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    }
+}
+
 static void answer_end(struct session *s)
 {
     if (s->pull != NULL && s->has_end && !s->end_sent &&
@@ -116,6 +116,7 @@ static void answer_end(struct session *s)
         s->end_sent =
             true; /* from here on; folders that cannot be sealed come back to on_settled */
         pull_seal_folders(s->pull);
+        tell_done(s);
         (void)answer(s, &m);
     }
 }
@@ -127,12 +128,23 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
     char text[PROTO_TEXT_MAX];
     log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
     if (status == PROTO_OK) {
-        struct proto_message m = {.type = PROTO_DONE, .index = index};
-        (void)answer(s, &m);
+        if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+        }
     } else if (!by_peer) { /* a sender knows what it gave up */
         (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
         answer_fail(s, status, index, text);
     }
+    ev_feed_event(s->server->loop, &s->teller, EV_CUSTOM);
+}
+
+/* A batch of entries is settled, or all of them are. */
+static void on_teller(struct ev_loop *loop, struct ev_watcher *watcher, int events)
+{
+    struct session *s = watcher->data;
+    (void)loop;
+    (void)events;
+    tell_done(s);
     answer_end(s);
 }
 
@@ -148,6 +160,15 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
     }
+}
+
+/* A sender that has nothing left says so. */
+static void on_push_done(void *user)
+{
+    struct session *s = user;
+    struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+    s->end_sent = true;
+    (void)answer(s, &m);
 }
 
 /* --- the request ------------------------------------------------------------------------------------ */
@@ -206,7 +227,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         is_into = true;
         (void)close(folder);
     }
-    struct pull_request request = {
+    struct place_request request = {
         .root = server->root, .target = path, .is_into = is_into, .flags = m->flags};
     s->pull = pull_new(server->work, s->conn, &request, on_settled, s);
     if (s->pull == NULL) {
@@ -219,18 +240,13 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
 {
     char name[256], why[160];
     tree_basename(path, name, sizeof name);
-    s->push = push_new(s->server->work, s->conn, on_push_failed, s);
+    struct push_request request = {
+        .flags = m->flags, .failed = on_push_failed, .done = on_push_done, .user = s};
+    s->push = push_new(s->server->work, s->conn, &request);
     if (s->push == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
-    s->link = &s->server->senders;
-    s->next = s->server->senders;
-    if (s->next != NULL) {
-        s->next->link = &s->next;
-    }
-    s->server->senders = s;
-    ev_timer_again(s->server->loop, &s->server->pump);
     int error = push_add(s->push, s->server->root, path, name[0] == '\0' ? "root" : name,
                          (m->flags & PROTO_FLAG_RECURSIVE) != 0);
     if (error != 0) {
@@ -241,6 +257,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
+    push_begin(s->push);
     return true;
 }
 
@@ -270,7 +287,9 @@ static void on_hello(struct session *s, struct proto_message *m)
     }
     for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
         pull_on_opened(s->pull, s->early[i]);
-        pull_on_readable(s->early[i]);
+    }
+    if (s->pull != NULL) {
+        pull_pump(s->pull);
     }
     s->early_count = 0;
 }
@@ -317,6 +336,8 @@ static void on_connected(struct server *server, tern_conn *conn)
     }
     s->server = server;
     s->conn = conn;
+    ev_init(&s->teller, on_teller);
+    s->teller.data = s;
     server->sessions++;
     (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
     tern_conn_set_user(conn, s);
@@ -332,10 +353,10 @@ static void on_closed(struct session *s, const tern_close_info *close)
 
 static void on_opened(struct session *s, tern_stream *stream)
 {
-    if (tern_stream_kind_of(stream) == TERN_STREAM_BIDI && s->control == NULL) {
+    if (tern_stream_id(stream) == 0) {
         s->control = stream;
         on_control(s);
-    } else if (s->pull != NULL && tern_stream_kind_of(stream) == TERN_STREAM_UNI) {
+    } else if (s->pull != NULL) {
         pull_on_opened(s->pull, stream);
     } else if (!s->has_hello && s->early_count < EARLY_MAX) {
         s->early[s->early_count++] = stream;
@@ -363,31 +384,20 @@ static void on_stream_event(struct session *s, const tern_event *ev)
             on_control(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
-    } else if (ev->type == TERN_EVENT_STREAM_READABLE && !is_ours) {
-        pull_on_readable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && is_ours) {
-        push_on_writable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_STOPPED && is_ours) {
-        push_on_stopped(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED && is_ours) {
-        push_on_closed(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
-        forget_early(s, ev->stream);
-        pull_on_closed(ev->stream);
+    } else if (is_ours) {
+        push_on_event(ev);
+    } else {
+        if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            forget_early(s, ev->stream);
+        }
+        pull_on_event(ev);
     }
 }
 
-/* A sender that has nothing left says so. */
 static void after_event(struct session *s)
 {
-    if (s->push == NULL) {
-        return;
-    }
-    push_pump(s->push);
-    if (push_is_done(s->push) && !s->end_sent) {
-        struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
-        s->end_sent = true;
-        (void)answer(s, &m);
+    if (s->push != NULL) {
+        push_pump(s->push);
     }
 }
 
@@ -411,19 +421,6 @@ static void on_event(struct server *server, const tern_event *ev)
         on_stream_event(s, ev);
     }
     after_event(s);
-}
-
-/* Blocks that were acknowledged make room without any event, when other streams hold the rest. */
-static void on_pump(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-    const struct server *server = timer->data;
-    (void)events;
-    if (server->senders == NULL) {
-        ev_timer_stop(loop, timer);
-    }
-    for (struct session *s = server->senders; s != NULL; s = s->next) {
-        after_event(s);
-    }
 }
 
 static void on_ready(tern_ev *binding, void *user)
@@ -558,8 +555,9 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
     return -1;
 }
 
-/* Each session may have TERNCP_ENTRIES files open, and the folder of each: no more sessions than there
- * are descriptors for, so that one client cannot take them all. */
+/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
+ * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
+ * there are descriptors for, so that one client cannot take them all. */
 static void bound_sessions(struct server *server)
 {
     struct rlimit limit = {.rlim_cur = 1024};
@@ -569,7 +567,7 @@ static void bound_sessions(struct server *server)
             (void)getrlimit(RLIMIT_NOFILE, &limit);
         }
     }
-    rlim_t each = 2 * TERNCP_ENTRIES + 2;
+    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
     rlim_t most = limit.rlim_cur > SPARE_FILES + each ? (limit.rlim_cur - SPARE_FILES) / each : 1;
     server->sessions_max = most < SESSIONS_MAX ? (unsigned)most : SESSIONS_MAX;
 }
@@ -585,11 +583,8 @@ static void run(struct server *server, struct ev_loop *loop)
     ev_signal_start(loop, &terminated);
     ev_signal_start(loop, &hung_up);
     server->loop = loop;
-    ev_timer_init(&server->pump, on_pump, 0, PUMP_EVERY);
-    server->pump.data = server;
     announce(server);
     (void)ev_run(loop, 0);
-    ev_timer_stop(loop, &server->pump);
     ev_signal_stop(loop, &interrupted);
     ev_signal_stop(loop, &terminated);
     ev_signal_stop(loop, &hung_up);
