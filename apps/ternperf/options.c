@@ -61,6 +61,9 @@ static const char help[] =
     "1)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
+    "      --window N          receive window of a connection and of each stream, from the start "
+    "on\n"
+    "                          (default: 1M and 256K, growing to 24M and 16M)\n"
     "      --delay T           a worse network at this end: T more each way\n"
     "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
@@ -78,6 +81,7 @@ enum {
     OPT_LOOPBACK = 256,
     OPT_KEEPALIVE,
     OPT_MTU,
+    OPT_WINDOW,
     OPT_SIZE,
     OPT_PER_SECOND,
     OPT_UNRELIABLE,
@@ -106,6 +110,7 @@ static const struct option longs[] = {
     {"shards", required_argument, NULL, OPT_SHARDS},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
+    {"window", required_argument, NULL, OPT_WINDOW},
     {"per-second", required_argument, NULL, OPT_PER_SECOND},
     {"unreliable", no_argument, NULL, OPT_UNRELIABLE},
     {"reliable", no_argument, NULL, OPT_RELIABLE},
@@ -182,6 +187,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 65536, &o->size)
                    ? -1
                    : cli_refuse("--size", optarg, "give a number from 1 to 65536");
+    case OPT_WINDOW:
+        return parse_number(optarg, 16384, (uint64_t)1 << 40, &o->window)
+                   ? -1
+                   : cli_refuse("--window", optarg, "give a number from 16K to 1T");
     case OPT_PER_SECOND:
         return parse_number(optarg, 1, 100000000, &o->per_second)
                    ? -1
@@ -364,4 +373,9 @@ void options_config(tern_config *config, const struct options *o)
     config->cc = o->cc;
     config->suites = o->suites;
     config->max_datagram = (size_t)o->mtu;
+    if (o->window > 0) {
+        config->stream_window = config->stream_window_max = o->window;
+        config->conn_window = config->conn_window_max = o->window;
+        config->stream_send_buffer = o->window; /* or it would be the bound */
+    }
 }

@@ -38,6 +38,7 @@ struct options {
     uint64_t seat;        /* bulk: which of those processes this is */
     uint64_t keepalive;   /* nanoseconds */
     uint64_t mtu, size;
+    uint64_t window; /* of a receiver; 0: the library's */
     enum options_kind kind;
     uint64_t per_second; /* messages; 0: as many as go */
     uint64_t streams;    /* -P */
