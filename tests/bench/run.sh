@@ -387,25 +387,26 @@ update_baseline() {
     echo "$baseline"
 }
 
-# The rows that are worse than the baseline allows, one JSON object a line.
+# The rows that are worse than the baseline allows, one JSON object a line in $work/worse.
 find_worse() {
     jq -c --slurpfile base "$baseline" '. as $row | ($base[0].ratios[.name] // empty) as $b
         | (if .better == "higher" then 1 - .ratio / $b.ratio else .ratio / $b.ratio - 1 end) as $by
         | select($by > $b.tolerance)
-        | {part: (.name | split(".")[0]), line: "\(.name): \(.ratio * 1000 | round / 1000), it was \($b.ratio);"
-           + " worse by \($by * 100 | round) %, more than \($b.tolerance * 100) %"}' "$work/rows"
+        | {part: (.name | split(".")[0]), line: ("\(.name): \(.ratio * 1000 | round / 1000), it was \($b.ratio);"
+           + " worse by \($by * 100 | round) %, more than \($b.tolerance * 100) %")}' "$work/rows" >"$work/worse" ||
+        fail "$baseline cannot be read"
 }
 
 guard_ratios() {
     [ -f "$baseline" ] || fail "there is no $baseline: --update writes it"
-    find_worse >"$work/worse"
+    find_worse
     again=$(jq -r .part "$work/worse" | sort -u)
     if [ -n "$again" ]; then
         echo "worse than the baseline; once more: $(echo "$again" | tr '\n' ' ')"
         # shellcheck disable=SC2086
         measure $again
         print_table
-        find_worse >"$work/worse"
+        find_worse
     fi
     jq -r '"worse: " + .line' "$work/worse"
     jq -r --slurpfile base "$baseline" '.name as $n | select($base[0].ratios[$n] == null)
