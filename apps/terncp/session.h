@@ -1,0 +1,36 @@
+/* What a server does for its clients, however they have found it: one session a connection.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_SESSION_H
+#define TERNCP_SESSION_H
+
+#include <ev.h>
+#include <tern/tern.h>
+
+#include "terncp/options.h"
+#include "terncp/work.h"
+
+#define SESSION_CLOSE_OK 0
+
+struct session;
+
+/* What all sessions of one endpoint share. */
+struct host {
+    const struct options *options;
+    struct ev_loop *loop;
+    struct work *work;
+    int root;                /* the served folder */
+    struct session *senders; /* sessions that push */
+    unsigned sessions, sessions_max;
+    struct ev_timer pump; /* runs while there are senders */
+};
+
+void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
+               struct work *work, int root);
+
+/* Every event of the endpoint goes here. */
+void host_on_event(struct host *host, const tern_event *event);
+
+/* Every session is told and let go, so that no temporary file stays. */
+void host_end(struct host *host, tern_endpoint *endpoint);
+
+#endif
