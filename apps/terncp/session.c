@@ -15,6 +15,7 @@
 #include "shared/cli.h"
 #include "shared/term.h"
 #include "terncp/control.h"
+#include "terncp/place.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/transport.h"
@@ -149,6 +150,18 @@ static void normalise(char *path)
     }
 }
 
+/* A path of a shell's: from the home folder, in which ssh starts us, with "~" for it. */
+static void expand(char *path)
+{
+    size_t skip = strncmp(path, "~/", 2) == 0 ? 2 + strspn(path + 2, "/")
+                  : strcmp(path, "~") == 0    ? 1
+                                              : 0;
+    memmove(path, path + skip, strlen(path + skip) + 1);
+    if (path[0] == '\0') {
+        (void)snprintf(path, 2, ".");
+    }
+}
+
 /* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
  * it. */
 static bool is_link(int root, const char *path)
@@ -165,10 +178,38 @@ static bool is_link(int root, const char *path)
     return answer;
 }
 
+static bool begin_pull(struct session *s, const struct pull_request *request)
+{
+    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    if (s->pull == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
+    }
+    return s->pull != NULL;
+}
+
+/* Over ssh: what the user may write to, he may write to. */
+static bool begin_pull_anywhere(struct session *s, const struct proto_message *m, const char *path)
+{
+    struct place place;
+    int error = place_open(&place, path, (m->flags & PROTO_FLAG_INTO) != 0);
+    if (error != 0) {
+        session_refuse(s, proto_status_of(error), strerror(error));
+        return false;
+    }
+    struct pull_request request = {
+        .root = place.root, .target = place.target, .is_into = place.is_into, .flags = m->flags};
+    bool is_good = begin_pull(s, &request);
+    (void)close(place.root);
+    return is_good;
+}
+
 static bool begin_pull_for(struct session *s, const struct proto_message *m, const char *path)
 {
     struct host *host = s->host;
     bool is_into = (m->flags & PROTO_FLAG_INTO) != 0 || strcmp(path, ".") == 0;
+    if (host->root < 0) {
+        return begin_pull_anywhere(s, m, path);
+    }
     if (host->options->read_only) {
         session_refuse(s, PROTO_READ_ONLY, "this server is read-only");
         return false;
@@ -190,11 +231,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
     }
     struct pull_request request = {
         .root = host->root, .target = path, .is_into = is_into, .flags = m->flags};
-    s->pull = pull_new(host->work, s->conn, &request, on_settled, s);
-    if (s->pull == NULL) {
-        session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
-    }
-    return s->pull != NULL;
+    return begin_pull(s, &request);
 }
 
 static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
@@ -231,12 +268,17 @@ static void on_hello(struct session *s, struct proto_message *m)
     struct proto_message ready = {.type = PROTO_READY};
     char *path = m->text;
     s->has_hello = true;
-    normalise(path);
+    s->host->requests++;
+    if (s->host->root < 0) {
+        expand(path);
+    } else {
+        normalise(path);
+    }
     if (m->version != PROTO_VERSION) {
         session_refuse(s, PROTO_BAD_REQUEST, "another version of the copy protocol");
         return;
     }
-    if (strcmp(path, ".") != 0 && !tree_is_safe(path)) {
+    if (s->host->root >= 0 && strcmp(path, ".") != 0 && !tree_is_safe(path)) {
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return;
     }

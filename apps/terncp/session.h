@@ -18,9 +18,10 @@ struct host {
     const struct options *options;
     struct ev_loop *loop;
     struct work *work;
-    int root;                /* the served folder */
+    int root;                /* the served folder; -1: paths are the user's own, as in a shell */
     struct session *senders; /* sessions that push */
     unsigned sessions, sessions_max;
+    unsigned requests;    /* that ever came */
     struct ev_timer pump; /* runs while there are senders */
 };
 
