@@ -25,6 +25,7 @@ struct client {
     struct dial dial;
 
     bool is_push;
+    bool is_offer; /* pull: of whatever the other side sends, under a code */
     char **sources;
     int source_count;
     struct place place; /* pull: where to */
@@ -92,7 +93,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
     hello.flags =
-        (uint8_t)((o->recursive ? PROTO_FLAG_RECURSIVE : 0) |
+        (uint8_t)((o->recursive || c->is_offer ? PROTO_FLAG_RECURSIVE : 0) |
                   (o->preserve ? PROTO_FLAG_PRESERVE : 0) | (o->fsync ? PROTO_FLAG_FSYNC : 0) |
                   (c->is_push && is_into ? PROTO_FLAG_INTO : 0));
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
@@ -108,7 +109,9 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                        .target = c->place.target,
                                        .is_into = c->place.is_into,
                                        .flags = hello.flags,
-                                       .only = only[0] == '\0' ? "root" : only};
+                                       .only = c->is_offer       ? ""
+                                               : only[0] == '\0' ? "root"
+                                                                 : only};
         c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
     } else {
         c->push = push_new(c->work, c->conn, on_push_failed, c);
@@ -152,7 +155,8 @@ static void finish_if_done(void *user)
         }
     }
     if (is_done && (c->push != NULL || c->pull != NULL)) {
-        tern_conn_close(c->conn, 0, "");
+        bool is_kept = c->pull == NULL || pull_counts(c->pull)->failed == 0;
+        tern_conn_close(c->conn, is_kept ? 0 : PROTO_CLOSE_PARTIAL, "");
         dial_stop(&c->dial, DIAL_DONE);
     }
 }
@@ -312,21 +316,23 @@ static int run_with(struct client *c)
     return code;
 }
 
-static int run(struct client *c, const char *name)
+/* code NULL: by its name. */
+static int run(struct client *c, const char *name, const char *code, const tern_addr *addr)
 {
     c->loop = ev_loop_new(EVFLAG_AUTO); /* the default one would take the end of ssh from us */
     if (c->loop == NULL) {
         cli_error("event loop", "cannot be made", "check the limits of this user");
         return CLI_LOCAL;
     }
-    int code = dial_init(&c->dial, c->options, c->loop, name, &calls, c);
-    if (code < 0) {
-        code = run_with(c);
+    int rc = code == NULL ? dial_init(&c->dial, c->options, c->loop, name, &calls, c)
+                          : dial_init_code(&c->dial, c->options, c->loop, code, addr, &calls, c);
+    if (rc < 0) {
+        rc = run_with(c);
     }
     dial_close(&c->dial);
     work_free(c->work);
     ev_loop_destroy(c->loop);
-    return code;
+    return rc;
 }
 
 int client_push(const struct options *options, char **sources, int count, const char *name)
@@ -341,16 +347,13 @@ int client_push(const struct options *options, char **sources, int count, const 
             return CLI_LOCAL;
         }
         for (int j = 0; j < i; j++) {
-            char one[256], other[256];
-            tree_basename(sources[i], one, sizeof one);
-            tree_basename(sources[j], other, sizeof other);
-            if (strcmp(one, other) == 0) { /* the second would replace the first */
+            if (tree_have_same_name(sources[i], sources[j])) {
                 cli_error(sources[i], "another source has the same name", "copy them apart");
                 return CLI_USAGE;
             }
         }
     }
-    return run(&client, name);
+    return run(&client, name, NULL, NULL);
 }
 
 int client_pull(const struct options *options, const char *name, const char *destination)
@@ -362,7 +365,22 @@ int client_pull(const struct options *options, const char *name, const char *des
         cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;
     }
-    int code = run(&client, name);
+    int code = run(&client, name, NULL, NULL);
     (void)close(client.place.root);
     return code;
+}
+
+int client_receive(const struct options *options, const char *code, const tern_addr *addr,
+                   const char *folder)
+{
+    static struct client client;
+    client = (struct client){.options = options, .is_offer = true, .source_count = 1};
+    int error = place_open(&client.place, folder, true);
+    if (error != 0) {
+        cli_error(folder, strerror(error), "name a folder that exists");
+        return CLI_LOCAL;
+    }
+    int rc = run(&client, NULL, code, addr);
+    (void)close(client.place.root);
+    return rc;
 }

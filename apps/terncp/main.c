@@ -12,6 +12,7 @@
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/options.h"
+#include "terncp/send.h"
 #include "terncp/serve.h"
 #include "terncp/stdio.h"
 #include "terncp/target.h"
@@ -79,6 +80,10 @@ int main(int argc, char **argv)
         return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:
         return identity_show(options.key);
+    case COMMAND_SEND:
+        return send_run(&options);
+    case COMMAND_RECEIVE:
+        return receive_run(&options);
     case COMMAND_STDIO:
         return stdio_run(&options);
     case COMMAND_COPY:

@@ -15,6 +15,8 @@ static const char help[] =
     "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
     "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
     "                    [--read-only] [--silent]\n"
+    "       terncp send FILE...\n"
+    "       terncp receive CODE[@HOST[:PORT]] [FOLDER]\n"
     "       terncp keygen [-f FILE]\n"
     "       terncp id\n"
     "\n"
@@ -42,6 +44,13 @@ static const char help[] =
     "      --direct            no ssh: host:path means tern://host/path (port: --port)\n"
     "  ssh only starts the far side; data goes by UDP, to the address that ssh has reached. The\n"
     "  copy goes on if ssh ends; the far side ends with the copy, or 10 s after we fall silent.\n"
+    "\n"
+    "By code:\n"
+    "  send prints a code such as 7-orbit-salmon that works once, for whoever types it first;\n"
+    "  three wrong ones end it. receive finds the sender in the same network by itself (UDP port\n"
+    "  7438), elsewhere by the address that send prints. There is no server in between: the\n"
+    "  receiver must get to the sender by UDP (ports as above, --port). Nothing that exists is\n"
+    "  replaced.\n"
     "\n"
     "Trust:\n"
     "      --key FILE          our secret key (default ~/.config/tern/id; without one: anonymous)\n"
@@ -312,13 +321,27 @@ static bool parse_switch(struct options *o, int opt)
     }
 }
 
+static int check_code_command(const struct options *o)
+{
+    if (o->arg_count == 0) {
+        cli_error(o->command == COMMAND_SEND ? "nothing to send" : "no code", NULL,
+                  "see terncp --help");
+        return CLI_USAGE;
+    }
+    if (o->command == COMMAND_RECEIVE && o->arg_count > 2) {
+        cli_error(o->args[2], "what is this?", "write terncp receive CODE [FOLDER]");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
 static int parse_command(struct options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"copy", "serve", "keygen", "id"};
+    static const char *const names[] = {"copy", "serve", "keygen", "id", "send", "receive"};
     o->command = COMMAND_COPY;
     o->args = argv + optind;
     o->arg_count = argc - optind;
-    for (unsigned i = COMMAND_SERVE; i <= COMMAND_ID && o->arg_count > 0; i++) {
+    for (unsigned i = COMMAND_SERVE; i <= COMMAND_RECEIVE && o->arg_count > 0; i++) {
         if (strcmp(o->args[0], names[i]) == 0) {
             o->command = (enum options_command)i;
             o->args++;
@@ -334,6 +357,9 @@ static int parse_command(struct options *o, int argc, char **argv)
         cli_error(o->arg_count == 0 ? "no source and no destination" : "no destination", NULL,
                   "see terncp --help");
         return CLI_USAGE;
+    }
+    if (o->command == COMMAND_SEND || o->command == COMMAND_RECEIVE) {
+        return check_code_command(o);
     }
     if (o->command != COMMAND_COPY && o->arg_count > 0) {
         cli_error(o->args[0], "this command takes no such argument", "see terncp --help");

@@ -35,6 +35,8 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_INTO                                                                            \
     0x08u /* the target must be a folder: several sources, or a trailing slash */
 
+#define PROTO_CLOSE_PARTIAL 3 /* a receiving client has not kept everything */
+
 #define PROTO_INDEX_ALL  UINT32_MAX       /* FAIL: the whole request */
 #define PROTO_INDEX_NONE (UINT32_MAX - 1) /* FAIL: something that was not even sent */
 

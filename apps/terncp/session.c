@@ -234,22 +234,31 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
     return begin_pull(s, &request);
 }
 
-static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
+static bool begin_push(struct session *s)
 {
-    char name[256], why[160];
-    tree_basename(path, name, sizeof name);
-    s->push = push_new(s->host->work, s->conn, on_push_failed, s);
+    struct host *host = s->host;
+    s->push = push_new(host->work, s->conn, on_push_failed, s);
     if (s->push == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
-    s->link = &s->host->senders;
-    s->next = s->host->senders;
+    s->link = &host->senders;
+    s->next = host->senders;
     if (s->next != NULL) {
         s->next->link = &s->next;
     }
-    s->host->senders = s;
-    ev_timer_again(s->host->loop, &s->host->pump);
+    host->senders = s;
+    ev_timer_again(host->loop, &host->pump);
+    return true;
+}
+
+static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
+{
+    char name[256], why[160];
+    tree_basename(path, name, sizeof name);
+    if (!begin_push(s)) {
+        return false;
+    }
     int error = push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name,
                          (m->flags & PROTO_FLAG_RECURSIVE) != 0);
     if (error != 0) {
@@ -261,6 +270,36 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     return true;
+}
+
+/* What was offered under a code, whatever the path. */
+static bool begin_offer(struct session *s)
+{
+    const struct host *host = s->host;
+    if (!begin_push(s)) {
+        return false;
+    }
+    for (int i = 0; i < host->offer_count; i++) {
+        char name[256];
+        tree_basename(host->offers[i], name, sizeof name);
+        int error = push_add(s->push, -1, host->offers[i], name[0] == '\0' ? "root" : name, true);
+        if (error != 0) {
+            on_push_failed(s, host->offers[i], error, false);
+        }
+    }
+    return true;
+}
+
+static bool begin_request(struct session *s, const struct proto_message *m, const char *path)
+{
+    if (s->host->offers != NULL) {
+        if (m->direction != PROTO_PULL) {
+            session_refuse(s, PROTO_BAD_REQUEST, "there is something to be had, not to be left");
+            return false;
+        }
+        return begin_offer(s);
+    }
+    return m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
 }
 
 static void on_hello(struct session *s, struct proto_message *m)
@@ -286,8 +325,7 @@ static void on_hello(struct session *s, struct proto_message *m)
         session_refuse(s, PROTO_BAD_REQUEST, "neither a push nor a pull");
         return;
     }
-    bool is_good =
-        m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
+    bool is_good = begin_request(s, m, path);
     log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path, NULL);
     if (!is_good || !answer(s, &ready)) {
         return;
@@ -342,15 +380,29 @@ static void on_connected(struct host *host, tern_conn *conn)
     s->host = host;
     s->conn = conn;
     host->sessions++;
+    host->accepted++;
     (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
     tern_conn_set_user(conn, s);
     cli_verbose(1, "%s: connected", s->peer);
+}
+
+static void note_end(struct session *s, const tern_close_info *close)
+{
+    struct host_result *last = &s->host->last;
+    *last = (struct host_result){.error = close->error, .code = close->code};
+    if (s->push != NULL) {
+        const struct push_counts *n = push_counts(s->push);
+        last->entries = n->entries;
+        last->failed = n->failed;
+        last->bytes = close->error == 0 ? n->total : n->bytes;
+    }
 }
 
 static void on_closed(struct session *s, const tern_close_info *close)
 {
     cli_verbose(1, "%s: %s", s->peer, close->error == 0 ? "done" : tern_strerror(close->error));
     tern_conn_set_user(s->conn, NULL);
+    note_end(s, close);
     session_free(s);
 }
 
@@ -479,6 +531,21 @@ void host_init(struct host *host, const struct options *options, struct ev_loop 
     bound_sessions(host);
     ev_timer_init(&host->pump, on_pump, 0, PUMP_EVERY);
     host->pump.data = host;
+}
+
+bool host_sending(const struct host *host, struct host_sending *out)
+{
+    const struct session *s = host->senders;
+    if (s == NULL || s->push == NULL) {
+        return false;
+    }
+    const struct push_counts *n = push_counts(s->push);
+    *out = (struct host_sending){.conn = s->conn,
+                                 .current = push_current(s->push),
+                                 .bytes = n->bytes,
+                                 .total = n->total,
+                                 .files = n->files};
+    return true;
 }
 
 void host_end(struct host *host, tern_endpoint *endpoint)
