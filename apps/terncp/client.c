@@ -12,8 +12,8 @@
 
 #include "shared/cli.h"
 #include "terncp/control.h"
+#include "terncp/dest.h"
 #include "terncp/dial.h"
-#include "terncp/place.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
@@ -28,7 +28,7 @@ struct client {
     bool is_offer; /* pull: of whatever the other side sends, under a code */
     char **sources;
     int source_count;
-    struct place place; /* pull: where to */
+    struct dest dest; /* pull: where to */
 
     tern_conn *conn; /* between begin and end */
     tern_stream *control;
@@ -105,9 +105,9 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     if (!c->is_push) {
         char only[256];
         tree_basename(c->dial.target.path, only, sizeof only);
-        struct pull_request request = {.root = c->place.root,
-                                       .target = c->place.target,
-                                       .is_into = c->place.is_into,
+        struct pull_request request = {.root = c->dest.root,
+                                       .target = c->dest.target,
+                                       .is_into = c->dest.is_into,
                                        .flags = hello.flags,
                                        .only = c->is_offer       ? ""
                                                : only[0] == '\0' ? "root"
@@ -360,13 +360,13 @@ int client_pull(const struct options *options, const char *name, const char *des
 {
     static struct client client;
     client = (struct client){.options = options, .is_push = false, .source_count = 1};
-    int error = place_open(&client.place, destination, false);
+    int error = dest_open(&client.dest, destination, false);
     if (error != 0) {
         cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;
     }
     int code = run(&client, name, NULL, NULL);
-    (void)close(client.place.root);
+    (void)close(client.dest.root);
     return code;
 }
 
@@ -375,12 +375,12 @@ int client_receive(const struct options *options, const char *code, const tern_a
 {
     static struct client client;
     client = (struct client){.options = options, .is_offer = true, .source_count = 1};
-    int error = place_open(&client.place, folder, true);
+    int error = dest_open(&client.dest, folder, true);
     if (error != 0) {
         cli_error(folder, strerror(error), "name a folder that exists");
         return CLI_LOCAL;
     }
     int rc = run(&client, NULL, code, addr);
-    (void)close(client.place.root);
+    (void)close(client.dest.root);
     return rc;
 }

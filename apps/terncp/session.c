@@ -15,7 +15,7 @@
 #include "shared/cli.h"
 #include "shared/term.h"
 #include "terncp/control.h"
-#include "terncp/place.h"
+#include "terncp/dest.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/transport.h"
@@ -190,16 +190,16 @@ static bool begin_pull(struct session *s, const struct pull_request *request)
 /* Over ssh: what the user may write to, he may write to. */
 static bool begin_pull_anywhere(struct session *s, const struct proto_message *m, const char *path)
 {
-    struct place place;
-    int error = place_open(&place, path, (m->flags & PROTO_FLAG_INTO) != 0);
+    struct dest dest;
+    int error = dest_open(&dest, path, (m->flags & PROTO_FLAG_INTO) != 0);
     if (error != 0) {
         session_refuse(s, proto_status_of(error), strerror(error));
         return false;
     }
     struct pull_request request = {
-        .root = place.root, .target = place.target, .is_into = place.is_into, .flags = m->flags};
+        .root = dest.root, .target = dest.target, .is_into = dest.is_into, .flags = m->flags};
     bool is_good = begin_pull(s, &request);
-    (void)close(place.root);
+    (void)close(dest.root);
     return is_good;
 }
 

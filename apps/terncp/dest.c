@@ -1,7 +1,7 @@
 /* A folder that exists is copied into; anything else is a name to be.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/place.h"
+#include "terncp/dest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int open_above(struct place *place, const char *destination)
+static int open_above(struct dest *dest, const char *destination)
 {
     char folder[PROTO_PATH_MAX + 1];
     const char *slash = strrchr(destination, '/');
@@ -18,23 +18,23 @@ static int open_above(struct place *place, const char *destination)
         return ENAMETOOLONG;
     }
     (void)snprintf(folder, sizeof folder, "%.*s", n, destination);
-    (void)snprintf(place->target, sizeof place->target, "%s",
+    (void)snprintf(dest->target, sizeof dest->target, "%s",
                    slash == NULL ? destination : slash + 1);
-    place->root = open(n == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return place->root < 0 ? errno : 0;
+    dest->root = open(n == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return dest->root < 0 ? errno : 0;
 }
 
-int place_open(struct place *place, const char *destination, bool must_be_folder)
+int dest_open(struct dest *dest, const char *destination, bool must_be_folder)
 {
     struct stat st;
     size_t len = strlen(destination);
     bool is_folder = stat(destination, &st) == 0 && S_ISDIR(st.st_mode);
-    memset(place, 0, sizeof *place);
+    memset(dest, 0, sizeof *dest);
     if (!is_folder && !must_be_folder && len > 0 && destination[len - 1] != '/') {
-        return open_above(place, destination);
+        return open_above(dest, destination);
     }
-    place->root = open(destination, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    (void)snprintf(place->target, sizeof place->target, ".");
-    place->is_into = true;
-    return place->root < 0 ? errno : 0;
+    dest->root = open(destination, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)snprintf(dest->target, sizeof dest->target, ".");
+    dest->is_into = true;
+    return dest->root < 0 ? errno : 0;
 }
