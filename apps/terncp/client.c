@@ -53,7 +53,14 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         return;
     }
     report_failed(&c->report, REPORT_LOCAL, name,
-                  error == ESTALE ? "it shrank while it was read" : strerror(error), NULL);
+                  error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
+}
+
+/* No event may follow: a worker, or the memory that came back, was the last. */
+static void on_push_done(void *user)
+{
+    struct client *c = user;
+    ev_feed_event(c->loop, &c->ticker, EV_TIMER);
 }
 
 static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
@@ -78,6 +85,13 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 
 /* --- the request ------------------------------------------------------------------------------------- */
 
+static uint32_t wishes(const struct options *o)
+{
+    return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
+           (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
+           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0);
+}
+
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
@@ -92,10 +106,8 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     size_t len = strlen(c->dial.target.path);
     bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags =
-        (uint8_t)((o->recursive || c->is_offer ? PROTO_FLAG_RECURSIVE : 0) |
-                  (o->preserve ? PROTO_FLAG_PRESERVE : 0) | (o->fsync ? PROTO_FLAG_FSYNC : 0) |
-                  (c->is_push && is_into ? PROTO_FLAG_INTO : 0));
+    hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+                  (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
         tern_stream_set_priority(c->control, 0, false) != 0 || !control_send(c->control, &hello)) {
@@ -105,16 +117,18 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     if (!c->is_push) {
         char only[256];
         tree_basename(c->dial.target.path, only, sizeof only);
-        struct pull_request request = {.root = c->dest.root,
-                                       .target = c->dest.target,
-                                       .is_into = c->dest.is_into,
-                                       .flags = hello.flags,
-                                       .only = c->is_offer       ? ""
-                                               : only[0] == '\0' ? "root"
-                                                                 : only};
+        struct place_request request = {.root = c->dest.root,
+                                        .target = c->dest.target,
+                                        .is_into = c->dest.is_into,
+                                        .flags = hello.flags,
+                                        .only = c->is_offer       ? ""
+                                                : only[0] == '\0' ? "root"
+                                                                  : only};
         c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
     } else {
-        c->push = push_new(c->work, c->conn, on_push_failed, c);
+        struct push_request request = {
+            .flags = hello.flags, .failed = on_push_failed, .done = on_push_done, .user = c};
+        c->push = push_new(c->work, c->conn, &request);
     }
     if (c->pull == NULL && c->push == NULL) {
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
@@ -133,6 +147,9 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                             : strerror(error),
                           error == EISDIR ? "copy it with -r" : NULL);
         }
+    }
+    if (c->push != NULL) {
+        push_begin(c->push);
     }
 }
 
@@ -196,7 +213,9 @@ static void on_control(struct client *c)
         if (m.type == PROTO_FAIL) {
             on_fail(c, &m);
         } else if (m.type == PROTO_DONE) {
-            report_done(&c->report, NULL);
+            for (unsigned i = 0; i < m.range_count; i++) {
+                report_done_there(&c->report, m.ranges[i].count);
+            }
         } else if (m.type == PROTO_END) {
             c->has_end = true;
             c->end_count = m.index;
@@ -256,16 +275,10 @@ static void on_event(void *user, const tern_event *ev)
         c->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : c->control;
     } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->pull != NULL) {
         pull_on_opened(c->pull, ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_READABLE) {
-        pull_on_readable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_WRITABLE) {
-        push_on_writable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_STOPPED) {
-        push_on_stopped(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED && tern_stream_is_local(ev->stream)) {
-        push_on_closed(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
-        pull_on_closed(ev->stream);
+    } else if (tern_stream_is_local(ev->stream)) {
+        push_on_event(ev);
+    } else {
+        pull_on_event(ev);
     }
 }
 

@@ -21,6 +21,25 @@ bool control_send_fail(tern_stream *stream, enum proto_status status, uint32_t i
     return control_send(stream, &m);
 }
 
+bool control_done_flush(struct control_done *done, tern_stream *stream)
+{
+    bool is_sent = true;
+    if (done->message.range_count > 0) {
+        done->message.type = PROTO_DONE;
+        is_sent = control_send(stream, &done->message);
+        done->message.range_count = 0;
+    }
+    return is_sent;
+}
+
+bool control_done_add(struct control_done *done, tern_stream *stream, uint32_t index)
+{
+    if (proto_ranges_add(&done->message, index)) {
+        return true;
+    }
+    return control_done_flush(done, stream) && proto_ranges_add(&done->message, index);
+}
+
 int control_read(struct control *control, tern_stream *stream, struct proto_message *message)
 {
     for (;;) {

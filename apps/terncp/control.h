@@ -17,6 +17,14 @@ struct control {
     size_t used;
 };
 
+/* DONE of many entries goes out in one message. */
+struct control_done {
+    struct proto_message message;
+};
+/* Notes an index; sends when there is no room for it. False as control_send. */
+bool control_done_add(struct control_done *done, tern_stream *stream, uint32_t index);
+bool control_done_flush(struct control_done *done, tern_stream *stream);
+
 /* The next whole message. 1 · 0 nothing yet · -1 malformed, or the stream is over */
 int control_read(struct control *control, tern_stream *stream, struct proto_message *message);
 

@@ -11,7 +11,8 @@
 #include "shared/cli.h"
 #include "shared/net.h"
 
-static const char help[] =
+/* A string may not be longer than 4095 bytes (C11 §5.2.4.1). */
+static const char *const help[] = {
     "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
     "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
     "                    [--read-only] [--silent]\n"
@@ -28,6 +29,9 @@ static const char help[] =
     "Copying:\n"
     "  -r, --recursive         copy folders\n"
     "  -p, --preserve          keep mode and modification time\n"
+    "  -l, --links             copy symbolic links as such\n"
+    "      --no-verify         check sizes only: no hash is made of what is copied\n"
+    "      --preallocate       take the room of a larger file before it is written\n"
     "      --fsync             force each file to disk before it gets its name\n"
     "      --cc NAME           congestion control: bbr (default), cubic, newreno, ledbat (in the\n"
     "                          background), prague (L4S), media (a short queue)\n"
@@ -35,7 +39,7 @@ static const char help[] =
     "                          chacha20-poly1305 (separated by commas)\n"
     "      --connect-timeout T give up connecting after T (default 10s)\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
-    "\n"
+    "\n",
     "Over ssh:\n"
     "  -e, --rsh COMMAND       instead of ssh, with its options: -e 'ssh -p 2222'\n"
     "  -o OPTION               for ssh, as in its configuration: -o ProxyJump=gate\n"
@@ -61,7 +65,7 @@ static const char help[] =
     "  keygen and id print our public key, and below it four words made from it for comparing "
     "keys\n"
     "  by voice; serve and first contact show both, too\n"
-    "\n"
+    "\n",
     "Serving:\n"
     "      --root DIR          serve this folder (default: the current one)\n"
     "      --listen ADDR:PORT  default [::]:7437; port 0 chooses one and prints it\n"
@@ -85,10 +89,13 @@ static const char help[] =
     "failure.\n"
     "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
     "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
-    "error, 130 interrupted.\n";
+    "error, 130 interrupted.\n",
+};
 
 enum {
     OPT_FSYNC = 256,
+    OPT_NO_VERIFY,
+    OPT_PREALLOCATE,
     OPT_CC,
     OPT_CIPHER,
     OPT_CONNECT_TIMEOUT,
@@ -114,6 +121,9 @@ enum {
 static const struct option longs[] = {
     {"recursive", no_argument, NULL, 'r'},
     {"preserve", no_argument, NULL, 'p'},
+    {"links", no_argument, NULL, 'l'},
+    {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
+    {"preallocate", no_argument, NULL, OPT_PREALLOCATE},
     {"fsync", no_argument, NULL, OPT_FSYNC},
     {"cc", required_argument, NULL, OPT_CC},
     {"cipher", required_argument, NULL, OPT_CIPHER},
@@ -277,6 +287,15 @@ static bool parse_switch(struct options *o, int opt)
     case 'p':
         o->preserve = true;
         return true;
+    case 'l':
+        o->links = true;
+        return true;
+    case OPT_NO_VERIFY:
+        o->no_verify = true;
+        return true;
+    case OPT_PREALLOCATE:
+        o->preallocate = true;
+        return true;
     case 'B':
         o->batch = true;
         return true;
@@ -379,9 +398,11 @@ int options_parse(struct options *o, int argc, char **argv)
     o->root = ".";
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rpBqv46e:o:f:hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46e:o:f:hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
-            (void)fputs(help, stdout);
+            for (unsigned i = 0; i < sizeof help / sizeof help[0]; i++) {
+                (void)fputs(help[i], stdout);
+            }
             return CLI_OK;
         }
         if (opt == 'V') {

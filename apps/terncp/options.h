@@ -30,6 +30,7 @@ struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
+    bool links, no_verify, preallocate;
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;

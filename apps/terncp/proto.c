@@ -1,78 +1,121 @@
-/* Encoding and decoding, every length checked before it is believed.
+/* Control messages, every length checked before it is believed.
  * SPDX-License-Identifier: MIT */
 #include "terncp/proto.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define ENTRY_FIXED 31 /* type, index, mode, mtime, ns, size, name length */
+#include "terncp/bytes.h"
 
-static void put(uint8_t **at, uint64_t value, unsigned n)
-{
-    for (unsigned i = n; i-- > 0;) {
-        *(*at)++ = (uint8_t)(value >> (8 * i));
-    }
-}
+#define RANGE_SIZE 8
 
-static uint64_t take(const uint8_t **at, unsigned n)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < n; i++) {
-        value = value << 8 | *(*at)++;
-    }
-    return value;
-}
-
-/* Bytes of a body before its text. */
+/* Bytes of a body before its text or ranges. */
 static int fixed_size(unsigned type)
 {
     switch (type) {
     case PROTO_HELLO:
-        return 3;
+        return 6;
     case PROTO_READY:
-        return 0;
+    case PROTO_END:
+        return 4;
     case PROTO_FAIL:
         return 5;
     case PROTO_DONE:
-    case PROTO_END:
-        return 4;
+        return 0;
     default:
         return -1;
+    }
+}
+
+static bool has_text(unsigned type)
+{
+    return type == PROTO_HELLO || type == PROTO_FAIL;
+}
+
+static void put_fixed(const struct proto_message *m, uint8_t **at)
+{
+    switch (m->type) {
+    case PROTO_HELLO:
+        bytes_put(at, m->version, 1);
+        bytes_put(at, m->direction, 1);
+        bytes_put(at, m->flags, 4);
+        break;
+    case PROTO_READY:
+        bytes_put(at, m->flags, 4);
+        break;
+    case PROTO_FAIL:
+        bytes_put(at, m->status, 1);
+        bytes_put(at, m->index, 4);
+        break;
+    case PROTO_END:
+        bytes_put(at, m->index, 4);
+        break;
+    case PROTO_DONE:
+        break;
     }
 }
 
 size_t proto_encode(const struct proto_message *m, uint8_t *buf, size_t size)
 {
     int fixed = fixed_size(m->type);
-    bool has_text = m->type == PROTO_HELLO || m->type == PROTO_FAIL;
-    size_t text_len = has_text ? strlen(m->text) : 0;
-    if (fixed < 0 || 5 + (size_t)fixed + text_len > size) {
+    size_t rest = has_text(m->type)       ? strlen(m->text)
+                  : m->type == PROTO_DONE ? m->range_count * (size_t)RANGE_SIZE
+                                          : 0;
+    if (fixed < 0 || m->range_count > PROTO_RANGES_MAX || 5 + (size_t)fixed + rest > size) {
         return 0;
     }
     uint8_t *at = buf;
-    put(&at, m->type, 1);
-    put(&at, (size_t)fixed + text_len, 4);
-    if (m->type == PROTO_HELLO) {
-        put(&at, m->version, 1);
-        put(&at, m->direction, 1);
-        put(&at, m->flags, 1);
-    } else if (m->type == PROTO_FAIL) {
-        put(&at, m->status, 1);
-        put(&at, m->index, 4);
-    } else if (fixed == 4) {
-        put(&at, m->index, 4);
+    bytes_put(&at, m->type, 1);
+    bytes_put(&at, (size_t)fixed + rest, 4);
+    put_fixed(m, &at);
+    if (m->type != PROTO_DONE) {
+        memcpy(at, m->text, rest);
+        return (size_t)(at - buf) + rest;
     }
-    memcpy(at, m->text, text_len);
-    return (size_t)(at - buf) + text_len;
+    for (unsigned i = 0; i < m->range_count; i++) {
+        bytes_put(&at, m->ranges[i].first, 4);
+        bytes_put(&at, m->ranges[i].count, 4);
+    }
+    return (size_t)(at - buf);
 }
 
-static bool take_text(char *out, const uint8_t *text, size_t len)
+static void take_fixed(struct proto_message *m, const uint8_t **at)
 {
-    if (len > PROTO_PATH_MAX || memchr(text, '\0', len) != NULL) {
+    switch (m->type) {
+    case PROTO_HELLO:
+        m->version = (uint8_t)bytes_take(at, 1);
+        m->direction = (uint8_t)bytes_take(at, 1);
+        m->flags = (uint32_t)bytes_take(at, 4);
+        break;
+    case PROTO_READY:
+        m->flags = (uint32_t)bytes_take(at, 4);
+        break;
+    case PROTO_FAIL:
+        m->status = (uint8_t)bytes_take(at, 1);
+        m->index = (uint32_t)bytes_take(at, 4);
+        break;
+    case PROTO_END:
+        m->index = (uint32_t)bytes_take(at, 4);
+        break;
+    case PROTO_DONE:
+        break;
+    }
+}
+
+static bool take_ranges(struct proto_message *m, const uint8_t *at, size_t len)
+{
+    if (len % RANGE_SIZE != 0) {
         return false;
     }
-    memcpy(out, text, len);
-    out[len] = '\0';
+    m->range_count = (unsigned)(len / RANGE_SIZE);
+    for (unsigned i = 0; i < m->range_count; i++) {
+        struct proto_range *range = &m->ranges[i];
+        range->first = (uint32_t)bytes_take(&at, 4);
+        range->count = (uint32_t)bytes_take(&at, 4);
+        if (range->count == 0 || range->first > PROTO_INDEX_NONE - range->count) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -82,10 +125,11 @@ int proto_decode(struct proto_message *m, const uint8_t *data, size_t len)
         return 0;
     }
     const uint8_t *at = data;
-    unsigned type = (unsigned)take(&at, 1);
-    uint64_t body = take(&at, 4);
+    unsigned type = (unsigned)bytes_take(&at, 1);
+    uint64_t body = bytes_take(&at, 4);
     int fixed = fixed_size(type);
-    if (fixed < 0 || body < (uint64_t)fixed || body > PROTO_BODY_MAX) {
+    uint64_t most = type == PROTO_DONE ? PROTO_RANGES_MAX * (uint64_t)RANGE_SIZE : PROTO_BODY_MAX;
+    if (fixed < 0 || body < (uint64_t)fixed || body > most) {
         return -1;
     }
     if (len - 5 < body) {
@@ -93,65 +137,28 @@ int proto_decode(struct proto_message *m, const uint8_t *data, size_t len)
     }
     memset(m, 0, sizeof *m);
     m->type = (enum proto_type)type;
-    if (type == PROTO_HELLO) {
-        m->version = (uint8_t)take(&at, 1);
-        m->direction = (uint8_t)take(&at, 1);
-        m->flags = (uint8_t)take(&at, 1);
-    } else if (type == PROTO_FAIL) {
-        m->status = (uint8_t)take(&at, 1);
-        m->index = (uint32_t)take(&at, 4);
-    } else if (fixed == 4) {
-        m->index = (uint32_t)take(&at, 4);
-    }
-    size_t text_len = (size_t)body - (size_t)fixed;
-    bool has_text = type == PROTO_HELLO || type == PROTO_FAIL;
-    if ((!has_text && text_len > 0) || !take_text(m->text, at, text_len)) {
-        return -1;
-    }
-    return (int)(5 + body);
+    take_fixed(m, &at);
+    size_t rest = (size_t)body - (size_t)fixed;
+    bool is_good = has_text(type)       ? bytes_text(m->text, at, rest)
+                   : type == PROTO_DONE ? take_ranges(m, at, rest)
+                                        : rest == 0;
+    return is_good ? (int)(5 + body) : -1;
 }
 
-size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size)
+bool proto_ranges_add(struct proto_message *done, uint32_t index)
 {
-    size_t name_len = strlen(e->name);
-    if (name_len == 0 || name_len > PROTO_PATH_MAX || ENTRY_FIXED + name_len > size) {
-        return 0;
+    for (unsigned i = done->range_count; i > 0 && i + 8 > done->range_count; i--) {
+        struct proto_range *range = &done->ranges[i - 1];
+        if (index == range->first + range->count) {
+            range->count++;
+            return true;
+        }
     }
-    uint8_t *at = buf;
-    put(&at, e->type, 1);
-    put(&at, e->index, 4);
-    put(&at, e->mode, 4);
-    put(&at, (uint64_t)e->mtime_s, 8);
-    put(&at, e->mtime_ns, 4);
-    put(&at, e->size, 8);
-    put(&at, name_len, 2);
-    memcpy(at, e->name, name_len);
-    return ENTRY_FIXED + name_len;
-}
-
-int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
-{
-    if (len < ENTRY_FIXED) {
-        return 0;
+    if (done->range_count == PROTO_RANGES_MAX) {
+        return false;
     }
-    const uint8_t *at = data;
-    memset(e, 0, sizeof *e);
-    e->type = (enum proto_entry_type)take(&at, 1);
-    e->index = (uint32_t)take(&at, 4);
-    e->mode = (uint32_t)take(&at, 4);
-    e->mtime_s = (int64_t)take(&at, 8);
-    e->mtime_ns = (uint32_t)take(&at, 4);
-    e->size = take(&at, 8);
-    size_t name_len = (size_t)take(&at, 2);
-    if ((e->type != PROTO_FILE && e->type != PROTO_FOLDER) || e->mtime_ns >= 1000000000u ||
-        e->size > INT64_MAX || name_len == 0 || name_len > PROTO_PATH_MAX ||
-        e->index >= PROTO_INDEX_NONE) {
-        return -1;
-    }
-    if (len - ENTRY_FIXED < name_len) {
-        return 0;
-    }
-    return take_text(e->name, at, name_len) ? (int)(ENTRY_FIXED + name_len) : -1;
+    done->ranges[done->range_count++] = (struct proto_range){.first = index, .count = 1};
+    return true;
 }
 
 enum proto_status proto_status_of(int error)
@@ -206,6 +213,8 @@ const char *proto_status_text(enum proto_status status)
         return "the file changed while it was read";
     case PROTO_LEFT_OUT:
         return "left out";
+    case PROTO_AGAIN:
+        return "it comes again";
     }
     return "unknown failure";
 }

@@ -1,5 +1,5 @@
-/* The words of terncp on the wire: control messages on one stream, a file or folder on each other.
- * docs/terncp-protocol.md is the specification.
+/* The words of terncp on the wire: control messages on one stream, packs of small entries on a few, and a
+ * stream for each larger file. docs/terncp-protocol.md is the specification.
  * SPDX-License-Identifier: MIT */
 #ifndef TERNCP_PROTO_H
 #define TERNCP_PROTO_H
@@ -8,22 +8,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION    1
+#define PROTO_VERSION    2
 #define PROTO_PATH_MAX   4096
 #define PROTO_TEXT_MAX   512
 #define PROTO_BODY_MAX   (PROTO_PATH_MAX + 64) /* of a control message */
+#define PROTO_RANGES_MAX 512                   /* of a DONE */
 #define PROTO_HASH_SIZE  32
 #define PROTO_LEAF_SIZE  16
 #define PROTO_KEY_SIZE   32
-#define PROTO_KEY_LABEL  "terncp file hash"    /* of tern_conn_export() */
-#define PROTO_HEADER_MAX (32 + PROTO_PATH_MAX) /* of an entry */
+#define PROTO_KEY_LABEL  "terncp file hash"  /* of tern_conn_export() */
+#define PROTO_BLOCK      ((size_t)1 << 20)   /* bytes of a block: a leaf of the hash */
+#define PROTO_SMALL_MAX  ((size_t)256 << 10) /* a file of so many bytes has a stream of its own */
+#define PROTO_LINK_MAX   4095                /* bytes that a symbolic link holds */
+
+#define PROTO_ENTRY_FIXED 31
+#define PROTO_HEADER_MAX  (PROTO_ENTRY_FIXED + PROTO_PATH_MAX) /* of an entry */
+/* Of an entry in a pack: all but its header and hash are contents of less than PROTO_SMALL_MAX. */
+#define PROTO_PACKED_MAX (PROTO_HEADER_MAX + PROTO_SMALL_MAX + PROTO_HASH_SIZE)
 
 /* Control messages: type u8, length u32, body. */
 enum proto_type {
-    PROTO_HELLO = 1, /* client: version u8, direction u8, flags u8, path */
-    PROTO_READY = 2, /* server: the request is accepted */
+    PROTO_HELLO = 1, /* client: version u8, direction u8, flags u32, path */
+    PROTO_READY = 2, /* server: flags u32: the request is accepted, and those of its wishes */
     PROTO_FAIL = 3,  /* either: status u8, index u32, text: one entry, or (index ~0) everything */
-    PROTO_DONE = 4,  /* receiver: index u32: this entry stands under its final name */
+    PROTO_DONE = 4,  /* receiver: ranges of indices: these entries stand under their final names */
     PROTO_END = 5    /* sender: count u32 of entries sent; the receiver answers with the same */
 };
 
@@ -32,8 +40,13 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_RECURSIVE 0x01u
 #define PROTO_FLAG_PRESERVE  0x02u
 #define PROTO_FLAG_FSYNC     0x04u
-#define PROTO_FLAG_INTO                                                                            \
-    0x08u /* the target must be a folder: several sources, or a trailing slash */
+/* The target must be a folder: several sources, or a trailing slash. */
+#define PROTO_FLAG_INTO        0x08u
+#define PROTO_FLAG_LINKS       0x10u /* symbolic links are copied as such */
+#define PROTO_FLAG_NO_HASH     0x20u /* no entry bears a hash */
+#define PROTO_FLAG_ZSTD        0x40u /* the sender may compress; a wish */
+#define PROTO_FLAG_PREALLOCATE 0x80u /* room is taken before a file is written */
+#define PROTO_FLAGS_WISHES     PROTO_FLAG_ZSTD
 
 #define PROTO_CLOSE_PARTIAL 3 /* a receiving client has not kept everything */
 
@@ -51,15 +64,23 @@ enum proto_status {
     PROTO_IO = 6,
     PROTO_INTEGRITY = 7, /* the hash does not match */
     PROTO_READ_ONLY = 8,
-    PROTO_CHANGED = 9,  /* the file changed while it was read */
-    PROTO_LEFT_OUT = 10 /* neither file nor folder, such as a link: no failure of the copy */
+    PROTO_CHANGED = 9,   /* the file changed while it was read */
+    PROTO_LEFT_OUT = 10, /* neither file nor folder, such as a link: no failure of the copy */
+    PROTO_AGAIN = 11     /* it comes again under another index: no failure either */
+};
+
+struct proto_range {
+    uint32_t first, count;
 };
 
 struct proto_message {
     enum proto_type type;
-    uint8_t version, direction, flags, status;
+    uint8_t version, direction, status;
+    uint32_t flags;
     uint32_t index;                /* or count */
     char text[PROTO_PATH_MAX + 1]; /* path or text, terminated; never holds a NUL inside */
+    struct proto_range ranges[PROTO_RANGES_MAX];
+    unsigned range_count;
 };
 
 /* Writes a message into buf; returns its length, 0 when it does not fit. */
@@ -69,9 +90,19 @@ size_t proto_encode(const struct proto_message *m, uint8_t *buf, size_t size);
  * it is malformed. */
 int proto_decode(struct proto_message *m, const uint8_t *data, size_t len);
 
-enum proto_entry_type { PROTO_FILE = 1, PROTO_FOLDER = 2 };
+/* Adds an index to the ranges of a DONE. False: they are full, and it was not added. */
+bool proto_ranges_add(struct proto_message *done, uint32_t index);
 
-/* What stands at the front of an entry's stream; a file's bytes and then its hash follow. */
+enum proto_entry_type {
+    PROTO_FILE = 1,
+    PROTO_FOLDER = 2,
+    PROTO_LINK = 3, /* its contents are what the link holds */
+    PROTO_VOID = 4  /* could not be read after all; `mode` is the status */
+};
+
+#define PROTO_SIZE_UNKNOWN UINT64_MAX /* of a file with a stream of its own: its end tells */
+
+/* What stands at the front of an entry. */
 struct proto_entry {
     enum proto_entry_type type;
     uint32_t index;
@@ -83,7 +114,55 @@ struct proto_entry {
 };
 
 size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size);
+/* As proto_decode. */
 int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len);
+
+/* Bytes that follow the header of an entry in a pack; -1: such an entry does not belong there. */
+int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags);
+
+/* What the receiver of a file says after its header. */
+enum proto_plan_kind {
+    PROTO_PLAN_WHOLE = 1,
+    PROTO_PLAN_PARTIAL = 2, /* it has a part: `count` leaves of blocks from the start follow */
+    PROTO_PLAN_BASE = 3,    /* it has another version: `count` records of its chunks follow */
+    PROTO_PLAN_SKIP = 4     /* it does not want the file, which is settled */
+};
+
+#define PROTO_PLAN_LEAVES_MAX (1u << 24)
+#define PROTO_PLAN_CHUNKS_MAX (1u << 18)
+#define PROTO_DIGEST_SIZE     16
+#define PROTO_CHUNK_SIZE      (4 + PROTO_DIGEST_SIZE) /* a chunk's record: length u32, digest */
+#define PROTO_PLAN_HEAD_MAX   14
+
+struct proto_plan {
+    enum proto_plan_kind kind;
+    uint32_t count;
+    uint64_t size;   /* BASE: of the other version */
+    uint8_t average; /* BASE: the mean length of its chunks is 2^average */
+};
+
+size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size);
+int proto_plan_decode(struct proto_plan *plan, const uint8_t *data, size_t len);
+
+/* How the sender then makes the file, step by step. */
+enum proto_step_kind {
+    PROTO_STEP_DATA = 1,  /* `len` bytes follow */
+    PROTO_STEP_ZDATA = 2, /* `packed` bytes follow, a zstd frame of `len` bytes */
+    PROTO_STEP_COPY = 3, /* `len` bytes of the base from `offset`; or of the part, where they are */
+    PROTO_STEP_HOLE = 4, /* `len` zeros */
+    PROTO_STEP_END = 5   /* the hash follows, if there is one, and the end of the stream */
+};
+
+#define PROTO_STEP_MAX 17 /* bytes of a step before what follows it */
+
+struct proto_step {
+    enum proto_step_kind kind;
+    uint32_t packed;
+    uint64_t offset, len;
+};
+
+size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t size);
+int proto_step_decode(struct proto_step *step, const uint8_t *data, size_t len);
 
 /* The status that an errno is told as, and a plain word for a status. */
 enum proto_status proto_status_of(int error);

@@ -1,4 +1,4 @@
-/* The receiving side of a copy: entries that arrive become files and folders beneath one root.
+/* The receiving side of a copy: entries that arrive become files, folders and links beneath one root.
  *
  * A file is written under a temporary name beside its final one and gets that only when its hash has
  * matched. Whatever ends a copy early leaves no file under a final name that is not whole.
@@ -8,6 +8,7 @@
 
 #include <tern/tern.h>
 
+#include "terncp/place.h"
 #include "terncp/proto.h"
 #include "terncp/work.h"
 
@@ -19,35 +20,20 @@ typedef void (*pull_settled_fn)(void *user, uint32_t index, enum proto_status st
                                 const char *name, const char *why, bool by_peer);
 
 struct pull_counts {
-    uint64_t files, folders, failed;
-    uint64_t bytes; /* of file contents that arrived */
+    uint64_t files, folders, links, failed;
+    uint64_t bytes; /* of file contents that arrived, or were here already */
     uint64_t total; /* of the files begun so far */
     uint64_t settled;
 };
 
-/* Everything goes beneath the folder `root` (duplicated). With is_into entries keep their names
- * below `target`; else the first component of each name becomes `target`. */
-struct pull_request {
-    int root;
-    const char *target;
-    bool is_into;
-    unsigned flags; /* PROTO_FLAG_* */
-    /* What was asked for: the first component of each name must be this, and without
-     * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
-     * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
-     * sender chooses. */
-    const char *only;
-};
-
 /* NULL: no memory, or no descriptor. */
-struct pull *pull_new(struct work *work, const tern_conn *conn, const struct pull_request *request,
+struct pull *pull_new(struct work *work, const tern_conn *conn, const struct place_request *request,
                       pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 
-/* Events of streams that the peer opened. */
+/* A stream that the peer opened, and what happens to it: STREAM_READABLE, _WRITABLE, _STOPPED, _CLOSED. */
 void pull_on_opened(struct pull *pull, tern_stream *stream);
-void pull_on_readable(tern_stream *stream);
-void pull_on_closed(tern_stream *stream);
+void pull_on_event(const tern_event *ev);
 /* Goes on with streams that waited for the disk. */
 void pull_pump(struct pull *pull);
 

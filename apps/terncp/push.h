@@ -1,4 +1,5 @@
-/* The sending side of a copy: walks trees, reads ahead, and writes each entry to a stream of its own.
+/* The sending side of a copy: walks trees, reads ahead, packs small entries together, and gives each larger
+ * file a stream of its own.
  * SPDX-License-Identifier: MIT */
 #ifndef TERNCP_PUSH_H
 #define TERNCP_PUSH_H
@@ -10,32 +11,41 @@
 
 struct push;
 
-/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). is_begun: its
- * stream was reset with the status, so that the receiver knows already. */
+/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). is_begun: the
+ * receiver knows already. */
 typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_begun);
+/* Everything was sent and acknowledged; once. */
+typedef void (*push_done_fn)(void *user);
 
 struct push_counts {
-    uint64_t files, folders, failed;
+    uint64_t files, folders, links, failed;
     uint64_t bytes; /* of file contents that the peer has acknowledged */
     uint64_t total; /* of the files begun so far */
     uint32_t entries;
 };
 
-struct push *push_new(struct work *work, tern_conn *conn, push_failed_fn failed, void *user);
+struct push_request {
+    uint32_t flags; /* PROTO_FLAG_* */
+    push_failed_fn failed;
+    push_done_fn done;
+    void *user;
+};
+
+struct push *push_new(struct work *work, tern_conn *conn, const struct push_request *request);
 void push_free(struct push *push); /* NULL is fine; jobs that are out clean up after themselves */
 
 /* Adds a source. As tree_walk_new. 0 or an errno. */
 int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
+/* No more sources will come: only from here on can it be done. */
+void push_begin(struct push *push);
 
 /* Does what can be done now. Call it after polling, whenever anything happened. */
 void push_pump(struct push *push);
 
-/* Events of streams that push opened (their user pointer is push's own). */
-void push_on_writable(tern_stream *stream);
-void push_on_stopped(tern_stream *stream);
-void push_on_closed(tern_stream *stream);
+/* Events of streams that push opened (their user pointer is push's own): STREAM_READABLE, _WRITABLE,
+ * _STOPPED, _CLOSED. */
+void push_on_event(const tern_event *ev);
 
-/* Every entry was sent and acknowledged. */
 bool push_is_done(const struct push *push);
 const struct push_counts *push_counts(struct push *push);
 const char *push_current(const struct push *push); /* name of the newest entry; "" at first */

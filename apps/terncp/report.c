@@ -96,11 +96,16 @@ void report_progress(struct report *report, const char *name, uint64_t done, uin
 void report_done(struct report *report, const char *name)
 {
     report->settled++;
-    if (report->options->json && name != NULL) {
+    if (report->options->json) {
         (void)fputs("{\"event\":\"file\",\"name\":", stdout);
         put_json(name);
         (void)fputs(",\"status\":\"verified\"}\n", stdout);
     }
+}
+
+void report_done_there(struct report *report, uint32_t count)
+{
+    report->settled += count;
 }
 
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
@@ -174,8 +179,9 @@ int report_end(struct report *report)
         (void)cli_format_time(seconds, time, sizeof time);
     }
     if (failed == 0 && code == CLI_OK) {
-        cli_note("%llu %s, %s in %s (%s/s), verified", (unsigned long long)report->settled,
-                 report->settled == 1 ? "entry" : "entries", size, time, rate);
+        cli_note("%llu %s, %s in %s (%s/s), %s", (unsigned long long)report->settled,
+                 report->settled == 1 ? "entry" : "entries", size, time, rate,
+                 report->options->no_verify ? "not verified" : "verified");
     } else if (report->settled > 0) {
         cli_note("%llu of %llu entries verified, %llu failed, %s in %s",
                  (unsigned long long)report->settled, (unsigned long long)all,

@@ -23,7 +23,8 @@ void report_init(struct report *report, const struct options *options, bool is_p
 void report_restart(struct report *report);
 void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
                      uint64_t files, const tern_stats *stats);
-void report_done(struct report *report, const char *name); /* name NULL: not told */
+void report_done(struct report *report, const char *name);
+void report_done_there(struct report *report, uint32_t count); /* the names were not told */
 /* advice: what to do about it; NULL: what mostly helps with failures of this kind. */
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
                    const char *advice);

@@ -21,8 +21,7 @@
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
-#define EARLY_MAX      128  /* streams that came before the HELLO: as many as the peer may open */
-#define PUMP_EVERY     0.02 /* seconds */
+#define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_PROTOCOL 1
 #define CLOSE_BUSY     2
 #define SESSIONS_MAX   64
@@ -39,18 +38,15 @@ struct session {
     struct pull *pull;
     tern_stream *early[EARLY_MAX];
     size_t early_count;
+    struct control_done done; /* told in one message, when `teller` gets its turn */
+    struct ev_watcher teller; /* never started: fed */
     char peer[TERN_ADDR_TEXT_SIZE];
-    struct session *next, **link; /* among the senders */
 };
 
 static void session_free(struct session *s)
 {
-    if (s->link != NULL) {
-        *s->link = s->next;
-        if (s->next != NULL) {
-            s->next->link = s->link;
-        }
-    }
+    (void)ev_clear_pending(s->host->loop, &s->teller);
+    s->host->sender = s->host->sender == s ? NULL : s->host->sender;
     s->host->sessions--;
     push_free(s->push);
     pull_free(s->pull);
@@ -91,6 +87,13 @@ static void log_name(const struct session *s, const char *verb, const char *name
 
 /* --- what push and pull tell ---------------------------------------------------------------------- */
 
+static void tell_done(struct session *s)
+{
+    if (s->control != NULL && !control_done_flush(&s->done, s->control)) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    }
+}
+
 static void answer_end(struct session *s)
 {
     if (s->pull != NULL && s->has_end && !s->end_sent &&
@@ -99,6 +102,7 @@ static void answer_end(struct session *s)
         s->end_sent =
             true; /* from here on; folders that cannot be sealed come back to on_settled */
         pull_seal_folders(s->pull);
+        tell_done(s);
         (void)answer(s, &m);
     }
 }
@@ -110,12 +114,23 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
     char text[PROTO_TEXT_MAX];
     log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
     if (status == PROTO_OK) {
-        struct proto_message m = {.type = PROTO_DONE, .index = index};
-        (void)answer(s, &m);
+        if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+        }
     } else if (!by_peer) { /* a sender knows what it gave up */
         (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
         answer_fail(s, status, index, text);
     }
+    ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
+}
+
+/* A batch of entries is settled, or all of them are. */
+static void on_teller(struct ev_loop *loop, struct ev_watcher *watcher, int events)
+{
+    struct session *s = watcher->data;
+    (void)loop;
+    (void)events;
+    tell_done(s);
     answer_end(s);
 }
 
@@ -131,6 +146,15 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
     }
+}
+
+/* A sender that has nothing left says so. */
+static void on_push_done(void *user)
+{
+    struct session *s = user;
+    struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+    s->end_sent = true;
+    (void)answer(s, &m);
 }
 
 /* --- the request ------------------------------------------------------------------------------------ */
@@ -178,7 +202,7 @@ static bool is_link(int root, const char *path)
     return answer;
 }
 
-static bool begin_pull(struct session *s, const struct pull_request *request)
+static bool begin_pull(struct session *s, const struct place_request *request)
 {
     s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
     if (s->pull == NULL) {
@@ -196,7 +220,7 @@ static bool begin_pull_anywhere(struct session *s, const struct proto_message *m
         session_refuse(s, proto_status_of(error), strerror(error));
         return false;
     }
-    struct pull_request request = {
+    struct place_request request = {
         .root = dest.root, .target = dest.target, .is_into = dest.is_into, .flags = m->flags};
     bool is_good = begin_pull(s, &request);
     (void)close(dest.root);
@@ -229,26 +253,21 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         is_into = true;
         (void)close(folder);
     }
-    struct pull_request request = {
+    struct place_request request = {
         .root = host->root, .target = path, .is_into = is_into, .flags = m->flags};
     return begin_pull(s, &request);
 }
 
-static bool begin_push(struct session *s)
+static bool begin_push(struct session *s, const struct proto_message *m)
 {
-    struct host *host = s->host;
-    s->push = push_new(host->work, s->conn, on_push_failed, s);
+    struct push_request request = {
+        .flags = m->flags, .failed = on_push_failed, .done = on_push_done, .user = s};
+    s->push = push_new(s->host->work, s->conn, &request);
     if (s->push == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
-    s->link = &host->senders;
-    s->next = host->senders;
-    if (s->next != NULL) {
-        s->next->link = &s->next;
-    }
-    host->senders = s;
-    ev_timer_again(host->loop, &host->pump);
+    s->host->sender = s;
     return true;
 }
 
@@ -256,7 +275,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
 {
     char name[256], why[160];
     tree_basename(path, name, sizeof name);
-    if (!begin_push(s)) {
+    if (!begin_push(s, m)) {
         return false;
     }
     int error = push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name,
@@ -269,14 +288,15 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
+    push_begin(s->push);
     return true;
 }
 
 /* What was offered under a code, whatever the path. */
-static bool begin_offer(struct session *s)
+static bool begin_offer(struct session *s, const struct proto_message *m)
 {
     const struct host *host = s->host;
-    if (!begin_push(s)) {
+    if (!begin_push(s, m)) {
         return false;
     }
     for (int i = 0; i < host->offer_count; i++) {
@@ -287,6 +307,7 @@ static bool begin_offer(struct session *s)
             on_push_failed(s, host->offers[i], error, false);
         }
     }
+    push_begin(s->push);
     return true;
 }
 
@@ -297,7 +318,7 @@ static bool begin_request(struct session *s, const struct proto_message *m, cons
             session_refuse(s, PROTO_BAD_REQUEST, "there is something to be had, not to be left");
             return false;
         }
-        return begin_offer(s);
+        return begin_offer(s, m);
     }
     return m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
 }
@@ -332,7 +353,9 @@ static void on_hello(struct session *s, struct proto_message *m)
     }
     for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
         pull_on_opened(s->pull, s->early[i]);
-        pull_on_readable(s->early[i]);
+    }
+    if (s->pull != NULL) {
+        pull_pump(s->pull);
     }
     s->early_count = 0;
 }
@@ -379,6 +402,8 @@ static void on_connected(struct host *host, tern_conn *conn)
     }
     s->host = host;
     s->conn = conn;
+    ev_init(&s->teller, on_teller);
+    s->teller.data = s;
     host->sessions++;
     host->accepted++;
     (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
@@ -408,10 +433,10 @@ static void on_closed(struct session *s, const tern_close_info *close)
 
 static void on_opened(struct session *s, tern_stream *stream)
 {
-    if (tern_stream_kind_of(stream) == TERN_STREAM_BIDI && s->control == NULL) {
+    if (tern_stream_id(stream) == 0) {
         s->control = stream;
         on_control(s);
-    } else if (s->pull != NULL && tern_stream_kind_of(stream) == TERN_STREAM_UNI) {
+    } else if (s->pull != NULL) {
         pull_on_opened(s->pull, stream);
     } else if (!s->has_hello && s->early_count < EARLY_MAX) {
         s->early[s->early_count++] = stream;
@@ -439,31 +464,20 @@ static void on_stream_event(struct session *s, const tern_event *ev)
             on_control(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
-    } else if (ev->type == TERN_EVENT_STREAM_READABLE && !is_ours) {
-        pull_on_readable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && is_ours) {
-        push_on_writable(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_STOPPED && is_ours) {
-        push_on_stopped(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED && is_ours) {
-        push_on_closed(ev->stream);
-    } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
-        forget_early(s, ev->stream);
-        pull_on_closed(ev->stream);
+    } else if (is_ours) {
+        push_on_event(ev);
+    } else {
+        if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            forget_early(s, ev->stream);
+        }
+        pull_on_event(ev);
     }
 }
 
-/* A sender that has nothing left says so. */
 static void after_event(struct session *s)
 {
-    if (s->push == NULL) {
-        return;
-    }
-    push_pump(s->push);
-    if (push_is_done(s->push) && !s->end_sent) {
-        struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
-        s->end_sent = true;
-        (void)answer(s, &m);
+    if (s->push != NULL) {
+        push_pump(s->push);
     }
 }
 
@@ -489,23 +503,11 @@ void host_on_event(struct host *host, const tern_event *ev)
     after_event(s);
 }
 
-/* Blocks that were acknowledged make room without any event, when other streams hold the rest. */
-static void on_pump(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-    const struct host *host = timer->data;
-    (void)events;
-    if (host->senders == NULL) {
-        ev_timer_stop(loop, timer);
-    }
-    for (struct session *s = host->senders; s != NULL; s = s->next) {
-        after_event(s);
-    }
-}
-
 /* --- all of them ------------------------------------------------------------------------------------- */
 
-/* Each session may have TERNCP_ENTRIES files open, and the folder of each: no more sessions than there
- * are descriptors for, so that one client cannot take them all. */
+/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
+ * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
+ * there are descriptors for, so that one client cannot take them all. */
 static void bound_sessions(struct host *host)
 {
     struct rlimit limit = {.rlim_cur = 1024};
@@ -515,7 +517,7 @@ static void bound_sessions(struct host *host)
             (void)getrlimit(RLIMIT_NOFILE, &limit);
         }
     }
-    rlim_t each = 2 * TERNCP_ENTRIES + 2;
+    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
     rlim_t most = limit.rlim_cur > SPARE_FILES + each ? (limit.rlim_cur - SPARE_FILES) / each : 1;
     host->sessions_max = most < SESSIONS_MAX ? (unsigned)most : SESSIONS_MAX;
 }
@@ -529,13 +531,11 @@ void host_init(struct host *host, const struct options *options, struct ev_loop 
     host->work = work;
     host->root = root;
     bound_sessions(host);
-    ev_timer_init(&host->pump, on_pump, 0, PUMP_EVERY);
-    host->pump.data = host;
 }
 
 bool host_sending(const struct host *host, struct host_sending *out)
 {
-    const struct session *s = host->senders;
+    const struct session *s = host->sender;
     if (s == NULL || s->push == NULL) {
         return false;
     }
@@ -551,7 +551,6 @@ bool host_sending(const struct host *host, struct host_sending *out)
 void host_end(struct host *host, tern_endpoint *endpoint)
 {
     tern_event ev;
-    ev_timer_stop(host->loop, &host->pump);
     if (endpoint == NULL) {
         return;
     }

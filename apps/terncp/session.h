@@ -25,14 +25,13 @@ struct host {
     const struct options *options;
     struct ev_loop *loop;
     struct work *work;
-    int root;                /* the served folder; -1: paths are the user's own, as in a shell */
-    struct session *senders; /* sessions that push */
+    int root;               /* the served folder; -1: paths are the user's own, as in a shell */
+    struct session *sender; /* the one that began to push last */
     unsigned sessions, sessions_max;
     unsigned accepted, requests; /* clients and requests that ever came */
     struct host_result last;     /* of the session that ended last */
     char **offers; /* what a client may have, and nothing else; NULL: whatever it names */
     int offer_count;
-    struct ev_timer pump; /* runs while there are senders */
 };
 
 void host_init(struct host *host, const struct options *options, struct ev_loop *loop,

@@ -14,6 +14,6 @@ void transport_config(tern_config *config, const struct options *options)
     config->stream_window = 1 << 20;
     config->conn_window = 2 << 20;
     config->max_datagram = TERNCP_DATAGRAM;
-    config->max_streams_uni = TERNCP_ENTRIES;
-    config->max_streams_bidi = 4;
+    config->max_streams_uni = TERNCP_PACKS;
+    config->max_streams_bidi = TERNCP_FILES;
 }

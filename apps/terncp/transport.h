@@ -8,7 +8,8 @@
 
 #define TERNCP_IDLE      (10 * TERN_SEC)
 #define TERNCP_KEEPALIVE (3 * TERN_SEC)
-#define TERNCP_ENTRIES   64   /* files that a peer may have under way at once */
+#define TERNCP_PACKS     8    /* packs that a peer may have under way at once */
+#define TERNCP_FILES     17   /* and files with a stream of their own, and the control stream */
 #define TERNCP_DATAGRAM  8900 /* jumbo frames, where the path carries them */
 
 /* The configuration that both sides share. */

@@ -143,6 +143,7 @@ struct tree_walk {
     size_t depth;
     char name[PROTO_PATH_MAX + 1];
     int first; /* the descriptor of the start, until it was told; -1 afterwards */
+    bool has_links;
 };
 
 static int open_start(int root, const char *path)
@@ -151,13 +152,15 @@ static int open_start(int root, const char *path)
     return root >= 0 ? tree_open(root, path, flags, 0) : open(path, flags | O_CLOEXEC);
 }
 
-struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bool is_recursive)
+struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bool is_recursive,
+                                bool has_links)
 {
     struct stat st;
     struct tree_walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL) {
         return NULL;
     }
+    walk->has_links = has_links;
     walk->first = open_start(root, path);
     int error = walk->first < 0 || fstat(walk->first, &st) != 0           ? errno
                 : S_ISDIR(st.st_mode) && !is_recursive                    ? EISDIR
@@ -217,6 +220,23 @@ static enum tree_result take(struct tree_walk *walk, int fd, struct tree_entry *
     return TREE_ENTRY;
 }
 
+/* False: it is none, or cannot be read any more. */
+static bool take_link(const struct tree_walk *walk, int folder, const char *name,
+                      struct tree_entry *out)
+{
+    if (!walk->has_links || fstatat(folder, name, &out->st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISLNK(out->st.st_mode)) {
+        return false;
+    }
+    ssize_t len = readlinkat(folder, name, out->link, sizeof out->link);
+    if (len <= 0 || (size_t)len >= sizeof out->link) {
+        return false;
+    }
+    out->link[len] = '\0';
+    out->fd = -1;
+    return true;
+}
+
 enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out)
 {
     if (walk->first >= 0) {
@@ -249,6 +269,9 @@ enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out)
         if (fd < 0) {
             int saved = errno == ELOOP || errno == ENXIO ? 0 : errno; /* a link, a socket */
             (void)snprintf(out->name, sizeof out->name, "%s", walk->name);
+            if (saved == 0 && take_link(walk, dirfd(level->dir), found->d_name, out)) {
+                return TREE_ENTRY;
+            }
             errno = saved;
             return TREE_SKIPPED;
         }

@@ -31,7 +31,8 @@ int tree_open_parent(int root, const char *name, int flags, const char **last);
 struct tree_entry {
     char name[PROTO_PATH_MAX + 1]; /* as the receiver shall know it */
     struct stat st;
-    int fd; /* files: open for reading, the taker closes; folders: -1 */
+    int fd;                        /* files: open for reading, the taker closes; else -1 */
+    char link[PROTO_LINK_MAX + 1]; /* what a symbolic link holds */
 };
 
 enum tree_result {
@@ -45,8 +46,9 @@ struct tree_walk;
 
 /* `path` is opened beneath `root` when root is not negative, else as the user wrote it. `name` is
  * what the first entry is called. NULL with errno when it cannot be opened. With is_recursive false
- * a folder is refused with EISDIR. */
-struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bool is_recursive);
+ * a folder is refused with EISDIR. With has_links symbolic links below are found as such. */
+struct tree_walk *tree_walk_new(int root, const char *path, const char *name, bool is_recursive,
+                                bool has_links);
 void tree_walk_free(struct tree_walk *walk);
 enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out);
 

@@ -4,10 +4,12 @@
 #include "terncp/work.h"
 
 #include <errno.h>
-#include <sodium.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "terncp/hash.h"
 
 struct queue {
     struct work_job *head, **tail;
@@ -23,9 +25,6 @@ struct work {
     unsigned thread_count;
     bool is_over;
 };
-
-_Static_assert(sizeof(crypto_generichash_state) <= sizeof(((struct work_root *)0)->state),
-               "a hash state fits");
 
 static void push(struct queue *q, struct work_job *job)
 {
@@ -44,61 +43,65 @@ static struct work_job *pop(struct queue *q)
     return job;
 }
 
-/* All of a block, or an error. */
-static int transfer(const struct work_job *job)
+int work_pread(int fd, uint8_t *data, size_t len, uint64_t offset)
 {
-    size_t done = 0;
-    while (done < job->len) {
-        off_t at = (off_t)(job->offset + done);
-        ssize_t n = job->is_write ? pwrite(job->fd, job->data + done, job->len - done, at)
-                                  : pread(job->fd, job->data + done, job->len - done, at);
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pread(fd, data + done, len - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
-            return n < 0 ? errno : job->is_write ? ENOSPC : ESTALE; /* the file shrank */
+            return n < 0 ? errno : ESTALE; /* the file shrank */
         }
         done += (size_t)n;
     }
     return 0;
 }
 
-static void put_u64(uint8_t out[8], uint64_t value)
+int work_pwrite(int fd, const uint8_t *data, size_t len, uint64_t offset)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? errno : ENOSPC;
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static void add_leaf(struct work_block *block)
+{
+    if (!block->has_no_leaf) {
+        hash_leaf(block->key, block->offset / PROTO_BLOCK, block->data, block->len, block->leaf);
     }
 }
 
-static void hash_leaf(struct work_job *job)
+void work_read(struct work_job *job)
 {
-    uint8_t number[8], key[crypto_onetimeauth_KEYBYTES];
-    put_u64(number, job->offset / WORK_BLOCK);
-    (void)crypto_generichash(key, sizeof key, number, sizeof number, job->key, sizeof job->key);
-    (void)crypto_onetimeauth(job->leaf, job->data, job->len, key);
-    sodium_memzero(key, sizeof key);
+    struct work_block *block = (struct work_block *)(void *)job;
+    job->error = work_pread(block->fd, block->data, block->len, block->offset);
+    if (job->error == 0) {
+        add_leaf(block);
+    }
 }
 
 /* Writers of one file wait for each other in the kernel, at work: while one writes, the other hashes. */
-static void do_write(struct work *work, struct work_job *job)
+void work_write(struct work_job *job)
 {
-    bool is_hashed = pthread_mutex_trylock(&work->writing) != 0;
+    struct work_block *block = (struct work_block *)(void *)job;
+    bool is_hashed = pthread_mutex_trylock(&job->work->writing) != 0;
     if (is_hashed) {
-        hash_leaf(job);
-        (void)pthread_mutex_lock(&work->writing);
+        add_leaf(block);
+        (void)pthread_mutex_lock(&job->work->writing);
     }
-    job->error = transfer(job);
-    (void)pthread_mutex_unlock(&work->writing);
+    job->error = work_pwrite(block->fd, block->data, block->len, block->offset);
+    (void)pthread_mutex_unlock(&job->work->writing);
     if (!is_hashed && job->error == 0) {
-        hash_leaf(job);
-    }
-}
-
-static void do_read(struct work_job *job)
-{
-    job->error = transfer(job);
-    if (job->error == 0) {
-        hash_leaf(job);
+        add_leaf(block);
     }
 }
 
@@ -116,11 +119,7 @@ static void *run(void *arg)
             continue;
         }
         (void)pthread_mutex_unlock(&work->lock);
-        if (job->is_write) {
-            do_write(work, job);
-        } else {
-            do_read(job);
-        }
+        job->run(job);
         (void)pthread_mutex_lock(&work->lock);
         push(&work->finished, job);
         ev_async_send(work->loop, &work->bell);
@@ -200,36 +199,15 @@ void work_free(struct work *work)
 
 void work_submit(struct work *work, struct work_job *job)
 {
+    job->work = work;
+    job->error = 0;
     (void)pthread_mutex_lock(&work->lock);
     push(&work->waiting, job);
     (void)pthread_cond_signal(&work->has_jobs);
     (void)pthread_mutex_unlock(&work->lock);
 }
 
-static crypto_generichash_state *state_of(struct work_root *root)
+struct ev_loop *work_loop(struct work *work)
 {
-    return (crypto_generichash_state *)(void *)root->state;
-}
-
-void work_root_init(struct work_root *root, const uint8_t session_key[PROTO_KEY_SIZE],
-                    uint32_t index, uint64_t size)
-{
-    uint8_t bytes[8];
-    put_u64(bytes, index);
-    (void)crypto_generichash(root->key, sizeof root->key, bytes, sizeof bytes, session_key,
-                             PROTO_KEY_SIZE);
-    put_u64(bytes, size);
-    (void)crypto_generichash_init(state_of(root), root->key, sizeof root->key, PROTO_HASH_SIZE);
-    (void)crypto_generichash_update(state_of(root), bytes, sizeof bytes);
-}
-
-void work_root_add(struct work_root *root, const uint8_t leaf[PROTO_LEAF_SIZE])
-{
-    (void)crypto_generichash_update(state_of(root), leaf, PROTO_LEAF_SIZE);
-}
-
-void work_root_final(struct work_root *root, uint8_t out[PROTO_HASH_SIZE])
-{
-    (void)crypto_generichash_final(state_of(root), out, PROTO_HASH_SIZE);
-    sodium_memzero(root->key, sizeof root->key);
+    return work->loop;
 }

@@ -31,17 +31,40 @@ static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
     return n;
 }
 
+static int decode_plan(struct proto_plan *plan, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    int n = proto_plan_decode(plan, copy, len);
+    free(copy);
+    return n;
+}
+
+static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    int n = proto_step_decode(step, copy, len);
+    free(copy);
+    return n;
+}
+
 static const struct proto_message messages[] = {
     {.type = PROTO_HELLO,
      .version = PROTO_VERSION,
      .direction = PROTO_PULL,
-     .flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_INTO,
+     .flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_INTO | 0x80000000u,
      .text = "some/folder\nwith a newline"},
     {.type = PROTO_HELLO, .version = 255, .direction = PROTO_PUSH, .text = ""},
-    {.type = PROTO_READY},
+    {.type = PROTO_READY, .flags = PROTO_FLAG_ZSTD},
     {.type = PROTO_FAIL, .status = PROTO_NO_SPACE, .index = 0x01020304, .text = "no space left"},
     {.type = PROTO_FAIL, .status = PROTO_IO, .index = PROTO_INDEX_ALL, .text = ""},
-    {.type = PROTO_DONE, .index = 7},
+    {.type = PROTO_DONE,
+     .ranges = {{0, 1}, {7, 4000}, {PROTO_INDEX_NONE - 1, 1}},
+     .range_count = 3},
+    {.type = PROTO_DONE},
     {.type = PROTO_END, .index = 4000000000u},
 };
 
@@ -62,23 +85,29 @@ static void messages_round_trip(void **state)
         assert_int_equal(out.status, in->status);
         assert_int_equal(out.index, in->index);
         assert_string_equal(out.text, in->text);
+        assert_int_equal(out.range_count, in->range_count);
+        assert_memory_equal(out.ranges, in->ranges, sizeof out.ranges);
     }
 }
 
 static void message_layout_is_as_specified(void **state)
 {
     (void)state;
-    static const uint8_t hello[] = {1, 0, 0, 0, 5, 1, 2, 3, 'a', 'b'};
+    static const uint8_t hello[] = {1, 0, 0, 0, 8, 2, 2, 0, 0, 1, 3, 'a', 'b'};
     static const uint8_t fail[] = {3, 0, 0, 0, 6, 5, 0, 0, 1, 2, '!'};
+    static const uint8_t done[] = {4, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 1, 0};
     static const uint8_t end[] = {5, 0, 0, 0, 4, 0, 1, 0, 0};
-    struct proto_message m = {
-        .type = PROTO_HELLO, .version = 1, .direction = 2, .flags = 3, .text = "ab"};
+    static struct proto_message m = {
+        .type = PROTO_HELLO, .version = 2, .direction = 2, .flags = 0x103, .text = "ab"};
     uint8_t buf[64];
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof hello);
     assert_memory_equal(buf, hello, sizeof hello);
     m = (struct proto_message){.type = PROTO_FAIL, .status = 5, .index = 258, .text = "!"};
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof fail);
     assert_memory_equal(buf, fail, sizeof fail);
+    m = (struct proto_message){.type = PROTO_DONE, .ranges = {{5, 256}}, .range_count = 1};
+    assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof done);
+    assert_memory_equal(buf, done, sizeof done);
     m = (struct proto_message){.type = PROTO_END, .index = 65536};
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof end);
     assert_memory_equal(buf, end, sizeof end);
@@ -119,18 +148,21 @@ static void messages_behind_each_other_are_told_apart(void **state)
 static void hostile_messages_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t bad[][12] = {
-        {0, 0, 0, 0, 0},                       /* no type 0 */
-        {6, 0, 0, 0, 0},                       /* nor 6 */
-        {255, 0, 0, 0, 0},                     /* nor 255 */
-        {1, 0, 0, 0, 2, 1, 1},                 /* HELLO without flags */
-        {1, 0xff, 0xff, 0xff, 0xff},           /* 4 GiB of path */
-        {1, 0, 0, 0x10, 0x41},                 /* one more than there may be */
-        {2, 0, 0, 0, 1, 0},                    /* READY has no body */
-        {3, 0, 0, 0, 4, 1, 0, 0, 0},           /* FAIL too short */
-        {4, 0, 0, 0, 3, 0, 0, 0},              /* DONE too short */
-        {4, 0, 0, 0, 5, 0, 0, 0, 0, 0},        /* and too long */
-        {1, 0, 0, 0, 6, 1, 1, 0, 'a', 0, 'b'}, /* a NUL in the path */
+    static const uint8_t bad[][14] = {
+        {0, 0, 0, 0, 0},                                        /* no type 0 */
+        {6, 0, 0, 0, 0},                                        /* nor 6 */
+        {255, 0, 0, 0, 0},                                      /* nor 255 */
+        {1, 0, 0, 0, 5, 1, 1, 0, 0, 0},                         /* HELLO with flags cut off */
+        {1, 0xff, 0xff, 0xff, 0xff},                            /* 4 GiB of path */
+        {1, 0, 0, 0x10, 0x41},                                  /* one more than there may be */
+        {2, 0, 0, 0, 5, 0, 0, 0, 0, 0},                         /* READY has flags alone */
+        {3, 0, 0, 0, 4, 1, 0, 0, 0},                            /* FAIL too short */
+        {4, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1},                   /* DONE with a part of a range */
+        {4, 0, 0, 0x10, 8},                                     /* and with one too many */
+        {4, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0},                /* of nothing */
+        {4, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xf0, 0, 0, 0, 0x0f}, /* beyond the last index */
+        {5, 0, 0, 0, 3, 0, 0, 0},                               /* END too short */
+        {1, 0, 0, 0, 9, 1, 1, 0, 0, 0, 0, 'a', 0, 'b'},         /* a NUL in the path */
     };
     static struct proto_message out;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -146,11 +178,11 @@ static void longest_path_fits_and_no_longer_one(void **state)
     in = (struct proto_message){.type = PROTO_HELLO};
     memset(in.text, 'x', PROTO_PATH_MAX);
     size_t len = proto_encode(&in, buf, sizeof buf);
-    assert_int_equal(len, 5 + 3 + PROTO_PATH_MAX);
+    assert_int_equal(len, 5 + 6 + PROTO_PATH_MAX);
     assert_int_equal(decode(&out, buf, len), (int)len);
     assert_string_equal(out.text, in.text);
-    buf[3] = (PROTO_PATH_MAX + 4) >> 8; /* a path of one more byte, within the body's limit */
-    buf[4] = (PROTO_PATH_MAX + 4) & 0xff;
+    buf[3] = (PROTO_PATH_MAX + 7) >> 8; /* a path of one more byte, within the body's limit */
+    buf[4] = (PROTO_PATH_MAX + 7) & 0xff;
     buf[len] = 'x';
     assert_int_equal(decode(&out, buf, len + 1), -1);
 }
@@ -165,6 +197,9 @@ static const struct proto_entry entries[] = {
      .name = "a/b c/\xe2\x98\x83"},
     {.type = PROTO_FOLDER, .index = PROTO_INDEX_NONE - 1, .mode = 0755, .mtime_s = -1, .name = "d"},
     {.type = PROTO_FILE, .mtime_s = INT64_MIN, .name = "-"},
+    {.type = PROTO_FILE, .size = PROTO_SIZE_UNKNOWN, .name = "stream"},
+    {.type = PROTO_LINK, .size = 9, .mode = 0777, .name = "l"},
+    {.type = PROTO_VOID, .mode = PROTO_IO, .name = "v"},
 };
 
 static void entries_round_trip(void **state)
@@ -199,7 +234,7 @@ static void hostile_entries_are_refused(void **state)
         uint8_t value;
     } changes[] = {
         {0, 0},     /* no type */
-        {0, 3},     /* none of ours */
+        {0, 5},     /* none of ours */
         {17, 0x3c}, /* nanoseconds of more than a second */
         {21, 0x80}, /* a negative size */
         {29, 0xff}, /* a name of 64 KiB */
@@ -236,6 +271,145 @@ static void names_at_the_limit(void **state)
     assert_int_equal(decode_entry(&out, buf, len), -1);
 }
 
+static void indices_gather_in_ranges(void **state)
+{
+    (void)state;
+    static struct proto_message done;
+    done = (struct proto_message){.type = PROTO_DONE};
+    for (uint32_t i = 0; i < 100; i++) { /* two batches by turns, as two workers settle them */
+        assert_true(proto_ranges_add(&done, i));
+        assert_true(proto_ranges_add(&done, 1000 + i));
+    }
+    assert_int_equal(done.range_count, 2);
+    assert_int_equal(done.ranges[0].count, 100);
+    assert_int_equal(done.ranges[1].first, 1000);
+    for (uint32_t i = 2; i < PROTO_RANGES_MAX; i++) {
+        assert_true(proto_ranges_add(&done, 10000 * i));
+    }
+    assert_false(proto_ranges_add(&done, 5));
+    assert_true(proto_ranges_add(&done, 10000 * (PROTO_RANGES_MAX - 1) + 1));
+    static uint8_t buf[5 + PROTO_BODY_MAX];
+    assert_int_equal(proto_encode(&done, buf, sizeof buf), 5 + 8 * PROTO_RANGES_MAX);
+}
+
+static void what_belongs_in_a_pack(void **state)
+{
+    (void)state;
+    static struct proto_entry e;
+    e = (struct proto_entry){.type = PROTO_FILE, .size = PROTO_SMALL_MAX - 1};
+    assert_true(proto_packed_size(&e, 0) == (int64_t)PROTO_SMALL_MAX - 1 + PROTO_HASH_SIZE);
+    assert_true(proto_packed_size(&e, PROTO_FLAG_NO_HASH) == (int64_t)PROTO_SMALL_MAX - 1);
+    e.size++;
+    assert_true(proto_packed_size(&e, 0) == -1);
+    e.size = PROTO_SIZE_UNKNOWN;
+    assert_true(proto_packed_size(&e, 0) == -1);
+    e = (struct proto_entry){.type = PROTO_LINK, .size = PROTO_LINK_MAX};
+    assert_true(proto_packed_size(&e, 0) == PROTO_LINK_MAX + PROTO_HASH_SIZE);
+    e.size++;
+    assert_true(proto_packed_size(&e, 0) == -1);
+    e.size = 0;
+    assert_true(proto_packed_size(&e, 0) == -1);
+    e.type = PROTO_FOLDER;
+    assert_true(proto_packed_size(&e, 0) == 0);
+    e.size = 1;
+    assert_true(proto_packed_size(&e, 0) == -1);
+}
+
+static void plans_round_trip(void **state)
+{
+    (void)state;
+    static const struct proto_plan plans[] = {
+        {.kind = PROTO_PLAN_WHOLE},
+        {.kind = PROTO_PLAN_SKIP},
+        {.kind = PROTO_PLAN_PARTIAL, .count = PROTO_PLAN_LEAVES_MAX},
+        {.kind = PROTO_PLAN_BASE, .size = INT64_MAX, .average = 16, .count = PROTO_PLAN_CHUNKS_MAX},
+    };
+    for (size_t i = 0; i < COUNT_OF(plans); i++) {
+        uint8_t buf[PROTO_PLAN_HEAD_MAX];
+        struct proto_plan out;
+        size_t len = proto_plan_encode(&plans[i], buf, sizeof buf);
+        assert_true(len > 0);
+        assert_int_equal(decode_plan(&out, buf, len), (int)len);
+        assert_int_equal(out.kind, plans[i].kind);
+        assert_int_equal(out.count, plans[i].count);
+        assert_true(out.size == plans[i].size);
+        assert_int_equal(out.average, plans[i].average);
+        for (size_t cut = 0; cut < len; cut++) {
+            assert_int_equal(decode_plan(&out, buf, cut), 0);
+            assert_int_equal(proto_plan_encode(&plans[i], buf, cut), 0);
+        }
+    }
+}
+
+static void hostile_plans_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t bad[][PROTO_PLAN_HEAD_MAX] = {
+        {0},
+        {5},
+        {2, 1, 0, 0, 1},                                /* more leaves than there may be */
+        {3, 0x80, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1}, /* a negative size */
+        {3, 0, 0, 0, 0, 0, 0, 0, 9, 5, 0, 0, 0, 1},     /* chunks of 32 bytes */
+        {3, 0, 0, 0, 0, 0, 0, 0, 9, 31, 0, 0, 0, 1},    /* of 2 GiB */
+        {3, 0, 0, 0, 0, 0, 0, 0, 9, 16, 0, 4, 0, 1},    /* too many */
+    };
+    struct proto_plan out;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(decode_plan(&out, bad[i], sizeof bad[i]), -1);
+    }
+}
+
+static void steps_round_trip(void **state)
+{
+    (void)state;
+    static const struct proto_step steps[] = {
+        {.kind = PROTO_STEP_DATA, .len = PROTO_BLOCK},
+        {.kind = PROTO_STEP_DATA, .len = 1},
+        {.kind = PROTO_STEP_ZDATA, .len = PROTO_BLOCK, .packed = PROTO_BLOCK - 1},
+        {.kind = PROTO_STEP_COPY, .offset = INT64_MAX - 5, .len = 5},
+        {.kind = PROTO_STEP_HOLE, .len = INT64_MAX},
+        {.kind = PROTO_STEP_END},
+    };
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        uint8_t buf[PROTO_STEP_MAX];
+        struct proto_step out;
+        size_t len = proto_step_encode(&steps[i], buf, sizeof buf);
+        assert_true(len > 0);
+        assert_int_equal(decode_step(&out, buf, len), (int)len);
+        assert_int_equal(out.kind, steps[i].kind);
+        assert_int_equal(out.packed, steps[i].packed);
+        assert_true(out.offset == steps[i].offset);
+        assert_true(out.len == steps[i].len);
+        for (size_t cut = 0; cut < len; cut++) {
+            assert_int_equal(decode_step(&out, buf, cut), 0);
+            assert_int_equal(proto_step_encode(&steps[i], buf, cut), 0);
+        }
+    }
+}
+
+static void hostile_steps_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t bad[][PROTO_STEP_MAX] = {
+        {0},
+        {6},
+        {1, 0, 0, 0, 0},                /* of nothing */
+        {1, 0, 0x10, 0, 1},             /* of more than a block */
+        {2, 0, 0, 0, 5, 0, 0, 0, 5},    /* packed, but no shorter */
+        {2, 0, 0, 0, 5, 0, 0, 0, 0},    /* made from nothing */
+        {2, 0, 0x10, 0, 1, 0, 0, 0, 1}, /* more than a block when it is unpacked */
+        {3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {3, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1},
+        {3, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0},
+        {4, 0, 0, 0, 0, 0, 0, 0, 0},
+        {4, 0x80, 0, 0, 0, 0, 0, 0, 0},
+    };
+    struct proto_step out;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(decode_step(&out, bad[i], sizeof bad[i]), -1);
+    }
+}
+
 /* No bytes at all make a decoder read too far or return what is not whole. */
 static void random_bytes_do_no_harm(void **state)
 {
@@ -250,7 +424,11 @@ static void random_bytes_do_no_harm(void **state)
             data[i] = (uint8_t)((seed >> 24) & (i < 8 && round % 2 == 0 ? 7 : 255));
         }
         size_t len = seed % sizeof data;
+        static struct proto_plan plan;
+        static struct proto_step step;
         assert_in_range(decode(&m, data, len) + 1, 0, len + 1);
+        assert_in_range(decode_plan(&plan, data, len) + 1, 0, len + 1);
+        assert_in_range(decode_step(&step, data, len) + 1, 0, len + 1);
         assert_in_range(decode_entry(&e, data, len) + 1, 0, len + 1);
     }
 }
@@ -290,6 +468,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(entries_round_trip),
     cmocka_unit_test(hostile_entries_are_refused),
     cmocka_unit_test(names_at_the_limit),
+    cmocka_unit_test(indices_gather_in_ranges),
+    cmocka_unit_test(what_belongs_in_a_pack),
+    cmocka_unit_test(plans_round_trip),
+    cmocka_unit_test(hostile_plans_are_refused),
+    cmocka_unit_test(steps_round_trip),
+    cmocka_unit_test(hostile_steps_are_refused),
     cmocka_unit_test(random_bytes_do_no_harm),
     cmocka_unit_test(errors_have_a_status_and_a_text),
 };

@@ -170,7 +170,7 @@ static void a_walk_finds_all_and_follows_no_link(void **state)
     int root = open_root(*state);
     unsigned files = 0, folders = 0, skipped = 0;
     enum tree_result result;
-    struct tree_walk *walk = tree_walk_new(root, ".", "top", true);
+    struct tree_walk *walk = tree_walk_new(root, ".", "top", true, false);
     assert_non_null(walk);
     while ((result = tree_walk_next(walk, &entry)) != TREE_END) {
         assert_int_equal(strncmp(entry.name, "top", 3), 0);
@@ -198,23 +198,23 @@ static void a_walk_starts_where_it_may(void **state)
     static struct tree_entry entry;
     struct folder *folder = *state;
     int root = open_root(folder);
-    assert_null(tree_walk_new(root, "folder", "f", false));
+    assert_null(tree_walk_new(root, "folder", "f", false, false));
     assert_int_equal(errno, EISDIR);
-    assert_null(tree_walk_new(root, "out", "f", true));
+    assert_null(tree_walk_new(root, "out", "f", true, false));
     assert_int_equal(errno, EXDEV);
-    assert_null(tree_walk_new(root, "none", "f", true));
+    assert_null(tree_walk_new(root, "none", "f", true, false));
     assert_int_equal(errno, ENOENT);
     assert_int_equal(mkfifoat(folder->fd, "root/pipe", 0600), 0);
-    assert_null(tree_walk_new(root, "pipe", "f", true));
+    assert_null(tree_walk_new(root, "pipe", "f", true, false));
     assert_int_equal(errno, EINVAL);
-    struct tree_walk *walk = tree_walk_new(root, "file", "other name", false);
+    struct tree_walk *walk = tree_walk_new(root, "file", "other name", false, false);
     assert_non_null(walk);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
     assert_string_equal(entry.name, "other name");
     (void)close(entry.fd);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_END);
     tree_walk_free(walk);
-    walk = tree_walk_new(root, ".", "dropped half way", true);
+    walk = tree_walk_new(root, ".", "dropped half way", true, false);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
     tree_walk_free(walk);
     tree_walk_free(NULL);

@@ -1,0 +1,262 @@
+/* Small files are read whole before their header is written, so that none fails in the middle.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/batch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "terncp/hash.h"
+
+struct batch *batch_new(void)
+{
+    struct batch *batch = malloc(sizeof *batch);
+    if (batch != NULL) {
+        memset(batch, 0, offsetof(struct batch, items));
+        batch->data = NULL;
+        batch->len = batch->capacity = 0;
+        batch->contents = 0;
+    }
+    return batch;
+}
+
+static void close_item(struct item *item)
+{
+    if (item->fd >= 0) {
+        (void)close(item->fd);
+        item->fd = -1;
+    }
+}
+
+void batch_free(struct batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < batch->count; i++) {
+        close_item(&batch->items[i]);
+    }
+    sodium_memzero(batch->session_key, sizeof batch->session_key);
+    free(batch->text);
+    free(batch->data);
+    free(batch);
+}
+
+/* --- finding --------------------------------------------------------------------------------------- */
+
+/* Keeps a text, with its end. False: no memory. */
+static bool keep_text(struct batch *batch, const char *text, size_t *offset)
+{
+    size_t len = strlen(text) + 1;
+    if (batch->text_capacity - batch->text_used < len) {
+        size_t capacity = 2 * batch->text_capacity + len + 4096;
+        char *grown = realloc(batch->text, capacity);
+        if (grown == NULL) {
+            return false;
+        }
+        batch->text = grown;
+        batch->text_capacity = capacity;
+    }
+    memcpy(batch->text + batch->text_used, text, len);
+    *offset = batch->text_used;
+    batch->text_used += len;
+    return true;
+}
+
+static void add(struct batch *batch, const struct tree_entry *found, int error)
+{
+    struct item *item = &batch->items[batch->count];
+    *item = (struct item){.type = PROTO_VOID, .fd = -1, .error = error};
+    if (!keep_text(batch, found->name, &item->name)) {
+        return; /* and nothing is said of it: there is no room for its name */
+    }
+    batch->count++;
+    if (error >= 0) {
+        return;
+    }
+    item->mode = (uint32_t)found->st.st_mode & 07777;
+    item->mtime = found->st.st_mtim;
+    if (S_ISDIR(found->st.st_mode)) {
+        item->type = PROTO_FOLDER;
+    } else if (S_ISLNK(found->st.st_mode)) {
+        bool is_kept = keep_text(batch, found->link, &item->link);
+        item->type = is_kept ? PROTO_LINK : PROTO_VOID;
+        item->error = is_kept ? 0 : ENOMEM;
+        item->size = strlen(found->link);
+    } else {
+        item->type = PROTO_FILE;
+        item->fd = found->fd;
+        item->size = (uint64_t)found->st.st_size;
+        item->is_large = item->size >= PROTO_SMALL_MAX;
+        batch->large += item->is_large ? 1 : 0;
+        batch->small += item->is_large ? 0 : item->size;
+    }
+}
+
+void batch_scan(struct work_job *job)
+{
+    struct batch *batch = (struct batch *)(void *)job;
+    struct tree_entry found;
+    while (!batch->is_end && batch->count < BATCH_ENTRIES && batch->small < BATCH_CONTENTS &&
+           batch->large < BATCH_LARGE) {
+        switch (tree_walk_next(batch->walk, &found)) {
+        case TREE_ENTRY:
+            add(batch, &found, -1);
+            break;
+        case TREE_SKIPPED:
+            add(batch, &found, errno);
+            break;
+        case TREE_END:
+            batch->is_end = true;
+            break;
+        }
+    }
+}
+
+/* --- packing --------------------------------------------------------------------------------------- */
+
+static bool reserve(struct batch *batch, size_t n)
+{
+    if (batch->capacity - batch->len < n) {
+        size_t capacity = batch->len + n + batch->capacity / 2;
+        uint8_t *grown = realloc(batch->data, capacity);
+        if (grown == NULL) {
+            return false;
+        }
+        batch->data = grown;
+        batch->capacity = capacity;
+    }
+    return true;
+}
+
+void batch_entry(const struct batch *batch, const struct item *item, struct proto_entry *entry)
+{
+    const char *name = batch_name(batch, item);
+    entry->type = item->type;
+    entry->index = item->index;
+    entry->mode = item->mode;
+    entry->mtime_s = item->mtime.tv_sec;
+    entry->mtime_ns = (uint32_t)item->mtime.tv_nsec;
+    entry->size = item->size;
+    memcpy(entry->name, name, strlen(name) + 1);
+}
+
+/* All of a small file, behind room for its header. An errno, or 0 with its size in the item. */
+static int read_small(struct batch *batch, struct item *item, size_t header)
+{
+    size_t got = 0;
+    size_t want = (size_t)item->size + 1; /* one more would tell that it has grown */
+    for (;;) {
+        if (!reserve(batch, header + want + PROTO_HASH_SIZE)) {
+            return ENOMEM;
+        }
+        ssize_t n =
+            pread(item->fd, batch->data + batch->len + header + got, want - got, (off_t)got);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return errno;
+        }
+        got += (size_t)n;
+        if (n == 0 || got < want) {
+            break;
+        }
+        if (got >= PROTO_SMALL_MAX) {
+            return ESTALE;
+        }
+        want = got * 2 < PROTO_SMALL_MAX ? got * 2 : PROTO_SMALL_MAX;
+    }
+    item->size = got;
+    return 0;
+}
+
+static bool is_same(const struct item *item, const struct stat *st)
+{
+    return st->st_mtim.tv_sec == item->mtime.tv_sec && st->st_mtim.tv_nsec == item->mtime.tv_nsec &&
+           (uint64_t)st->st_size == item->size;
+}
+
+/* The file as it was at one moment: who writes to it meanwhile gets another chance. */
+static int read_steady(struct batch *batch, struct item *item, size_t header)
+{
+    for (unsigned tries = 0; tries < 2; tries++) {
+        struct stat st;
+        int error = read_small(batch, item, header);
+        if (error != 0 && error != ESTALE) {
+            return error;
+        }
+        if (fstat(item->fd, &st) != 0) {
+            return errno;
+        }
+        if (error == 0 && is_same(item, &st)) {
+            return 0;
+        }
+        item->mtime = st.st_mtim;
+        item->size = (uint64_t)st.st_size;
+        if (item->size >= PROTO_SMALL_MAX) {
+            break;
+        }
+    }
+    return ESTALE;
+}
+
+static void put_entry(struct batch *batch, struct item *item, struct proto_entry *entry)
+{
+    uint8_t *data = batch->data + batch->len;
+    batch_entry(batch, item, entry);
+    size_t header = proto_entry_encode(entry, data, PROTO_HEADER_MAX);
+    batch->len += header;
+    if (item->type == PROTO_FILE || item->type == PROTO_LINK) {
+        batch->len += (size_t)item->size;
+        if ((batch->flags & PROTO_FLAG_NO_HASH) == 0) {
+            hash_whole(batch->session_key, item->index, data + header, (size_t)item->size,
+                       data + header + item->size);
+            batch->len += PROTO_HASH_SIZE;
+        }
+    }
+}
+
+/* False: no memory. */
+static bool pack(struct batch *batch, struct item *item, struct proto_entry *entry)
+{
+    size_t header = PROTO_ENTRY_FIXED + strlen(batch_name(batch, item));
+    if (!reserve(batch, PROTO_HEADER_MAX + PROTO_LINK_MAX + 1 + PROTO_HASH_SIZE)) {
+        return false;
+    }
+    if (item->type == PROTO_FILE) {
+        item->error = read_steady(batch, item, header);
+        close_item(item);
+        if (item->error == ENOMEM) {
+            return false;
+        }
+        if (item->error != 0) {
+            item->type = PROTO_VOID;
+            item->mode = (uint32_t)proto_status_of(item->error);
+            item->size = 0;
+        }
+        batch->contents += item->size;
+    } else if (item->type == PROTO_LINK) {
+        memcpy(batch->data + batch->len + header, batch->text + item->link, (size_t)item->size);
+    }
+    put_entry(batch, item, entry);
+    return true;
+}
+
+void batch_fill(struct work_job *job)
+{
+    struct batch *batch = (struct batch *)(void *)job;
+    struct proto_entry entry;
+    bool is_packed = reserve(batch, (size_t)batch->small + batch->count * (size_t)128);
+    for (unsigned i = 0; i < batch->count && is_packed; i++) {
+        struct item *item = &batch->items[i];
+        if (!item->is_large && item->type != PROTO_VOID) {
+            is_packed = pack(batch, item, &entry);
+        }
+    }
+    job->error = is_packed ? 0 : ENOMEM;
+}

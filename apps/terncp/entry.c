@@ -1,0 +1,189 @@
+/* Entries, plans and steps, every length checked before it is believed.
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "terncp/bytes.h"
+#include "terncp/proto.h"
+
+size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size)
+{
+    size_t name_len = strlen(e->name);
+    if (name_len == 0 || name_len > PROTO_PATH_MAX || PROTO_ENTRY_FIXED + name_len > size) {
+        return 0;
+    }
+    uint8_t *at = buf;
+    bytes_put(&at, e->type, 1);
+    bytes_put(&at, e->index, 4);
+    bytes_put(&at, e->mode, 4);
+    bytes_put(&at, (uint64_t)e->mtime_s, 8);
+    bytes_put(&at, e->mtime_ns, 4);
+    bytes_put(&at, e->size, 8);
+    bytes_put(&at, name_len, 2);
+    memcpy(at, e->name, name_len);
+    return PROTO_ENTRY_FIXED + name_len;
+}
+
+static bool is_good(const struct proto_entry *e, size_t name_len)
+{
+    return e->type >= PROTO_FILE && e->type <= PROTO_VOID && e->mtime_ns < 1000000000u &&
+           (e->size <= INT64_MAX || (e->size == PROTO_SIZE_UNKNOWN && e->type == PROTO_FILE)) &&
+           name_len > 0 && name_len <= PROTO_PATH_MAX && e->index < PROTO_INDEX_NONE;
+}
+
+int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
+{
+    if (len < PROTO_ENTRY_FIXED) {
+        return 0;
+    }
+    const uint8_t *at = data;
+    e->type = (enum proto_entry_type)bytes_take(&at, 1);
+    e->index = (uint32_t)bytes_take(&at, 4);
+    e->mode = (uint32_t)bytes_take(&at, 4);
+    e->mtime_s = (int64_t)bytes_take(&at, 8);
+    e->mtime_ns = (uint32_t)bytes_take(&at, 4);
+    e->size = bytes_take(&at, 8);
+    size_t name_len = (size_t)bytes_take(&at, 2);
+    if (!is_good(e, name_len)) {
+        return -1;
+    }
+    if (len - PROTO_ENTRY_FIXED < name_len) {
+        return 0;
+    }
+    return bytes_text(e->name, at, name_len) ? (int)(PROTO_ENTRY_FIXED + name_len) : -1;
+}
+
+int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags)
+{
+    int64_t hash = (flags & PROTO_FLAG_NO_HASH) != 0 ? 0 : PROTO_HASH_SIZE;
+    switch (e->type) {
+    case PROTO_FILE:
+        return e->size < PROTO_SMALL_MAX ? (int64_t)e->size + hash : -1;
+    case PROTO_LINK:
+        return e->size > 0 && e->size <= PROTO_LINK_MAX ? (int64_t)e->size + hash : -1;
+    case PROTO_FOLDER:
+    case PROTO_VOID:
+        return e->size == 0 ? 0 : -1;
+    }
+    return -1;
+}
+
+size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size)
+{
+    uint8_t *at = buf;
+    size_t len = plan->kind == PROTO_PLAN_PARTIAL ? 5
+                 : plan->kind == PROTO_PLAN_BASE  ? PROTO_PLAN_HEAD_MAX
+                                                  : 1;
+    if (len > size) {
+        return 0;
+    }
+    bytes_put(&at, plan->kind, 1);
+    if (plan->kind == PROTO_PLAN_BASE) {
+        bytes_put(&at, plan->size, 8);
+        bytes_put(&at, plan->average, 1);
+    }
+    if (len > 1) {
+        bytes_put(&at, plan->count, 4);
+    }
+    return len;
+}
+
+int proto_plan_decode(struct proto_plan *plan, const uint8_t *data, size_t len)
+{
+    if (len < 1) {
+        return 0;
+    }
+    const uint8_t *at = data;
+    memset(plan, 0, sizeof *plan);
+    plan->kind = (enum proto_plan_kind)bytes_take(&at, 1);
+    switch (plan->kind) {
+    case PROTO_PLAN_WHOLE:
+    case PROTO_PLAN_SKIP:
+        return 1;
+    case PROTO_PLAN_PARTIAL:
+        if (len < 5) {
+            return 0;
+        }
+        plan->count = (uint32_t)bytes_take(&at, 4);
+        return plan->count <= PROTO_PLAN_LEAVES_MAX ? 5 : -1;
+    case PROTO_PLAN_BASE:
+        if (len < PROTO_PLAN_HEAD_MAX) {
+            return 0;
+        }
+        plan->size = bytes_take(&at, 8);
+        plan->average = (uint8_t)bytes_take(&at, 1);
+        plan->count = (uint32_t)bytes_take(&at, 4);
+        return plan->size <= INT64_MAX && plan->average >= 6 && plan->average <= 30 &&
+                       plan->count <= PROTO_PLAN_CHUNKS_MAX
+                   ? PROTO_PLAN_HEAD_MAX
+                   : -1;
+    }
+    return -1;
+}
+
+/* Bytes of a step before what follows it; -1: no such step. */
+static int step_size(unsigned kind)
+{
+    static const int sizes[] = {[PROTO_STEP_DATA] = 5,
+                                [PROTO_STEP_ZDATA] = 9,
+                                [PROTO_STEP_COPY] = PROTO_STEP_MAX,
+                                [PROTO_STEP_HOLE] = 9,
+                                [PROTO_STEP_END] = 1};
+    return kind >= PROTO_STEP_DATA && kind <= PROTO_STEP_END ? sizes[kind] : -1;
+}
+
+size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t size)
+{
+    int len = step_size(step->kind);
+    uint8_t *at = buf;
+    if (len < 0 || (size_t)len > size) {
+        return 0;
+    }
+    bytes_put(&at, step->kind, 1);
+    if (step->kind == PROTO_STEP_DATA || step->kind == PROTO_STEP_ZDATA) {
+        bytes_put(&at, step->len, 4);
+    }
+    if (step->kind == PROTO_STEP_ZDATA) {
+        bytes_put(&at, step->packed, 4);
+    }
+    if (step->kind == PROTO_STEP_COPY) {
+        bytes_put(&at, step->offset, 8);
+    }
+    if (step->kind == PROTO_STEP_COPY || step->kind == PROTO_STEP_HOLE) {
+        bytes_put(&at, step->len, 8);
+    }
+    return (size_t)len;
+}
+
+int proto_step_decode(struct proto_step *step, const uint8_t *data, size_t len)
+{
+    int need = len > 0 ? step_size(data[0]) : 0;
+    if (need <= 0 || len < (size_t)need) {
+        return need < 0 ? -1 : 0;
+    }
+    const uint8_t *at = data;
+    memset(step, 0, sizeof *step);
+    step->kind = (enum proto_step_kind)bytes_take(&at, 1);
+    switch (step->kind) {
+    case PROTO_STEP_DATA:
+    case PROTO_STEP_ZDATA:
+        step->len = bytes_take(&at, 4);
+        step->packed = step->kind == PROTO_STEP_ZDATA ? (uint32_t)bytes_take(&at, 4) : 0;
+        return step->len > 0 && step->len <= PROTO_BLOCK &&
+                       (step->kind == PROTO_STEP_DATA ||
+                        (step->packed > 0 && step->packed < step->len))
+                   ? need
+                   : -1;
+    case PROTO_STEP_COPY:
+        step->offset = bytes_take(&at, 8);
+        step->len = bytes_take(&at, 8);
+        return step->len > 0 && step->len <= INT64_MAX && step->offset <= INT64_MAX - step->len
+                   ? need
+                   : -1;
+    case PROTO_STEP_HOLE:
+        step->len = bytes_take(&at, 8);
+        return step->len > 0 && step->len <= INT64_MAX ? need : -1;
+    case PROTO_STEP_END:
+        return need;
+    }
+    return -1;
+}

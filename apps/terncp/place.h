@@ -1,0 +1,68 @@
+/* Where what arrives is put: names mapped beneath one root, temporary files, and final names.
+ *
+ * A place does not change once it stands, so worker threads may use it. Its references are counted on the
+ * loop's thread alone.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_PLACE_H
+#define TERNCP_PLACE_H
+
+#include <sys/stat.h>
+#include <tern/tern.h>
+
+#include "terncp/proto.h"
+
+#define PLACE_TEMPORARY_SIZE 32
+
+/* Everything goes beneath the folder `root` (duplicated). With is_into entries keep their names
+ * below `target`; else the first component of each name becomes `target`. */
+struct place_request {
+    int root;
+    const char *target;
+    bool is_into;
+    uint32_t flags; /* PROTO_FLAG_* */
+    /* What was asked for: the first component of each name must be this, and without
+     * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
+     * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
+     * sender chooses. */
+    const char *only;
+};
+
+struct place {
+    int root;
+    bool is_into;
+    uint32_t flags;
+    mode_t mask;
+    int links;      /* TREE_NO_LINKS or 0 */
+    char only[256]; /* empty: any name */
+    char target[PROTO_PATH_MAX + 1];
+    uint8_t session_key[PROTO_KEY_SIZE];
+    /* The loop's own. */
+    unsigned references;
+    size_t held; /* bytes in memory for files on their way to the disk */
+};
+
+/* NULL: no memory, or no descriptor. */
+struct place *place_new(const tern_conn *conn, const struct place_request *request);
+struct place *place_hold(struct place *place);
+void place_drop(struct place *place); /* NULL is fine */
+
+/* Where an entry goes. NULL, or why it must not. */
+const char *place_map(const struct place *place, const char *name, char target[PROTO_PATH_MAX + 1]);
+
+/* The folder that holds a target; in a recursive copy what is missing above it is made, since a folder
+ * may come later than its files. -1 with errno. */
+int place_open_folder(const struct place *place, const char *target, const char **last);
+
+/* A new file beside the final name, of as many of the wished permissions as the umask leaves. `number`
+ * is a random one, and another afterwards. -1 with errno. */
+int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE_TEMPORARY_SIZE]);
+
+/* Mode, times, and the final name. `has`: the permissions that the file has. 0 or an errno. */
+int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
+                    int folder, const char *temporary, const char *last);
+
+int place_make_folder(const struct place *place, int folder, const char *last);
+int place_make_link(const struct place *place, const struct proto_entry *entry, const char *text,
+                    int folder, const char *last, uint32_t *number);
+
+#endif

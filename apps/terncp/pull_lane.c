@@ -1,0 +1,262 @@
+/* A pack's stream is cut into batches of whole entries, which the workers turn into files.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "terncp/pull_parts.h"
+#include "terncp/unpack.h"
+
+#define BATCH_FULL                                                                                 \
+    ((size_t)192 << 10) /* so much makes a batch; less does when nothing else is to do */
+#define JOBS_MAX 4      /* of one lane */
+
+struct batch {
+    struct unpack unpack;
+    struct lane *lane;
+};
+
+struct lane {
+    struct pull_stream s;
+    struct batch *filling;
+    size_t used;  /* of filling's data; unpack.len of them are whole entries */
+    size_t need;  /* from there to the end of the next entry; 0: its header is not whole */
+    unsigned out; /* batches with the workers */
+    bool has_end, is_bad;
+};
+
+struct pull_stream *pull_lane_new(void)
+{
+    struct lane *lane = calloc(1, sizeof *lane);
+    return lane == NULL ? NULL : &lane->s;
+}
+
+static void batch_free(struct batch *batch)
+{
+    if (batch != NULL) {
+        batch->unpack.place->held -= UNPACK_CAPACITY;
+        place_drop(batch->unpack.place);
+        free(batch->unpack.data);
+        free(batch);
+    }
+}
+
+static struct batch *batch_new(struct lane *lane)
+{
+    struct batch *batch = malloc(sizeof *batch);
+    if (batch == NULL) {
+        return NULL;
+    }
+    memset(&batch->unpack, 0, offsetof(struct unpack, results));
+    batch->lane = lane;
+    batch->unpack.data = malloc(UNPACK_CAPACITY);
+    if (batch->unpack.data == NULL) {
+        free(batch);
+        return NULL;
+    }
+    batch->unpack.place = place_hold(lane->s.pull->place);
+    batch->unpack.place->held += UNPACK_CAPACITY;
+    return batch;
+}
+
+static void lane_free(struct lane *lane)
+{
+    batch_free(lane->filling);
+    free(lane);
+}
+
+/* --- settled batches -------------------------------------------------------------------------------- */
+
+static void settle(struct pull *pull, const struct unpack *unpack,
+                   const struct unpack_result *result)
+{
+    struct proto_entry entry;
+    char target[PROTO_PATH_MAX + 1];
+    enum proto_status status = result->status;
+    const char *why = pull_why(status, result->error);
+    int n = proto_entry_decode(&entry, unpack->data + result->at, unpack->len - result->at);
+    if (n <= 0) {
+        return; /* who cut the batch has seen it whole */
+    }
+    const char *refused = place_map(pull->place, entry.name, target);
+    why = refused != NULL ? refused : why;
+    if (status == PROTO_OK && entry.type == PROTO_FOLDER &&
+        (pull->place->flags & PROTO_FLAG_PRESERVE) != 0 &&
+        !pull_note_folder(pull, &entry, target)) {
+        status = PROTO_IO;
+        why = "too many folders";
+    }
+    pull->counts.files += entry.type == PROTO_FILE ? 1 : 0;
+    pull->counts.folders += entry.type == PROTO_FOLDER ? 1 : 0;
+    pull->counts.links += entry.type == PROTO_LINK ? 1 : 0;
+    if (entry.type == PROTO_FILE) {
+        pull->counts.bytes += entry.size;
+        pull->counts.total += entry.size;
+    }
+    pull_settle(pull, &entry, refused == NULL ? target : NULL, status, why,
+                entry.type == PROTO_VOID);
+}
+
+static void on_unpacked(struct work_job *job)
+{
+    struct batch *batch = job->owner;
+    struct lane *lane = batch->lane;
+    struct pull *pull = lane->s.pull;
+    lane->out--;
+    if (pull == NULL) {
+        batch_free(batch);
+        if (lane->out == 0) {
+            lane_free(lane);
+        }
+        return;
+    }
+    for (unsigned i = 0; i < batch->unpack.count && job->error == 0; i++) {
+        settle(pull, &batch->unpack, &batch->unpack.results[i]);
+    }
+    batch_free(batch);
+    if (lane->s.stream == NULL && lane->out == 0) {
+        pull_lane_end(&lane->s);
+    }
+    pull_pump(pull);
+}
+
+/* --- bytes that come -------------------------------------------------------------------------------- */
+
+/* Looks how many entries are whole. False: one of them is none. */
+static bool cut(struct lane *lane)
+{
+    struct unpack *unpack = &lane->filling->unpack;
+    struct proto_entry entry;
+    while (unpack->count < UNPACK_ENTRIES) {
+        size_t have = lane->used - unpack->len;
+        if (lane->need == 0) {
+            int n = proto_entry_decode(&entry, unpack->data + unpack->len, have);
+            int64_t size = n > 0 ? proto_packed_size(&entry, lane->s.pull->place->flags) : 0;
+            if (n < 0 || size < 0) {
+                return false;
+            }
+            lane->need = n > 0 ? (size_t)n + (size_t)size : 0;
+            if (n > 0) {
+                memcpy(lane->s.pull->current, entry.name, strlen(entry.name) + 1);
+            }
+        }
+        if (lane->need == 0 || have < lane->need) {
+            return true;
+        }
+        unpack->len += lane->need;
+        unpack->count++;
+        lane->need = 0;
+    }
+    return true;
+}
+
+/* Hands out the whole entries; the beginning of the next one moves into a batch of its own. */
+static bool submit(struct lane *lane)
+{
+    struct batch *batch = lane->filling;
+    size_t rest = lane->used - batch->unpack.len;
+    struct batch *next = NULL;
+    if (rest > 0) {
+        next = batch_new(lane);
+        if (next == NULL) {
+            return false; /* later, when others have given back theirs */
+        }
+        memcpy(next->unpack.data, batch->unpack.data + batch->unpack.len, rest);
+    }
+    lane->filling = next;
+    lane->used = rest;
+    lane->out++;
+    batch->unpack.job.run = unpack_run;
+    batch->unpack.job.done = on_unpacked;
+    batch->unpack.job.owner = batch;
+    work_submit(lane->s.pull->work, &batch->unpack.job);
+    lane->is_bad = next != NULL && !cut(lane);
+    return !lane->is_bad;
+}
+
+/* A place for bytes that come. False: wait for the disk. */
+static bool need_batch(struct lane *lane)
+{
+    struct unpack *unpack = lane->filling == NULL ? NULL : &lane->filling->unpack;
+    bool is_full = unpack != NULL && (unpack->len >= BATCH_FULL || unpack->count == UNPACK_ENTRIES);
+    if (lane->out > 0 && (lane->filling == NULL || is_full) &&
+        (lane->out >= JOBS_MAX || !pull_has_room(lane->s.pull))) {
+        return false;
+    }
+    if (is_full && !submit(lane)) {
+        return false;
+    }
+    if (lane->filling == NULL) {
+        lane->filling = batch_new(lane);
+        lane->used = 0;
+    }
+    return lane->filling != NULL && lane->used < UNPACK_CAPACITY;
+}
+
+static bool take(struct lane *lane, const uint8_t *data, size_t len, size_t *taken)
+{
+    size_t n = UNPACK_CAPACITY - lane->used;
+    n = len < n ? len : n;
+    memcpy(lane->filling->unpack.data + lane->used, data, n);
+    lane->used += n;
+    *taken = n;
+    return cut(lane);
+}
+
+/* Nothing more has come: what is whole need not wait, unless there is enough to do. */
+static void submit_rest(struct lane *lane)
+{
+    while (lane->filling != NULL && lane->filling->unpack.count > 0 &&
+           (lane->out < 2 || lane->has_end)) {
+        if (!submit(lane)) {
+            break;
+        }
+    }
+    bool is_cut_off = lane->has_end && lane->filling != NULL && lane->filling->unpack.count == 0;
+    if (lane->is_bad || is_cut_off) {
+        pull_malformed(&lane->s); /* or the end of an entry is missing */
+    }
+}
+
+void pull_lane_go(struct pull_stream *s)
+{
+    struct lane *lane = (struct lane *)(void *)s;
+    const uint8_t *data;
+    size_t len;
+    while (s->stream != NULL && !lane->has_end) {
+        int rc = tern_stream_peek(s->stream, &data, &len);
+        if (rc == TERN_ERR_RESET) {
+            pull_malformed(s); /* a pack cannot fail */
+            return;
+        }
+        if (rc != 0) {
+            break;
+        }
+        size_t n = 0;
+        lane->has_end = len == 0;
+        if (len > 0 && !need_batch(lane)) {
+            break; /* the disk is behind: the window closes by itself */
+        }
+        if (len > 0 && !take(lane, data, len, &n)) {
+            pull_malformed(s);
+            return;
+        }
+        if (tern_stream_consume(s->stream, n) != 0) {
+            return;
+        }
+    }
+    submit_rest(lane);
+}
+
+void pull_lane_end(struct pull_stream *s)
+{
+    struct lane *lane = (struct lane *)(void *)s;
+    if (lane->out > 0) {
+        return;
+    }
+    if (s->pull != NULL && lane->filling != NULL && lane->filling->unpack.count > 0) {
+        submit_rest(lane); /* the last of them waited for memory */
+        return;
+    }
+    pull_unlink(s);
+    lane_free(lane);
+}

@@ -1,0 +1,60 @@
+/* What the parts of the receiving side share: pull.c (streams, folders, the end), pull_lane.c (packs) and
+ * pull_file.c (files with a stream of their own).
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_PULL_PARTS_H
+#define TERNCP_PULL_PARTS_H
+
+#include "terncp/pull.h"
+
+#define PULL_MEMORY                                                                                \
+    ((size_t)32 << 20)    /* for what is with the workers; a stream has one block more */
+#define CLOSE_MALFORMED 1 /* docs/terncp-protocol.md, section 2 */
+
+/* What both kinds of streams begin with. */
+struct pull_stream {
+    struct pull *pull;   /* NULL once it is freed: only workers hold it still */
+    tern_stream *stream; /* NULL once it is closed */
+    bool is_lane;
+    struct pull_stream *next, **link;
+};
+
+struct pull {
+    struct work *work;
+    struct place *place;
+    pull_settled_fn settled;
+    void *user;
+    struct pull_stream *streams;
+    struct pull_counts counts;
+    struct pull_folder *folders;
+    size_t folder_count, folder_capacity;
+    char current[PROTO_PATH_MAX + 1];
+};
+
+/* Room for another block beyond the first of a stream? */
+static inline bool pull_has_room(const struct pull *pull)
+{
+    return pull->place->held < PULL_MEMORY;
+}
+
+/* Says that an entry is settled. target NULL: it has none. */
+void pull_settle(struct pull *pull, const struct proto_entry *entry, const char *target,
+                 enum proto_status status, const char *why, bool by_peer);
+const char *pull_why(enum proto_status status, int error);
+
+/* Keeps a folder's mode and times for the end. False: no memory. */
+bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target);
+
+/* The peer broke the protocol: the connection ends. */
+void pull_malformed(struct pull_stream *s);
+void pull_unlink(struct pull_stream *s);
+
+/* Of a lane or a file: new; go on (bytes, room, the disk); the stream is gone, or pull is (then ->pull is
+ * NULL already): free it now or when the workers are done. */
+struct pull_stream *pull_lane_new(void);
+void pull_lane_go(struct pull_stream *s);
+void pull_lane_end(struct pull_stream *s);
+struct pull_stream *pull_file_new(void);
+void pull_file_go(struct pull_stream *s);
+void pull_file_end(struct pull_stream *s);
+
+#endif
