@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,6 +106,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
     size_t len = strlen(c->dial.target.path);
     bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
+    randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
     hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
                   (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
@@ -121,13 +123,15 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                         .target = c->dest.target,
                                         .is_into = c->dest.is_into,
                                         .flags = hello.flags,
+                                        .key = hello.key,
                                         .only = c->is_offer       ? ""
                                                 : only[0] == '\0' ? "root"
                                                                   : only};
-        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
+        c->pull = pull_new(c->work, &request, on_settled, c);
     } else {
         struct push_request request = {
             .flags = hello.flags, .failed = on_push_failed, .done = on_push_done, .user = c};
+        memcpy(request.key, hello.key, sizeof request.key);
         c->push = push_new(c->work, c->conn, &request);
     }
     if (c->pull == NULL && c->push == NULL) {

@@ -26,11 +26,7 @@ static void on_kick(struct ev_loop *loop, struct ev_watcher *watcher, int events
 struct push *push_new(struct work *work, tern_conn *conn, const struct push_request *request)
 {
     struct push *push = calloc(1, sizeof *push);
-    if (push == NULL || (push->budget = calloc(1, sizeof *push->budget)) == NULL ||
-        tern_conn_export(conn, PROTO_KEY_LABEL, push->session_key, sizeof push->session_key) != 0) {
-        if (push != NULL) {
-            free(push->budget);
-        }
+    if (push == NULL || (push->budget = calloc(1, sizeof *push->budget)) == NULL) {
         free(push);
         return NULL;
     }
@@ -91,7 +87,7 @@ void loan_release(void *arg, const void *data, size_t len)
 
 static void push_delete(struct push *push)
 {
-    sodium_memzero(push->session_key, sizeof push->session_key);
+    sodium_memzero(push->request.key, sizeof push->request.key);
     free(push);
 }
 
@@ -170,7 +166,7 @@ static void on_scanned(struct work_job *job)
         batch_free(batch);
     } else {
         batch->flags = push->request.flags;
-        memcpy(batch->session_key, push->session_key, sizeof batch->session_key);
+        memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
         batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
         push->fills++;
         push->out++;

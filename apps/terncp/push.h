@@ -25,7 +25,8 @@ struct push_counts {
 };
 
 struct push_request {
-    uint32_t flags; /* PROTO_FLAG_* */
+    uint32_t flags;              /* PROTO_FLAG_* */
+    uint8_t key[PROTO_KEY_SIZE]; /* of the hashes, as in the HELLO */
     push_failed_fn failed;
     push_done_fn done;
     void *user;

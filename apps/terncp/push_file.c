@@ -385,7 +385,7 @@ static bool begin(struct push *push)
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
     file->entry.index = push->counts.entries++;
-    hash_file_key(push->session_key, file->entry.index, file->key);
+    hash_file_key(push->request.key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
     file->front_len = proto_entry_encode(&file->entry, file->front, sizeof file->front);
     tern_stream_set_user(file->s.stream, &file->s);

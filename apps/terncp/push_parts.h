@@ -49,7 +49,6 @@ struct push {
     struct work *work;
     tern_conn *conn;
     struct push_request request;
-    uint8_t session_key[PROTO_KEY_SIZE];
     struct tree_walk *sources[PUSH_SOURCES];
     size_t source, source_count;
     struct batch *scan;                /* with the workers */

@@ -204,7 +204,7 @@ static bool is_link(int root, const char *path)
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
-    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    s->pull = pull_new(s->host->work, request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
     }
@@ -220,8 +220,11 @@ static bool begin_pull_anywhere(struct session *s, const struct proto_message *m
         session_refuse(s, proto_status_of(error), strerror(error));
         return false;
     }
-    struct place_request request = {
-        .root = dest.root, .target = dest.target, .is_into = dest.is_into, .flags = m->flags};
+    struct place_request request = {.root = dest.root,
+                                    .target = dest.target,
+                                    .is_into = dest.is_into,
+                                    .flags = m->flags,
+                                    .key = m->key};
     bool is_good = begin_pull(s, &request);
     (void)close(dest.root);
     return is_good;
@@ -254,7 +257,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         (void)close(folder);
     }
     struct place_request request = {
-        .root = host->root, .target = path, .is_into = is_into, .flags = m->flags};
+        .root = host->root, .target = path, .is_into = is_into, .flags = m->flags, .key = m->key};
     return begin_pull(s, &request);
 }
 
@@ -262,6 +265,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
 {
     struct push_request request = {
         .flags = m->flags, .failed = on_push_failed, .done = on_push_done, .user = s};
+    memcpy(request.key, m->key, sizeof request.key);
     s->push = push_new(s->host->work, s->conn, &request);
     if (s->push == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory");
