@@ -57,8 +57,8 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
                   error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
 }
 
-/* No event may follow: a worker, or the memory that came back, was the last. */
-static void on_push_done(void *user)
+/* No event may follow: a worker was the last. */
+static void on_push_counted(void *user)
 {
     struct client *c = user;
     ev_feed_event(c->loop, &c->ticker, EV_TIMER);
@@ -96,7 +96,6 @@ static uint32_t wishes(const struct options *o)
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
-    (void)is_early;
     c->conn = conn;
     c->control = NULL;
     c->messages.used = 0;
@@ -112,7 +111,8 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                   (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
-        tern_stream_set_priority(c->control, 0, false) != 0 || !control_send(c->control, &hello)) {
+        tern_stream_set_priority(c->control, 0, false) != 0 ||
+        (is_early && tern_stream_set_early(c->control) != 0) || !control_send(c->control, &hello)) {
         dial_stop(&c->dial, DIAL_LOST);
         return;
     }
@@ -130,7 +130,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         c->pull = pull_new(c->work, &request, on_settled, c);
     } else {
         struct push_request request = {
-            .flags = hello.flags, .failed = on_push_failed, .done = on_push_done, .user = c};
+            .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
         memcpy(request.key, hello.key, sizeof request.key);
         c->push = push_new(c->work, c->conn, &request);
     }
@@ -163,7 +163,7 @@ static void finish_if_done(void *user)
     bool is_done = c->has_end;
     if (c->push != NULL) {
         push_pump(c->push);
-        if (push_is_done(c->push) && !c->end_sent) {
+        if (push_is_counted(c->push) && !c->end_sent) {
             struct proto_message m = {.type = PROTO_END, .index = push_counts(c->push)->entries};
             c->end_sent = control_send(c->control, &m);
         }

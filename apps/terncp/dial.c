@@ -194,6 +194,11 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
         peer.token_len = d->resume.token_len;
     }
     int rc = tern_endpoint_connect(d->transport.endpoint, &peer, &d->racing[i], tern_udp_now());
+    if (rc == TERN_ERR_INVALID && peer.ticket != NULL) { /* what was kept is damaged */
+        peer.ticket = peer.token = NULL;
+        peer.ticket_len = peer.token_len = d->resume.ticket_len = d->resume.token_len = 0;
+        rc = tern_endpoint_connect(d->transport.endpoint, &peer, &d->racing[i], tern_udp_now());
+    }
     if (rc == 0 && peer.ticket != NULL) {
         d->conn = d->racing[i]; /* whoever has a ticket has but one address */
         begin(d, true);

@@ -230,6 +230,15 @@ static void on_filled(struct work_job *job)
 
 /* --- lanes ----------------------------------------------------------------------------------------- */
 
+/* What is pushed may come twice without harm: a server touches nothing before the client is proved. */
+void push_set_early(const struct push *push, tern_stream *stream)
+{
+    if (!tern_conn_is_established(push->conn)) {
+        int rc = tern_stream_set_early(stream);
+        (void)rc; /* the stream is ours */
+    }
+}
+
 static bool open_lane(struct push *push, struct lane *lane)
 {
     if (lane->s.stream != NULL) {
@@ -239,6 +248,7 @@ static bool open_lane(struct push *push, struct lane *lane)
         lane->s.stream = NULL;
         return false;
     }
+    push_set_early(push, lane->s.stream);
     lane->is_full = false;
     tern_stream_set_user(lane->s.stream, &lane->s);
     return true;
@@ -306,13 +316,9 @@ static bool is_packed(const struct push *push)
            push->fills == 0 && push->ready == NULL;
 }
 
-bool push_is_done(const struct push *push)
+bool push_is_counted(const struct push *push)
 {
-    bool is_done = is_packed(push) && push->queued == NULL && push->files == NULL;
-    for (unsigned i = 0; i < PUSH_LANES; i++) {
-        is_done = is_done && push->lanes[i].s.stream == NULL;
-    }
-    return is_done;
+    return is_packed(push) && push->queued == NULL && push_files_are_written(push);
 }
 
 void push_pump(struct push *push)
@@ -325,9 +331,9 @@ void push_pump(struct push *push)
     if (is_packed(push)) {
         (void)end_lanes(push);
     }
-    if (!push->was_told && push_is_done(push)) {
+    if (!push->was_told && push_is_counted(push)) {
         push->was_told = true;
-        push->request.done(push->request.user);
+        push->request.counted(push->request.user);
     }
 }
 

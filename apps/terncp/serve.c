@@ -9,6 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/cli.h"
@@ -140,6 +141,8 @@ static int open_server(struct server *server, struct ev_loop *loop, const uint8_
     transport_config(&config, o);
     config.secret_key = secret;
     config.accept = true;
+    config.early_data = true;
+    config.unix_time = (uint64_t)time(NULL);
     config.silent = o->silent;
     config.cid_prefix[0] = (uint8_t)o->server_id;
     config.cid_prefix_len = o->has_server_id ? 1 : 0;

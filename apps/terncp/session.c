@@ -32,6 +32,7 @@ struct session {
     tern_conn *conn;
     tern_stream *control;
     struct control messages;
+    bool is_proved; /* the client is there itself, and no recording of it */
     bool has_hello, has_end, end_sent;
     uint32_t end_count;
     struct push *push;
@@ -149,7 +150,7 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 }
 
 /* A sender that has nothing left says so. */
-static void on_push_done(void *user)
+static void on_push_counted(void *user)
 {
     struct session *s = user;
     struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
@@ -264,7 +265,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
 static bool begin_push(struct session *s, const struct proto_message *m)
 {
     struct push_request request = {
-        .flags = m->flags, .failed = on_push_failed, .done = on_push_done, .user = s};
+        .flags = m->flags, .failed = on_push_failed, .counted = on_push_counted, .user = s};
     memcpy(request.key, m->key, sizeof request.key);
     s->push = push_new(s->host->work, s->conn, &request);
     if (s->push == NULL) {
@@ -392,7 +393,7 @@ static void on_control(struct session *s)
 
 /* --- events ------------------------------------------------------------------------------------------ */
 
-static void on_connected(struct host *host, tern_conn *conn)
+static void begin_session(struct host *host, tern_conn *conn)
 {
     tern_addr remote = tern_conn_remote(conn);
     if (host->sessions >= host->sessions_max) {
@@ -412,7 +413,25 @@ static void on_connected(struct host *host, tern_conn *conn)
     host->accepted++;
     (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
     tern_conn_set_user(conn, s);
-    cli_verbose(1, "%s: connected", s->peer);
+}
+
+/* Early data waits in its streams until the client has proved its key: whoever has recorded it can make us
+ * keep it for a while, and no more. That costs nothing, since we could not answer before. */
+static void on_connected(struct host *host, tern_conn *conn)
+{
+    if (tern_conn_user(conn) == NULL) {
+        begin_session(host, conn);
+    }
+    struct session *s = tern_conn_user(conn);
+    if (s == NULL) {
+        return;
+    }
+    cli_verbose(1, "%s: connected%s", s->peer,
+                tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? " at once, by a ticket" : "");
+    s->is_proved = true;
+    if (s->control != NULL) {
+        on_control(s);
+    }
 }
 
 static void note_end(struct session *s, const tern_close_info *close)
@@ -439,7 +458,9 @@ static void on_opened(struct session *s, tern_stream *stream)
 {
     if (tern_stream_id(stream) == 0) {
         s->control = stream;
-        on_control(s);
+        if (s->is_proved) {
+            on_control(s);
+        }
     } else if (s->pull != NULL) {
         pull_on_opened(s->pull, stream);
     } else if (!s->has_hello && s->early_count < EARLY_MAX) {
@@ -464,7 +485,7 @@ static void on_stream_event(struct session *s, const tern_event *ev)
 {
     bool is_ours = tern_stream_is_local(ev->stream);
     if (ev->stream == s->control) {
-        if (ev->type == TERN_EVENT_STREAM_READABLE) {
+        if (ev->type == TERN_EVENT_STREAM_READABLE && s->is_proved) {
             on_control(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
@@ -488,6 +509,10 @@ static void after_event(struct session *s)
 void host_on_event(struct host *host, const tern_event *ev)
 {
     struct session *s = tern_conn_user(ev->conn);
+    if (ev->type == TERN_EVENT_EARLY) {
+        begin_session(host, ev->conn);
+        return;
+    }
     if (ev->type == TERN_EVENT_CONNECTED) {
         on_connected(host, ev->conn);
         return;
