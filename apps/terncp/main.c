@@ -7,18 +7,15 @@
 #endif
 #include <signal.h>
 #include <sodium.h>
-#include <string.h>
 
 #include "shared/cli.h"
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/options.h"
+#include "terncp/send.h"
 #include "terncp/serve.h"
-
-static bool is_remote(const char *name)
-{
-    return strncmp(name, CLIENT_SCHEME, strlen(CLIENT_SCHEME)) == 0;
-}
+#include "terncp/stdio.h"
+#include "terncp/target.h"
 
 static int pull_each(const struct options *o, int count, const char *destination)
 {
@@ -37,18 +34,19 @@ static int copy(const struct options *o)
 {
     int count = o->arg_count - 1;
     const char *destination = o->args[count];
+    bool is_push = target_is_remote(target_kind_of(destination));
     int remote = 0;
     for (int i = 0; i < count; i++) {
-        remote += is_remote(o->args[i]) ? 1 : 0;
+        remote += target_is_remote(target_kind_of(o->args[i])) ? 1 : 0;
     }
-    if (is_remote(destination) && remote == 0) {
+    if (is_push && remote == 0) {
         return client_push(o, o->args, count, destination);
     }
-    if (!is_remote(destination) && remote == count) {
+    if (!is_push && remote == count) {
         return pull_each(o, count, destination);
     }
     cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "exactly one side is tern://host[:port]/path");
+              NULL, "exactly one side is remote: [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 
@@ -82,6 +80,12 @@ int main(int argc, char **argv)
         return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:
         return identity_show(options.key);
+    case COMMAND_SEND:
+        return send_run(&options);
+    case COMMAND_RECEIVE:
+        return receive_run(&options);
+    case COMMAND_STDIO:
+        return stdio_run(&options);
     case COMMAND_COPY:
         break;
     }

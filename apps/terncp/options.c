@@ -5,21 +5,26 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
 #include "shared/net.h"
 
-static const char help[] =
+/* A string may not be longer than 4095 bytes (C11 §5.2.4.1). */
+static const char *const help[] = {
     "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
     "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
     "                    [--read-only] [--silent]\n"
+    "       terncp send FILE...\n"
+    "       terncp receive CODE[@HOST[:PORT]] [FOLDER]\n"
     "       terncp keygen [-f FILE]\n"
     "       terncp id\n"
     "\n"
-    "Copies files and folders over an encrypted UDP transport. One side is remote:\n"
-    "tern://host[:port]/path, served by `terncp serve`. Every file is verified by its hash and\n"
-    "appears under its name only when it is whole.\n"
+    "Copies files and folders over an encrypted UDP transport. Remote names are [user@]host:path,\n"
+    "where terncp is started over ssh, and tern://host[:port]/path, served by `terncp serve`. A\n"
+    "name with a slash before its colon is local. Every file is verified by its hash and appears\n"
+    "under its name only when it is whole.\n"
     "\n"
     "Copying:\n"
     "  -r, --recursive         copy folders\n"
@@ -34,6 +39,22 @@ static const char help[] =
     "                          chacha20-poly1305 (separated by commas)\n"
     "      --connect-timeout T give up connecting after T (default 10s)\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
+    "\n",
+    "Over ssh:\n"
+    "  -e, --rsh COMMAND       instead of ssh, with its options: -e 'ssh -p 2222'\n"
+    "  -o OPTION               for ssh, as in its configuration: -o ProxyJump=gate\n"
+    "      --port N[-M]        UDP ports that the far side may take (default 60000-61000)\n"
+    "      --terncp-path PATH  the far side's terncp (default: what the shell there finds)\n"
+    "      --direct            no ssh: host:path means tern://host/path (port: --port)\n"
+    "  ssh only starts the far side; data goes by UDP, to the address that ssh has reached. The\n"
+    "  copy goes on if ssh ends; the far side ends with the copy, or 10 s after we fall silent.\n"
+    "\n"
+    "By code:\n"
+    "  send prints a code such as 7-orbit-salmon that works once, for whoever types it first;\n"
+    "  three wrong ones end it. receive finds the sender in the same network by itself (UDP port\n"
+    "  7438), elsewhere by the address that send prints. There is no server in between: the\n"
+    "  receiver must get to the sender by UDP (ports as above, --port). Nothing that exists is\n"
+    "  replaced.\n"
     "\n"
     "Trust:\n"
     "      --key FILE          our secret key (default ~/.config/tern/id; without one: anonymous)\n"
@@ -44,7 +65,7 @@ static const char help[] =
     "  keygen and id print our public key, and below it four words made from it for comparing "
     "keys\n"
     "  by voice; serve and first contact show both, too\n"
-    "\n"
+    "\n",
     "Serving:\n"
     "      --root DIR          serve this folder (default: the current one)\n"
     "      --listen ADDR:PORT  default [::]:7437; port 0 chooses one and prints it\n"
@@ -68,7 +89,8 @@ static const char help[] =
     "failure.\n"
     "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
     "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
-    "error, 130 interrupted.\n";
+    "error, 130 interrupted.\n",
+};
 
 enum {
     OPT_FSYNC = 256,
@@ -89,7 +111,11 @@ enum {
     OPT_SILENT,
     OPT_SERVER_ID,
     OPT_PROGRESS,
-    OPT_JSON
+    OPT_JSON,
+    OPT_PORT,
+    OPT_DIRECT,
+    OPT_STDIO,
+    OPT_TERNCP_PATH
 };
 
 static const struct option longs[] = {
@@ -116,6 +142,11 @@ static const struct option longs[] = {
     {"server-id", required_argument, NULL, OPT_SERVER_ID},
     {"progress", required_argument, NULL, OPT_PROGRESS},
     {"json", no_argument, NULL, OPT_JSON},
+    {"rsh", required_argument, NULL, 'e'},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"direct", no_argument, NULL, OPT_DIRECT},
+    {"stdio", no_argument, NULL, OPT_STDIO},
+    {"terncp-path", required_argument, NULL, OPT_TERNCP_PATH},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"file", required_argument, NULL, 'f'},
@@ -147,9 +178,60 @@ static bool parse_server_id(const char *text, int *id)
     return *text != '\0';
 }
 
+/* "N" or "N-M". */
+static bool parse_ports(struct options *o, const char *text)
+{
+    char *end;
+    unsigned long last, first = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (first == 0 || first > 65535) {
+        return false;
+    }
+    last = *end == '-' && end[1] >= '0' && end[1] <= '9' ? strtoul(end + 1, &end, 10) : first;
+    if (*end != '\0' || last < first || last > 65535) {
+        return false;
+    }
+    o->port_first = o->direct_port = (uint16_t)first;
+    o->port_last = (uint16_t)last;
+    return true;
+}
+
+static int add_ssh_option(struct options *o)
+{
+    if (o->ssh_option_count == TERNCP_SSH_OPTIONS) {
+        return cli_refuse("-o", optarg, "these are too many; put some into ~/.ssh/config");
+    }
+    o->ssh_options[o->ssh_option_count++] = optarg;
+    return -1;
+}
+
+/* How far sides are started and found. -1: fine. -2: not one of these. */
+static int parse_far(struct options *o, int opt)
+{
+    switch (opt) {
+    case 'e':
+        o->ssh = optarg;
+        return -1;
+    case 'o':
+        return add_ssh_option(o);
+    case OPT_PORT:
+        return parse_ports(o, optarg)
+                   ? -1
+                   : cli_refuse("--port", optarg, "give a port or a range such as 60000-60100");
+    case OPT_TERNCP_PATH:
+        o->far_program = optarg;
+        return -1;
+    default:
+        return -2;
+    }
+}
+
 /* Options that take a value. -1: fine. */
 static int parse_value(struct options *o, int opt)
 {
+    int code = parse_far(o, opt);
+    if (code != -2) {
+        return code;
+    }
     switch (opt) {
     case OPT_CC:
         o->cc = optarg;
@@ -247,18 +329,38 @@ static bool parse_switch(struct options *o, int opt)
     case OPT_JSON:
         o->json = true;
         return true;
+    case OPT_DIRECT:
+        o->is_direct = true;
+        return true;
+    case OPT_STDIO:
+        o->is_stdio = true;
+        return true;
     default:
         return false;
     }
 }
 
+static int check_code_command(const struct options *o)
+{
+    if (o->arg_count == 0) {
+        cli_error(o->command == COMMAND_SEND ? "nothing to send" : "no code", NULL,
+                  "see terncp --help");
+        return CLI_USAGE;
+    }
+    if (o->command == COMMAND_RECEIVE && o->arg_count > 2) {
+        cli_error(o->args[2], "what is this?", "write terncp receive CODE [FOLDER]");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
 static int parse_command(struct options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"copy", "serve", "keygen", "id"};
+    static const char *const names[] = {"copy", "serve", "keygen", "id", "send", "receive"};
     o->command = COMMAND_COPY;
     o->args = argv + optind;
     o->arg_count = argc - optind;
-    for (unsigned i = COMMAND_SERVE; i <= COMMAND_ID && o->arg_count > 0; i++) {
+    for (unsigned i = COMMAND_SERVE; i <= COMMAND_RECEIVE && o->arg_count > 0; i++) {
         if (strcmp(o->args[0], names[i]) == 0) {
             o->command = (enum options_command)i;
             o->args++;
@@ -266,10 +368,17 @@ static int parse_command(struct options *o, int argc, char **argv)
             break;
         }
     }
+    if (o->is_stdio && o->arg_count == 0) {
+        o->command = COMMAND_STDIO;
+        return -1;
+    }
     if (o->command == COMMAND_COPY && o->arg_count < 2) {
         cli_error(o->arg_count == 0 ? "no source and no destination" : "no destination", NULL,
                   "see terncp --help");
         return CLI_USAGE;
+    }
+    if (o->command == COMMAND_SEND || o->command == COMMAND_RECEIVE) {
+        return check_code_command(o);
     }
     if (o->command != COMMAND_COPY && o->arg_count > 0) {
         cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
@@ -284,12 +393,16 @@ int options_parse(struct options *o, int argc, char **argv)
     o->cc = "bbr";
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
+    o->port_first = TERNCP_PORT_FIRST;
+    o->port_last = TERNCP_PORT_LAST;
     o->root = ".";
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46f:hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46e:o:f:hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
-            (void)fputs(help, stdout);
+            for (unsigned i = 0; i < sizeof help / sizeof help[0]; i++) {
+                (void)fputs(help[i], stdout);
+            }
             return CLI_OK;
         }
         if (opt == 'V') {

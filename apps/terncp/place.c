@@ -13,7 +13,7 @@
 
 #include "terncp/tree.h"
 
-struct place *place_new(const tern_conn *conn, const struct place_request *request)
+struct place *place_new(const struct place_request *request)
 {
     struct place *place = calloc(1, sizeof *place);
     if (place == NULL) {
@@ -21,11 +21,11 @@ struct place *place_new(const tern_conn *conn, const struct place_request *reque
     }
     place->references = 1;
     place->root = fcntl(request->root, F_DUPFD_CLOEXEC, 0);
-    if (place->root < 0 || tern_conn_export(conn, PROTO_KEY_LABEL, place->session_key,
-                                            sizeof place->session_key) != 0) {
+    if (place->root < 0) {
         place_drop(place);
         return NULL;
     }
+    memcpy(place->session_key, request->key, sizeof place->session_key);
     place->is_into = request->is_into;
     place->flags = request->flags;
     place->mask = umask(077);
