@@ -56,9 +56,6 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
     bool has_failed = status != PROTO_OK && status != PROTO_AGAIN;
     pull->counts.settled++;
     pull->counts.failed += has_failed ? 1 : 0;
-    if (status == PROTO_AGAIN) {
-        return; /* nothing is settled for anybody who looks on */
-    }
     pull->settled(pull->user, entry == NULL ? PROTO_INDEX_NONE : entry->index, status,
                   target != NULL  ? target
                   : entry != NULL ? entry->name

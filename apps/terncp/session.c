@@ -20,6 +20,7 @@
 #include "terncp/push.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
+#include "terncp/zip.h"
 
 #define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_PROTOCOL 1
@@ -142,7 +143,8 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     const char *why =
         error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
-    log_name(s, error == 0 ? "not sent" : "failed", name, why);
+    log_name(s, error == 0 ? "not sent" : "failed", name,
+             error == EAGAIN ? "it changed while it was read: once more" : why);
     if (!is_begun) {
         answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
@@ -272,6 +274,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
+    push_allow_zip(s->push);
     s->host->sender = s;
     return true;
 }
@@ -330,7 +333,9 @@ static bool begin_request(struct session *s, const struct proto_message *m, cons
 
 static void on_hello(struct session *s, struct proto_message *m)
 {
-    struct proto_message ready = {.type = PROTO_READY};
+    struct proto_message ready = {.type = PROTO_READY,
+                                  .flags = m->flags & PROTO_FLAGS_WISHES &
+                                           (zip_is_there() ? ~0u : ~PROTO_FLAG_ZSTD)};
     char *path = m->text;
     s->has_hello = true;
     s->host->requests++;
