@@ -48,7 +48,11 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_due, is_probe_rtt_round_done;
     bool has_rtt;
-    bool is_shared;    /* others keep a queue in the bottleneck */
+    bool is_matched;             /* this round had a round trip as short as the least */
+    uint32_t matched, unmatched; /* rounds since ProbeRTT was last due */
+    bool is_shared;              /* others keep a queue in the bottleneck ... */
+    bool was_shared;             /* ... or did since ProbeRTT */
+    uint32_t cruise_rounds;
     bool has_undo;     /* the undo_ figures are those from before the last losses */
     bool left_by_loss; /* they ended undo_phase */
 
@@ -60,6 +64,12 @@ struct tern_bbr {
     bool is_cwnd_limited, was_cwnd_limited; /* in this round, in the last one */
     bool is_idle_restart;
     uint32_t loss_events; /* in this loss round, for Startup */
+
+    /* Startup: a train of packets that left without a pause, and the rate at which the latest arrived. */
+    tern_time train_at, train_sent_at; /* of its first ACK; 0: none */
+    uint64_t train_delivered;
+    uint64_t train_rate;
+    uint64_t train_seen; /* the best of all, of those that came delayed, too */
 
     /* Is the pipe full? */
     uint64_t full_bw;

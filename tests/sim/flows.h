@@ -10,13 +10,14 @@
 
 #define FLOWS_MAX 16
 
-/* One sender that never runs out. */
+/* One sender, that never runs out unless it has no more than so many bytes. */
 struct flow_plan {
     const char *cc;
     tern_time delay; /* one way, of its own access links: half of its round trip */
     tern_time start; /* since the beginning of the world */
     double loss;     /* on its own access link, towards the receiver */
     tern_time quiet_from, quiet_until; /* it says nothing between these two; both 0: never */
+    uint64_t bytes;                    /* 0: without end. The world ends when all have theirs */
 };
 
 /* flows_plan_init fills in 50 Mbit/s, a queue of 250 kB, a minute, and the second half measured. */
@@ -29,6 +30,7 @@ struct flows_plan {
     bool has_nat; /* all senders are behind this one */
     tern_nat_config nat;
     size_t send_buffer; /* of a sender, which still goes out when it falls quiet; 0: the default */
+    uint64_t window;    /* of a receiver at the beginning; 0: the default */
     tern_time duration;
     tern_time settle; /* shares are measured from here to the end */
     /* Ten times a second a line goes there, or NULL: seconds, bytes in the queue, and for each flow
