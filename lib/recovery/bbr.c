@@ -131,6 +131,7 @@ static void set_pacing(struct tern_cc *cc, uint64_t gain)
     }
     if (bbr->phase == TERN_BBR_STARTUP) {
         rate = TERN_MAX(rate, tern_bbr_scale(bbr->train_rate, TRAIN_PACING));
+        rate = TERN_MAX(rate, bbr->resume_rate);
     }
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
@@ -299,6 +300,9 @@ static void update_round(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     uint64_t rate = ack->sample->rate;
+    if (ack->sample->prior_delivered < bbr->tainted_until) {
+        return;
+    }
     if (rate > 0 && (rate >= tern_bbr_max_bw(bbr) || !tern_bbr_is_limited_sample(bbr, ack))) {
         bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], rate);
     }
@@ -360,6 +364,9 @@ static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     bbr->train_seen = TERN_MAX(bbr->train_seen, rate);
     if (!is_delayed && !bbr->is_loss_in_round) {
         bbr->train_rate = TERN_MAX(bbr->train_rate, rate);
+        if (rate >= bbr->resume_rate / 8 * 7) { /* all of it has been validated */
+            bbr->resume_rate = 0;
+        }
     }
     begin_train(bbr, ack, now);
 }
@@ -415,6 +422,13 @@ static uint64_t model_bound(const struct tern_cc *cc)
     return TERN_MAX(bound, tern_bbr_min_pipe(cc));
 }
 
+/* The draft of careful resume lets out twice this, Startup's gain. But before the first answer even the
+ * half that a window would jump to can be too much, and after it the train's rate is known. */
+static uint64_t resumed_window(const struct tern_bbr *bbr)
+{
+    return tern_bbr_bdp(bbr, bbr->resume_rate, 100);
+}
+
 /* SetCwnd */
 static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
@@ -426,9 +440,10 @@ static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
     } else if (cc->cwnd < most || ack->rate->delivered < bbr->initial_cwnd) {
         cc->cwnd += ack->acked_bytes;
     }
-    if (bbr->phase == TERN_BBR_STARTUP && bbr->train_rate > 0) {
-        most = tern_bbr_bdp(bbr, bbr->train_rate, cwnd_gain[TERN_BBR_STARTUP]);
-        cc->cwnd = TERN_MAX(cc->cwnd, most);
+    if (bbr->phase == TERN_BBR_STARTUP) {
+        uint64_t proved = tern_bbr_bdp(bbr, bbr->train_rate, cwnd_gain[TERN_BBR_STARTUP]);
+        cc->cwnd = TERN_MAX(cc->cwnd, bbr->train_rate > 0 ? proved : 0);
+        cc->cwnd = TERN_MAX(cc->cwnd, bbr->resume_rate > 0 ? resumed_window(bbr) : 0);
     }
     cc->cwnd = TERN_MAX(cc->cwnd, tern_bbr_min_pipe(cc));
     if (bbr->phase == TERN_BBR_PROBE_RTT) {
@@ -481,6 +496,33 @@ static uint64_t bbr_window(const struct tern_cc *cc)
     return bbr->is_full_bw_reached ? tern_bbr_bdp(bbr, bbr->bw, 100) : cc->cwnd;
 }
 
+/* Careful resume: half of the remembered volume a round trip, for the two rounds that its packets and their
+ * ACKs take. What its first train proves is Startup's then. */
+static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t usecs = TERN_MAX(ack->rtt->smoothed / TERN_USEC, (tern_time)1);
+    if (bbr->phase != TERN_BBR_STARTUP) {
+        return;
+    }
+    bbr->resume_rate = volume * 1000000 / usecs;
+    bbr->resume_until = bbr->round_count + 2;
+    bbr->resume_bw = tern_bbr_max_bw(bbr);
+    set_pacing(cc, pacing_gain[bbr->phase]);
+    set_cwnd(cc, ack);
+}
+
+/* Safe Retreat: to half of what came through, as a window would. */
+void tern_bbr_retreat(struct tern_cc *cc, uint64_t delivered)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->max_bw[0] = 0;
+    bbr->max_bw[1] = TERN_MAX(bbr->resume_bw, bbr->train_seen / 2);
+    bbr->train_seen = bbr->train_rate = bbr->resume_rate = 0;
+    bbr->tainted_until = delivered + cc->bytes_in_flight;
+    bbr->has_retreated = true;
+}
+
 static bool bbr_is_starting(const struct tern_cc *cc)
 {
     return !tern_bbr_in(cc)->is_full_bw_reached;
@@ -529,6 +571,9 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     if (bbr->phase == TERN_BBR_STARTUP && bbr->has_rtt) {
         note_train(cc, ack, now);
     }
+    if (bbr->resume_rate > 0 && bbr->round_count > bbr->resume_until) {
+        bbr->resume_rate = 0; /* it has been validated, or never used */
+    }
     check_full_bw(bbr, ack);
     check_startup_and_drain(cc, ack, was_marked, now);
     tern_bbr_cycle(cc, ack, now);
@@ -568,6 +613,7 @@ const struct tern_cc_ops tern_cc_bbr = {
     .adopt = bbr_adopt,
     .window = bbr_window,
     .is_starting = bbr_is_starting,
+    .resume = bbr_resume,
     .on_sent = bbr_on_sent,
     .on_ack = bbr_on_ack,
     .on_loss = bbr_on_loss,

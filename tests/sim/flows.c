@@ -88,6 +88,9 @@ static int add_host(struct crowd *crowd, size_t i, bool is_server, tern_sim_host
     if (crowd->plan->window > 0) {
         config.stream_window = config.conn_window = crowd->plan->window;
     }
+    if (crowd->plan->window_max > 0) {
+        config.stream_window_max = config.conn_window_max = crowd->plan->window_max;
+    }
     if (getenv("TERN_TRACE") != NULL) {
         config.trace = (tern_trace_sink){.event = trace_line, .user = &crowd->flows[i]};
     }
@@ -144,6 +147,9 @@ static int start_flow(struct crowd *crowd, struct flow *flow)
     peer.addr = tern_sim_host_addr(flow->server);
     tern_endpoint_public_key(tern_sim_host_endpoint(flow->server), key);
     peer.key = key;
+    peer.path = crowd->plan->flows[flow->number].memory.volume > 0
+                    ? &crowd->plan->flows[flow->number].memory
+                    : NULL;
     flow->is_started = true;
     return tern_endpoint_connect(tern_sim_host_endpoint(flow->client), &peer, &flow->conn,
                                  tern_sim_now(crowd->sim));
@@ -323,6 +329,8 @@ static void collect(struct crowd *crowd, struct flows_result *result)
         result->flows[i].sender.size = sizeof(tern_stats);
         if (flow->conn != NULL) {
             tern_conn_stats(flow->conn, &result->flows[i].sender);
+            int rc = tern_conn_path_memory(flow->conn, &result->flows[i].memory);
+            (void)rc; /* too little: no volume */
         }
     }
     result->bottleneck.size = sizeof result->bottleneck;

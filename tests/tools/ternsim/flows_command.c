@@ -10,6 +10,8 @@
 struct wishes {
     double mbit, rtt, queue, seconds, later; /* queue in BDP; later: s between starts */
     double loss, megabytes, window;          /* per cent, behind the queue; of each flow; KiB */
+    double buffers;                          /* MiB of each sender, and of each receiver at most */
+    double memory; /* Mbit/s that each remembers of its path; 0: nothing */
     double seed;
     tern_link_aqm aqm;
     const char *series;
@@ -41,11 +43,12 @@ static bool parse_option(struct wishes *w, const char *name, const char *value)
     const struct {
         const char *name;
         double *out;
-    } numbers[] = {{"--mbit", &w->mbit},    {"--rtt", &w->rtt},
-                   {"--queue", &w->queue},  {"--seconds", &w->seconds},
-                   {"--later", &w->later},  {"--seed", &w->seed},
-                   {"--loss", &w->loss},    {"--megabytes", &w->megabytes},
-                   {"--window", &w->window}};
+    } numbers[] = {{"--mbit", &w->mbit},      {"--rtt", &w->rtt},
+                   {"--queue", &w->queue},    {"--seconds", &w->seconds},
+                   {"--later", &w->later},    {"--seed", &w->seed},
+                   {"--loss", &w->loss},      {"--megabytes", &w->megabytes},
+                   {"--window", &w->window},  {"--memory", &w->memory},
+                   {"--buffers", &w->buffers}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             return parse_positive(value, numbers[i].out);
@@ -76,6 +79,11 @@ static bool add_flows(struct flows_plan *plan, char *list, const struct wishes *
         struct flow_plan *flow = flows_add(plan, ops->name, (tern_time)(w->rtt * 1e6 / 2));
         flow->start = (tern_time)(w->later * 1e9) * (plan->count - 1);
         flow->bytes = (uint64_t)(w->megabytes * 1e6);
+        flow->memory = (tern_path_memory){
+            .size = sizeof flow->memory,
+            .volume = (uint64_t)(w->memory * 1e6 / 8 * w->rtt / 1e3),
+            .min_rtt = (tern_time)(w->rtt * 1e6),
+        };
         name = comma != NULL ? comma + 1 : NULL;
     }
     return true;
@@ -91,6 +99,7 @@ static bool fill_plan(struct flows_plan *plan, char *list, const struct wishes *
     plan->duration = (tern_time)(w->seconds * 1e9);
     plan->settle = 0;
     plan->window = (uint64_t)(w->window * 1024);
+    plan->window_max = plan->send_buffer = (uint64_t)(w->buffers * 1048576);
     return add_flows(plan, list, w);
 }
 
