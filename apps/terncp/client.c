@@ -124,6 +124,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                         .is_into = c->dest.is_into,
                                         .flags = hello.flags,
                                         .key = hello.key,
+                                        .is_fresh = c->is_offer,
                                         .only = c->is_offer       ? ""
                                                 : only[0] == '\0' ? "root"
                                                                   : only};
