@@ -24,6 +24,7 @@
 #include "terncp/report.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
+#include "terncp/zip.h"
 
 #define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
 
@@ -91,6 +92,10 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         report_left_out(&c->report, REPORT_LOCAL, name);
         return;
     }
+    if (error == EAGAIN) {
+        report_again(&c->report, name);
+        return;
+    }
     report_failed(&c->report, REPORT_LOCAL, name,
                   error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
 }
@@ -109,6 +114,8 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
     (void)index;
     if (status == PROTO_OK) {
         report_done(&c->report, name);
+    } else if (status == PROTO_AGAIN) {
+        report_again(&c->report, name);
     } else {
         report_failed(&c->report,
                       status == PROTO_INTEGRITY ? REPORT_INTEGRITY
@@ -126,9 +133,13 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 
 static uint32_t wishes(const struct options *o)
 {
+    uint32_t zip = o->compress && zip_is_there()
+                       ? PROTO_FLAG_ZSTD | (uint32_t)o->level << PROTO_LEVEL_SHIFT
+                       : 0;
     return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
            (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
-           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0);
+           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0) |
+           zip | (uint32_t)o->parallel << PROTO_FILES_SHIFT;
 }
 
 static void begin_request(struct client *c)
@@ -237,7 +248,9 @@ static void on_control(struct client *c)
             }
             return;
         }
-        if (m.type == PROTO_FAIL) {
+        if (m.type == PROTO_READY && c->push != NULL && (m.flags & PROTO_FLAG_ZSTD) != 0) {
+            push_allow_zip(c->push);
+        } else if (m.type == PROTO_FAIL) {
             on_fail(c, &m);
         } else if (m.type == PROTO_DONE) {
             for (unsigned i = 0; i < m.range_count; i++) {

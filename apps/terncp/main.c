@@ -14,6 +14,7 @@
 #include "terncp/client.h"
 #include "terncp/options.h"
 #include "terncp/serve.h"
+#include "terncp/zip.h"
 
 static bool is_remote(const char *name)
 {
@@ -68,6 +69,9 @@ int main(int argc, char **argv)
     int code = options_parse(&options, argc, argv);
     if (code >= 0) {
         return code;
+    }
+    if (options.compress && !zip_is_there()) {
+        cli_note("this terncp was built without zstd: -z does nothing");
     }
     (void)signal(SIGPIPE, SIG_IGN);
     keep_blocks();

@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <tern/config.h>
 
-#define TERNCP_PORT 7437
+#define TERNCP_PORT          7437
+#define OPTIONS_PARALLEL_MAX 16
 
 enum options_command { COMMAND_COPY, COMMAND_SERVE, COMMAND_KEYGEN, COMMAND_ID };
 enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
@@ -15,7 +16,9 @@ enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NON
 struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
-    bool links, no_verify, preallocate;
+    bool links, no_verify, preallocate, compress;
+    int level;    /* of compression; 0: the sender's choice */
+    int parallel; /* files in flight; 0: adaptive */
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
