@@ -17,6 +17,7 @@
 #include "terncp/serve.h"
 #include "terncp/stdio.h"
 #include "terncp/target.h"
+#include "terncp/zip.h"
 
 static int pull_each(const struct options *o, int count, const char *destination)
 {
@@ -70,6 +71,9 @@ int main(int argc, char **argv)
     int code = options_parse(&options, argc, argv);
     if (code >= 0) {
         return code;
+    }
+    if (options.compress && !zip_is_there()) {
+        cli_note("this terncp was built without zstd: -z does nothing");
     }
     (void)signal(SIGPIPE, SIG_IGN);
     keep_blocks();

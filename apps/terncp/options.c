@@ -30,6 +30,12 @@ static const char *const help[] = {
     "  -r, --recursive         copy folders\n"
     "  -p, --preserve          keep mode and modification time\n"
     "  -l, --links             copy symbolic links as such\n"
+    "  -z, --compress          compress with zstd what shrinks, unless the network is faster than "
+    "that\n"
+    "      --compress-level N  1 (fast) to 19; implies -z\n"
+    "  -P, --parallel N        larger files in flight at once (default: as many as keep the "
+    "network\n"
+    "                          busy)\n"
     "      --no-verify         check sizes only: no hash is made of what is copied\n"
     "      --preallocate       take the room of a larger file before it is written\n"
     "      --fsync             force each file to disk before it gets its name\n"
@@ -94,6 +100,7 @@ static const char *const help[] = {
 
 enum {
     OPT_FSYNC = 256,
+    OPT_COMPRESS_LEVEL,
     OPT_NO_VERIFY,
     OPT_PREALLOCATE,
     OPT_CC,
@@ -121,7 +128,10 @@ enum {
 static const struct option longs[] = {
     {"recursive", no_argument, NULL, 'r'},
     {"preserve", no_argument, NULL, 'p'},
+    {"compress", no_argument, NULL, 'z'},
+    {"compress-level", required_argument, NULL, OPT_COMPRESS_LEVEL},
     {"links", no_argument, NULL, 'l'},
+    {"parallel", required_argument, NULL, 'P'},
     {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
     {"preallocate", no_argument, NULL, OPT_PREALLOCATE},
     {"fsync", no_argument, NULL, OPT_FSYNC},
@@ -167,15 +177,15 @@ static bool parse_progress(const char *name, enum options_progress *out)
     return false;
 }
 
-static bool parse_server_id(const char *text, int *id)
+static bool parse_number(const char *text, int least, int most, int *out)
 {
-    *id = 0;
+    *out = 0;
     for (const char *at = text; *at != '\0'; at++) {
-        if (*at < '0' || *at > '9' || (*id = *id * 10 + (*at - '0')) > 255) {
+        if (*at < '0' || *at > '9' || (*out = *out * 10 + (*at - '0')) > most) {
             return false;
         }
     }
-    return *text != '\0';
+    return *text != '\0' && *out >= least;
 }
 
 /* "N" or "N-M". */
@@ -259,9 +269,18 @@ static int parse_value(struct options *o, int opt)
         return -1;
     case OPT_SERVER_ID:
         o->has_server_id = true;
-        return parse_server_id(optarg, &o->server_id)
+        return parse_number(optarg, 0, 255, &o->server_id)
                    ? -1
                    : cli_refuse("--server-id", optarg, "give a number from 0 to 255");
+    case OPT_COMPRESS_LEVEL:
+        o->compress = true;
+        return parse_number(optarg, 1, 19, &o->level)
+                   ? -1
+                   : cli_refuse("--compress-level", optarg, "give a number from 1 to 19");
+    case 'P':
+        return parse_number(optarg, 1, OPTIONS_PARALLEL_MAX, &o->parallel)
+                   ? -1
+                   : cli_refuse("-P", optarg, "give a number from 1 to 16");
     case OPT_ROOT:
         o->root = optarg;
         return -1;
@@ -286,6 +305,9 @@ static bool parse_switch(struct options *o, int opt)
         return true;
     case 'p':
         o->preserve = true;
+        return true;
+    case 'z':
+        o->compress = true;
         return true;
     case 'l':
         o->links = true;
@@ -398,7 +420,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->root = ".";
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46e:o:f:hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":rplzP:Bqv46e:o:f:hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
             for (unsigned i = 0; i < sizeof help / sizeof help[0]; i++) {
                 (void)fputs(help[i], stdout);

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <tern/config.h>
 
-#define TERNCP_PORT        7437
-#define TERNCP_SSH_OPTIONS 16 /* -o, so many at most */
+#define TERNCP_PORT          7437
+#define OPTIONS_PARALLEL_MAX 16
+#define TERNCP_SSH_OPTIONS   16 /* -o, so many at most */
 
 /* UDP ports for sides that are started for one copy: those that mosh has made usual, so that firewalls
  * which let it pass let us pass, too. */
@@ -30,7 +31,9 @@ struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
-    bool links, no_verify, preallocate;
+    bool links, no_verify, preallocate, compress;
+    int level;    /* of compression; 0: the sender's choice */
+    int parallel; /* files in flight; 0: adaptive */
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;

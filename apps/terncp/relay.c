@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/cli.h"
+#include "terncp/client.h"
 #include "terncp/control.h"
 #include "terncp/dial.h"
 #include "terncp/report.h"
@@ -72,8 +73,9 @@ static void on_refused(void *user, const char *why)
 }
 
 /* The destination is ready: now the source may send. */
-static void on_ready_to(struct relay *r)
+static void on_ready_to(struct relay *r, uint32_t granted)
 {
+    r->flags &= ~PROTO_FLAGS_WISHES | granted; /* what it cannot read must not come */
     struct splices_request request = {.loop = r->loop,
                                       .to = r->to.conn,
                                       .flags = r->flags,
@@ -121,7 +123,7 @@ static void on_message(struct side *s, const struct proto_message *m)
         on_fail(s, m);
     } else if (m->type == PROTO_READY) {
         if (s == &r->to) {
-            on_ready_to(r);
+            on_ready_to(r, m->flags);
         }
     } else if (m->type == PROTO_END && s == &r->to) {
         stop(r, DIAL_DONE);
@@ -221,13 +223,6 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
 
-static uint32_t wishes(const struct options *o)
-{
-    return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
-           (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
-           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0);
-}
-
 /* Questions to a person take longer than a connection waits: who may cause one goes first. */
 static int open_both(struct relay *r)
 {
@@ -256,7 +251,7 @@ static int run(struct relay *r)
     char name[256];
     tree_basename(r->from.dial.target.path, name, sizeof name);
     (void)snprintf(r->only, sizeof r->only, "%s", name[0] == '\0' ? "root" : name);
-    r->flags = wishes(r->options);
+    r->flags = client_wishes(r->options);
     randombytes_buf(r->key, sizeof r->key);
     int code = open_both(r);
     if (code >= 0) {
