@@ -93,7 +93,7 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 
 /* --- the request ------------------------------------------------------------------------------------- */
 
-static uint32_t wishes(const struct options *o)
+uint32_t client_wishes(const struct options *o)
 {
     uint32_t zip = o->compress && zip_is_there()
                        ? PROTO_FLAG_ZSTD | (uint32_t)o->level << PROTO_LEVEL_SHIFT
@@ -118,7 +118,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
     randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+    hello.flags = client_wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
                   (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
@@ -135,10 +135,11 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                         .is_into = c->dest.is_into,
                                         .flags = hello.flags,
                                         .key = hello.key,
+                                        .is_fresh = c->is_offer,
                                         .only = c->is_offer       ? ""
                                                 : only[0] == '\0' ? "root"
                                                                   : only};
-        c->pull = pull_new(c->work, &request, on_settled, c);
+        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
     } else {
         struct push_request request = {
             .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};

@@ -12,6 +12,7 @@
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/options.h"
+#include "terncp/relay.h"
 #include "terncp/send.h"
 #include "terncp/serve.h"
 #include "terncp/stdio.h"
@@ -46,8 +47,11 @@ static int copy(const struct options *o)
     if (!is_push && remote == count) {
         return pull_each(o, count, destination);
     }
+    if (is_push && remote == count) {
+        return relay_copy(o, o->args, count, destination);
+    }
     cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "exactly one side is remote: [user@]host:path or tern://host[:port]/path");
+              NULL, "remote names are [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 

@@ -8,8 +8,8 @@
 #include <tern/config.h>
 
 #define TERNCP_PORT          7437
-#define TERNCP_SSH_OPTIONS   16 /* -o, so many at most */
 #define OPTIONS_PARALLEL_MAX 16
+#define TERNCP_SSH_OPTIONS   16 /* -o, so many at most */
 
 /* UDP ports for sides that are started for one copy: those that mosh has made usual, so that firewalls
  * which let it pass let us pass, too. */

@@ -25,11 +25,12 @@ struct place_request {
      * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
      * sender chooses. */
     const char *only;
+    bool is_fresh; /* what exists is not replaced */
 };
 
 struct place {
     int root;
-    bool is_into;
+    bool is_into, is_fresh;
     uint32_t flags;
     mode_t mask;
     int links;      /* TREE_NO_LINKS or 0 */

@@ -174,6 +174,8 @@ static void on_scanned(struct work_job *job)
         batch_free(batch);
     } else {
         batch->flags = push->request.flags;
+        batch->level = push->level;
+        batch->gauge = push->gauge;
         memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
         batch->level = push->level;
         batch->gauge = push->gauge;

@@ -109,6 +109,22 @@ case_send_interrupted() {
     sender_ends 130
 }
 
+# Somebody who is told a code must not lose what he has.
+case_send_replaces_nothing() {
+    random here/file 10
+    random here/large 1000
+    random here/other 10
+    echo mine >there/file
+    echo mine >there/large
+    offer "$terncp" send here/file here/large here/other
+    expect 1 "$terncp" receive "$code" there
+    says 'File exists'
+    same here/other there/other
+    [ "$(cat there/file there/large)" = "mine${newline}mine" ] || fail "a file was replaced"
+    has_no_parts there || fail "a temporary file is left"
+    sender_ends 1
+}
+
 # A receiver that is killed: the sender says so, and does not wait for ever.
 case_send_receiver_dies() {
     random here/file 200000
