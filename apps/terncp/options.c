@@ -1,255 +1,224 @@
-/* Options, their checks, and the help text.
+/* Options and their checks. Their names and texts are in terncp.cli, from which the build makes the
+ * header with the tables, the man page and the completions; what each sets is here.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "terncp/options.h"
 
-#include <getopt.h>
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "shared/cli.h"
 #include "shared/net.h"
+#include "terncp_cli.h"
 
-static const char help[] =
-    "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
-    "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
-    "                    [--read-only] [--silent]\n"
-    "       terncp keygen [-f FILE]\n"
-    "       terncp id\n"
-    "\n"
-    "Copies files and folders over an encrypted UDP transport. One side is remote:\n"
-    "tern://host[:port]/path, served by `terncp serve`. Every file is verified by its hash and\n"
-    "appears under its name only when it is whole.\n"
-    "\n"
-    "Copying:\n"
-    "  -r, --recursive         copy folders\n"
-    "  -p, --preserve          keep mode and modification time\n"
-    "  -l, --links             copy symbolic links as such\n"
-    "      --no-verify         check sizes only: no hash is made of what is copied\n"
-    "      --preallocate       take the room of a larger file before it is written\n"
-    "      --fsync             force each file to disk before it gets its name\n"
-    "      --cc NAME           congestion control: bbr (default), cubic, newreno, ledbat (in the\n"
-    "                          background), prague (L4S), media (a short queue)\n"
-    "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
-    "                          chacha20-poly1305 (separated by commas)\n"
-    "      --connect-timeout T give up connecting after T (default 10s)\n"
-    "  -4, -6                  IPv4 or IPv6 only\n"
-    "\n"
-    "Trust:\n"
-    "      --key FILE          our secret key (default ~/.config/tern/id; without one: anonymous)\n"
-    "      --pin KEY           the server's key must be this one (tern:...)\n"
-    "      --known-hosts FILE  default ~/.config/tern/known_hosts\n"
-    "      --accept-new        trust an unknown server at first use without asking\n"
-    "  -B, --batch             never ask; an unknown server is refused\n"
-    "  keygen and id print our public key, and below it four words made from it for comparing "
-    "keys\n"
-    "  by voice; serve and first contact show both, too\n"
-    "\n"
-    "Serving:\n"
-    "      --root DIR          serve this folder (default: the current one)\n"
-    "      --listen ADDR:PORT  default [::]:7437; port 0 chooses one and prints it\n"
-    "      --authorized-keys FILE  clients that may connect (default\n"
-    "                          ~/.config/tern/authorized_keys)\n"
-    "      --anonymous         let everybody in\n"
-    "      --read-only         refuse to receive files\n"
-    "      --silent            answer only clients that know our key already\n"
-    "      --server-id N       our number, 0 to 255, for a balancer to steer by "
-    "(docs/steering.md)\n"
-    "\n"
-    "Output:\n"
-    "      --progress MODE     auto, bar, json or none\n"
-    "      --json              one JSON object a line on standard output\n"
-    "  -q, --quiet             errors only\n"
-    "  -v, --verbose           more; repeat for more\n"
-    "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
-    "  -h, --help   -V, --version\n"
-    "\n"
-    "In a folder, what is neither file nor folder (links, sockets) is left out, said, and no "
-    "failure.\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
-    "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
-    "error, 130 interrupted.\n";
-
-enum {
-    OPT_FSYNC = 256,
-    OPT_NO_VERIFY,
-    OPT_PREALLOCATE,
-    OPT_CC,
-    OPT_CIPHER,
-    OPT_CONNECT_TIMEOUT,
-    OPT_KEY,
-    OPT_PIN,
-    OPT_KNOWN_HOSTS,
-    OPT_ACCEPT_NEW,
-    OPT_ROOT,
-    OPT_LISTEN,
-    OPT_AUTHORIZED_KEYS,
-    OPT_ANONYMOUS,
-    OPT_READ_ONLY,
-    OPT_SILENT,
-    OPT_SERVER_ID,
-    OPT_PROGRESS,
-    OPT_JSON
+/* What an option does with its value. */
+enum rule_kind {
+    RULE_MISSING, /* terncp.cli names an option that is not in the table below */
+    RULE_SWITCH,  /* bool */
+    RULE_TEXT,    /* const char *: as it is */
+    RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
+    RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
+    RULE_OWN      /* a function's matter */
 };
 
-static const struct option longs[] = {
-    {"recursive", no_argument, NULL, 'r'},
-    {"preserve", no_argument, NULL, 'p'},
-    {"links", no_argument, NULL, 'l'},
-    {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
-    {"preallocate", no_argument, NULL, OPT_PREALLOCATE},
-    {"fsync", no_argument, NULL, OPT_FSYNC},
-    {"cc", required_argument, NULL, OPT_CC},
-    {"cipher", required_argument, NULL, OPT_CIPHER},
-    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"pin", required_argument, NULL, OPT_PIN},
-    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
-    {"accept-new", no_argument, NULL, OPT_ACCEPT_NEW},
-    {"batch", no_argument, NULL, 'B'},
-    {"root", required_argument, NULL, OPT_ROOT},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"authorized-keys", required_argument, NULL, OPT_AUTHORIZED_KEYS},
-    {"anonymous", no_argument, NULL, OPT_ANONYMOUS},
-    {"read-only", no_argument, NULL, OPT_READ_ONLY},
-    {"silent", no_argument, NULL, OPT_SILENT},
-    {"server-id", required_argument, NULL, OPT_SERVER_ID},
-    {"progress", required_argument, NULL, OPT_PROGRESS},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"file", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+typedef int (*rule_fn)(struct options *o, const char *value); /* -1: fine; else the exit code */
+
+struct rule {
+    enum rule_kind kind;
+    size_t at; /* in struct options */
+    rule_fn own;
+    const char *advice; /* what to give instead of a value that makes no sense */
 };
 
-static bool parse_progress(const char *name, enum options_progress *out)
+static int set_family_4(struct options *o, const char *value)
 {
-    static const char *const names[] = {"auto", "bar", "json", "none"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *out = (enum options_progress)i;
-            return true;
+    (void)value;
+    o->family = 4;
+    return -1;
+}
+
+static int set_family_6(struct options *o, const char *value)
+{
+    (void)value;
+    o->family = 6;
+    return -1;
+}
+
+static int set_verbose(struct options *o, const char *value)
+{
+    (void)value;
+    o->verbose++;
+    return -1;
+}
+
+static int set_cc(struct options *o, const char *value)
+{
+    o->cc = value;
+    return net_is_controller(value) ? -1 : cli_refuse("--cc", value, NET_CONTROLLERS_ADVICE);
+}
+
+static int set_suites(struct options *o, const char *value)
+{
+    return net_parse_suites(value, &o->suites)
+               ? -1
+               : cli_refuse("--cipher", value, "see terncp --help for the names");
+}
+
+static int set_server_id(struct options *o, const char *value)
+{
+    int id = 0;
+    for (const char *at = value; *at != '\0' && id <= 255; at++) {
+        id = *at < '0' || *at > '9' ? 256 : id * 10 + (*at - '0');
+    }
+    if (*value == '\0' || id > 255) {
+        return cli_refuse("--server-id", value, "give a number from 0 to 255");
+    }
+    o->has_server_id = true;
+    o->server_id = id;
+    return -1;
+}
+
+static int show_help(struct options *o, const char *value)
+{
+    (void)o;
+    (void)value;
+    for (size_t i = 0; i < sizeof cli_help / sizeof cli_help[0]; i++) {
+        (void)puts(cli_help[i]);
+    }
+    return CLI_OK;
+}
+
+static int show_version(struct options *o, const char *value)
+{
+    (void)o;
+    (void)value;
+    (void)printf("terncp %s\n", tern_version());
+    return CLI_OK;
+}
+
+#define SWITCH(field)                                                                              \
+    {                                                                                              \
+        RULE_SWITCH, offsetof(struct options, field), NULL, NULL                                   \
+    }
+#define TEXT(field)                                                                                \
+    {                                                                                              \
+        RULE_TEXT, offsetof(struct options, field), NULL, NULL                                     \
+    }
+#define TIME(field, advice)                                                                        \
+    {                                                                                              \
+        RULE_TIME, offsetof(struct options, field), NULL, advice                                   \
+    }
+#define CHOICE(field, words)                                                                       \
+    {                                                                                              \
+        RULE_CHOICE, offsetof(struct options, field), NULL, words                                  \
+    }
+#define OWN(function)                                                                              \
+    {                                                                                              \
+        RULE_OWN, 0, function, NULL                                                                \
+    }
+
+static const struct rule rules[OPT_COUNT] = {
+    [OPT_RECURSIVE] = SWITCH(recursive),
+    [OPT_PRESERVE] = SWITCH(preserve),
+    [OPT_LINKS] = SWITCH(links),
+    [OPT_NO_VERIFY] = SWITCH(no_verify),
+    [OPT_PREALLOCATE] = SWITCH(preallocate),
+    [OPT_FSYNC] = SWITCH(fsync),
+    [OPT_CC] = OWN(set_cc),
+    [OPT_CIPHER] = OWN(set_suites),
+    [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout, "give a time such as 5s or 500ms"),
+    [OPT_SHORT_4] = OWN(set_family_4),
+    [OPT_SHORT_6] = OWN(set_family_6),
+    [OPT_KEY] = TEXT(key),
+    [OPT_PIN] = TEXT(pin),
+    [OPT_KNOWN_HOSTS] = TEXT(known_hosts),
+    [OPT_ACCEPT_NEW] = SWITCH(accept_new),
+    [OPT_BATCH] = SWITCH(batch),
+    [OPT_ROOT] = TEXT(root),
+    [OPT_LISTEN] = TEXT(listen),
+    [OPT_AUTHORIZED_KEYS] = TEXT(authorized_keys),
+    [OPT_ANONYMOUS] = SWITCH(anonymous),
+    [OPT_READ_ONLY] = SWITCH(read_only),
+    [OPT_SILENT] = SWITCH(silent),
+    [OPT_SERVER_ID] = OWN(set_server_id),
+    [OPT_PROGRESS] = CHOICE(progress, "auto, bar, json or none"),
+    [OPT_JSON] = SWITCH(json),
+    [OPT_QUIET] = SWITCH(quiet),
+    [OPT_VERBOSE] = OWN(set_verbose),
+    [OPT_FILE] = TEXT(out_file),
+    [OPT_HELP] = OWN(show_help),
+    [OPT_VERSION] = OWN(show_version),
+};
+
+/* The place of a word in "one, two or three"; -1: not there. */
+static int choose(const char *words, const char *value)
+{
+    size_t len = strlen(value);
+    int place = 0;
+    for (const char *at = words; *at != '\0'; place++) {
+        size_t n = strcspn(at, " ,");
+        if (n == len && strncmp(at, value, n) == 0) {
+            return place;
         }
+        at += n + strspn(at + n, " ,");
+        at += strncmp(at, "or ", 3) == 0 ? 3 : 0;
     }
-    return false;
+    return -1;
 }
 
-static bool parse_server_id(const char *text, int *id)
+static int refuse(enum cli_option which, const char *value, const char *advice)
 {
-    *id = 0;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at < '0' || *at > '9' || (*id = *id * 10 + (*at - '0')) > 255) {
-            return false;
-        }
+    char name[64], say[160];
+    const struct option *found = cli_longs;
+    while (found->name != NULL && found->val != CLI_LONG + (int)which) {
+        found++;
     }
-    return *text != '\0';
+    (void)snprintf(name, sizeof name, "--%s", found->name == NULL ? "" : found->name);
+    (void)snprintf(say, sizeof say, "%s%s", strncmp(advice, "give ", 5) == 0 ? "" : "give ",
+                   advice);
+    return cli_refuse(name, value, say);
 }
 
-/* Options that take a value. -1: fine. */
-static int parse_value(struct options *o, int opt)
+/* -1: fine. */
+static int apply(struct options *o, enum cli_option which, const char *value)
 {
-    switch (opt) {
-    case OPT_CC:
-        o->cc = optarg;
-        return net_is_controller(optarg) ? -1 : cli_refuse("--cc", optarg, NET_CONTROLLERS_ADVICE);
-    case OPT_CIPHER:
-        return net_parse_suites(optarg, &o->suites)
+    const struct rule *rule = &rules[which];
+    void *field = (char *)o + rule->at;
+    switch (rule->kind) {
+    case RULE_SWITCH:
+        *(bool *)field = true;
+        return -1;
+    case RULE_TEXT:
+        *(const char **)field = value;
+        return -1;
+    case RULE_TIME:
+        return cli_parse_time(value, field) && *(uint64_t *)field > 0
                    ? -1
-                   : cli_refuse("--cipher", optarg, "see terncp --help for the names");
-    case OPT_CONNECT_TIMEOUT:
-        return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
-                   ? -1
-                   : cli_refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
-    case OPT_PROGRESS:
-        return parse_progress(optarg, &o->progress)
-                   ? -1
-                   : cli_refuse("--progress", optarg, "give auto, bar, json or none");
-    case OPT_KEY:
-        o->key = optarg;
-        return -1;
-    case OPT_PIN:
-        o->pin = optarg;
-        return -1;
-    case OPT_KNOWN_HOSTS:
-        o->known_hosts = optarg;
-        return -1;
-    case OPT_SERVER_ID:
-        o->has_server_id = true;
-        return parse_server_id(optarg, &o->server_id)
-                   ? -1
-                   : cli_refuse("--server-id", optarg, "give a number from 0 to 255");
-    case OPT_ROOT:
-        o->root = optarg;
-        return -1;
-    case OPT_LISTEN:
-        o->listen = optarg;
-        return -1;
-    case OPT_AUTHORIZED_KEYS:
-        o->authorized_keys = optarg;
-        return -1;
-    default:
-        o->out_file = optarg;
-        return -1;
+                   : refuse(which, value, rule->advice);
+    case RULE_CHOICE:
+        *(int *)field = choose(rule->advice, value);
+        return *(int *)field >= 0 ? -1 : refuse(which, value, rule->advice);
+    case RULE_OWN:
+        return rule->own(o, value);
+    case RULE_MISSING:
+        break;
     }
+    assert(false);
+    return CLI_USAGE;
 }
 
-/* Switches. False: it is none. */
-static bool parse_switch(struct options *o, int opt)
+static enum cli_option which_of(int opt)
 {
-    switch (opt) {
-    case 'r':
-        o->recursive = true;
-        return true;
-    case 'p':
-        o->preserve = true;
-        return true;
-    case 'l':
-        o->links = true;
-        return true;
-    case OPT_NO_VERIFY:
-        o->no_verify = true;
-        return true;
-    case OPT_PREALLOCATE:
-        o->preallocate = true;
-        return true;
-    case 'B':
-        o->batch = true;
-        return true;
-    case 'q':
-        o->quiet = true;
-        return true;
-    case 'v':
-        o->verbose++;
-        return true;
-    case '4':
-        o->family = 4;
-        return true;
-    case '6':
-        o->family = 6;
-        return true;
-    case OPT_FSYNC:
-        o->fsync = true;
-        return true;
-    case OPT_ACCEPT_NEW:
-        o->accept_new = true;
-        return true;
-    case OPT_ANONYMOUS:
-        o->anonymous = true;
-        return true;
-    case OPT_READ_ONLY:
-        o->read_only = true;
-        return true;
-    case OPT_SILENT:
-        o->silent = true;
-        return true;
-    case OPT_JSON:
-        o->json = true;
-        return true;
-    default:
-        return false;
+    unsigned which = 0;
+    if (opt >= CLI_LONG) {
+        return (enum cli_option)(opt - CLI_LONG);
     }
+    while (cli_letters[which] != (char)opt) { /* getopt knows no others */
+        which++;
+    }
+    return (enum cli_option)which;
 }
 
 static int parse_command(struct options *o, int argc, char **argv)
@@ -287,25 +256,15 @@ int options_parse(struct options *o, int argc, char **argv)
     o->root = ".";
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rplBqv46f:hV", longs, NULL)) != -1;) {
-        if (opt == 'h') {
-            (void)fputs(help, stdout);
-            return CLI_OK;
-        }
-        if (opt == 'V') {
-            (void)printf("terncp %s\n", tern_version());
-            return CLI_OK;
-        }
+    for (int opt; (opt = getopt_long(argc, argv, cli_shorts, cli_longs, NULL)) != -1;) {
         if (opt == '?' || opt == ':') {
             cli_error(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option",
                       "see terncp --help");
             return CLI_USAGE;
         }
-        if (!parse_switch(o, opt)) {
-            int code = parse_value(o, opt);
-            if (code >= 0) {
-                return code;
-            }
+        int code = apply(o, which_of(opt), optarg);
+        if (code >= 0) {
+            return code;
         }
     }
     cli_init("terncp", o->quiet, o->verbose);

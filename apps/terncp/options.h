@@ -19,8 +19,8 @@ struct options {
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
-    int family; /* 0, 4 or 6 */
-    enum options_progress progress;
+    int family;   /* 0, 4 or 6 */
+    int progress; /* enum options_progress */
     const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
     unsigned suites;
     uint64_t connect_timeout;
