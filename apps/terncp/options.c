@@ -143,6 +143,8 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_READ_ONLY] = SWITCH(read_only),
     [OPT_SILENT] = SWITCH(silent),
     [OPT_SERVER_ID] = OWN(set_server_id),
+    [OPT_COLOR] = CHOICE(color, CLI_COLORS),
+    [OPT_LOG_LEVEL] = CHOICE(log_level, CLI_LEVELS),
     [OPT_PROGRESS] = CHOICE(progress, "auto, bar, json or none"),
     [OPT_JSON] = SWITCH(json),
     [OPT_QUIET] = SWITCH(quiet),
@@ -254,6 +256,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->root = ".";
+    o->log_level = -1;
     cli_init("terncp", false, 0);
     opterr = 0;
     for (int opt; (opt = getopt_long(argc, argv, cli_shorts, cli_longs, NULL)) != -1;) {
@@ -268,5 +271,12 @@ int options_parse(struct options *o, int argc, char **argv)
         }
     }
     cli_init("terncp", o->quiet, o->verbose);
+    cli_set_color((enum cli_color)o->color);
+    if (o->log_level >= 0) { /* -q and -v in words */
+        int level = o->log_level + CLI_ERROR;
+        o->quiet = level < CLI_INFO;
+        o->verbose = level > CLI_INFO ? level : 0;
+        cli_set_level(level);
+    }
     return parse_command(o, argc, argv);
 }

@@ -19,8 +19,9 @@ struct options {
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
-    int family;   /* 0, 4 or 6 */
-    int progress; /* enum options_progress */
+    int family;           /* 0, 4 or 6 */
+    int progress;         /* enum options_progress */
+    int color, log_level; /* enum cli_color; in the order of CLI_LEVELS, -1: not given */
     const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
     unsigned suites;
     uint64_t connect_timeout;
