@@ -19,6 +19,7 @@
 #include "shared/term.h"
 #include "shared/trust.h"
 #include "terncp/control.h"
+#include "terncp/names_ask.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
@@ -63,6 +64,8 @@ struct client {
     struct work *work;
     struct push *push;
     struct pull *pull;
+    bool asks_names; /* neither a push nor a pull */
+    struct names_ask *names;
     bool only_key, end_sent, is_connected;
     bool has_end;
     uint32_t end_count;
@@ -134,6 +137,13 @@ static uint32_t wishes(const struct options *o)
 static void begin_request(struct client *c)
 {
     report_restart(&c->report); /* the time of a question does not count */
+    if (c->asks_names) {
+        c->names = names_ask_new(c->options, c->path, c->trust.name);
+        if (c->names == NULL || !names_ask_begin(c->names, c->conn)) {
+            stop(c, OUTCOME_LOST);
+        }
+        return;
+    }
     const struct options *o = c->options;
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
     size_t len = strlen(c->path);
@@ -333,7 +343,12 @@ static void on_closed(struct client *c, const tern_close_info *close)
 
 static void on_stream_event(struct client *c, const tern_event *ev)
 {
-    if (ev->stream == c->control) {
+    if (c->names != NULL) {
+        if (names_ask_on_event(c->names, ev)) {
+            tern_conn_close(c->conn, 0, "");
+            stop(c, OUTCOME_DONE);
+        }
+    } else if (ev->stream == c->control) {
         if (ev->type == TERN_EVENT_STREAM_READABLE) {
             on_control(c);
         }
@@ -454,7 +469,7 @@ static int conclude(struct client *c, enum outcome outcome)
     switch (outcome) {
     case OUTCOME_DONE:
     case OUTCOME_REQUEST:
-        return report_end(&c->report);
+        return c->names != NULL ? names_ask_end(c->names) : report_end(&c->report);
     case OUTCOME_REFUSED:
         cli_error(c->trust.name, "it does not know our key",
                   c->has_secret
@@ -634,5 +649,14 @@ int client_pull(const struct options *options, const char *url, const char *dest
         code = run(&client, url);
         (void)close(client.root);
     }
+    return code;
+}
+
+int client_names(const struct options *options, const char *url)
+{
+    static struct client client;
+    client = (struct client){.options = options, .asks_names = true, .root = -1};
+    int code = run(&client, url);
+    names_ask_free(client.names);
     return code;
 }

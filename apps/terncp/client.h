@@ -12,4 +12,7 @@
 int client_push(const struct options *options, char **sources, int count, const char *url);
 int client_pull(const struct options *options, const char *url, const char *destination);
 
+/* ls, stat, rm or mkdir of one name. */
+int client_names(const struct options *options, const char *url);
+
 #endif

@@ -52,6 +52,22 @@ static int copy(const struct options *o)
     return CLI_USAGE;
 }
 
+static int ask_each(const struct options *o)
+{
+    int worst = CLI_OK;
+    for (int i = 0; i < o->arg_count; i++) { /* before anybody is bothered */
+        if (!is_remote(o->args[i])) {
+            cli_error(o->args[i], "not remote", "give tern://host[:port]/path");
+            return CLI_USAGE;
+        }
+    }
+    for (int i = 0; i < o->arg_count && worst != CLI_INTERRUPTED; i++) {
+        int code = client_names(o, o->args[i]);
+        worst = worst == CLI_OK || code == CLI_INTERRUPTED ? code : worst;
+    }
+    return worst;
+}
+
 /* Blocks of a mebibyte come and go a thousand times a second: the allocator should keep them, instead
  * of giving each back to the kernel and having it zeroed page by page when the next one is wanted. */
 static void keep_blocks(void)
@@ -82,6 +98,11 @@ int main(int argc, char **argv)
         return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:
         return identity_show(options.key);
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return ask_each(&options);
     case COMMAND_COPY:
         break;
     }

@@ -225,11 +225,12 @@ static enum cli_option which_of(int opt)
 
 static int parse_command(struct options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"copy", "serve", "keygen", "id"};
+    static const char *const names[] = {"copy", "serve", "keygen", "id",
+                                        "ls",   "stat",  "rm",     "mkdir"};
     o->command = COMMAND_COPY;
     o->args = argv + optind;
     o->arg_count = argc - optind;
-    for (unsigned i = COMMAND_SERVE; i <= COMMAND_ID && o->arg_count > 0; i++) {
+    for (unsigned i = COMMAND_SERVE; i <= COMMAND_MKDIR && o->arg_count > 0; i++) {
         if (strcmp(o->args[0], names[i]) == 0) {
             o->command = (enum options_command)i;
             o->args++;
@@ -242,7 +243,11 @@ static int parse_command(struct options *o, int argc, char **argv)
                   "see terncp --help");
         return CLI_USAGE;
     }
-    if (o->command != COMMAND_COPY && o->arg_count > 0) {
+    if (o->command >= COMMAND_LS && o->arg_count == 0) {
+        cli_error("no name", NULL, "give tern://host[:port]/path");
+        return CLI_USAGE;
+    }
+    if (o->command != COMMAND_COPY && o->command < COMMAND_LS && o->arg_count > 0) {
         cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
         return CLI_USAGE;
     }

@@ -9,7 +9,16 @@
 
 #define TERNCP_PORT 7437
 
-enum options_command { COMMAND_COPY, COMMAND_SERVE, COMMAND_KEYGEN, COMMAND_ID };
+enum options_command {
+    COMMAND_COPY,
+    COMMAND_SERVE,
+    COMMAND_KEYGEN,
+    COMMAND_ID,
+    COMMAND_LS,
+    COMMAND_STAT,
+    COMMAND_RM,
+    COMMAND_MKDIR
+};
 enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
 
 struct options {

@@ -20,6 +20,7 @@
 #include "shared/net.h"
 #include "shared/term.h"
 #include "terncp/control.h"
+#include "terncp/names_serve.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/transport.h"
@@ -51,6 +52,7 @@ struct session {
     uint32_t end_count;
     struct push *push;
     struct pull *pull;
+    struct names_serve *names; /* then `control` is its stream */
     tern_stream *early[EARLY_MAX];
     size_t early_count;
     struct control_done done; /* told in one message, when `teller` gets its turn */
@@ -58,8 +60,28 @@ struct session {
     char peer[TERN_ADDR_TEXT_SIZE];
 };
 
+/* Ends a request about names and says what came of it. */
+static void end_names(struct session *s)
+{
+    static const char *const verbs[] = {"asked about", "listed", "looked at", "removed", "made"};
+    struct names_message ask;
+    struct names_result result;
+    char safe[512];
+    if (!names_serve_free(s->names, &ask, &result)) {
+        s->names = NULL;
+        return;
+    }
+    s->names = NULL;
+    (void)term_escape(ask.text, strlen(ask.text), safe, sizeof safe);
+    cli_verbose(1, "%s: %s %s: %llu, %llu failed%s%s", s->peer,
+                verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0], safe,
+                (unsigned long long)result.count, (unsigned long long)result.failed,
+                result.why[0] == '\0' ? "" : ": ", result.why);
+}
+
 static void session_free(struct session *s)
 {
+    end_names(s);
     (void)ev_clear_pending(s->server->loop, &s->teller);
     s->server->sessions--;
     push_free(s->push);
@@ -294,8 +316,30 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->early_count = 0;
 }
 
+/* Is the stream one of requests about names? Then it is worked off there. */
+static bool pump_names(struct session *s)
+{
+    if (s->names == NULL && !s->has_hello && names_serve_is_asked(s->control)) {
+        struct names_door door = {.loop = s->server->loop,
+                                  .binding = s->server->transport.binding,
+                                  .root = s->server->root,
+                                  .is_read_only = s->server->options->read_only};
+        s->names = names_serve_new(&door, s->control);
+        if (s->names == NULL) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
+        }
+    }
+    if (s->names != NULL) {
+        names_serve_pump(s->names);
+    }
+    return s->names != NULL;
+}
+
 static void on_control(struct session *s)
 {
+    if (pump_names(s)) {
+        return;
+    }
     struct proto_message m;
     int rc;
     while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
@@ -382,6 +426,10 @@ static void on_stream_event(struct session *s, const tern_event *ev)
     if (ev->stream == s->control) {
         if (ev->type == TERN_EVENT_STREAM_READABLE) {
             on_control(s);
+        } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && s->names != NULL) {
+            names_serve_pump(s->names);
+        } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            end_names(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
     } else if (is_ours) {
