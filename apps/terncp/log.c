@@ -36,8 +36,7 @@ static void begin_json(const struct log_peer *peer, const char *event)
         (void)strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%S", &parts);
     }
     flockfile(stdout);
-    (void)printf("{\"event\":\"%s\",\"time\":\"%s.%03ldZ\"", event, moment,
-                 now.tv_nsec / 1000000);
+    (void)printf("{\"event\":\"%s\",\"time\":\"%s.%03ldZ\"", event, moment, now.tv_nsec / 1000000);
     json_field(stdout, "peer", peer->addr);
     if (peer->has_key) {
         keyring_format(peer->key, key);
@@ -113,6 +112,6 @@ void log_event(const struct log_peer *peer, const char *event, const char *why, 
     if (why != NULL) {
         (void)term_escape(why, strlen(why), safe, sizeof safe);
     }
-    cli_verbose(level, "%s: %s%s%s", log_who(peer, who, sizeof who), event,
-                why == NULL ? "" : ": ", safe);
+    cli_verbose(level, "%s: %s%s%s", log_who(peer, who, sizeof who), event, why == NULL ? "" : ": ",
+                safe);
 }
