@@ -16,6 +16,7 @@
 #include "shared/identity.h"
 #include "shared/meter.h"
 #include "shared/net.h"
+#include "shared/qlog.h"
 #include "shared/term.h"
 #include "shared/trust.h"
 #include "terncp/control.h"
@@ -23,6 +24,7 @@
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
+#include "terncp/shares.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
@@ -61,6 +63,7 @@ struct client {
     tern_conn *conn;
     tern_stream *control;
     struct control messages;
+    struct qlog *qlog;
     struct work *work;
     struct push *push;
     struct pull *pull;
@@ -134,6 +137,21 @@ static uint32_t wishes(const struct options *o)
            (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0);
 }
 
+/* Our limit, and what the server has told: whoever sends keeps to both. */
+static void limit(struct client *c, uint64_t told)
+{
+    const struct options *o = c->options;
+    if (c->is_push) {
+        tern_conn_set_budget(c->conn, shares_rate(o->bwlimit, told, 1, 0));
+    } else if (o->bwlimit > 0 || o->is_background) {
+        struct proto_message m = {
+            .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+        if (!control_send(c->control, &m)) {
+            stop(c, OUTCOME_LOST);
+        }
+    }
+}
+
 static void begin_request(struct client *c)
 {
     report_restart(&c->report); /* the time of a question does not count */
@@ -156,6 +174,7 @@ static void begin_request(struct client *c)
         stop(c, OUTCOME_LOST);
         return;
     }
+    limit(c, 0);
     if (!c->is_push) {
         char only[256];
         tree_basename(c->path, only, sizeof only);
@@ -253,6 +272,8 @@ static void on_control(struct client *c)
             for (unsigned i = 0; i < m.range_count; i++) {
                 report_done_there(&c->report, m.ranges[i].count);
             }
+        } else if (m.type == PROTO_LIMIT && c->is_push) {
+            limit(c, m.rate);
         } else if (m.type == PROTO_END) {
             c->has_end = true;
             c->end_count = m.index;
@@ -416,6 +437,9 @@ static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
     transport_config(&config, c->options);
     config.secret_key = c->has_secret ? c->secret : NULL;
     config.handshake_timeout = timeout;
+    if (c->qlog != NULL) {
+        config.trace = qlog_sink(c->qlog);
+    }
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc == 0) {
         tern_peer_init(&peer);
@@ -558,6 +582,7 @@ static int parse_url(struct client *c, const char *url)
 
 static int run(struct client *c, const char *url)
 {
+    static unsigned runs; /* of this process: one for each source of a pull */
     c->loop = ev_default_loop(0);
     int code = parse_url(c, url);
     if (code < 0) {
@@ -565,6 +590,13 @@ static int run(struct client *c, const char *url)
     }
     if (code >= 0) {
         return code;
+    }
+    if (c->options->qlog != NULL) {
+        c->qlog = qlog_new(c->options->qlog, "terncp", runs++);
+        if (c->qlog == NULL) {
+            cli_error(c->options->qlog, strerror(errno), "give a folder for --qlog");
+            return CLI_LOCAL;
+        }
     }
     c->work = work_new(c->loop);
     if (c->work == NULL) {
@@ -587,6 +619,7 @@ static int run(struct client *c, const char *url)
     ev_signal_stop(c->loop, &c->terminated);
     ev_signal_stop(c->loop, &c->hung_up);
     work_free(c->work);
+    qlog_free(c->qlog);
     sodium_memzero(c->secret, sizeof c->secret);
     return code;
 }

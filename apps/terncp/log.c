@@ -61,15 +61,19 @@ static void end_json(const char *why)
 static void write_text(const struct log_peer *peer, const struct log_request *r)
 {
     char who[512], path[600], why[600] = "", size[24], time[32], amount[96];
-    (void)term_escape(r->path, strlen(r->path), path, sizeof path);
+    const char *shown = strcmp(r->path, ".") == 0 ? "/" : r->path;
+    (void)term_escape(shown, strlen(shown), path, sizeof path);
     if (r->why != NULL) {
         (void)term_escape(r->why, strlen(r->why), why, sizeof why);
     }
     (void)cli_format_size(r->bytes, size, sizeof size);
     (void)cli_format_time(r->seconds, time, sizeof time);
     bool is_copy = strcmp(r->verb, "push") == 0 || strcmp(r->verb, "pull") == 0;
-    int n = snprintf(amount, sizeof amount, is_copy ? "%llu files, %s in %s" : "%llu names",
-                     (unsigned long long)r->files, size, time);
+    int n = snprintf(amount, sizeof amount, "%llu %s%s", (unsigned long long)r->files,
+                     is_copy ? "file" : "name", r->files == 1 ? "" : "s");
+    if (is_copy && n > 0) {
+        n += snprintf(amount + n, sizeof amount - (size_t)n, ", %s in %s", size, time);
+    }
     if (r->failed > 0 && n > 0 && (size_t)n < sizeof amount) {
         (void)snprintf(amount + n, sizeof amount - (size_t)n, ", %llu failed",
                        (unsigned long long)r->failed);

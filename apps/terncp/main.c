@@ -5,15 +5,18 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shared/cli.h"
 #include "shared/identity.h"
 #include "terncp/client.h"
+#include "terncp/daemon.h"
 #include "terncp/options.h"
-#include "terncp/serve.h"
 
 static bool is_remote(const char *name)
 {
@@ -78,6 +81,17 @@ static void keep_blocks(void)
 #endif
 }
 
+/* What the disk does for us then waits for all others. Threads to come inherit it. ioprio_set(2) has
+ * no wrapper: 1 is a thread, 0 this one, and class 3 (idle) stands from bit 13 on. */
+static void give_way(void)
+{
+#ifdef SYS_ioprio_set
+    if (syscall(SYS_ioprio_set, 1, 0, 3 << 13) != 0) {
+        cli_verbose(CLI_DEBUG, "no idle priority at the disk: %s", strerror(errno));
+    }
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -87,13 +101,16 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     keep_blocks();
+    if (options.is_background) {
+        give_way();
+    }
     if (sodium_init() < 0) {
         cli_error("libsodium", "would not start", "reinstall it");
         return CLI_LOCAL;
     }
     switch (options.command) {
     case COMMAND_SERVE:
-        return serve_run(&options);
+        return daemon_run(&options);
     case COMMAND_KEYGEN:
         return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:

@@ -19,6 +19,9 @@ enum rule_kind {
     RULE_SWITCH,  /* bool */
     RULE_TEXT,    /* const char *: as it is */
     RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
+    RULE_SPAN,    /* uint64_t: nanoseconds */
+    RULE_RATE,    /* uint64_t: bytes a second; 0: no limit */
+    RULE_NUMBER,  /* uint64_t: 1 to `most` */
     RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
     RULE_OWN      /* a function's matter */
 };
@@ -30,6 +33,7 @@ struct rule {
     size_t at; /* in struct options */
     rule_fn own;
     const char *advice; /* what to give instead of a value that makes no sense */
+    uint64_t most;
 };
 
 static int set_family_4(struct options *o, const char *value)
@@ -98,25 +102,20 @@ static int show_version(struct options *o, const char *value)
     return CLI_OK;
 }
 
-#define SWITCH(field)                                                                              \
+#define FIELD(kind, field, advice, most)                                                           \
     {                                                                                              \
-        RULE_SWITCH, offsetof(struct options, field), NULL, NULL                                   \
+        kind, offsetof(struct options, field), NULL, advice, most                                  \
     }
-#define TEXT(field)                                                                                \
-    {                                                                                              \
-        RULE_TEXT, offsetof(struct options, field), NULL, NULL                                     \
-    }
-#define TIME(field, advice)                                                                        \
-    {                                                                                              \
-        RULE_TIME, offsetof(struct options, field), NULL, advice                                   \
-    }
-#define CHOICE(field, words)                                                                       \
-    {                                                                                              \
-        RULE_CHOICE, offsetof(struct options, field), NULL, words                                  \
-    }
+#define SWITCH(field)               FIELD(RULE_SWITCH, field, NULL, 0)
+#define TEXT(field)                 FIELD(RULE_TEXT, field, NULL, 0)
+#define TIME(field, advice)         FIELD(RULE_TIME, field, advice, 0)
+#define SPAN(field, advice)         FIELD(RULE_SPAN, field, advice, 0)
+#define RATE(field)                 FIELD(RULE_RATE, field, "a rate such as 10M or 200mbit", 0)
+#define NUMBER(field, most, advice) FIELD(RULE_NUMBER, field, advice, most)
+#define CHOICE(field, words)        FIELD(RULE_CHOICE, field, words, 0)
 #define OWN(function)                                                                              \
     {                                                                                              \
-        RULE_OWN, 0, function, NULL                                                                \
+        RULE_OWN, 0, function, NULL, 0                                                             \
     }
 
 static const struct rule rules[OPT_COUNT] = {
@@ -126,6 +125,8 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_NO_VERIFY] = SWITCH(no_verify),
     [OPT_PREALLOCATE] = SWITCH(preallocate),
     [OPT_FSYNC] = SWITCH(fsync),
+    [OPT_BWLIMIT] = RATE(bwlimit),
+    [OPT_BACKGROUND] = SWITCH(is_background),
     [OPT_CC] = OWN(set_cc),
     [OPT_CIPHER] = OWN(set_suites),
     [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout, "give a time such as 5s or 500ms"),
@@ -142,7 +143,13 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_ANONYMOUS] = SWITCH(anonymous),
     [OPT_READ_ONLY] = SWITCH(read_only),
     [OPT_SILENT] = SWITCH(silent),
+    [OPT_SHARDS] = NUMBER(shards, OPTIONS_SHARDS_MAX, "a number from 1 to 64"),
+    [OPT_MAX_CLIENTS] = NUMBER(max_clients, 65535, "a number from 1 to 65535"),
+    [OPT_MAX_PER_ADDRESS] = NUMBER(max_per_address, 65535, "a number from 1 to 65535"),
+    [OPT_BWLIMIT_EACH] = RATE(bwlimit_each),
+    [OPT_STOP_TIME] = SPAN(stop_time, "a time such as 30s, or 0"),
     [OPT_SERVER_ID] = OWN(set_server_id),
+    [OPT_QLOG] = TEXT(qlog),
     [OPT_COLOR] = CHOICE(color, CLI_COLORS),
     [OPT_LOG_LEVEL] = CHOICE(log_level, CLI_LEVELS),
     [OPT_PROGRESS] = CHOICE(progress, "auto, bar, json or none"),
@@ -197,6 +204,15 @@ static int apply(struct options *o, enum cli_option which, const char *value)
         return -1;
     case RULE_TIME:
         return cli_parse_time(value, field) && *(uint64_t *)field > 0
+                   ? -1
+                   : refuse(which, value, rule->advice);
+    case RULE_SPAN:
+        return cli_parse_time(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_RATE:
+        return cli_parse_rate(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_NUMBER:
+        return cli_parse_size(value, field) && *(uint64_t *)field > 0 &&
+                       *(uint64_t *)field <= rule->most
                    ? -1
                    : refuse(which, value, rule->advice);
     case RULE_CHOICE:
@@ -261,6 +277,8 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->root = ".";
+    o->shards = 1;
+    o->stop_time = 30 * TERN_SEC;
     o->log_level = -1;
     cli_init("terncp", false, 0);
     opterr = 0;
@@ -275,6 +293,7 @@ int options_parse(struct options *o, int argc, char **argv)
             return code;
         }
     }
+    o->cc = o->is_background ? "ledbat" : o->cc;
     cli_init("terncp", o->quiet, o->verbose);
     cli_set_color((enum cli_color)o->color);
     if (o->log_level >= 0) { /* -q and -v in words */

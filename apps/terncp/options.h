@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <tern/config.h>
 
-#define TERNCP_PORT 7437
+#define TERNCP_PORT        7437
+#define OPTIONS_SHARDS_MAX 64
 
 enum options_command {
     COMMAND_COPY,
@@ -33,7 +34,11 @@ struct options {
     int color, log_level; /* enum cli_color; in the order of CLI_LEVELS, -1: not given */
     const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
     unsigned suites;
-    uint64_t connect_timeout;
+    uint64_t connect_timeout, stop_time;
+    uint64_t shards, max_clients, max_per_address; /* serve; the last two 0: not given */
+    uint64_t bwlimit, bwlimit_each;                /* bytes a second; 0: none */
+    bool is_background;
+    const char *qlog; /* folder; NULL: none */
     char **args;
     int arg_count;
 };

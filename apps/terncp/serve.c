@@ -1,4 +1,5 @@
-/* One session a connection: a HELLO on the control stream, then a push or a pull.
+/* One session a connection: a HELLO on the control stream, then a push or a pull; or a request about
+ * names.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "terncp/serve.h"
@@ -20,9 +21,11 @@
 #include "shared/net.h"
 #include "shared/term.h"
 #include "terncp/control.h"
+#include "terncp/log.h"
 #include "terncp/names_serve.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
+#include "terncp/shares.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
@@ -30,17 +33,20 @@
 #define CLOSE_OK       0
 #define CLOSE_PROTOCOL 1
 #define CLOSE_BUSY     2
-#define SESSIONS_MAX   64
-#define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
+#define TEND_EVERY     0.5             /* seconds: limits and who says nothing */
+#define HELLO_TIMEOUT  (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
 
 struct server {
+    struct serve_house *house;
     const struct options *options;
     struct transport transport;
     struct work *work;
     int root;
-    char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
-    unsigned sessions, sessions_max;
+    struct session *sessions; /* all of this shard */
     struct ev_loop *loop;
+    struct ev_async nudge; /* the house ends */
+    struct ev_timer tend, patience;
+    bool is_ending;
 };
 
 struct session {
@@ -57,35 +63,98 @@ struct session {
     size_t early_count;
     struct control_done done; /* told in one message, when `teller` gets its turn */
     struct ev_watcher teller; /* never started: fed */
-    char peer[TERN_ADDR_TEXT_SIZE];
+    struct log_peer peer;
+    tern_time born, begun; /* at the connection's and the request's beginning */
+    char *path;            /* of a copy; NULL: none was asked for */
+    bool is_push;          /* by the client: we receive */
+    char why[300];         /* a refusal, or the first failure */
+    bool is_refused;
+    uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
+    struct shares_watch watch;
+    struct session *next, **link; /* in the shard */
 };
+
+static double seconds_since(tern_time then)
+{
+    return (double)(tern_udp_now() - then) / 1e9;
+}
 
 /* Ends a request about names and says what came of it. */
 static void end_names(struct session *s)
 {
-    static const char *const verbs[] = {"asked about", "listed", "looked at", "removed", "made"};
+    static const char *const verbs[] = {"names", "ls", "stat", "rm", "mkdir"};
     struct names_message ask;
     struct names_result result;
-    char safe[512];
-    if (!names_serve_free(s->names, &ask, &result)) {
-        s->names = NULL;
+    bool was_asked = names_serve_free(s->names, &ask, &result);
+    s->names = NULL;
+    if (!was_asked) {
         return;
     }
-    s->names = NULL;
-    (void)term_escape(ask.text, strlen(ask.text), safe, sizeof safe);
-    cli_verbose(1, "%s: %s %s: %llu, %llu failed%s%s", s->peer,
-                verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0], safe,
-                (unsigned long long)result.count, (unsigned long long)result.failed,
-                result.why[0] == '\0' ? "" : ": ", result.why);
+    struct log_request request = {.verb = verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0],
+                                  .path = ask.text,
+                                  .files = result.count,
+                                  .failed = result.failed,
+                                  .seconds = seconds_since(s->begun),
+                                  .result = result.failed == 0  ? "done"
+                                            : result.count == 0 ? "failed"
+                                                                : "failed in part",
+                                  .why = result.failed == 0 ? NULL : result.why};
+    log_write(&s->peer, &request, s->server->options->json);
+}
+
+/* Says what came of a copy. close NULL: nobody is left to tell. */
+static void log_copy(const struct session *s, const tern_close_info *close)
+{
+    struct log_request r = {.verb = s->is_push ? "push" : "pull",
+                            .path = s->path,
+                            .seconds = seconds_since(s->begun),
+                            .why = s->why[0] == '\0' ? NULL : s->why};
+    bool is_whole = s->end_sent && close != NULL && close->error == 0 && close->code == 0;
+    if (s->pull != NULL) {
+        const struct pull_counts *n = pull_counts(s->pull);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    } else if (s->push != NULL) {
+        const struct push_counts *n = push_counts(s->push);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    }
+    r.result = s->is_refused                     ? "refused"
+               : !is_whole                       ? "broken off"
+               : r.failed == 0                   ? "done"
+               : r.files + r.folders == r.failed ? "failed"
+                                                 : "failed in part";
+    char reason[300];
+    if (!is_whole && r.why == NULL && close != NULL) {
+        (void)snprintf(reason, sizeof reason, "%.*s", (int)close->reason_len,
+                       close->reason_len == 0 ? "" : (const char *)close->reason);
+        r.why = reason[0] != '\0'   ? reason
+                : close->error != 0 ? tern_strerror(close->error)
+                                    : "by the client";
+    }
+    log_write(&s->peer, &r, s->server->options->json);
 }
 
 static void session_free(struct session *s)
 {
+    struct serve_house *house = s->server->house;
     end_names(s);
     (void)ev_clear_pending(s->server->loop, &s->teller);
-    s->server->sessions--;
+    *s->link = s->next;
+    if (s->next != NULL) {
+        s->next->link = s->link;
+    }
+    (void)atomic_fetch_sub(&house->sessions, 1);
+    if (s->push != NULL || s->pull != NULL) {
+        (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    }
     push_free(s->push);
     pull_free(s->pull);
+    free(s->path);
     free(s);
 }
 
@@ -110,15 +179,84 @@ static void answer_fail(struct session *s, enum proto_status status, uint32_t in
 static void session_refuse(struct session *s, enum proto_status status, const char *why)
 {
     answer_fail(s, status, PROTO_INDEX_ALL, why);
-    cli_note("%s: request refused: %s", s->peer, why);
+    s->is_refused = true;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
+static void log_name(struct session *s, const char *verb, const char *name, const char *why)
 {
-    char safe[512];
-    (void)term_escape(name, strlen(name), safe, sizeof safe);
-    cli_verbose(1, "%s: %s %s%s%s", s->peer, verb, safe, why == NULL ? "" : ": ",
-                why == NULL ? "" : why);
+    char safe[512], who[512];
+    if (why != NULL && s->why[0] == '\0') {
+        (void)snprintf(s->why, sizeof s->why, "%.200s: %.90s", name, why);
+    }
+    if (cli_says(CLI_DEBUG)) {
+        (void)term_escape(name, strlen(name), safe, sizeof safe);
+        cli_verbose(CLI_DEBUG, "%s: %s %s%s%s", log_who(&s->peer, who, sizeof who), verb, safe,
+                    why == NULL ? "" : ": ", why == NULL ? "" : why);
+    }
+}
+
+/* --- limits ----------------------------------------------------------------------------------------- */
+
+/* What this session may have now, of what the house allows and the client wants. */
+static void limit(struct session *s)
+{
+    const struct options *o = s->server->options;
+    struct serve_house *house = s->server->house;
+    if (s->push != NULL) {
+        tern_conn_set_budget(s->conn, shares_rate(o->bwlimit_each, o->bwlimit,
+                                                  atomic_load(&house->senders), s->asked_rate));
+    } else if (s->pull != NULL && s->control != NULL) {
+        struct proto_message m = {.type = PROTO_LIMIT};
+        m.rate = shares_rate(o->bwlimit_each, o->bwlimit, atomic_load(&house->receivers), 0);
+        if (m.rate != s->told_rate && answer(s, &m)) {
+            s->told_rate = m.rate;
+        }
+    }
+}
+
+/* The client tells its own limit, and whether it is in no hurry. */
+static void on_limit(struct session *s, const struct proto_message *m)
+{
+    s->asked_rate = m->rate;
+    if (m->is_background && tern_conn_set_cc(s->conn, "ledbat") != 0) {
+        log_name(s, "does not copy in the background", s->path == NULL ? "" : s->path, NULL);
+    }
+    limit(s);
+}
+
+/* Who was told a limit and does not keep it, must go. */
+static void check_limit(struct session *s)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (s->pull == NULL) {
+        return;
+    }
+    tern_conn_stats(s->conn, &stats);
+    if (shares_watch_is_over(&s->watch, s->told_rate, stats.bytes_received, tern_udp_now())) {
+        (void)snprintf(s->why, sizeof s->why, "faster than it was told");
+        tern_conn_close(s->conn, CLOSE_BUSY, "faster than this server allows");
+    }
+}
+
+static bool is_idle(const struct session *s)
+{
+    return !s->has_hello && s->names == NULL;
+}
+
+static void on_tend(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct server *server = timer->data;
+    (void)loop;
+    (void)events;
+    for (struct session *s = server->sessions; s != NULL; s = s->next) {
+        limit(s);
+        check_limit(s);
+        if (is_idle(s) && tern_udp_now() - s->born > HELLO_TIMEOUT) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "you ask for nothing");
+        }
+    }
+    tern_ev_wake(server->transport.binding);
 }
 
 /* --- what push and pull tell ---------------------------------------------------------------------- */
@@ -226,6 +364,14 @@ static bool is_link(int root, const char *path)
     return answer;
 }
 
+/* A copy is under way: it counts when limits are shared out. */
+static void begin_copy(struct session *s)
+{
+    struct serve_house *house = s->server->house;
+    (void)atomic_fetch_add(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    limit(s);
+}
+
 static bool begin_pull_for(struct session *s, const struct proto_message *m, const char *path)
 {
     struct server *server = s->server;
@@ -254,8 +400,10 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
     s->pull = pull_new(server->work, s->conn, &request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
+        return false;
     }
-    return s->pull != NULL;
+    begin_copy(s);
+    return true;
 }
 
 static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
@@ -269,6 +417,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
+    begin_copy(s);
     int error = push_add(s->push, s->server->root, path, name[0] == '\0' ? "root" : name,
                          (m->flags & PROTO_FLAG_RECURSIVE) != 0);
     if (error != 0) {
@@ -288,7 +437,14 @@ static void on_hello(struct session *s, struct proto_message *m)
     struct proto_message ready = {.type = PROTO_READY};
     char *path = m->text;
     s->has_hello = true;
+    s->begun = tern_udp_now();
+    s->is_push = m->direction == PROTO_PUSH;
     normalise(path);
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory");
+        return;
+    }
     if (m->version != PROTO_VERSION) {
         session_refuse(s, PROTO_BAD_REQUEST, "another version of the copy protocol");
         return;
@@ -325,6 +481,7 @@ static bool pump_names(struct session *s)
                                   .root = s->server->root,
                                   .is_read_only = s->server->options->read_only};
         s->names = names_serve_new(&door, s->control);
+        s->begun = tern_udp_now();
         if (s->names == NULL) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
         }
@@ -349,6 +506,8 @@ static void on_control(struct session *s)
             s->has_end = true;
             s->end_count = m.index;
             answer_end(s);
+        } else if (m.type == PROTO_LIMIT && s->has_hello) {
+            on_limit(s, &m);
         } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
             continue; /* a receiving client reports; it is its own judge */
         } else {
@@ -366,33 +525,75 @@ static void on_control(struct session *s)
 
 /* --- events ------------------------------------------------------------------------------------------ */
 
+/* Address, key, and how the list calls it. */
+static void identify(struct session *s)
+{
+    const struct serve_house *house = s->server->house;
+    tern_addr remote = tern_conn_remote(s->conn);
+    (void)tern_addr_format(&remote, s->peer.addr, sizeof s->peer.addr);
+    s->peer.has_key = tern_conn_peer_key(s->conn, s->peer.key) == 0;
+    s->peer.is_known = s->peer.has_key && house->authorized[0] != '\0' &&
+                       keyring_comment(house->authorized, s->peer.key, s->peer.name,
+                                       sizeof s->peer.name) == KEYRING_OK;
+}
+
+/* Takes a place in the house. */
+static bool enter(struct server *server, tern_conn *conn)
+{
+    struct serve_house *house = server->house;
+    if (server->is_ending) {
+        tern_conn_close(conn, CLOSE_BUSY, "the server is ending; try again later");
+        return false;
+    }
+    if (atomic_fetch_add(&house->sessions, 1) >= house->sessions_max) {
+        (void)atomic_fetch_sub(&house->sessions, 1);
+        tern_conn_close(conn, CLOSE_BUSY, "too many clients at once; try again later");
+        return false;
+    }
+    return true;
+}
+
 static void on_connected(struct server *server, tern_conn *conn)
 {
-    tern_addr remote = tern_conn_remote(conn);
-    if (server->sessions >= server->sessions_max) {
-        tern_conn_close(conn, CLOSE_BUSY, "too many clients at once; try again later");
+    if (!enter(server, conn)) {
         return;
     }
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
+        (void)atomic_fetch_sub(&server->house->sessions, 1);
         tern_conn_close(conn, CLOSE_PROTOCOL, "out of memory");
         return;
     }
     s->server = server;
     s->conn = conn;
+    s->born = tern_udp_now();
     ev_init(&s->teller, on_teller);
     s->teller.data = s;
-    server->sessions++;
-    (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
+    s->next = server->sessions;
+    s->link = &server->sessions;
+    server->sessions = s;
+    if (s->next != NULL) {
+        s->next->link = &s->next;
+    }
+    identify(s);
     tern_conn_set_user(conn, s);
-    cli_verbose(1, "%s: connected", s->peer);
+    log_event(&s->peer, "connected", NULL, server->options->json, CLI_DEBUG);
 }
 
 static void on_closed(struct session *s, const tern_close_info *close)
 {
-    cli_verbose(1, "%s: %s", s->peer, close->error == 0 ? "done" : tern_strerror(close->error));
+    struct server *server = s->server;
+    end_names(s);
+    if (s->path != NULL) {
+        log_copy(s, close);
+    }
+    log_event(&s->peer, "disconnected", close->error == 0 ? NULL : tern_strerror(close->error),
+              server->options->json, CLI_DEBUG);
     tern_conn_set_user(s->conn, NULL);
     session_free(s);
+    if (server->is_ending && server->sessions == NULL) {
+        ev_break(server->loop, EVBREAK_ALL);
+    }
 }
 
 static void on_opened(struct session *s, tern_stream *stream)
@@ -484,158 +685,95 @@ static void on_ready(tern_ev *binding, void *user)
 static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZE])
 {
     const struct server *server = user;
+    const char *list = server->house->authorized;
+    struct log_peer peer = {.has_key = true};
     tern_addr remote = tern_conn_remote(conn);
-    char text[KEYRING_TEXT_SIZE], peer[TERN_ADDR_TEXT_SIZE];
-    if (server->authorized[0] == '\0' ||
-        keyring_is_authorized(server->authorized, key) == KEYRING_OK) {
+    char text[KEYRING_TEXT_SIZE], why[KEYRING_PATH_SIZE + 128];
+    if (list[0] == '\0' || keyring_is_authorized(list, key) == KEYRING_OK) {
         return 0;
     }
+    memcpy(peer.key, key, sizeof peer.key);
+    (void)tern_addr_format(&remote, peer.addr, sizeof peer.addr);
     keyring_format(key, text);
-    cli_note("%s: refused, its key is not in %s: %s", tern_addr_format(&remote, peer, sizeof peer),
-             server->authorized, text);
+    (void)snprintf(why, sizeof why, "its key is not in %s: %s", list, text);
+    log_event(&peer, "refused", why, server->options->json, CLI_INFO);
     return TERN_ERR_REFUSED;
 }
 
 /* --- start and end ------------------------------------------------------------------------------------ */
 
-static int choose_clients(struct server *server)
+static void on_patience(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-    const struct options *o = server->options;
-    if (o->anonymous) {
-        return -1;
-    }
-    if (o->authorized_keys != NULL) {
-        (void)snprintf(server->authorized, sizeof server->authorized, "%s", o->authorized_keys);
-    } else if (!keyring_path("authorized_keys", server->authorized)) {
-        server->authorized[0] = '\0';
-    }
-    if (server->authorized[0] == '\0' || access(server->authorized, R_OK) != 0) {
-        cli_error(
-            server->authorized[0] == '\0' ? "authorized_keys" : server->authorized, strerror(errno),
-            "write the clients' keys into it, one a line, or let everybody in with --anonymous");
-        return CLI_IDENTITY;
-    }
-    return -1;
-}
-
-static int parse_listen(const struct options *o, tern_addr *addr)
-{
-    char host[256] = "";
-    uint16_t port = TERNCP_PORT;
-    const char *why = NULL;
-    memset(addr, 0, sizeof *addr);
-    addr->family = o->family == 4 ? 4 : 6;
-    addr->port = port;
-    if (o->listen == NULL) {
-        return -1;
-    }
-    const char *text = o->listen;
-    if (text[0] == ':') {
-        char with_host[64];
-        (void)snprintf(with_host, sizeof with_host, "[::]%.40s", text);
-        if (!net_split(with_host, host, sizeof host, &port)) {
-            host[0] = '\0';
-        }
-    } else if (!net_split(text, host, sizeof host, &port)) {
-        host[0] = '\0';
-    }
-    if (host[0] == '\0' || tern_udp_resolve(addr, host, port, o->family, &why) != 0) {
-        cli_error(o->listen, why != NULL ? why : "not an address",
-                  "give --listen ADDR:PORT, for example 0.0.0.0:7437");
-        return CLI_USAGE;
-    }
-    return -1;
-}
-
-/* What was written on the command line, before any file is looked at. */
-static int check_arguments(const struct options *o, tern_addr *addr)
-{
-    if (o->anonymous && o->authorized_keys != NULL) {
-        cli_error("--anonymous and --authorized-keys", "exclude each other",
-                  "with the first everybody gets in");
-        return CLI_USAGE;
-    }
-    return parse_listen(o, addr);
-}
-
-static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
-{
-    (void)w;
+    (void)timer;
     (void)events;
     ev_break(loop, EVBREAK_ALL);
 }
 
-static void announce(const struct server *server)
+static void on_nudge(struct ev_loop *loop, struct ev_async *nudge, int events)
 {
-    char addr[TERN_ADDR_TEXT_SIZE], key[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE];
-    uint8_t pub[TERN_KEY_SIZE];
-    tern_addr local = tern_udp_local(server->transport.udp);
-    tern_endpoint_public_key(server->transport.endpoint, pub);
-    keyring_format(pub, key);
-    keyring_words(pub, words);
-    cli_note("key %s (%s)", key, words);
-    cli_note("serving %s on %s", server->options->root,
-             tern_addr_format(&local, addr, sizeof addr));
-}
-
-static int open_server(struct server *server, struct ev_loop *loop, const uint8_t *secret,
-                       const tern_addr *addr)
-{
-    const struct options *o = server->options;
-    tern_config config;
-    transport_config(&config, o);
-    config.secret_key = secret;
-    config.accept = true;
-    config.silent = o->silent;
-    config.cid_prefix[0] = (uint8_t)o->server_id;
-    config.cid_prefix_len = o->has_server_id ? 1 : 0;
-    config.verify = on_verify;
-    config.verify_user = server;
-    int rc = transport_open(&server->transport, loop, &config, addr, on_ready, server);
-    if (rc != 0) {
-        char text[TERN_ADDR_TEXT_SIZE];
-        cli_error(tern_addr_format(addr, text, sizeof text),
-                  rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
-                  errno == EADDRINUSE ? "another program has the port; choose one with --listen"
-                                      : "check --listen");
-        return CLI_CONNECT;
+    struct server *server = nudge->data;
+    int end = atomic_load(&server->house->end);
+    double patience = (double)server->options->stop_time / 1e9;
+    (void)events;
+    if (end == SERVE_GOES_ON) {
+        return;
     }
-    return -1;
-}
-
-/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
- * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
- * there are descriptors for, so that one client cannot take them all. */
-static void bound_sessions(struct server *server)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            (void)getrlimit(RLIMIT_NOFILE, &limit);
+    for (struct session *s = server->sessions; s != NULL; s = s->next) {
+        if (is_idle(s)) {
+            tern_conn_close(s->conn, CLOSE_OK, "the server ends");
         }
     }
-    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
-    rlim_t most = limit.rlim_cur > SPARE_FILES + each ? (limit.rlim_cur - SPARE_FILES) / each : 1;
-    server->sessions_max = most < SESSIONS_MAX ? (unsigned)most : SESSIONS_MAX;
+    if (end == SERVE_ENDS_NOW || server->sessions == NULL || patience <= 0) {
+        ev_break(loop, EVBREAK_ALL);
+    } else if (!server->is_ending) {
+        ev_timer_set(&server->patience, patience, 0);
+        ev_timer_start(loop, &server->patience);
+    }
+    server->is_ending = true;
+    tern_ev_wake(server->transport.binding);
 }
 
-static void run(struct server *server, struct ev_loop *loop)
+struct server *server_open(struct serve_house *house, struct ev_loop *loop,
+                           const tern_config *config, const tern_addr *addr, int fd, int *rc)
 {
-    bound_sessions(server);
-    struct ev_signal interrupted, terminated, hung_up;
-    ev_signal_init(&interrupted, on_signal, SIGINT);
-    ev_signal_init(&terminated, on_signal, SIGTERM);
-    ev_signal_init(&hung_up, on_signal, SIGHUP);
-    ev_signal_start(loop, &interrupted);
-    ev_signal_start(loop, &terminated);
-    ev_signal_start(loop, &hung_up);
-    server->loop = loop;
-    announce(server);
-    (void)ev_run(loop, 0);
-    ev_signal_stop(loop, &interrupted);
-    ev_signal_stop(loop, &terminated);
-    ev_signal_stop(loop, &hung_up);
+    struct server *server = calloc(1, sizeof *server);
+    tern_config own = *config;
+    *rc = server == NULL ? TERN_ERR_NOMEM : 0;
+    if (server != NULL) {
+        server->house = house;
+        server->options = house->options;
+        server->root = house->root;
+        server->loop = loop;
+        own.verify = on_verify;
+        own.verify_user = server;
+        server->work = work_new(loop);
+        *rc = server->work == NULL ? TERN_ERR_NOMEM : 0;
+    }
+    if (*rc == 0) {
+        *rc = fd < 0 ? transport_open(&server->transport, loop, &own, addr, on_ready, server)
+                     : transport_open_fd(&server->transport, loop, &own, fd, on_ready, server);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (*rc != 0) {
+        int saved = errno;
+        work_free(server == NULL ? NULL : server->work);
+        free(server);
+        errno = saved;
+        return NULL;
+    }
+    ev_async_init(&server->nudge, on_nudge);
+    ev_timer_init(&server->tend, on_tend, TEND_EVERY, TEND_EVERY);
+    ev_init(&server->patience, on_patience);
+    server->nudge.data = server->tend.data = server->patience.data = server;
+    ev_async_start(loop, &server->nudge);
+    ev_timer_start(loop, &server->tend);
+    return server;
+}
+
+void server_nudge(struct server *server)
+{
+    ev_async_send(server->loop, &server->nudge);
 }
 
 /* Every session is told and let go, so that no temporary file stays. */
@@ -651,43 +789,31 @@ static void end_sessions(struct server *server)
     }
 }
 
-int serve_run(const struct options *options)
+void server_run(struct server *server)
 {
-    struct server server = {.options = options, .root = -1};
-    struct ev_loop *loop = ev_default_loop(0);
-    uint8_t secret[TERN_KEY_SIZE];
-    bool has_key = false;
-    tern_addr addr;
-    int code = check_arguments(options, &addr);
-    if (code < 0) {
-        code = identity_load(options->key, secret, &has_key);
+    (void)ev_run(server->loop, 0);
+    end_sessions(server);
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL) {
+        return;
     }
-    if (code < 0) {
-        code = choose_clients(&server);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    if (!has_key) {
-        cli_note("no key of its own: clients will see a new one at the next start; "
-                 "make one with terncp keygen");
-    }
-    server.root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (server.root < 0) {
-        cli_error(options->root, strerror(errno), "name a folder with --root");
-        return CLI_LOCAL;
-    }
-    server.work = work_new(loop);
-    code = server.work == NULL ? CLI_LOCAL
-                               : open_server(&server, loop, has_key ? secret : NULL, &addr);
-    sodium_memzero(secret, sizeof secret);
-    if (code < 0) {
-        run(&server, loop);
-        end_sessions(&server);
-        code = CLI_OK;
-    }
-    work_free(server.work);
-    transport_close(&server.transport);
-    (void)close(server.root);
-    return code;
+    ev_async_stop(server->loop, &server->nudge);
+    ev_timer_stop(server->loop, &server->tend);
+    ev_timer_stop(server->loop, &server->patience);
+    work_free(server->work);
+    transport_close(&server->transport);
+    free(server);
+}
+
+const tern_endpoint *server_endpoint(const struct server *server)
+{
+    return server->transport.endpoint;
+}
+
+tern_addr server_addr(const struct server *server)
+{
+    return tern_udp_local(server->transport.udp);
 }
