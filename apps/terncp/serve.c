@@ -183,12 +183,17 @@ static void session_refuse(struct session *s, enum proto_status status, const ch
     (void)snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-static void log_name(struct session *s, const char *verb, const char *name, const char *why)
+/* The first failure is told in the log's line, too. */
+static void keep_failure(struct session *s, const char *name, const char *why)
 {
-    char safe[512], who[512];
-    if (why != NULL && s->why[0] == '\0') {
+    if (s->why[0] == '\0') {
         (void)snprintf(s->why, sizeof s->why, "%.200s: %.90s", name, why);
     }
+}
+
+static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
+{
+    char safe[512], who[512];
     if (cli_says(CLI_DEBUG)) {
         (void)term_escape(name, strlen(name), safe, sizeof safe);
         cli_verbose(CLI_DEBUG, "%s: %s %s%s%s", log_who(&s->peer, who, sizeof who), verb, safe,
@@ -286,7 +291,10 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
+    log_name(s, status == PROTO_OK ? "received" : "failed", name, status == PROTO_OK ? NULL : why);
+    if (status != PROTO_OK) {
+        keep_failure(s, name, why);
+    }
     if (status == PROTO_OK) {
         if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
@@ -316,6 +324,9 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
     log_name(s, error == 0 ? "not sent" : "failed", name, why);
+    if (error != 0) {
+        keep_failure(s, name, why);
+    }
     if (!is_begun) {
         answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
