@@ -6,6 +6,8 @@
 #include <string.h>
 #include <tern/config.h>
 
+#include "shared/cli.h"
+
 bool net_split(const char *text, char *host, size_t size, uint16_t *port)
 {
     const char *end;
@@ -70,4 +72,27 @@ bool net_is_controller(const char *name)
         i++;
     }
     return i < sizeof names / sizeof names[0];
+}
+
+static void warn(const char *which, size_t size, const char *option)
+{
+    cli_note("warning: the socket's %s buffer has only %zu KiB, which costs speed; as root: "
+             "sysctl -w net.core.%s=8388608",
+             which, size / 1024, option);
+}
+
+void net_warn_buffers(const tern_udp_counters *counters, size_t least)
+{
+    static bool has_warned;
+    if (has_warned) {
+        return;
+    }
+    if (counters->receive_buffer < least) {
+        has_warned = true;
+        warn("receive", counters->receive_buffer, "rmem_max");
+    }
+    if (counters->send_buffer < least) {
+        has_warned = true;
+        warn("send", counters->send_buffer, "wmem_max");
+    }
 }

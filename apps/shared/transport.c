@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/net.h"
+
 int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
                    const tern_addr *local, tern_ev_fn ready, void *user)
 {
@@ -14,6 +16,11 @@ int transport_open(struct transport *t, struct ev_loop *loop, const tern_config 
     int rc = tern_endpoint_new(&t->endpoint, config, tern_udp_now());
     if (rc == 0) {
         rc = tern_udp_open(&t->udp, t->endpoint, local);
+    }
+    if (rc == 0) {
+        tern_udp_counters counters = {.size = sizeof counters};
+        tern_udp_stats(t->udp, &counters);
+        net_warn_buffers(&counters, NET_BUFFER_TINY);
     }
     if (rc == 0 && local == NULL) {
         int roams = tern_udp_roam(t->udp);

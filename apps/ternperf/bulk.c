@@ -11,7 +11,8 @@
 #include "ternperf/system.h"
 
 #define SAMPLES_MAX  100000u
-#define AT_ONCE      64u /* handshakes under way */
+#define RECENT_MAX   10000u /* samples of an interval */
+#define AT_ONCE      64u    /* handshakes under way */
 #define TRIES        1000u
 #define BUFFER_LEAST (128u * 1024)
 
@@ -19,6 +20,7 @@ static const uint8_t filling[65536];
 
 struct pipe {
     tern_stream *stream; /* NULL: it is done */
+    bool is_reverse;     /* the server writes */
     uint64_t left;       /* to write; UINT64_MAX: until the time is up */
 };
 
@@ -30,20 +32,45 @@ struct run {
     bool is_lost, is_up; /* is_up: the time */
     struct pipe *pipes;  /* -P for each connection */
     uint64_t open;
-    uint64_t bytes; /* that have gone or come */
+    uint64_t bytes, written; /* that have gone or come; of them gone */
+    tern_time start;
     uint64_t *samples;
     size_t sample_count;
+    uint64_t recent[RECENT_MAX]; /* those since the latest line */
+    size_t recent_count;
+    uint64_t rows;
 };
+
+static unsigned ways(const struct options *o)
+{
+    return o->bidirectional ? 2 : 1;
+}
 
 static uint64_t pipe_count(const struct options *o)
 {
-    return o->connections * o->streams;
+    return o->connections * o->streams * ways(o);
+}
+
+/* What -b lets go now. */
+static uint64_t allowance(const struct run *run)
+{
+    uint64_t rate = run->options->rate;
+    if (rate == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t due = proto_due(rate, tern_udp_now() - run->start);
+    return due > run->written ? due - run->written : 0;
 }
 
 static void write_on(struct run *run, struct pipe *pipe)
 {
     while (pipe->left > 0 && !run->is_up) {
         size_t len = pipe->left < sizeof filling ? (size_t)pipe->left : sizeof filling;
+        uint64_t room = allowance(run);
+        len = room < len ? (size_t)room : len;
+        if (len == 0) {
+            return; /* the next turn comes soon */
+        }
         /* Lent: the one copy is into the packet. */
         ptrdiff_t n = tern_stream_write_ref(pipe->stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
@@ -51,18 +78,19 @@ static void write_on(struct run *run, struct pipe *pipe)
         }
         pipe->left -= pipe->left == UINT64_MAX ? 0 : (uint64_t)n;
         run->bytes += (uint64_t)n;
+        run->written += (uint64_t)n;
     }
     pipe->left = 0;
     ptrdiff_t n = tern_stream_write(pipe->stream, NULL, 0, TERN_FIN);
     (void)n; /* said before */
 }
 
-static void read_on(struct run *run, tern_stream *stream)
+static void read_on(struct run *run, tern_stream *stream, bool is_counted)
 {
     const uint8_t *data;
     size_t len = 1;
     while (len > 0 && tern_stream_peek(stream, &data, &len) == 0) {
-        run->bytes += run->options->reverse ? len : 0;
+        run->bytes += is_counted ? len : 0;
         if (tern_stream_consume(stream, len) != 0) {
             return;
         }
@@ -79,7 +107,7 @@ static void on_event(void *user, const tern_event *event)
         cli_error("the connection", tern_strerror(event->close.error), NULL);
         run->is_lost = true;
     } else if (event->type == TERN_EVENT_STREAM_READABLE) {
-        read_on(run, event->stream);
+        read_on(run, event->stream, pipe != NULL && pipe->is_reverse);
     } else if (event->type == TERN_EVENT_STREAM_WRITABLE && pipe != NULL) {
         write_on(run, pipe);
     } else if (event->type == TERN_EVENT_STREAM_CLOSED && pipe != NULL) {
@@ -92,25 +120,28 @@ static int open_pipe(struct run *run, uint64_t number)
 {
     const struct options *o = run->options;
     struct pipe *pipe = &run->pipes[number];
-    uint64_t count = pipe_count(o);
+    uint64_t count = pipe_count(o) / ways(o), place = number / ways(o);
     uint64_t share = o->count == 0 ? UINT64_MAX : o->count / count;
-    share += o->count != 0 && number == 0 ? o->count % count : 0;
-    struct proto_request request = {.command = o->reverse ? PROTO_SOURCE : PROTO_SINK, .a = share};
+    share += o->count != 0 && place == 0 ? o->count % count : 0;
+    pipe->is_reverse = o->bidirectional ? number % 2 == 1 : o->reverse;
+    struct proto_request request = {.command = pipe->is_reverse ? PROTO_SOURCE : PROTO_SINK,
+                                    .a = share,
+                                    .b = pipe->is_reverse ? (o->rate + count - 1) / count : 0};
     uint8_t octets[PROTO_REQUEST_SIZE];
     proto_write_request(&request, octets);
     int rc =
-        tern_conn_open_stream(run->conns[number % o->connections], TERN_STREAM_BIDI, &pipe->stream);
+        tern_conn_open_stream(run->conns[place % o->connections], TERN_STREAM_BIDI, &pipe->stream);
     if (rc != 0) {
         return rc;
     }
     run->open++;
     tern_stream_set_user(pipe->stream, pipe);
-    if (tern_stream_write(pipe->stream, octets, sizeof octets, o->reverse ? TERN_FIN : 0) !=
+    if (tern_stream_write(pipe->stream, octets, sizeof octets, pipe->is_reverse ? TERN_FIN : 0) !=
         (ptrdiff_t)sizeof octets) {
         return TERN_ERR_LIMIT;
     }
-    pipe->left = o->reverse ? 0 : share;
-    if (!o->reverse) {
+    pipe->left = pipe->is_reverse ? 0 : share;
+    if (!pipe->is_reverse) {
         write_on(run, pipe);
     }
     return 0;
@@ -122,7 +153,7 @@ static void end(struct run *run)
     run->is_up = true;
     for (uint64_t i = 0; i < pipe_count(run->options); i++) {
         struct pipe *pipe = &run->pipes[i];
-        if (pipe->stream != NULL && run->options->reverse) {
+        if (pipe->stream != NULL && pipe->is_reverse) {
             int rc = tern_stream_stop(pipe->stream, 0);
             (void)rc; /* all has come already */
         } else if (pipe->stream != NULL && pipe->left > 0) {
@@ -153,36 +184,73 @@ static tern_stats look_at_all(const struct run *run)
     return all;
 }
 
-static void tell_interval(const struct run *run, const tern_stats *before, const tern_stats *now,
+/* A row of what happened since the latest one. Of the way back only the server knows more than the rate. */
+static void tell_interval(struct run *run, const tern_stats *before, const tern_stats *now,
                           uint64_t bytes, double seconds)
 {
-    cli_note("%8.3f Gbit/s  resent %llu  lost %llu  rtt %.3f min %.3f ms  cwnd %llu  pacing %.3f "
-             "Gbit/s",
-             (double)(run->bytes - bytes) * 8e-9 / seconds,
+    struct report_quantiles rtt = {0, 0, 0, 0, 0};
+    if (run->rows++ % 20 == 0) {
+        cli_note("%8s %9s %9s %7s %9s %9s %9s %9s %9s", "seconds", "Gbit/s", "resent", "lost",
+                 "rtt min", "smoothed", "p99 ms", "cwnd KiB", "pacing");
+    }
+    double at = (double)(tern_udp_now() - run->start) / 1e9;
+    double rate = (double)(run->bytes - bytes) * 8e-9 / seconds;
+    if (run->options->reverse) {
+        cli_note("%8.2f %9.3f %9s %7s %9s %9s %9s %9s %9s", at, rate, "-", "-", "-", "-", "-", "-",
+                 "-");
+        return;
+    }
+    report_quantiles(&rtt, run->recent, run->recent_count);
+    run->recent_count = 0;
+    cli_note("%8.2f %9.3f %9llu %7llu %9.3f %9.3f %9.3f %9llu %9.3f", at, rate,
              (unsigned long long)(now->stream_bytes_resent - before->stream_bytes_resent),
              (unsigned long long)(now->packets_lost - before->packets_lost),
-             (double)now->smoothed_rtt / 1e6, (double)now->min_rtt / 1e6,
-             (unsigned long long)now->cwnd, (double)now->pacing_rate * 8e-9);
+             (double)now->min_rtt / 1e6, (double)now->smoothed_rtt / 1e6, rtt.p99,
+             (unsigned long long)now->cwnd / 1024, (double)now->pacing_rate * 8e-9);
+}
+
+static void take_sample(struct run *run)
+{
+    uint64_t rtt = look(run).latest_rtt;
+    if (run->sample_count < SAMPLES_MAX) {
+        run->samples[run->sample_count++] = rtt;
+    }
+    if (run->recent_count < RECENT_MAX) {
+        run->recent[run->recent_count++] = rtt;
+    }
+}
+
+/* What the rate lets go since the latest turn. */
+static void write_more(struct run *run)
+{
+    for (uint64_t i = 0; run->options->rate > 0 && i < pipe_count(run->options); i++) {
+        struct pipe *pipe = &run->pipes[i];
+        if (pipe->stream != NULL && pipe->left > 0) {
+            write_on(run, pipe);
+        }
+    }
 }
 
 static int transfer(struct run *run)
 {
     const struct options *o = run->options;
-    tern_time start = tern_udp_now(), told_at = start, sampled_at = start;
+    tern_time start = run->start, told_at = start, sampled_at = start;
+    tern_time turn = o->rate > 0 ? TERN_MSEC : 10 * TERN_MSEC;
     tern_time until = o->count != 0 && o->time == 0 ? TERN_TIME_NEVER
                                                     : start + (o->time ? o->time : 5 * TERN_SEC);
     tern_stats told = look_at_all(run);
     uint64_t told_bytes = 0;
     int code = -1;
     while (code < 0 && run->open > 0 && !run->is_lost) {
-        code = lab_turn(&run->lab, 10 * TERN_MSEC);
+        code = lab_turn(&run->lab, turn);
+        write_more(run);
         tern_time now = tern_udp_now();
         if (now >= until && !run->is_up) {
             end(run);
         }
-        if (now - sampled_at >= TERN_MSEC && run->sample_count < SAMPLES_MAX && !run->is_lost) {
+        if (now - sampled_at >= TERN_MSEC && !run->is_lost) {
             sampled_at = now;
-            run->samples[run->sample_count++] = look(run).latest_rtt;
+            take_sample(run);
         }
         if (o->interval != 0 && now - told_at >= o->interval && !run->is_lost) {
             tern_stats latest = look_at_all(run);
@@ -201,13 +269,13 @@ static int measure(struct run *run, struct report *r)
     struct proto_figures before, after;
     int code = lab_ask(&run->lab, false, &before);
     uint64_t cpu = system_cpu(), calls = node_syscalls(&run->lab.node);
-    tern_time start = tern_udp_now();
+    run->start = tern_udp_now();
     for (uint64_t i = 0; code < 0 && i < pipe_count(o); i++) {
         code = open_pipe(run, i) == 0 ? -1 : CLI_CONNECT;
     }
     code = code < 0 ? transfer(run) : code;
     double own = (double)(system_cpu() - cpu) / 1e9;
-    r->seconds = (double)(tern_udp_now() - start) / 1e9;
+    r->seconds = (double)(tern_udp_now() - run->start) / 1e9;
     calls = node_syscalls(&run->lab.node) - calls;
     code = code < 0 ? lab_ask(&run->lab, false, &after) : code;
     if (code >= 0) {

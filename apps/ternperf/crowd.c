@@ -60,6 +60,7 @@ static int run_seat(const struct options *options, uint64_t number)
     o.seat = number;
     o.connections = share_of(o.connections, o.shards, number);
     o.count = share_of(o.count, o.shards, number);
+    o.rate = share_of(o.rate, o.shards, number);
     report_init(&seat->report, &o);
     system_pin(SYSTEM_CLIENT, (unsigned)number);
     int code = bulk_measure(&o, &seat->report);

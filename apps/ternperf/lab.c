@@ -16,6 +16,7 @@
 #include "shared/cli.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
+#include "ternperf/qlog.h"
 #include "ternperf/serve.h"
 #include "ternperf/system.h"
 
@@ -208,6 +209,7 @@ void lab_close(struct lab *lab)
         tern_conn_close(lab->control, 0, "done");
     }
     node_close(&lab->node);
+    qlog_end();
     if (lab->child > 0) {
         (void)kill(lab->child, SIGTERM);
         (void)waitpid(lab->child, NULL, 0);

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
         return messages_run(&options);
     case MODE_LIMIT:
         return limit_run(&options);
+    case MODE_TRACE:
+        return trace_run(&options);
     case MODE_FLOOD:
     case MODES:
         break;

@@ -14,5 +14,6 @@ int limit_run(const struct options *options);
 int rr_run(const struct options *options);
 int messages_run(const struct options *options);
 int flood_run(const struct options *options);
+int trace_run(const struct options *options);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "shared/net.h"
+
 static int new_endpoint(struct node *node, const tern_config *config)
 {
     tern_config own = *config;
@@ -21,8 +23,12 @@ static int finish_open(struct node *node, int rc)
         int saved = errno;
         node_close(node);
         errno = saved;
+        return rc;
     }
-    return rc;
+    tern_udp_counters counters = {.size = sizeof counters};
+    tern_udp_stats(node->udp, &counters);
+    net_warn_buffers(&counters, NET_BUFFER_FAIR);
+    return 0;
 }
 
 int node_open(struct node *node, const tern_config *config, const tern_addr *local)

@@ -3,13 +3,17 @@
 #define _GNU_SOURCE
 #include "ternperf/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
+#include "shared/keyring.h"
 #include "shared/net.h"
+#include "shared/term.h"
+#include "ternperf/qlog.h"
 
 static const char help[] =
     "Usage: ternperf serve [--listen ADDR:PORT] [--shards N]\n"
@@ -20,6 +24,7 @@ static const char help[] =
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
     "       ternperf limit [OPTIONS]\n"
+    "       ternperf trace [-i T] [-n LINES] FILE\n"
     "\n"
     "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
     "\n"
@@ -34,7 +39,13 @@ static const char help[] =
     "  flood       what strangers cost: junk at a silent server, and answers by Retry. All in\n"
     "              this process and past the kernel, whose part would be the larger\n"
     "  limit       how near bulk over loopback comes to UDP with the cipher and nothing else\n"
-    "\n"
+    "  trace       prints a file that --qlog has written (- is standard input) as people read it: "
+    "a\n"
+    "              line for each event, or with -i a row for each T\n"
+    "\n";
+
+/* In two parts: compilers need not take longer strings. */
+static const char help_options[] =
     "      --loopback          start a server in a second process on another core\n"
     "  -t, --time T            measure for T: 5s, 500ms (default 5s; idle: one keepalive;\n"
     "                          limit: of each part by turns, default 1s)\n"
@@ -45,6 +56,11 @@ static const char help[] =
     "                          (default 500000)\n"
     "  -P, --streams N         bulk: over N streams at once (default 1)\n"
     "  -R, --reverse           bulk: the server sends\n"
+    "      --bidir             bulk: both send at once; bytes and rate are those of both ways "
+    "together\n"
+    "  -b, --rate RATE         bulk: no more than that each way: 200mbit, 1gbit (bits a second), "
+    "10M\n"
+    "                          (bytes a second)\n"
     "  -i, --interval T        bulk: a line for each T\n"
     "      --size N            rr: bytes of a request and of an answer (default 128);\n"
     "                          messages: of each (default 64)\n"
@@ -61,14 +77,22 @@ static const char help[] =
     "1)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
+    "      --window N          receive window of a connection and of each stream, from the start "
+    "on\n"
+    "                          (default: 1M and 256K, growing to 24M and 16M)\n"
     "      --delay T           a worse network at this end: T more each way\n"
     "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
     "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
     "                          chacha20-poly1305 (separated by commas)\n"
+    "      --key FILE          our secret key, as `terncp keygen` writes it (default: a new one)\n"
     "      --pin KEY           the server's key must be this one (tern:...)\n"
     "      --listen ADDR:PORT  serve: where; port 0 chooses one and prints it\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
+    "      --qlog DIR          write a trace of each connection there, for `ternperf trace` and "
+    "for viewers\n"
+    "      --color WHEN        trace: auto (default), always or never; NO_COLOR is heeded\n"
+    "      --log-level LEVEL   error, info (default) or debug: as -q, nothing, -v\n"
     "      --json              one JSON object at the end, on standard output\n"
     "  -q, --quiet   -v, --verbose   -h, --help   -V, --version\n"
     "\n"
@@ -78,6 +102,7 @@ enum {
     OPT_LOOPBACK = 256,
     OPT_KEEPALIVE,
     OPT_MTU,
+    OPT_WINDOW,
     OPT_SIZE,
     OPT_PER_SECOND,
     OPT_UNRELIABLE,
@@ -91,7 +116,12 @@ enum {
     OPT_CIPHER,
     OPT_PIN,
     OPT_LISTEN,
-    OPT_JSON
+    OPT_JSON,
+    OPT_BIDIR,
+    OPT_QLOG,
+    OPT_COLOR,
+    OPT_LOG_LEVEL,
+    OPT_KEY
 };
 
 static const struct option longs[] = {
@@ -102,10 +132,13 @@ static const struct option longs[] = {
     {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
     {"streams", required_argument, NULL, 'P'},
     {"reverse", no_argument, NULL, 'R'},
+    {"bidir", no_argument, NULL, OPT_BIDIR},
+    {"rate", required_argument, NULL, 'b'},
     {"interval", required_argument, NULL, 'i'},
     {"shards", required_argument, NULL, OPT_SHARDS},
     {"size", required_argument, NULL, OPT_SIZE},
     {"mtu", required_argument, NULL, OPT_MTU},
+    {"window", required_argument, NULL, OPT_WINDOW},
     {"per-second", required_argument, NULL, OPT_PER_SECOND},
     {"unreliable", no_argument, NULL, OPT_UNRELIABLE},
     {"reliable", no_argument, NULL, OPT_RELIABLE},
@@ -117,6 +150,10 @@ static const struct option longs[] = {
     {"cipher", required_argument, NULL, OPT_CIPHER},
     {"pin", required_argument, NULL, OPT_PIN},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"qlog", required_argument, NULL, OPT_QLOG},
+    {"color", required_argument, NULL, OPT_COLOR},
+    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+    {"key", required_argument, NULL, OPT_KEY},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
@@ -125,11 +162,11 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *const mode_names[MODES] = {"serve",      "bulk", "rr",    "messages",
-                                              "handshakes", "idle", "flood", "limit"};
+static const char *const mode_names[MODES] = {"serve", "bulk",  "rr",    "messages", "handshakes",
+                                              "idle",  "flood", "limit", "trace"};
 
 static const char modes_advice[] =
-    "give serve, bulk, rr, messages, handshakes, idle, flood or limit";
+    "give serve, bulk, rr, messages, handshakes, idle, flood, limit or trace";
 
 const char *options_mode_name(enum options_mode mode)
 {
@@ -154,6 +191,25 @@ static bool parse_percent(const char *text, double *out)
     return end != text && *end == '\0' && percent >= 0 && percent <= 100;
 }
 
+/* Bytes a second: bits with their unit, or a size. */
+static bool parse_rate(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *unit;
+        double bits;
+    } units[] = {{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
+    char *end = NULL;
+    double value = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (end != text && strcmp(end, units[i].unit) == 0) {
+            double bytes = value * units[i].bits / 8;
+            *out = bytes >= 1000 && bytes < 1e12 ? (uint64_t)bytes : 0;
+            return *out != 0;
+        }
+    }
+    return parse_number(text, 1000, (uint64_t)1000000000000, out);
+}
+
 /* Numbers and times. -1: fine. */
 static int parse_amount(struct options *o, int opt)
 {
@@ -174,6 +230,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 100, &o->streams)
                    ? -1
                    : cli_refuse("-P", optarg, "give a number from 1 to 100");
+    case 'b':
+        return parse_rate(optarg, &o->rate)
+                   ? -1
+                   : cli_refuse("-b", optarg, "give a rate such as 200mbit or 10M");
     case 'i':
         return parse_duration(optarg, &o->interval)
                    ? -1
@@ -182,6 +242,10 @@ static int parse_amount(struct options *o, int opt)
         return parse_number(optarg, 1, 65536, &o->size)
                    ? -1
                    : cli_refuse("--size", optarg, "give a number from 1 to 65536");
+    case OPT_WINDOW:
+        return parse_number(optarg, 16384, (uint64_t)1 << 40, &o->window)
+                   ? -1
+                   : cli_refuse("--window", optarg, "give a number from 16K to 1T");
     case OPT_PER_SECOND:
         return parse_number(optarg, 1, 100000000, &o->per_second)
                    ? -1
@@ -209,6 +273,41 @@ static int parse_amount(struct options *o, int opt)
     }
 }
 
+static bool parse_color(const char *text, enum options_color *out)
+{
+    static const char *const names[] = {
+        [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
+    for (unsigned i = 0; i <= COLOR_NEVER; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum options_color)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_level(struct options *o, const char *text)
+{
+    o->quiet = strcmp(text, "error") == 0;
+    o->verbose = strcmp(text, "debug") == 0 ? 1 : 0;
+    return o->quiet || o->verbose > 0 || strcmp(text, "info") == 0;
+}
+
+static int load_key(struct options *o, const char *path)
+{
+    enum keyring_result result = keyring_load(path, o->key);
+    o->has_key = result == KEYRING_OK;
+    if (!o->has_key) {
+        cli_error(path,
+                  result == KEYRING_UNSAFE      ? "others can read it"
+                  : result == KEYRING_MALFORMED ? "not a key"
+                                                : strerror(errno),
+                  result == KEYRING_UNSAFE ? "chmod 600 it" : "`terncp keygen` writes one");
+        return CLI_LOCAL;
+    }
+    return -1;
+}
+
 /* Words. -1: fine. */
 static int parse_word(struct options *o, int opt)
 {
@@ -223,6 +322,19 @@ static int parse_word(struct options *o, int opt)
     case OPT_PIN:
         o->pin = optarg;
         return -1;
+    case OPT_QLOG:
+        o->qlog = optarg;
+        return -1;
+    case OPT_KEY:
+        return load_key(o, optarg);
+    case OPT_COLOR:
+        return parse_color(optarg, &o->color)
+                   ? -1
+                   : cli_refuse("--color", optarg, "give auto, always or never");
+    case OPT_LOG_LEVEL:
+        return parse_level(o, optarg)
+                   ? -1
+                   : cli_refuse("--log-level", optarg, "give error, info or debug");
     default:
         o->listen = optarg;
         return -1;
@@ -254,6 +366,9 @@ static bool parse_switch(struct options *o, int opt)
     case OPT_JSON:
         o->json = true;
         return true;
+    case OPT_BIDIR:
+        o->bidirectional = true;
+        return true;
     case OPT_UNRELIABLE:
         o->kind = KIND_UNRELIABLE;
         return true;
@@ -276,8 +391,39 @@ static int parse_option(struct options *o, int opt)
     if (parse_switch(o, opt)) {
         return -1;
     }
-    bool is_word = opt == OPT_CC || opt == OPT_CIPHER || opt == OPT_PIN || opt == OPT_LISTEN;
+    static const int words[] = {OPT_CC,   OPT_CIPHER, OPT_PIN,       OPT_LISTEN,
+                                OPT_QLOG, OPT_COLOR,  OPT_LOG_LEVEL, OPT_KEY};
+    bool is_word = false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        is_word = is_word || opt == words[i];
+    }
     return is_word ? parse_word(o, opt) : parse_amount(o, opt);
+}
+
+/* Options that other modes or other options have no use for. */
+static int check_together(const struct options *o)
+{
+    const struct {
+        bool is_bad;
+        const char *option, *why;
+    } checks[] = {
+        {o->shards > 1 && o->mode != MODE_SERVE && o->mode != MODE_BULK, "--shards",
+         "is for serve and bulk"},
+        {o->bidirectional && (o->mode != MODE_BULK || o->reverse), "--bidir",
+         "is for bulk, without -R"},
+        {o->rate > 0 && o->mode != MODE_BULK, "-b", "is for bulk"},
+        {o->qlog != NULL && o->shards > 1, "--qlog", "wants one shard"},
+        {o->qlog != NULL && (o->mode == MODE_TRACE || o->mode == MODE_FLOOD), "--qlog",
+         "is for connections"},
+        {o->per_second > 0 && o->mode != MODE_MESSAGES, "--per-second", "is for messages"},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (checks[i].is_bad) {
+            cli_error(checks[i].option, checks[i].why, "see ternperf --help");
+            return CLI_USAGE;
+        }
+    }
+    return -1;
 }
 
 /* Which mode, against whom. */
@@ -298,24 +444,25 @@ static int parse_target(struct options *o, int argc, char **argv)
     o->mode = (enum options_mode)mode;
     bool is_client = o->mode != MODE_SERVE && o->mode != MODE_FLOOD && o->mode != MODE_LIMIT;
     int others = argc - optind - 1;
-    if (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback) {
+    if (o->mode == MODE_TRACE && (others != 1 || o->loopback)) {
+        cli_error("trace", "wants a file", "see ternperf --help");
+        return CLI_USAGE;
+    }
+    if (o->mode != MODE_TRACE &&
+        (is_client ? others + (o->loopback ? 1 : 0) != 1 : others > 0 || o->loopback)) {
         cli_error(mode_names[mode],
                   is_client ? "wants either a host or --loopback" : "takes no host",
                   "see ternperf --help");
         return CLI_USAGE;
     }
-    if (o->shards > 1 && o->mode != MODE_SERVE && o->mode != MODE_BULK) {
-        cli_error("--shards", "is for serve and bulk", "see ternperf --help");
-        return CLI_USAGE;
+    int code = check_together(o);
+    if (code >= 0) {
+        return code;
     }
     if (o->connections == 0) {
         o->connections = o->mode == MODE_BULK || o->mode == MODE_LIMIT ? 1 : 32;
     }
     o->host = others > 0 ? argv[optind + 1] : NULL;
-    if (o->per_second > 0 && o->mode != MODE_MESSAGES) {
-        cli_error("--per-second", "not of this mode", "it is for messages");
-        return CLI_USAGE;
-    }
     o->size = o->size > 0 ? o->size : o->mode == MODE_MESSAGES ? 64 : 128;
     if (o->mode == MODE_IDLE && o->count > OPTIONS_CONNECTIONS_MAX) {
         cli_error("-n", "too many", "a million connections is the most");
@@ -335,9 +482,10 @@ int options_parse(struct options *o, int argc, char **argv)
     o->streams = 1;
     cli_init("ternperf", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":t:n:C:P:Ri:qv46hV", longs, NULL)) != -1;) {
+    for (int opt; (opt = getopt_long(argc, argv, ":t:n:C:P:Rb:i:qv46hV", longs, NULL)) != -1;) {
         if (opt == 'h') {
             (void)fputs(help, stdout);
+            (void)fputs(help_options, stdout);
             return CLI_OK;
         }
         if (opt == 'V') {
@@ -364,4 +512,20 @@ void options_config(tern_config *config, const struct options *o)
     config->cc = o->cc;
     config->suites = o->suites;
     config->max_datagram = (size_t)o->mtu;
+    config->secret_key = o->has_key ? o->key : NULL;
+    if (o->qlog != NULL) {
+        config->trace = qlog_sink(o->qlog);
+    }
+    if (o->window > 0) {
+        config->stream_window = config->stream_window_max = o->window;
+        config->conn_window = config->conn_window_max = o->window;
+        config->stream_send_buffer = o->window; /* or it would be the bound */
+    }
+}
+
+bool options_has_color(const struct options *o, int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+    bool wants = (no_color == NULL || *no_color == '\0') && term_is_tty(fd);
+    return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && wants);
 }

@@ -19,8 +19,11 @@ enum options_mode {
     MODE_IDLE,
     MODE_FLOOD,
     MODE_LIMIT,
+    MODE_TRACE,
     MODES
 };
+
+enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* Of messages. */
 enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
@@ -28,9 +31,14 @@ enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 struct options {
     enum options_mode mode;
     bool quiet, json, loopback, reverse;
+    bool bidirectional; /* bulk: both ways at once */
     int verbose;
     int family; /* 0, 4 or 6 */
     const char *host, *listen, *cc, *pin;
+    const char *qlog; /* folder; NULL: none */
+    enum options_color color;
+    bool has_key; /* --key: of either side; without, it is a new one */
+    uint8_t key[TERN_KEY_SIZE];
     unsigned suites;
     uint64_t time, count; /* -t in nanoseconds, -n; 0: not given */
     uint64_t connections; /* -C */
@@ -38,10 +46,12 @@ struct options {
     uint64_t seat;        /* bulk: which of those processes this is */
     uint64_t keepalive;   /* nanoseconds */
     uint64_t mtu, size;
+    uint64_t window; /* of a receiver; 0: the library's */
     enum options_kind kind;
     uint64_t per_second; /* messages; 0: as many as go */
     uint64_t streams;    /* -P */
     uint64_t interval;   /* nanoseconds; 0: no lines in between */
+    uint64_t rate;       /* bulk, -b: bytes a second each way; 0: as many as go */
     uint64_t delay;      /* of a bad network at this end, each way, in nanoseconds ... */
     double loss;         /* ... and what it loses each way, 0 to 1 */
 };
@@ -50,6 +60,9 @@ struct options {
 int options_parse(struct options *options, int argc, char **argv);
 
 const char *options_mode_name(enum options_mode mode);
+
+/* Whether what goes there is colored: --color, NO_COLOR, and if it is a terminal. */
+bool options_has_color(const struct options *options, int fd);
 
 /* The configuration that follows, for either side. */
 void options_config(tern_config *config, const struct options *options);

@@ -80,3 +80,9 @@ uint64_t proto_read_stamp(const uint8_t in[PROTO_STAMP_SIZE])
     (void)take(in, &time);
     return time;
 }
+
+uint64_t proto_due(uint64_t rate, uint64_t elapsed)
+{
+    const uint64_t second = 1000000000;
+    return elapsed / second * rate + (uint64_t)((double)(elapsed % second) * (double)rate / 1e9);
+}

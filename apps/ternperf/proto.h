@@ -21,7 +21,8 @@ enum proto_command {
     PROTO_FIGURES = 'F',
     /* All that follows is thrown away. The answer: one octet, the end. */
     PROTO_SINK = 'S',
-    /* a: so many octets come back, then the end. Stopped when it is enough before. */
+    /* a: so many octets come back, then the end; b: no more than that a second, 0: as fast as they go. Stopped
+     * when it is enough before. */
     PROTO_SOURCE = 'D',
     /* For each a octets b come back, until the end; b at most PROTO_ECHO_MAX. */
     PROTO_ECHO = 'E',
@@ -50,6 +51,9 @@ struct proto_tally {
     uint64_t count, bytes, samples;
     uint64_t p50, p95, p99, max;
 };
+
+/* Octets that may have gone at so many a second since `elapsed` nanoseconds. */
+uint64_t proto_due(uint64_t rate, uint64_t elapsed);
 
 void proto_write_request(const struct proto_request *request, uint8_t out[PROTO_REQUEST_SIZE]);
 void proto_read_request(struct proto_request *request, const uint8_t in[PROTO_REQUEST_SIZE]);

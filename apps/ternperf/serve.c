@@ -17,6 +17,7 @@
 #include "shared/net.h"
 #include "ternperf/node.h"
 #include "ternperf/proto.h"
+#include "ternperf/qlog.h"
 #include "ternperf/system.h"
 #include "ternperf/tally.h"
 
@@ -32,16 +33,20 @@ struct shard {
     unsigned number, count;
     int code;
     struct task *tasks; /* of all streams that are open */
+    unsigned paced;     /* of them send at a rate */
 };
 
 struct task {
     struct task *next, **link; /* in the shard's */
     tern_conn *conn;
+    tern_stream *stream;
     size_t have; /* octets of the request */
     uint8_t octets[PROTO_REQUEST_SIZE];
     struct proto_request request;
     uint64_t taken;      /* ECHO: of the present one */
     uint64_t owed;       /* SOURCE and ECHO: octets to send */
+    uint64_t given;      /* SOURCE, at a rate: octets sent ... */
+    tern_time start;     /* ... since then; 0: as fast as they go */
     bool is_at_end;      /* the client has said all */
     struct tally *tally; /* MESSAGES: of the connection, whose user is this task then */
 };
@@ -113,6 +118,7 @@ static struct task *new_task(struct shard *shard, tern_stream *stream)
     struct task *task = calloc(1, sizeof *task);
     if (task != NULL) {
         task->conn = tern_stream_conn(stream);
+        task->stream = stream;
         task->next = shard->tasks;
         task->link = &shard->tasks;
         shard->tasks = task;
@@ -124,8 +130,9 @@ static struct task *new_task(struct shard *shard, tern_stream *stream)
     return task;
 }
 
-static void free_task(struct task *task)
+static void free_task(struct shard *shard, struct task *task)
 {
+    shard->paced -= task->start > 0 ? 1 : 0;
     if (task->tally != NULL && tern_conn_user(task->conn) == task) {
         tern_conn_set_user(task->conn, NULL);
     }
@@ -143,12 +150,12 @@ static void free_tasks_of(struct shard *shard, const tern_conn *conn)
     for (struct task *task = shard->tasks, *next; task != NULL; task = next) {
         next = task->next;
         if (conn == NULL || task->conn == conn) {
-            free_task(task);
+            free_task(shard, task);
         }
     }
 }
 
-static void begin(const struct shard *shard, tern_stream *stream, struct task *task)
+static void begin(struct shard *shard, tern_stream *stream, struct task *task)
 {
     struct proto_request *request = &task->request;
     proto_read_request(request, task->octets);
@@ -156,6 +163,8 @@ static void begin(const struct shard *shard, tern_stream *stream, struct task *t
         answer_figures(shard, stream, request->a == 1);
     } else if (request->command == PROTO_SOURCE) {
         task->owed = request->a;
+        task->start = request->b > 0 ? tern_udp_now() : 0;
+        shard->paced += request->b > 0 ? 1 : 0;
     } else if (request->command == PROTO_ECHO && request->a > 0 && request->b > 0 &&
                request->b <= PROTO_ECHO_MAX) {
         task->owed = 0;
@@ -171,11 +180,20 @@ static void pump(tern_stream *stream, struct task *task)
 {
     while (task->owed > 0) {
         size_t len = task->owed < sizeof filling ? (size_t)task->owed : sizeof filling;
+        if (task->start > 0) {
+            uint64_t due = proto_due(task->request.b, tern_udp_now() - task->start);
+            uint64_t room = due > task->given ? due - task->given : 0;
+            len = room < len ? (size_t)room : len;
+            if (len == 0) {
+                return; /* the next turn comes soon */
+            }
+        }
         ptrdiff_t n = tern_stream_write_ref(stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return; /* no room: WRITABLE comes; or it is over */
         }
         task->owed -= (uint64_t)n;
+        task->given += (uint64_t)n;
     }
     bool is_done = task->request.command == PROTO_SOURCE ||
                    (task->request.command == PROTO_ECHO && task->is_at_end);
@@ -183,6 +201,16 @@ static void pump(tern_stream *stream, struct task *task)
     if (is_done || is_sunk) {
         ptrdiff_t n = tern_stream_write(stream, filling, is_sunk ? 1 : 0, TERN_FIN);
         (void)n; /* said before, or nobody listens */
+    }
+}
+
+static void pump_paced(const struct shard *shard)
+{
+    for (struct task *task = shard->paced > 0 ? shard->tasks : NULL; task != NULL;
+         task = task->next) {
+        if (task->start > 0 && task->owed > 0) {
+            pump(task->stream, task);
+        }
     }
 }
 
@@ -196,7 +224,7 @@ static void take(struct task *task, size_t len)
 }
 
 /* False: the request is not complete. */
-static bool read_request(const struct shard *shard, tern_stream *stream, struct task *task)
+static bool read_request(struct shard *shard, tern_stream *stream, struct task *task)
 {
     while (task->have < sizeof task->octets) {
         ptrdiff_t n =
@@ -212,7 +240,7 @@ static bool read_request(const struct shard *shard, tern_stream *stream, struct 
     return true;
 }
 
-static void on_readable(const struct shard *shard, tern_stream *stream)
+static void on_readable(struct shard *shard, tern_stream *stream)
 {
     struct task *task = tern_stream_user(stream);
     const uint8_t *data;
@@ -261,7 +289,7 @@ static void on_event(void *user, const tern_event *event)
         pump(event->stream, tern_stream_user(event->stream));
     } else if (event->type == TERN_EVENT_STREAM_CLOSED) {
         if (tern_stream_user(event->stream) != NULL) {
-            free_task(tern_stream_user(event->stream));
+            free_task(shard, tern_stream_user(event->stream));
             tern_stream_set_user(event->stream, NULL);
         }
     } else if (event->type == TERN_EVENT_MESSAGES) {
@@ -317,6 +345,9 @@ static int open_nodes(struct shard *shards, unsigned count, tern_config *config,
     int fds[OPTIONS_SHARDS_MAX];
     uint8_t secret[TERN_KEY_SIZE], key[TERN_KEY_SIZE];
     tern_key_generate(secret, key);
+    if (o->has_key) {
+        memcpy(secret, o->key, sizeof secret);
+    }
     config->secret_key = secret; /* the same for all: a client must not notice */
     unsigned used = 0;
     int rc = count == 1 ? 0 : tern_udp_open_shards(fds, count, addr, 1);
@@ -350,7 +381,8 @@ static void *run_shard(void *user)
         system_pin(SYSTEM_SERVER, shard->number);
     }
     while (shard->code == CLI_OK && !atomic_load(&is_stopped)) {
-        int rc = node_turn(&shard->node, TURN);
+        int rc = node_turn(&shard->node, shard->paced > 0 ? TERN_MSEC : TURN);
+        pump_paced(shard);
         if (rc != 0 && !(rc == TERN_ERR_SYSTEM && errno == EINTR)) {
             cli_error("serving", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
             shard->code = CLI_LOCAL;
@@ -419,5 +451,6 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
         node_close(&shards[i].node);
     }
     free(shards);
+    qlog_end();
     return code;
 }

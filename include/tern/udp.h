@@ -97,6 +97,10 @@ typedef struct tern_udp_counters {
     bool has_gso, has_gro;
     uint64_t send_errors; /* datagrams that the kernel refused, other than a full socket */
     int last_error;       /* errno of the latest of them */
+    /* Of the socket, in bytes as the kernel counts them (Linux: twice what was asked for, since each
+     * datagram also holds its bookkeeping). 8 MiB are asked for; what the kernel grants a program without
+     * privileges is net.core.rmem_max and wmem_max there. What does not fit in the first is lost. */
+    size_t receive_buffer, send_buffer;
 } tern_udp_counters;
 
 TERN_API void tern_udp_stats(const tern_udp *udp, tern_udp_counters *out);

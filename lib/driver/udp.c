@@ -39,6 +39,13 @@ static void enlarge_buffer(int fd, int option, int force)
     }
 }
 
+static size_t buffer_size(int fd, int option)
+{
+    int size = 0;
+    socklen_t len = sizeof size;
+    return getsockopt(fd, SOL_SOCKET, option, &size, &len) == 0 && size > 0 ? (size_t)size : 0;
+}
+
 static void enlarge_buffers(int fd)
 {
 #if defined(SO_RCVBUFFORCE) && defined(SO_SNDBUFFORCE)
@@ -120,6 +127,8 @@ static int look_at_socket(struct tern_udp *udp)
         return TERN_ERR_SYSTEM;
     }
     enlarge_buffers(udp->fd);
+    udp->counters.receive_buffer = buffer_size(udp->fd, SO_RCVBUF);
+    udp->counters.send_buffer = buffer_size(udp->fd, SO_SNDBUF);
     return 0;
 }
 

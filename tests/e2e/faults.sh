@@ -55,6 +55,61 @@ case_full_disk_here() {
     has_no_parts here || fail "a temporary file is left"
 }
 
+# --- sockets that cannot, or stop -----------------------------------------------------------------
+
+# with_faults LIST: both ends of a copy, both ways, over sockets whose calls fail; see tests/tools/faults/faults.c.
+# What is behind it: the sanitizers' library wants to be first.
+with_faults() {
+    shim=$TERN_BIN/../tests/faults.so
+    [ -e "$shim" ] || skip "no $shim on this system"
+    random here/file 6000
+    export TERN_FAULTS="$1" ASAN_OPTIONS="verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+    export LD_PRELOAD="$shim"
+    serve
+    copy here/file "tern://$server/file"
+    case $1 in
+    *error=*) says 'faults: [1-9][0-9]* calls refused' ;;
+    esac
+    copy "tern://$server/file" here/again
+    unset LD_PRELOAD TERN_FAULTS
+    same here/file there/file
+    same here/file here/again
+}
+
+case_socket_without_offload() {
+    with_faults nogso,nogro,noancillary
+}
+
+case_socket_loses_gso() {
+    with_faults error=EIO,gso,first=10
+}
+
+case_socket_is_full() {
+    with_faults error=EAGAIN,every=3
+}
+
+case_socket_no_buffers() {
+    with_faults error=ENOBUFS,every=25
+}
+
+case_socket_too_long() {
+    with_faults error=EMSGSIZE,longest=1250,first=10
+}
+
+case_socket_net_down() {
+    with_faults error=ENETDOWN,first=10,last=14
+}
+
+case_socket_unreachable() {
+    with_faults error=ENETUNREACH,first=10,last=14
+}
+
+case_socket_tiny_buffers() {
+    with_faults buffer=8192
+    says "warning: the socket's receive buffer has only 1[0-9] KiB.*sysctl -w net.core.rmem_max="
+    says "warning: the socket's send buffer .*sysctl -w net.core.wmem_max="
+}
+
 # --- signals --------------------------------------------------------------------------------------
 
 case_interrupt_push() {

@@ -45,8 +45,107 @@ case_perf_bulk() {
     expect 0 "$ternperf" bulk --loopback -n 3M -C 5 --shards 2 --json
     has_keys bytes goodput_bps sender_cpu_s receiver_cpu_s server_rss_bytes
     has_line out '"bytes":3145728,' || fail "not all of it over two shards"
-    expect 0 "$ternperf" bulk --loopback -t 600ms -R -i 200ms
-    says 'Gbit/s  resent'
+    expect 0 "$ternperf" bulk --loopback -t 300ms --window 64M --mtu 9000 --cc newreno --json
+    has_line out '"datagram_bytes":9000,' || fail "not the datagrams: $(cat out)"
+    has_line out '"cc":"newreno"' || fail "not the controller: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -n 1M -4 -q --cipher chacha20-poly1305 --json
+    has_line out '"cipher":"chacha20-poly1305"' || fail "not the cipher: $(cat out)"
+    [ ! -s err ] || fail "not quiet: $(cat err)"
+}
+
+case_perf_both_ways() {
+    expect 0 "$ternperf" bulk --loopback -n 3M -P 2 -C 3 --bidir --json
+    has_line out '"bytes":6291456,' || fail "not all of it both ways: $(cat out)"
+    expect 0 "$ternperf" bulk --loopback -t 300ms --bidir --json
+    has_keys bytes goodput_bps sender_cpu_s receiver_cpu_s packets_sent
+}
+
+case_perf_rate() {
+    for way in '' -R; do
+        # shellcheck disable=SC2086
+        expect 0 "$ternperf" bulk --loopback -t 1s -b 80mbit -P 3 $way --json
+        has_line out '"goodput_bps":\(7[5-9]\|8[0-4]\)[0-9.]*\(e+0*7\|[0-9]\{6\}\)' || fail "not 80 Mbit/s: $(cat out)"
+    done
+    expect 0 "$ternperf" bulk --loopback -n 1M -b 4M -C 2 --json
+    has_line out '"bytes":1048576,' || fail "not all of it: $(cat out)"
+    has_line out '"seconds":0[.]2[0-9]' || fail "not a quarter of a second: $(cat out)"
+}
+
+case_perf_intervals() {
+    expect 0 "$ternperf" bulk --loopback -t 700ms -i 200ms
+    says ' seconds .*Gbit/s .*resent .*lost .*rtt min .*smoothed .*p99 ms .*cwnd KiB .*pacing$'
+    [ "$(grep -c '^ternperf:  *[0-9]*[.][0-9]*  *[0-9.]*  *[0-9]*  *[0-9]*  *[0-9]*[.][0-9]*' err)" -ge 1 ] ||
+        fail "no row: $(cat err)"
+    expect 0 "$ternperf" bulk --loopback -t 500ms -R -i 200ms
+    says ' [0-9]*[.][0-9]*  *[0-9.]*  *-  *-  *-'
+}
+
+case_perf_trace() {
+    mkdir traces
+    expect 0 "$ternperf" bulk --loopback -n 200K --loss 3 --qlog traces --json
+    for name in client-1 server-1; do
+        [ -s "traces/$name.qlog" ] || fail "no $name"
+        expect 0 "$ternperf" trace "traces/$name.qlog"
+        has_line out '^ *[0-9]*[.][0-9]* > initial 0, 1200 bytes: .*crypto offset=0' || fail "no handshake: $(head out)"
+        has_line out ' = new=handshake_complete' || fail "no state"
+        has_line out ' ~ rtt [0-9]*[.][0-9]* ms, smoothed .*, cwnd [0-9]' || fail "no round trips"
+        has_line out 'ack .*acked_ranges=[0-9]' || fail "no acknowledgements"
+        ! has_line out "$(printf '\033')" || fail "color without a terminal"
+    done
+    expect 0 "$ternperf" trace --json traces/client-1.qlog
+    sent=$(sed -n 's/.*"packets_sent":\([0-9]*\),.*/\1/p' out)
+    has_line out '"mode":"trace","seconds":[0-9.]*,"records":[0-9]*,"malformed":0,' || fail "not the keys: $(cat out)"
+    expect 0 "$ternperf" trace --color always traces/client-1.qlog
+    has_line out "$(printf '\033')\[31m.* x 1RTT" || fail "no loss in red"
+    [ "$(grep -c ' > ' out)" = "$sent" ] || fail "not $sent packets"
+    expect 0 "$ternperf" trace -n 5 --color never traces/client-1.qlog
+    [ "$(wc -l <out)" = 5 ] || fail "not five lines"
+    expect 0 "$ternperf" trace -i 1ms traces/client-1.qlog
+    has_line out '^ *ms  *sent received  lost dropped' || fail "no table"
+    [ "$(awk 'NR > 1 { n += $2 } END { print n }' out)" = "$sent" ] || fail "the rows have not $sent packets"
+}
+
+# What is no qlog, or was cut, or means harm.
+case_perf_trace_bad() {
+    mkdir traces
+    expect 0 "$ternperf" rr --loopback -n 5 --qlog traces
+    head -c 3000 traces/client-1.qlog >short
+    expect 1 "$ternperf" trace short
+    says ' 1 of [0-9]* records make no sense'
+    printf '\036{"time":1e300,"name":"a:\033[2J","data":{"x\033":"\033]0;"}}\n' >harm
+    printf '\036{"time":-5,"name":3,"data":[{"frames":[[[]]]}]}\n\036{"time":{},"data":{"frames":[{}]},"name":"packet_sent"}\n' >>harm
+    expect 0 "$ternperf" trace harm
+    ! has_line out "$(printf '\033')" || fail "an escape code passed"
+    expect 0 "$ternperf" trace -i 1ms harm
+    for text in '' '[' '{"a":1' '{"a' '{]' '\036\036' '{"time":1}}' "$(head -c 5000 /dev/zero | tr '\0' '[')"; do
+        # shellcheck disable=SC2059
+        printf "$text" >bad
+        got=0
+        "$ternperf" trace bad >out 2>err || got=$?
+        [ $got = 7 ] || [ "$text" = '{"time":1}}' ] || fail "$got, not 7, for $text"
+    done
+    expect 5 "$ternperf" trace absent
+    expect 5 "$ternperf" bulk --loopback -n 1 --key absent
+    expect 0 "$ternperf" rr --loopback -n 5 --qlog absent/folder
+    says 'absent/folder'
+}
+
+# A server with a key of its own stays the same.
+case_perf_key() {
+    XDG_CONFIG_HOME=$work/keys "$terncp" keygen >/dev/null 2>&1 || fail "no key"
+    key=$(sed -n 's/.*\(tern:[a-z0-9]*\).*/\1/p' keys/tern/id.pub)
+    for turn in 1 2; do
+        "$ternperf" serve --listen 127.0.0.1:0 --key keys/tern/id >"$work/perf$turn.log" 2>&1 &
+        perf_pid=$!
+        pids="$pids $perf_pid"
+        wait_for 20 has_said "$work/perf$turn.log" 'serving on ' "$perf_pid" || true
+        perf=$(sed -n 's/.*serving on \([0-9.]*:[0-9]*\)$/\1/p' "$work/perf$turn.log")
+        expect 0 "$ternperf" rr -n 5 --pin "$key" --log-level error "$perf"
+        [ ! -s err ] || fail "not quiet: $(cat err)"
+    done
+    chmod 644 keys/tern/id
+    expect 5 "$ternperf" rr --loopback -n 5 --key keys/tern/id
+    says 'others can read it'
 }
 
 case_perf_rr() {
@@ -69,7 +168,8 @@ case_perf_messages() {
     has_line out '"bytes":60000000,' || fail "not all of it: $(cat out)"
     has_line out '"count":20000,"failed":0,' || fail "not all of them: $(cat out)"
     expect 0 "$ternperf" messages --loopback -n 50 --per-second 200 --delay 20ms --json
-    has_line out '"latency_ms":{"p50":2[0-9][.]' || fail "no delay of 20 ms: $(cat out)"
+    # No less than the two delays; how much more is the machine's matter.
+    has_line out '"latency_ms":{"p50":\([2-9][0-9]\|[0-9]\{3,\}\)[.]' || fail "no delay of 20 ms: $(cat out)"
     has_line out '"count":50,' || fail "not fifty: $(cat out)"
 }
 
@@ -82,7 +182,8 @@ case_perf_idle() {
 
 case_perf_network() {
     expect 0 "$ternperf" rr --loopback -t 500ms --delay 10ms --json
-    has_line out '"latency_ms":{"p50":2[0-9][.]' || fail "no delay of 20 ms: $(cat out)"
+    # No less than the two delays; how much more is the machine's matter.
+    has_line out '"latency_ms":{"p50":\([2-9][0-9]\|[0-9]\{3,\}\)[.]' || fail "no delay of 20 ms: $(cat out)"
     expect 0 "$ternperf" bulk --loopback -n 2M --delay 1ms --loss 5 --json
     expect 3 "$ternperf" rr --loopback --loss 100
 }
@@ -136,7 +237,10 @@ case_perf_usage() {
         'idle --loopback -n 1000001' 'handshakes --loopback --cc nonsense' \
         'handshakes --loopback --mtu 100' 'rr --loopback --loss 101' 'rr --loopback --delay x' \
         'rr --loopback --loss -1' 'handshakes --pin a host' 'handshakes --shards 2 --loopback' \
-        'bulk --loopback -P 0' 'bulk --loopback --bidir' 'bulk --loopback -b 1M' 'rr --loopback --size 0' \
+        'bulk --loopback -P 0' 'bulk --loopback --bidir -R' 'rr --loopback --bidir' 'bulk --loopback -b 1x' \
+        'rr --loopback -b 1M' 'bulk --loopback -b 1bit' 'rr --loopback --size 0' 'bulk --loopback --window 1' \
+        'bulk --loopback --qlog d --shards 2' 'trace --qlog d f' 'rr --loopback --color red' \
+        'rr --loopback --log-level loud' 'trace' 'trace a b' \
         'bulk --loopback --shards 0' 'rr --loopback --shards 2' 'messages --loopback --per-second 0' \
         'messages' 'rr --loopback --per-second 5' 'limit --loopback' 'trace --loopback'; do
         # shellcheck disable=SC2086

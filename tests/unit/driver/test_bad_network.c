@@ -1,62 +1,21 @@
 /* Real connections over loopback through a conditioner: the round trip that it makes, a transfer through
  * loss, and a network where nothing passes.
  * SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include <tern/sim.h>
-#include <tern/tern.h>
-#include <tern/udp.h>
 
-#include "tern_test.h"
+#include "two_ends.h"
 
 #define DELAY (20 * TERN_MSEC)
 
-struct end {
-    tern_endpoint *endpoint;
-    tern_udp *udp;
-    tern_conn *conn;
-    bool is_connected, is_closed;
-    tern_close_info close;
-    size_t read;
-};
-
-static struct end client, server;
 static tern_conditioner *conditioner;
-
-static void end_open(struct end *end, bool accept)
-{
-    tern_config config;
-    tern_addr any;
-    memset(end, 0, sizeof *end);
-    tern_config_init(&config);
-    config.accept = accept;
-    config.clock = true;
-    config.handshake_timeout = 400 * TERN_MSEC;
-    assert_int_equal(tern_addr_parse(&any, "127.0.0.1:0"), 0);
-    assert_int_equal(tern_endpoint_new(&end->endpoint, &config, tern_udp_now()), 0);
-    assert_int_equal(tern_udp_open(&end->udp, end->endpoint, &any), 0);
-}
-
-static void end_close(struct end *end)
-{
-    tern_udp_close(end->udp);
-    tern_endpoint_free(end->endpoint);
-}
 
 static void open_over(const tern_link_config *link)
 {
-    tern_peer peer;
-    uint8_t key[TERN_KEY_SIZE];
-    end_open(&client, false);
-    end_open(&server, true);
+    end_open(&client, false, 400 * TERN_MSEC);
+    end_open(&server, true, 400 * TERN_MSEC);
     assert_int_equal(tern_conditioner_new(&conditioner, link, link, 3), 0);
     assert_int_equal(tern_udp_set_conditioner(client.udp, conditioner), 0);
-    tern_peer_init(&peer);
-    peer.addr = tern_udp_local(server.udp);
-    tern_endpoint_public_key(server.endpoint, key);
-    peer.key = key;
-    assert_int_equal(tern_endpoint_connect(client.endpoint, &peer, &client.conn, tern_udp_now()),
-                     0);
+    ends_connect();
 }
 
 static void close_all(void)
@@ -64,43 +23,6 @@ static void close_all(void)
     end_close(&client);
     end_close(&server);
     tern_conditioner_free(conditioner);
-}
-
-static void read_all(struct end *end, tern_stream *stream)
-{
-    const uint8_t *data;
-    size_t len;
-    while (tern_stream_peek(stream, &data, &len) == 0 && len > 0) {
-        assert_int_equal(tern_stream_consume(stream, len), 0);
-        end->read += len;
-    }
-}
-
-static void serve(struct end *end)
-{
-    tern_event ev;
-    assert_int_equal(tern_udp_service(end->udp, TERN_MSEC), 0);
-    while (tern_endpoint_poll(end->endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_CONNECTED) {
-            end->is_connected = true;
-            end->conn = ev.conn;
-        } else if (ev.type == TERN_EVENT_CLOSED) {
-            end->is_closed = true;
-            end->close = ev.close;
-            end->conn = NULL;
-        } else if (ev.type == TERN_EVENT_STREAM_READABLE) {
-            read_all(end, ev.stream);
-        }
-    }
-}
-
-static void serve_for(tern_time length)
-{
-    tern_time until = tern_udp_now() + length;
-    while (tern_udp_now() < until) {
-        serve(&client);
-        serve(&server);
-    }
 }
 
 static void send_bytes(size_t bytes)
@@ -129,8 +51,7 @@ static void the_round_trip_is_that_of_the_links(void **state)
     send_bytes(40000);
     serve_for(400 * TERN_MSEC);
     assert_int_equal(server.read, 40000);
-    tern_stats stats = {.size = sizeof stats};
-    tern_conn_stats(client.conn, &stats);
+    tern_stats stats = stats_of_client();
     assert_true(stats.min_rtt >= 2 * DELAY && stats.min_rtt < 4 * DELAY);
     /* Both clocks are this machine's, and their births are known to both ends here. */
     tern_time now = tern_udp_now(), theirs = 0;
