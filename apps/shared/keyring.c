@@ -78,19 +78,30 @@ void keyring_words(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_WORDS_SIZ
     }
 }
 
-bool keyring_path(const char *name, char path[KEYRING_PATH_SIZE])
+static bool place(const char *variable, const char *below_home, const char *name,
+                  char path[KEYRING_PATH_SIZE])
 {
-    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *folder = getenv(variable);
     const char *home = getenv("HOME");
     int n;
-    if (config != NULL && config[0] == '/') {
-        n = snprintf(path, KEYRING_PATH_SIZE, "%s/tern/%s", config, name);
+    if (folder != NULL && folder[0] == '/') {
+        n = snprintf(path, KEYRING_PATH_SIZE, "%s/tern/%s", folder, name);
     } else if (home != NULL && home[0] != '\0') {
-        n = snprintf(path, KEYRING_PATH_SIZE, "%s/.config/tern/%s", home, name);
+        n = snprintf(path, KEYRING_PATH_SIZE, "%s/%s/tern/%s", home, below_home, name);
     } else {
         return false;
     }
     return n > 0 && n < KEYRING_PATH_SIZE;
+}
+
+bool keyring_path(const char *name, char path[KEYRING_PATH_SIZE])
+{
+    return place("XDG_CONFIG_HOME", ".config", name, path);
+}
+
+bool keyring_state_path(const char *name, char path[KEYRING_PATH_SIZE])
+{
+    return place("XDG_STATE_HOME", ".local/state", name, path);
 }
 
 /* Makes the folders above a path, each for us alone. */
@@ -125,11 +136,17 @@ static bool write_all(int fd, const void *data, size_t len)
     return true;
 }
 
-/* Writes a file whole under another name and then moves it into place. With `exclusive` an existing
- * one is never replaced. */
+enum write_how {
+    WRITE_ONCE,    /* an existing one is never replaced */
+    WRITE_LASTING, /* on the disk when this returns */
+    WRITE_SOON     /* when the kernel likes: what a crash may take */
+};
+
+/* Writes a file whole under another name and then moves it into place. */
 static enum keyring_result write_file(const char *path, mode_t mode, const void *data, size_t len,
-                                      bool exclusive)
+                                      enum write_how how)
 {
+    bool exclusive = how == WRITE_ONCE;
     char temporary[KEYRING_PATH_SIZE + 8];
     if (make_folders(path) != 0) {
         return KEYRING_SYSTEM;
@@ -139,7 +156,8 @@ static enum keyring_result write_file(const char *path, mode_t mode, const void 
     if (fd < 0) {
         return KEYRING_SYSTEM;
     }
-    bool is_good = fchmod(fd, mode) == 0 && write_all(fd, data, len) && fsync(fd) == 0;
+    bool is_good =
+        fchmod(fd, mode) == 0 && write_all(fd, data, len) && (how == WRITE_SOON || fsync(fd) == 0);
     is_good = close(fd) == 0 && is_good;
     if (is_good) {
         is_good = exclusive ? link(temporary, path) == 0 : rename(temporary, path) == 0;
@@ -150,6 +168,11 @@ static enum keyring_result write_file(const char *path, mode_t mode, const void 
     }
     errno = saved;
     return is_good ? KEYRING_OK : KEYRING_SYSTEM;
+}
+
+enum keyring_result keyring_save(const char *path, const void *data, size_t len)
+{
+    return write_file(path, 0600, data, len, WRITE_SOON);
 }
 
 enum keyring_result keyring_load(const char *path, uint8_t secret[TERN_KEY_SIZE])
@@ -185,14 +208,14 @@ enum keyring_result keyring_create(const char *path, uint8_t pub[TERN_KEY_SIZE])
     keyring_format(secret, text);
     size_t len = strlen(text);
     text[len] = '\n';
-    enum keyring_result result = write_file(path, 0600, text, len + 1, true);
+    enum keyring_result result = write_file(path, 0600, text, len + 1, WRITE_ONCE);
     sodium_memzero(secret, sizeof secret);
     if (result == KEYRING_OK) {
         keyring_format(pub, text);
         len = strlen(text);
         text[len] = '\n';
         (void)snprintf(pub_path, sizeof pub_path, "%s.pub", path);
-        result = write_file(pub_path, 0644, text, len + 1, false);
+        result = write_file(pub_path, 0644, text, len + 1, WRITE_LASTING);
     }
     sodium_memzero(text, sizeof text);
     return result;

@@ -30,6 +30,10 @@ void keyring_words(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_WORDS_SIZ
 
 /* The path of one of our files. False when there is neither XDG_CONFIG_HOME nor HOME. */
 bool keyring_path(const char *name, char path[KEYRING_PATH_SIZE]);
+/* The same under $XDG_STATE_HOME/tern (or ~/.local/state/tern): what programs remember by themselves. */
+bool keyring_state_path(const char *name, char path[KEYRING_PATH_SIZE]);
+/* Writes a file of ours, mode 0600, whole or not at all, with the folders above it. */
+enum keyring_result keyring_save(const char *path, const void *data, size_t len);
 
 enum keyring_result keyring_load(const char *path, uint8_t secret[TERN_KEY_SIZE]);
 /* Writes a new key and its .pub beside it; refuses to replace one (KEYRING_SYSTEM, EEXIST). */

@@ -1,11 +1,10 @@
-/* Attempts at a connection, and on the one that stands, one request from HELLO to END.
+/* One request from HELLO to END, on a connection that dial.c brings about.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "terncp/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,79 +12,37 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
-#include "shared/identity.h"
-#include "shared/meter.h"
-#include "shared/net.h"
-#include "shared/qlog.h"
-#include "shared/term.h"
-#include "shared/trust.h"
 #include "terncp/control.h"
-#include "terncp/names_ask.h"
+#include "terncp/dest.h"
+#include "terncp/dial.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
 #include "terncp/shares.h"
-#include "terncp/transport.h"
 #include "terncp/tree.h"
-
-#define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
-
-/* How an attempt ended. */
-enum outcome {
-    OUTCOME_RUNNING,
-    OUTCOME_DONE,    /* the request was worked off, with or without failures */
-    OUTCOME_KEY,     /* first contact: `seen` holds the server's key */
-    OUTCOME_SILENT,  /* no answer to the handshake */
-    OUTCOME_LOST,    /* the connection ended early */
-    OUTCOME_REFUSED, /* the server does not want us */
-    OUTCOME_REQUEST, /* the request failed as a whole; it was said */
-    OUTCOME_SIGNAL,
-    OUTCOME_ERROR /* no socket and the like; it was said */
-};
 
 struct client {
     const struct options *options;
     struct ev_loop *loop;
-    struct trust trust;
-    char host[256], path[PROTO_PATH_MAX + 1];
-    tern_addr addr;
-    uint8_t secret[TERN_KEY_SIZE];
-    bool has_secret;
+    struct dial dial;
 
     bool is_push;
+    bool is_offer; /* pull: of whatever the other side sends, under a code */
     char **sources;
     int source_count;
-    int root;                        /* pull: the local folder */
-    char target[PROTO_PATH_MAX + 1]; /* and the name in it */
-    bool is_into;
+    struct dest dest; /* pull: where to */
 
-    struct transport transport;
-    tern_conn *conn;
+    tern_conn *conn; /* between begin and end */
     tern_stream *control;
     struct control messages;
-    struct qlog *qlog;
     struct work *work;
     struct push *push;
     struct pull *pull;
-    bool asks_names; /* neither a push nor a pull */
-    struct names_ask *names;
-    bool only_key, end_sent, is_connected;
-    bool has_end;
+    bool end_sent, has_end;
     uint32_t end_count;
-    enum outcome outcome;
-    uint8_t seen[TERN_KEY_SIZE];
     struct report report;
     struct ev_timer ticker;
-    struct ev_signal interrupted, terminated, hung_up;
 };
-
-static void stop(struct client *c, enum outcome outcome)
-{
-    if (c->outcome == OUTCOME_RUNNING) {
-        c->outcome = outcome;
-        ev_break(c->loop, EVBREAK_ALL);
-    }
-}
 
 /* --- failures --------------------------------------------------------------------------------------- */
 
@@ -101,8 +58,8 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
                   error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
 }
 
-/* No event may follow: a worker, or the memory that came back, was the last. */
-static void on_push_done(void *user)
+/* No event may follow: a worker was the last. */
+static void on_push_counted(void *user)
 {
     struct client *c = user;
     ev_feed_event(c->loop, &c->ticker, EV_TIMER);
@@ -147,51 +104,57 @@ static void limit(struct client *c, uint64_t told)
         struct proto_message m = {
             .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
         if (!control_send(c->control, &m)) {
-            stop(c, OUTCOME_LOST);
+            dial_stop(&c->dial, DIAL_LOST);
         }
     }
 }
 
-static void begin_request(struct client *c)
+static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
+    struct client *c = user;
+    c->conn = conn;
+    c->control = NULL;
+    c->messages.used = 0;
+    c->end_sent = c->has_end = false;
     report_restart(&c->report); /* the time of a question does not count */
-    if (c->asks_names) {
-        c->names = names_ask_new(c->options, c->path, c->trust.name);
-        if (c->names == NULL || !names_ask_begin(c->names, c->conn)) {
-            stop(c, OUTCOME_LOST);
-        }
-        return;
-    }
     const struct options *o = c->options;
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
-    size_t len = strlen(c->path);
-    bool is_into = c->source_count > 1 || len == 0 || c->path[len - 1] == '/';
+    size_t len = strlen(c->dial.target.path);
+    bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
+    randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0);
-    memcpy(hello.text, c->path, sizeof c->path);
+    hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+                  (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
+    memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
-        tern_stream_set_priority(c->control, 0, false) != 0 || !control_send(c->control, &hello)) {
-        stop(c, OUTCOME_LOST);
+        tern_stream_set_priority(c->control, 0, false) != 0 ||
+        (is_early && tern_stream_set_early(c->control) != 0) || !control_send(c->control, &hello)) {
+        dial_stop(&c->dial, DIAL_LOST);
         return;
     }
     limit(c, 0);
     if (!c->is_push) {
         char only[256];
-        tree_basename(c->path, only, sizeof only);
-        struct place_request request = {.root = c->root,
-                                        .target = c->target,
-                                        .is_into = c->is_into,
+        tree_basename(c->dial.target.path, only, sizeof only);
+        struct place_request request = {.root = c->dest.root,
+                                        .target = c->dest.target,
+                                        .is_into = c->dest.is_into,
                                         .flags = hello.flags,
-                                        .only = only[0] == '\0' ? "root" : only};
-        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
+                                        .key = hello.key,
+                                        .is_fresh = c->is_offer,
+                                        .only = c->is_offer       ? ""
+                                                : only[0] == '\0' ? "root"
+                                                                  : only};
+        c->pull = pull_new(c->work, &request, on_settled, c);
     } else {
         struct push_request request = {
-            .flags = hello.flags, .failed = on_push_failed, .done = on_push_done, .user = c};
+            .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
+        memcpy(request.key, hello.key, sizeof request.key);
         c->push = push_new(c->work, c->conn, &request);
     }
     if (c->pull == NULL && c->push == NULL) {
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
-        stop(c, OUTCOME_ERROR);
+        dial_stop(&c->dial, DIAL_ERROR);
         return;
     }
     for (int i = 0; i < c->source_count && c->push != NULL; i++) {
@@ -212,12 +175,13 @@ static void begin_request(struct client *c)
     }
 }
 
-static void finish_if_done(struct client *c)
+static void finish_if_done(void *user)
 {
+    struct client *c = user;
     bool is_done = c->has_end;
     if (c->push != NULL) {
         push_pump(c->push);
-        if (push_is_done(c->push) && !c->end_sent) {
+        if (push_is_counted(c->push) && !c->end_sent) {
             struct proto_message m = {.type = PROTO_END, .index = push_counts(c->push)->entries};
             c->end_sent = control_send(c->control, &m);
         }
@@ -230,17 +194,19 @@ static void finish_if_done(struct client *c)
         }
     }
     if (is_done && (c->push != NULL || c->pull != NULL)) {
-        tern_conn_close(c->conn, 0, "");
-        stop(c, OUTCOME_DONE);
+        bool is_kept = c->pull == NULL || pull_counts(c->pull)->failed == 0;
+        tern_conn_close(c->conn, is_kept ? 0 : PROTO_CLOSE_PARTIAL, "");
+        dial_stop(&c->dial, DIAL_DONE);
     }
 }
 
 static void on_fail(struct client *c, const struct proto_message *m)
 {
     if (m->index == PROTO_INDEX_ALL) {
-        report_failed(&c->report, REPORT_REMOTE, c->path[0] == '\0' ? "/" : c->path, m->text, NULL);
+        report_failed(&c->report, REPORT_REMOTE,
+                      c->dial.target.path[0] == '\0' ? "/" : c->dial.target.path, m->text, NULL);
         tern_conn_close(c->conn, 0, "");
-        stop(c, OUTCOME_REQUEST);
+        dial_stop(&c->dial, DIAL_REQUEST);
         return;
     }
     if (m->index == PROTO_INDEX_NONE && m->status == PROTO_LEFT_OUT) {
@@ -249,7 +215,7 @@ static void on_fail(struct client *c, const struct proto_message *m)
     }
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
     report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
-                  is_one ? c->sources[0] : c->trust.name, m->text,
+                  is_one ? c->sources[0] : c->dial.trust.name, m->text,
                   NULL); /* the text says which entry */
 }
 
@@ -259,10 +225,10 @@ static void on_control(struct client *c)
     int rc;
     while (c->control != NULL && (rc = control_read(&c->messages, c->control, &m)) != 0) {
         if (rc < 0) {
-            if (c->outcome == OUTCOME_RUNNING && tern_conn_is_established(c->conn)) {
-                report_failed(&c->report, REPORT_REMOTE, c->trust.name, "broke off the request",
-                              NULL);
-                stop(c, OUTCOME_REQUEST);
+            if (c->dial.outcome == DIAL_RUNNING && tern_conn_is_established(c->conn)) {
+                report_failed(&c->report, REPORT_REMOTE, c->dial.trust.name,
+                              "broke off the request", NULL);
+                dial_stop(&c->dial, DIAL_REQUEST);
             }
             return;
         }
@@ -283,19 +249,6 @@ static void on_control(struct client *c)
 
 /* --- events -------------------------------------------------------------------------------------------- */
 
-static void on_connected(struct client *c)
-{
-    c->is_connected = true;
-    if (c->only_key) {
-        enum outcome outcome =
-            tern_conn_peer_key(c->conn, c->seen) == 0 ? OUTCOME_KEY : OUTCOME_LOST;
-        tern_conn_close(c->conn, 0, "");
-        stop(c, outcome);
-        return;
-    }
-    begin_request(c);
-}
-
 static void show_progress(struct client *c)
 {
     tern_stats stats = {.size = sizeof stats};
@@ -313,13 +266,14 @@ static void show_progress(struct client *c)
 
 /* Takes the last figures (the ticker may never have run) and lets go of the streams, while their
  * handles are still good: until the poll after CLOSED. */
-static void end_transfer(struct client *c)
+static void end_transfer(void *user)
 {
+    struct client *c = user;
     show_progress(c);
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
         bool is_whole =
-            c->outcome == OUTCOME_DONE && n->failed == 0; /* the last ACK may be under way */
+            c->dial.outcome == DIAL_DONE && n->failed == 0; /* the last ACK may be under way */
         c->report.bytes = is_whole ? n->total : n->bytes;
     } else if (c->pull != NULL) {
         c->report.bytes = pull_counts(c->pull)->bytes;
@@ -328,48 +282,17 @@ static void end_transfer(struct client *c)
     pull_free(c->pull);
     c->push = NULL;
     c->pull = NULL;
-}
-
-/* A full house refuses, too, and says so in words of its own. */
-static bool is_our_key_refused(const tern_close_info *close)
-{
-    static const char words[] = "identity refused";
-    return close->by == TERN_CLOSED_PEER && close->error == TERN_ERR_REFUSED &&
-           close->reason_len == sizeof words - 1 &&
-           memcmp(close->reason, words, sizeof words - 1) == 0;
-}
-
-static void on_closed(struct client *c, const tern_close_info *close)
-{
-    char reason[300];
-    end_transfer(c);
+    c->control = NULL;
     c->conn = NULL;
-    if (c->outcome != OUTCOME_RUNNING) {
+}
+
+static void on_event(void *user, const tern_event *ev)
+{
+    struct client *c = user;
+    if (ev->stream == NULL) {
         return;
     }
-    if (is_our_key_refused(close)) {
-        stop(c, OUTCOME_REFUSED);
-    } else if (!c->is_connected && close->by == TERN_CLOSED_TIMEOUT) {
-        stop(c, OUTCOME_SILENT);
-    } else {
-        (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
-        cli_error(c->trust.name,
-                  reason[0] != '\0'                  ? reason
-                  : close->by == TERN_CLOSED_TIMEOUT ? "connection lost, nothing heard for 10 s"
-                                                     : tern_strerror(close->error),
-                  "the copy is not complete; run the command again");
-        stop(c, OUTCOME_LOST);
-    }
-}
-
-static void on_stream_event(struct client *c, const tern_event *ev)
-{
-    if (c->names != NULL) {
-        if (names_ask_on_event(c->names, ev)) {
-            tern_conn_close(c->conn, 0, "");
-            stop(c, OUTCOME_DONE);
-        }
-    } else if (ev->stream == c->control) {
+    if (ev->stream == c->control) {
         if (ev->type == TERN_EVENT_STREAM_READABLE) {
             on_control(c);
         }
@@ -383,26 +306,6 @@ static void on_stream_event(struct client *c, const tern_event *ev)
     }
 }
 
-static void on_ready(tern_ev *binding, void *user)
-{
-    struct client *c = user;
-    tern_event ev;
-    (void)binding;
-    while (tern_endpoint_poll(c->transport.endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_CONNECTED) {
-            on_connected(c);
-        } else if (ev.type == TERN_EVENT_CLOSED) {
-            on_closed(c, &ev.close);
-            return;
-        } else if (ev.stream != NULL && c->outcome == OUTCOME_RUNNING) {
-            on_stream_event(c, &ev);
-        }
-        if (c->outcome == OUTCOME_RUNNING && c->conn != NULL && c->is_connected) {
-            finish_if_done(c);
-        }
-    }
-}
-
 static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct client *c = timer->data;
@@ -412,192 +315,27 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
         return;
     }
     show_progress(c);
-    if (c->is_connected) { /* workers may have finished the last block meanwhile */
+    if (c->dial.outcome == DIAL_RUNNING) { /* workers may have finished the last block meanwhile */
         finish_if_done(c);
     }
 }
 
-static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
+/* --- the whole ---------------------------------------------------------------------------------------------- */
+
+static int conclude(struct client *c, enum dial_outcome outcome)
 {
-    struct client *c = w->data;
-    (void)loop;
-    (void)events;
-    if (c->conn != NULL) {
-        tern_conn_close(c->conn, 0, "interrupted");
+    if (outcome == DIAL_DONE || outcome == DIAL_REQUEST) {
+        return report_end(&c->report);
     }
-    stop(c, OUTCOME_SIGNAL);
+    report_abort(&c->report);
+    return dial_explain(&c->dial, outcome);
 }
 
-/* --- attempts -------------------------------------------------------------------------------------------- */
+static const struct dial_calls calls = {
+    .begin = begin_request, .event = on_event, .after = finish_if_done, .end = end_transfer};
 
-static int open_attempt(struct client *c, const uint8_t *key, tern_time timeout)
+static int run_with(struct client *c)
 {
-    tern_config config;
-    tern_peer peer;
-    transport_config(&config, c->options);
-    config.secret_key = c->has_secret ? c->secret : NULL;
-    config.handshake_timeout = timeout;
-    if (c->qlog != NULL) {
-        config.trace = qlog_sink(c->qlog);
-    }
-    int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
-    if (rc == 0) {
-        tern_peer_init(&peer);
-        peer.addr = c->addr;
-        peer.key = key;
-        rc = tern_endpoint_connect(c->transport.endpoint, &peer, &c->conn, tern_udp_now());
-    }
-    if (rc != 0) {
-        cli_error(c->trust.name, rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
-                  rc == TERN_ERR_UNSUPPORTED && c->options->suites != TERN_SUITE_ANY
-                      ? "this machine has none of the suites of --cipher"
-                      : "check the address and the options");
-    }
-    return rc;
-}
-
-/* One connection from its first packet to its last. With only_key it ends once the server has shown
- * its key. */
-static enum outcome attempt(struct client *c, const uint8_t *key, bool only_key, tern_time timeout)
-{
-    c->only_key = only_key;
-    c->is_connected = c->end_sent = c->has_end = false;
-    c->outcome = OUTCOME_RUNNING;
-    c->control = NULL;
-    c->messages.used = 0;
-    if (open_attempt(c, key, timeout) != 0) {
-        c->outcome = OUTCOME_ERROR;
-    } else {
-        tern_ev_wake(c->transport.binding);
-        (void)ev_run(c->loop, 0);
-    }
-    end_transfer(c);
-    transport_close(&c->transport);
-    c->conn = NULL;
-    return c->outcome;
-}
-
-static int on_silence(struct client *c)
-{
-    char text[TERN_ADDR_TEXT_SIZE], why[160];
-    (void)snprintf(why, sizeof why, "no answer from %s",
-                   tern_addr_format(&c->addr, text, sizeof text));
-    cli_error(c->trust.name, why,
-              "is terncp serve running there, and does UDP pass the firewalls? With --silent it "
-              "answers only who has its key (--pin)");
-    return CLI_CONNECT;
-}
-
-static int conclude(struct client *c, enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_DONE:
-    case OUTCOME_REQUEST:
-        return c->names != NULL ? names_ask_end(c->names) : report_end(&c->report);
-    case OUTCOME_REFUSED:
-        cli_error(c->trust.name, "it does not know our key",
-                  c->has_secret
-                      ? "have it added to the server's authorized_keys (terncp id shows it)"
-                      : "make a key with terncp keygen and have it added there");
-        return CLI_IDENTITY;
-    case OUTCOME_SILENT:
-        return on_silence(c);
-    case OUTCOME_SIGNAL:
-        report_abort(&c->report);
-        return CLI_INTERRUPTED;
-    case OUTCOME_LOST:
-        report_abort(&c->report);
-        return CLI_CONNECT;
-    case OUTCOME_RUNNING:
-    case OUTCOME_KEY:
-    case OUTCOME_ERROR:
-        break;
-    }
-    return CLI_CONNECT;
-}
-
-static int run_attempts(struct client *c)
-{
-    tern_time timeout = c->options->connect_timeout;
-    if (!c->trust.has_key) {
-        enum outcome outcome = attempt(c, NULL, true, timeout);
-        if (outcome != OUTCOME_KEY) {
-            return conclude(c, outcome);
-        }
-        int code = trust_decide(&c->trust, c->seen);
-        if (code >= 0) {
-            return code;
-        }
-        return conclude(c, attempt(c, c->trust.key, false, timeout));
-    }
-    /* A server that lost its key cannot answer those who know the old one. After a while ask who is
-     * there, to tell a changed key from a dead host, then give the known key the rest of its time. */
-    tern_time first = timeout < PROBE_AFTER ? timeout : PROBE_AFTER;
-    enum outcome outcome = attempt(c, c->trust.key, false, first);
-    if (outcome != OUTCOME_SILENT) {
-        return conclude(c, outcome);
-    }
-    if (attempt(c, NULL, true, first) == OUTCOME_KEY &&
-        sodium_memcmp(c->seen, c->trust.key, TERN_KEY_SIZE) != 0) {
-        return trust_changed(&c->trust, c->seen);
-    }
-    if (c->outcome == OUTCOME_SIGNAL) {
-        return conclude(c, OUTCOME_SIGNAL);
-    }
-    tern_time rest = timeout > first ? timeout - first : 0;
-    return rest == 0 ? on_silence(c) : conclude(c, attempt(c, c->trust.key, false, rest));
-}
-
-/* --- set-up -------------------------------------------------------------------------------------------------- */
-
-static int parse_url(struct client *c, const char *url)
-{
-    uint16_t port = TERNCP_PORT;
-    const char *why = NULL;
-    char authority[300];
-    const char *start = url + strlen(CLIENT_SCHEME);
-    size_t len = strcspn(start, "/");
-    const char *path = start[len] == '/' ? start + len + 1 : start + len;
-    if (len >= sizeof authority || strlen(path) > PROTO_PATH_MAX) {
-        cli_error(url, "too long", "shorten it");
-        return CLI_USAGE;
-    }
-    memcpy(authority, start, len);
-    authority[len] = '\0';
-    if (!net_split(authority, c->host, sizeof c->host, &port) || port == 0) {
-        cli_error(url, "no host or a bad port", "write tern://host[:port]/path");
-        return CLI_USAGE;
-    }
-    (void)snprintf(c->path, sizeof c->path, "%s", path);
-    if (tern_udp_resolve(&c->addr, c->host, port, c->options->family, &why) != 0) {
-        cli_error(c->host, why, "check the name");
-        return CLI_CONNECT;
-    }
-    struct trust_options options = {.pin = c->options->pin,
-                                    .known_hosts = c->options->known_hosts,
-                                    .accept_new = c->options->accept_new,
-                                    .batch = c->options->batch};
-    return trust_find(&c->trust, &options, c->host, port);
-}
-
-static int run(struct client *c, const char *url)
-{
-    static unsigned runs; /* of this process: one for each source of a pull */
-    c->loop = ev_default_loop(0);
-    int code = parse_url(c, url);
-    if (code < 0) {
-        code = identity_load(c->options->key, c->secret, &c->has_secret);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    if (c->options->qlog != NULL) {
-        c->qlog = qlog_new(c->options->qlog, "terncp", runs++);
-        if (c->qlog == NULL) {
-            cli_error(c->options->qlog, strerror(errno), "give a folder for --qlog");
-            return CLI_LOCAL;
-        }
-    }
     c->work = work_new(c->loop);
     if (c->work == NULL) {
         cli_error("threads", "cannot be started", "check the limits of this user");
@@ -605,30 +343,40 @@ static int run(struct client *c, const char *url)
     }
     report_init(&c->report, c->options, c->is_push);
     ev_timer_init(&c->ticker, on_tick, 0.1, 0.1);
-    ev_signal_init(&c->interrupted, on_signal, SIGINT);
-    ev_signal_init(&c->terminated, on_signal, SIGTERM);
-    ev_signal_init(&c->hung_up, on_signal, SIGHUP);
-    c->ticker.data = c->interrupted.data = c->terminated.data = c->hung_up.data = c;
+    c->ticker.data = c;
     ev_timer_start(c->loop, &c->ticker);
-    ev_signal_start(c->loop, &c->interrupted);
-    ev_signal_start(c->loop, &c->terminated);
-    ev_signal_start(c->loop, &c->hung_up);
-    code = run_attempts(c);
+    int code = dial_open(&c->dial);
+    if (code < 0) {
+        code = conclude(c, dial_wait(&c->dial));
+    }
     ev_timer_stop(c->loop, &c->ticker);
-    ev_signal_stop(c->loop, &c->interrupted);
-    ev_signal_stop(c->loop, &c->terminated);
-    ev_signal_stop(c->loop, &c->hung_up);
-    work_free(c->work);
-    qlog_free(c->qlog);
-    sodium_memzero(c->secret, sizeof c->secret);
     return code;
 }
 
-int client_push(const struct options *options, char **sources, int count, const char *url)
+/* code NULL: by its name. */
+static int run(struct client *c, const char *name, const char *code, const tern_addr *addr)
+{
+    c->loop = ev_loop_new(EVFLAG_AUTO); /* the default one would take the end of ssh from us */
+    if (c->loop == NULL) {
+        cli_error("event loop", "cannot be made", "check the limits of this user");
+        return CLI_LOCAL;
+    }
+    int rc = code == NULL ? dial_init(&c->dial, c->options, c->loop, name, &calls, c)
+                          : dial_init_code(&c->dial, c->options, c->loop, code, addr, &calls, c);
+    if (rc < 0) {
+        rc = run_with(c);
+    }
+    dial_close(&c->dial);
+    work_free(c->work);
+    ev_loop_destroy(c->loop);
+    return rc;
+}
+
+int client_push(const struct options *options, char **sources, int count, const char *name)
 {
     static struct client client; /* large, and there is one */
     client = (struct client){
-        .options = options, .is_push = true, .sources = sources, .source_count = count, .root = -1};
+        .options = options, .is_push = true, .sources = sources, .source_count = count};
     for (int i = 0; i < count; i++) { /* before anybody is bothered */
         struct stat st;
         if (stat(sources[i], &st) != 0 && count == 1) {
@@ -636,60 +384,40 @@ int client_push(const struct options *options, char **sources, int count, const 
             return CLI_LOCAL;
         }
         for (int j = 0; j < i; j++) {
-            char one[256], other[256];
-            tree_basename(sources[i], one, sizeof one);
-            tree_basename(sources[j], other, sizeof other);
-            if (strcmp(one, other) == 0) { /* the second would replace the first */
+            if (tree_have_same_name(sources[i], sources[j])) {
                 cli_error(sources[i], "another source has the same name", "copy them apart");
                 return CLI_USAGE;
             }
         }
     }
-    return run(&client, url);
+    return run(&client, name, NULL, NULL);
 }
 
-/* Splits a local destination into a folder to open and a name in it. */
-static int open_destination(struct client *c, const char *destination)
+int client_pull(const struct options *options, const char *name, const char *destination)
 {
-    struct stat st;
-    size_t len = strlen(destination);
-    bool is_folder = stat(destination, &st) == 0 && S_ISDIR(st.st_mode);
-    if (is_folder || (len > 0 && destination[len - 1] == '/')) {
-        c->root = open(destination, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)snprintf(c->target, sizeof c->target, ".");
-        c->is_into = true;
-    } else {
-        char folder[PROTO_PATH_MAX + 1];
-        const char *slash = strrchr(destination, '/');
-        int n = slash == NULL ? 0 : slash == destination ? 1 : (int)(slash - destination);
-        (void)snprintf(folder, sizeof folder, "%.*s", n, destination);
-        c->root = open(n == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)snprintf(c->target, sizeof c->target, "%s", slash == NULL ? destination : slash + 1);
-    }
-    if (c->root < 0) {
-        cli_error(destination, strerror(errno), "the folder must exist");
+    static struct client client;
+    client = (struct client){.options = options, .is_push = false, .source_count = 1};
+    int error = dest_open(&client.dest, destination, false);
+    if (error != 0) {
+        cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;
     }
-    return -1;
+    int code = run(&client, name, NULL, NULL);
+    (void)close(client.dest.root);
+    return code;
 }
 
-int client_pull(const struct options *options, const char *url, const char *destination)
+int client_receive(const struct options *options, const char *code, const tern_addr *addr,
+                   const char *folder)
 {
     static struct client client;
-    client = (struct client){.options = options, .is_push = false, .root = -1, .source_count = 1};
-    int code = open_destination(&client, destination);
-    if (code < 0) {
-        code = run(&client, url);
-        (void)close(client.root);
+    client = (struct client){.options = options, .is_offer = true, .source_count = 1};
+    int error = dest_open(&client.dest, folder, true);
+    if (error != 0) {
+        cli_error(folder, strerror(error), "name a folder that exists");
+        return CLI_LOCAL;
     }
-    return code;
-}
-
-int client_names(const struct options *options, const char *url)
-{
-    static struct client client;
-    client = (struct client){.options = options, .asks_names = true, .root = -1};
-    int code = run(&client, url);
-    names_ask_free(client.names);
-    return code;
+    int rc = run(&client, NULL, code, addr);
+    (void)close(client.dest.root);
+    return rc;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,8 +24,6 @@
 #include "terncp/serve.h"
 #include "terncp/transport.h"
 
-#define SESSIONS_MAX 64 /* unless --max-clients says otherwise */
-#define SPARE_FILES  64 /* descriptors that are not a session's: sockets, logs, keys */
 #define ALL_SOCKETS                                                                                \
     (OPTIONS_SHARDS_MAX > SERVICE_SOCKETS_MAX ? OPTIONS_SHARDS_MAX : SERVICE_SOCKETS_MAX)
 
@@ -38,7 +35,7 @@ struct shard {
 
 struct daemon {
     const struct options *options;
-    struct serve_house house;
+    struct serve_shared shared;
     uint8_t secret[TERN_KEY_SIZE];
     struct shard shards[ALL_SOCKETS];
     unsigned count;
@@ -46,9 +43,10 @@ struct daemon {
     struct ev_signal interrupted, terminated, hung_up;
 };
 
-static int choose_clients(struct serve_house *house)
+static int choose_clients(struct serve_shared *shared)
 {
-    const struct options *o = house->options;
+    const struct options *o = shared->options;
+    struct house *house = &shared->house;
     if (o->anonymous) {
         return -1;
     }
@@ -110,7 +108,7 @@ static int check_arguments(const struct options *o, tern_addr *addr)
 
 static void end_all(struct daemon *d, enum serve_end end)
 {
-    atomic_store(&d->house.end, end);
+    atomic_store(&d->shared.end, end);
     for (unsigned i = 0; i < d->count; i++) {
         server_nudge(d->shards[i].server);
     }
@@ -120,9 +118,10 @@ static void end_all(struct daemon *d, enum serve_end end)
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 {
     struct daemon *d = w->data;
-    unsigned running = atomic_load(&d->house.senders) + atomic_load(&d->house.receivers);
+    unsigned running =
+        atomic_load(&d->shared.house.senders) + atomic_load(&d->shared.house.receivers);
     bool is_gentle = w->signum != SIGHUP && d->options->stop_time > 0 &&
-                     atomic_load(&d->house.end) == SERVE_GOES_ON;
+                     atomic_load(&d->shared.end) == SERVE_GOES_ON;
     (void)loop;
     (void)events;
     (void)service_notify("STOPPING=1");
@@ -175,6 +174,7 @@ static void configure(const struct daemon *d, tern_config *config)
     transport_config(config, o);
     config->secret_key = d->secret;
     config->accept = true;
+    config->early_data = true;
     config->silent = o->silent;
     config->max_per_address = o->max_per_address;
     config->unix_time =
@@ -264,7 +264,7 @@ static int open_shards(struct daemon *d, const tern_addr *addr)
         code = open_qlog(d, shard, i, &config) == 0 ? -1 : CLI_LOCAL;
         shard->loop = i == 0 ? ev_default_loop(0) : ev_loop_new(EVFLAG_AUTO);
         if (code < 0 && shard->loop != NULL) {
-            shard->server = server_open(&d->house, shard->loop, &config, addr, fds[i], &rc);
+            shard->server = server_open(&d->shared, shard->loop, &config, addr, fds[i], &rc);
             fds[i] = -1;
         }
         if (code < 0 && shard->server == NULL) {
@@ -277,28 +277,6 @@ static int open_shards(struct daemon *d, const tern_addr *addr)
         }
     }
     return code;
-}
-
-/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
- * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
- * there are descriptors for, so that one client cannot take them all. */
-static void bound_sessions(struct daemon *d)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    uint64_t wanted = d->options->max_clients > 0 ? d->options->max_clients : SESSIONS_MAX;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            (void)getrlimit(RLIMIT_NOFILE, &limit);
-        }
-    }
-    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130, spare = SPARE_FILES * d->count;
-    rlim_t most = limit.rlim_cur > spare + each ? (limit.rlim_cur - spare) / each : 1;
-    if (most < wanted && d->options->max_clients > 0) {
-        cli_verbose(CLI_WARNING, "file descriptors suffice for %llu clients only",
-                    (unsigned long long)most);
-    }
-    d->house.sessions_max = most < wanted ? (unsigned)most : (unsigned)wanted;
 }
 
 static void watch(struct daemon *d, struct ev_signal *w, int number)
@@ -317,7 +295,10 @@ static void *run_shard(void *part)
 
 static void run(struct daemon *d)
 {
-    bound_sessions(d);
+    if (d->options->max_clients > 0) {
+        house_allow(&d->shared.house, (unsigned)d->options->max_clients);
+    }
+    d->shared.house.is_logged = true;
     watch(d, &d->interrupted, SIGINT);
     watch(d, &d->terminated, SIGTERM);
     watch(d, &d->hung_up, SIGHUP);
@@ -346,13 +327,14 @@ int daemon_run(const struct options *options)
     struct daemon *d = &daemon;
     bool has_key = false;
     tern_addr addr;
-    d->options = d->house.options = options;
+    house_init(&d->shared.house);
+    d->options = d->shared.options = options;
     int code = check_arguments(options, &addr);
     if (code < 0) {
         code = identity_load(options->key, d->secret, &has_key);
     }
     if (code < 0) {
-        code = choose_clients(&d->house);
+        code = choose_clients(&d->shared);
     }
     if (code >= 0) {
         return code;
@@ -363,8 +345,8 @@ int daemon_run(const struct options *options)
         cli_note("no key of its own: clients will see a new one at the next start; "
                  "make one with terncp keygen");
     }
-    d->house.root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (d->house.root < 0) {
+    d->shared.root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (d->shared.root < 0) {
         cli_error(options->root, strerror(errno), "name a folder with --root");
         return CLI_LOCAL;
     }
@@ -375,6 +357,6 @@ int daemon_run(const struct options *options)
         code = CLI_OK;
     }
     close_shards(d);
-    (void)close(d->house.root);
+    (void)close(d->shared.root);
     return code;
 }

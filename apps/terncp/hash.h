@@ -2,7 +2,7 @@
  *
  * A leaf is the Poly1305 tag of a block under BLAKE2b-256 of the block's number under the file's key, or 16
  * zero bytes for a block of zeros, so that a hole of a terabyte costs nothing. Nobody but the two ends knows
- * the keys, which come from the connection, so a tag tells damage as surely as a digest of the bytes would
+ * the keys, which the client draws, so a tag tells damage as surely as a digest of the bytes would
  * (the odds are 2^-87 for a block), at a seventh of the cost: BLAKE2b over every byte took two thirds of all
  * the time that a copy took. docs/terncp-protocol.md, section 6.
  * SPDX-License-Identifier: MIT */
@@ -14,7 +14,7 @@
 
 #include "terncp/proto.h"
 
-/* session_key: from tern_conn_export() under PROTO_KEY_LABEL; index: the entry's. */
+/* session_key: of the HELLO; index: the entry's. */
 void hash_file_key(const uint8_t session_key[PROTO_KEY_SIZE], uint32_t index,
                    uint8_t out[PROTO_KEY_SIZE]);
 void hash_leaf(const uint8_t file_key[PROTO_KEY_SIZE], uint64_t block, const uint8_t *data,

@@ -16,12 +16,11 @@
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/daemon.h"
+#include "terncp/names_ask.h"
 #include "terncp/options.h"
-
-static bool is_remote(const char *name)
-{
-    return strncmp(name, CLIENT_SCHEME, strlen(CLIENT_SCHEME)) == 0;
-}
+#include "terncp/send.h"
+#include "terncp/stdio.h"
+#include "terncp/target.h"
 
 static int pull_each(const struct options *o, int count, const char *destination)
 {
@@ -40,18 +39,19 @@ static int copy(const struct options *o)
 {
     int count = o->arg_count - 1;
     const char *destination = o->args[count];
+    bool is_push = target_is_remote(target_kind_of(destination));
     int remote = 0;
     for (int i = 0; i < count; i++) {
-        remote += is_remote(o->args[i]) ? 1 : 0;
+        remote += target_is_remote(target_kind_of(o->args[i])) ? 1 : 0;
     }
-    if (is_remote(destination) && remote == 0) {
+    if (is_push && remote == 0) {
         return client_push(o, o->args, count, destination);
     }
-    if (!is_remote(destination) && remote == count) {
+    if (!is_push && remote == count) {
         return pull_each(o, count, destination);
     }
     cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "exactly one side is tern://host[:port]/path");
+              NULL, "exactly one side is remote: [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 
@@ -59,13 +59,13 @@ static int ask_each(const struct options *o)
 {
     int worst = CLI_OK;
     for (int i = 0; i < o->arg_count; i++) { /* before anybody is bothered */
-        if (!is_remote(o->args[i])) {
-            cli_error(o->args[i], "not remote", "give tern://host[:port]/path");
+        if (!target_is_remote(target_kind_of(o->args[i]))) {
+            cli_error(o->args[i], "not remote", "give [user@]host:path or tern://host[:port]/path");
             return CLI_USAGE;
         }
     }
     for (int i = 0; i < o->arg_count && worst != CLI_INTERRUPTED; i++) {
-        int code = client_names(o, o->args[i]);
+        int code = names_run(o, o->args[i]);
         worst = worst == CLI_OK || code == CLI_INTERRUPTED ? code : worst;
     }
     return worst;
@@ -120,6 +120,12 @@ int main(int argc, char **argv)
     case COMMAND_RM:
     case COMMAND_MKDIR:
         return ask_each(&options);
+    case COMMAND_SEND:
+        return send_run(&options);
+    case COMMAND_RECEIVE:
+        return receive_run(&options);
+    case COMMAND_STDIO:
+        return stdio_run(&options);
     case COMMAND_COPY:
         break;
     }

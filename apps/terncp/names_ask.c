@@ -11,6 +11,8 @@
 #include "shared/cli.h"
 #include "shared/json.h"
 #include "shared/term.h"
+#include "terncp/dial.h"
+#include "terncp/names.h"
 #include "terncp/names_show.h"
 
 #define SORTED_MAX 65536 /* names that are kept to be sorted; of more, each such lot by itself */
@@ -23,8 +25,8 @@ struct kept {
 
 struct names_ask {
     const struct options *options;
-    const char *where;
-    char path[PROTO_PATH_MAX + 1];
+    struct dial dial;
+    tern_conn *conn; /* between begin and end */
     tern_stream *stream;
     uint8_t data[NAMES_SIZE_MAX];
     size_t used;
@@ -50,21 +52,12 @@ static enum names_verb verb_of(const struct names_ask *ask)
     case COMMAND_SERVE:
     case COMMAND_KEYGEN:
     case COMMAND_ID:
+    case COMMAND_SEND:
+    case COMMAND_RECEIVE:
+    case COMMAND_STDIO:
         break;
     }
     return NAMES_LIST;
-}
-
-struct names_ask *names_ask_new(const struct options *options, const char *path, const char *where)
-{
-    struct names_ask *ask = calloc(1, sizeof *ask);
-    if (ask != NULL) {
-        ask->options = options;
-        ask->where = where;
-        ask->is_colored = cli_wants_color(STDOUT_FILENO);
-        (void)snprintf(ask->path, sizeof ask->path, "%s", path);
-    }
-    return ask;
 }
 
 static void drop_kept(struct names_ask *ask)
@@ -73,28 +66,6 @@ static void drop_kept(struct names_ask *ask)
         free(ask->kept[i].name);
     }
     ask->count = 0;
-}
-
-void names_ask_free(struct names_ask *ask)
-{
-    if (ask != NULL) {
-        drop_kept(ask);
-        free(ask->kept);
-        free(ask);
-    }
-}
-
-bool names_ask_begin(struct names_ask *ask, tern_conn *conn)
-{
-    const struct options *o = ask->options;
-    uint8_t out[NAMES_SIZE_MAX];
-    struct names_message m = {.type = NAMES_ASK, .version = NAMES_VERSION, .verb = verb_of(ask)};
-    m.flags = (uint16_t)((o->recursive ? NAMES_FLAG_RECURSIVE : 0) |
-                         (o->preserve ? NAMES_FLAG_PARENTS : 0));
-    memcpy(m.text, ask->path, sizeof m.text);
-    size_t len = names_encode(&m, out, sizeof out);
-    return tern_conn_open_stream(conn, TERN_STREAM_BIDI, &ask->stream) == 0 &&
-           tern_stream_write(ask->stream, out, len, TERN_FIN) == (ptrdiff_t)len;
 }
 
 /* --- showing --------------------------------------------------------------------------------------- */
@@ -139,7 +110,7 @@ static void fail(struct names_ask *ask, const char *text)
     cli_error(text, NULL, NULL);
     if (ask->options->json) {
         (void)fputs("{\"event\":\"error\",\"kind\":\"remote\"", stdout);
-        json_field(stdout, "name", ask->path[0] == '\0' ? "/" : ask->path);
+        json_field(stdout, "name", ask->dial.target.path[0] == '\0' ? "/" : ask->dial.target.path);
         json_field(stdout, "why", text);
         (void)fputs("}\n", stdout);
     }
@@ -198,12 +169,31 @@ static void take(struct names_ask *ask, const struct names_message *m)
     }
 }
 
-bool names_ask_on_event(struct names_ask *ask, const tern_event *ev)
+/* --- the connection -------------------------------------------------------------------------------- */
+
+static void begin(void *user, tern_conn *conn, bool is_early)
 {
-    if (ev->stream != ask->stream || ask->stream == NULL) {
-        return false;
+    struct names_ask *ask = user;
+    const struct options *o = ask->options;
+    uint8_t out[NAMES_SIZE_MAX];
+    struct names_message m = {.type = NAMES_ASK, .version = NAMES_VERSION, .verb = verb_of(ask)};
+    m.flags = (uint16_t)((o->recursive ? NAMES_FLAG_RECURSIVE : 0) |
+                         (o->preserve ? NAMES_FLAG_PARENTS : 0));
+    memcpy(m.text, ask->dial.target.path, sizeof m.text);
+    size_t len = names_encode(&m, out, sizeof out);
+    ask->conn = conn;
+    ask->used = 0;
+    if (tern_conn_open_stream(conn, TERN_STREAM_BIDI, &ask->stream) != 0 ||
+        (is_early && tern_stream_set_early(ask->stream) != 0) ||
+        tern_stream_write(ask->stream, out, len, TERN_FIN) != (ptrdiff_t)len) {
+        dial_stop(&ask->dial, DIAL_LOST);
     }
-    while (ask->stream != NULL && ev->type == TERN_EVENT_STREAM_READABLE) {
+}
+
+/* True: everything was answered, or the answer makes no sense. */
+static bool read_answer(struct names_ask *ask)
+{
+    for (;;) {
         int n = names_decode(&ask->message, ask->data, ask->used);
         if (n > 0) {
             memmove(ask->data, ask->data + n, ask->used - (size_t)n);
@@ -222,10 +212,36 @@ bool names_ask_on_event(struct names_ask *ask, const tern_event *ev)
         }
         ask->used += (size_t)got;
     }
-    return ev->type == TERN_EVENT_STREAM_CLOSED;
 }
 
-int names_ask_end(struct names_ask *ask)
+static void on_event(void *user, const tern_event *ev)
+{
+    struct names_ask *ask = user;
+    if (ev->stream == NULL || ev->stream != ask->stream) {
+        return;
+    }
+    bool is_over = ev->type == TERN_EVENT_STREAM_CLOSED ||
+                   (ev->type == TERN_EVENT_STREAM_READABLE && read_answer(ask));
+    if (is_over) {
+        ask->stream = NULL;
+        tern_conn_close(ask->conn, 0, "");
+        dial_stop(&ask->dial, DIAL_DONE);
+    }
+}
+
+static void after(void *user)
+{
+    (void)user;
+}
+
+static void end(void *user)
+{
+    struct names_ask *ask = user;
+    ask->conn = NULL;
+    ask->stream = NULL;
+}
+
+static int conclude(struct names_ask *ask)
 {
     show_kept(ask);
     if (ask->was_parted) {
@@ -241,4 +257,36 @@ int names_ask_end(struct names_ask *ask)
     return ask->failed == 0                          ? CLI_OK
            : ask->has_failed_whole || !ask->is_whole ? CLI_REMOTE
                                                      : CLI_PARTIAL;
+}
+
+static int run(struct names_ask *ask, struct ev_loop *loop, const char *name)
+{
+    static const struct dial_calls calls = {
+        .begin = begin, .event = on_event, .after = after, .end = end};
+    int code = dial_init(&ask->dial, ask->options, loop, name, &calls, ask);
+    if (code < 0) {
+        code = dial_open(&ask->dial);
+    }
+    if (code < 0) {
+        enum dial_outcome outcome = dial_wait(&ask->dial);
+        code = outcome == DIAL_DONE ? conclude(ask) : dial_explain(&ask->dial, outcome);
+    }
+    dial_close(&ask->dial);
+    drop_kept(ask);
+    free(ask->kept);
+    return code;
+}
+
+int names_run(const struct options *options, const char *name)
+{
+    static struct names_ask ask;                     /* large, and there is one */
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO); /* as client.c's */
+    if (loop == NULL) {
+        cli_error("event loop", "cannot be made", "check the limits of this user");
+        return CLI_LOCAL;
+    }
+    ask = (struct names_ask){.options = options, .is_colored = cli_wants_color(STDOUT_FILENO)};
+    int code = run(&ask, loop, name);
+    ev_loop_destroy(loop);
+    return code;
 }

@@ -240,12 +240,37 @@ static void walk(struct names_job *job)
     }
 }
 
+/* --- where it is ----------------------------------------------------------------------------------- */
+
+static int open_folder(const struct names_job *job, const char *path)
+{
+    return job->root < 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                         : tree_open(job->root, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* The folder that holds a name, and its last component; of the root of all, itself. */
+static int open_parent(const struct names_job *job, const char *path, const char **last)
+{
+    char folder[PROTO_PATH_MAX + 1];
+    *last = ".";
+    if (job->root >= 0) {
+        return strcmp(path, ".") == 0 ? tree_open(job->root, ".", O_PATH | O_DIRECTORY, 0)
+                                      : tree_open_parent(job->root, path, 0, last);
+    }
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    *last = slash == NULL ? path : slash[1] == '\0' ? "." : slash + 1;
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+    return open(slash == NULL ? "." : len == 0 ? "/" : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* --- the four verbs -------------------------------------------------------------------------------- */
 
 /* A folder's contents, by names from there; or the one thing. */
 static int list(struct names_job *job, const char *path)
 {
-    int fd = tree_open(job->root, path, O_RDONLY | O_DIRECTORY, 0);
+    int fd = open_folder(job, path);
     if (fd >= 0) {
         int error = enter(job, fd);
         if (error == 0) {
@@ -259,9 +284,8 @@ static int list(struct names_job *job, const char *path)
 static int describe(struct names_job *job, const char *path)
 {
     struct stat st;
-    const char *last = ".";
-    int folder = strcmp(path, ".") == 0 ? tree_open(job->root, ".", O_PATH | O_DIRECTORY, 0)
-                                        : tree_open_parent(job->root, path, 0, &last);
+    const char *last;
+    int folder = open_parent(job, path, &last);
     int error = folder < 0 || fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
     if (error == 0) {
         (void)tell_name(job, folder, last, strcmp(path, ".") == 0 ? "/" : path, &st);
@@ -294,10 +318,11 @@ static int remove_path(struct names_job *job, const char *path)
 {
     struct stat st;
     const char *last;
-    if (strcmp(path, ".") == 0) {
+    int parent = open_parent(job, path, &last);
+    if (parent >= 0 && (strcmp(last, ".") == 0 || strcmp(last, "..") == 0)) {
+        (void)close(parent);
         return EBUSY;
     }
-    int parent = tree_open_parent(job->root, path, 0, &last);
     int error = parent < 0 || fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
     bool is_recursive = (job->ask.flags & NAMES_FLAG_RECURSIVE) != 0;
     if (error == 0 && S_ISDIR(st.st_mode)) {
@@ -316,7 +341,7 @@ static int make_one(struct names_job *job, const char *path, bool may_exist)
 {
     const char *last;
     struct stat st;
-    int parent = tree_open_parent(job->root, path, 0, &last);
+    int parent = open_parent(job, path, &last);
     int error = parent < 0 || mkdirat(parent, last, 0777) != 0 ? errno : 0;
     if (error == EEXIST && may_exist && fstatat(parent, last, &st, 0) == 0 && S_ISDIR(st.st_mode)) {
         error = 0;
@@ -338,7 +363,7 @@ static int make(struct names_job *job, const char *path)
         return with_parents ? 0 : EEXIST;
     }
     (void)snprintf(front, sizeof front, "%s", path);
-    for (char *slash = strchr(front, '/'); with_parents && slash != NULL && error == 0;
+    for (char *slash = strchr(front + 1, '/'); with_parents && slash != NULL && error == 0;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         error = make_one(job, front, true);
@@ -400,8 +425,8 @@ struct names_job *names_job_new(int root, const struct names_message *ask, names
 {
     struct names_job *job = calloc(1, sizeof *job);
     uint8_t *data = malloc(BUFFER);
-    int copy = fcntl(root, F_DUPFD_CLOEXEC, 0);
-    int error = job == NULL || data == NULL ? ENOMEM : copy < 0 ? errno : 0;
+    int copy = root < 0 ? -1 : fcntl(root, F_DUPFD_CLOEXEC, 0);
+    int error = job == NULL || data == NULL ? ENOMEM : root >= 0 && copy < 0 ? errno : 0;
     if (error == 0) {
         job->data = data;
         job->root = copy;
@@ -439,7 +464,9 @@ void names_job_free(struct names_job *job, struct names_result *out)
     *out = job->result;
     (void)pthread_cond_destroy(&job->room);
     (void)pthread_mutex_destroy(&job->lock);
-    (void)close(job->root);
+    if (job->root >= 0) {
+        (void)close(job->root);
+    }
     free(job->data);
     free(job);
 }

@@ -18,7 +18,8 @@ struct names_job;
  * the loop. */
 typedef void (*names_wake_fn)(void *user);
 
-/* Begins what `ask` says, beneath the folder `root` (duplicated). NULL with errno. */
+/* Begins what `ask` says, beneath the folder `root` (duplicated; -1: wherever its path leads). NULL with
+ * errno. */
 struct names_job *names_job_new(int root, const struct names_message *ask, names_wake_fn wake,
                                 void *user);
 

@@ -77,11 +77,15 @@ static void refuse(struct names_serve *serve, enum proto_status status, const ch
     }
 }
 
-/* "/a/b/" is "a/b"; the served folder itself is ".". */
-static void normalise(char *path)
+/* "/a/b/" is "a/b"; the served folder itself is ".". Of a user's own paths "~" is where we are. */
+static void normalise(char *path, bool is_own)
 {
-    size_t start = strspn(path, "/"), len = strlen(path + start);
-    while (len > 0 && path[start + len - 1] == '/') {
+    size_t start = strspn(path, "/");
+    if (is_own) {
+        start = strncmp(path, "~/", 2) == 0 ? 2 : strcmp(path, "~") == 0 ? 1 : 0;
+    }
+    size_t len = strlen(path + start);
+    while (len > (is_own ? 1 : 0) && path[start + len - 1] == '/') {
         len--;
     }
     memmove(path, path + start, len);
@@ -96,12 +100,13 @@ static void begin(struct names_serve *serve)
     struct names_message *ask = &serve->ask;
     bool changes = ask->verb == NAMES_REMOVE || ask->verb == NAMES_MAKE;
     serve->is_asked = true;
-    normalise(ask->text);
+    bool is_own = serve->door.root < 0;
+    normalise(ask->text, is_own);
     if (ask->type != NAMES_ASK || ask->version != NAMES_VERSION) {
         refuse(serve, PROTO_BAD_REQUEST, "another version of the copy protocol");
     } else if (ask->verb < NAMES_LIST || ask->verb > NAMES_MAKE) {
         refuse(serve, PROTO_BAD_REQUEST, "no such request");
-    } else if (strcmp(ask->text, ".") != 0 && !tree_is_safe(ask->text)) {
+    } else if (!is_own && strcmp(ask->text, ".") != 0 && !tree_is_safe(ask->text)) {
         refuse(serve, PROTO_REFUSED_PATH, "the path leaves the served folder");
     } else if (changes && serve->door.is_read_only) {
         refuse(serve, PROTO_READ_ONLY, "this server is read-only");

@@ -13,7 +13,7 @@ struct names_serve;
 struct names_door {
     struct ev_loop *loop;
     tern_ev *binding; /* woken when the job has something to say */
-    int root;
+    int root;         /* -1: paths are the user's own, as in a shell */
     bool is_read_only;
 };
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
@@ -84,6 +85,39 @@ static int set_server_id(struct options *o, const char *value)
     return -1;
 }
 
+/* "N" or "N-M". */
+static bool parse_ports(struct options *o, const char *text)
+{
+    char *end;
+    unsigned long last, first = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (first == 0 || first > 65535) {
+        return false;
+    }
+    last = *end == '-' && end[1] >= '0' && end[1] <= '9' ? strtoul(end + 1, &end, 10) : first;
+    if (*end != '\0' || last < first || last > 65535) {
+        return false;
+    }
+    o->port_first = o->direct_port = (uint16_t)first;
+    o->port_last = (uint16_t)last;
+    return true;
+}
+
+static int set_ports(struct options *o, const char *value)
+{
+    return parse_ports(o, value)
+               ? -1
+               : cli_refuse("--port", value, "give a port or a range such as 60000-60100");
+}
+
+static int add_ssh_option(struct options *o, const char *value)
+{
+    if (o->ssh_option_count == TERNCP_SSH_OPTIONS) {
+        return cli_refuse("-o", value, "these are too many; put some into ~/.ssh/config");
+    }
+    o->ssh_options[o->ssh_option_count++] = value;
+    return -1;
+}
+
 static int show_help(struct options *o, const char *value)
 {
     (void)o;
@@ -132,6 +166,12 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout, "give a time such as 5s or 500ms"),
     [OPT_SHORT_4] = OWN(set_family_4),
     [OPT_SHORT_6] = OWN(set_family_6),
+    [OPT_RSH] = TEXT(ssh),
+    [OPT_SHORT_O] = OWN(add_ssh_option),
+    [OPT_PORT] = OWN(set_ports),
+    [OPT_TERNCP_PATH] = TEXT(far_program),
+    [OPT_DIRECT] = SWITCH(is_direct),
+    [OPT_STDIO] = SWITCH(is_stdio),
     [OPT_KEY] = TEXT(key),
     [OPT_PIN] = TEXT(pin),
     [OPT_KNOWN_HOSTS] = TEXT(known_hosts),
@@ -239,35 +279,69 @@ static enum cli_option which_of(int opt)
     return (enum cli_option)which;
 }
 
+static int no_arguments(const char *what, const char *advice)
+{
+    cli_error(what, NULL, advice);
+    return CLI_USAGE;
+}
+
+/* How many words does the command take? */
+static int check_arguments(const struct options *o)
+{
+    switch (o->command) {
+    case COMMAND_COPY:
+        return o->arg_count >= 2 ? -1
+                                 : no_arguments(o->arg_count == 0 ? "no source and no destination"
+                                                                  : "no destination",
+                                                "see terncp --help");
+    case COMMAND_SEND:
+        return o->arg_count > 0 ? -1 : no_arguments("nothing to send", "see terncp --help");
+    case COMMAND_RECEIVE:
+        if (o->arg_count > 2) {
+            cli_error(o->args[2], "what is this?", "write terncp receive CODE [FOLDER]");
+            return CLI_USAGE;
+        }
+        return o->arg_count > 0 ? -1 : no_arguments("no code", "see terncp --help");
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return o->arg_count > 0 ? -1 : no_arguments("no name", "give tern://host[:port]/path");
+    case COMMAND_SERVE:
+    case COMMAND_KEYGEN:
+    case COMMAND_ID:
+    case COMMAND_STDIO:
+        break;
+    }
+    if (o->arg_count > 0) {
+        cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
 static int parse_command(struct options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"copy", "serve", "keygen", "id",
-                                        "ls",   "stat",  "rm",     "mkdir"};
+    static const char *const names[] = {
+        [COMMAND_SERVE] = "serve", [COMMAND_KEYGEN] = "keygen",   [COMMAND_ID] = "id",
+        [COMMAND_SEND] = "send",   [COMMAND_RECEIVE] = "receive", [COMMAND_LS] = "ls",
+        [COMMAND_STAT] = "stat",   [COMMAND_RM] = "rm",           [COMMAND_MKDIR] = "mkdir",
+    };
     o->command = COMMAND_COPY;
     o->args = argv + optind;
     o->arg_count = argc - optind;
-    for (unsigned i = COMMAND_SERVE; i <= COMMAND_MKDIR && o->arg_count > 0; i++) {
-        if (strcmp(o->args[0], names[i]) == 0) {
+    for (unsigned i = 0; i < sizeof names / sizeof names[0] && o->arg_count > 0; i++) {
+        if (names[i] != NULL && strcmp(o->args[0], names[i]) == 0) {
             o->command = (enum options_command)i;
             o->args++;
             o->arg_count--;
             break;
         }
     }
-    if (o->command == COMMAND_COPY && o->arg_count < 2) {
-        cli_error(o->arg_count == 0 ? "no source and no destination" : "no destination", NULL,
-                  "see terncp --help");
-        return CLI_USAGE;
+    if (o->is_stdio && o->arg_count == 0) {
+        o->command = COMMAND_STDIO;
     }
-    if (o->command >= COMMAND_LS && o->arg_count == 0) {
-        cli_error("no name", NULL, "give tern://host[:port]/path");
-        return CLI_USAGE;
-    }
-    if (o->command != COMMAND_COPY && o->command < COMMAND_LS && o->arg_count > 0) {
-        cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
-        return CLI_USAGE;
-    }
-    return -1;
+    return check_arguments(o);
 }
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -277,6 +351,8 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->root = ".";
+    o->port_first = TERNCP_PORT_FIRST;
+    o->port_last = TERNCP_PORT_LAST;
     o->shards = 1;
     o->stop_time = 30 * TERN_SEC;
     o->log_level = -1;

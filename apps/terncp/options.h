@@ -10,11 +10,21 @@
 #define TERNCP_PORT        7437
 #define OPTIONS_SHARDS_MAX 64
 
+#define TERNCP_SSH_OPTIONS 16 /* -o, so many at most */
+
+/* UDP ports for sides that are started for one copy: those that mosh has made usual, so that firewalls
+ * which let it pass let us pass, too. */
+#define TERNCP_PORT_FIRST 60000
+#define TERNCP_PORT_LAST  61000
+
 enum options_command {
     COMMAND_COPY,
     COMMAND_SERVE,
     COMMAND_KEYGEN,
     COMMAND_ID,
+    COMMAND_SEND,
+    COMMAND_RECEIVE,
+    COMMAND_STDIO,
     COMMAND_LS,
     COMMAND_STAT,
     COMMAND_RM,
@@ -25,6 +35,7 @@ enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NON
 struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
+    bool is_stdio, is_direct;
     bool links, no_verify, preallocate;
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
@@ -33,6 +44,11 @@ struct options {
     int progress;         /* enum options_progress */
     int color, log_level; /* enum cli_color; in the order of CLI_LEVELS, -1: not given */
     const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
+    const char *ssh, *far_program;
+    const char *ssh_options[TERNCP_SSH_OPTIONS];
+    unsigned ssh_option_count;
+    uint16_t port_first, port_last;
+    uint16_t direct_port; /* --port; 0: not given */
     unsigned suites;
     uint64_t connect_timeout, stop_time;
     uint64_t shards, max_clients, max_per_address; /* serve; the last two 0: not given */

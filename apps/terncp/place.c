@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "terncp/tree.h"
 
-struct place *place_new(const tern_conn *conn, const struct place_request *request)
+struct place *place_new(const struct place_request *request)
 {
     struct place *place = calloc(1, sizeof *place);
     if (place == NULL) {
@@ -21,12 +22,13 @@ struct place *place_new(const tern_conn *conn, const struct place_request *reque
     }
     place->references = 1;
     place->root = fcntl(request->root, F_DUPFD_CLOEXEC, 0);
-    if (place->root < 0 || tern_conn_export(conn, PROTO_KEY_LABEL, place->session_key,
-                                            sizeof place->session_key) != 0) {
+    if (place->root < 0) {
         place_drop(place);
         return NULL;
     }
+    memcpy(place->session_key, request->key, sizeof place->session_key);
     place->is_into = request->is_into;
+    place->is_fresh = request->is_fresh;
     place->flags = request->flags;
     place->mask = umask(077);
     (void)umask(place->mask);
@@ -131,6 +133,21 @@ static void sync_folder(int folder)
     }
 }
 
+/* To the final name. As renameat. */
+static int move(const struct place *place, int folder, const char *temporary, const char *last)
+{
+    if (!place->is_fresh) {
+        return renameat(folder, temporary, folder, last);
+    }
+    if (syscall(SYS_renameat2, folder, temporary, folder, last, 1 /* RENAME_NOREPLACE */) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -1;
+    }
+    return linkat(folder, temporary, folder, last, 0) == 0 ? unlinkat(folder, temporary, 0) : -1;
+}
+
 int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
                     int folder, const char *temporary, const char *last)
 {
@@ -142,7 +159,7 @@ int place_give_name(const struct place *place, const struct proto_entry *entry, 
         {.tv_nsec = UTIME_OMIT},
         {.tv_sec = (time_t)entry->mtime_s, .tv_nsec = (long)entry->mtime_ns}};
     if ((mode != has && fchmod(fd, mode) != 0) || (is_preserving && futimens(fd, times) != 0) ||
-        (is_flushing && fsync(fd) != 0) || renameat(folder, temporary, folder, last) != 0) {
+        (is_flushing && fsync(fd) != 0) || move(place, folder, temporary, last) != 0) {
         return errno;
     }
     if (is_flushing) {
@@ -181,7 +198,7 @@ int place_make_link(const struct place *place, const struct proto_entry *entry, 
     }
     if (((place->flags & PROTO_FLAG_PRESERVE) != 0 &&
          utimensat(folder, temporary, times, AT_SYMLINK_NOFOLLOW) != 0) ||
-        renameat(folder, temporary, folder, last) != 0) {
+        move(place, folder, temporary, last) != 0) {
         int error = errno;
         (void)unlinkat(folder, temporary, 0);
         return error;

@@ -7,7 +7,6 @@
 #define TERNCP_PLACE_H
 
 #include <sys/stat.h>
-#include <tern/tern.h>
 
 #include "terncp/proto.h"
 
@@ -19,17 +18,19 @@ struct place_request {
     int root;
     const char *target;
     bool is_into;
-    uint32_t flags; /* PROTO_FLAG_* */
+    uint32_t flags;     /* PROTO_FLAG_* */
+    const uint8_t *key; /* PROTO_KEY_SIZE bytes, copied: of the hashes, as in the HELLO */
     /* What was asked for: the first component of each name must be this, and without
      * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
      * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
      * sender chooses. */
     const char *only;
+    bool is_fresh; /* what exists is not replaced */
 };
 
 struct place {
     int root;
-    bool is_into;
+    bool is_into, is_fresh;
     uint32_t flags;
     mode_t mask;
     int links;      /* TREE_NO_LINKS or 0 */
@@ -42,7 +43,7 @@ struct place {
 };
 
 /* NULL: no memory, or no descriptor. */
-struct place *place_new(const tern_conn *conn, const struct place_request *request);
+struct place *place_new(const struct place_request *request);
 struct place *place_hold(struct place *place);
 void place_drop(struct place *place); /* NULL is fine */
 

@@ -14,7 +14,7 @@ static int fixed_size(unsigned type)
 {
     switch (type) {
     case PROTO_HELLO:
-        return 6;
+        return 6 + PROTO_KEY_SIZE;
     case PROTO_READY:
     case PROTO_END:
         return 4;
@@ -41,6 +41,8 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
         bytes_put(at, m->version, 1);
         bytes_put(at, m->direction, 1);
         bytes_put(at, m->flags, 4);
+        memcpy(*at, m->key, sizeof m->key);
+        *at += sizeof m->key;
         break;
     case PROTO_READY:
         bytes_put(at, m->flags, 4);
@@ -92,6 +94,8 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
         m->version = (uint8_t)bytes_take(at, 1);
         m->direction = (uint8_t)bytes_take(at, 1);
         m->flags = (uint32_t)bytes_take(at, 4);
+        memcpy(m->key, *at, sizeof m->key);
+        *at += sizeof m->key;
         break;
     case PROTO_READY:
         m->flags = (uint32_t)bytes_take(at, 4);

@@ -16,7 +16,6 @@
 #define PROTO_HASH_SIZE  32
 #define PROTO_LEAF_SIZE  16
 #define PROTO_KEY_SIZE   32
-#define PROTO_KEY_LABEL  "terncp file hash"  /* of tern_conn_export() */
 #define PROTO_BLOCK      ((size_t)1 << 20)   /* bytes of a block: a leaf of the hash */
 #define PROTO_SMALL_MAX  ((size_t)256 << 10) /* a file of so many bytes has a stream of its own */
 #define PROTO_LINK_MAX   4095                /* bytes that a symbolic link holds */
@@ -28,7 +27,7 @@
 
 /* Control messages: type u8, length u32, body. */
 enum proto_type {
-    PROTO_HELLO = 1, /* client: version u8, direction u8, flags u32, path */
+    PROTO_HELLO = 1, /* client: version u8, direction u8, flags u32, key, path */
     PROTO_READY = 2, /* server: flags u32: the request is accepted, and those of its wishes */
     PROTO_FAIL = 3,  /* either: status u8, index u32, text: one entry, or (index ~0) everything */
     PROTO_DONE = 4,  /* receiver: ranges of indices: these entries stand under their final names */
@@ -48,6 +47,8 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_ZSTD        0x40u /* the sender may compress; a wish */
 #define PROTO_FLAG_PREALLOCATE 0x80u /* room is taken before a file is written */
 #define PROTO_FLAGS_WISHES     PROTO_FLAG_ZSTD
+
+#define PROTO_CLOSE_PARTIAL 3 /* a receiving client has not kept everything */
 
 #define PROTO_INDEX_ALL  UINT32_MAX       /* FAIL: the whole request */
 #define PROTO_INDEX_NONE (UINT32_MAX - 1) /* FAIL: something that was not even sent */
@@ -76,6 +77,7 @@ struct proto_message {
     enum proto_type type;
     uint8_t version, direction, status;
     uint32_t flags;
+    uint8_t key[PROTO_KEY_SIZE];   /* of the hashes */
     uint32_t index;                /* or count */
     uint64_t rate;                 /* LIMIT: bytes a second; 0: no limit */
     bool is_background;            /* LIMIT: give way to all others */

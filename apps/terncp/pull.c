@@ -22,11 +22,11 @@ struct pull_folder {
     char *name;
 };
 
-struct pull *pull_new(struct work *work, const tern_conn *conn, const struct place_request *request,
+struct pull *pull_new(struct work *work, const struct place_request *request,
                       pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
-    if (pull == NULL || (pull->place = place_new(conn, request)) == NULL) {
+    if (pull == NULL || (pull->place = place_new(request)) == NULL) {
         free(pull);
         return NULL;
     }

@@ -26,11 +26,7 @@ static void on_kick(struct ev_loop *loop, struct ev_watcher *watcher, int events
 struct push *push_new(struct work *work, tern_conn *conn, const struct push_request *request)
 {
     struct push *push = calloc(1, sizeof *push);
-    if (push == NULL || (push->budget = calloc(1, sizeof *push->budget)) == NULL ||
-        tern_conn_export(conn, PROTO_KEY_LABEL, push->session_key, sizeof push->session_key) != 0) {
-        if (push != NULL) {
-            free(push->budget);
-        }
+    if (push == NULL || (push->budget = calloc(1, sizeof *push->budget)) == NULL) {
         free(push);
         return NULL;
     }
@@ -91,7 +87,7 @@ void loan_release(void *arg, const void *data, size_t len)
 
 static void push_delete(struct push *push)
 {
-    sodium_memzero(push->session_key, sizeof push->session_key);
+    sodium_memzero(push->request.key, sizeof push->request.key);
     free(push);
 }
 
@@ -170,7 +166,7 @@ static void on_scanned(struct work_job *job)
         batch_free(batch);
     } else {
         batch->flags = push->request.flags;
-        memcpy(batch->session_key, push->session_key, sizeof batch->session_key);
+        memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
         batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
         push->fills++;
         push->out++;
@@ -234,6 +230,15 @@ static void on_filled(struct work_job *job)
 
 /* --- lanes ----------------------------------------------------------------------------------------- */
 
+/* What is pushed may come twice without harm: a server touches nothing before the client is proved. */
+void push_set_early(const struct push *push, tern_stream *stream)
+{
+    if (!tern_conn_is_established(push->conn)) {
+        int rc = tern_stream_set_early(stream);
+        (void)rc; /* the stream is ours */
+    }
+}
+
 static bool open_lane(struct push *push, struct lane *lane)
 {
     if (lane->s.stream != NULL) {
@@ -243,6 +248,7 @@ static bool open_lane(struct push *push, struct lane *lane)
         lane->s.stream = NULL;
         return false;
     }
+    push_set_early(push, lane->s.stream);
     lane->is_full = false;
     tern_stream_set_user(lane->s.stream, &lane->s);
     return true;
@@ -310,13 +316,9 @@ static bool is_packed(const struct push *push)
            push->fills == 0 && push->ready == NULL;
 }
 
-bool push_is_done(const struct push *push)
+bool push_is_counted(const struct push *push)
 {
-    bool is_done = is_packed(push) && push->queued == NULL && push->files == NULL;
-    for (unsigned i = 0; i < PUSH_LANES; i++) {
-        is_done = is_done && push->lanes[i].s.stream == NULL;
-    }
-    return is_done;
+    return is_packed(push) && push->queued == NULL && push_files_are_written(push);
 }
 
 void push_pump(struct push *push)
@@ -329,9 +331,9 @@ void push_pump(struct push *push)
     if (is_packed(push)) {
         (void)end_lanes(push);
     }
-    if (!push->was_told && push_is_done(push)) {
+    if (!push->was_told && push_is_counted(push)) {
         push->was_told = true;
-        push->request.done(push->request.user);
+        push->request.counted(push->request.user);
     }
 }
 

@@ -14,8 +14,9 @@ struct push;
 /* An entry was left out or failed here; `error` is an errno (0: not a file or folder). is_begun: the
  * receiver knows already. */
 typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_begun);
-/* Everything was sent and acknowledged; once. */
-typedef void (*push_done_fn)(void *user);
+/* Everything is on its way and counts.entries will not change: END may be said. Once; what is under way
+ * may not be acknowledged yet. */
+typedef void (*push_counted_fn)(void *user);
 
 struct push_counts {
     uint64_t files, folders, links, failed;
@@ -25,9 +26,10 @@ struct push_counts {
 };
 
 struct push_request {
-    uint32_t flags; /* PROTO_FLAG_* */
+    uint32_t flags;              /* PROTO_FLAG_* */
+    uint8_t key[PROTO_KEY_SIZE]; /* of the hashes, as in the HELLO */
     push_failed_fn failed;
-    push_done_fn done;
+    push_counted_fn counted;
     void *user;
 };
 
@@ -46,7 +48,7 @@ void push_pump(struct push *push);
  * _STOPPED, _CLOSED. */
 void push_on_event(const tern_event *ev);
 
-bool push_is_done(const struct push *push);
+bool push_is_counted(const struct push *push);
 const struct push_counts *push_counts(struct push *push);
 const char *push_current(const struct push *push); /* name of the newest entry; "" at first */
 

@@ -381,11 +381,12 @@ static bool begin(struct push *push)
         tern_conn_open_stream(push->conn, TERN_STREAM_BIDI, &file->s.stream) != 0) {
         return false;
     }
+    push_set_early(push, file->s.stream);
     push->queued = file->next;
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
     file->entry.index = push->counts.entries++;
-    hash_file_key(push->session_key, file->entry.index, file->key);
+    hash_file_key(push->request.key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
     file->front_len = proto_entry_encode(&file->entry, file->front, sizeof file->front);
     tern_stream_set_user(file->s.stream, &file->s);
@@ -401,6 +402,15 @@ static bool begin(struct push *push)
     push->counts.total += file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;
+}
+
+bool push_files_are_written(const struct push *push)
+{
+    const struct push_file *file = push->files;
+    while (file != NULL && file->is_over) {
+        file = file->next;
+    }
+    return file == NULL;
 }
 
 void push_files_go(struct push *push)

@@ -49,7 +49,6 @@ struct push {
     struct work *work;
     tern_conn *conn;
     struct push_request request;
-    uint8_t session_key[PROTO_KEY_SIZE];
     struct tree_walk *sources[PUSH_SOURCES];
     size_t source, source_count;
     struct batch *scan;                /* with the workers */
@@ -72,11 +71,15 @@ struct push {
 
 /* A job is back. True: push is dead, and gone with the last of them. */
 bool push_job_back(struct push *push);
+/* A stream that is opened before the connection stands. */
+void push_set_early(const struct push *push, tern_stream *stream);
 void push_fail(struct push *push, const char *name, int error, bool is_begun);
 
 /* Queues a large file; takes its descriptor over. False: no memory. */
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item);
 /* Opens streams and does what can be done. */
+/* None of them has bytes that are yet to be written. */
+bool push_files_are_written(const struct push *push);
 void push_files_go(struct push *push);
 void push_file_on_event(struct push_stream *s, const tern_event *ev);
 void push_files_free(struct push *push);

@@ -125,6 +125,14 @@ void tree_basename(const char *path, char *out, size_t size)
     }
 }
 
+bool tree_have_same_name(const char *a, const char *b)
+{
+    char one[256], other[256];
+    tree_basename(a, one, sizeof one);
+    tree_basename(b, other, sizeof other);
+    return strcmp(one, other) == 0;
+}
+
 struct level {
     DIR *dir;
     size_t name_len; /* of the folder's own name */

@@ -54,5 +54,7 @@ enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out);
 
 /* The last component of a path as typed, without trailing slashes; "" for "/" and the like. */
 void tree_basename(const char *path, char *out, size_t size);
+/* They have the same last component: the second would replace the first. */
+bool tree_have_same_name(const char *a, const char *b);
 
 #endif

@@ -73,7 +73,8 @@ case_daemon_journal() {
     cat pipe >journal &
     reader=$!
     # The pipe stands for the journal's stream: same device, same inode.
-    JOURNAL_STREAM=$(stat -L -c %d:%i pipe) "$terncp" serve --anonymous --root there \
+    stream=$(stat -L -c %d:%i pipe)
+    JOURNAL_STREAM=$stream "$terncp" serve --anonymous --root there \
         --listen 127.0.0.1:0 2>pipe &
     server_pid=$!
     pids="$pids $server_pid"
@@ -312,10 +313,10 @@ case_daemon_unit() {
     done
     # What systemd thinks of the sandbox: 0 is closed, 10 open. Older ones have no such check of a file.
     if systemd-analyze security --offline=true --threshold=25 "$work/$units/terncp.service" \
-        >security 2>&1; then
-        has_line security 'Overall exposure' || fail "no judgement"
-    elif ! has_line security 'unrecognized option'; then
-        tail -n 3 security >&2
+        >judgement 2>&1; then
+        has_line judgement 'Overall exposure' || fail "no judgement"
+    elif ! has_line judgement 'unrecognized option'; then
+        tail -n 3 judgement >&2
         fail "the sandbox has holes"
     fi
 }

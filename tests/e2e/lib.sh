@@ -62,7 +62,7 @@ run_case() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     cd "$work"
-    export XDG_CONFIG_HOME="$work/config"
+    export XDG_CONFIG_HOME="$work/config" XDG_STATE_HOME="$work/state"
     mkdir there here
     "case_$1"
     echo "passed: $1"

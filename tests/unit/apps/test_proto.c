@@ -56,6 +56,7 @@ static const struct proto_message messages[] = {
      .version = PROTO_VERSION,
      .direction = PROTO_PULL,
      .flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_INTO | 0x80000000u,
+     .key = "a key of thirty-two bytes, drawn",
      .text = "some/folder\nwith a newline"},
     {.type = PROTO_HELLO, .version = 255, .direction = PROTO_PUSH, .text = ""},
     {.type = PROTO_READY, .flags = PROTO_FLAG_ZSTD},
@@ -82,6 +83,7 @@ static void messages_round_trip(void **state)
         assert_int_equal(out.version, in->version);
         assert_int_equal(out.direction, in->direction);
         assert_int_equal(out.flags, in->flags);
+        assert_memory_equal(out.key, in->key, sizeof out.key);
         assert_int_equal(out.status, in->status);
         assert_int_equal(out.index, in->index);
         assert_string_equal(out.text, in->text);
@@ -93,12 +95,15 @@ static void messages_round_trip(void **state)
 static void message_layout_is_as_specified(void **state)
 {
     (void)state;
-    static const uint8_t hello[] = {1, 0, 0, 0, 8, 2, 2, 0, 0, 1, 3, 'a', 'b'};
+    static const uint8_t hello[] = {1, 0, 0, 0,           40,          2,   2,  0,
+                                    0, 1, 3, [11] = 0x4b, [42] = 0x59, 'a', 'b'};
     static const uint8_t fail[] = {3, 0, 0, 0, 6, 5, 0, 0, 1, 2, '!'};
     static const uint8_t done[] = {4, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 1, 0};
     static const uint8_t end[] = {5, 0, 0, 0, 4, 0, 1, 0, 0};
     static struct proto_message m = {
         .type = PROTO_HELLO, .version = 2, .direction = 2, .flags = 0x103, .text = "ab"};
+    m.key[0] = 0x4b;
+    m.key[31] = 0x59;
     uint8_t buf[64];
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof hello);
     assert_memory_equal(buf, hello, sizeof hello);
@@ -148,11 +153,11 @@ static void messages_behind_each_other_are_told_apart(void **state)
 static void hostile_messages_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t bad[][14] = {
+    static const uint8_t bad[][50] = {
         {0, 0, 0, 0, 0},                                        /* no type 0 */
         {6, 0, 0, 0, 0},                                        /* nor 6 */
         {255, 0, 0, 0, 0},                                      /* nor 255 */
-        {1, 0, 0, 0, 5, 1, 1, 0, 0, 0},                         /* HELLO with flags cut off */
+        {1, 0, 0, 0, 37, 1, 1},                                 /* HELLO with its key cut off */
         {1, 0xff, 0xff, 0xff, 0xff},                            /* 4 GiB of path */
         {1, 0, 0, 0x10, 0x41},                                  /* one more than there may be */
         {2, 0, 0, 0, 5, 0, 0, 0, 0, 0},                         /* READY has flags alone */
@@ -162,7 +167,7 @@ static void hostile_messages_are_refused(void **state)
         {4, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0},                /* of nothing */
         {4, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xf0, 0, 0, 0, 0x0f}, /* beyond the last index */
         {5, 0, 0, 0, 3, 0, 0, 0},                               /* END too short */
-        {1, 0, 0, 0, 9, 1, 1, 0, 0, 0, 0, 'a', 0, 'b'},         /* a NUL in the path */
+        {1, 0, 0, 0, 41, 1, 1, [43] = 'a', 0, 'b'},             /* a NUL in the path */
     };
     static struct proto_message out;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -178,11 +183,12 @@ static void longest_path_fits_and_no_longer_one(void **state)
     in = (struct proto_message){.type = PROTO_HELLO};
     memset(in.text, 'x', PROTO_PATH_MAX);
     size_t len = proto_encode(&in, buf, sizeof buf);
-    assert_int_equal(len, 5 + 6 + PROTO_PATH_MAX);
+    assert_int_equal(len, 5 + 6 + PROTO_KEY_SIZE + PROTO_PATH_MAX);
     assert_int_equal(decode(&out, buf, len), (int)len);
     assert_string_equal(out.text, in.text);
-    buf[3] = (PROTO_PATH_MAX + 7) >> 8; /* a path of one more byte, within the body's limit */
-    buf[4] = (PROTO_PATH_MAX + 7) & 0xff;
+    buf[3] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 7) >>
+             8; /* a path of one more byte, within the body's limit */
+    buf[4] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 7) & 0xff;
     buf[len] = 'x';
     assert_int_equal(decode(&out, buf, len + 1), -1);
 }

@@ -1,0 +1,884 @@
+/* A session of a server: a HELLO on the control stream, then a push or a pull.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/cli.h"
+#include "shared/term.h"
+#include "terncp/control.h"
+#include "terncp/dest.h"
+#include "terncp/log.h"
+#include "terncp/names_serve.h"
+#include "terncp/pull.h"
+#include "terncp/push.h"
+#include "terncp/shares.h"
+#include "terncp/transport.h"
+#include "terncp/tree.h"
+
+#define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
+#define CLOSE_PROTOCOL 1
+#define CLOSE_BUSY     2
+#define SESSIONS_MAX   64              /* unless --max-clients says otherwise */
+#define HELLO_TIMEOUT  (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
+#define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
+
+struct session {
+    struct host *host;
+    tern_conn *conn;
+    tern_stream *control;
+    struct control messages;
+    bool is_proved; /* the client is there itself, and no recording of it */
+    bool has_hello, has_end, end_sent;
+    uint32_t end_count;
+    struct push *push;
+    struct pull *pull;
+    tern_stream *early[EARLY_MAX];
+    size_t early_count;
+    struct control_done done;  /* told in one message, when `teller` gets its turn */
+    struct ev_watcher teller;  /* never started: fed */
+    struct names_serve *names; /* then `control` is its stream */
+    struct log_peer peer;
+    tern_time born, begun; /* at the connection's and the request's beginning */
+    char *path;            /* of a copy; NULL: none was asked for */
+    bool is_push;          /* by the client: we receive */
+    char why[300];         /* a refusal, or the first failure */
+    bool is_refused;
+    uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
+    struct shares_watch watch;
+    struct session *next, **link; /* in the host */
+};
+
+static double seconds_since(tern_time then)
+{
+    return (double)(tern_udp_now() - then) / 1e9;
+}
+
+static void write_log(const struct session *s, const struct log_request *request)
+{
+    if (s->host->house->is_logged) {
+        log_write(&s->peer, request, s->host->options->json);
+    }
+}
+
+/* Ends a request about names and says what came of it. */
+static void end_names(struct session *s)
+{
+    static const char *const verbs[] = {"names", "ls", "stat", "rm", "mkdir"};
+    struct names_message ask;
+    struct names_result result;
+    bool was_asked = names_serve_free(s->names, &ask, &result);
+    s->names = NULL;
+    if (!was_asked) {
+        return;
+    }
+    struct log_request request = {.verb = verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0],
+                                  .path = ask.text,
+                                  .files = result.count,
+                                  .failed = result.failed,
+                                  .seconds = seconds_since(s->begun),
+                                  .result = result.failed == 0  ? "done"
+                                            : result.count == 0 ? "failed"
+                                                                : "failed in part",
+                                  .why = result.failed == 0 ? NULL : result.why};
+    write_log(s, &request);
+}
+
+/* Says what came of a copy. close NULL: nobody is left to tell. */
+static void log_copy(const struct session *s, const tern_close_info *close)
+{
+    struct log_request r = {.verb = s->is_push ? "push" : "pull",
+                            .path = s->path,
+                            .seconds = seconds_since(s->begun),
+                            .why = s->why[0] == '\0' ? NULL : s->why};
+    bool is_whole = s->end_sent && close != NULL && close->error == 0 && close->code == 0;
+    if (s->pull != NULL) {
+        const struct pull_counts *n = pull_counts(s->pull);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    } else if (s->push != NULL) {
+        const struct push_counts *n = push_counts(s->push);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    }
+    r.result = s->is_refused                     ? "refused"
+               : !is_whole                       ? "broken off"
+               : r.failed == 0                   ? "done"
+               : r.files + r.folders == r.failed ? "failed"
+                                                 : "failed in part";
+    char reason[300];
+    if (!is_whole && r.why == NULL && close != NULL) {
+        (void)snprintf(reason, sizeof reason, "%.*s", (int)close->reason_len,
+                       close->reason_len == 0 ? "" : (const char *)close->reason);
+        r.why = reason[0] != '\0'   ? reason
+                : close->error != 0 ? tern_strerror(close->error)
+                                    : "by the client";
+    }
+    write_log(s, &r);
+}
+
+static void session_free(struct session *s)
+{
+    struct house *house = s->host->house;
+    end_names(s);
+    *s->link = s->next;
+    if (s->next != NULL) {
+        s->next->link = s->link;
+    }
+    (void)atomic_fetch_sub(&house->sessions, 1);
+    if (s->push != NULL || s->pull != NULL) {
+        (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    }
+    (void)ev_clear_pending(s->host->loop, &s->teller);
+    s->host->sender = s->host->sender == s ? NULL : s->host->sender;
+    s->host->sessions--;
+    push_free(s->push);
+    pull_free(s->pull);
+    free(s->path);
+    free(s);
+}
+
+/* An answer that cannot be given must not be missed: the connection ends instead. */
+static bool answer(struct session *s, const struct proto_message *m)
+{
+    if (s->control != NULL && control_send(s->control, m)) {
+        return true;
+    }
+    tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    return false;
+}
+
+static void answer_fail(struct session *s, enum proto_status status, uint32_t index,
+                        const char *text)
+{
+    if (s->control == NULL || !control_send_fail(s->control, status, index, text)) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    }
+}
+
+static void session_refuse(struct session *s, enum proto_status status, const char *why)
+{
+    answer_fail(s, status, PROTO_INDEX_ALL, why);
+    s->is_refused = true;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+}
+
+/* The first failure is told in the log's line, too. */
+static void keep_failure(struct session *s, const char *name, const char *why)
+{
+    if (s->why[0] == '\0') {
+        (void)snprintf(s->why, sizeof s->why, "%.200s: %.90s", name, why);
+    }
+}
+
+static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
+{
+    char safe[512], who[512];
+    if (cli_says(CLI_DEBUG)) {
+        (void)term_escape(name, strlen(name), safe, sizeof safe);
+        cli_verbose(CLI_DEBUG, "%s: %s %s%s%s", log_who(&s->peer, who, sizeof who), verb, safe,
+                    why == NULL ? "" : ": ", why == NULL ? "" : why);
+    }
+}
+
+/* --- limits ----------------------------------------------------------------------------------------- */
+
+/* What this session may have now, of what the house allows and the client wants. */
+static void limit(struct session *s)
+{
+    const struct options *o = s->host->options;
+    struct house *house = s->host->house;
+    if (s->push != NULL) {
+        tern_conn_set_budget(s->conn, shares_rate(o->bwlimit_each, o->bwlimit,
+                                                  atomic_load(&house->senders), s->asked_rate));
+    } else if (s->pull != NULL && s->control != NULL) {
+        struct proto_message m = {.type = PROTO_LIMIT};
+        m.rate = shares_rate(o->bwlimit_each, o->bwlimit, atomic_load(&house->receivers), 0);
+        if (m.rate != s->told_rate && answer(s, &m)) {
+            s->told_rate = m.rate;
+        }
+    }
+}
+
+/* The client tells its own limit, and whether it is in no hurry. */
+static void on_limit(struct session *s, const struct proto_message *m)
+{
+    s->asked_rate = m->rate;
+    if (m->is_background && tern_conn_set_cc(s->conn, "ledbat") != 0) {
+        log_name(s, "does not copy in the background", s->path == NULL ? "" : s->path, NULL);
+    }
+    limit(s);
+}
+
+/* Who was told a limit and does not keep it, must go. */
+static void check_limit(struct session *s)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (s->pull == NULL) {
+        return;
+    }
+    tern_conn_stats(s->conn, &stats);
+    if (shares_watch_is_over(&s->watch, s->told_rate, stats.bytes_received, tern_udp_now())) {
+        (void)snprintf(s->why, sizeof s->why, "faster than it was told");
+        tern_conn_close(s->conn, CLOSE_BUSY, "faster than this server allows");
+    }
+}
+
+static bool is_idle(const struct session *s)
+{
+    return !s->has_hello && s->names == NULL;
+}
+
+/* --- what push and pull tell ---------------------------------------------------------------------- */
+
+static void tell_done(struct session *s)
+{
+    if (s->control != NULL && !control_done_flush(&s->done, s->control)) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+    }
+}
+
+static void answer_end(struct session *s)
+{
+    if (s->pull != NULL && s->has_end && !s->end_sent &&
+        pull_counts(s->pull)->settled >= s->end_count) {
+        struct proto_message m = {.type = PROTO_END, .index = s->end_count};
+        s->end_sent =
+            true; /* from here on; folders that cannot be sealed come back to on_settled */
+        pull_seal_folders(s->pull);
+        tell_done(s);
+        (void)answer(s, &m);
+    }
+}
+
+static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
+                       const char *why, bool by_peer)
+{
+    struct session *s = user;
+    char text[PROTO_TEXT_MAX];
+    log_name(s, status == PROTO_OK ? "received" : "failed", name, status == PROTO_OK ? NULL : why);
+    if (status != PROTO_OK) {
+        keep_failure(s, name, why);
+    }
+    if (status == PROTO_OK) {
+        if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
+        }
+    } else if (!by_peer) { /* a sender knows what it gave up */
+        (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
+        answer_fail(s, status, index, text);
+    }
+    ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
+}
+
+/* A batch of entries is settled, or all of them are. */
+static void on_teller(struct ev_loop *loop, struct ev_watcher *watcher, int events)
+{
+    struct session *s = watcher->data;
+    (void)loop;
+    (void)events;
+    tell_done(s);
+    answer_end(s);
+}
+
+static void on_push_failed(void *user, const char *name, int error, bool is_begun)
+{
+    struct session *s = user;
+    char text[PROTO_TEXT_MAX];
+    const char *why =
+        error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
+    (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
+    log_name(s, error == 0 ? "not sent" : "failed", name, why);
+    if (error != 0) {
+        keep_failure(s, name, why);
+    }
+    if (!is_begun) {
+        answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
+                    text);
+    }
+}
+
+/* A sender that has nothing left says so. */
+static void on_push_counted(void *user)
+{
+    struct session *s = user;
+    struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+    s->end_sent = true;
+    (void)answer(s, &m);
+}
+
+/* --- the request ------------------------------------------------------------------------------------ */
+
+/* The path as asked for, without a leading or trailing slash; "." for the root. */
+static void normalise(char *path)
+{
+    size_t start = strspn(path, "/");
+    size_t len = strlen(path + start);
+    while (len > 0 && path[start + len - 1] == '/') {
+        len--;
+    }
+    memmove(path, path + start, len);
+    path[len] = '\0';
+    if (len == 0) {
+        (void)snprintf(path, 2, ".");
+    }
+}
+
+/* A path of a shell's: from the home folder, in which ssh starts us, with "~" for it. */
+static void expand(char *path)
+{
+    size_t skip = strncmp(path, "~/", 2) == 0 ? 2 + strspn(path + 2, "/")
+                  : strcmp(path, "~") == 0    ? 1
+                                              : 0;
+    memmove(path, path + skip, strlen(path + skip) + 1);
+    if (path[0] == '\0') {
+        (void)snprintf(path, 2, ".");
+    }
+}
+
+/* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
+ * it. */
+static bool is_link(int root, const char *path)
+{
+    struct stat st;
+    const char *last;
+    int parent = tree_open_parent(root, path, 0, &last);
+    if (parent < 0) {
+        return false;
+    }
+    bool answer = fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+                  (fstatat(parent, last, &st, 0) != 0 || !S_ISDIR(st.st_mode));
+    (void)close(parent);
+    return answer;
+}
+
+/* A copy is under way: it counts when limits are shared out. */
+static void begin_copy(struct session *s)
+{
+    struct house *house = s->host->house;
+    (void)atomic_fetch_add(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    limit(s);
+}
+
+static bool begin_pull(struct session *s, const struct place_request *request)
+{
+    s->pull = pull_new(s->host->work, request, on_settled, s);
+    if (s->pull == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
+        return false;
+    }
+    begin_copy(s);
+    return true;
+}
+
+/* Over ssh: what the user may write to, he may write to. */
+static bool begin_pull_anywhere(struct session *s, const struct proto_message *m, const char *path)
+{
+    struct dest dest;
+    int error = dest_open(&dest, path, (m->flags & PROTO_FLAG_INTO) != 0);
+    if (error != 0) {
+        session_refuse(s, proto_status_of(error), strerror(error));
+        return false;
+    }
+    struct place_request request = {.root = dest.root,
+                                    .target = dest.target,
+                                    .is_into = dest.is_into,
+                                    .flags = m->flags,
+                                    .key = m->key};
+    bool is_good = begin_pull(s, &request);
+    (void)close(dest.root);
+    return is_good;
+}
+
+static bool begin_pull_for(struct session *s, const struct proto_message *m, const char *path)
+{
+    struct host *host = s->host;
+    bool is_into = (m->flags & PROTO_FLAG_INTO) != 0 || strcmp(path, ".") == 0;
+    if (host->root < 0) {
+        return begin_pull_anywhere(s, m, path);
+    }
+    if (host->options->read_only) {
+        session_refuse(s, PROTO_READ_ONLY, "this server is read-only");
+        return false;
+    }
+    int folder = tree_open(host->root, path, O_PATH | O_DIRECTORY, 0);
+    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !is_link(host->root, path)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
+        return false;
+    }
+    if (folder < 0 && is_into) {
+        session_refuse(s, PROTO_NOT_FOUND,
+                       errno == EMFILE || errno == ENFILE ? "the server has too many files open"
+                                                          : "the target is no folder there");
+        return false;
+    }
+    if (folder >= 0) {
+        is_into = true;
+        (void)close(folder);
+    }
+    struct place_request request = {
+        .root = host->root, .target = path, .is_into = is_into, .flags = m->flags, .key = m->key};
+    return begin_pull(s, &request);
+}
+
+static bool begin_push(struct session *s, const struct proto_message *m)
+{
+    struct push_request request = {
+        .flags = m->flags, .failed = on_push_failed, .counted = on_push_counted, .user = s};
+    memcpy(request.key, m->key, sizeof request.key);
+    s->push = push_new(s->host->work, s->conn, &request);
+    if (s->push == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory");
+        return false;
+    }
+    s->host->sender = s;
+    begin_copy(s);
+    return true;
+}
+
+static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
+{
+    char name[256], why[160];
+    tree_basename(path, name, sizeof name);
+    if (!begin_push(s, m)) {
+        return false;
+    }
+    int error = push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name,
+                         (m->flags & PROTO_FLAG_RECURSIVE) != 0);
+    if (error != 0) {
+        (void)snprintf(why, sizeof why, "%s",
+                       error == EISDIR  ? "it is a folder; use -r"
+                       : error == EXDEV ? "the path leaves the served folder"
+                                        : strerror(error));
+        session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
+        return false;
+    }
+    push_begin(s->push);
+    return true;
+}
+
+/* What was offered under a code, whatever the path. */
+static bool begin_offer(struct session *s, const struct proto_message *m)
+{
+    const struct host *host = s->host;
+    if (!begin_push(s, m)) {
+        return false;
+    }
+    for (int i = 0; i < host->offer_count; i++) {
+        char name[256];
+        tree_basename(host->offers[i], name, sizeof name);
+        int error = push_add(s->push, -1, host->offers[i], name[0] == '\0' ? "root" : name, true);
+        if (error != 0) {
+            on_push_failed(s, host->offers[i], error, false);
+        }
+    }
+    push_begin(s->push);
+    return true;
+}
+
+static bool begin_request(struct session *s, const struct proto_message *m, const char *path)
+{
+    if (s->host->offers != NULL) {
+        if (m->direction != PROTO_PULL) {
+            session_refuse(s, PROTO_BAD_REQUEST, "there is something to be had, not to be left");
+            return false;
+        }
+        return begin_offer(s, m);
+    }
+    return m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
+}
+
+static void on_hello(struct session *s, struct proto_message *m)
+{
+    struct proto_message ready = {.type = PROTO_READY};
+    char *path = m->text;
+    s->has_hello = true;
+    s->host->requests++;
+    s->begun = tern_udp_now();
+    s->is_push = m->direction == PROTO_PUSH;
+    if (s->host->root < 0) {
+        expand(path);
+    } else {
+        normalise(path);
+    }
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory");
+        return;
+    }
+    if (m->version != PROTO_VERSION) {
+        session_refuse(s, PROTO_BAD_REQUEST, "another version of the copy protocol");
+        return;
+    }
+    if (s->host->root >= 0 && strcmp(path, ".") != 0 && !tree_is_safe(path)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
+        return;
+    }
+    if (m->direction != PROTO_PUSH && m->direction != PROTO_PULL) {
+        session_refuse(s, PROTO_BAD_REQUEST, "neither a push nor a pull");
+        return;
+    }
+    bool is_good = begin_request(s, m, path);
+    log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path, NULL);
+    if (!is_good || !answer(s, &ready)) {
+        return;
+    }
+    for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
+        pull_on_opened(s->pull, s->early[i]);
+    }
+    if (s->pull != NULL) {
+        pull_pump(s->pull);
+    }
+    s->early_count = 0;
+}
+
+/* Is the stream one of requests about names? Then it is worked off there. */
+static bool pump_names(struct session *s)
+{
+    if (s->names == NULL && !s->has_hello && s->host->offers == NULL &&
+        names_serve_is_asked(s->control)) {
+        struct names_door door = {.loop = s->host->loop,
+                                  .binding = s->host->binding,
+                                  .root = s->host->root,
+                                  .is_read_only = s->host->options->read_only};
+        s->names = names_serve_new(&door, s->control);
+        s->begun = tern_udp_now();
+        s->host->requests++;
+        if (s->names == NULL) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
+        }
+    }
+    if (s->names != NULL) {
+        names_serve_pump(s->names);
+    }
+    return s->names != NULL;
+}
+
+static void on_control(struct session *s)
+{
+    if (pump_names(s)) {
+        return;
+    }
+    struct proto_message m;
+    int rc;
+    while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
+        if (m.type == PROTO_HELLO && !s->has_hello) {
+            on_hello(s, &m);
+        } else if (m.type == PROTO_END && s->pull != NULL) {
+            s->has_end = true;
+            s->end_count = m.index;
+            answer_end(s);
+        } else if (m.type == PROTO_LIMIT && s->has_hello) {
+            on_limit(s, &m);
+        } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
+            continue; /* a receiving client reports; it is its own judge */
+        } else {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "unexpected control message");
+            return;
+        }
+    }
+    if (rc < 0 && !tern_conn_is_established(s->conn)) {
+        return;
+    }
+    if (rc < 0 && !s->has_hello) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed control message");
+    }
+}
+
+/* --- events ------------------------------------------------------------------------------------------ */
+
+/* Address, key, and how the list calls it. */
+static void identify(struct session *s)
+{
+    const struct house *house = s->host->house;
+    tern_addr remote = tern_conn_remote(s->conn);
+    (void)tern_addr_format(&remote, s->peer.addr, sizeof s->peer.addr);
+    s->peer.has_key = tern_conn_peer_key(s->conn, s->peer.key) == 0;
+    s->peer.is_known = s->peer.has_key && house->authorized[0] != '\0' &&
+                       keyring_comment(house->authorized, s->peer.key, s->peer.name,
+                                       sizeof s->peer.name) == KEYRING_OK;
+}
+
+/* Takes a place in the house. NULL, or why there is none. */
+static const char *enter(const struct host *host)
+{
+    struct house *house = host->house;
+    if (host->is_ending) {
+        return "the server is ending; try again later";
+    }
+    if (atomic_fetch_add(&house->sessions, 1) >= house->sessions_max) {
+        (void)atomic_fetch_sub(&house->sessions, 1);
+        return "too many clients at once; try again later";
+    }
+    return NULL;
+}
+
+/* is_early: it cannot be told yet why there is no place for it. */
+static void begin_session(struct host *host, tern_conn *conn, bool is_early)
+{
+    bool was_early = !is_early && tern_conn_early(conn) == TERN_EARLY_ACCEPTED;
+    const char *why = was_early ? "no place when you came; try again later" : enter(host);
+    struct session *s = why == NULL ? calloc(1, sizeof *s) : NULL;
+    if (s == NULL && why == NULL) {
+        (void)atomic_fetch_sub(&host->house->sessions, 1);
+        why = "out of memory; try again later";
+    }
+    if (s == NULL) {
+        if (!is_early) {
+            const char *end = host->is_ending ? "the server is ending; try again later" : why;
+            tern_conn_close(conn, CLOSE_BUSY, end);
+        }
+        return;
+    }
+    s->host = host;
+    s->conn = conn;
+    s->born = tern_udp_now();
+    ev_init(&s->teller, on_teller);
+    s->teller.data = s;
+    s->next = host->first;
+    s->link = &host->first;
+    host->first = s;
+    if (s->next != NULL) {
+        s->next->link = &s->next;
+    }
+    host->sessions++;
+    host->accepted++;
+    tern_conn_set_user(conn, s);
+}
+
+/* Early data waits in its streams until the client has proved its key: whoever has recorded it can make us
+ * keep it for a while, and no more. That costs nothing, since we could not answer before. */
+static void on_connected(struct host *host, tern_conn *conn)
+{
+    if (tern_conn_user(conn) == NULL) {
+        begin_session(host, conn, false);
+    }
+    struct session *s = tern_conn_user(conn);
+    if (s == NULL) {
+        return;
+    }
+    identify(s);
+    log_event(&s->peer, "connected",
+              tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? "at once, by a ticket" : NULL,
+              host->options->json, CLI_DEBUG);
+    s->is_proved = true;
+    if (s->control != NULL) {
+        on_control(s);
+    }
+}
+
+static void note_end(struct session *s, const tern_close_info *close)
+{
+    struct host_result *last = &s->host->last;
+    *last = (struct host_result){.error = close->error, .code = close->code};
+    if (s->push != NULL) {
+        const struct push_counts *n = push_counts(s->push);
+        last->entries = n->entries;
+        last->failed = n->failed;
+        last->bytes = close->error == 0 ? n->total : n->bytes;
+    }
+}
+
+static void on_closed(struct session *s, const tern_close_info *close)
+{
+    end_names(s);
+    if (s->path != NULL) {
+        log_copy(s, close);
+    }
+    log_event(&s->peer, "disconnected", close->error == 0 ? NULL : tern_strerror(close->error),
+              s->host->options->json, CLI_DEBUG);
+    tern_conn_set_user(s->conn, NULL);
+    note_end(s, close);
+    session_free(s);
+}
+
+static void on_opened(struct session *s, tern_stream *stream)
+{
+    if (tern_stream_id(stream) == 0) {
+        s->control = stream;
+        if (s->is_proved) {
+            on_control(s);
+        }
+    } else if (s->pull != NULL) {
+        pull_on_opened(s->pull, stream);
+    } else if (!s->has_hello && s->early_count < EARLY_MAX) {
+        s->early[s->early_count++] = stream;
+    } else {
+        int rc = tern_stream_stop(stream, PROTO_BAD_REQUEST);
+        (void)rc;
+    }
+}
+
+static void forget_early(struct session *s, const tern_stream *stream)
+{
+    for (size_t i = 0; i < s->early_count; i++) {
+        if (s->early[i] == stream) {
+            s->early[i] = s->early[--s->early_count];
+            return;
+        }
+    }
+}
+
+static void on_stream_event(struct session *s, const tern_event *ev)
+{
+    bool is_ours = tern_stream_is_local(ev->stream);
+    if (ev->stream == s->control) {
+        if (ev->type == TERN_EVENT_STREAM_READABLE && s->is_proved) {
+            on_control(s);
+        } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && s->names != NULL) {
+            names_serve_pump(s->names);
+        } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            end_names(s);
+        }
+        s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
+    } else if (is_ours) {
+        push_on_event(ev);
+    } else {
+        if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            forget_early(s, ev->stream);
+        }
+        pull_on_event(ev);
+    }
+}
+
+static void after_event(struct session *s)
+{
+    if (s->push != NULL) {
+        push_pump(s->push);
+    }
+}
+
+void host_on_event(struct host *host, const tern_event *ev)
+{
+    struct session *s = tern_conn_user(ev->conn);
+    if (ev->type == TERN_EVENT_EARLY) {
+        begin_session(host, ev->conn, true);
+        return;
+    }
+    if (ev->type == TERN_EVENT_CONNECTED) {
+        on_connected(host, ev->conn);
+        return;
+    }
+    if (s == NULL) {
+        return;
+    }
+    if (ev->type == TERN_EVENT_CLOSED) {
+        on_closed(s, &ev->close);
+        return;
+    }
+    if (ev->type == TERN_EVENT_STREAM_OPENED) {
+        on_opened(s, ev->stream);
+    } else if (ev->stream != NULL) {
+        on_stream_event(s, ev);
+    }
+    after_event(s);
+}
+
+/* --- all of them ------------------------------------------------------------------------------------- */
+
+/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
+ * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
+ * there are descriptors for, so that one client cannot take them all. */
+static unsigned sessions_for_files(void)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            (void)getrlimit(RLIMIT_NOFILE, &limit);
+        }
+    }
+    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
+    return limit.rlim_cur > SPARE_FILES + each ? (unsigned)((limit.rlim_cur - SPARE_FILES) / each)
+                                               : 1;
+}
+
+void house_init(struct house *house)
+{
+    unsigned most = sessions_for_files();
+    memset(house, 0, sizeof *house);
+    house->sessions_max = most < SESSIONS_MAX ? most : SESSIONS_MAX;
+}
+
+void house_allow(struct house *house, unsigned clients)
+{
+    unsigned most = sessions_for_files();
+    if (most < clients) {
+        cli_verbose(CLI_WARNING, "file descriptors suffice for %u clients only", most);
+    }
+    house->sessions_max = most < clients ? most : clients;
+}
+
+void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
+               struct work *work, int root)
+{
+    memset(host, 0, sizeof *host);
+    host->options = options;
+    host->loop = loop;
+    host->work = work;
+    host->root = root;
+    host->house = &host->own;
+    house_init(&host->own);
+}
+
+void host_tend(struct host *host)
+{
+    for (struct session *s = host->first; s != NULL; s = s->next) {
+        limit(s);
+        check_limit(s);
+        if (is_idle(s) && tern_udp_now() - s->born > HELLO_TIMEOUT) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "you ask for nothing");
+        }
+    }
+}
+
+void host_begin_end(struct host *host)
+{
+    host->is_ending = true;
+    for (const struct session *s = host->first; s != NULL; s = s->next) {
+        if (is_idle(s)) {
+            tern_conn_close(s->conn, SESSION_CLOSE_OK, "the server ends");
+        }
+    }
+}
+
+bool host_sending(const struct host *host, struct host_sending *out)
+{
+    const struct session *s = host->sender;
+    if (s == NULL || s->push == NULL) {
+        return false;
+    }
+    const struct push_counts *n = push_counts(s->push);
+    *out = (struct host_sending){.conn = s->conn,
+                                 .current = push_current(s->push),
+                                 .bytes = n->bytes,
+                                 .total = n->total,
+                                 .files = n->files};
+    return true;
+}
+
+void host_end(struct host *host, tern_endpoint *endpoint)
+{
+    tern_event ev;
+    if (endpoint == NULL) {
+        return;
+    }
+    tern_endpoint_close_all(endpoint, SESSION_CLOSE_OK, "the server ends");
+    while (tern_endpoint_poll(endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CLOSED) {
+            host_on_event(host, &ev);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+#!/bin/sh
+# Coming back to a server: tickets, early data, and what they cost in round trips.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# A round trip so long that what programs take besides does not count as one.
+rtt_ms=600
+
+now_ms() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
+# round_trips MOST COMMAND...: it must go well and not take more round trips.
+round_trips() {
+    most=$1
+    shift
+    began=$(now_ms)
+    expect 0 "$@"
+    took=$((($(now_ms) - began) / rtt_ms))
+    [ $took -le "$most" ] || fail "$took round trips, not $most: $*"
+    [ $took -ge 1 ] || fail "the link is too fast to tell"
+}
+
+tickets() {
+    find "$XDG_STATE_HOME" -type f 2>/dev/null
+}
+
+case_round_trips() {
+    serve
+    link --delay $((rtt_ms / 2))
+    printf x >here/one
+    round_trips 3 "$terncp" --accept-new here/one "tern://$link/first"
+    same here/one there/first
+    [ "$(tickets | wc -l)" = 1 ] || fail "no ticket was kept"
+    [ "$(tickets | xargs stat -c %a)" = 600 ] || fail "others can read the ticket"
+    [ "$(stat -c %a "$XDG_STATE_HOME/tern")" = 700 ] || fail "others can look into the folder"
+    ! has_line "$serve_log" 'by a ticket' || fail "a ticket out of nowhere"
+    round_trips 2 "$terncp" here/one "tern://$link/again"
+    same here/one there/again
+    has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
+    round_trips 2 "$terncp" "tern://$link/first" here/back
+    same here/one here/back
+    # Without anything kept a known server takes no longer either.
+    rm -r "$XDG_STATE_HOME"
+    round_trips 2 "$terncp" here/one "tern://$link/third"
+}
+
+# More than fits into what leaves early, of both kinds of entries.
+case_resumed_much() {
+    serve
+    mkdir here/tree
+    for i in 1 2 3 4 5 6 7 8 9; do
+        random here/tree/$i $((i * 40))
+    done
+    random here/tree/large 3000
+    copy here/tree/1 "tern://$server/first"
+    copy -r here/tree "tern://$server/tree"
+    same_tree here/tree there/tree
+    copy -r "tern://$server/tree" here/back
+    same_tree here/tree here/back
+    [ "$(grep -c 'by a ticket' "$serve_log")" = 2 ] || fail "tickets were of no use"
+}
+
+# What a server has given before it was started anew is worth nothing, and does no harm.
+case_resumed_restart() {
+    "$terncp" keygen -q -f host >host.txt
+    serve --key host
+    random here/file 10
+    expect 0 "$terncp" --pin "$(head -n 1 host.txt)" here/file "tern://$server/one"
+    forget "$server_pid"
+    kill "$server_pid"
+    wait "$server_pid" || true
+    serve --key host
+    expect 0 "$terncp" --pin "$(head -n 1 host.txt)" here/file "tern://$server/two"
+    same here/file there/two
+    ! has_line "$serve_log" 'by a ticket' || fail "a ticket of the server before"
+    expect 0 "$terncp" --pin "$(head -n 1 host.txt)" here/file "tern://$server/three"
+    has_line "$serve_log" 'by a ticket' || fail "the new ticket was of no use"
+}
+
+# A ticket is no way past the list of who may come in.
+case_resumed_not_authorized() {
+    "$terncp" keygen -q -f me | head -n 1 >allowed
+    serve --authorized-keys "$work/allowed"
+    random here/file 10
+    copy --key me here/file "tern://$server/one"
+    expect 0 "$terncp" --key me here/file "tern://$server/two"
+    has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
+    echo '# nobody' >allowed
+    expect 4 "$terncp" --key me here/file "tern://$server/three"
+    absent there/three
+    # Nor may another key of ours use it, which has none of its own.
+    "$terncp" keygen -q -f other | head -n 1 >allowed
+    expect 0 "$terncp" --key other here/file "tern://$server/four"
+    [ "$(grep -c 'by a ticket' "$serve_log")" = 1 ] || fail "a ticket of another key"
+}
+
+case_resumed_damage() {
+    serve
+    random here/file 10
+    copy here/file "tern://$server/one"
+    for at in $(tickets); do
+        random "$at" 1
+    done
+    expect 0 "$terncp" here/file "tern://$server/two"
+    for at in $(tickets); do
+        dd if=/dev/urandom of="$at" bs=1 seek=70 count=8 conv=notrunc 2>/dev/null
+    done
+    expect 0 "$terncp" here/file "tern://$server/three"
+    same here/file there/three
+    # Where nothing can be kept, copies go on.
+    rm -r "$XDG_STATE_HOME"
+    : >"$XDG_STATE_HOME"
+    expect 0 "$terncp" here/file "tern://$server/four"
+    same here/file there/four
+}
+
+# Many at once: each ticket is used by one of them.
+case_resumed_crowd() {
+    serve
+    random here/file 10
+    copy here/file "tern://$server/first"
+    crowd=
+    for i in 1 2 3 4 5 6 7 8; do
+        "$terncp" -q here/file "tern://$server/crowd$i" 2>"crowd$i.log" &
+        crowd="$crowd $!"
+    done
+    for pid in $crowd; do
+        wait "$pid" || fail "exit code $?"
+    done
+    for i in 1 2 3 4 5 6 7 8; do
+        same here/file there/crowd$i
+    done
+}
+
+run_case "$@"
