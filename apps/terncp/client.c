@@ -18,6 +18,7 @@
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
+#include "terncp/shares.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
 
@@ -104,6 +105,21 @@ uint32_t client_wishes(const struct options *o)
            zip | (uint32_t)o->parallel << PROTO_FILES_SHIFT;
 }
 
+/* Our limit, and what the server has told: whoever sends keeps to both. */
+static void limit(struct client *c, uint64_t told)
+{
+    const struct options *o = c->options;
+    if (c->is_push) {
+        tern_conn_set_budget(c->conn, shares_rate(o->bwlimit, told, 1, 0));
+    } else if (o->bwlimit > 0 || o->is_background) {
+        struct proto_message m = {
+            .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+        if (!control_send(c->control, &m)) {
+            dial_stop(&c->dial, DIAL_LOST);
+        }
+    }
+}
+
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
@@ -127,6 +143,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         dial_stop(&c->dial, DIAL_LOST);
         return;
     }
+    limit(c, 0);
     if (!c->is_push) {
         char only[256];
         tree_basename(c->dial.target.path, only, sizeof only);
@@ -234,6 +251,8 @@ static void on_control(struct client *c)
             for (unsigned i = 0; i < m.range_count; i++) {
                 report_done_there(&c->report, m.ranges[i].count);
             }
+        } else if (m.type == PROTO_LIMIT && c->is_push) {
+            limit(c, m.rate);
         } else if (m.type == PROTO_END) {
             c->has_end = true;
             c->end_count = m.index;
