@@ -299,6 +299,8 @@ static void run(struct daemon *d)
         house_allow(&d->shared.house, (unsigned)d->options->max_clients);
     }
     d->shared.house.is_logged = true;
+    d->shared.first = d->shards[0].server;
+    atomic_store(&d->shared.others, d->count - 1);
     watch(d, &d->interrupted, SIGINT);
     watch(d, &d->terminated, SIGTERM);
     watch(d, &d->hung_up, SIGHUP);

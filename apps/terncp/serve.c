@@ -24,6 +24,12 @@ struct server {
     struct ev_timer tend, patience;
 };
 
+static bool may_end(const struct server *server)
+{
+    return server->host.is_ending && server->host.sessions == 0 &&
+           (server != server->shared->first || atomic_load(&server->shared->others) == 0);
+}
+
 static void on_ready(tern_ev *binding, void *user)
 {
     struct server *server = user;
@@ -32,7 +38,7 @@ static void on_ready(tern_ev *binding, void *user)
     while (tern_endpoint_poll(server->transport.endpoint, &ev) == 1) {
         host_on_event(&server->host, &ev);
     }
-    if (server->host.is_ending && server->host.sessions == 0) {
+    if (may_end(server)) {
         ev_break(server->host.loop, EVBREAK_ALL);
     }
 }
@@ -82,7 +88,7 @@ static void on_nudge(struct ev_loop *loop, struct ev_async *nudge, int events)
         return;
     }
     host_begin_end(&server->host);
-    if (end == SERVE_ENDS_NOW || server->host.sessions == 0 || patience <= 0) {
+    if (end == SERVE_ENDS_NOW || may_end(server) || patience <= 0) {
         ev_break(loop, EVBREAK_ALL);
     } else if (!was_ending) {
         ev_timer_set(&server->patience, patience, 0);
@@ -147,6 +153,10 @@ void server_run(struct server *server)
 {
     (void)ev_run(server->host.loop, 0);
     host_end(&server->host, server->transport.endpoint);
+    if (server != server->shared->first) {
+        (void)atomic_fetch_sub(&server->shared->others, 1);
+        server_nudge(server->shared->first);
+    }
 }
 
 void server_free(struct server *server)

@@ -18,6 +18,9 @@ struct serve_shared {
     int root; /* the served folder */
     struct house house;
     atomic_int end; /* enum serve_end */
+    /* The first shard's thread has the signals, so it waits for the others, so many. */
+    struct server *first;
+    atomic_uint others;
 };
 
 /* On a socket of ours for `addr`, or on `fd` when that is not negative (taken over, also on failure). NULL

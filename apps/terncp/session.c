@@ -632,21 +632,27 @@ static const char *enter(const struct host *host)
     return NULL;
 }
 
-/* is_early: it cannot be told yet why there is no place for it. */
+/* The user of a connection that came early and found no place: it can be told so only when it is whole. */
+static struct session no_place;
+
+/* is_early: the handshake is not over. */
 static void begin_session(struct host *host, tern_conn *conn, bool is_early)
 {
-    bool was_early = !is_early && tern_conn_early(conn) == TERN_EARLY_ACCEPTED;
+    bool was_early = tern_conn_user(conn) == &no_place;
     const char *why = was_early ? "no place when you came; try again later" : enter(host);
     struct session *s = why == NULL ? calloc(1, sizeof *s) : NULL;
     if (s == NULL && why == NULL) {
         (void)atomic_fetch_sub(&host->house->sessions, 1);
         why = "out of memory; try again later";
     }
+    if (s == NULL && is_early) {
+        tern_conn_set_user(conn, &no_place);
+        return;
+    }
     if (s == NULL) {
-        if (!is_early) {
-            const char *end = host->is_ending ? "the server is ending; try again later" : why;
-            tern_conn_close(conn, CLOSE_BUSY, end);
-        }
+        tern_conn_set_user(conn, NULL);
+        tern_conn_close(conn, CLOSE_BUSY,
+                        host->is_ending ? "the server is ending; try again later" : why);
         return;
     }
     s->host = host;
@@ -669,7 +675,7 @@ static void begin_session(struct host *host, tern_conn *conn, bool is_early)
  * keep it for a while, and no more. That costs nothing, since we could not answer before. */
 static void on_connected(struct host *host, tern_conn *conn)
 {
-    if (tern_conn_user(conn) == NULL) {
+    if (tern_conn_user(conn) == NULL || tern_conn_user(conn) == &no_place) {
         begin_session(host, conn, false);
     }
     struct session *s = tern_conn_user(conn);
@@ -778,7 +784,7 @@ void host_on_event(struct host *host, const tern_event *ev)
         on_connected(host, ev->conn);
         return;
     }
-    if (s == NULL) {
+    if (s == NULL || s == &no_place) {
         return;
     }
     if (ev->type == TERN_EVENT_CLOSED) {
