@@ -61,6 +61,8 @@ static const char help[] =
     "1)\n"
     "      --keepalive T       idle: a PING after T of silence (default 25s)\n"
     "      --mtu N             largest UDP payload to send, 1200..65507 (default 1452)\n"
+    "      --busy-poll         ask the socket over and over for a millisecond before waiting for "
+    "it\n"
     "      --delay T           a worse network at this end: T more each way\n"
     "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
@@ -76,6 +78,7 @@ static const char help[] =
 
 enum {
     OPT_LOOPBACK = 256,
+    OPT_BUSY_POLL,
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_SIZE,
@@ -96,6 +99,7 @@ enum {
 
 static const struct option longs[] = {
     {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
     {"time", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'n'},
     {"connections", required_argument, NULL, 'C'},
@@ -248,6 +252,9 @@ static bool parse_switch(struct options *o, int opt)
     case '6':
         o->family = 6;
         return true;
+    case OPT_BUSY_POLL:
+        o->busy_poll = true;
+        return true;
     case OPT_LOOPBACK:
         o->loopback = true;
         return true;
@@ -364,4 +371,16 @@ void options_config(tern_config *config, const struct options *o)
     config->cc = o->cc;
     config->suites = o->suites;
     config->max_datagram = (size_t)o->mtu;
+}
+
+unsigned options_best_suite(unsigned allowed)
+{
+    unsigned ranked[4];
+    (void)tern_suites_available(ranked);
+    for (unsigned i = 0; i < 4; i++) {
+        if ((ranked[i] & allowed) != 0) {
+            return ranked[i];
+        }
+    }
+    return 0;
 }

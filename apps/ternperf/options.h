@@ -27,7 +27,7 @@ enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 
 struct options {
     enum options_mode mode;
-    bool quiet, json, loopback, reverse;
+    bool quiet, json, loopback, reverse, busy_poll;
     int verbose;
     int family; /* 0, 4 or 6 */
     const char *host, *listen, *cc, *pin;
@@ -53,5 +53,8 @@ const char *options_mode_name(enum options_mode mode);
 
 /* The configuration that follows, for either side. */
 void options_config(tern_config *config, const struct options *options);
+
+/* The suite that two endpoints of this machine agree on, of those allowed; 0: none. */
+unsigned options_best_suite(unsigned allowed);
 
 #endif
