@@ -80,6 +80,8 @@ static const char help_options[] =
     "      --window N          receive window of a connection and of each stream, from the start "
     "on\n"
     "                          (default: 1M and 256K, growing to 24M and 16M)\n"
+    "      --busy-poll         ask the socket over and over for a millisecond before waiting for "
+    "it\n"
     "      --delay T           a worse network at this end: T more each way\n"
     "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
@@ -100,6 +102,7 @@ static const char help_options[] =
 
 enum {
     OPT_LOOPBACK = 256,
+    OPT_BUSY_POLL,
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_WINDOW,
@@ -126,6 +129,7 @@ enum {
 
 static const struct option longs[] = {
     {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
     {"time", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'n'},
     {"connections", required_argument, NULL, 'C'},
@@ -360,6 +364,9 @@ static bool parse_switch(struct options *o, int opt)
     case '6':
         o->family = 6;
         return true;
+    case OPT_BUSY_POLL:
+        o->busy_poll = true;
+        return true;
     case OPT_LOOPBACK:
         o->loopback = true;
         return true;
@@ -528,4 +535,16 @@ bool options_has_color(const struct options *o, int fd)
     const char *no_color = getenv("NO_COLOR");
     bool wants = (no_color == NULL || *no_color == '\0') && term_is_tty(fd);
     return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && wants);
+}
+
+unsigned options_best_suite(unsigned allowed)
+{
+    unsigned ranked[4];
+    (void)tern_suites_available(ranked);
+    for (unsigned i = 0; i < 4; i++) {
+        if ((ranked[i] & allowed) != 0) {
+            return ranked[i];
+        }
+    }
+    return 0;
 }
