@@ -26,6 +26,7 @@ crowds=${BENCH_IDLE:-1000 10000 100000} # idle connections
 keepalive=${BENCH_KEEPALIVE:-25}        # seconds, of idle connections: for so long they are watched, too
 sizes=${BENCH_SIZES:-1200 1452 4096 9000 16384 65507} # of datagrams, for the picture
 out=${BENCH_OUT:-build/bench}
+build=${BENCH_BUILD:-build/release} # or a folder that you have configured, with other engines, say
 kind=${BENCH_PICTURE:-svg}      # or png
 priority=${BENCH_PRIORITY:-yes} # real-time priority where we may have it, so that others disturb less
 
@@ -46,7 +47,7 @@ cd "$(dirname "$0")/../.."
 stage_name=run.sh
 . .ci/stage.sh
 
-bin=build/release/bin
+bin=$build/bin
 baseline=tests/bench/baseline.json
 guard=no
 update=no
@@ -78,12 +79,16 @@ need_header ev.h libev-dev
 need_install || exit 1
 want_engines
 
-mkdir -p build/release "$out"
-cmake --preset release -DTERN_BENCH=ON >build/release/bench.log 2>&1 || {
-    tail -n 40 build/release/bench.log >&2
-    fail "cmake failed; the whole log is build/release/bench.log"
+mkdir -p "$build" "$out"
+{
+    case $build in
+    build/release) cmake --preset release -DTERN_BENCH=ON ;;
+    *) cmake -DTERN_BENCH=ON "$build" ;;
+    esac && cmake --build "$build" --target run_bench
+} >"$build/bench.log" 2>&1 || {
+    tail -n 40 "$build/bench.log" >&2
+    fail "the build failed; the whole log is $build/bench.log"
 }
-build_release bench.log run_bench
 work=$(mktemp -d "${TMPDIR:-/tmp}/tern-bench.XXXXXX")
 : >"$work/rows"
 
