@@ -38,7 +38,7 @@ bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.40   handshakes.x
 many.100          ratio >= 0.80   many.1000         ratio >= 0.50   shards.2          ratio >= 0.90
 messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ratio <= 1.25
 idle.1000         ratio <= 1.00   idle.10000        ratio <= 1.00   idle.100000       ratio <= 1.00
-copy.scp          ratio >= 1.30
+copy.scp          ratio >= 1.30   rr.busy           ours  <= 15
 '
 budget=4096 # bytes of heap of an idle connection
 
@@ -223,6 +223,10 @@ part_tls() {
 rr_turn() {
     ternperf rr.tern rr -t "$whole" --size 128
     take rr.udp "$bin/rate_echo" epoll "$seconds" 128
+    if "$bin/ternperf" --help | grep -q -e --busy-poll; then
+        ternperf rr.busy rr -t "$whole" --size 128 --busy-poll
+        take rr.busy_udp "$bin/rate_echo" busy "$seconds" 128
+    fi
 }
 
 part_rr() {
@@ -231,6 +235,10 @@ part_rr() {
         row "rr.$p" "128 bytes there and back, $p" "$(median rr.tern ".latency_ms.$p * 1e3")" \
             "UDP with the cipher, epoll" "$(median rr.udp ".${p}_us")" us lower
     done
+    if [ -f "$work/rr.busy.runs" ]; then
+        row rr.busy "... without sleep, p50" "$(median rr.busy '.latency_ms.p50 * 1e3')" \
+            "UDP with the cipher, without sleep" "$(median rr.busy_udp .p50_us)" us lower
+    fi
 }
 
 handshakes_turn() {
