@@ -15,6 +15,7 @@
 #include "terncp/control.h"
 #include "terncp/dest.h"
 #include "terncp/dial.h"
+#include "terncp/forecast.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
@@ -41,6 +42,9 @@ struct client {
     bool end_sent, has_end;
     uint32_t end_count;
     struct report report;
+    struct forecast *forecast; /* push of folders, while it counts */
+    bool has_total;            /* it has, or the server has */
+    uint64_t files, bytes;     /* then */
     struct ev_timer ticker;
 };
 
@@ -103,6 +107,22 @@ static void limit(struct client *c, uint64_t told)
     } else if (o->bwlimit > 0 || o->is_background) {
         struct proto_message m = {
             .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+        if (!control_send(c->control, &m)) {
+            dial_stop(&c->dial, DIAL_LOST);
+        }
+    }
+}
+
+/* How much will there be? Whoever has the files counts. */
+static void look_ahead(struct client *c)
+{
+    if (!report_is_watched(&c->report) || !c->options->recursive) {
+        return;
+    }
+    if (c->is_push && c->forecast == NULL) {
+        c->forecast = forecast_new(-1, c->sources, c->source_count, NULL, NULL);
+    } else if (!c->is_push) {
+        struct proto_message m = {.type = PROTO_TOTAL};
         if (!control_send(c->control, &m)) {
             dial_stop(&c->dial, DIAL_LOST);
         }
@@ -173,6 +193,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     if (c->push != NULL) {
         push_begin(c->push);
     }
+    look_ahead(c);
 }
 
 static void finish_if_done(void *user)
@@ -238,6 +259,10 @@ static void on_control(struct client *c)
             for (unsigned i = 0; i < m.range_count; i++) {
                 report_done_there(&c->report, m.ranges[i].count);
             }
+        } else if (m.type == PROTO_TOTAL && !c->is_push) {
+            c->has_total = true;
+            c->files = m.files;
+            c->bytes = m.bytes;
         } else if (m.type == PROTO_LIMIT && c->is_push) {
             limit(c, m.rate);
         } else if (m.type == PROTO_END) {
@@ -255,13 +280,35 @@ static void show_progress(struct client *c)
     if (c->conn != NULL) {
         tern_conn_stats(c->conn, &stats);
     }
+    struct report_view view = {.is_growing = c->options->recursive || c->is_offer};
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
-        report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
+        view.name = push_current(c->push);
+        view.done = n->bytes;
+        view.total = n->total;
+        view.files = n->files;
+        view.is_growing = view.is_growing && !push_is_counted(c->push);
     } else if (c->pull != NULL) {
         const struct pull_counts *n = pull_counts(c->pull);
-        report_progress(&c->report, pull_current(c->pull), n->bytes, n->total, n->files, &stats);
+        view.name = pull_current(c->pull);
+        view.done = n->bytes;
+        view.total = n->total;
+        view.files = n->files;
+        view.is_growing = view.is_growing && !c->has_end;
+    } else {
+        return;
     }
+    if (c->forecast != NULL && forecast_read(c->forecast, &c->files, &c->bytes)) {
+        forecast_free(c->forecast);
+        c->forecast = NULL;
+        c->has_total = true;
+    }
+    if (view.is_growing && c->has_total && c->bytes >= view.total) {
+        view.total = c->bytes;
+        view.files = c->files > view.files ? c->files : view.files;
+        view.is_growing = false;
+    }
+    report_progress(&c->report, &view, &stats);
 }
 
 /* Takes the last figures (the ticker may never have run) and lets go of the streams, while their
@@ -278,6 +325,8 @@ static void end_transfer(void *user)
     } else if (c->pull != NULL) {
         c->report.bytes = pull_counts(c->pull)->bytes;
     }
+    forecast_free(c->forecast);
+    c->forecast = NULL;
     push_free(c->push);
     pull_free(c->pull);
     c->push = NULL;

@@ -19,11 +19,11 @@ every_line() {
     fi
 }
 
-progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+\}'
+progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+,"files":[0-9]+,"files_total":[0-9]+,"total_is_final":(true|false),"rtt_ms":[0-9.]+,"packets_sent":[0-9]+,"packets_lost":[0-9]+,"name":"([^"\\]|\\.)*"\}'
 file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
 left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*"\}'
 error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
-summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"exit":[0-9]+\}'
+summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"left_out":[0-9]+,"exit":[0-9]+\}'
 
 case_json() {
     serve
@@ -72,6 +72,29 @@ case_progress_bar() {
     copy --progress none here/file "tern://$link/none"
     ! grep -q "$(printf '\r')" err || fail "a bar with --progress none"
     [ ! -s out ] || fail "something on standard output"
+}
+
+# Of folders, the whole is counted ahead, by whoever has the files.
+case_progress_of_trees() {
+    serve
+    link --rate 20
+    mkdir -p here/tree/sub
+    for i in 1 2 3 4 5 6 7 8; do
+        random "here/tree/sub/$i" 500
+    done
+    copy -r -v --progress bar here/tree "tern://$link/tree"
+    tr '\r' '\n' <err >lines
+    grep -qE '[0-8]/8 files  [0-9.]+ [KM]iB/3\.9 MiB +[0-9]+%  .*/s  ETA [0-9].*rtt [0-9.]+ ms  loss' lines ||
+        fail "the bar of a push of a tree"
+    copy -r --progress bar "tern://$link/tree" here/back
+    tr '\r' '\n' <err >lines
+    grep -qE '[0-8]/8 files  [0-9.]+ [KM]iB/3\.9 MiB +[0-9]+%  .*/s  ETA [0-9]' lines ||
+        fail "the bar of a pull of a tree"
+    same_tree here/tree here/back
+    copy -r --progress json "tern://$link/tree" here/again
+    every_line out "$progress_line"
+    has_line out '"total":4096000,.*"files_total":8,"total_is_final":true' ||
+        fail "the whole is not told: $(cat out)"
 }
 
 case_quiet() {
