@@ -15,11 +15,11 @@
 #include "terncp/control.h"
 #include "terncp/dest.h"
 #include "terncp/dial.h"
-#include "terncp/forecast.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
 #include "terncp/shares.h"
+#include "terncp/survey.h"
 #include "terncp/tree.h"
 
 struct client {
@@ -42,9 +42,9 @@ struct client {
     bool end_sent, has_end;
     uint32_t end_count;
     struct report report;
-    struct forecast *forecast; /* push of folders, while it counts */
-    bool has_total;            /* it has, or the server has */
-    uint64_t files, bytes;     /* then */
+    struct survey *survey; /* push of folders, while it counts */
+    bool has_total;        /* it has, or the server has */
+    uint64_t files, bytes; /* then */
     struct ev_timer ticker;
 };
 
@@ -119,8 +119,8 @@ static void look_ahead(struct client *c)
     if (!report_is_watched(&c->report) || !c->options->recursive) {
         return;
     }
-    if (c->is_push && c->forecast == NULL) {
-        c->forecast = forecast_new(-1, c->sources, c->source_count, NULL, NULL);
+    if (c->is_push && c->survey == NULL) {
+        c->survey = survey_new(-1, c->sources, c->source_count, NULL, NULL);
     } else if (!c->is_push) {
         struct proto_message m = {.type = PROTO_TOTAL};
         if (!control_send(c->control, &m)) {
@@ -298,9 +298,9 @@ static void show_progress(struct client *c)
     } else {
         return;
     }
-    if (c->forecast != NULL && forecast_read(c->forecast, &c->files, &c->bytes)) {
-        forecast_free(c->forecast);
-        c->forecast = NULL;
+    if (c->survey != NULL && survey_read(c->survey, &c->files, &c->bytes)) {
+        survey_free(c->survey);
+        c->survey = NULL;
         c->has_total = true;
     }
     if (view.is_growing && c->has_total && c->bytes >= view.total) {
@@ -325,8 +325,8 @@ static void end_transfer(void *user)
     } else if (c->pull != NULL) {
         c->report.bytes = pull_counts(c->pull)->bytes;
     }
-    forecast_free(c->forecast);
-    c->forecast = NULL;
+    survey_free(c->survey);
+    c->survey = NULL;
     push_free(c->push);
     pull_free(c->pull);
     c->push = NULL;

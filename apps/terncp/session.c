@@ -16,12 +16,12 @@
 #include "shared/term.h"
 #include "terncp/control.h"
 #include "terncp/dest.h"
-#include "terncp/forecast.h"
 #include "terncp/log.h"
 #include "terncp/names_serve.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/shares.h"
+#include "terncp/survey.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 
@@ -55,7 +55,7 @@ struct session {
     bool is_refused;
     uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
     struct shares_watch watch;
-    struct forecast *forecast; /* while it counts for the client's bar */
+    struct survey *survey; /* while it counts for the client's bar */
     struct ev_async counted;
     struct session *next, **link; /* in the host */
 };
@@ -132,11 +132,11 @@ static void log_copy(const struct session *s, const tern_close_info *close)
     write_log(s, &r);
 }
 
-static void end_forecast(struct session *s)
+static void end_survey(struct session *s)
 {
-    if (s->forecast != NULL) {
-        forecast_free(s->forecast); /* first: its thread wakes us */
-        s->forecast = NULL;
+    if (s->survey != NULL) {
+        survey_free(s->survey); /* first: its thread wakes us */
+        s->survey = NULL;
         ev_async_stop(s->host->loop, &s->counted);
     }
 }
@@ -153,7 +153,7 @@ static void session_free(struct session *s)
     if (s->push != NULL || s->pull != NULL) {
         (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
     }
-    end_forecast(s);
+    end_survey(s);
     (void)ev_clear_pending(s->host->loop, &s->teller);
     s->host->sender = s->host->sender == s ? NULL : s->host->sender;
     s->host->sessions--;
@@ -257,14 +257,14 @@ static void on_counted(struct ev_loop *loop, struct ev_async *w, int events)
     struct proto_message m = {.type = PROTO_TOTAL};
     (void)loop;
     (void)events;
-    if (s->forecast != NULL && forecast_read(s->forecast, &m.files, &m.bytes)) {
-        end_forecast(s);
+    if (s->survey != NULL && survey_read(s->survey, &m.files, &m.bytes)) {
+        end_survey(s);
         (void)answer(s, &m);
         tern_ev_wake(s->host->binding);
     }
 }
 
-/* From the forecast's thread. */
+/* From the survey's thread. */
 static void wake_counted(void *user)
 {
     struct session *s = user;
@@ -272,18 +272,18 @@ static void wake_counted(void *user)
 }
 
 /* The client shows a bar. */
-static void begin_forecast(struct session *s)
+static void begin_survey(struct session *s)
 {
     char *const paths[] = {s->path};
-    if (s->forecast != NULL || s->push == NULL || s->host->offers != NULL ||
+    if (s->survey != NULL || s->push == NULL || s->host->offers != NULL ||
         s->host->binding == NULL) {
         return;
     }
     ev_async_init(&s->counted, on_counted);
     s->counted.data = s;
     ev_async_start(s->host->loop, &s->counted);
-    s->forecast = forecast_new(s->host->root, paths, 1, wake_counted, s);
-    if (s->forecast == NULL) {
+    s->survey = survey_new(s->host->root, paths, 1, wake_counted, s);
+    if (s->survey == NULL) {
         ev_async_stop(s->host->loop, &s->counted);
     }
 }
@@ -633,7 +633,7 @@ static void on_control(struct session *s)
             s->end_count = m.index;
             answer_end(s);
         } else if (m.type == PROTO_TOTAL && s->has_hello) {
-            begin_forecast(s);
+            begin_survey(s);
         } else if (m.type == PROTO_LIMIT && s->has_hello) {
             on_limit(s, &m);
         } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {

@@ -131,6 +131,44 @@ case_escapes() {
         fail "a control character came through"
 }
 
+case_color() {
+    expect 2 "$terncp" --color always --no-such-option
+    expect 2 "$terncp" --color always a
+    says "$(printf '\033')\[1;31mterncp:$(printf '\033')\[0m no destination"
+    NO_COLOR=1 expect 2 "$terncp" a
+    says '^terncp: no destination'
+    expect 2 "$terncp" --color never a
+    says '^terncp: no destination'
+}
+
+case_log_level() {
+    serve
+    random here/file 10
+    copy --log-level error here/file "tern://$server/file"
+    [ ! -s err ] || fail "it says something: $(cat err)"
+    copy --log-level debug here/file "tern://$server/file"
+    says 'verified$'
+    expect 2 "$terncp" --log-level loud a tern://h/b
+}
+
+case_qlog() {
+    serve --qlog "$work/far"
+    random here/file 100
+    copy --qlog "$work/near" here/file "tern://$server/file"
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+    for side in near far; do
+        file=$(find $side -name '*.qlog' -size +4k | head -n 1)
+        [ -n "$file" ] || fail "no qlog of $side"
+        head -c 1 "$file" | od -An -tx1 | grep -q 1e || fail "$file is no JSON text sequence"
+        grep -q qlog_version "$file" || fail "$file does not begin as qlog"
+        grep -q packet_sent "$file" || fail "$file has no packets"
+    done
+    expect 3 "$terncp" --qlog /proc/none here/file "tern://$server/file"
+    says 'give a folder for --qlog'
+}
+
 case_usage() {
     for arguments in '' 'one' '--no-such-option a b' '-Z a b' 'a b' 'tern://h/a tern://h/b' \
         'a tern://h/b c' '--cc nonsense a tern://h/b' '--cipher nonsense a tern://h/b' \

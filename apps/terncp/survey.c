@@ -1,7 +1,7 @@
 /* A walk that opens folders alone.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/forecast.h"
+#include "terncp/survey.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #include "terncp/tree.h"
 
-struct forecast {
+struct survey {
     pthread_t thread;
     int root;
     char **paths;
@@ -27,7 +27,7 @@ struct forecast {
     atomic_bool is_done, is_stopped;
 };
 
-static void count_one(struct forecast *f, const struct stat *st)
+static void count_one(struct survey *f, const struct stat *st)
 {
     if (S_ISREG(st->st_mode)) {
         f->files++;
@@ -36,7 +36,7 @@ static void count_one(struct forecast *f, const struct stat *st)
 }
 
 /* The next thing in a folder. True: it is a folder, of which *fd is open now. */
-static bool look(struct forecast *f, DIR *dir, const char *name, int *fd)
+static bool look(struct survey *f, DIR *dir, const char *name, int *fd)
 {
     struct stat st;
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
@@ -50,7 +50,7 @@ static bool look(struct forecast *f, DIR *dir, const char *name, int *fd)
     return *fd >= 0;
 }
 
-static void walk(struct forecast *f, int fd)
+static void walk(struct survey *f, int fd)
 {
     DIR *dirs[TREE_DEPTH_MAX];
     size_t depth = 0;
@@ -75,7 +75,7 @@ static void walk(struct forecast *f, int fd)
 
 static void *run(void *user)
 {
-    struct forecast *f = user;
+    struct survey *f = user;
     for (int i = 0; i < f->count; i++) {
         struct stat st;
         int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
@@ -95,7 +95,7 @@ static void *run(void *user)
     return NULL;
 }
 
-static void release(struct forecast *f)
+static void release(struct survey *f)
 {
     for (int i = 0; f->paths != NULL && i < f->count; i++) {
         free(f->paths[i]);
@@ -107,11 +107,11 @@ static void release(struct forecast *f)
     free(f);
 }
 
-struct forecast *forecast_new(int root, char *const *paths, int count, void (*wake)(void *user),
-                              void *user)
+struct survey *survey_new(int root, char *const *paths, int count, void (*wake)(void *user),
+                          void *user)
 {
     sigset_t all, before;
-    struct forecast *f = calloc(1, sizeof *f);
+    struct survey *f = calloc(1, sizeof *f);
     if (f == NULL) {
         return NULL;
     }
@@ -136,7 +136,7 @@ struct forecast *forecast_new(int root, char *const *paths, int count, void (*wa
     return f;
 }
 
-bool forecast_read(const struct forecast *f, uint64_t *files, uint64_t *bytes)
+bool survey_read(const struct survey *f, uint64_t *files, uint64_t *bytes)
 {
     if (!atomic_load(&f->is_done)) {
         return false;
@@ -146,7 +146,7 @@ bool forecast_read(const struct forecast *f, uint64_t *files, uint64_t *bytes)
     return true;
 }
 
-void forecast_free(struct forecast *f)
+void survey_free(struct survey *f)
 {
     if (f != NULL) {
         atomic_store(&f->is_stopped, true);
