@@ -12,6 +12,11 @@
 
 #include "terncp/hash.h"
 
+#define RUN_FULL  ((size_t)128 << 10) /* so much is compressed in one piece, and no more than fits */
+#define RUN_LEAST ((size_t)4 << 10)   /* less tells nothing of what is to come */
+_Static_assert(RUN_FULL + PROTO_PACKED_MAX <= PROTO_UNPACKED_MAX, "a run fits");
+_Static_assert(BATCH_ENTRIES <= PROTO_UNPACKED_MANY, "and is not too many");
+
 struct batch *batch_new(void)
 {
     struct batch *batch = malloc(sizeof *batch);
@@ -247,15 +252,39 @@ static bool pack(struct batch *batch, struct item *item, struct proto_entry *ent
     return true;
 }
 
+/* Compresses what stands behind `start`, if it shrinks. */
+static void zip_run(struct batch *batch, size_t start)
+{
+    size_t len = batch->len - start;
+    uint8_t *packed = zip_gauge_wants(&batch->gauge) ? malloc(len) : NULL;
+    size_t n = packed == NULL ? 0 : zip_pack(batch->data + start, len, packed, batch->level);
+    if (packed != NULL && len >= RUN_LEAST) {
+        zip_gauge_note(&batch->gauge, n > 0);
+    }
+    if (n > 0 && n + PROTO_PACKED_HEAD < len) {
+        struct proto_packed head = {.len = (uint32_t)len, .packed = (uint32_t)n};
+        size_t used = proto_packed_encode(&head, batch->data + start, len);
+        memcpy(batch->data + start + used, packed, n);
+        batch->len = start + used + n;
+    }
+    free(packed);
+}
+
 void batch_fill(struct work_job *job)
 {
     struct batch *batch = (struct batch *)(void *)job;
     struct proto_entry entry;
     bool is_packed = reserve(batch, (size_t)batch->small + batch->count * (size_t)128);
+    size_t run = 0; /* where a run of entries begins that is compressed in one piece */
     for (unsigned i = 0; i < batch->count && is_packed; i++) {
         struct item *item = &batch->items[i];
         if (!item->is_large && item->type != PROTO_VOID) {
             is_packed = pack(batch, item, &entry);
+        }
+        if (batch->level > 0 && batch->len > run &&
+            (batch->len - run >= RUN_FULL || i + 1 == batch->count)) {
+            zip_run(batch, run);
+            run = batch->len;
         }
     }
     job->error = is_packed ? 0 : ENOMEM;

@@ -6,6 +6,7 @@
 #include "terncp/proto.h"
 #include "terncp/tree.h"
 #include "terncp/work.h"
+#include "terncp/zip.h"
 
 #define BATCH_ENTRIES  128
 #define BATCH_CONTENTS ((size_t)512 << 10) /* a batch is full with so much of small files */
@@ -36,7 +37,9 @@ struct batch {
     struct item items[BATCH_ENTRIES];
     uint8_t *data; /* what was packed */
     size_t len, capacity;
-    uint64_t contents; /* of files, in it */
+    uint64_t contents;      /* of files, in it */
+    int level;              /* of compression; 0: none */
+    struct zip_gauge gauge; /* as it was and shall be */
 };
 
 struct batch *batch_new(void);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "terncp/hash.h"
+#include "terncp/zip.h"
 
 #define PAGE ((size_t)4096)
 
@@ -69,16 +70,11 @@ bool block_add(struct block *block, const struct piece *piece)
     return true;
 }
 
-bool block_can_unpack(void)
-{
-    return false;
-}
-
 static int fill_piece(const struct block *block, const struct piece *piece)
 {
     uint8_t *to = block->work.data + piece->at;
     if (piece->packed != NULL) {
-        return ENOTSUP;
+        return zip_unpack(piece->packed, piece->packed_len, to, piece->len) ? 0 : EBADMSG;
     }
     return work_pread(block->base, to, piece->len, piece->offset);
 }

@@ -38,7 +38,6 @@ void block_free(struct block *block); /* NULL is fine */
 
 /* False: there are too many, or no memory is left; the piece stays the caller's. */
 bool block_add(struct block *block, const struct piece *piece);
-bool block_can_unpack(void);
 
 /* work.job.run of a block. */
 void block_run(struct work_job *job);

@@ -21,6 +21,7 @@
 #include "terncp/shares.h"
 #include "terncp/survey.h"
 #include "terncp/tree.h"
+#include "terncp/zip.h"
 
 struct client {
     const struct options *options;
@@ -58,6 +59,10 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
         report_left_out(&c->report, REPORT_LOCAL, name);
         return;
     }
+    if (error == EAGAIN) {
+        report_again(&c->report, name);
+        return;
+    }
     report_failed(&c->report, REPORT_LOCAL, name,
                   error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
 }
@@ -76,6 +81,8 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
     (void)index;
     if (status == PROTO_OK) {
         report_done(&c->report, name);
+    } else if (status == PROTO_AGAIN) {
+        report_again(&c->report, name);
     } else {
         report_failed(&c->report,
                       status == PROTO_INTEGRITY ? REPORT_INTEGRITY
@@ -91,11 +98,15 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 
 /* --- the request ------------------------------------------------------------------------------------- */
 
-static uint32_t wishes(const struct options *o)
+uint32_t client_wishes(const struct options *o)
 {
+    uint32_t zip = o->compress && zip_is_there()
+                       ? PROTO_FLAG_ZSTD | (uint32_t)o->level << PROTO_LEVEL_SHIFT
+                       : 0;
     return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
            (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
-           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0);
+           (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0) |
+           zip | (uint32_t)o->parallel << PROTO_FILES_SHIFT;
 }
 
 /* Our limit, and what the server has told: whoever sends keeps to both. */
@@ -143,7 +154,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
     randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+    hello.flags = client_wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
                   (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
@@ -165,7 +176,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                         .only = c->is_offer       ? ""
                                                 : only[0] == '\0' ? "root"
                                                                   : only};
-        c->pull = pull_new(c->work, &request, on_settled, c);
+        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
     } else {
         struct push_request request = {
             .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
@@ -253,7 +264,9 @@ static void on_control(struct client *c)
             }
             return;
         }
-        if (m.type == PROTO_FAIL) {
+        if (m.type == PROTO_READY && c->push != NULL && (m.flags & PROTO_FLAG_ZSTD) != 0) {
+            push_allow_zip(c->push);
+        } else if (m.type == PROTO_FAIL) {
             on_fail(c, &m);
         } else if (m.type == PROTO_DONE) {
             for (unsigned i = 0; i < m.range_count; i++) {

@@ -16,4 +16,7 @@ int client_pull(const struct options *options, const char *name, const char *des
 int client_receive(const struct options *options, const char *code, const tern_addr *addr,
                    const char *folder);
 
+/* The flags of a HELLO that the options ask for. */
+uint32_t client_wishes(const struct options *options);
+
 #endif

@@ -157,7 +157,8 @@ static void on_ready(tern_ev *binding, void *user)
         } else if (ev.conn == d->conn && d->is_begun && d->outcome == DIAL_RUNNING) {
             d->calls->event(d->user, &ev);
         }
-        if (d->conn != NULL && d->is_begun && d->outcome == DIAL_RUNNING) {
+        if (d->calls->after != NULL && d->conn != NULL && d->is_begun &&
+            d->outcome == DIAL_RUNNING) {
             d->calls->after(d->user);
         }
     }

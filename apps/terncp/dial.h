@@ -34,7 +34,7 @@ struct dial_calls {
      * streams that were set so. Comes once for each attempt that has got so far. */
     void (*begin)(void *user, tern_conn *conn, bool is_early);
     void (*event)(void *user, const tern_event *event); /* all but CLOSED, from `begin` on */
-    void (*after)(void *user);                          /* events were handled; conn is up */
+    void (*after)(void *user); /* events were handled; conn is up; may be NULL */
     void (*end)(void *user); /* after `begin`: handles of the connection and its streams die now */
 };
 

@@ -67,6 +67,33 @@ int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags)
     return -1;
 }
 
+size_t proto_packed_encode(const struct proto_packed *p, uint8_t *buf, size_t size)
+{
+    uint8_t *at = buf;
+    if (size < PROTO_PACKED_HEAD) {
+        return 0;
+    }
+    bytes_put(&at, PROTO_PACKED, 1);
+    bytes_put(&at, p->len, 4);
+    bytes_put(&at, p->packed, 4);
+    return PROTO_PACKED_HEAD;
+}
+
+int proto_packed_decode(struct proto_packed *p, const uint8_t *data, size_t len)
+{
+    if (len < PROTO_PACKED_HEAD) {
+        return 0;
+    }
+    const uint8_t *at = data;
+    bool is_packed = bytes_take(&at, 1) == PROTO_PACKED;
+    p->len = (uint32_t)bytes_take(&at, 4);
+    p->packed = (uint32_t)bytes_take(&at, 4);
+    return is_packed && p->len <= PROTO_UNPACKED_MAX && p->packed > 0 && p->packed < p->len &&
+                   p->packed <= PROTO_UNPACKED_MAX - PROTO_PACKED_HEAD
+               ? PROTO_PACKED_HEAD
+               : -1;
+}
+
 size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size)
 {
     uint8_t *at = buf;

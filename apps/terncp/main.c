@@ -18,9 +18,11 @@
 #include "terncp/daemon.h"
 #include "terncp/names_ask.h"
 #include "terncp/options.h"
+#include "terncp/relay.h"
 #include "terncp/send.h"
 #include "terncp/stdio.h"
 #include "terncp/target.h"
+#include "terncp/zip.h"
 
 static int pull_each(const struct options *o, int count, const char *destination)
 {
@@ -50,8 +52,11 @@ static int copy(const struct options *o)
     if (!is_push && remote == count) {
         return pull_each(o, count, destination);
     }
+    if (is_push && remote == count) {
+        return relay_copy(o, o->args, count, destination);
+    }
     cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "exactly one side is remote: [user@]host:path or tern://host[:port]/path");
+              NULL, "remote names are [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 
@@ -98,6 +103,9 @@ int main(int argc, char **argv)
     int code = options_parse(&options, argc, argv);
     if (code >= 0) {
         return code;
+    }
+    if (options.compress && !zip_is_there()) {
+        cli_note("this terncp was built without zstd: -z does nothing");
     }
     (void)signal(SIGPIPE, SIG_IGN);
     keep_blocks();

@@ -71,6 +71,14 @@ static int set_suites(struct options *o, const char *value)
                : cli_refuse("--cipher", value, "see terncp --help for the names");
 }
 
+static int set_level(struct options *o, const char *value)
+{
+    o->compress = true;
+    return cli_parse_size(value, &o->level) && o->level > 0 && o->level <= OPTIONS_LEVEL_MAX
+               ? -1
+               : cli_refuse("--compress-level", value, "give a number from 1 to 19");
+}
+
 static int set_server_id(struct options *o, const char *value)
 {
     int id = 0;
@@ -156,6 +164,9 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_RECURSIVE] = SWITCH(recursive),
     [OPT_PRESERVE] = SWITCH(preserve),
     [OPT_LINKS] = SWITCH(links),
+    [OPT_COMPRESS] = SWITCH(compress),
+    [OPT_COMPRESS_LEVEL] = OWN(set_level),
+    [OPT_PARALLEL] = NUMBER(parallel, OPTIONS_PARALLEL_MAX, "a number from 1 to 16"),
     [OPT_NO_VERIFY] = SWITCH(no_verify),
     [OPT_PREALLOCATE] = SWITCH(preallocate),
     [OPT_FSYNC] = SWITCH(fsync),

@@ -7,10 +7,11 @@
 #include <stdint.h>
 #include <tern/config.h>
 
-#define TERNCP_PORT        7437
-#define OPTIONS_SHARDS_MAX 64
-
-#define TERNCP_SSH_OPTIONS 16 /* -o, so many at most */
+#define TERNCP_PORT          7437
+#define OPTIONS_PARALLEL_MAX 16
+#define OPTIONS_LEVEL_MAX    19
+#define OPTIONS_SHARDS_MAX   64
+#define TERNCP_SSH_OPTIONS   16 /* -o, so many at most */
 
 /* UDP ports for sides that are started for one copy: those that mosh has made usual, so that firewalls
  * which let it pass let us pass, too. */
@@ -36,7 +37,9 @@ struct options {
     enum options_command command;
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
-    bool links, no_verify, preallocate;
+    bool links, no_verify, preallocate, compress;
+    uint64_t level;    /* of compression; 0: the sender's choice */
+    uint64_t parallel; /* files in flight; 0: adaptive */
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;

@@ -48,6 +48,9 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_ZSTD        0x40u /* the sender may compress; a wish */
 #define PROTO_FLAG_PREALLOCATE 0x80u /* room is taken before a file is written */
 #define PROTO_FLAGS_WISHES     PROTO_FLAG_ZSTD
+#define PROTO_FILES_SHIFT      16 /* a byte: larger files in flight at once; 0: the sender's choice */
+#define PROTO_LEVEL_SHIFT                                                                          \
+    24 /* the highest byte: the level of compression; 0: the sender's choice */
 
 #define PROTO_CLOSE_PARTIAL 3 /* a receiving client has not kept everything */
 
@@ -104,6 +107,19 @@ enum proto_entry_type {
     PROTO_LINK = 3, /* its contents are what the link holds */
     PROTO_VOID = 4  /* could not be read after all; `mode` is the status */
 };
+
+/* In a pack, in place of entries: them, compressed. */
+#define PROTO_PACKED 0x5au
+/* Bytes of its head: type u8, length u32 of the entries, packed u32. They fit an UNPACK_CAPACITY. */
+#define PROTO_PACKED_HEAD   9
+#define PROTO_UNPACKED_MAX  ((size_t)512 << 10)
+#define PROTO_UNPACKED_MANY 128 /* entries */
+
+struct proto_packed {
+    uint32_t len, packed;
+};
+size_t proto_packed_encode(const struct proto_packed *p, uint8_t *buf, size_t size);
+int proto_packed_decode(struct proto_packed *p, const uint8_t *data, size_t len);
 
 #define PROTO_SIZE_UNKNOWN UINT64_MAX /* of a file with a stream of its own: its end tells */
 

@@ -22,7 +22,7 @@ struct pull_folder {
     char *name;
 };
 
-struct pull *pull_new(struct work *work, const struct place_request *request,
+struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
                       pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
@@ -31,6 +31,7 @@ struct pull *pull_new(struct work *work, const struct place_request *request,
         return NULL;
     }
     pull->work = work;
+    pull->conn = conn;
     pull->settled = settled;
     pull->user = user;
     return pull;
@@ -56,9 +57,6 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
     bool has_failed = status != PROTO_OK && status != PROTO_AGAIN;
     pull->counts.settled++;
     pull->counts.failed += has_failed ? 1 : 0;
-    if (status == PROTO_AGAIN) {
-        return; /* nothing is settled for anybody who looks on */
-    }
     pull->settled(pull->user, entry == NULL ? PROTO_INDEX_NONE : entry->index, status,
                   target != NULL  ? target
                   : entry != NULL ? entry->name

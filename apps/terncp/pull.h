@@ -15,7 +15,7 @@
 struct pull;
 
 /* An entry is settled: under its final name (PROTO_OK) or not. `name` is where it was to go; `by_peer`:
- * the sender gave it up. */
+ * the sender gave it up. PROTO_AGAIN: it changed over there while it was read, and comes again. */
 typedef void (*pull_settled_fn)(void *user, uint32_t index, enum proto_status status,
                                 const char *name, const char *why, bool by_peer);
 
@@ -27,7 +27,7 @@ struct pull_counts {
 };
 
 /* NULL: no memory, or no descriptor. */
-struct pull *pull_new(struct work *work, const struct place_request *request,
+struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
                       pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 

@@ -13,6 +13,7 @@
 #include "terncp/hash.h"
 #include "terncp/pull_parts.h"
 #include "terncp/tree.h"
+#include "terncp/zip.h"
 
 #define FILE_BLOCKS_MAX 8  /* of one file with the workers */
 #define HOLES_MAX       64 /* blocks of zeros that wait behind others */
@@ -326,7 +327,7 @@ static bool is_allowed(const struct file *file, const struct proto_step *step)
     case PROTO_STEP_DATA:
         return step->len <= left && step->len <= to_edge;
     case PROTO_STEP_ZDATA:
-        return step->len <= left && step->len <= to_edge && block_can_unpack();
+        return step->len <= left && step->len <= to_edge && zip_is_there();
     case PROTO_STEP_HOLE:
         return step->len <= left;
     case PROTO_STEP_COPY:

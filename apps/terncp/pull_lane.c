@@ -1,10 +1,12 @@
 /* A pack's stream is cut into batches of whole entries, which the workers turn into files.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "terncp/pull_parts.h"
 #include "terncp/unpack.h"
+#include "terncp/zip.h"
 
 #define BATCH_FULL                                                                                 \
     ((size_t)192 << 10) /* so much makes a batch; less does when nothing else is to do */
@@ -112,6 +114,11 @@ static void on_unpacked(struct work_job *job)
     for (unsigned i = 0; i < batch->unpack.count && job->error == 0; i++) {
         settle(pull, &batch->unpack, &batch->unpack.results[i]);
     }
+    if (job->error == EBADMSG || job->error == ENOMEM) { /* nobody can say what was in it */
+        pull_settle(pull, NULL, NULL, PROTO_BAD_REQUEST, "a pack that cannot be unpacked", false);
+        pull->counts.settled += UINT32_MAX; /* so nothing more is waited for */
+        pull_malformed(&lane->s);
+    }
     batch_free(batch);
     if (lane->s.stream == NULL && lane->out == 0) {
         pull_lane_end(&lane->s);
@@ -121,13 +128,39 @@ static void on_unpacked(struct work_job *job)
 
 /* --- bytes that come -------------------------------------------------------------------------------- */
 
+/* A compressed run of entries is a batch of its own. False: it is none. */
+static bool cut_packed(struct lane *lane, size_t have)
+{
+    struct unpack *unpack = &lane->filling->unpack;
+    struct proto_packed head;
+    int n = proto_packed_decode(&head, unpack->data, have);
+    if (n > 0 && have - (size_t)n >= head.packed) {
+        unpack->len = (size_t)n + head.packed;
+        unpack->count = 1;
+        unpack->is_packed = true;
+    }
+    return n >= 0 && zip_is_there();
+}
+
+/* The next entry cannot be in this batch any more. */
+static bool is_full(const struct lane *lane)
+{
+    const struct unpack *unpack = &lane->filling->unpack;
+    return unpack->len >= BATCH_FULL || unpack->count == UNPACK_ENTRIES || unpack->is_packed ||
+           (unpack->count > 0 && lane->used > unpack->len &&
+            unpack->data[unpack->len] == PROTO_PACKED);
+}
+
 /* Looks how many entries are whole. False: one of them is none. */
 static bool cut(struct lane *lane)
 {
     struct unpack *unpack = &lane->filling->unpack;
     struct proto_entry entry;
-    while (unpack->count < UNPACK_ENTRIES) {
+    while (unpack->count < UNPACK_ENTRIES && !unpack->is_packed) {
         size_t have = lane->used - unpack->len;
+        if (have > 0 && unpack->data[unpack->len] == PROTO_PACKED) {
+            return unpack->count > 0 || cut_packed(lane, have);
+        }
         if (lane->need == 0) {
             int n = proto_entry_decode(&entry, unpack->data + unpack->len, have);
             int64_t size = n > 0 ? proto_packed_size(&entry, lane->s.pull->place->flags) : 0;
@@ -176,13 +209,12 @@ static bool submit(struct lane *lane)
 /* A place for bytes that come. False: wait for the disk. */
 static bool need_batch(struct lane *lane)
 {
-    struct unpack *unpack = lane->filling == NULL ? NULL : &lane->filling->unpack;
-    bool is_full = unpack != NULL && (unpack->len >= BATCH_FULL || unpack->count == UNPACK_ENTRIES);
-    if (lane->out > 0 && (lane->filling == NULL || is_full) &&
+    bool has_full = lane->filling != NULL && is_full(lane);
+    if (lane->out > 0 && (lane->filling == NULL || has_full) &&
         (lane->out >= JOBS_MAX || !pull_has_room(lane->s.pull))) {
         return false;
     }
-    if (is_full && !submit(lane)) {
+    if (has_full && !submit(lane)) {
         return false;
     }
     if (lane->filling == NULL) {

@@ -20,6 +20,7 @@ struct pull_stream {
 
 struct pull {
     struct work *work;
+    tern_conn *conn;
     struct place *place;
     pull_settled_fn settled;
     void *user;

@@ -58,6 +58,14 @@ int push_add(struct push *push, int root, const char *path, const char *name, bo
     return 0;
 }
 
+void push_allow_zip(struct push *push)
+{
+    unsigned level = push->request.flags >> PROTO_LEVEL_SHIFT;
+    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there()) {
+        push->level = level == 0 ? ZIP_LEVEL : level < ZIP_LEVEL_MAX ? (int)level : ZIP_LEVEL_MAX;
+    }
+}
+
 void push_begin(struct push *push)
 {
     push->has_begun = true;
@@ -105,7 +113,7 @@ bool push_job_back(struct push *push)
 
 void push_fail(struct push *push, const char *name, int error, bool is_begun)
 {
-    push->counts.failed += error != 0 ? 1 : 0;
+    push->counts.failed += error != 0 && error != EAGAIN ? 1 : 0;
     push->request.failed(push->request.user, name, error, is_begun);
 }
 
@@ -166,7 +174,11 @@ static void on_scanned(struct work_job *job)
         batch_free(batch);
     } else {
         batch->flags = push->request.flags;
+        batch->level = push->level;
+        batch->gauge = push->gauge;
         memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
+        batch->level = push->level;
+        batch->gauge = push->gauge;
         batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
         push->fills++;
         push->out++;
@@ -220,6 +232,7 @@ static void on_filled(struct work_job *job)
         return;
     }
     note_failures(push, batch);
+    push->gauge = batch->gauge;
     push->budget->bytes += batch->capacity;
     batch->next = NULL;
     *push->ready_last = batch;

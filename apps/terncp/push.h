@@ -11,8 +11,8 @@
 
 struct push;
 
-/* An entry was left out or failed here; `error` is an errno (0: not a file or folder). is_begun: the
- * receiver knows already. */
+/* An entry was left out or failed here; `error` is an errno (0: not a file or folder; EAGAIN: it changed while
+ * it was read, and is read again, which is no failure). is_begun: the receiver knows already. */
 typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_begun);
 /* Everything is on its way and counts.entries will not change: END may be said. Once; what is under way
  * may not be acknowledged yet. */
@@ -40,6 +40,8 @@ void push_free(struct push *push); /* NULL is fine; jobs that are out clean up a
 int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
 /* No more sources will come: only from here on can it be done. */
 void push_begin(struct push *push);
+/* The receiver has agreed to PROTO_FLAG_ZSTD. */
+void push_allow_zip(struct push *push);
 
 /* Does what can be done now. Call it after polling, whenever anything happened. */
 void push_pump(struct push *push);

@@ -23,6 +23,9 @@ struct read_block {
     uint8_t *memory;
     size_t size; /* of memory */
     bool is_read;
+    int level;       /* to be compressed, if it shrinks; 0: not tried */
+    uint8_t *packed; /* with HEAD_ROOM, as memory; NULL: it is not */
+    size_t packed_len;
 };
 
 struct push_file {
@@ -40,6 +43,8 @@ struct push_file {
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_len, front_at;
     bool has_end, is_over;
+    bool is_again; /* it changed once already */
+    struct zip_gauge gauge;
     /* The plan as it comes, and the leaves of a part, one at a time. */
     uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
     size_t plan_used;
@@ -58,6 +63,7 @@ static void block_free(struct push *push, struct read_block *block)
     if (push->budget != NULL) {
         push->budget->bytes -= block->size;
     }
+    free(block->packed);
     free(block->memory);
     free(block);
 }
@@ -74,16 +80,77 @@ static void file_free(struct push_file *file)
     free(file);
 }
 
+static void enqueue(struct push *push, struct push_file *file)
+{
+    file->s.push = push;
+    file->last = &file->first;
+    *push->queued_last = file;
+    push->queued_last = &file->next;
+    push->queued_count++;
+}
+
+/* The file as it is now joins the queue. False: it cannot. */
+static bool try_again(struct push_file *file)
+{
+    struct stat st;
+    struct push_file *again = calloc(1, sizeof *again);
+    if (again == NULL) {
+        return false;
+    }
+    again->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    if (again->fd < 0 || fstat(again->fd, &st) != 0) {
+        if (again->fd >= 0) {
+            (void)close(again->fd);
+        }
+        free(again);
+        return false;
+    }
+    again->entry = file->entry;
+    again->entry.size = (uint64_t)st.st_size;
+    again->entry.mtime_s = st.st_mtim.tv_sec;
+    again->entry.mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
+    again->is_again = true;
+    enqueue(file->s.push, again);
+    return true;
+}
+
 static void give_up(struct push_file *file, int error)
 {
     if (file->is_over) {
         return;
     }
+    bool is_again = error == ESTALE && !file->is_again && try_again(file);
+    uint64_t code = (uint64_t)(is_again ? PROTO_AGAIN : proto_status_of(error));
     file->is_over = true;
-    int rc = tern_stream_reset(file->s.stream, (uint64_t)proto_status_of(error));
-    rc = tern_stream_stop(file->s.stream, (uint64_t)proto_status_of(error));
+    int rc = tern_stream_reset(file->s.stream, code);
+    rc = tern_stream_stop(file->s.stream, code);
     (void)rc; /* halves that are over need neither */
-    push_fail(file->s.push, file->entry.name, error, true);
+    if (is_again) {
+        file->s.push->counts.total -= file->entry.size;
+    }
+    push_fail(file->s.push, file->entry.name, is_again ? EAGAIN : error, true);
+}
+
+/* On a worker's thread. */
+static void run_block(struct work_job *job)
+{
+    struct read_block *block = job->owner;
+    work_read(job);
+    if (job->error != 0 || block->level == 0) {
+        return;
+    }
+    uint8_t *packed = malloc(HEAD_ROOM + block->work.len);
+    if (packed == NULL) {
+        return; /* it goes as it is */
+    }
+    block->packed_len =
+        zip_pack(block->work.data, block->work.len, packed + HEAD_ROOM, block->level);
+    if (block->packed_len == 0) {
+        free(packed);
+        return;
+    }
+    uint8_t *fitting = realloc(packed, HEAD_ROOM + block->packed_len);
+    block->packed = fitting != NULL ? fitting : packed;
 }
 
 static void on_read(struct work_job *job)
@@ -93,6 +160,9 @@ static void on_read(struct work_job *job)
     struct push *push = file->s.push;
     block->is_read = true;
     file->out--;
+    if (block->level > 0) {
+        zip_gauge_note(&file->gauge, block->packed != NULL);
+    }
     int error = file->is_dead ? 0 : job->error;
     if (file->is_dead && file->out == 0) {
         file_free(file);
@@ -125,7 +195,7 @@ static bool read_ahead(struct push_file *file)
         return false;
     }
     block->work = (struct work_block){
-        .job = {.run = work_read, .done = on_read, .owner = block},
+        .job = {.run = run_block, .done = on_read, .owner = block},
         .fd = file->fd,
         .offset = file->submitted,
         .len = len,
@@ -135,6 +205,7 @@ static bool read_ahead(struct push_file *file)
     };
     memcpy(block->work.key, file->key, sizeof block->work.key);
     block->file = file;
+    block->level = push->level > 0 && zip_gauge_wants(&file->gauge) ? push->level : 0;
     block->size = HEAD_ROOM + len;
     *file->last = block;
     file->last = &block->next;
@@ -183,27 +254,36 @@ static void unqueue(struct push_file *file, struct read_block *block)
 static bool lend(struct push_file *file, struct read_block *block)
 {
     struct push *push = file->s.push;
-    struct proto_step step = {.kind = PROTO_STEP_DATA, .len = block->work.len};
+    bool is_packed = block->packed != NULL;
+    struct proto_step step = {.kind = is_packed ? PROTO_STEP_ZDATA : PROTO_STEP_DATA,
+                              .len = block->work.len,
+                              .packed = (uint32_t)block->packed_len};
     uint8_t head[PROTO_STEP_MAX];
     size_t head_len = proto_step_encode(&step, head, sizeof head);
-    uint8_t *data = block->memory + HEAD_ROOM - head_len;
+    size_t len = is_packed ? block->packed_len : block->work.len;
+    uint8_t *memory = is_packed ? block->packed : block->memory;
+    uint8_t *data = memory + HEAD_ROOM - head_len;
     struct loan *loan = malloc(sizeof *loan);
     if (loan == NULL) {
         return false;
     }
     memcpy(data, head, head_len);
     *loan = (struct loan){.budget = push->budget,
-                          .memory = block->memory,
-                          .size = block->size,
+                          .memory = memory,
+                          .size = HEAD_ROOM + len,
                           .contents = block->work.len};
-    ptrdiff_t n = tern_stream_write_ref(file->s.stream, data, head_len + block->work.len,
-                                        loan_release, loan, 0);
+    ptrdiff_t n =
+        tern_stream_write_ref(file->s.stream, data, head_len + len, loan_release, loan, 0);
     if (n <= 0) {
         free(loan);
         return false;
     }
     push->budget->lent++;
+    push->budget->bytes -= block->size - loan->size;
     unqueue(file, block);
+    if (is_packed) {
+        free(block->memory);
+    }
     free(block);
     return true;
 }
@@ -246,6 +326,9 @@ static bool write_block(struct push_file *file)
 {
     struct read_block *block = file->first;
     if (block == NULL || !block->is_read) {
+        if (file->written > 0 && file->s.push->budget->lent == 0) {
+            zip_gauge_starved(&file->gauge); /* the wire waits for us */
+        }
         return false;
     }
     int has_leaf = next_leaf(file);
@@ -364,11 +447,7 @@ bool push_file_add(struct push *push, const struct batch *batch, struct item *it
     batch_entry(batch, item, &file->entry);
     file->fd = item->fd;
     item->fd = -1;
-    file->s.push = push;
-    file->last = &file->first;
-    *push->queued_last = file;
-    push->queued_last = &file->next;
-    push->queued_count++;
+    enqueue(push, file);
     return true;
 }
 
@@ -376,7 +455,9 @@ bool push_file_add(struct push *push, const struct batch *batch, struct item *it
 static bool begin(struct push *push)
 {
     struct push_file *file = push->queued;
-    if (file == NULL || push->file_count >= PUSH_FILES ||
+    unsigned wish = push->request.flags >> PROTO_FILES_SHIFT & 0xff;
+    unsigned most = wish > 0 && wish < PUSH_FILES ? wish : PUSH_FILES;
+    if (file == NULL || push->file_count >= most ||
         (push->file_count > 0 && push->budget->bytes >= PUSH_MEMORY) ||
         tern_conn_open_stream(push->conn, TERN_STREAM_BIDI, &file->s.stream) != 0) {
         return false;
@@ -398,7 +479,7 @@ static bool begin(struct push *push)
     }
     push->files = file;
     push->file_count++;
-    push->counts.files++;
+    push->counts.files += file->is_again ? 0 : 1;
     push->counts.total += file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;

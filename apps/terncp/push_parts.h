@@ -64,7 +64,9 @@ struct push {
     struct budget *budget;
     struct push_counts counts;
     bool has_begun, was_told;
-    unsigned out; /* jobs of any kind with the workers: push stays until they are back */
+    int level;              /* of compression; 0: none, or not yet */
+    struct zip_gauge gauge; /* of small entries */
+    unsigned out;           /* jobs of any kind with the workers: push stays until they are back */
     bool is_dead;
     char current[PROTO_PATH_MAX + 1];
 };

@@ -148,6 +148,19 @@ void report_left_out(struct report *report, enum report_kind kind, const char *n
     }
 }
 
+void report_again(struct report *report, const char *name)
+{
+    char safe[600];
+    meter_clear(&report->meter);
+    (void)term_escape(name, strlen(name), safe, sizeof safe);
+    cli_note("%s: it changed while it was read: once more", safe);
+    if (report->options->json) {
+        (void)fputs("{\"event\":\"again\",\"name\":", stdout);
+        json_put(stdout, name);
+        (void)fputs("}\n", stdout);
+    }
+}
+
 static int exit_code(const struct report *report)
 {
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];

@@ -36,6 +36,8 @@ void report_done_there(struct report *report, uint32_t count); /* the names were
 /* advice: what to do about it; NULL: what mostly helps with failures of this kind. */
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
                    const char *advice);
+/* It changed while it was read, and is read once more. */
+void report_again(struct report *report, const char *name);
 /* Neither file nor folder. There the name says so itself. */
 void report_left_out(struct report *report, enum report_kind kind, const char *name);
 int report_end(struct report *report);    /* prints the summary; the exit code */

@@ -24,6 +24,7 @@
 #include "terncp/survey.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
+#include "terncp/zip.h"
 
 #define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_PROTOCOL 1
@@ -352,8 +353,9 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     const char *why =
         error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
-    log_name(s, error == 0 ? "not sent" : "failed", name, why);
-    if (error != 0) {
+    log_name(s, error == 0 ? "not sent" : "failed", name,
+             error == EAGAIN ? "it changed while it was read: once more" : why);
+    if (error != 0 && error != EAGAIN) {
         keep_failure(s, name, why);
     }
     if (!is_begun) {
@@ -426,7 +428,7 @@ static void begin_copy(struct session *s)
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
-    s->pull = pull_new(s->host->work, request, on_settled, s);
+    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
         return false;
@@ -495,6 +497,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
+    push_allow_zip(s->push);
     s->host->sender = s;
     begin_copy(s);
     return true;
@@ -517,6 +520,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
+    push_allow_zip(s->push);
     push_begin(s->push);
     return true;
 }
@@ -536,6 +540,7 @@ static bool begin_offer(struct session *s, const struct proto_message *m)
             on_push_failed(s, host->offers[i], error, false);
         }
     }
+    push_allow_zip(s->push);
     push_begin(s->push);
     return true;
 }
@@ -554,7 +559,9 @@ static bool begin_request(struct session *s, const struct proto_message *m, cons
 
 static void on_hello(struct session *s, struct proto_message *m)
 {
-    struct proto_message ready = {.type = PROTO_READY};
+    struct proto_message ready = {.type = PROTO_READY,
+                                  .flags = m->flags & PROTO_FLAGS_WISHES &
+                                           (zip_is_there() ? ~0u : ~PROTO_FLAG_ZSTD)};
     char *path = m->text;
     s->has_hello = true;
     s->host->requests++;

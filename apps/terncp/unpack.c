@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/zip.h"
 
 _Static_assert(UNPACK_CAPACITY >= 2 * PROTO_SMALL_MAX && UNPACK_CAPACITY >= PROTO_PACKED_MAX,
                "any entry fits");
@@ -104,10 +106,49 @@ static void settle(const struct place *place, const struct proto_entry *entry, c
     result->status = proto_status_of(error);
 }
 
+/* Whole entries and nothing else? */
+static bool count_entries(struct unpack *unpack)
+{
+    struct proto_entry entry;
+    size_t at = 0;
+    for (unpack->count = 0; at < unpack->len; unpack->count++) {
+        int n = proto_entry_decode(&entry, unpack->data + at, unpack->len - at);
+        int64_t size = n > 0 ? proto_packed_size(&entry, unpack->place->flags) : -1;
+        if (size < 0 || unpack->count == UNPACK_ENTRIES ||
+            (size_t)size > unpack->len - at - (size_t)n) {
+            return false;
+        }
+        at += (size_t)n + (size_t)size;
+    }
+    return true;
+}
+
+static int unzip(struct unpack *unpack)
+{
+    struct proto_packed head;
+    uint8_t *data = malloc(UNPACK_CAPACITY);
+    if (data == NULL) {
+        return ENOMEM;
+    }
+    int n = proto_packed_decode(&head, unpack->data, unpack->len);
+    if (n <= 0 || !zip_unpack(unpack->data + n, head.packed, data, head.len)) {
+        free(data);
+        return EBADMSG;
+    }
+    free(unpack->data);
+    unpack->data = data;
+    unpack->len = head.len;
+    return count_entries(unpack) ? 0 : EBADMSG;
+}
+
 void unpack_run(struct work_job *job)
 {
     struct unpack *unpack = (struct unpack *)(void *)job;
     const struct place *place = unpack->place;
+    job->error = unpack->is_packed ? unzip(unpack) : 0;
+    if (job->error != 0) {
+        return;
+    }
     struct open_folder open = {.fd = -1};
     struct proto_entry entry;
     uint32_t number = randombytes_random();

@@ -6,8 +6,8 @@
 #include "terncp/place.h"
 #include "terncp/work.h"
 
-#define UNPACK_ENTRIES  128
-#define UNPACK_CAPACITY ((size_t)512 << 10)
+#define UNPACK_ENTRIES  PROTO_UNPACKED_MANY
+#define UNPACK_CAPACITY PROTO_UNPACKED_MAX
 
 struct unpack_result {
     size_t at; /* of the entry, in the data */
@@ -20,11 +20,13 @@ struct unpack {
     struct place *place; /* held */
     uint8_t *data;       /* UNPACK_CAPACITY */
     size_t len;          /* of whole entries, when it is submitted */
-    unsigned count;
+    unsigned count;      /* of them; a packed batch: 1 until it is unpacked */
+    bool is_packed;      /* PROTO_PACKED is what it holds */
     struct unpack_result results[UNPACK_ENTRIES];
 };
 
-/* job.run of an unpack: settles all of its entries into the results. */
+/* job.run of an unpack: settles all of its entries into the results. job.error: ENOMEM, or EBADMSG when it
+ * was packed and makes no sense; then nothing was done. */
 void unpack_run(struct work_job *job);
 
 #endif

@@ -236,7 +236,7 @@ case_daemon_end_at_once() {
     for shards in 1 2; do
         serve --shards $shards
         link --rate 10
-        random here/file 9000
+        random here/file 40000
         begin_copy here/file "tern://$link/file"
         wait_for 60 part_has there 262144 || fail "no temporary file grows"
         kill "$server_pid"

@@ -170,7 +170,7 @@ case_qlog() {
 }
 
 case_usage() {
-    for arguments in '' 'one' '--no-such-option a b' '-Z a b' 'a b' 'tern://h/a tern://h/b' \
+    for arguments in '' 'one' '--no-such-option a b' '-Z a b' 'a b' \
         'a tern://h/b c' '--cc nonsense a tern://h/b' '--cipher nonsense a tern://h/b' \
         '--connect-timeout never a tern://h/b' '--progress loud a tern://h/b' \
         'keygen extra' 'id extra' 'serve extra' '--pin a tern://h/b' '--cc' \

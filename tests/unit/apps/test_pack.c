@@ -238,6 +238,99 @@ static void a_file_that_changes_is_read_again(void **state)
     batch_free(batch);
 }
 
+/* Runs as push makes them: each is a batch of its own to the receiver. */
+static void packed_runs_come_out_as_they_went_in(void **state)
+{
+    struct folder *folder = *state;
+    struct place place;
+    static struct unpack out;
+    static struct proto_packed head;
+    if (!zip_is_there()) {
+        skip();
+    }
+    make_source(folder);
+    struct batch *batch = scan(folder, "from", PROTO_FLAG_RECURSIVE);
+    batch->level = ZIP_LEVEL;
+    batch_fill(&batch->job);
+    assert_int_equal(batch->job.error, 0);
+    assert_int_equal(proto_packed_decode(&head, batch->data, batch->len), PROTO_PACKED_HEAD);
+    assert_int_equal(batch->len, PROTO_PACKED_HEAD + head.packed);
+    place_at(&place, folder->fd, PROTO_FLAG_RECURSIVE);
+    memset(&out, 0, sizeof out);
+    out = (struct unpack){
+        .place = &place, .data = batch->data, .len = batch->len, .count = 1, .is_packed = true};
+    batch->data = NULL;
+    unpack_run(&out.job);
+    assert_int_equal(out.job.error, 0);
+    assert_int_equal(out.count, 5);
+    for (unsigned i = 0; i < out.count; i++) {
+        assert_int_equal(out.results[i].status, PROTO_OK);
+    }
+    check_file(folder, "to/top/a", "the contents of a");
+    check_file(folder, "to/top/sub/b", "the contents of b");
+    free(out.data);
+    batch_free(batch);
+}
+
+/* A frame that is damaged, or holds what is no run of whole entries, is refused as a whole. */
+static void hostile_packed_runs_are_refused(void **state)
+{
+    struct folder *folder = *state;
+    struct place place;
+    static struct unpack out;
+    static uint8_t raw[4096], packed[4096];
+    if (!zip_is_there()) {
+        skip();
+    }
+    place_at(&place, folder->fd, PROTO_FLAG_RECURSIVE);
+    size_t len = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        put(raw, &len, PROTO_FOLDER, "top");
+    }
+    for (unsigned round = 0; round < 200; round++) {
+        struct proto_packed head = {.len = (uint32_t)len - (round == 0 ? 1 : 0)};
+        size_t n = zip_pack(raw, head.len, packed, ZIP_LEVEL);
+        assert_true(n > 0);
+        head.packed = (uint32_t)n;
+        uint8_t *data = malloc(UNPACK_CAPACITY);
+        assert_non_null(data);
+        (void)proto_packed_encode(&head, data, PROTO_PACKED_HEAD);
+        memcpy(data + PROTO_PACKED_HEAD, packed, n);
+        if (round > 0) {
+            data[PROTO_PACKED_HEAD + round % n] ^= (uint8_t)(1 << round % 8);
+        }
+        memset(&out, 0, sizeof out);
+        out.place = &place;
+        out.data = data;
+        out.len = PROTO_PACKED_HEAD + n;
+        out.count = 1;
+        out.is_packed = true;
+        unpack_run(&out.job);
+        assert_true(out.job.error == EBADMSG || (round > 0 && out.count <= UNPACK_ENTRIES));
+        free(out.data);
+    }
+}
+
+static void a_gauge_stops_trying_for_a_while(void **state)
+{
+    (void)state;
+    struct zip_gauge gauge = {0};
+    unsigned tried = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        if (zip_gauge_wants(&gauge)) {
+            zip_gauge_note(&gauge, false);
+            tried++;
+        }
+    }
+    assert_in_range(tried, 5, 25);
+    while (!zip_gauge_wants(&gauge)) {
+    }
+    zip_gauge_note(&gauge, true);
+    assert_true(zip_gauge_wants(&gauge));
+    zip_gauge_starved(&gauge);
+    assert_false(zip_gauge_wants(&gauge));
+}
+
 static struct block *block_for(struct place *place, int fd, size_t len)
 {
     struct block *block = block_new(place, len);
@@ -304,6 +397,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(names_stay_beneath_the_target, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(what_cannot_be_read_is_void, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(a_file_that_changes_is_read_again, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(packed_runs_come_out_as_they_went_in, folder_make,
+                                    folder_remove),
+    cmocka_unit_test_setup_teardown(hostile_packed_runs_are_refused, folder_make, folder_remove),
+    cmocka_unit_test(a_gauge_stops_trying_for_a_while),
     cmocka_unit_test_setup_teardown(blocks_are_put_together_and_holes_left_out, folder_make,
                                     folder_remove),
 };

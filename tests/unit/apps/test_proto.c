@@ -328,6 +328,31 @@ static void what_belongs_in_a_pack(void **state)
     assert_true(proto_packed_size(&e, 0) == -1);
 }
 
+static void packed_runs_are_bounded(void **state)
+{
+    (void)state;
+    struct proto_packed in = {.len = PROTO_UNPACKED_MAX, .packed = 77}, out;
+    uint8_t buf[PROTO_PACKED_HEAD];
+    assert_int_equal(proto_packed_encode(&in, buf, sizeof buf), sizeof buf);
+    assert_int_equal(proto_packed_encode(&in, buf, sizeof buf - 1), 0);
+    assert_int_equal(proto_packed_decode(&out, buf, sizeof buf), sizeof buf);
+    assert_int_equal(out.len, in.len);
+    assert_int_equal(out.packed, 77);
+    assert_int_equal(proto_packed_decode(&out, buf, sizeof buf - 1), 0);
+    static const struct proto_packed bad[] = {
+        {PROTO_UNPACKED_MAX + 1, 77},
+        {77, 77}, /* no shorter */
+        {77, 0},
+        {PROTO_UNPACKED_MAX, PROTO_UNPACKED_MAX - 1}, /* would not fit, with its head */
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        (void)proto_packed_encode(&bad[i], buf, sizeof buf);
+        assert_int_equal(proto_packed_decode(&out, buf, sizeof buf), -1);
+    }
+    buf[0] = 1;
+    assert_int_equal(proto_packed_decode(&out, buf, sizeof buf), -1);
+}
+
 static void plans_round_trip(void **state)
 {
     (void)state;
@@ -483,6 +508,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_at_the_limit),
     cmocka_unit_test(indices_gather_in_ranges),
     cmocka_unit_test(what_belongs_in_a_pack),
+    cmocka_unit_test(packed_runs_are_bounded),
     cmocka_unit_test(plans_round_trip),
     cmocka_unit_test(hostile_plans_are_refused),
     cmocka_unit_test(steps_round_trip),

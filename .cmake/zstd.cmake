@@ -1,0 +1,11 @@
+# zstd, for terncp -z. An interface target in any case; TERN_HAVE_ZSTD says whether it is there.
+add_library(tern_zstd INTERFACE)
+if(TERN_ZSTD STREQUAL "AUTO")
+    pkg_check_modules(ZSTD IMPORTED_TARGET libzstd>=1.4)
+elseif(TERN_ZSTD)
+    pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.4)
+endif()
+if(TERN_ZSTD AND ZSTD_FOUND)
+    target_compile_definitions(tern_zstd INTERFACE TERN_HAVE_ZSTD)
+    target_link_libraries(tern_zstd INTERFACE PkgConfig::ZSTD)
+endif()

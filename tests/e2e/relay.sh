@@ -1,0 +1,138 @@
+#!/bin/sh
+# Copies from one other machine to another, through this one.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# two_servers [OPTIONS OF THE SECOND]: of $work/there and $work/other. Sets first, first_pid and
+# second.
+two_servers() {
+    serve
+    first=$server
+    first_pid=$server_pid
+    mkdir other
+    serve --root "$work/other" "$@"
+    second=$server
+}
+
+case_relay() {
+    two_servers
+    random there/file 5000
+    copy "tern://$first/file" "tern://$second/file"
+    same there/file other/file
+    copy "tern://$first/file" "tern://$second/"
+    copy "tern://$first/file" "tern://$second/renamed"
+    same there/file other/renamed
+    mkdir -p there/tree/sub other/into
+    for i in 1 2 3 4 5 6 7 8 9; do
+        random there/tree/sub/$i $((i * 60))
+    done
+    : >there/tree/empty
+    copy -r -p "tern://$first/tree" "tern://$second/tree"
+    same_tree there/tree other/tree
+    copy -r "tern://$first/tree" "tern://$second/into"
+    same_tree there/tree other/into/tree
+    copy "tern://$first/file" "tern://$first/tree/empty" "tern://$second/into/"
+    same there/file other/into/file
+    same there/tree/empty other/into/empty
+    has_no_parts other || fail "a temporary file is left"
+}
+
+# Many files, over bad links on both sides.
+case_relay_links() {
+    two_servers
+    mkdir there/tree
+    i=0
+    while [ $i -lt 400 ]; do
+        printf '%s' "$i" >there/tree/$i
+        i=$((i + 1))
+    done
+    random there/tree/large 3000
+    server=$first
+    link --delay 10 --loss 2 --reorder 5
+    first=$link
+    server=$second
+    link --delay 5 --loss 2 --dup 2
+    copy -r "tern://$first/tree" "tern://$link/tree"
+    same_tree there/tree other/tree
+}
+
+# A fast source and a slow destination: the data waits at the source, not in our memory.
+case_relay_memory() {
+    two_servers
+    head -c 300000000 /dev/zero | tr '\0' x >there/file
+    server=$second
+    link --rate 400
+    # What a sanitizer holds back of freed memory is none of ours.
+    export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4"
+    begin_copy "tern://$first/file" "tern://$link/file"
+    most=0
+    while ! is_gone "$client_pid"; do
+        now=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$client_pid/status" 2>/dev/null) || true
+        [ "${now:-0}" -le "$most" ] || most=$now
+        sleep 0.1
+    done
+    end_copy 0
+    same there/file other/file
+    [ "$most" -le 131072 ] || fail "$most KiB in memory"
+}
+
+case_relay_failures() {
+    two_servers --read-only
+    random there/file 10
+    expect 6 "$terncp" --accept-new "tern://$first/file" "tern://$second/file"
+    says 'read-only'
+    expect 6 "$terncp" "tern://$second/absent" "tern://$first/absent"
+    says 'No such file'
+    absent there/absent
+    expect 6 "$terncp" "tern://$first/file" "tern://$first/no/such/folder"
+    expect 3 "$terncp" --connect-timeout 1s --accept-new "tern://$first/file" tern://127.0.0.1:9/file
+    expect 2 "$terncp" "tern://$first/file" here/x "tern://$second/file"
+    says 'do not go together'
+}
+
+# Some of the files cannot be read there, or not be written.
+case_relay_in_part() {
+    [ "$(id -u)" != 0 ] || skip "root reads everything"
+    two_servers
+    mkdir there/tree
+    random there/tree/good 10
+    random there/tree/bad 1000
+    chmod 000 there/tree/bad
+    expect 1 "$terncp" --accept-new -r "tern://$first/tree" "tern://$second/tree"
+    same there/tree/good other/tree/good
+    absent other/tree/bad
+}
+
+case_relay_dies() {
+    two_servers
+    random there/file 40000
+    server=$second
+    link --rate 40
+    begin_copy "tern://$first/file" "tern://$link/file"
+    wait_for 20 part_has other 1 || fail "nothing arrives"
+    murder "$first_pid"
+    end_copy 3
+    absent other/file
+    wait_for 20 has_no_parts other || fail "a temporary file is left"
+}
+
+case_relay_over_ssh() {
+    command -v ssh >/dev/null || skip "no ssh here"
+    mkdir other
+    cat >near <<'END'
+#!/bin/sh
+shift $(($# - 1))
+exec sh -c "$1"
+END
+    chmod +x near
+    random there/file 3000
+    copy -e "$work/near" --terncp-path "$terncp" "localhost:$work/there/file" \
+        "localhost:$work/other/"
+    same there/file other/file
+    serve
+    copy -e "$work/near" --terncp-path "$terncp" "localhost:$work/other/file" "tern://$server/back"
+    same there/file there/back
+}
+
+run_case "$@"
