@@ -61,7 +61,7 @@ static const char help_options[] =
     "  -b, --rate RATE         bulk: no more than that each way: 200mbit, 1gbit (bits a second), "
     "10M\n"
     "                          (bytes a second)\n"
-    "  -i, --interval T        bulk: a line for each T\n"
+    "  -i, --interval T        bulk, trace: a line for each T\n"
     "      --size N            rr: bytes of a request and of an answer (default 128);\n"
     "                          messages: of each (default 64)\n"
     "      --unreliable, --reliable, --ordered, --latest\n"
@@ -91,14 +91,15 @@ static const char help_options[] =
     "      --pin KEY           the server's key must be this one (tern:...)\n"
     "      --listen ADDR:PORT  serve: where; port 0 chooses one and prints it\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
-    "      --qlog DIR          write a trace of each connection there, for `ternperf trace` and "
-    "for viewers\n"
+    "      --qlog DIR          write traces of the first 64 connections there, for `ternperf "
+    "trace` and\n"
+    "                          for viewers\n"
     "      --color WHEN        trace: auto (default), always or never; NO_COLOR is heeded\n"
     "      --log-level LEVEL   error, info (default) or debug: as -q, nothing, -v\n"
     "      --json              one JSON object at the end, on standard output\n"
     "  -q, --quiet   -v, --verbose   -h, --help   -V, --version\n"
     "\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 5 local error.\n";
+    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 5 local error, 7 no qlog.\n";
 
 enum {
     OPT_LOOPBACK = 256,
