@@ -304,6 +304,8 @@ static void on_message(struct hostile *h, const struct proto_message *m)
         tern_conn_close(h->conn, 0, "");
         break;
     case PROTO_READY:
+    case PROTO_LIMIT:
+    case PROTO_TOTAL:
     case PROTO_HELLO:
         break;
     }
