@@ -264,8 +264,9 @@ static void on_control(struct client *c)
             }
             return;
         }
-        if (m.type == PROTO_READY && c->push != NULL && (m.flags & PROTO_FLAG_ZSTD) != 0) {
-            push_allow_zip(c->push);
+        if (m.type == PROTO_READY && c->push != NULL) {
+            push_allow_zip(c->push, (m.flags & PROTO_FLAG_ZSTD) != 0);
+            push_pump(c->push);
         } else if (m.type == PROTO_FAIL) {
             on_fail(c, &m);
         } else if (m.type == PROTO_DONE) {

@@ -58,10 +58,11 @@ int push_add(struct push *push, int root, const char *path, const char *name, bo
     return 0;
 }
 
-void push_allow_zip(struct push *push)
+void push_allow_zip(struct push *push, bool can_unpack)
 {
     unsigned level = push->request.flags >> PROTO_LEVEL_SHIFT;
-    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there()) {
+    push->knows_zip = true;
+    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there() && can_unpack) {
         work_grow(push->work);
         push->level = level == 0 ? ZIP_LEVEL : level < ZIP_LEVEL_MAX ? (int)level : ZIP_LEVEL_MAX;
     }

@@ -40,8 +40,9 @@ void push_free(struct push *push); /* NULL is fine; jobs that are out clean up a
 int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
 /* No more sources will come: only from here on can it be done. */
 void push_begin(struct push *push);
-/* The receiver has agreed to PROTO_FLAG_ZSTD. */
-void push_allow_zip(struct push *push);
+/* The receiver has answered whether it takes PROTO_FLAG_ZSTD: before that no larger file is read, if asked
+ * to pack. */
+void push_allow_zip(struct push *push, bool can_unpack);
 
 /* Does what can be done now. Call it after polling, whenever anything happened. */
 void push_pump(struct push *push);

@@ -181,6 +181,9 @@ static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
     uint64_t left = file->entry.size - file->submitted;
+    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && !push->knows_zip) {
+        return false; /* or the first blocks, which may be all, would go as they are */
+    }
     if (left == 0 || file->waiting >= READ_AHEAD ||
         (push->budget->bytes >= PUSH_MEMORY && file->waiting > 0)) {
         return false;

@@ -64,6 +64,7 @@ struct push {
     struct budget *budget;
     struct push_counts counts;
     bool has_begun, was_told;
+    bool knows_zip;         /* it is settled whether the receiver unpacks */
     int level;              /* of compression; 0: none, or not yet */
     struct zip_gauge gauge; /* of small entries */
     unsigned out;           /* jobs of any kind with the workers: push stays until they are back */

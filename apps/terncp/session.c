@@ -497,7 +497,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     s->host->sender = s;
     begin_copy(s);
     return true;
@@ -520,7 +520,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     push_begin(s->push);
     return true;
 }
@@ -540,7 +540,7 @@ static bool begin_offer(struct session *s, const struct proto_message *m)
             on_push_failed(s, host->offers[i], error, false);
         }
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     push_begin(s->push);
     return true;
 }
