@@ -653,7 +653,7 @@ static void on_control(struct session *s)
     if (rc < 0 && !tern_conn_is_established(s->conn)) {
         return;
     }
-    if (rc < 0 && !s->has_hello) {
+    if (rc == -1 || (rc < 0 && !s->has_hello)) {
         tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed control message");
     }
 }
