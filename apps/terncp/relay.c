@@ -13,6 +13,7 @@
 #include "terncp/control.h"
 #include "terncp/dial.h"
 #include "terncp/report.h"
+#include "terncp/shares.h"
 #include "terncp/splice.h"
 #include "terncp/tree.h"
 
@@ -39,6 +40,7 @@ struct relay {
     bool is_running;
     char only[256];
     uint64_t entries;
+    uint64_t total_files, total_bytes; /* as the source has counted; 0: it has not */
 };
 
 static void stop(struct relay *r, enum dial_outcome outcome)
@@ -72,6 +74,30 @@ static void on_refused(void *user, const char *why)
     stop(r, DIAL_REQUEST);
 }
 
+/* Our limit and the destination's, for what we send there; what comes in waits for that. */
+static void limit(struct relay *r, uint64_t told)
+{
+    if (r->to.conn != NULL) {
+        tern_conn_set_budget(r->to.conn, shares_rate(r->options->bwlimit, told, 1, 0));
+    }
+}
+
+/* Limits for the source as well, and a question of how much there is, for the bar. */
+static void tell_wishes(struct relay *r)
+{
+    const struct options *o = r->options;
+    struct proto_message m = {
+        .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+    bool is_good = (o->bwlimit == 0 && !o->is_background) || control_send(r->from.control, &m);
+    m = (struct proto_message){.type = PROTO_TOTAL};
+    if (is_good && report_is_watched(&r->report)) {
+        is_good = control_send(r->from.control, &m);
+    }
+    if (!is_good) {
+        stop(r, DIAL_LOST);
+    }
+}
+
 /* The destination is ready: now the source may send. */
 static void on_ready_to(struct relay *r, uint32_t granted)
 {
@@ -91,7 +117,10 @@ static void on_ready_to(struct relay *r, uint32_t granted)
         stop(r, DIAL_ERROR);
         return;
     }
-    (void)ask(&r->from, PROTO_PULL, r->flags);
+    if (ask(&r->from, PROTO_PULL, r->flags)) {
+        limit(r, 0);
+        tell_wishes(r);
+    }
 }
 
 /* --- control streams ------------------------------------------------------------------------------------ */
@@ -127,6 +156,11 @@ static void on_message(struct side *s, const struct proto_message *m)
         }
     } else if (m->type == PROTO_END && s == &r->to) {
         stop(r, DIAL_DONE);
+    } else if (m->type == PROTO_LIMIT) {
+        limit(r, m->rate);
+    } else if (m->type == PROTO_TOTAL) {
+        r->total_files = m->files;
+        r->total_bytes = m->bytes;
     } else {
         for (unsigned i = 0; m->type == PROTO_DONE && i < m->range_count; i++) {
             r->entries += m->ranges[i].count;
@@ -218,7 +252,9 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
         tern_conn_stats(r->to.conn, &stats);
         struct report_view view = {.name = splices_current(r->splices),
                                    .done = splices_bytes(r->splices),
-                                   .is_growing = true};
+                                   .total = r->total_bytes,
+                                   .files = r->total_files,
+                                   .is_growing = r->total_bytes == 0};
         report_progress(&r->report, &view, &stats);
     }
 }
