@@ -45,7 +45,7 @@ struct host {
     tern_ev *binding;      /* woken after work that no event has brought about */
     struct session *first; /* of all sessions */
     unsigned sessions;
-    bool is_ending;              /* nobody is let in */
+    bool is_ending; /* nobody is let in */
     struct recall recall;
     unsigned accepted, requests; /* clients and requests that ever came */
     struct host_result last;     /* of the session that ended last */
