@@ -109,6 +109,11 @@ static bool was_last(struct dial *d, const tern_conn *conn)
 static void keep_token(struct dial *d, const tern_conn *conn)
 {
     size_t len;
+    tern_path_memory path;
+    tern_addr remote = tern_conn_remote(conn);
+    if (d->resume.has_server && tern_conn_path_memory(conn, &path) == 0) {
+        resume_on_path(&d->resume, &remote, &path);
+    }
     if (d->resume.has_server &&
         tern_conn_address_token(conn, d->resume.token, sizeof d->resume.token, &len) == 0) {
         d->resume.token_len = len;
@@ -180,6 +185,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
 {
     tern_peer peer;
+    tern_path_memory path;
     tern_time age = 0;
     tern_peer_init(&peer);
     peer.addr = d->addrs[i];
@@ -190,6 +196,9 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
         peer.ticket = d->resume.ticket;
         peer.ticket_len = d->resume.ticket_len;
         peer.ticket_age = age;
+    }
+    if (key != NULL && d->resume.has_server && resume_path(&d->resume, &d->addrs[i], &path)) {
+        peer.path = &path;
     }
     if (key != NULL && d->resume.token_len > 0) {
         peer.token = d->resume.token;

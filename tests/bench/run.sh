@@ -343,9 +343,10 @@ part_scale() {
 part_copy() {
     if [ ! -x /usr/sbin/sshd ]; then
         left_out "copying (openssh-server is not installed)"
-    elif BENCH_RUNS=$runs BENCH_JSON=$work/copy.runs sh tests/bench/copy.sh >"$work/copy.log" 2>&1; then
-        row copy.scp "terncp, 1 GiB from memory to memory" "$(median copy .terncp_mib_s)" scp \
-            "$(median copy .scp_mib_s)" MiB/s higher
+    elif BENCH_RUNS=$runs BENCH_JSON=$work/copy.runs BENCH_ROWS=large BENCH_MIB=1024 \
+        BENCH_PEERS='terncp scp' sh tests/bench/copy.sh >"$work/copy.log" 2>&1; then
+        row copy.scp "terncp, 1 GiB from memory to memory" "$(median copy .terncp.mib_s)" scp \
+            "$(median copy .scp.mib_s)" MiB/s higher
     else
         tail -n 5 "$work/copy.log" >&2
         fail "tests/bench/copy.sh failed"
