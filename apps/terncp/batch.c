@@ -192,7 +192,7 @@ static bool is_same(const struct item *item, const struct stat *st)
 /* The file as it was at one moment: who writes to it meanwhile gets another chance. */
 static int read_steady(struct batch *batch, struct item *item, size_t header)
 {
-    for (unsigned tries = 0; tries < 2; tries++) {
+    for (unsigned tries = 0; tries < 4; tries++) {
         struct stat st;
         int error = read_small(batch, item, header);
         if (error != 0 && error != ESTALE) {

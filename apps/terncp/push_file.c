@@ -13,6 +13,9 @@
 #include "terncp/hash.h"
 #include "terncp/push_parts.h"
 
+/* One change can look like two: a file system may set the time of a file that it has cut at the beginning of
+ * that and again at its end. */
+#define RETRIES    2
 #define READ_AHEAD 8  /* blocks of one file being read or waiting for their turn */
 #define HEAD_ROOM  32 /* before a block's bytes, for the head of its step */
 
@@ -43,7 +46,7 @@ struct push_file {
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_len, front_at;
     bool has_end, is_over;
-    bool is_again; /* it changed once already */
+    unsigned tries; /* that failed because it changed */
     struct zip_gauge gauge;
     /* The plan as it comes, and the leaves of a part, one at a time. */
     uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
@@ -109,7 +112,7 @@ static bool try_again(struct push_file *file)
     again->entry.size = (uint64_t)st.st_size;
     again->entry.mtime_s = st.st_mtim.tv_sec;
     again->entry.mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
-    again->is_again = true;
+    again->tries = file->tries + 1;
     enqueue(file->s.push, again);
     return true;
 }
@@ -119,7 +122,7 @@ static void give_up(struct push_file *file, int error)
     if (file->is_over) {
         return;
     }
-    bool is_again = error == ESTALE && !file->is_again && try_again(file);
+    bool is_again = error == ESTALE && file->tries < RETRIES && try_again(file);
     uint64_t code = (uint64_t)(is_again ? PROTO_AGAIN : proto_status_of(error));
     file->is_over = true;
     int rc = tern_stream_reset(file->s.stream, code);
@@ -482,7 +485,7 @@ static bool begin(struct push *push)
     }
     push->files = file;
     push->file_count++;
-    push->counts.files += file->is_again ? 0 : 1;
+    push->counts.files += file->tries > 0 ? 0 : 1;
     push->counts.total += file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;
