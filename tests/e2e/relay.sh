@@ -106,7 +106,7 @@ case_relay_in_part() {
 
 case_relay_dies() {
     two_servers
-    random there/file 40000
+    random there/file 120000 # more than lies in between
     server=$second
     link --rate 40
     begin_copy "tern://$first/file" "tern://$link/file"
