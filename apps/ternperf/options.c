@@ -60,6 +60,7 @@ static const char help_options[] =
     "10M\n"
     "                          (bytes a second)\n"
     "  -i, --interval T        bulk, trace: a line for each T\n"
+    "      --copy              bulk: write by copies, and do not lend the bytes\n"
     "      --size N            rr: bytes of a request and of an answer (default 128);\n"
     "                          messages: of each (default 64)\n"
     "      --unreliable, --reliable, --ordered, --latest\n"
@@ -102,6 +103,7 @@ static const char help_options[] =
 enum {
     OPT_LOOPBACK = 256,
     OPT_BUSY_POLL,
+    OPT_COPY,
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_WINDOW,
@@ -128,6 +130,7 @@ enum {
 
 static const struct option longs[] = {
     {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"copy", no_argument, NULL, OPT_COPY},
     {"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
     {"time", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'n'},
@@ -356,6 +359,9 @@ static bool parse_switch(struct options *o, int opt)
         return true;
     case OPT_BUSY_POLL:
         o->busy_poll = true;
+        return true;
+    case OPT_COPY:
+        o->copy = true;
         return true;
     case OPT_LOOPBACK:
         o->loopback = true;

@@ -28,7 +28,7 @@ enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 
 struct options {
     enum options_mode mode;
-    bool quiet, json, loopback, reverse, busy_poll;
+    bool quiet, json, loopback, reverse, busy_poll, copy;
     bool bidirectional; /* bulk: both ways at once */
     int verbose;
     bool has_level; /* --log-level */
