@@ -185,7 +185,7 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
     peer.key = key;
     peer.secret = d->has_psk ? d->psk : NULL;
     peer.code = d->code;
-    if (key != NULL && d->resume.has_server && resume_age(&d->resume, &age)) {
+    if (key != NULL && !d->is_never_early && d->resume.has_server && resume_age(&d->resume, &age)) {
         peer.ticket = d->resume.ticket;
         peer.ticket_len = d->resume.ticket_len;
         peer.ticket_age = age;

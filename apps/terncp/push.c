@@ -66,6 +66,11 @@ void push_allow_zip(struct push *push)
     }
 }
 
+int push_add_pipe(struct push *push, int fd, const char *name)
+{
+    return push_file_add_pipe(push, fd, name);
+}
+
 void push_begin(struct push *push)
 {
     push->has_begun = true;

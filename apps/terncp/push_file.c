@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/pipe.h"
 #include "terncp/push_parts.h"
 
 #define READ_AHEAD 8  /* blocks of one file being read or waiting for their turn */
@@ -44,6 +47,9 @@ struct push_file {
     size_t front_len, front_at;
     bool has_end, is_over;
     bool is_again; /* it changed once already */
+    /* Of a pipe, whose size only its end tells: one block at a time is read. */
+    bool is_pipe, is_drained;
+    struct pipe_stop stop;
     struct zip_gauge gauge;
     /* The plan as it comes, and the leaves of a part, one at a time. */
     uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
@@ -135,7 +141,11 @@ static void give_up(struct push_file *file, int error)
 static void run_block(struct work_job *job)
 {
     struct read_block *block = job->owner;
-    work_read(job);
+    if (block->file->is_pipe) {
+        pipe_read(&block->work, &block->file->stop);
+    } else {
+        work_read(job);
+    }
     if (job->error != 0 || block->level == 0) {
         return;
     }
@@ -164,6 +174,11 @@ static void on_read(struct work_job *job)
         zip_gauge_note(&file->gauge, block->packed != NULL);
     }
     int error = file->is_dead ? 0 : job->error;
+    if (file->is_pipe && !file->is_dead) {
+        file->submitted = block->work.offset + block->work.len;
+        file->is_drained = block->work.len < PROTO_BLOCK;
+        push->counts.total += block->work.len;
+    }
     if (file->is_dead && file->out == 0) {
         file_free(file);
     }
@@ -180,7 +195,9 @@ static void on_read(struct work_job *job)
 static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
-    uint64_t left = file->entry.size - file->submitted;
+    uint64_t left = !file->is_pipe                      ? file->entry.size - file->submitted
+                    : file->is_drained || file->out > 0 ? 0
+                                                        : PROTO_BLOCK;
     if (left == 0 || file->waiting >= READ_AHEAD ||
         (push->budget->bytes >= PUSH_MEMORY && file->waiting > 0)) {
         return false;
@@ -331,6 +348,13 @@ static bool write_block(struct push_file *file)
         }
         return false;
     }
+    if (block->work.len == 0) { /* there was nothing more in the pipe */
+        file->first = NULL;
+        file->last = &file->first;
+        file->waiting = 0;
+        block_free(file->s.push, block);
+        return true;
+    }
     int has_leaf = next_leaf(file);
     if (has_leaf == 0) {
         return false;
@@ -398,6 +422,12 @@ static bool has_changed(const struct push_file *file)
            (uint64_t)st.st_size != file->entry.size;
 }
 
+static bool is_whole(const struct push_file *file)
+{
+    return file->is_pipe ? file->is_drained && file->first == NULL
+                         : file->written == file->entry.size;
+}
+
 static void write_end(struct push_file *file)
 {
     struct proto_step step = {.kind = PROTO_STEP_END};
@@ -423,8 +453,8 @@ static void advance(struct push_file *file)
         }
         while (read_ahead(file)) {
         }
-        if (file->written == file->entry.size) {
-            if (has_changed(file)) {
+        if (is_whole(file)) {
+            if (!file->is_pipe && has_changed(file)) {
                 give_up(file, ESTALE);
                 break;
             }
@@ -449,6 +479,29 @@ bool push_file_add(struct push *push, const struct batch *batch, struct item *it
     item->fd = -1;
     enqueue(push, file);
     return true;
+}
+
+int push_file_add_pipe(struct push *push, int fd, const char *name)
+{
+    struct push_file *file = calloc(1, sizeof *file);
+    struct timespec now;
+    mode_t mask = umask(077);
+    (void)umask(mask);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (file == NULL || (file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        int error = file == NULL ? ENOMEM : errno;
+        free(file);
+        return error;
+    }
+    file->entry = (struct proto_entry){.type = PROTO_FILE,
+                                       .mode = 0666 & ~(uint32_t)mask,
+                                       .mtime_s = now.tv_sec,
+                                       .mtime_ns = (uint32_t)now.tv_nsec,
+                                       .size = PROTO_SIZE_UNKNOWN};
+    (void)snprintf(file->entry.name, sizeof file->entry.name, "%s", name);
+    file->is_pipe = true;
+    enqueue(push, file);
+    return 0;
 }
 
 /* Gives the first file of the queue a stream. False: not now. */
@@ -480,7 +533,7 @@ static bool begin(struct push *push)
     push->files = file;
     push->file_count++;
     push->counts.files += file->is_again ? 0 : 1;
-    push->counts.total += file->entry.size;
+    push->counts.total += file->is_pipe ? 0 : file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;
 }
@@ -513,6 +566,7 @@ static void file_drop(struct push_file *file)
     }
     file->s.push->file_count--;
     file->is_dead = true;
+    pipe_stop(&file->stop);
     if (file->out == 0) {
         file_free(file);
     }
