@@ -61,7 +61,8 @@ TERN_API TERN_MUST_CHECK int tern_udp_receive(
 /* tern_endpoint_deadline, or when a packet comes out of the conditioner. */
 TERN_API tern_time tern_udp_deadline(const tern_udp *udp);
 TERN_API TERN_MUST_CHECK int tern_udp_tick(tern_udp *udp); /* tern_endpoint_tick when it is due */
-/* Transmits until nothing is ready or the socket is full. TERN_ERR_STATE in a child of fork, which must not
+/* Transmits until nothing is ready or the socket is full; not yet, for a few milliseconds, while receive has
+ * left something to be read, which one answer then covers: until then tern_udp_deadline remains 0. TERN_ERR_STATE in a child of fork, which must not
  * send with the parent's keys and packet numbers: it may close the driver and open another, with an
  * endpoint of its own. */
 TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp);

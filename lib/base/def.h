@@ -31,4 +31,18 @@ static inline uint64_t tern_add_sat(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* Soon wanted: into the cache with it while something else is done. Any address will do. */
+static inline void tern_prefetch(const void *at, size_t len)
+{
+#if defined(__GNUC__)
+    const char *line = at;
+    for (size_t i = 0; i < len; i += 64) {
+        __builtin_prefetch(line + i);
+    }
+#else
+    (void)at;
+    (void)len;
+#endif
+}
+
 #endif

@@ -12,6 +12,7 @@
 #include "conn/retry.h"
 #include "crypto/token.h"
 
+#define FETCH_PACKETS      2
 #define ACK_DELAY_EXPONENT 3 /* RFC 9000 §18.2: the default */
 
 static void init_streams(struct tern_conn *conn)
@@ -26,6 +27,7 @@ static void init_streams(struct tern_conn *conn)
         .send_buffer = config->stream_send_buffer,
         .max_bidi = config->max_streams_bidi,
         .max_uni = config->max_streams_uni,
+        .pages = &conn->env->pages,
     };
     conn->has_streams = true;
     tern_streams_init(&conn->streams, conn->env->mem, conn->env->random, &settings, conn);
@@ -415,4 +417,43 @@ void tern_conn_announce(struct tern_conn *conn)
 void tern_conn_on_confirmed(struct tern_conn *conn)
 {
     conn->life.is_confirmed = true;
+}
+
+static void fetch_packets(const struct tern_sent *sent, uint64_t pn, uint64_t receipt, size_t n)
+{
+    if (sent->capacity > 0) {
+        tern_prefetch(&sent->packets[pn & (sent->capacity - 1)], n * sizeof *sent->packets);
+    }
+    if (sent->receipt_capacity > 0) {
+        tern_prefetch(&sent->receipts[receipt & (sent->receipt_capacity - 1)],
+                      n * sizeof *sent->receipts);
+    }
+}
+
+static void fetch_keys(const struct tern_space *space, bool to_send)
+{
+    const struct tern_key_phase *kp = space->keys;
+    const struct tern_sent *sent = &space->loss.sent;
+    if (kp == NULL) {
+        return;
+    }
+    tern_prefetch(kp, offsetof(struct tern_key_phase, tx));
+    tern_prefetch(to_send ? &kp->tx : &kp->rx, sizeof kp->tx);
+    fetch_packets(sent, to_send ? sent->next_pn : sent->base,
+                  to_send ? sent->receipt_end : sent->receipt_base, FETCH_PACKETS);
+}
+
+void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send)
+{
+    const struct tern_space *app = conn->spaces + TERN_LEVEL_APP;
+    if (step == 0) {
+        tern_prefetch(conn, sizeof *conn);
+    } else if (step == 1) {
+        tern_prefetch(app, sizeof *app);
+        if (conn->streams.recent != NULL) {
+            tern_prefetch(conn->streams.recent, sizeof *conn->streams.recent);
+        }
+    } else {
+        fetch_keys(app, to_send);
+    }
 }

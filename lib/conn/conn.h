@@ -80,6 +80,7 @@ struct tern_conn_env {
     struct tern_list *ready;      /* connections that output should look at */
     struct tern_list *eventful;   /* connections with something to tell */
     struct tern_slab slab;        /* messages, both ways */
+    struct tern_pool pages;       /* streams, both ways */
     struct tern_heap *timers;
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
@@ -186,6 +187,7 @@ struct tern_conn {
     bool wants_new_token; /* a server gives its client an address token */
     bool wants_ping;
     bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
+    bool has_said_all;      /* the latest train was the last for now: none would follow at once */
     unsigned quiet_packets; /* sent in a row without asking for an ACK */
     bool wants_connected_event, wants_closed_event, wants_early_event, wants_ticket_event;
     bool is_half_open;   /* counted by the endpoint as a handshake in progress */
@@ -236,6 +238,11 @@ void tern_conn_free(struct tern_conn *conn);
 
 /* Frees all streams and messages; the application holds no handle any more. */
 void tern_conn_drop_streams(struct tern_conn *conn);
+
+/* Asks for the memory that a 1-RTT packet will want, to be sent or received. Each of the three steps follows
+ * pointers that the one before has asked for: between them there should be other work. */
+#define TERN_FETCH_STEPS 3
+void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send);
 
 /* Output should look at it again. */
 void tern_conn_mark_ready(struct tern_conn *conn);

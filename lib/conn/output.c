@@ -526,6 +526,8 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
             break;
         }
         if (size == 0) {
+            /* Behind a short first datagram there is only room for as short ones. */
+            conn->has_said_all = limit == leave.full || !wants_any_data(conn);
             break;
         }
         count_sent(conn, path, train, size, now);
@@ -564,6 +566,7 @@ static size_t rest_on(struct tern_conn *conn, tern_time now)
 size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     size_t count = 0;
+    conn->has_said_all = false;
     train->len = train->segment = 0;
     train->ecn = TERN_ECN_NONE;
     conn->path.ecn.mark = TERN_ECN_NONE;
@@ -607,7 +610,7 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
     if (count == 0 && conn->life.wants_close) { /* what we tried to build has failed us */
         return transmit_close(conn, train, now);
     }
-    if (count == 0) {
+    if (count == 0 || conn->has_said_all) {
         note_app_limited(conn);
     }
     return count;

@@ -86,6 +86,16 @@ void tern_gcm_seal(const uint8_t room[TERN_GCM_ROOM], const uint8_t nonce[TERN_G
     seal(key_in(room), &context, buf, buf, len, nonce, ad, ad_len, buf + len, TERN_GCM_TAG_SIZE);
 }
 
+/* In constant time, as sodium_memcmp, which takes the bytes one by one: a tenth of what opening takes. */
+static bool is_same_tag(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t x[2], y[2];
+    static_assert(sizeof x == TERN_GCM_TAG_SIZE, "two words");
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
 int tern_gcm_open(const uint8_t room[TERN_GCM_ROOM], const uint8_t nonce[TERN_GCM_NONCE_SIZE],
                   const uint8_t *ad, size_t ad_len, uint8_t *buf, size_t len)
 {
@@ -93,7 +103,7 @@ int tern_gcm_open(const uint8_t room[TERN_GCM_ROOM], const uint8_t nonce[TERN_GC
     uint8_t tag[TERN_GCM_TAG_SIZE];
     aes_gcm_enc_dec_t open = atomic_load_explicit(&open_with, memory_order_relaxed);
     open(key_in(room), &context, buf, buf, len, nonce, ad, ad_len, tag, sizeof tag);
-    if (sodium_memcmp(tag, buf + len, sizeof tag) != 0) {
+    if (!is_same_tag(tag, buf + len)) {
         sodium_memzero(buf, len); /* what nobody has vouched for */
         return TERN_ERR_CRYPTO;
     }

@@ -14,6 +14,11 @@
 
 enum { BUFFER_LARGEST = 8 << 20, BUFFER_SMALLEST = 256 << 10 };
 
+/* Who does not keep up with what comes answers later, but no later than this. Then one ACK does for all that
+ * came of a connection meanwhile, and lets the peer send as much in one train: with many connections each
+ * pair of packets would cost an ACK and two visits else, and even less could be kept up with. */
+#define FLUSH_PATIENCE (8 * TERN_MSEC)
+
 /* How long tern_udp_close waits for a full socket. */
 #define CLOSE_PATIENCE (50 * TERN_MSEC)
 
@@ -222,6 +227,7 @@ void tern_udp_close(tern_udp *udp)
         return;
     }
     tern_time until = tern_udp_now() + CLOSE_PATIENCE;
+    udp->is_behind = false; /* nobody reads any more */
     while (tern_udp_flush(udp) == 0) {
         tern_time now = tern_udp_now();
         tern_time next = udp->wants_write ? until : next_out(udp);
@@ -300,6 +306,7 @@ static int fill_outbox(struct tern_udp *udp, bool *is_all)
     tern_time now = tern_udp_now();
     tern_train *train = NULL;
     *is_all = false;
+    udp->flushed_at = now;
     while ((train = tern_outbox_room(&udp->outbox)) != NULL) {
         int n = udp->conditioner == NULL ? tern_endpoint_transmit(udp->endpoint, train, now)
                                          : tern_udp_condition_out(udp, train, now);
@@ -312,12 +319,21 @@ static int fill_outbox(struct tern_udp *udp, bool *is_all)
     return 0;
 }
 
+/* More is there to be read, and it is not long since what was ready left. */
+static bool may_wait(const struct tern_udp *udp)
+{
+    return udp->is_behind && tern_udp_now() < udp->flushed_at + FLUSH_PATIENCE;
+}
+
 int tern_udp_flush(tern_udp *udp)
 {
     bool is_all = false;
     int filled = 0;
     if (tern_fork_guard_is_child(&udp->fork_guard)) {
         return TERN_ERR_STATE; /* [P §5.8] */
+    }
+    if (may_wait(udp)) {
+        return 0;
     }
     int rc = tern_udp_push(udp); /* what the socket had no room for */
     while (rc == 0 && !is_all) {
@@ -397,6 +413,8 @@ int tern_udp_receive(tern_udp *udp)
             rc = rc != 0 ? rc : each;
         }
     }
+    /* Whether it was the last that was read only a look can tell. */
+    udp->is_behind = !udp->is_drained && tern_udp_wait(udp, 0) > 0;
     if (udp->must_roam) {
         udp->must_roam = tern_udp_move_all(udp);
     }

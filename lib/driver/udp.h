@@ -28,6 +28,8 @@ struct tern_udp {
     struct tern_outbox outbox;
     bool wants_write;
     bool is_drained; /* the latest pull found the end of the queue */
+    bool is_behind;  /* the latest receive left something there */
+    tern_time flushed_at;
     tern_udp_counters counters;
     struct tern_udp_platform *platform;
     tern_conditioner *conditioner; /* NULL: none */

@@ -65,6 +65,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     env->config = &ep->config;
     env->endpoint = ep;
     tern_slab_init(&env->slab, &ep->mem, slab_keep(config));
+    tern_pool_init(&env->pages, &ep->mem, TERN_PAGE_SIZE, TERN_PAGES_KEPT);
     env->ready = &ep->ready;
     env->eventful = &ep->eventful;
     env->timers = &ep->timers;
@@ -219,6 +220,7 @@ void tern_endpoint_free(tern_endpoint *ep)
         drop_dormant(ep, TERN_CONTAINER_OF(node, struct tern_dormant, node));
     }
     tern_slab_clear(&ep->env.slab);
+    tern_pool_clear(&ep->env.pages);
     tern_heap_clear(&ep->timers);
     tern_heap_clear(&ep->dormant_timers);
     tern_map_clear(&ep->routes);
@@ -284,10 +286,10 @@ int tern_endpoint_receive(tern_endpoint *ep, const tern_datagram *in, size_t n, 
 {
     int result = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t segment = in[i].segment == 0 ? in[i].len : in[i].segment;
-        for (size_t at = 0; at < in[i].len; at += segment) {
-            size_t len = TERN_MIN(segment, in[i].len - at);
-            int rc = tern_route_datagram(ep, &in[i], in[i].data + at, len, now);
+        size_t segment = in[i].segment == 0 ? in[i].len : TERN_MIN(in[i].segment, in[i].len);
+        for (size_t at = 0; at < in[i].len; at += TERN_ROUTE_AHEAD * segment) {
+            size_t len = TERN_MIN(TERN_ROUTE_AHEAD * segment, in[i].len - at);
+            int rc = tern_route_train(ep, &in[i], in[i].data + at, len, segment, now);
             result = result == 0 ? rc : result;
         }
     }
@@ -406,6 +408,17 @@ static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time n
     tern_heap_set(&ep->timers, &conn->timer, at);
 }
 
+/* With thousands of connections nothing of the next ones is in the cache: each is asked for while the ones
+ * before it have their turn. */
+static void fetch_following(const struct tern_endpoint *ep)
+{
+    struct tern_list *node = ep->ready.next;
+    for (unsigned step = TERN_FETCH_STEPS; step-- > 0 && node->next != &ep->ready;) {
+        node = node->next;
+        tern_conn_fetch(TERN_CONTAINER_OF(node, struct tern_conn, ready_node), step, true);
+    }
+}
+
 int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
 {
     if (train->capacity < TERN_PMTUD_BASE) {
@@ -417,15 +430,19 @@ int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
     }
     while (!tern_list_is_empty(&ep->ready)) {
         struct tern_conn *conn = TERN_CONTAINER_OF(ep->ready.next, struct tern_conn, ready_node);
+        fetch_following(ep);
         size_t count = tern_conn_transmit(conn, train, now);
-        if (count > 0) {
+        ep->datagrams_sent += count;
+        if (count > 0 && !conn->has_said_all) {
             /* To the end of the line, so that many busy connections share by turns. */
             tern_list_drop(&conn->ready_node);
             tern_list_push_back(&ep->ready, &conn->ready_node);
-            ep->datagrams_sent += count;
+        } else { /* while it is in the cache */
+            settle(ep, conn, now);
+        }
+        if (count > 0) {
             return (int)count;
         }
-        settle(ep, conn, now);
     }
     return 0;
 }

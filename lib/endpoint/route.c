@@ -7,6 +7,8 @@
 #include "endpoint/admit.h"
 #include "wire/limits.h"
 
+#define LONG_HEADER 0x80u
+
 static bool is_first(const struct tern_endpoint *ep, const struct tern_header *header, size_t len)
 {
     return ep->config.accept && header->type == TERN_PACKET_INITIAL &&
@@ -170,4 +172,66 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
     tern_conn_on_datagram(found, in, data, len, now);
     tern_endpoint_note_progress(ep, found, now);
     return 0;
+}
+
+/* Where a datagram leads, if it is a 1-RTT packet's; mostly where the one before it did. */
+static void foresee(const struct tern_endpoint *ep, struct tern_route_memo *memo,
+                    const struct tern_route_memo *before, const uint8_t *data, size_t len)
+{
+    memo->found = NULL;
+    if (len <= TERN_CID_SIZE || (data[0] & LONG_HEADER) != 0) {
+        return;
+    }
+    if (before != NULL && before->found != NULL &&
+        memcmp(before->cid, data + 1, TERN_CID_SIZE) == 0) {
+        *memo = *before;
+        return;
+    }
+    memcpy(memo->cid, data + 1, TERN_CID_SIZE);
+    memo->found = tern_map_find(&ep->routes, memo->cid, TERN_CID_SIZE);
+    memo->changes = ep->routes.changes;
+}
+
+static bool is_conn(const void *found)
+{
+    return *(const enum tern_route_kind *)found == TERN_ROUTE_CONN;
+}
+
+/* With thousands of connections nothing of theirs is in the cache. Asked for together it comes in the time
+ * that it takes for one. */
+static void fetch(const struct tern_route_memo *memo, size_t n)
+{
+    for (unsigned step = 0; step < TERN_FETCH_STEPS; step++) {
+        const void *before = NULL;
+        for (size_t i = 0; i < n; i++) {
+            const void *found = memo[i].found;
+            if (found != NULL && found != before && (step == 0 || is_conn(found))) {
+                tern_conn_fetch(found, step, false);
+            }
+            before = found;
+        }
+    }
+}
+
+int tern_route_train(struct tern_endpoint *ep, const tern_datagram *in, uint8_t *data, size_t len,
+                     size_t segment, tern_time now)
+{
+    struct tern_route_memo memo[TERN_ROUTE_AHEAD];
+    size_t n = 0;
+    int result = 0;
+    for (size_t at = 0; at < len && n < TERN_ROUTE_AHEAD; at += segment, n++) {
+        foresee(ep, &memo[n], n == 0 ? NULL : &memo[n - 1], data + at, len - at);
+    }
+    if (n > 1 && memo[0].found != memo[n - 1].found) { /* one alone stays in the cache */
+        fetch(memo, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i * segment;
+        if (memo[i].found != NULL) {
+            ep->latest = memo[i];
+        }
+        int rc = tern_route_datagram(ep, in, data + at, TERN_MIN(segment, len - at), now);
+        result = result == 0 ? rc : result;
+    }
+    return result;
 }

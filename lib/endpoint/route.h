@@ -10,4 +10,9 @@
 TERN_MUST_CHECK int tern_route_datagram(struct tern_endpoint *endpoint, const tern_datagram *in,
                                         uint8_t *data, size_t len, tern_time now);
 
+/* The same for up to TERN_ROUTE_AHEAD of them, each of `segment` bytes but for the last. */
+#define TERN_ROUTE_AHEAD 16
+TERN_MUST_CHECK int tern_route_train(struct tern_endpoint *endpoint, const tern_datagram *in,
+                                     uint8_t *data, size_t len, size_t segment, tern_time now);
+
 #endif

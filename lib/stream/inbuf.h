@@ -10,8 +10,9 @@
 #include "base/ranges.h"
 
 #define TERN_PAGE_SIZE    16384 /* of the pool that inbuf and outbuf share */
-#define TERN_INBUF_RANGES 4096  /* out-of-order pieces of one stream, [P §14] */
-#define TERN_INBUF_INLINE 4     /* page slots that need no allocation */
+#define TERN_PAGES_KEPT   1024 /* 16 MiB, a full default window: a warm endpoint allocates nothing */
+#define TERN_INBUF_RANGES 4096 /* out-of-order pieces of one stream, [P §14] */
+#define TERN_INBUF_INLINE 4    /* page slots that need no allocation */
 
 struct tern_inbuf {
     struct tern_mem *mem;

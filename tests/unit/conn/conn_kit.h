@@ -83,6 +83,7 @@ static inline void ck_init(struct ck *k)
                                         .timers = &s->timers,
                                         .routes = &s->routes};
         tern_slab_init(&s->env.slab, &s->mem, 1 << 20);
+        tern_pool_init(&s->env.pages, &s->mem, TERN_PAGE_SIZE, TERN_PAGES_KEPT);
         tern_key_generate(s->env.secret_key, s->env.public_key);
         tern_hmac_init(&s->env.reset_key, s->env.secret_key, TERN_KEY_SIZE);
     }
@@ -100,6 +101,7 @@ static inline int ck_clear(struct ck *k)
         s->conn = NULL;
         rc = s->routes.count == 0 && tern_list_is_empty(&s->ready) ? rc : -1;
         tern_slab_clear(&s->env.slab);
+        tern_pool_clear(&s->env.pages);
         tern_heap_clear(&s->timers);
         tern_map_clear(&s->routes);
         rc = s->heap.blocks == 0 ? rc : -1;

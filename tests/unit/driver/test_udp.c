@@ -158,6 +158,40 @@ static void lost_source_address_does_not_stop_sending(void **state)
     pair_close(&pair);
 }
 
+/* b's endpoint wants to answer, and the latest send is not long ago, whatever the clock says. */
+static void want_answer(struct pair *pair)
+{
+    fake_send(&pair->b_end, &pair->a_addr, 1, 100, 100);
+    pair->b->flushed_at = tern_udp_now() + 3600 * TERN_SEC;
+}
+
+/* While there is more to be read than one receive takes, what is ready waits, but not for long. */
+static void who_is_behind_answers_later(void **state)
+{
+    (void)state;
+    enum { ONE_RECEIVE = TERN_UDP_ROUNDS * TERN_UDP_SLOTS };
+    struct pair pair;
+    pair_open(&pair);
+    tern_udp_set_offload(pair.a, false, false);
+    tern_udp_set_offload(pair.b, false, false);
+    fake_send(&pair.a_end, &pair.b_addr, 2 * ONE_RECEIVE, 100, 100);
+    assert_int_equal(tern_udp_flush(pair.a), 0);
+    assert_int_equal(tern_udp_receive(pair.b), 0);
+    assert_int_equal(pair.b_end.received, ONE_RECEIVE);
+    want_answer(&pair);
+    assert_int_equal(tern_udp_flush(pair.b), 0);
+    assert_int_equal(pair.b_end.taken, 0);
+    pair.b->flushed_at = 0; /* that is long ago */
+    assert_int_equal(tern_udp_flush(pair.b), 0);
+    assert_int_equal(pair.b_end.taken, 1);
+    want_answer(&pair);
+    assert_int_equal(tern_udp_receive(pair.b), 0); /* it looks full, and was the last */
+    assert_int_equal(pair.b_end.received, 2 * ONE_RECEIVE);
+    assert_int_equal(tern_udp_flush(pair.b), 0);
+    assert_int_equal(pair.b_end.taken, 2);
+    pair_close(&pair);
+}
+
 static void names_are_resolved(void **state)
 {
     (void)state;
@@ -186,6 +220,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ecn_bits_travel),
     cmocka_unit_test(replies_leave_from_the_address_that_was_asked),
     cmocka_unit_test(lost_source_address_does_not_stop_sending),
+    cmocka_unit_test(who_is_behind_answers_later),
     cmocka_unit_test(names_are_resolved),
     cmocka_unit_test(service_waits_no_longer_than_told),
     cmocka_unit_test(service_wakes_at_the_deadline),

@@ -59,6 +59,7 @@ struct kit_side {
     struct tern_mem mem;
     struct tern_random random;
     uint64_t seed;
+    struct tern_pool pages;
     struct tern_streams t;
 };
 
@@ -80,13 +81,17 @@ static inline void kit_side_init(struct kit_side *side, const struct tern_stream
     kit_mem(&side->mem, &side->heap);
     side->seed = 7;
     tern_random_init(&side->random, &hook);
-    tern_streams_init(&side->t, &side->mem, &side->random, config, side);
+    struct tern_streams_config own = *config;
+    tern_pool_init(&side->pages, &side->mem, TERN_PAGE_SIZE, TERN_PAGES_KEPT);
+    own.pages = &side->pages;
+    tern_streams_init(&side->t, &side->mem, &side->random, &own, side);
 }
 
 /* No block is left, whatever happened. */
 static inline void kit_side_clear(struct kit_side *side)
 {
     tern_streams_clear(&side->t);
+    tern_pool_clear(&side->pages);
     assert_int_equal(side->heap.blocks, 0);
 }
 

@@ -226,7 +226,7 @@ static void stopped_streams_discard(void **state)
     assert_int_equal(side.t.conn_in.consumed, 4000);
     assert_int_equal(take(&side, s, 1), TERN_ERR_STATE);
     kit_expect_none(&side);
-    assert_int_equal(side.t.pages.kept, 1);
+    assert_int_equal(side.pages.kept, 1);
     assert_int_equal(kit_data(&side, 2, 4000, 0, true), 0);
     assert_ptr_equal(kit_expect(&side, TERN_STREAM_IS_CLOSED), s);
     struct tern_stream_control c;
