@@ -137,7 +137,7 @@ static void begin_pull(struct client *c, const struct proto_message *hello)
                                     .key = hello->key,
                                     .is_fresh = c->is_offer,
                                     .only = first};
-    c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
+    c->pull = pull_new(c->work, &request, on_settled, c);
 }
 
 static void add_source(struct client *c, const char *source)

@@ -114,9 +114,10 @@ static void on_unpacked(struct work_job *job)
     for (unsigned i = 0; i < batch->unpack.count && job->error == 0; i++) {
         settle(pull, &batch->unpack, &batch->unpack.results[i]);
     }
-    if (job->error == EBADMSG || job->error == ENOMEM) {
-        tern_conn_close(pull->conn, CLOSE_MALFORMED,
-                        job->error == ENOMEM ? "out of memory" : "malformed pack");
+    if (job->error == EBADMSG || job->error == ENOMEM) { /* nobody can say what was in it */
+        pull_settle(pull, NULL, NULL, PROTO_BAD_REQUEST, "a pack that cannot be unpacked", false);
+        pull->counts.settled += UINT32_MAX; /* so nothing more is waited for */
+        pull_malformed(&lane->s);
     }
     batch_free(batch);
     if (lane->s.stream == NULL && lane->out == 0) {

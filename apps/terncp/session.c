@@ -207,7 +207,7 @@ static bool is_link(int root, const char *path)
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
-    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    s->pull = pull_new(s->host->work, request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
     }
@@ -274,6 +274,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
+    push_allow_zip(s->push);
     s->host->sender = s;
     return true;
 }
@@ -295,7 +296,6 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
-    push_allow_zip(s->push);
     push_begin(s->push);
     return true;
 }
@@ -315,7 +315,6 @@ static bool begin_offer(struct session *s, const struct proto_message *m)
             on_push_failed(s, host->offers[i], error, false);
         }
     }
-    push_allow_zip(s->push);
     push_begin(s->push);
     return true;
 }
