@@ -478,7 +478,7 @@ int dial_init(struct dial *d, const struct options *options, struct ev_loop *loo
         d->target.kind = TARGET_TERN;
     }
     int code = d->target.kind == TARGET_SSH ? start_far_side(d) : find_server(d);
-    if (code < 0) {
+    if (code < 0 && d->target.kind != TARGET_SSH) { /* which lets in whoever ssh does */
         code = identity_load(options->key, d->secret, &d->has_identity);
     }
     watch_signals(d);
