@@ -451,7 +451,9 @@ int client_pull(const struct options *options, const char *name, const char *des
         client.is_pipe = true;
         return run(&client, name, NULL, NULL);
     }
-    int error = dest_open(&client.dest, destination, false);
+    /* What a pattern stands for may be many, and must not all get one name. */
+    bool is_many = target_kind_of(name) == TARGET_SSH && tree_is_pattern(name);
+    int error = dest_open(&client.dest, destination, is_many);
     if (error != 0) {
         cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;

@@ -259,7 +259,7 @@ static int run(struct relay *r)
     }
     const char *path = r->to.dial.target.path;
     size_t len = strlen(path);
-    bool is_into = r->is_many || len == 0 || path[len - 1] == '/';
+    bool is_into = r->is_many || tree_is_pattern(r->only) || len == 0 || path[len - 1] == '/';
     report_restart(&r->report);
     r->is_running = true;
     if (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {

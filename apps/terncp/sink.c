@@ -166,7 +166,7 @@ static void on_header(struct sink *sink)
     const struct proto_entry *e = &sink->entry;
     sink->counts.files++;
     sink->front_used = 0;
-    if (strcmp(e->name, sink->only) != 0) {
+    if (!tree_is_under(e->name, sink->only, false)) {
         settle(sink, PROTO_REFUSED_PATH, "it was not asked for", false);
     } else if (e->type == PROTO_VOID) {
         enum proto_status status =

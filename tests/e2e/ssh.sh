@@ -107,6 +107,31 @@ case_ssh_paths() {
     same here/file here/with:colon
 }
 
+# Patterns are for the shell there, and so are their quotes.
+case_ssh_patterns() {
+    ssh_server
+    for name in one.c two.c three.h .hidden.c 'odd[1].c'; do
+        random "there/$name" 1
+    done
+    mkdir -p there/dir.c/sub
+    random there/dir.c/sub/deep 1
+    expect 1 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.c" here/
+    says 'dir.c'
+    same there/one.c here/one.c
+    same there/two.c here/two.c
+    same "there/odd[1].c" "here/odd[1].c"
+    absent here/three.h
+    absent here/.hidden.c
+    rm here/*
+    copy_far "far:$work/there/odd[1].c" here/ # there is a file of that name
+    same "there/odd[1].c" "here/odd[1].c"
+    copy_far -r "far:$work/there/d*" here
+    same_tree there/dir.c here/dir.c
+    expect 6 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.none" here/
+    expect 5 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.c" here/name
+    absent here/name
+}
+
 case_ssh_ipv6() {
     ssh_server
     random here/file 10
