@@ -7,29 +7,101 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/term.h"
 
+#define LINE_SIZE 2048
+
 static struct {
     const char *program;
-    bool quiet;
-    int verbose;
+    int level;
+    enum cli_color color;
+    bool is_journal; /* standard error goes to the journal */
 } cli = {.program = "tern"};
+
+/* JOURNAL_STREAM holds the device and inode of what the service manager gave us; an output that was
+ * redirected since is another. systemd.exec(5). */
+static bool is_journal(void)
+{
+    struct stat st;
+    unsigned long long device, inode;
+    const char *stream = getenv("JOURNAL_STREAM");
+    char *end;
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0) {
+        return false;
+    }
+    device = strtoull(stream, &end, 10);
+    if (*end != ':') {
+        return false;
+    }
+    inode = strtoull(end + 1, &end, 10);
+    return *end == '\0' && device == st.st_dev && inode == st.st_ino;
+}
 
 void cli_init(const char *program, bool quiet, int verbose)
 {
     cli.program = program;
-    cli.quiet = quiet;
-    cli.verbose = verbose;
+    cli.level = quiet ? CLI_ERROR : verbose;
+    cli.is_journal = is_journal();
+}
+
+void cli_set_level(int level)
+{
+    cli.level = level;
+}
+
+void cli_set_color(enum cli_color color)
+{
+    cli.color = color;
+}
+
+bool cli_wants_color(int fd)
+{
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    if (cli.color != CLI_COLOR_AUTO) {
+        return cli.color == CLI_COLOR_ALWAYS;
+    }
+    return (no == NULL || no[0] == '\0') && term_is_tty(fd) &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+bool cli_says(int level)
+{
+    return level <= cli.level || level <= CLI_ERROR;
+}
+
+/* One line, whole, in one write. */
+static void emit(int level, const char *text)
+{
+    static const char *const colors[] = {"\033[1;31m", "\033[33m", "", "\033[2m", "\033[2m"};
+    char line[LINE_SIZE + 64];
+    int n;
+    if (cli.is_journal) { /* 3 error, 4 warning, 6 information, 7 debugging: sd-daemon(3) */
+        n = snprintf(line, sizeof line, "<%d>%s\n",
+                     level <= CLI_WARNING ? level + 5
+                     : level <= CLI_INFO  ? 6
+                                          : 7,
+                     text);
+    } else if (level != CLI_INFO && cli_wants_color(STDERR_FILENO)) {
+        int which = level < CLI_ERROR ? 0 : level > CLI_TRACE ? CLI_TRACE + 2 : level + 2;
+        n = snprintf(line, sizeof line, "%s%s:\033[0m %s\n", colors[which], cli.program, text);
+    } else {
+        n = snprintf(line, sizeof line, "%s: %s\n", cli.program, text);
+    }
+    size_t len = n > 0 ? (size_t)n : 0;
+    (void)fwrite(line, 1, len < sizeof line ? len : sizeof line - 1, stderr);
 }
 
 void cli_error(const char *what, const char *why, const char *advice)
 {
-    char safe[600], cause[400]; /* arguments may hold anything as well */
+    char safe[600], cause[400], line[LINE_SIZE]; /* arguments may hold anything as well */
     (void)term_escape(what, strlen(what), safe, sizeof safe);
     (void)term_escape(why == NULL ? "" : why, why == NULL ? 0 : strlen(why), cause, sizeof cause);
-    (void)fprintf(stderr, "%s: %s%s%s%s%s\n", cli.program, safe, why == NULL ? "" : ": ", cause,
-                  advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+    (void)snprintf(line, sizeof line, "%s%s%s%s%s", safe, why == NULL ? "" : ": ", cause,
+                   advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+    emit(CLI_ERROR, line);
 }
 
 int cli_refuse(const char *option, const char *value, const char *advice)
@@ -40,32 +112,32 @@ int cli_refuse(const char *option, const char *value, const char *advice)
     return CLI_USAGE;
 }
 
-__attribute__((format(printf, 1, 0))) static void print_note(const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(int level, const char *format, va_list args)
 {
-    (void)fprintf(stderr, "%s: ", cli.program);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
+    char line[LINE_SIZE];
+    (void)vsnprintf(line, sizeof line, format, args);
+    emit(level, line);
 }
 
 void cli_note(const char *format, ...)
 {
-    if (cli.quiet) {
+    va_list args;
+    if (!cli_says(CLI_INFO)) {
         return;
     }
-    va_list args;
     va_start(args, format);
-    print_note(format, args);
+    say(CLI_INFO, format, args);
     va_end(args);
 }
 
 void cli_verbose(int level, const char *format, ...)
 {
-    if (cli.verbose < level) {
+    va_list args;
+    if (!cli_says(level)) {
         return;
     }
-    va_list args;
     va_start(args, format);
-    print_note(format, args);
+    say(level, format, args);
     va_end(args);
 }
 
@@ -105,6 +177,14 @@ bool cli_parse_size(const char *text, uint64_t *out)
         {"M", 1u << 20}, {"G", 1u << 30}, {"T", UINT64_C(1) << 40},
     };
     return parse_with(text, suffixes, sizeof suffixes / sizeof suffixes[0], out);
+}
+
+bool cli_parse_rate(const char *text, uint64_t *out)
+{
+    static const struct suffix bits[] = {
+        {"kbit", 125}, {"mbit", 125000}, {"Mbit", 125000}, {"gbit", 125000000}, {"Gbit", 125000000},
+    };
+    return parse_with(text, bits, sizeof bits / sizeof bits[0], out) || cli_parse_size(text, out);
 }
 
 bool cli_parse_time(const char *text, uint64_t *out)

@@ -283,6 +283,14 @@ enum keyring_result keyring_remember(const char *path, const char *host,
 
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE])
 {
+    char comment[1];
+    return keyring_comment(path, key, comment, sizeof comment);
+}
+
+enum keyring_result keyring_comment(const char *path, const uint8_t key[TERN_KEY_SIZE],
+                                    char *comment, size_t size)
+{
+    *comment = '\0';
     char line[LINE_MAX_SIZE];
     uint8_t other[TERN_KEY_SIZE];
     FILE *file = fopen(path, "re");
@@ -291,8 +299,9 @@ enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TE
     }
     enum keyring_result result = KEYRING_ABSENT;
     while (result == KEYRING_ABSENT && next_line(file, line)) {
-        if (keyring_parse(line, strcspn(line, BLANKS), other) &&
-            sodium_memcmp(other, key, TERN_KEY_SIZE) == 0) {
+        size_t len = strcspn(line, BLANKS);
+        if (keyring_parse(line, len, other) && sodium_memcmp(other, key, TERN_KEY_SIZE) == 0) {
+            (void)snprintf(comment, size, "%s", line + len + strspn(line + len, BLANKS));
             result = KEYRING_OK;
         }
     }

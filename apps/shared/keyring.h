@@ -45,5 +45,8 @@ enum keyring_result keyring_remember(const char *path, const char *host,
 
 /* Is the key in the list? KEYRING_ABSENT when not. */
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE]);
+/* The same, with the comment behind the key; "" when there is none. */
+enum keyring_result keyring_comment(const char *path, const uint8_t key[TERN_KEY_SIZE],
+                                    char *comment, size_t size);
 
 #endif

@@ -13,6 +13,12 @@ unsigned term_width(int fd); /* 80 when unknown */
  * bidirectional overrides and line separators count as controls. */
 size_t term_printable(const unsigned char *p, size_t left);
 
+/* Columns that text takes which term_escape has made safe: East Asian wide characters and emoji are two,
+ * marks that combine none. Independent of the locale, which in scripts and services is often "C". */
+size_t term_columns(const char *text);
+/* Bytes of the longest front of it that takes at most so many columns. */
+size_t term_fit(const char *text, size_t columns);
+
 /* Copies text with every control character, and everything that is not valid UTF-8, as \xNN, so that
  * no peer can move the cursor. Cut when buf is full; always terminated. Returns buf. */
 const char *term_escape(const char *text, size_t len, char *buf, size_t size);

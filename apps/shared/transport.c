@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/net.h"
 
@@ -26,6 +27,29 @@ int transport_open(struct transport *t, struct ev_loop *loop, const tern_config 
         (void)roams; /* where nobody tells of new addresses the server's eyes must do */
     }
     if (rc == 0) {
+        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
+    }
+    if (rc != 0) {
+        int saved = errno;
+        transport_close(t);
+        errno = saved;
+    }
+    return rc;
+}
+
+int transport_open_fd(struct transport *t, struct ev_loop *loop, const tern_config *config, int fd,
+                      tern_ev_fn ready, void *user)
+{
+    memset(t, 0, sizeof *t);
+    int rc = tern_endpoint_new(&t->endpoint, config, tern_udp_now());
+    if (rc == 0) {
+        rc = tern_udp_open_fd(&t->udp, t->endpoint, fd);
+    }
+    if (rc != 0) {
+        int saved = errno;
+        (void)close(fd);
+        errno = saved;
+    } else {
         rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
     }
     if (rc != 0) {

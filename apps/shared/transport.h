@@ -15,6 +15,9 @@ struct transport {
  * errno says why. */
 int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
                    const tern_addr *local, tern_ev_fn ready, void *user);
+/* The same on a socket of yours, which is the transport's then; on failure it is closed. */
+int transport_open_fd(struct transport *t, struct ev_loop *loop, const tern_config *config, int fd,
+                      tern_ev_fn ready, void *user);
 void transport_close(struct transport *t); /* sends what is left to say */
 
 #endif

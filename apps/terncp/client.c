@@ -18,6 +18,7 @@
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
+#include "terncp/shares.h"
 #include "terncp/sink.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
@@ -185,6 +186,21 @@ static uint32_t flags_of(const struct client *c)
            (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
 }
 
+/* Our limit, and what the server has told: whoever sends keeps to both. */
+static void limit(struct client *c, uint64_t told)
+{
+    const struct options *o = c->options;
+    if (c->is_push) {
+        tern_conn_set_budget(c->conn, shares_rate(o->bwlimit, told, 1, 0));
+    } else if (o->bwlimit > 0 || o->is_background) {
+        struct proto_message m = {
+            .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+        if (!control_send(c->control, &m)) {
+            dial_stop(&c->dial, DIAL_LOST);
+        }
+    }
+}
+
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
@@ -204,6 +220,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         dial_stop(&c->dial, DIAL_LOST);
         return;
     }
+    limit(c, 0);
     if (c->is_push) {
         begin_push(c, &hello);
     } else {
@@ -279,6 +296,8 @@ static void on_control(struct client *c)
             for (unsigned i = 0; i < m.range_count; i++) {
                 report_done_there(&c->report, m.ranges[i].count);
             }
+        } else if (m.type == PROTO_LIMIT && c->is_push) {
+            limit(c, m.rate);
         } else if (m.type == PROTO_END) {
             c->has_end = true;
             c->end_count = m.index;
@@ -452,7 +471,9 @@ int client_pull(const struct options *options, const char *name, const char *des
         return run(&client, name, NULL, NULL);
     }
     /* What a pattern stands for may be many, and must not all get one name. */
-    bool is_many = target_kind_of(name) == TARGET_SSH && tree_is_pattern(name);
+    static struct target source; /* large */
+    bool is_many = target_parse(&source, name, 0) == NULL && source.kind == TARGET_SSH &&
+                   tree_is_pattern(source.path);
     int error = dest_open(&client.dest, destination, is_many);
     if (error != 0) {
         cli_error(destination, strerror(error), "the folder must exist");

@@ -11,6 +11,7 @@
 
 #include "shared/cli.h"
 #include "shared/identity.h"
+#include "shared/qlog.h"
 #include "shared/term.h"
 
 #define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
@@ -208,12 +209,31 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
     return rc;
 }
 
+/* --qlog: files of their own for each attempt. */
+static bool trace(struct dial *d, tern_config *config)
+{
+    static unsigned attempts;
+    if (d->options->qlog == NULL) {
+        return true;
+    }
+    d->qlog = qlog_new(d->options->qlog, "terncp", attempts++);
+    if (d->qlog == NULL) {
+        cli_error(d->options->qlog, strerror(errno), "give a folder for --qlog");
+        return false;
+    }
+    config->trace = qlog_sink(d->qlog);
+    return true;
+}
+
 static int open_attempt(struct dial *d, const uint8_t *key, tern_time timeout)
 {
     tern_config config;
     transport_config(&config, d->options);
     config.secret_key = d->has_identity ? d->secret : d->resume.is_made ? d->resume.secret : NULL;
     config.handshake_timeout = timeout;
+    if (!trace(d, &config)) {
+        return TERN_ERR_SYSTEM;
+    }
     int rc = transport_open(&d->transport, d->loop, &config, NULL, on_ready, d), failed = 0;
     unsigned begun = 0;
     for (unsigned i = 0; i < d->addr_count && rc == 0; i++) {
@@ -238,6 +258,8 @@ static void end_attempt(struct dial *d)
         d->is_begun = false;
     }
     transport_close(&d->transport);
+    qlog_free(d->qlog);
+    d->qlog = NULL;
     memset(d->racing, 0, sizeof d->racing);
     d->conn = NULL;
 }

@@ -56,6 +56,7 @@ struct dial {
     const char *code; /* a one-time code instead of a key */
 
     struct transport transport;
+    struct qlog *qlog;             /* of the attempt; NULL: none */
     tern_conn *racing[DIAL_ADDRS]; /* until one of them stands */
     tern_conn *conn;
     bool is_never_early; /* set after dial_init: no ticket is used */

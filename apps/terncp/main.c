@@ -5,16 +5,21 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shared/cli.h"
 #include "shared/identity.h"
 #include "terncp/client.h"
+#include "terncp/daemon.h"
+#include "terncp/names_ask.h"
 #include "terncp/options.h"
 #include "terncp/relay.h"
 #include "terncp/send.h"
-#include "terncp/serve.h"
 #include "terncp/stdio.h"
 #include "terncp/target.h"
 #include "terncp/zip.h"
@@ -62,6 +67,22 @@ static int copy(const struct options *o)
     return CLI_USAGE;
 }
 
+static int ask_each(const struct options *o)
+{
+    int worst = CLI_OK;
+    for (int i = 0; i < o->arg_count; i++) { /* before anybody is bothered */
+        if (!target_is_remote(target_kind_of(o->args[i]))) {
+            cli_error(o->args[i], "not remote", "give [user@]host:path or tern://host[:port]/path");
+            return CLI_USAGE;
+        }
+    }
+    for (int i = 0; i < o->arg_count && worst != CLI_INTERRUPTED; i++) {
+        int code = names_run(o, o->args[i]);
+        worst = worst == CLI_OK || code == CLI_INTERRUPTED ? code : worst;
+    }
+    return worst;
+}
+
 /* Blocks of a mebibyte come and go a thousand times a second: the allocator should keep them, instead
  * of giving each back to the kernel and having it zeroed page by page when the next one is wanted. */
 static void keep_blocks(void)
@@ -69,6 +90,17 @@ static void keep_blocks(void)
 #ifdef __GLIBC__
     (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
+#endif
+}
+
+/* What the disk does for us then waits for all others. Threads to come inherit it. ioprio_set(2) has
+ * no wrapper: 1 is a thread, 0 this one, and class 3 (idle) stands from bit 13 on. */
+static void give_way(void)
+{
+#ifdef SYS_ioprio_set
+    if (syscall(SYS_ioprio_set, 1, 0, 3 << 13) != 0) {
+        cli_verbose(CLI_DEBUG, "no idle priority at the disk: %s", strerror(errno));
+    }
 #endif
 }
 
@@ -84,17 +116,25 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     keep_blocks();
+    if (options.is_background) {
+        give_way();
+    }
     if (sodium_init() < 0) {
         cli_error("libsodium", "would not start", "reinstall it");
         return CLI_LOCAL;
     }
     switch (options.command) {
     case COMMAND_SERVE:
-        return serve_run(&options);
+        return daemon_run(&options);
     case COMMAND_KEYGEN:
         return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
     case COMMAND_ID:
         return identity_show(options.key);
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return ask_each(&options);
     case COMMAND_SEND:
         return send_run(&options);
     case COMMAND_RECEIVE:

@@ -1,191 +1,96 @@
-/* Options, their checks, and the help text.
+/* Options and their checks. Their names and texts are in terncp.cli, from which the build makes the
+ * header with the tables, the man page and the completions; what each sets is here.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "terncp/options.h"
 
-#include <getopt.h>
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
 #include "shared/net.h"
+#include "terncp_cli.h"
 
-/* A string may not be longer than 4095 bytes (C11 §5.2.4.1). */
-static const char *const help[] = {
-    "Usage: terncp [OPTIONS] SOURCE... DESTINATION\n"
-    "       terncp serve [--root DIR] [--listen ADDR:PORT] [--authorized-keys FILE | --anonymous]\n"
-    "                    [--read-only] [--silent]\n"
-    "       terncp send FILE...\n"
-    "       terncp receive CODE[@HOST[:PORT]] [FOLDER]\n"
-    "       terncp keygen [-f FILE]\n"
-    "       terncp id\n"
-    "\n"
-    "Copies files and folders over an encrypted UDP transport. Remote names are [user@]host:path,\n"
-    "where terncp is started over ssh, and tern://host[:port]/path, served by `terncp serve`. A\n"
-    "name with a slash before its colon is local; - is standard input or output. Every file is\n"
-    "verified by its hash and appears under its name only when it is whole.\n"
-    "\n"
-    "Copying:\n"
-    "  -r, --recursive         copy folders\n"
-    "  -p, --preserve          keep mode and modification time\n"
-    "  -l, --links             copy symbolic links as such\n"
-    "  -z, --compress          compress with zstd what shrinks, unless the network is faster than "
-    "that\n"
-    "      --compress-level N  1 (fast) to 19; implies -z\n"
-    "  -P, --parallel N        larger files in flight at once (default: as many as keep the "
-    "network\n"
-    "                          busy)\n"
-    "      --no-verify         check sizes only: no hash is made of what is copied\n"
-    "      --preallocate       take the room of a larger file before it is written\n"
-    "      --fsync             force each file to disk before it gets its name\n"
-    "      --cc NAME           congestion control: bbr (default), cubic, newreno, ledbat (in the\n"
-    "                          background), prague (L4S), media (a short queue)\n"
-    "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
-    "                          chacha20-poly1305 (separated by commas)\n"
-    "      --connect-timeout T give up connecting after T (default 10s)\n"
-    "  -4, -6                  IPv4 or IPv6 only\n"
-    "\n",
-    "Over ssh:\n"
-    "  -e, --rsh COMMAND       instead of ssh, with its options: -e 'ssh -p 2222'\n"
-    "  -o OPTION               for ssh, as in its configuration: -o ProxyJump=gate\n"
-    "      --port N[-M]        UDP ports that the far side may take (default 60000-61000)\n"
-    "      --terncp-path PATH  the far side's terncp (default: what the shell there finds)\n"
-    "      --direct            no ssh: host:path means tern://host/path (port: --port)\n"
-    "  ssh only starts the far side; data goes by UDP, to the address that ssh has reached. The\n"
-    "  copy goes on if ssh ends; the far side ends with the copy, or 10 s after we fall silent.\n"
-    "\n"
-    "By code:\n"
-    "  send prints a code such as 7-orbit-salmon that works once, for whoever types it first;\n"
-    "  three wrong ones end it. receive finds the sender in the same network by itself (UDP port\n"
-    "  7438), elsewhere by the address that send prints. There is no server in between: the\n"
-    "  receiver must get to the sender by UDP (ports as above, --port). Nothing that exists is\n"
-    "  replaced.\n"
-    "\n"
-    "Trust:\n"
-    "      --key FILE          our secret key (default ~/.config/tern/id; without one: anonymous)\n"
-    "      --pin KEY           the server's key must be this one (tern:...)\n"
-    "      --known-hosts FILE  default ~/.config/tern/known_hosts\n"
-    "      --accept-new        trust an unknown server at first use without asking\n"
-    "  -B, --batch             never ask; an unknown server is refused\n"
-    "  keygen and id print our public key, and below it four words made from it for comparing "
-    "keys\n"
-    "  by voice; serve and first contact show both, too\n"
-    "\n",
-    "Serving:\n"
-    "      --root DIR          serve this folder (default: the current one)\n"
-    "      --listen ADDR:PORT  default [::]:7437; port 0 chooses one and prints it\n"
-    "      --authorized-keys FILE  clients that may connect (default\n"
-    "                          ~/.config/tern/authorized_keys)\n"
-    "      --anonymous         let everybody in\n"
-    "      --read-only         refuse to receive files\n"
-    "      --silent            answer only clients that know our key already\n"
-    "      --server-id N       our number, 0 to 255, for a balancer to steer by "
-    "(docs/steering.md)\n"
-    "\n"
-    "Output:\n"
-    "      --progress MODE     auto, bar, json or none\n"
-    "      --json              one JSON object a line on standard output\n"
-    "  -q, --quiet             errors only\n"
-    "  -v, --verbose           more; repeat for more\n"
-    "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
-    "  -h, --help   -V, --version\n"
-    "\n"
-    "In a folder, what is neither file nor folder (links, sockets) is left out, said, and no "
-    "failure.\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect or connection lost,\n"
-    "4 identity or authorisation refused, 5 local file error, 6 remote file error, 7 integrity\n"
-    "error, 130 interrupted.\n",
+/* What an option does with its value. */
+enum rule_kind {
+    RULE_MISSING, /* terncp.cli names an option that is not in the table below */
+    RULE_SWITCH,  /* bool */
+    RULE_TEXT,    /* const char *: as it is */
+    RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
+    RULE_SPAN,    /* uint64_t: nanoseconds */
+    RULE_RATE,    /* uint64_t: bytes a second; 0: no limit */
+    RULE_NUMBER,  /* uint64_t: 1 to `most` */
+    RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
+    RULE_OWN      /* a function's matter */
 };
 
-enum {
-    OPT_FSYNC = 256,
-    OPT_COMPRESS_LEVEL,
-    OPT_NO_VERIFY,
-    OPT_PREALLOCATE,
-    OPT_CC,
-    OPT_CIPHER,
-    OPT_CONNECT_TIMEOUT,
-    OPT_KEY,
-    OPT_PIN,
-    OPT_KNOWN_HOSTS,
-    OPT_ACCEPT_NEW,
-    OPT_ROOT,
-    OPT_LISTEN,
-    OPT_AUTHORIZED_KEYS,
-    OPT_ANONYMOUS,
-    OPT_READ_ONLY,
-    OPT_SILENT,
-    OPT_SERVER_ID,
-    OPT_PROGRESS,
-    OPT_JSON,
-    OPT_PORT,
-    OPT_DIRECT,
-    OPT_STDIO,
-    OPT_TERNCP_PATH
+typedef int (*rule_fn)(struct options *o, const char *value); /* -1: fine; else the exit code */
+
+struct rule {
+    enum rule_kind kind;
+    size_t at; /* in struct options */
+    rule_fn own;
+    const char *advice; /* what to give instead of a value that makes no sense */
+    uint64_t most;
 };
 
-static const struct option longs[] = {
-    {"recursive", no_argument, NULL, 'r'},
-    {"preserve", no_argument, NULL, 'p'},
-    {"compress", no_argument, NULL, 'z'},
-    {"compress-level", required_argument, NULL, OPT_COMPRESS_LEVEL},
-    {"links", no_argument, NULL, 'l'},
-    {"parallel", required_argument, NULL, 'P'},
-    {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
-    {"preallocate", no_argument, NULL, OPT_PREALLOCATE},
-    {"fsync", no_argument, NULL, OPT_FSYNC},
-    {"cc", required_argument, NULL, OPT_CC},
-    {"cipher", required_argument, NULL, OPT_CIPHER},
-    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"pin", required_argument, NULL, OPT_PIN},
-    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
-    {"accept-new", no_argument, NULL, OPT_ACCEPT_NEW},
-    {"batch", no_argument, NULL, 'B'},
-    {"root", required_argument, NULL, OPT_ROOT},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"authorized-keys", required_argument, NULL, OPT_AUTHORIZED_KEYS},
-    {"anonymous", no_argument, NULL, OPT_ANONYMOUS},
-    {"read-only", no_argument, NULL, OPT_READ_ONLY},
-    {"silent", no_argument, NULL, OPT_SILENT},
-    {"server-id", required_argument, NULL, OPT_SERVER_ID},
-    {"progress", required_argument, NULL, OPT_PROGRESS},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"rsh", required_argument, NULL, 'e'},
-    {"port", required_argument, NULL, OPT_PORT},
-    {"direct", no_argument, NULL, OPT_DIRECT},
-    {"stdio", no_argument, NULL, OPT_STDIO},
-    {"terncp-path", required_argument, NULL, OPT_TERNCP_PATH},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"file", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
-};
-
-static bool parse_progress(const char *name, enum options_progress *out)
+static int set_family_4(struct options *o, const char *value)
 {
-    static const char *const names[] = {"auto", "bar", "json", "none"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *out = (enum options_progress)i;
-            return true;
-        }
-    }
-    return false;
+    (void)value;
+    o->family = 4;
+    return -1;
 }
 
-static bool parse_number(const char *text, int least, int most, int *out)
+static int set_family_6(struct options *o, const char *value)
 {
-    *out = 0;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at < '0' || *at > '9' || (*out = *out * 10 + (*at - '0')) > most) {
-            return false;
-        }
+    (void)value;
+    o->family = 6;
+    return -1;
+}
+
+static int set_verbose(struct options *o, const char *value)
+{
+    (void)value;
+    o->verbose++;
+    return -1;
+}
+
+static int set_cc(struct options *o, const char *value)
+{
+    o->cc = value;
+    return net_is_controller(value) ? -1 : cli_refuse("--cc", value, NET_CONTROLLERS_ADVICE);
+}
+
+static int set_suites(struct options *o, const char *value)
+{
+    return net_parse_suites(value, &o->suites)
+               ? -1
+               : cli_refuse("--cipher", value, "see terncp --help for the names");
+}
+
+static int set_level(struct options *o, const char *value)
+{
+    o->compress = true;
+    return cli_parse_size(value, &o->level) && o->level > 0 && o->level <= OPTIONS_LEVEL_MAX
+               ? -1
+               : cli_refuse("--compress-level", value, "give a number from 1 to 19");
+}
+
+static int set_server_id(struct options *o, const char *value)
+{
+    int id = 0;
+    for (const char *at = value; *at != '\0' && id <= 255; at++) {
+        id = *at < '0' || *at > '9' ? 256 : id * 10 + (*at - '0');
     }
-    return *text != '\0' && *out >= least;
+    if (*value == '\0' || id > 255) {
+        return cli_refuse("--server-id", value, "give a number from 0 to 255");
+    }
+    o->has_server_id = true;
+    o->server_id = id;
+    return -1;
 }
 
 /* "N" or "N-M". */
@@ -205,172 +110,222 @@ static bool parse_ports(struct options *o, const char *text)
     return true;
 }
 
-static int add_ssh_option(struct options *o)
+static int set_ports(struct options *o, const char *value)
+{
+    return parse_ports(o, value)
+               ? -1
+               : cli_refuse("--port", value, "give a port or a range such as 60000-60100");
+}
+
+static int add_ssh_option(struct options *o, const char *value)
 {
     if (o->ssh_option_count == TERNCP_SSH_OPTIONS) {
-        return cli_refuse("-o", optarg, "these are too many; put some into ~/.ssh/config");
+        return cli_refuse("-o", value, "these are too many; put some into ~/.ssh/config");
     }
-    o->ssh_options[o->ssh_option_count++] = optarg;
+    o->ssh_options[o->ssh_option_count++] = value;
     return -1;
 }
 
-/* How far sides are started and found. -1: fine. -2: not one of these. */
-static int parse_far(struct options *o, int opt)
+static int show_help(struct options *o, const char *value)
 {
-    switch (opt) {
-    case 'e':
-        o->ssh = optarg;
-        return -1;
-    case 'o':
-        return add_ssh_option(o);
-    case OPT_PORT:
-        return parse_ports(o, optarg)
-                   ? -1
-                   : cli_refuse("--port", optarg, "give a port or a range such as 60000-60100");
-    case OPT_TERNCP_PATH:
-        o->far_program = optarg;
-        return -1;
-    default:
-        return -2;
+    (void)o;
+    (void)value;
+    for (size_t i = 0; i < sizeof cli_help / sizeof cli_help[0]; i++) {
+        (void)puts(cli_help[i]);
     }
+    return CLI_OK;
 }
 
-/* Options that take a value. -1: fine. */
-static int parse_value(struct options *o, int opt)
+static int show_version(struct options *o, const char *value)
 {
-    int code = parse_far(o, opt);
-    if (code != -2) {
-        return code;
-    }
-    switch (opt) {
-    case OPT_CC:
-        o->cc = optarg;
-        return net_is_controller(optarg) ? -1 : cli_refuse("--cc", optarg, NET_CONTROLLERS_ADVICE);
-    case OPT_CIPHER:
-        return net_parse_suites(optarg, &o->suites)
-                   ? -1
-                   : cli_refuse("--cipher", optarg, "see terncp --help for the names");
-    case OPT_CONNECT_TIMEOUT:
-        return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
-                   ? -1
-                   : cli_refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
-    case OPT_PROGRESS:
-        return parse_progress(optarg, &o->progress)
-                   ? -1
-                   : cli_refuse("--progress", optarg, "give auto, bar, json or none");
-    case OPT_KEY:
-        o->key = optarg;
-        return -1;
-    case OPT_PIN:
-        o->pin = optarg;
-        return -1;
-    case OPT_KNOWN_HOSTS:
-        o->known_hosts = optarg;
-        return -1;
-    case OPT_SERVER_ID:
-        o->has_server_id = true;
-        return parse_number(optarg, 0, 255, &o->server_id)
-                   ? -1
-                   : cli_refuse("--server-id", optarg, "give a number from 0 to 255");
-    case OPT_COMPRESS_LEVEL:
-        o->compress = true;
-        return parse_number(optarg, 1, 19, &o->level)
-                   ? -1
-                   : cli_refuse("--compress-level", optarg, "give a number from 1 to 19");
-    case 'P':
-        return parse_number(optarg, 1, OPTIONS_PARALLEL_MAX, &o->parallel)
-                   ? -1
-                   : cli_refuse("-P", optarg, "give a number from 1 to 16");
-    case OPT_ROOT:
-        o->root = optarg;
-        return -1;
-    case OPT_LISTEN:
-        o->listen = optarg;
-        return -1;
-    case OPT_AUTHORIZED_KEYS:
-        o->authorized_keys = optarg;
-        return -1;
-    default:
-        o->out_file = optarg;
-        return -1;
-    }
+    (void)o;
+    (void)value;
+    (void)printf("terncp %s\n", tern_version());
+    return CLI_OK;
 }
 
-/* Switches. False: it is none. */
-static bool parse_switch(struct options *o, int opt)
-{
-    switch (opt) {
-    case 'r':
-        o->recursive = true;
-        return true;
-    case 'p':
-        o->preserve = true;
-        return true;
-    case 'z':
-        o->compress = true;
-        return true;
-    case 'l':
-        o->links = true;
-        return true;
-    case OPT_NO_VERIFY:
-        o->no_verify = true;
-        return true;
-    case OPT_PREALLOCATE:
-        o->preallocate = true;
-        return true;
-    case 'B':
-        o->batch = true;
-        return true;
-    case 'q':
-        o->quiet = true;
-        return true;
-    case 'v':
-        o->verbose++;
-        return true;
-    case '4':
-        o->family = 4;
-        return true;
-    case '6':
-        o->family = 6;
-        return true;
-    case OPT_FSYNC:
-        o->fsync = true;
-        return true;
-    case OPT_ACCEPT_NEW:
-        o->accept_new = true;
-        return true;
-    case OPT_ANONYMOUS:
-        o->anonymous = true;
-        return true;
-    case OPT_READ_ONLY:
-        o->read_only = true;
-        return true;
-    case OPT_SILENT:
-        o->silent = true;
-        return true;
-    case OPT_JSON:
-        o->json = true;
-        return true;
-    case OPT_DIRECT:
-        o->is_direct = true;
-        return true;
-    case OPT_STDIO:
-        o->is_stdio = true;
-        return true;
-    default:
-        return false;
+#define FIELD(kind, field, advice, most)                                                           \
+    {                                                                                              \
+        kind, offsetof(struct options, field), NULL, advice, most                                  \
     }
+#define SWITCH(field)               FIELD(RULE_SWITCH, field, NULL, 0)
+#define TEXT(field)                 FIELD(RULE_TEXT, field, NULL, 0)
+#define TIME(field, advice)         FIELD(RULE_TIME, field, advice, 0)
+#define SPAN(field, advice)         FIELD(RULE_SPAN, field, advice, 0)
+#define RATE(field)                 FIELD(RULE_RATE, field, "a rate such as 10M or 200mbit", 0)
+#define NUMBER(field, most, advice) FIELD(RULE_NUMBER, field, advice, most)
+#define CHOICE(field, words)        FIELD(RULE_CHOICE, field, words, 0)
+#define OWN(function)                                                                              \
+    {                                                                                              \
+        RULE_OWN, 0, function, NULL, 0                                                             \
+    }
+
+static const struct rule rules[OPT_COUNT] = {
+    [OPT_RECURSIVE] = SWITCH(recursive),
+    [OPT_PRESERVE] = SWITCH(preserve),
+    [OPT_LINKS] = SWITCH(links),
+    [OPT_COMPRESS] = SWITCH(compress),
+    [OPT_COMPRESS_LEVEL] = OWN(set_level),
+    [OPT_PARALLEL] = NUMBER(parallel, OPTIONS_PARALLEL_MAX, "a number from 1 to 16"),
+    [OPT_NO_VERIFY] = SWITCH(no_verify),
+    [OPT_PREALLOCATE] = SWITCH(preallocate),
+    [OPT_FSYNC] = SWITCH(fsync),
+    [OPT_BWLIMIT] = RATE(bwlimit),
+    [OPT_BACKGROUND] = SWITCH(is_background),
+    [OPT_CC] = OWN(set_cc),
+    [OPT_CIPHER] = OWN(set_suites),
+    [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout, "give a time such as 5s or 500ms"),
+    [OPT_SHORT_4] = OWN(set_family_4),
+    [OPT_SHORT_6] = OWN(set_family_6),
+    [OPT_RSH] = TEXT(ssh),
+    [OPT_SHORT_O] = OWN(add_ssh_option),
+    [OPT_PORT] = OWN(set_ports),
+    [OPT_TERNCP_PATH] = TEXT(far_program),
+    [OPT_DIRECT] = SWITCH(is_direct),
+    [OPT_STDIO] = SWITCH(is_stdio),
+    [OPT_KEY] = TEXT(key),
+    [OPT_PIN] = TEXT(pin),
+    [OPT_KNOWN_HOSTS] = TEXT(known_hosts),
+    [OPT_ACCEPT_NEW] = SWITCH(accept_new),
+    [OPT_BATCH] = SWITCH(batch),
+    [OPT_ROOT] = TEXT(root),
+    [OPT_LISTEN] = TEXT(listen),
+    [OPT_AUTHORIZED_KEYS] = TEXT(authorized_keys),
+    [OPT_ANONYMOUS] = SWITCH(anonymous),
+    [OPT_READ_ONLY] = SWITCH(read_only),
+    [OPT_SILENT] = SWITCH(silent),
+    [OPT_SHARDS] = NUMBER(shards, OPTIONS_SHARDS_MAX, "a number from 1 to 64"),
+    [OPT_MAX_CLIENTS] = NUMBER(max_clients, 65535, "a number from 1 to 65535"),
+    [OPT_MAX_PER_ADDRESS] = NUMBER(max_per_address, 65535, "a number from 1 to 65535"),
+    [OPT_BWLIMIT_EACH] = RATE(bwlimit_each),
+    [OPT_STOP_TIME] = SPAN(stop_time, "a time such as 30s, or 0"),
+    [OPT_SERVER_ID] = OWN(set_server_id),
+    [OPT_QLOG] = TEXT(qlog),
+    [OPT_COLOR] = CHOICE(color, CLI_COLORS),
+    [OPT_LOG_LEVEL] = CHOICE(log_level, CLI_LEVELS),
+    [OPT_PROGRESS] = CHOICE(progress, "auto, bar, json or none"),
+    [OPT_JSON] = SWITCH(json),
+    [OPT_QUIET] = SWITCH(quiet),
+    [OPT_VERBOSE] = OWN(set_verbose),
+    [OPT_FILE] = TEXT(out_file),
+    [OPT_HELP] = OWN(show_help),
+    [OPT_VERSION] = OWN(show_version),
+};
+
+/* The place of a word in "one, two or three"; -1: not there. */
+static int choose(const char *words, const char *value)
+{
+    size_t len = strlen(value);
+    int place = 0;
+    for (const char *at = words; *at != '\0'; place++) {
+        size_t n = strcspn(at, " ,");
+        if (n == len && strncmp(at, value, n) == 0) {
+            return place;
+        }
+        at += n + strspn(at + n, " ,");
+        at += strncmp(at, "or ", 3) == 0 ? 3 : 0;
+    }
+    return -1;
 }
 
-static int check_code_command(const struct options *o)
+static int refuse(enum cli_option which, const char *value, const char *advice)
 {
-    if (o->arg_count == 0) {
-        cli_error(o->command == COMMAND_SEND ? "nothing to send" : "no code", NULL,
-                  "see terncp --help");
-        return CLI_USAGE;
+    char name[64], say[160];
+    const struct option *found = cli_longs;
+    while (found->name != NULL && found->val != CLI_LONG + (int)which) {
+        found++;
     }
-    if (o->command == COMMAND_RECEIVE && o->arg_count > 2) {
-        cli_error(o->args[2], "what is this?", "write terncp receive CODE [FOLDER]");
+    (void)snprintf(name, sizeof name, "--%s", found->name == NULL ? "" : found->name);
+    (void)snprintf(say, sizeof say, "%s%s", strncmp(advice, "give ", 5) == 0 ? "" : "give ",
+                   advice);
+    return cli_refuse(name, value, say);
+}
+
+/* -1: fine. */
+static int apply(struct options *o, enum cli_option which, const char *value)
+{
+    const struct rule *rule = &rules[which];
+    void *field = (char *)o + rule->at;
+    switch (rule->kind) {
+    case RULE_SWITCH:
+        *(bool *)field = true;
+        return -1;
+    case RULE_TEXT:
+        *(const char **)field = value;
+        return -1;
+    case RULE_TIME:
+        return cli_parse_time(value, field) && *(uint64_t *)field > 0
+                   ? -1
+                   : refuse(which, value, rule->advice);
+    case RULE_SPAN:
+        return cli_parse_time(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_RATE:
+        return cli_parse_rate(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_NUMBER:
+        return cli_parse_size(value, field) && *(uint64_t *)field > 0 &&
+                       *(uint64_t *)field <= rule->most
+                   ? -1
+                   : refuse(which, value, rule->advice);
+    case RULE_CHOICE:
+        *(int *)field = choose(rule->advice, value);
+        return *(int *)field >= 0 ? -1 : refuse(which, value, rule->advice);
+    case RULE_OWN:
+        return rule->own(o, value);
+    case RULE_MISSING:
+        break;
+    }
+    assert(false);
+    return CLI_USAGE;
+}
+
+static enum cli_option which_of(int opt)
+{
+    unsigned which = 0;
+    if (opt >= CLI_LONG) {
+        return (enum cli_option)(opt - CLI_LONG);
+    }
+    while (cli_letters[which] != (char)opt) { /* getopt knows no others */
+        which++;
+    }
+    return (enum cli_option)which;
+}
+
+static int no_arguments(const char *what, const char *advice)
+{
+    cli_error(what, NULL, advice);
+    return CLI_USAGE;
+}
+
+/* How many words does the command take? */
+static int check_arguments(const struct options *o)
+{
+    switch (o->command) {
+    case COMMAND_COPY:
+        return o->arg_count >= 2 ? -1
+                                 : no_arguments(o->arg_count == 0 ? "no source and no destination"
+                                                                  : "no destination",
+                                                "see terncp --help");
+    case COMMAND_SEND:
+        return o->arg_count > 0 ? -1 : no_arguments("nothing to send", "see terncp --help");
+    case COMMAND_RECEIVE:
+        if (o->arg_count > 2) {
+            cli_error(o->args[2], "what is this?", "write terncp receive CODE [FOLDER]");
+            return CLI_USAGE;
+        }
+        return o->arg_count > 0 ? -1 : no_arguments("no code", "see terncp --help");
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return o->arg_count > 0 ? -1 : no_arguments("no name", "give tern://host[:port]/path");
+    case COMMAND_SERVE:
+    case COMMAND_KEYGEN:
+    case COMMAND_ID:
+    case COMMAND_STDIO:
+        break;
+    }
+    if (o->arg_count > 0) {
+        cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
         return CLI_USAGE;
     }
     return -1;
@@ -378,12 +333,16 @@ static int check_code_command(const struct options *o)
 
 static int parse_command(struct options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"copy", "serve", "keygen", "id", "send", "receive"};
+    static const char *const names[] = {
+        [COMMAND_SERVE] = "serve", [COMMAND_KEYGEN] = "keygen",   [COMMAND_ID] = "id",
+        [COMMAND_SEND] = "send",   [COMMAND_RECEIVE] = "receive", [COMMAND_LS] = "ls",
+        [COMMAND_STAT] = "stat",   [COMMAND_RM] = "rm",           [COMMAND_MKDIR] = "mkdir",
+    };
     o->command = COMMAND_COPY;
     o->args = argv + optind;
     o->arg_count = argc - optind;
-    for (unsigned i = COMMAND_SERVE; i <= COMMAND_RECEIVE && o->arg_count > 0; i++) {
-        if (strcmp(o->args[0], names[i]) == 0) {
+    for (unsigned i = 0; i < sizeof names / sizeof names[0] && o->arg_count > 0; i++) {
+        if (names[i] != NULL && strcmp(o->args[0], names[i]) == 0) {
             o->command = (enum options_command)i;
             o->args++;
             o->arg_count--;
@@ -392,21 +351,8 @@ static int parse_command(struct options *o, int argc, char **argv)
     }
     if (o->is_stdio && o->arg_count == 0) {
         o->command = COMMAND_STDIO;
-        return -1;
     }
-    if (o->command == COMMAND_COPY && o->arg_count < 2) {
-        cli_error(o->arg_count == 0 ? "no source and no destination" : "no destination", NULL,
-                  "see terncp --help");
-        return CLI_USAGE;
-    }
-    if (o->command == COMMAND_SEND || o->command == COMMAND_RECEIVE) {
-        return check_code_command(o);
-    }
-    if (o->command != COMMAND_COPY && o->arg_count > 0) {
-        cli_error(o->args[0], "this command takes no such argument", "see terncp --help");
-        return CLI_USAGE;
-    }
-    return -1;
+    return check_arguments(o);
 }
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -415,34 +361,33 @@ int options_parse(struct options *o, int argc, char **argv)
     o->cc = "bbr";
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
+    o->root = ".";
     o->port_first = TERNCP_PORT_FIRST;
     o->port_last = TERNCP_PORT_LAST;
-    o->root = ".";
+    o->shards = 1;
+    o->stop_time = 30 * TERN_SEC;
+    o->log_level = -1;
     cli_init("terncp", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":rplzP:Bqv46e:o:f:hV", longs, NULL)) != -1;) {
-        if (opt == 'h') {
-            for (unsigned i = 0; i < sizeof help / sizeof help[0]; i++) {
-                (void)fputs(help[i], stdout);
-            }
-            return CLI_OK;
-        }
-        if (opt == 'V') {
-            (void)printf("terncp %s\n", tern_version());
-            return CLI_OK;
-        }
+    for (int opt; (opt = getopt_long(argc, argv, cli_shorts, cli_longs, NULL)) != -1;) {
         if (opt == '?' || opt == ':') {
             cli_error(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option",
                       "see terncp --help");
             return CLI_USAGE;
         }
-        if (!parse_switch(o, opt)) {
-            int code = parse_value(o, opt);
-            if (code >= 0) {
-                return code;
-            }
+        int code = apply(o, which_of(opt), optarg);
+        if (code >= 0) {
+            return code;
         }
     }
+    o->cc = o->is_background ? "ledbat" : o->cc;
     cli_init("terncp", o->quiet, o->verbose);
+    cli_set_color((enum cli_color)o->color);
+    if (o->log_level >= 0) { /* -q and -v in words */
+        int level = o->log_level + CLI_ERROR;
+        o->quiet = level < CLI_INFO;
+        o->verbose = level > CLI_INFO ? level : 0;
+        cli_set_level(level);
+    }
     return parse_command(o, argc, argv);
 }

@@ -9,6 +9,8 @@
 
 #define TERNCP_PORT          7437
 #define OPTIONS_PARALLEL_MAX 16
+#define OPTIONS_LEVEL_MAX    19
+#define OPTIONS_SHARDS_MAX   64
 #define TERNCP_SSH_OPTIONS   16 /* -o, so many at most */
 
 /* UDP ports for sides that are started for one copy: those that mosh has made usual, so that firewalls
@@ -23,7 +25,11 @@ enum options_command {
     COMMAND_ID,
     COMMAND_SEND,
     COMMAND_RECEIVE,
-    COMMAND_STDIO
+    COMMAND_STDIO,
+    COMMAND_LS,
+    COMMAND_STAT,
+    COMMAND_RM,
+    COMMAND_MKDIR
 };
 enum options_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
 
@@ -32,13 +38,14 @@ struct options {
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
     bool links, no_verify, preallocate, compress;
-    int level;    /* of compression; 0: the sender's choice */
-    int parallel; /* files in flight; 0: adaptive */
+    uint64_t level;    /* of compression; 0: the sender's choice */
+    uint64_t parallel; /* files in flight; 0: adaptive */
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
-    int family; /* 0, 4 or 6 */
-    enum options_progress progress;
+    int family;           /* 0, 4 or 6 */
+    int progress;         /* enum options_progress */
+    int color, log_level; /* enum cli_color; in the order of CLI_LEVELS, -1: not given */
     const char *key, *known_hosts, *pin, *cc, *authorized_keys, *root, *listen, *out_file;
     const char *ssh, *far_program;
     const char *ssh_options[TERNCP_SSH_OPTIONS];
@@ -46,7 +53,11 @@ struct options {
     uint16_t port_first, port_last;
     uint16_t direct_port; /* --port; 0: not given */
     unsigned suites;
-    uint64_t connect_timeout;
+    uint64_t connect_timeout, stop_time;
+    uint64_t shards, max_clients, max_per_address; /* serve; the last two 0: not given */
+    uint64_t bwlimit, bwlimit_each;                /* bytes a second; 0: none */
+    bool is_background;
+    const char *qlog; /* folder; NULL: none */
     char **args;
     int arg_count;
 };

@@ -20,6 +20,8 @@ static int fixed_size(unsigned type)
         return 4;
     case PROTO_FAIL:
         return 5;
+    case PROTO_LIMIT:
+        return 9;
     case PROTO_DONE:
         return 0;
     default:
@@ -51,6 +53,10 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
         break;
     case PROTO_END:
         bytes_put(at, m->index, 4);
+        break;
+    case PROTO_LIMIT:
+        bytes_put(at, m->rate, 8);
+        bytes_put(at, m->is_background ? 1 : 0, 1);
         break;
     case PROTO_DONE:
         break;
@@ -100,6 +106,10 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
         break;
     case PROTO_END:
         m->index = (uint32_t)bytes_take(at, 4);
+        break;
+    case PROTO_LIMIT:
+        m->rate = bytes_take(at, 8);
+        m->is_background = bytes_take(at, 1) == 1;
         break;
     case PROTO_DONE:
         break;

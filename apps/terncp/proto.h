@@ -31,7 +31,8 @@ enum proto_type {
     PROTO_READY = 2, /* server: flags u32: the request is accepted, and those of its wishes */
     PROTO_FAIL = 3,  /* either: status u8, index u32, text: one entry, or (index ~0) everything */
     PROTO_DONE = 4,  /* receiver: ranges of indices: these entries stand under their final names */
-    PROTO_END = 5    /* sender: count u32 of entries sent; the receiver answers with the same */
+    PROTO_END = 5,   /* sender: count u32 of entries sent; the receiver answers with the same */
+    PROTO_LIMIT = 6  /* either: rate u64, background u8: how the other may send from now on */
 };
 
 enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
@@ -81,6 +82,8 @@ struct proto_message {
     uint32_t flags;
     uint8_t key[PROTO_KEY_SIZE];   /* of the hashes */
     uint32_t index;                /* or count */
+    uint64_t rate;                 /* LIMIT: bytes a second; 0: no limit */
+    bool is_background;            /* LIMIT: give way to all others */
     char text[PROTO_PATH_MAX + 1]; /* path or text, terminated; never holds a NUL inside */
     struct proto_range ranges[PROTO_RANGES_MAX];
     unsigned range_count;

@@ -13,6 +13,7 @@
 #include "terncp/control.h"
 #include "terncp/dial.h"
 #include "terncp/report.h"
+#include "terncp/shares.h"
 #include "terncp/splice.h"
 #include "terncp/tree.h"
 
@@ -49,6 +50,13 @@ static void stop(struct relay *r, enum dial_outcome outcome)
 
 /* --- requests ------------------------------------------------------------------------------------------ */
 
+/* What we send keeps to our limit and to what the destination has told; what we do not pass on we do not
+ * take, so the source keeps to it, too. */
+static void limit(struct relay *r, uint64_t told)
+{
+    tern_conn_set_budget(r->to.conn, shares_rate(r->options->bwlimit, told, 1, 0));
+}
+
 static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
 {
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION, .flags = flags};
@@ -63,6 +71,14 @@ static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
         return false;
     }
     return true;
+}
+
+static void pass_on(struct side *s, const struct proto_message *m)
+{
+    if (s->control != NULL && !control_send(s->control, m)) {
+        cli_error(s->dial.trust.name, "does not take its messages", "run the command again");
+        stop(s->relay, DIAL_LOST);
+    }
 }
 
 static void on_refused(void *user, const char *why)
@@ -91,7 +107,10 @@ static void on_ready_to(struct relay *r, uint32_t granted)
         stop(r, DIAL_ERROR);
         return;
     }
-    (void)ask(&r->from, PROTO_PULL, r->flags);
+    if (ask(&r->from, PROTO_PULL, r->flags) && r->options->is_background) {
+        struct proto_message m = {.type = PROTO_LIMIT, .is_background = true};
+        pass_on(&r->from, &m);
+    }
 }
 
 /* --- control streams ------------------------------------------------------------------------------------ */
@@ -125,6 +144,8 @@ static void on_message(struct side *s, const struct proto_message *m)
         if (s == &r->to) {
             on_ready_to(r, m->flags);
         }
+    } else if (m->type == PROTO_LIMIT && s == &r->to) {
+        limit(r, m->rate);
     } else if (m->type == PROTO_END && s == &r->to) {
         stop(r, DIAL_DONE);
     } else {
@@ -132,11 +153,7 @@ static void on_message(struct side *s, const struct proto_message *m)
             r->entries += m->ranges[i].count;
             report_done_there(&r->report, m->ranges[i].count);
         }
-        if (other->control != NULL && !control_send(other->control, m)) {
-            cli_error(other->dial.trust.name, "does not take its messages",
-                      "run the command again");
-            stop(r, DIAL_LOST);
-        }
+        pass_on(other, m);
     }
 }
 
@@ -259,10 +276,12 @@ static int run(struct relay *r)
     }
     const char *path = r->to.dial.target.path;
     size_t len = strlen(path);
-    bool is_into = r->is_many || tree_is_pattern(r->only) || len == 0 || path[len - 1] == '/';
+    bool is_into =
+        r->is_many || tree_is_pattern(r->from.dial.target.path) || len == 0 || path[len - 1] == '/';
     report_restart(&r->report);
     r->is_running = true;
     if (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {
+        limit(r, 0);
         (void)ask(&r->to, PROTO_PUSH, r->flags | (is_into ? PROTO_FLAG_INTO : 0));
     }
     while (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {

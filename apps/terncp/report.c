@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/json.h"
 #include "shared/term.h"
 
 static double now(void)
@@ -16,29 +17,6 @@ static double now(void)
     struct timespec ts;
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* A JSON string. Control characters, and bytes that are no printable UTF-8, go out as \u00XX, so that
- * no terminal is moved and every parser is content. */
-static void put_json(const char *text)
-{
-    size_t left = strlen(text);
-    (void)putchar('"');
-    for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
-        size_t n = term_printable(p, left);
-        if (n == 0) {
-            (void)printf("\\u%04x", (unsigned)*p);
-            n = 1;
-        } else {
-            if (*p == '"' || *p == '\\') {
-                (void)putchar('\\');
-            }
-            (void)fwrite(p, 1, n, stdout);
-        }
-        p += n;
-        left -= n;
-    }
-    (void)putchar('"');
 }
 
 void report_restart(struct report *report)
@@ -98,7 +76,7 @@ void report_done(struct report *report, const char *name)
     report->settled++;
     if (report->options->json) {
         (void)fputs("{\"event\":\"file\",\"name\":", stdout);
-        put_json(name);
+        json_put(stdout, name);
         (void)fputs(",\"status\":\"verified\"}\n", stdout);
     }
 }
@@ -125,9 +103,9 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     cli_error(safe, cause, advice != NULL ? advice : usual[kind]);
     if (report->options->json) {
         (void)printf("{\"event\":\"error\",\"kind\":\"%s\",\"name\":", kinds[kind]);
-        put_json(name);
+        json_put(stdout, name);
         (void)fputs(",\"why\":", stdout);
-        put_json(why);
+        json_put(stdout, why);
         (void)fputs("}\n", stdout);
     }
 }
@@ -143,7 +121,7 @@ void report_left_out(struct report *report, enum report_kind kind, const char *n
                                   : "");
     if (report->options->json) {
         (void)fputs("{\"event\":\"left-out\",\"name\":", stdout);
-        put_json(name);
+        json_put(stdout, name);
         (void)fputs("}\n", stdout);
     }
 }
@@ -156,7 +134,7 @@ void report_again(struct report *report, const char *name)
     cli_note("%s: it changed while it was read: once more", safe);
     if (report->options->json) {
         (void)fputs("{\"event\":\"again\",\"name\":", stdout);
-        put_json(name);
+        json_put(stdout, name);
         (void)fputs("}\n", stdout);
     }
 }

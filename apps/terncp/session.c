@@ -17,8 +17,11 @@
 #include "shared/term.h"
 #include "terncp/control.h"
 #include "terncp/dest.h"
+#include "terncp/log.h"
+#include "terncp/names_serve.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
+#include "terncp/shares.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
@@ -26,7 +29,8 @@
 #define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_PROTOCOL 1
 #define CLOSE_BUSY     2
-#define SESSIONS_MAX   64
+#define SESSIONS_MAX   64              /* unless --max-clients says otherwise */
+#define HELLO_TIMEOUT  (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
 #define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
 
 struct session {
@@ -41,18 +45,110 @@ struct session {
     struct pull *pull;
     tern_stream *early[EARLY_MAX];
     size_t early_count;
-    struct control_done done; /* told in one message, when `teller` gets its turn */
-    struct ev_watcher teller; /* never started: fed */
-    char peer[TERN_ADDR_TEXT_SIZE];
+    struct control_done done;  /* told in one message, when `teller` gets its turn */
+    struct ev_watcher teller;  /* never started: fed */
+    struct names_serve *names; /* then `control` is its stream */
+    struct log_peer peer;
+    tern_time born, begun; /* at the connection's and the request's beginning */
+    char *path;            /* of a copy; NULL: none was asked for */
+    bool is_push;          /* by the client: we receive */
+    char why[300];         /* a refusal, or the first failure */
+    bool is_refused;
+    uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
+    struct shares_watch watch;
+    struct session *next, **link; /* in the host */
 };
+
+static double seconds_since(tern_time then)
+{
+    return (double)(tern_udp_now() - then) / 1e9;
+}
+
+static void write_log(const struct session *s, const struct log_request *request)
+{
+    if (s->host->house->is_logged) {
+        log_write(&s->peer, request, s->host->options->json);
+    }
+}
+
+/* Ends a request about names and says what came of it. */
+static void end_names(struct session *s)
+{
+    static const char *const verbs[] = {"names", "ls", "stat", "rm", "mkdir"};
+    struct names_message ask;
+    struct names_result result;
+    bool was_asked = names_serve_free(s->names, &ask, &result);
+    s->names = NULL;
+    if (!was_asked) {
+        return;
+    }
+    struct log_request request = {.verb = verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0],
+                                  .path = ask.text,
+                                  .files = result.count,
+                                  .failed = result.failed,
+                                  .seconds = seconds_since(s->begun),
+                                  .result = result.failed == 0  ? "done"
+                                            : result.count == 0 ? "failed"
+                                                                : "failed in part",
+                                  .why = result.failed == 0 ? NULL : result.why};
+    write_log(s, &request);
+}
+
+/* Says what came of a copy. close NULL: nobody is left to tell. */
+static void log_copy(const struct session *s, const tern_close_info *close)
+{
+    struct log_request r = {.verb = s->is_push ? "push" : "pull",
+                            .path = s->path,
+                            .seconds = seconds_since(s->begun),
+                            .why = s->why[0] == '\0' ? NULL : s->why};
+    bool is_whole = s->end_sent && close != NULL && close->error == 0 && close->code == 0;
+    if (s->pull != NULL) {
+        const struct pull_counts *n = pull_counts(s->pull);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    } else if (s->push != NULL) {
+        const struct push_counts *n = push_counts(s->push);
+        r.files = n->files;
+        r.folders = n->folders;
+        r.failed = n->failed;
+        r.bytes = n->bytes;
+    }
+    r.result = s->is_refused                     ? "refused"
+               : !is_whole                       ? "broken off"
+               : r.failed == 0                   ? "done"
+               : r.files + r.folders == r.failed ? "failed"
+                                                 : "failed in part";
+    char reason[300];
+    if (!is_whole && r.why == NULL && close != NULL) {
+        (void)snprintf(reason, sizeof reason, "%.*s", (int)close->reason_len,
+                       close->reason_len == 0 ? "" : (const char *)close->reason);
+        r.why = reason[0] != '\0'   ? reason
+                : close->error != 0 ? tern_strerror(close->error)
+                                    : "by the client";
+    }
+    write_log(s, &r);
+}
 
 static void session_free(struct session *s)
 {
+    struct house *house = s->host->house;
+    end_names(s);
+    *s->link = s->next;
+    if (s->next != NULL) {
+        s->next->link = s->link;
+    }
+    (void)atomic_fetch_sub(&house->sessions, 1);
+    if (s->push != NULL || s->pull != NULL) {
+        (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    }
     (void)ev_clear_pending(s->host->loop, &s->teller);
     s->host->sender = s->host->sender == s ? NULL : s->host->sender;
     s->host->sessions--;
     push_free(s->push);
     pull_free(s->pull);
+    free(s->path);
     free(s);
 }
 
@@ -77,15 +173,74 @@ static void answer_fail(struct session *s, enum proto_status status, uint32_t in
 static void session_refuse(struct session *s, enum proto_status status, const char *why)
 {
     answer_fail(s, status, PROTO_INDEX_ALL, why);
-    cli_note("%s: request refused: %s", s->peer, why);
+    s->is_refused = true;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+}
+
+/* The first failure is told in the log's line, too. */
+static void keep_failure(struct session *s, const char *name, const char *why)
+{
+    if (s->why[0] == '\0') {
+        (void)snprintf(s->why, sizeof s->why, "%.200s: %.90s", name, why);
+    }
 }
 
 static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
 {
-    char safe[512];
-    (void)term_escape(name, strlen(name), safe, sizeof safe);
-    cli_verbose(1, "%s: %s %s%s%s", s->peer, verb, safe, why == NULL ? "" : ": ",
-                why == NULL ? "" : why);
+    char safe[512], who[512];
+    if (cli_says(CLI_DEBUG)) {
+        (void)term_escape(name, strlen(name), safe, sizeof safe);
+        cli_verbose(CLI_DEBUG, "%s: %s %s%s%s", log_who(&s->peer, who, sizeof who), verb, safe,
+                    why == NULL ? "" : ": ", why == NULL ? "" : why);
+    }
+}
+
+/* --- limits ----------------------------------------------------------------------------------------- */
+
+/* What this session may have now, of what the house allows and the client wants. */
+static void limit(struct session *s)
+{
+    const struct options *o = s->host->options;
+    struct house *house = s->host->house;
+    if (s->push != NULL) {
+        tern_conn_set_budget(s->conn, shares_rate(o->bwlimit_each, o->bwlimit,
+                                                  atomic_load(&house->senders), s->asked_rate));
+    } else if (s->pull != NULL && s->control != NULL) {
+        struct proto_message m = {.type = PROTO_LIMIT};
+        m.rate = shares_rate(o->bwlimit_each, o->bwlimit, atomic_load(&house->receivers), 0);
+        if (m.rate != s->told_rate && answer(s, &m)) {
+            s->told_rate = m.rate;
+        }
+    }
+}
+
+/* The client tells its own limit, and whether it is in no hurry. */
+static void on_limit(struct session *s, const struct proto_message *m)
+{
+    s->asked_rate = m->rate;
+    if (m->is_background && tern_conn_set_cc(s->conn, "ledbat") != 0) {
+        log_name(s, "does not copy in the background", s->path == NULL ? "" : s->path, NULL);
+    }
+    limit(s);
+}
+
+/* Who was told a limit and does not keep it, must go. */
+static void check_limit(struct session *s)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (s->pull == NULL) {
+        return;
+    }
+    tern_conn_stats(s->conn, &stats);
+    if (shares_watch_is_over(&s->watch, s->told_rate, stats.bytes_received, tern_udp_now())) {
+        (void)snprintf(s->why, sizeof s->why, "faster than it was told");
+        tern_conn_close(s->conn, CLOSE_BUSY, "faster than this server allows");
+    }
+}
+
+static bool is_idle(const struct session *s)
+{
+    return !s->has_hello && s->names == NULL;
 }
 
 /* --- what push and pull tell ---------------------------------------------------------------------- */
@@ -115,7 +270,10 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    log_name(s, status == PROTO_OK ? "received" : "failed", name, why);
+    log_name(s, status == PROTO_OK ? "received" : "failed", name, status == PROTO_OK ? NULL : why);
+    if (status != PROTO_OK) {
+        keep_failure(s, name, why);
+    }
     if (status == PROTO_OK) {
         if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
@@ -146,6 +304,9 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
     log_name(s, error == 0 ? "not sent" : "failed", name,
              error == EAGAIN ? "it changed while it was read: once more" : why);
+    if (error != 0 && error != EAGAIN) {
+        keep_failure(s, name, why);
+    }
     if (!is_begun) {
         answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
                     text);
@@ -206,13 +367,23 @@ static bool is_link(int root, const char *path)
     return answer;
 }
 
+/* A copy is under way: it counts when limits are shared out. */
+static void begin_copy(struct session *s)
+{
+    struct house *house = s->host->house;
+    (void)atomic_fetch_add(s->pull != NULL ? &house->receivers : &house->senders, 1);
+    limit(s);
+}
+
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
     s->pull = pull_new(s->host->work, request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
+        return false;
     }
-    return s->pull != NULL;
+    begin_copy(s);
+    return true;
 }
 
 /* Over ssh: what the user may write to, he may write to. */
@@ -277,6 +448,7 @@ static bool begin_push(struct session *s, const struct proto_message *m)
     }
     push_allow_zip(s->push);
     s->host->sender = s;
+    begin_copy(s);
     return true;
 }
 
@@ -370,10 +542,17 @@ static void on_hello(struct session *s, struct proto_message *m)
     char *path = m->text;
     s->has_hello = true;
     s->host->requests++;
+    s->begun = tern_udp_now();
+    s->is_push = m->direction == PROTO_PUSH;
     if (s->host->root < 0) {
         expand(path);
     } else {
         normalise(path);
+    }
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        session_refuse(s, PROTO_IO, "the server is out of memory");
+        return;
     }
     if (m->version != PROTO_VERSION) {
         session_refuse(s, PROTO_BAD_REQUEST, "another version of the copy protocol");
@@ -401,8 +580,33 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->early_count = 0;
 }
 
+/* Is the stream one of requests about names? Then it is worked off there. */
+static bool pump_names(struct session *s)
+{
+    if (s->names == NULL && !s->has_hello && s->host->offers == NULL &&
+        names_serve_is_asked(s->control)) {
+        struct names_door door = {.loop = s->host->loop,
+                                  .binding = s->host->binding,
+                                  .root = s->host->root,
+                                  .is_read_only = s->host->options->read_only};
+        s->names = names_serve_new(&door, s->control);
+        s->begun = tern_udp_now();
+        s->host->requests++;
+        if (s->names == NULL) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
+        }
+    }
+    if (s->names != NULL) {
+        names_serve_pump(s->names);
+    }
+    return s->names != NULL;
+}
+
 static void on_control(struct session *s)
 {
+    if (pump_names(s)) {
+        return;
+    }
     struct proto_message m;
     int rc;
     while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
@@ -412,6 +616,8 @@ static void on_control(struct session *s)
             s->has_end = true;
             s->end_count = m.index;
             answer_end(s);
+        } else if (m.type == PROTO_LIMIT && s->has_hello) {
+            on_limit(s, &m);
         } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
             continue; /* a receiving client reports; it is its own judge */
         } else {
@@ -429,25 +635,68 @@ static void on_control(struct session *s)
 
 /* --- events ------------------------------------------------------------------------------------------ */
 
-static void begin_session(struct host *host, tern_conn *conn)
+/* Address, key, and how the list calls it. */
+static void identify(struct session *s)
 {
-    tern_addr remote = tern_conn_remote(conn);
-    if (host->sessions >= host->sessions_max) {
-        tern_conn_close(conn, CLOSE_BUSY, "too many clients at once; try again later");
+    const struct house *house = s->host->house;
+    tern_addr remote = tern_conn_remote(s->conn);
+    (void)tern_addr_format(&remote, s->peer.addr, sizeof s->peer.addr);
+    s->peer.has_key = tern_conn_peer_key(s->conn, s->peer.key) == 0;
+    s->peer.is_known = s->peer.has_key && house->authorized[0] != '\0' &&
+                       keyring_comment(house->authorized, s->peer.key, s->peer.name,
+                                       sizeof s->peer.name) == KEYRING_OK;
+}
+
+/* Takes a place in the house. NULL, or why there is none. */
+static const char *enter(const struct host *host)
+{
+    struct house *house = host->house;
+    if (host->is_ending) {
+        return "the server is ending; try again later";
+    }
+    if (atomic_fetch_add(&house->sessions, 1) >= house->sessions_max) {
+        (void)atomic_fetch_sub(&house->sessions, 1);
+        return "too many clients at once; try again later";
+    }
+    return NULL;
+}
+
+/* The user of a connection that came early and found no place: it can be told so only when it is whole. */
+static struct session no_place;
+
+/* is_early: the handshake is not over. */
+static void begin_session(struct host *host, tern_conn *conn, bool is_early)
+{
+    bool was_early = tern_conn_user(conn) == &no_place;
+    const char *why = was_early ? "no place when you came; try again later" : enter(host);
+    struct session *s = why == NULL ? calloc(1, sizeof *s) : NULL;
+    if (s == NULL && why == NULL) {
+        (void)atomic_fetch_sub(&host->house->sessions, 1);
+        why = "out of memory; try again later";
+    }
+    if (s == NULL && is_early) {
+        tern_conn_set_user(conn, &no_place);
         return;
     }
-    struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
-        tern_conn_close(conn, CLOSE_PROTOCOL, "out of memory");
+        tern_conn_set_user(conn, NULL);
+        tern_conn_close(conn, CLOSE_BUSY,
+                        host->is_ending ? "the server is ending; try again later" : why);
         return;
     }
     s->host = host;
     s->conn = conn;
+    s->born = tern_udp_now();
     ev_init(&s->teller, on_teller);
     s->teller.data = s;
+    s->next = host->first;
+    s->link = &host->first;
+    host->first = s;
+    if (s->next != NULL) {
+        s->next->link = &s->next;
+    }
     host->sessions++;
     host->accepted++;
-    (void)tern_addr_format(&remote, s->peer, sizeof s->peer);
     tern_conn_set_user(conn, s);
 }
 
@@ -455,15 +704,17 @@ static void begin_session(struct host *host, tern_conn *conn)
  * keep it for a while, and no more. That costs nothing, since we could not answer before. */
 static void on_connected(struct host *host, tern_conn *conn)
 {
-    if (tern_conn_user(conn) == NULL) {
-        begin_session(host, conn);
+    if (tern_conn_user(conn) == NULL || tern_conn_user(conn) == &no_place) {
+        begin_session(host, conn, false);
     }
     struct session *s = tern_conn_user(conn);
     if (s == NULL) {
         return;
     }
-    cli_verbose(1, "%s: connected%s", s->peer,
-                tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? " at once, by a ticket" : "");
+    identify(s);
+    log_event(&s->peer, "connected",
+              tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? "at once, by a ticket" : NULL,
+              host->options->json, CLI_DEBUG);
     s->is_proved = true;
     if (s->control != NULL) {
         on_control(s);
@@ -484,7 +735,12 @@ static void note_end(struct session *s, const tern_close_info *close)
 
 static void on_closed(struct session *s, const tern_close_info *close)
 {
-    cli_verbose(1, "%s: %s", s->peer, close->error == 0 ? "done" : tern_strerror(close->error));
+    end_names(s);
+    if (s->path != NULL) {
+        log_copy(s, close);
+    }
+    log_event(&s->peer, "disconnected", close->error == 0 ? NULL : tern_strerror(close->error),
+              s->host->options->json, CLI_DEBUG);
     tern_conn_set_user(s->conn, NULL);
     note_end(s, close);
     session_free(s);
@@ -523,6 +779,10 @@ static void on_stream_event(struct session *s, const tern_event *ev)
     if (ev->stream == s->control) {
         if (ev->type == TERN_EVENT_STREAM_READABLE && s->is_proved) {
             on_control(s);
+        } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && s->names != NULL) {
+            names_serve_pump(s->names);
+        } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
+            end_names(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
     } else if (is_ours) {
@@ -546,14 +806,14 @@ void host_on_event(struct host *host, const tern_event *ev)
 {
     struct session *s = tern_conn_user(ev->conn);
     if (ev->type == TERN_EVENT_EARLY) {
-        begin_session(host, ev->conn);
+        begin_session(host, ev->conn, true);
         return;
     }
     if (ev->type == TERN_EVENT_CONNECTED) {
         on_connected(host, ev->conn);
         return;
     }
-    if (s == NULL) {
+    if (s == NULL || s == &no_place) {
         return;
     }
     if (ev->type == TERN_EVENT_CLOSED) {
@@ -573,7 +833,7 @@ void host_on_event(struct host *host, const tern_event *ev)
 /* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
  * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
  * there are descriptors for, so that one client cannot take them all. */
-static void bound_sessions(struct host *host)
+static unsigned sessions_for_files(void)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -583,8 +843,24 @@ static void bound_sessions(struct host *host)
         }
     }
     rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
-    rlim_t most = limit.rlim_cur > SPARE_FILES + each ? (limit.rlim_cur - SPARE_FILES) / each : 1;
-    host->sessions_max = most < SESSIONS_MAX ? (unsigned)most : SESSIONS_MAX;
+    return limit.rlim_cur > SPARE_FILES + each ? (unsigned)((limit.rlim_cur - SPARE_FILES) / each)
+                                               : 1;
+}
+
+void house_init(struct house *house)
+{
+    unsigned most = sessions_for_files();
+    memset(house, 0, sizeof *house);
+    house->sessions_max = most < SESSIONS_MAX ? most : SESSIONS_MAX;
+}
+
+void house_allow(struct house *house, unsigned clients)
+{
+    unsigned most = sessions_for_files();
+    if (most < clients) {
+        cli_verbose(CLI_WARNING, "file descriptors suffice for %u clients only", most);
+    }
+    house->sessions_max = most < clients ? most : clients;
 }
 
 void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
@@ -595,7 +871,29 @@ void host_init(struct host *host, const struct options *options, struct ev_loop 
     host->loop = loop;
     host->work = work;
     host->root = root;
-    bound_sessions(host);
+    host->house = &host->own;
+    house_init(&host->own);
+}
+
+void host_tend(struct host *host)
+{
+    for (struct session *s = host->first; s != NULL; s = s->next) {
+        limit(s);
+        check_limit(s);
+        if (is_idle(s) && tern_udp_now() - s->born > HELLO_TIMEOUT) {
+            tern_conn_close(s->conn, CLOSE_PROTOCOL, "you ask for nothing");
+        }
+    }
+}
+
+void host_begin_end(struct host *host)
+{
+    host->is_ending = true;
+    for (const struct session *s = host->first; s != NULL; s = s->next) {
+        if (is_idle(s)) {
+            tern_conn_close(s->conn, SESSION_CLOSE_OK, "the server ends");
+        }
+    }
 }
 
 bool host_sending(const struct host *host, struct host_sending *out)

@@ -4,8 +4,11 @@
 #define TERNCP_SESSION_H
 
 #include <ev.h>
+#include <stdatomic.h>
+#include <tern/ev.h>
 #include <tern/tern.h>
 
+#include "shared/keyring.h"
 #include "terncp/options.h"
 #include "terncp/work.h"
 
@@ -20,6 +23,15 @@ struct host_result {
     uint64_t entries, failed, bytes;
 };
 
+/* What all endpoints of a server share, each of which may have a thread of its own. */
+struct house {
+    char authorized[KEYRING_PATH_SIZE]; /* clients that may connect; empty: everybody */
+    unsigned sessions_max;
+    atomic_uint sessions;
+    atomic_uint senders, receivers; /* sessions that send and receive now */
+    bool is_logged;                 /* each request has a line in the log */
+};
+
 /* What all sessions of one endpoint share. */
 struct host {
     const struct options *options;
@@ -27,12 +39,22 @@ struct host {
     struct work *work;
     int root;               /* the served folder; -1: paths are the user's own, as in a shell */
     struct session *sender; /* the one that began to push last */
-    unsigned sessions, sessions_max;
+    struct house *house;    /* that of all, or the next */
+    struct house own;
+    tern_ev *binding;      /* woken after work that no event has brought about */
+    struct session *first; /* of all sessions */
+    unsigned sessions;
+    bool is_ending;              /* nobody is let in */
     unsigned accepted, requests; /* clients and requests that ever came */
     struct host_result last;     /* of the session that ended last */
     char **offers; /* what a client may have, and nothing else; NULL: whatever it names */
     int offer_count;
 };
+
+/* The limits of a house are the process's to begin with. */
+void house_init(struct house *house);
+/* So many clients at once, or as many as there are file descriptors for. */
+void house_allow(struct house *house, unsigned clients);
 
 void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
                struct work *work, int root);
@@ -48,6 +70,13 @@ struct host_sending {
 };
 /* False: there is none. */
 bool host_sending(const struct host *host, struct host_sending *out);
+
+/* To be called twice a second or so: shares out the limits of rate, and puts out who does not keep them or
+ * asks for nothing. */
+void host_tend(struct host *host);
+
+/* Lets nobody in any more and ends what has nothing under way. */
+void host_begin_end(struct host *host);
 
 /* Every session is told and let go, so that no temporary file stays. */
 void host_end(struct host *host, tern_endpoint *endpoint);

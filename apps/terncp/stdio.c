@@ -145,6 +145,7 @@ int stdio_run(const struct options *options)
     config.secret = secret;
     int code = listen_in_range(&far.transport, far.loop, &config, options, on_ready, &far);
     far.code = code >= 0 ? code : CLI_CONNECT;
+    far.host.binding = far.transport.binding;
     if (code < 0 && announce(&far, secret)) {
         serve(&far);
     }

@@ -108,7 +108,8 @@ int idle_run(const struct options *o)
     run.wanted = o->count == 0 ? 1000 : o->count;
     config.max_connections = (size_t)run.wanted + 1;
     config.keepalive = o->keepalive;
-    config.idle_timeout = 3 * o->keepalive;
+    /* A short one is for tests, and a machine may stand still for longer than that. */
+    config.idle_timeout = TERN_SEC * 10 > 3 * o->keepalive ? TERN_SEC * 10 : 3 * o->keepalive;
     int code = lab_open(&run.lab, o, &config, on_event, &run);
     if (code < 0) {
         tern_stats stats = {.size = sizeof stats};

@@ -4,7 +4,6 @@
 #include "ternperf/serve.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/crew.h"
 #include "shared/net.h"
 #include "ternperf/node.h"
 #include "ternperf/proto.h"
@@ -31,7 +31,6 @@ static atomic_bool is_stopped; /* by a signal, or by a shard that cannot go on *
 struct shard {
     struct node node;
     unsigned number, count;
-    pthread_t thread;
     int code;
     struct task *tasks; /* of all streams that are open */
     unsigned paced;     /* of them send at a rate */
@@ -393,25 +392,19 @@ static void *run_shard(void *user)
     return NULL;
 }
 
+static void stop_all(void *user)
+{
+    (void)user;
+    cli_error("a thread", "would not start", "give fewer --shards");
+    atomic_store(&is_stopped, true);
+}
+
 /* The first shard runs here. Returns the exit code. */
 static int run_all(struct shard *shards, unsigned count)
 {
-    unsigned started = 1;
-    int code = CLI_OK;
-    while (started < count &&
-           pthread_create(&shards[started].thread, NULL, run_shard, &shards[started]) == 0) {
-        started++;
-    }
-    if (started < count) {
-        cli_error("a thread", "would not start", "give fewer --shards");
-        atomic_store(&is_stopped, true);
-        code = CLI_LOCAL;
-    }
-    (void)run_shard(&shards[0]);
-    for (unsigned i = 1; i < started; i++) {
-        (void)pthread_join(shards[i].thread, NULL);
-    }
-    for (unsigned i = 0; i < started; i++) {
+    int code =
+        crew_run(run_shard, shards, sizeof *shards, count, stop_all, NULL) ? CLI_OK : CLI_LOCAL;
+    for (unsigned i = 0; i < count; i++) {
         code = code == CLI_OK ? shards[i].code : code;
     }
     return code;

@@ -186,6 +186,9 @@ typedef struct tern_peer {
     size_t ticket_len;
     tern_time ticket_age; /* since the event came, to within some seconds, by a clock that counts on
                              while the program does not run */
+
+    const tern_path_memory *path; /* of this server, as seen from this network: see
+                                     tern_conn_recall_path. NULL: none */
 } tern_peer;
 
 TERN_API void tern_peer_init(tern_peer *peer);

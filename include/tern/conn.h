@@ -93,6 +93,20 @@ TERN_API TERN_MUST_CHECK int tern_conn_peer_time(const tern_conn *conn, tern_tim
 /* What ours shows: time since the connection's birth at this end. */
 TERN_API tern_time tern_conn_session_time(const tern_conn *conn, tern_time now);
 
+/* What the path in use was found to carry, for a later connection between the same two hosts in the same
+ * networks. Whoever sends much should look when it has, or at the end.
+ * 0 · TERN_ERR_STATE (too little was sent to know: less than four first windows a round trip) */
+TERN_API TERN_MUST_CHECK int tern_conn_path_memory(const tern_conn *conn, tern_path_memory *out);
+/* Starts from such a memory (draft-ietf-tsvwg-careful-resume), as tern_peer.path does on a client: when the
+ * first window has arrived whole and the round trip is like the one then (more than half of it, less than
+ * ten times), half of the remembered volume is sent in the next, evenly. If some of that is lost, the
+ * sender falls back to half of what came through, and the memory should be replaced. For a server as soon
+ * as it knows its client; once the first window is out, or from a memory of TERN_PATH_MEMORY_LIFE or with
+ * little in it, it does nothing. A memory is good for one connection at a time: two that start by it
+ * at once may be too much for the path.
+ * 0 · TERN_ERR_INVALID (size) · TERN_ERR_CLOSED */
+TERN_API TERN_MUST_CHECK int tern_conn_recall_path(tern_conn *conn, const tern_path_memory *memory);
+
 /* A pointer of yours that rides on the connection. */
 TERN_API void tern_conn_set_user(tern_conn *conn, void *user);
 TERN_API void *tern_conn_user(const tern_conn *conn);

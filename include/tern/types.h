@@ -50,6 +50,17 @@ typedef struct tern_addr {
     uint32_t scope;
 } tern_addr;
 
+/* What a path between two hosts was found to carry, to start from when they meet again: see
+ * tern_conn_path_memory. Plain figures, to be kept in a file or a table. */
+typedef struct tern_path_memory {
+    size_t size;       /* set it to sizeof */
+    uint64_t volume;   /* bytes that were delivered in a round trip */
+    tern_time min_rtt; /* the least round trip then */
+    tern_time age;     /* how long ago that was; 0 as it is given */
+} tern_path_memory;
+
+#define TERN_PATH_MEMORY_LIFE (3600 * TERN_SEC) /* what is as old as this is not used any more */
+
 #define TERN_ADDR_TEXT_SIZE 64 /* enough for tern_addr_format of any address */
 
 /* Parses "192.0.2.1:4433" or "[2001:db8::1]:4433" (numeric only). 0, or TERN_ERR_INVALID. */

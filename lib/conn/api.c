@@ -7,6 +7,8 @@
 #include "conn/rest.h"
 #include "crypto/keys.h"
 
+#define LEAST_VOLUME (4 * 14720) /* four first windows: a jump from less gains nothing */
+
 static struct tern_conn *conn_of(const tern_stream *stream)
 {
     return stream->table->owner;
@@ -56,6 +58,27 @@ int tern_conn_set_cc(tern_conn *conn, const char *name)
         conn->cc_ops = ops;
         conn->wants_cc = true;
         tern_conn_mark_ready(conn);
+    }
+    return rc;
+}
+
+int tern_conn_path_memory(const tern_conn *conn, tern_path_memory *out)
+{
+    const struct tern_path *path = &conn->path;
+    uint64_t volume = tern_capacity_volume(&path->capacity, path->rtt.min);
+    if (!path->rtt.has_sample || volume < LEAST_VOLUME) {
+        return TERN_ERR_STATE;
+    }
+    tern_path_memory memory = {.size = sizeof memory, .volume = volume, .min_rtt = path->rtt.min};
+    *out = memory;
+    return 0;
+}
+
+int tern_conn_recall_path(tern_conn *conn, const tern_path_memory *memory)
+{
+    int rc = memory->size != sizeof *memory ? TERN_ERR_INVALID : check_alive(conn);
+    if (rc == 0) {
+        tern_path_recall(&conn->path, memory);
     }
     return rc;
 }

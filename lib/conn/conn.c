@@ -118,6 +118,9 @@ int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, cons
     if (rc == 0) {
         rc = tern_resume_choose(conn, peer);
     }
+    if (rc == 0 && peer->path != NULL) {
+        rc = tern_conn_recall_path(conn, peer->path);
+    }
     if (rc == 0) {
         rc = tern_handshake_install_initial(conn);
     }

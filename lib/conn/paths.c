@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/paths.h"
 
-#define AMPLIFICATION 3 /* RFC 9000 §8.1 */
+#define AMPLIFICATION 3     /* RFC 9000 §8.1 */
+#define HARDLY_ANY    14720 /* a first window, RFC 9002 §7.2: a handshake is less */
 
 static uint8_t mark_of(const struct tern_cc_ops *cc)
 {
@@ -39,8 +40,16 @@ void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern
         tern_ecn_use(&path->ecn, mark_of(cc));
     }
     if (path->rtt.has_sample) {
-        tern_pacer_set_rate(&path->pacer, cc->pacing_rate(&path->cc, &path->rtt), path->cc.datagram,
+        tern_pacer_set_rate(&path->pacer, tern_cc_pace(&path->cc, &path->rtt), path->cc.datagram,
                             now);
+    }
+}
+
+void tern_path_recall(struct tern_path *path, const tern_path_memory *memory)
+{
+    bool is_fresh = memory->age < TERN_PATH_MEMORY_LIFE && memory->min_rtt > 0;
+    if (is_fresh && path->rate.delivered < HARDLY_ANY && tern_cc_is_starting(&path->cc)) {
+        tern_recall_begin(&path->cc, memory->volume, memory->min_rtt, &path->rate);
     }
 }
 
@@ -88,6 +97,7 @@ void tern_path_measure_afresh(struct tern_path *path, const struct tern_cc_ops *
     tern_ecn_use(&path->ecn, mark_of(cc));
     tern_pacer_init(&path->pacer, TERN_PMTUD_BASE);
     path->delivery_rate = 0;
+    path->capacity = (struct tern_capacity){.since = now};
 }
 
 void tern_path_inherit(struct tern_path *path, const struct tern_path *from)
@@ -97,6 +107,7 @@ void tern_path_inherit(struct tern_path *path, const struct tern_path *from)
     tern_cc_copy(&path->cc, &from->cc);
     path->rate = from->rate;
     path->delivery_rate = from->delivery_rate;
+    path->capacity = from->capacity;
     path->pacer = from->pacer;
     path->pmtud = from->pmtud;
 }

@@ -40,6 +40,7 @@ struct tern_path {
     struct tern_cc cc;
     struct tern_rate rate;
     uint64_t delivery_rate; /* bytes a second, the newest valid sample */
+    struct tern_capacity capacity;
     struct tern_pacer pacer;
     struct tern_pmtud pmtud;
     struct tern_ecn ecn;
@@ -57,6 +58,9 @@ void tern_path_init(struct tern_path *path, struct tern_cc_state *state, const t
 
 /* The whole of another path. */
 void tern_path_copy(struct tern_path *path, const struct tern_path *from);
+
+/* A memory of this path, from an earlier connection. */
+void tern_path_recall(struct tern_path *path, const tern_path_memory *memory);
 
 /* Another controller, or another pace of the same one, from now on. */
 void tern_path_set_cc(struct tern_path *path, const struct tern_cc_ops *cc, tern_time now);

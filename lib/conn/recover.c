@@ -108,6 +108,7 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     }
     tern_rate_finish(&path->rate, &sample, path->rtt.min);
     path->delivery_rate = sample.rate > 0 ? sample.rate : path->delivery_rate;
+    tern_capacity_note(&path->capacity, &sample, now);
     if (outcome->acked_bytes == 0) {
         return;
     }
@@ -260,7 +261,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     if (path->cc.datagram != datagram) {
         tern_cc_set_datagram(&path->cc, datagram);
     }
-    uint64_t rate = path->cc.ops->pacing_rate(&path->cc, &path->rtt);
+    uint64_t rate = tern_cc_pace(&path->cc, &path->rtt);
     tern_pacer_set_rate(&path->pacer, rate, datagram, now);
     if (conn->life.is_confirmed && level == TERN_LEVEL_APP) {
         tune_cadence(conn, &space->loss, rate);

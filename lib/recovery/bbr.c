@@ -15,6 +15,10 @@
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
 #define GUESSED_RTT        TERN_MSEC
+#define MATCH_PART         64 /* an RTT within this part of the least is as good */
+#define TRAIN_PART         8  /* a train's least length in round trips, and its most delay */
+#define TRAIN_DATAGRAMS    8
+#define TRAIN_PACING       400 /* in hundredths */
 
 static const uint16_t pacing_gain[] = {
     [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
@@ -125,6 +129,10 @@ static void set_pacing(struct tern_cc *cc, uint64_t gain)
     if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP) {
         rate += tern_bbr_sure_noise(cc, rate);
     }
+    if (bbr->phase == TERN_BBR_STARTUP) {
+        rate = TERN_MAX(rate, tern_bbr_scale(bbr->train_rate, TRAIN_PACING));
+        rate = TERN_MAX(rate, bbr->resume_rate);
+    }
     if (rate > 0 && (bbr->is_full_bw_reached || rate > bbr->pacing_rate)) {
         bbr->pacing_rate = rate;
     }
@@ -134,8 +142,7 @@ static void set_pacing(struct tern_cc *cc, uint64_t gain)
 static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    uint64_t gain = pacing_gain[TERN_BBR_STARTUP];
-    uint64_t window = tern_bbr_scale(bbr->initial_cwnd, gain);
+    uint64_t window = tern_bbr_scale(bbr->initial_cwnd, TRAIN_PACING);
     bbr->pacing_rate = window * 1000000 / TERN_MAX(rtt / 1000, (tern_time)1);
 }
 
@@ -217,10 +224,40 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
     bbr->is_idle_restart = bbr->is_idle_restart && ack->sample->delivered == 0;
 }
 
+/* The draft has ProbeRTT for flows that keep a queue, and leaves it out after what has emptied it. But as
+ * it is written only a sample below the least would tell, which a path without jitter never gives. Here
+ * those that match it do, when ProbeRTT would be due and half of the rounds since had one: a flow that is
+ * alone has them but in Up. Beside others they are rarer, and ProbeRTT stays, which gives those their
+ * share. */
+static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_time sample)
+{
+    tern_time slack = cc->datagram * (TERN_SEC / 4 * 5) / TERN_MAX(bbr->bw, (uint64_t)1);
+    slack = TERN_MAX(slack, bbr->min_rtt / MATCH_PART);
+    bool is_match = sample >= bbr->min_rtt && sample - bbr->min_rtt <= slack;
+    bbr->is_matched = bbr->is_matched || is_match;
+    if (bbr->is_round_start) {
+        bbr->matched += bbr->is_matched ? 1 : 0;
+        bbr->unmatched += bbr->is_matched ? 0 : 1;
+        bbr->is_matched = is_match;
+    }
+    if (!bbr->is_probe_rtt_expired) {
+        return false;
+    }
+    bool is_empty = bbr->matched > bbr->unmatched;
+    bbr->matched = bbr->unmatched = 0;
+    return is_empty;
+}
+
 /* UpdateMinRTT: a filter of five seconds inside one of ten. */
-static void update_min_rtt(struct tern_bbr *bbr, tern_time sample, tern_time now)
+static void update_min_rtt(const struct tern_cc *cc, struct tern_bbr *bbr, tern_time sample,
+                           tern_time now)
 {
     bbr->is_probe_rtt_expired = now > bbr->probe_rtt_min_at + PROBE_RTT_INTERVAL;
+    if (is_refreshed(cc, bbr, sample)) {
+        bbr->is_probe_rtt_expired = false;
+        bbr->probe_rtt_min = bbr->min_rtt;
+        bbr->probe_rtt_min_at = bbr->min_rtt_at = now;
+    }
     if (sample > 0 && (sample < bbr->probe_rtt_min || bbr->is_probe_rtt_expired)) {
         bbr->probe_rtt_min = sample;
         bbr->probe_rtt_min_at = now;
@@ -263,6 +300,9 @@ static void update_round(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 {
     uint64_t rate = ack->sample->rate;
+    if (ack->sample->prior_delivered < bbr->tainted_until) {
+        return;
+    }
     if (rate > 0 && (rate >= tern_bbr_max_bw(bbr) || !tern_bbr_is_limited_sample(bbr, ack))) {
         bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], rate);
     }
@@ -272,7 +312,8 @@ static void update_max_bw(struct tern_bbr *bbr, const struct tern_cc_ack *ack)
 static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
                                const struct tern_cc_ack *ack, tern_time now)
 {
-    uint64_t expected = bytes_in(bbr->bw, tern_sub_sat(now, bbr->extra_at));
+    uint64_t rate = bbr->is_full_bw_reached ? bbr->bw : TERN_MAX(bbr->bw, bbr->train_rate);
+    uint64_t expected = bytes_in(rate, tern_sub_sat(now, bbr->extra_at));
     if (bbr->extra_delivered <= expected) {
         bbr->extra_delivered = expected = 0;
         bbr->extra_at = now;
@@ -286,6 +327,48 @@ static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
     }
     uint64_t extra = TERN_MIN(tern_sub_sat(bbr->extra_delivered, expected), cc->cwnd);
     bbr->extra_acked[1] = TERN_MAX(bbr->extra_acked[1], extra);
+}
+
+/* --- faster Startup -------------------------------------------------------------------------- */
+
+/* Startup doubles the window each round, because a sample of the bandwidth is the mean of a round, and
+ * all but the last rounds pause when the window is full. But what left between two pauses shows what the
+ * path surely carries: a train of an eighth of a round and eight datagrams, whose ACKs came as fast as it
+ * had left and without delay. Twice its product may be in flight, the bound that Startup always has, as
+ * soon as it is known; and sent at four times its rate it is half a round long, which the next train
+ * proves. So the window quadruples while there are no signs of a queue, as SUSS does for slow start
+ * (Arghavani et al., "SUSS: Improving TCP Performance by Speeding Up Slow-Start", SIGCOMM 2024). */
+static void begin_train(struct tern_bbr *bbr, const struct tern_cc_ack *ack, tern_time now)
+{
+    bbr->train_at = now;
+    bbr->train_sent_at = ack->largest_sent_at;
+    bbr->train_delivered = ack->rate->delivered;
+}
+
+static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    tern_time part = bbr->min_rtt / TRAIN_PART;
+    if (bbr->is_round_start || bbr->train_at == 0 || ack->largest_sent_at < bbr->train_sent_at) {
+        begin_train(bbr, ack, now);
+        return;
+    }
+    tern_time length = TERN_MAX(now - bbr->train_at, ack->largest_sent_at - bbr->train_sent_at);
+    uint64_t bytes = ack->rate->delivered - bbr->train_delivered;
+    bool is_long = length >= part && bytes >= TRAIN_DATAGRAMS * (uint64_t)cc->datagram;
+    bool is_delayed = ack->rtt_sample == 0 || ack->rtt_sample > bbr->min_rtt + part;
+    if (!is_long) {
+        return;
+    }
+    uint64_t rate = bytes * 1000000 / (length / 1000);
+    bbr->train_seen = TERN_MAX(bbr->train_seen, rate);
+    if (!is_delayed && !bbr->is_loss_in_round) {
+        bbr->train_rate = TERN_MAX(bbr->train_rate, rate);
+        if (rate >= bbr->resume_rate / 8 * 7) { /* all of it has been validated */
+            bbr->resume_rate = 0;
+        }
+    }
+    begin_train(bbr, ack, now);
 }
 
 /* --- Startup and Drain ------------------------------------------------------------------------ */
@@ -339,6 +422,13 @@ static uint64_t model_bound(const struct tern_cc *cc)
     return TERN_MAX(bound, tern_bbr_min_pipe(cc));
 }
 
+/* The draft of careful resume lets out twice this, Startup's gain. But before the first answer even the
+ * half that a window would jump to can be too much, and after it the train's rate is known. */
+static uint64_t resumed_window(const struct tern_bbr *bbr)
+{
+    return tern_bbr_bdp(bbr, bbr->resume_rate, 100);
+}
+
 /* SetCwnd */
 static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
 {
@@ -349,6 +439,11 @@ static void set_cwnd(struct tern_cc *cc, const struct tern_cc_ack *ack)
         cc->cwnd = TERN_MIN(cc->cwnd + ack->acked_bytes, most);
     } else if (cc->cwnd < most || ack->rate->delivered < bbr->initial_cwnd) {
         cc->cwnd += ack->acked_bytes;
+    }
+    if (bbr->phase == TERN_BBR_STARTUP) {
+        uint64_t proved = tern_bbr_bdp(bbr, bbr->train_rate, cwnd_gain[TERN_BBR_STARTUP]);
+        cc->cwnd = TERN_MAX(cc->cwnd, bbr->train_rate > 0 ? proved : 0);
+        cc->cwnd = TERN_MAX(cc->cwnd, bbr->resume_rate > 0 ? resumed_window(bbr) : 0);
     }
     cc->cwnd = TERN_MAX(cc->cwnd, tern_bbr_min_pipe(cc));
     if (bbr->phase == TERN_BBR_PROBE_RTT) {
@@ -401,6 +496,33 @@ static uint64_t bbr_window(const struct tern_cc *cc)
     return bbr->is_full_bw_reached ? tern_bbr_bdp(bbr, bbr->bw, 100) : cc->cwnd;
 }
 
+/* Careful resume: half of the remembered volume a round trip, for the two rounds that its packets and their
+ * ACKs take. What its first train proves is Startup's then. */
+static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    uint64_t usecs = TERN_MAX(ack->rtt->smoothed / TERN_USEC, (tern_time)1);
+    if (bbr->phase != TERN_BBR_STARTUP) {
+        return;
+    }
+    bbr->resume_rate = volume * 1000000 / usecs;
+    bbr->resume_until = bbr->round_count + 2;
+    bbr->resume_bw = tern_bbr_max_bw(bbr);
+    set_pacing(cc, pacing_gain[bbr->phase]);
+    set_cwnd(cc, ack);
+}
+
+/* Safe Retreat: to half of what came through, as a window would. */
+void tern_bbr_retreat(struct tern_cc *cc, uint64_t delivered)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->max_bw[0] = 0;
+    bbr->max_bw[1] = TERN_MAX(bbr->resume_bw, bbr->train_seen / 2);
+    bbr->train_seen = bbr->train_rate = bbr->resume_rate = 0;
+    bbr->tainted_until = delivered + cc->bytes_in_flight;
+    bbr->has_retreated = true;
+}
+
 static bool bbr_is_starting(const struct tern_cc *cc)
 {
     return !tern_bbr_in(cc)->is_full_bw_reached;
@@ -446,10 +568,16 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         bbr->is_loss_in_round = bbr->is_ecn_in_round = false;
     }
     update_extra_acked(cc, bbr, ack, now);
+    if (bbr->phase == TERN_BBR_STARTUP && bbr->has_rtt) {
+        note_train(cc, ack, now);
+    }
+    if (bbr->resume_rate > 0 && bbr->round_count > bbr->resume_until) {
+        bbr->resume_rate = 0; /* it has been validated, or never used */
+    }
     check_full_bw(bbr, ack);
     check_startup_and_drain(cc, ack, was_marked, now);
     tern_bbr_cycle(cc, ack, now);
-    update_min_rtt(bbr, ack->rtt_sample, now);
+    update_min_rtt(cc, bbr, ack->rtt_sample, now);
     if (bbr->phase == TERN_BBR_CRUISE) { /* where we keep no queue ourselves */
         bbr->is_shared = ack->rtt->smoothed > tern_add_sat(bbr->min_rtt, bbr->min_rtt / 4);
     }
@@ -485,6 +613,7 @@ const struct tern_cc_ops tern_cc_bbr = {
     .adopt = bbr_adopt,
     .window = bbr_window,
     .is_starting = bbr_is_starting,
+    .resume = bbr_resume,
     .on_sent = bbr_on_sent,
     .on_ack = bbr_on_ack,
     .on_loss = bbr_on_loss,

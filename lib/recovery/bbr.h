@@ -48,7 +48,11 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_due, is_probe_rtt_round_done;
     bool has_rtt;
-    bool is_shared;    /* others keep a queue in the bottleneck */
+    bool is_matched;             /* this round had a round trip as short as the least */
+    uint32_t matched, unmatched; /* rounds since ProbeRTT was last due */
+    bool is_shared;              /* others keep a queue in the bottleneck ... */
+    bool was_shared;             /* ... or did since ProbeRTT */
+    uint32_t cruise_rounds;
     bool has_undo;     /* the undo_ figures are those from before the last losses */
     bool left_by_loss; /* they ended undo_phase */
 
@@ -60,6 +64,18 @@ struct tern_bbr {
     bool is_cwnd_limited, was_cwnd_limited; /* in this round, in the last one */
     bool is_idle_restart;
     uint32_t loss_events; /* in this loss round, for Startup */
+
+    /* Startup: a train of packets that left without a pause, and the rate at which the latest arrived. */
+    tern_time train_at, train_sent_at; /* of its first ACK; 0: none */
+    uint64_t train_delivered;
+    uint64_t train_rate;
+    uint64_t resume_rate;  /* probing rate of careful resume; 0: it is over, or never was ... */
+    uint64_t resume_until; /* ... when so many rounds are */
+    uint64_t resume_bw;    /* what was known before */
+    bool has_retreated;    /* ... and from too much of it, a moment ago */
+    uint64_t
+        tainted_until; /* `delivered` mark: what left before it was lost in part, and took too much */
+    uint64_t train_seen; /* the best of all, of those that came delayed, too */
 
     /* Is the pipe full? */
     uint64_t full_bw;
@@ -133,6 +149,8 @@ uint64_t tern_bbr_bdp(const struct tern_bbr *bbr, uint64_t bw, uint64_t gain);
 uint64_t tern_bbr_inflight(const struct tern_cc *cc, uint64_t bw, uint64_t gain);
 uint64_t tern_bbr_with_headroom(const struct tern_cc *cc);
 bool tern_bbr_is_limited_sample(const struct tern_bbr *bbr, const struct tern_cc_ack *ack);
+/* Congestion while careful resume lasts: what it measured does not count. */
+void tern_bbr_retreat(struct tern_cc *cc, uint64_t delivered);
 void tern_bbr_begin_round(struct tern_bbr *bbr, uint64_t delivered);
 void tern_bbr_reset_full_bw(struct tern_bbr *bbr);
 void tern_bbr_reset_shortterm(struct tern_bbr *bbr);

@@ -276,8 +276,15 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
         bbr->has_verdict = !was_marked; /* a mark is never noise */
         bbr->was_growing = !has_queue(cc, ack->rtt_sample, QUEUE_STARTUP);
         bbr->is_full_bw_reached = true;
-        bbr->inflight_longterm =
-            TERN_MAX(tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100), bbr->inflight_latest);
+        if (bbr->resume_rate > 0) {
+            tern_bbr_retreat(cc, ack->rate->delivered);
+        }
+        bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], bbr->train_seen);
+        bbr->inflight_longterm = tern_bbr_bdp(bbr, tern_bbr_max_bw(bbr), 100);
+        /* Trains fill others' part of the queue before those can react. */
+        if (bbr->train_rate == 0 && bbr->tainted_until == 0) {
+            bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->inflight_latest);
+        }
     }
 }
 

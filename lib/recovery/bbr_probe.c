@@ -37,6 +37,8 @@ void tern_bbr_begin_down(struct tern_cc *cc, uint64_t delivered, tern_time now)
 void tern_bbr_begin_cruise(struct tern_bbr *bbr)
 {
     bbr->phase = TERN_BBR_CRUISE;
+    bbr->probe_wait = bbr->has_retreated ? 0 : bbr->probe_wait; /* half is not the end of it */
+    bbr->has_retreated = false;
 }
 
 void tern_bbr_begin_refill(struct tern_bbr *bbr, uint64_t delivered)

@@ -38,9 +38,18 @@ void tern_cc_copy(struct tern_cc *cc, const struct tern_cc *from)
     cc->state = state;
 }
 
-static bool is_starting(const struct tern_cc *cc)
+bool tern_cc_is_starting(const struct tern_cc *cc)
 {
     return cc->ops->is_starting != NULL ? cc->ops->is_starting(cc) : cc->cwnd < cc->ssthresh;
+}
+
+uint64_t tern_cc_pace(const struct tern_cc *cc, const struct tern_rtt *rtt)
+{
+    uint64_t rate = cc->ops->pacing_rate(cc, rtt);
+    if (cc->state->recall.phase != TERN_RECALL_JUMPED) {
+        return rate;
+    }
+    return TERN_MIN(rate, cc->cwnd * 1000000 / TERN_MAX(rtt->smoothed / 1000, (tern_time)1));
 }
 
 /* Losses of packets that left before are still of the old episode (recovery_start stays), but nobody
@@ -48,11 +57,12 @@ static bool is_starting(const struct tern_cc *cc)
 void tern_cc_switch(struct tern_cc *cc, const struct tern_cc_ops *ops, const struct tern_rtt *rtt,
                     const struct tern_rate *rate, tern_time now)
 {
-    struct tern_cc_run run = {.rtt = rtt, .rate = rate, .is_starting = is_starting(cc)};
+    struct tern_cc_run run = {.rtt = rtt, .rate = rate, .is_starting = tern_cc_is_starting(cc)};
     uint64_t window = cc->ops->window != NULL ? cc->ops->window(cc) : cc->cwnd;
     cc->cwnd = TERN_MAX(window, tern_cc_min_window(cc));
     cc->ssthresh = run.is_starting ? cc->ssthresh : cc->cwnd;
     cc->state->episode.lost = cc->state->episode.end_pn = 0;
+    cc->state->recall.phase = TERN_RECALL_NONE;
     tern_prr_end(&cc->state->prr);
     cc->ops = ops;
     ops->init(cc, now);
@@ -107,6 +117,9 @@ void tern_cc_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time
         tern_prr_on_ack(&cc->state->prr, ack->acked_bytes, cc->bytes_in_flight,
                         ack->lost_bytes == 0, cc->datagram);
     }
+    if (cc->state->recall.phase != TERN_RECALL_NONE) {
+        tern_recall_on_ack(cc, ack, now);
+    }
 }
 
 static void note_episode(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
@@ -132,6 +145,9 @@ void tern_cc_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_t
         tern_prr_end(&cc->state->prr);
     } else if (cc->recovery_start != before) {
         tern_prr_begin(&cc->state->prr, loss->prior_in_flight, cc->cwnd, cc->datagram);
+    }
+    if (cc->state->recall.phase != TERN_RECALL_NONE) {
+        tern_recall_on_loss(cc, loss, now);
     }
 }
 

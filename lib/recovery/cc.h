@@ -5,6 +5,7 @@
 
 #include "recovery/prr.h"
 #include "recovery/rate.h"
+#include "recovery/recall.h"
 #include "recovery/rtt.h"
 
 struct tern_cc;
@@ -62,6 +63,9 @@ struct tern_cc_ops {
     void (*on_loss)(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now);
     /* All losses of the last episode turned out spurious: undo. May be NULL. */
     void (*on_spurious)(struct tern_cc *cc, tern_time now);
+    /* Careful resume: the path has carried twice this volume in a round trip, which may be sent now at an
+     * even pace. From then on it is the controller's. NULL: it has a window, and the rest is done to that. */
+    void (*resume)(struct tern_cc *cc, uint64_t volume, const struct tern_cc_ack *ack);
     /* Bytes a second. */
     uint64_t (*pacing_rate)(const struct tern_cc *cc, const struct tern_rtt *rtt);
     /* Bytes a second that the path is believed to carry for us; 0: not known. NULL: it has no idea. */
@@ -87,6 +91,7 @@ struct tern_cc {
 /* What a controller needs only while packets come and go. It lies apart, for connections at rest. */
 struct tern_cc_state {
     struct tern_prr prr;
+    struct tern_recall recall;
     /* The last congestion event: once all of its packets have turned out to be only late, it is taken
      * back. */
     struct {
@@ -139,6 +144,12 @@ bool tern_cc_is_window_used(const struct tern_cc *cc);
 /* Slow start: the window grows by so much, but not beyond twice the flight of the last two round trips,
  * to which a window that is always full doubles anyway. */
 void tern_cc_grow(struct tern_cc *cc, uint64_t bytes);
+
+/* Still looking for the capacity. */
+bool tern_cc_is_starting(const struct tern_cc *cc);
+
+/* Bytes a second to send at: the controller's, but what a jump lets out takes a whole round trip. */
+uint64_t tern_cc_pace(const struct tern_cc *cc, const struct tern_rtt *rtt);
 
 /* Bytes that may be sent now. */
 uint64_t tern_cc_room(const struct tern_cc *cc);

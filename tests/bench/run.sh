@@ -433,7 +433,7 @@ draw_sizes() {
     {
         begin_picture goodput 450
         echo "set key top left; set logscale x 2; set xrange [1000:80000]; set yrange [0:*]"
-        echo "set xtics ($(echo "$sizes" | tr -s ' ' ','))"
+        echo "set xtics rotate by -40 ($(echo "$sizes" | tr -s ' ' ','))"
         echo "set xlabel 'bytes of a datagram'; set ylabel 'Gbit/s, one connection, loopback'"
         line=plot
         for suite in $suites; do
@@ -455,7 +455,7 @@ draw_scale() {
     {
         begin_picture scale 640
         echo "set multiplot layout 2,2; unset key; set logscale x; set yrange [0:*]; set xlabel 'connections'"
-        echo "set xrange [700:*]; set format x '%.0s%c'"
+        echo "set lmargin 10; set xrange [700:*]; set format x '%.0s%c'"
         column=2
         for label in 'bytes of heap of each, server' "% of a core, keepalives every $keepalive s" \
             'ns to find one by its identifier' 'ns to move a deadline'; do

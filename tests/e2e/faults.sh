@@ -138,7 +138,7 @@ case_interrupt_pull() {
 
 # The server is stopped with a client at work: it says so, and cleans up.
 case_server_stops() {
-    serve
+    serve --stop-time 0
     link --rate 40
     random here/file 8000
     begin_copy here/file "tern://$link/file"

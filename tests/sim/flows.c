@@ -18,6 +18,7 @@ struct flow {
     tern_conn *conn; /* the client's; NULL before the start and after the end */
     tern_stream *stream;
     uint64_t read, read_before, read_told;
+    uint64_t left; /* to write */
     tern_time read_at;
     bool is_started, is_connected, is_quiet;
     const char *error;
@@ -84,6 +85,12 @@ static int add_host(struct crowd *crowd, size_t i, bool is_server, tern_sim_host
     if (crowd->plan->send_buffer > 0) {
         config.stream_send_buffer = crowd->plan->send_buffer;
     }
+    if (crowd->plan->window > 0) {
+        config.stream_window = config.conn_window = crowd->plan->window;
+    }
+    if (crowd->plan->window_max > 0) {
+        config.stream_window_max = config.conn_window_max = crowd->plan->window_max;
+    }
     if (getenv("TERN_TRACE") != NULL) {
         config.trace = (tern_trace_sink){.event = trace_line, .user = &crowd->flows[i]};
     }
@@ -96,6 +103,7 @@ static int add_flow(struct crowd *crowd, size_t i)
     struct flow *flow = &crowd->flows[i];
     tern_link_config forth, back;
     flow->number = i;
+    flow->left = plan->bytes > 0 ? plan->bytes : UINT64_MAX;
     tern_link_config_init(&forth);
     forth.delay = plan->delay;
     back = forth;
@@ -139,6 +147,9 @@ static int start_flow(struct crowd *crowd, struct flow *flow)
     peer.addr = tern_sim_host_addr(flow->server);
     tern_endpoint_public_key(tern_sim_host_endpoint(flow->server), key);
     peer.key = key;
+    peer.path = crowd->plan->flows[flow->number].memory.volume > 0
+                    ? &crowd->plan->flows[flow->number].memory
+                    : NULL;
     flow->is_started = true;
     return tern_endpoint_connect(tern_sim_host_endpoint(flow->client), &peer, &flow->conn,
                                  tern_sim_now(crowd->sim));
@@ -147,9 +158,11 @@ static int start_flow(struct crowd *crowd, struct flow *flow)
 static void write_some(struct flow *flow)
 {
     static const uint8_t zeros[CHUNK];
-    ptrdiff_t n = flow->stream != NULL && !flow->is_quiet ? (ptrdiff_t)sizeof zeros : 0;
-    while (n == (ptrdiff_t)sizeof zeros) {
-        n = tern_stream_write(flow->stream, zeros, sizeof zeros, 0);
+    ptrdiff_t n = flow->stream != NULL && !flow->is_quiet ? 1 : 0;
+    while (n > 0 && flow->left > 0) {
+        size_t len = flow->left < sizeof zeros ? (size_t)flow->left : sizeof zeros;
+        n = tern_stream_write(flow->stream, zeros, len, len == flow->left ? TERN_FIN : 0);
+        flow->left -= n > 0 ? (uint64_t)n : 0;
     }
     if (n < 0) {
         flow->error = tern_strerror((int)n);
@@ -266,6 +279,16 @@ static const char *look(const struct crowd *crowd)
     return broken;
 }
 
+static bool is_all_read(const struct crowd *crowd)
+{
+    size_t i = 0;
+    while (i < crowd->plan->count && crowd->plan->flows[i].bytes > 0 &&
+           crowd->flows[i].read >= crowd->plan->flows[i].bytes) {
+        i++;
+    }
+    return i == crowd->plan->count;
+}
+
 static bool has_error(const struct crowd *crowd)
 {
     size_t i = 0;
@@ -278,7 +301,7 @@ static bool has_error(const struct crowd *crowd)
 /* False: something went wrong. */
 static bool run_until(struct crowd *crowd, tern_time until, struct flows_result *result)
 {
-    for (uint64_t steps = 1; tern_sim_now(crowd->sim) < until; steps++) {
+    for (uint64_t steps = 1; tern_sim_now(crowd->sim) < until && !is_all_read(crowd); steps++) {
         if (tern_sim_step(crowd->sim, sooner(direct_all(crowd), until)) < 0) {
             return false;
         }
@@ -306,6 +329,8 @@ static void collect(struct crowd *crowd, struct flows_result *result)
         result->flows[i].sender.size = sizeof(tern_stats);
         if (flow->conn != NULL) {
             tern_conn_stats(flow->conn, &result->flows[i].sender);
+            int rc = tern_conn_path_memory(flow->conn, &result->flows[i].memory);
+            (void)rc; /* too little: no volume */
         }
     }
     result->bottleneck.size = sizeof result->bottleneck;

@@ -10,13 +10,15 @@
 
 #define FLOWS_MAX 16
 
-/* One sender that never runs out. */
+/* One sender, that never runs out unless it has no more than so many bytes. */
 struct flow_plan {
     const char *cc;
     tern_time delay; /* one way, of its own access links: half of its round trip */
     tern_time start; /* since the beginning of the world */
     double loss;     /* on its own access link, towards the receiver */
     tern_time quiet_from, quiet_until; /* it says nothing between these two; both 0: never */
+    uint64_t bytes;                    /* 0: without end. The world ends when all have theirs */
+    tern_path_memory memory;           /* what it has of its path; volume 0: nothing */
 };
 
 /* flows_plan_init fills in 50 Mbit/s, a queue of 250 kB, a minute, and the second half measured. */
@@ -28,7 +30,9 @@ struct flows_plan {
     size_t count;
     bool has_nat; /* all senders are behind this one */
     tern_nat_config nat;
-    size_t send_buffer; /* of a sender, which still goes out when it falls quiet; 0: the default */
+    size_t send_buffer;  /* of a sender, which still goes out when it falls quiet; 0: the default */
+    uint64_t window;     /* of a receiver at the beginning; 0: the default */
+    uint64_t window_max; /* ... and at most */
     tern_time duration;
     tern_time settle; /* shares are measured from here to the end */
     /* Ten times a second a line goes there, or NULL: seconds, bytes in the queue, and for each flow
@@ -43,6 +47,7 @@ struct flow_result {
     tern_time read_at; /* when it last read, since the beginning */
     tern_stats sender; /* at the end */
     bool is_connected;
+    tern_path_memory memory; /* what it could take to a next time; volume 0: nothing */
 };
 
 struct flows_result {

@@ -172,6 +172,7 @@ static void shallow_buffer_is_no_obstacle(void **state)
     plan.down.queue = QUEUE / 20;
     kit_run(&plan, &result);
     assert_true(result.is_done);
+    print_message("a buffer of a twentieth: %.1f %%\n", 100 * kit_share(&result, 100000000, RATE));
     assert_true(kit_share(&result, 100000000, RATE) >= 0.80);
 }
 

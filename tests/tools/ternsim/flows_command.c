@@ -9,6 +9,9 @@
 
 struct wishes {
     double mbit, rtt, queue, seconds, later; /* queue in BDP; later: s between starts */
+    double loss, megabytes, window;          /* per cent, behind the queue; of each flow; KiB */
+    double buffers;                          /* MiB of each sender, and of each receiver at most */
+    double memory; /* Mbit/s that each remembers of its path; 0: nothing */
     double seed;
     tern_link_aqm aqm;
     const char *series;
@@ -40,8 +43,12 @@ static bool parse_option(struct wishes *w, const char *name, const char *value)
     const struct {
         const char *name;
         double *out;
-    } numbers[] = {{"--mbit", &w->mbit},       {"--rtt", &w->rtt},     {"--queue", &w->queue},
-                   {"--seconds", &w->seconds}, {"--later", &w->later}, {"--seed", &w->seed}};
+    } numbers[] = {{"--mbit", &w->mbit},      {"--rtt", &w->rtt},
+                   {"--queue", &w->queue},    {"--seconds", &w->seconds},
+                   {"--later", &w->later},    {"--seed", &w->seed},
+                   {"--loss", &w->loss},      {"--megabytes", &w->megabytes},
+                   {"--window", &w->window},  {"--memory", &w->memory},
+                   {"--buffers", &w->buffers}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             return parse_positive(value, numbers[i].out);
@@ -71,6 +78,12 @@ static bool add_flows(struct flows_plan *plan, char *list, const struct wishes *
         }
         struct flow_plan *flow = flows_add(plan, ops->name, (tern_time)(w->rtt * 1e6 / 2));
         flow->start = (tern_time)(w->later * 1e9) * (plan->count - 1);
+        flow->bytes = (uint64_t)(w->megabytes * 1e6);
+        flow->memory = (tern_path_memory){
+            .size = sizeof flow->memory,
+            .volume = (uint64_t)(w->memory * 1e6 / 8 * w->rtt / 1e3),
+            .min_rtt = (tern_time)(w->rtt * 1e6),
+        };
         name = comma != NULL ? comma + 1 : NULL;
     }
     return true;
@@ -82,8 +95,11 @@ static bool fill_plan(struct flows_plan *plan, char *list, const struct wishes *
     plan->bottleneck.rate = (uint64_t)(w->mbit * 1e6);
     plan->bottleneck.queue = (size_t)(w->queue * w->mbit * 1e6 / 8 * w->rtt / 1e3);
     plan->bottleneck.aqm = w->aqm;
+    plan->bottleneck.loss = w->loss / 100;
     plan->duration = (tern_time)(w->seconds * 1e9);
     plan->settle = 0;
+    plan->window = (uint64_t)(w->window * 1024);
+    plan->window_max = plan->send_buffer = (uint64_t)(w->buffers * 1048576);
     return add_flows(plan, list, w);
 }
 
@@ -116,6 +132,13 @@ int flows_command(int argc, char **argv)
     (void)printf("  %.1f %% of the bottleneck, Jain's index %.4f, trace hash %016llx\n",
                  flows_share(&plan, &result, plan.bottleneck.rate) * 100,
                  flows_jain(&result, plan.count), (unsigned long long)result.hash);
+    for (size_t i = 0; w.megabytes > 0 && i < plan.count; i++) {
+        double took = (double)(result.flows[i].read_at - plan.flows[i].start) / 1e9;
+        double mbit = (double)result.flows[i].total * 8 / 1e6 / took;
+        (void)printf("  %s: %.1f MB in %.3f s: %.1f Mbit/s, %.1f %% of the bottleneck\n",
+                     plan.flows[i].cc, (double)result.flows[i].total / 1e6, took, mbit,
+                     mbit / w.mbit * 100);
+    }
     if (plan.series != NULL && fclose(plan.series) != 0) {
         (void)fprintf(stderr, "ternsim: %s: %s\n", w.series, strerror(errno));
         return 1;

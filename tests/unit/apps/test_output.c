@@ -216,6 +216,117 @@ static void a_name_is_not_cut_inside_a_character(void **state)
     }
 }
 
+static void wide_characters_take_two_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t columns;
+    } cases[] = {
+        {"", 0},
+        {"plain", 5},
+        {"na\xc3\xafve", 5},
+        {"\xe6\x97\xa5\xe6\x9c\xac", 4}, /* two ideographs */
+        {"e\xcc\x81", 1},                /* a letter and its accent */
+        {"\xf0\x9f\x90\xa6.txt", 6},     /* a bird */
+        {"\xef\xbd\x86", 2},             /* a fullwidth letter */
+        {"\xed\x95\x9c\xea\xb8\x80", 4}, /* Hangul syllables */
+        {"\xe2\x98\x83\xef\xb8\x8f", 1}, /* a variation selector takes none */
+        {"\xe0\xa4\xa8\xe0\xa5\x8d", 1}, /* a virama */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(term_columns(cases[i].text), cases[i].columns);
+        assert_int_equal(term_fit(cases[i].text, cases[i].columns), strlen(cases[i].text));
+    }
+    assert_int_equal(term_fit("\xe6\x97\xa5\xe6\x9c\xac", 3), 3);
+    assert_int_equal(term_fit("\xe6\x97\xa5\xe6\x9c\xac", 1), 0);
+    struct meter_view one = {.name = "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", .total = 3};
+    for (unsigned width = 1; width < 120; width++) {
+        char line[512];
+        meter_format(&one, 0, width, line, sizeof line);
+        assert_in_range(term_columns(line), 0, width);
+    }
+}
+
+static void a_growing_total_promises_nothing(void **state)
+{
+    (void)state;
+    struct meter_view one = {
+        .name = "x", .done = 1 << 20, .total = 2 << 20, .is_growing = true, .files_total = 1};
+    char line[512];
+    meter_format(&one, 1 << 20, 100, line, sizeof line);
+    assert_non_null(strstr(line, "0/1+ files  1.0 MiB/2.0 MiB+    -  1.0 MiB/s  ETA -"));
+    assert_null(strstr(line, "%"));
+}
+
+static void the_rate_is_that_of_the_last_seconds(void **state)
+{
+    (void)state;
+    struct meter meter;
+    struct meter_view one = {.name = "x", .total = 1000000000};
+    meter_init(&meter, false, 0);
+    for (int tick = 1; tick <= 100; tick++) { /* ten seconds at 1 MB/s, each tick 0.1 s */
+        one.done = (uint64_t)tick * 100000;
+        meter_draw(&meter, &one, tick * 0.1);
+    }
+    assert_in_range((uint64_t)meter.rate, 990000, 1010000);
+    for (int tick = 101; tick <= 200; tick++) { /* and then at 3 MB/s */
+        one.done += 300000;
+        meter_draw(&meter, &one, tick * 0.1);
+    }
+    assert_in_range((uint64_t)meter.rate, 2800000, 3010000);
+    meter_draw(&meter, &one, 60); /* forty seconds without a byte */
+    assert_in_range((uint64_t)meter.rate, 0, 1);
+}
+
+static void rates_are_parsed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"0", 0},        {"1000", 1000},       {"10M", 10485760},   {"200mbit", 25000000},
+                {"8kbit", 1000}, {"1gbit", 125000000}, {"1Gbit", 125000000}};
+    static const char *const bad[] = {"",
+                                      "M",
+                                      "-1",
+                                      "10 M",
+                                      "10X",
+                                      "1.5M",
+                                      "mbit",
+                                      "10bits",
+                                      "1e6",
+                                      "10Mb",
+                                      "10MM",
+                                      "99999999999999999999",
+                                      "18446744073709551615gbit"};
+    uint64_t value;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_true(cli_parse_rate(good[i].text, &value));
+        assert_int_equal(value, good[i].value);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_false(cli_parse_rate(bad[i], &value));
+    }
+}
+
+static void levels_choose_what_is_said(void **state)
+{
+    (void)state;
+    cli_init("test", true, 3);
+    assert_true(cli_says(CLI_ERROR) && !cli_says(CLI_WARNING) && !cli_says(CLI_INFO));
+    cli_init("test", false, 0);
+    assert_true(cli_says(CLI_INFO) && !cli_says(CLI_DEBUG));
+    cli_set_level(CLI_TRACE);
+    assert_true(cli_says(CLI_TRACE));
+    assert_int_equal(setenv("NO_COLOR", "1", 1), 0);
+    assert_false(cli_wants_color(2));
+    cli_set_color(CLI_COLOR_ALWAYS);
+    assert_true(cli_wants_color(2));
+    cli_set_color(CLI_COLOR_NEVER);
+    assert_false(cli_wants_color(2));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(plain_text_passes),
     cmocka_unit_test(what_moves_the_cursor_is_escaped),
@@ -228,6 +339,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_meter_shows_what_matters),
     cmocka_unit_test(the_meter_stands_odd_figures),
     cmocka_unit_test(a_name_is_not_cut_inside_a_character),
+    cmocka_unit_test(wide_characters_take_two_columns),
+    cmocka_unit_test(a_growing_total_promises_nothing),
+    cmocka_unit_test(the_rate_is_that_of_the_last_seconds),
+    cmocka_unit_test(rates_are_parsed),
+    cmocka_unit_test(levels_choose_what_is_said),
 };
 
 TERN_TEST_MAIN(tests)

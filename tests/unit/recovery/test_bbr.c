@@ -156,12 +156,12 @@ static void assert_near(uint64_t value, uint64_t wanted, uint64_t percent)
 static void guesses_a_rate_before_the_first_sample(void **state)
 {
     (void)state;
-    /* 12000 bytes a millisecond, times 2.77; then over the round trip that was measured */
-    assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 33240000);
+    /* 12000 bytes a millisecond, times four; then over the round trip that was measured */
+    assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 48000000);
     assert_int_equal(p->cc.cwnd, 12000);
     p->limit = 1;
     (void)run(50 * TERN_MSEC, -1);
-    assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 12000 * 277 / 100 * 1000 / 41, 1);
+    assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 12000 * 4 * 1000 / 41, 1);
 }
 
 static void startup_finds_the_bandwidth_and_drains(void **state)
@@ -177,7 +177,9 @@ static void startup_finds_the_bandwidth_and_drains(void **state)
 static void cycle_goes_through_all_phases(void **state)
 {
     (void)state;
-    (void)run(12 * TERN_SEC, -1);
+    (void)run(TERN_SEC, -1);
+    p->delay += 2 * TERN_MSEC; /* no round trip is as short again, and ProbeRTT must look */
+    (void)run(11 * TERN_SEC, -1);
     assert_int_equal(p->phases, (1u << (TERN_BBR_PROBE_RTT + 1)) - 1);
     assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 2);
     assert_near(p->rate.delivered, p->bottleneck * 12, 6);
@@ -196,15 +198,77 @@ static void probe_rtt_comes_every_five_seconds(void **state)
 {
     (void)state;
     (void)run(2 * TERN_SEC, -1);
-    assert_true(run(4 * TERN_SEC, TERN_BBR_PROBE_RTT));
+    p->delay += 2 * TERN_MSEC; /* 5 %: more than what counts as the same */
+    assert_true(run(6 * TERN_SEC, TERN_BBR_PROBE_RTT));
     tern_time first = p->now;
-    assert_true(first - START >= 5 * TERN_SEC);
+    assert_in_range((first - START) / TERN_MSEC, 5000, 7200);
     assert_true(p->cc.cwnd <= bdp() * 53 / 100 + MDS);
     assert_true(run(TERN_SEC, TERN_BBR_CRUISE)); /* 200 ms and a round, from when it has drained */
     assert_in_range((p->now - first) / TERN_MSEC, 200, 300);
     assert_true(p->cc.cwnd > bdp());
+    p->delay += 2 * TERN_MSEC;
     assert_true(run(6 * TERN_SEC, TERN_BBR_PROBE_RTT));
     assert_in_range((p->now - first) / TERN_MSEC, 5200, 5400);
+}
+
+static void probe_rtt_is_left_out_where_the_queue_empties_by_itself(void **state)
+{
+    (void)state;
+    assert_false(run(20 * TERN_SEC, TERN_BBR_PROBE_RTT));
+    assert_near(bbr()->min_rtt, 40 * TERN_MSEC, 5);
+}
+
+/* Half a round trip of somebody's queue, which comes and goes: between two visits the least comes back. */
+static void probe_rtt_comes_beside_others(void **state)
+{
+    bool is_there = true, has_come = false;
+    (void)state;
+    (void)run(2 * TERN_SEC, -1);
+    for (int i = 0; i < 20 && !has_come; i++, is_there = !is_there) {
+        p->delay = is_there ? 60 * TERN_MSEC : 40 * TERN_MSEC;
+        has_come = run(TERN_SEC / 2, TERN_BBR_PROBE_RTT);
+    }
+    assert_true(has_come);
+}
+
+/* --- trains --- */
+
+/* 5 MB in flight: from 12 kB nearly nine doublings. */
+static void startup_quadruples_while_no_queue_shows(void **state)
+{
+    (void)state;
+    p->bottleneck = 125000000;
+    while (p->cc.bytes_in_flight < bdp() && p->now - START < 2 * TERN_SEC) {
+        (void)run(TERN_MSEC, -1);
+    }
+    assert_in_range((p->now - START) / TERN_MSEC, 160, 7 * 40);
+    (void)run(TERN_SEC, -1);
+    assert_true(p->queue_max <= bdp() * 13 / 10); /* and is not more than by doubling */
+    assert_near(tern_bbr_max_bw(bbr()), p->bottleneck, 2);
+}
+
+/* Trains that came delayed prove nothing: the rate of this path is below all that they ask for. */
+static void trains_do_not_pass_the_bottleneck(void **state)
+{
+    (void)state;
+    (void)run(TERN_SEC, TERN_BBR_DRAIN);
+    assert_true(bbr()->train_rate <= p->bottleneck);
+    assert_true(bbr()->train_rate >= p->bottleneck / 4);
+}
+
+/* The mean of a round with pauses would be a fraction of it. */
+static void losses_end_startup_at_the_rate_of_its_trains(void **state)
+{
+    (void)state;
+    p->bottleneck = 125000000;
+    while (bbr()->train_rate < p->bottleneck / 20) {
+        (void)run(TERN_MSEC, -1);
+    }
+    p->loss_every = 4;
+    assert_true(run(TERN_SEC, TERN_BBR_DRAIN));
+    assert_true(bbr()->train_rate > 0 && bbr()->train_seen >= bbr()->train_rate);
+    assert_true(tern_bbr_max_bw(bbr()) >= bbr()->train_seen);
+    assert_true(tern_bbr_max_bw(bbr()) <= p->bottleneck * 101 / 100);
 }
 
 static void follows_a_faster_path_by_probing(void **state)
@@ -380,7 +444,7 @@ static void probe_rtt_in_startup_returns_to_it(void **state)
     for (int i = 0; i < 200 && bbr()->phase != TERN_BBR_PROBE_RTT; i++) {
         p->limit = p->next + 2 + (uint64_t)(i == 0); /* an odd RTT first, never seen again */
         (void)run(30 * TERN_MSEC, TERN_BBR_PROBE_RTT);
-        p->delay += i == 0 ? TERN_MSEC : 0;
+        p->delay += i == 0 ? 20 * TERN_MSEC : 0;
     }
     assert_int_equal(bbr()->phase, TERN_BBR_PROBE_RTT);
     p->limit = UINT64_MAX;
@@ -479,6 +543,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(cycle_goes_through_all_phases, setup),
     cmocka_unit_test_setup(queue_stays_small_after_startup, setup),
     cmocka_unit_test_setup(probe_rtt_comes_every_five_seconds, setup),
+    cmocka_unit_test_setup(probe_rtt_is_left_out_where_the_queue_empties_by_itself, setup),
+    cmocka_unit_test_setup(probe_rtt_comes_beside_others, setup),
+    cmocka_unit_test_setup(startup_quadruples_while_no_queue_shows, setup),
+    cmocka_unit_test_setup(trains_do_not_pass_the_bottleneck, setup),
+    cmocka_unit_test_setup(losses_end_startup_at_the_rate_of_its_trains, setup),
     cmocka_unit_test_setup(follows_a_faster_path_by_probing, setup),
     cmocka_unit_test_setup(forgets_a_bandwidth_in_two_cycles, setup),
     cmocka_unit_test_setup(probe_wait_is_two_to_three_seconds_and_repeats, setup),
