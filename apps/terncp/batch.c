@@ -97,6 +97,9 @@ static void add(struct batch *batch, const struct tree_entry *found, int error)
         item->fd = found->fd;
         item->size = (uint64_t)found->st.st_size;
         item->is_large = item->size >= PROTO_SMALL_MAX;
+        if (!item->is_large && item->size > 0) { /* the disk may fetch the next ones meanwhile */
+            (void)posix_fadvise(item->fd, 0, 0, POSIX_FADV_WILLNEED);
+        }
         batch->large += item->is_large ? 1 : 0;
         batch->small += item->is_large ? 0 : item->size;
     }

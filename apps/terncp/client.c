@@ -20,6 +20,7 @@
 #include "terncp/report.h"
 #include "terncp/shares.h"
 #include "terncp/sink.h"
+#include "terncp/survey.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
 
@@ -46,6 +47,9 @@ struct client {
     bool end_sent, has_end;
     uint32_t end_count;
     struct report report;
+    struct survey *survey; /* push of folders, while it counts */
+    bool has_total;        /* it has, or the server has */
+    uint64_t files, bytes; /* then */
     struct ev_timer ticker;
 };
 
@@ -201,6 +205,22 @@ static void limit(struct client *c, uint64_t told)
     }
 }
 
+/* How much will there be? Whoever has the files counts. */
+static void look_ahead(struct client *c)
+{
+    if (!report_is_watched(&c->report) || !c->options->recursive) {
+        return;
+    }
+    if (c->is_push && c->survey == NULL) {
+        c->survey = survey_new(-1, c->sources, c->source_count, NULL, NULL);
+    } else if (!c->is_push) {
+        struct proto_message m = {.type = PROTO_TOTAL};
+        if (!control_send(c->control, &m)) {
+            dial_stop(&c->dial, DIAL_LOST);
+        }
+    }
+}
+
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
@@ -230,6 +250,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
         dial_stop(&c->dial, DIAL_ERROR);
     }
+    look_ahead(c);
 }
 
 static void finish_if_done(void *user)
@@ -296,6 +317,10 @@ static void on_control(struct client *c)
             for (unsigned i = 0; i < m.range_count; i++) {
                 report_done_there(&c->report, m.ranges[i].count);
             }
+        } else if (m.type == PROTO_TOTAL && !c->is_push) {
+            c->has_total = true;
+            c->files = m.files;
+            c->bytes = m.bytes;
         } else if (m.type == PROTO_LIMIT && c->is_push) {
             limit(c, m.rate);
         } else if (m.type == PROTO_END) {
@@ -313,14 +338,35 @@ static void show_progress(struct client *c)
     if (c->conn != NULL) {
         tern_conn_stats(c->conn, &stats);
     }
+    struct report_view view = {.is_growing = c->options->recursive || c->is_offer};
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
-        report_progress(&c->report, push_current(c->push), n->bytes, n->total, n->files, &stats);
+        view.name = push_current(c->push);
+        view.done = n->bytes;
+        view.total = n->total;
+        view.files = n->files;
+        view.is_growing = view.is_growing && !push_is_counted(c->push);
     } else if (counts_of(c) != NULL) {
         const struct pull_counts *n = counts_of(c);
-        report_progress(&c->report, c->pull != NULL ? pull_current(c->pull) : c->dial.target.path,
-                        n->bytes, n->total, n->files, &stats);
+        view.name = c->pull != NULL ? pull_current(c->pull) : c->dial.target.path;
+        view.done = n->bytes;
+        view.total = n->total;
+        view.files = n->files;
+        view.is_growing = view.is_growing && !c->has_end;
+    } else {
+        return;
     }
+    if (c->survey != NULL && survey_read(c->survey, &c->files, &c->bytes)) {
+        survey_free(c->survey);
+        c->survey = NULL;
+        c->has_total = true;
+    }
+    if (view.is_growing && c->has_total && c->bytes >= view.total) {
+        view.total = c->bytes;
+        view.files = c->files > view.files ? c->files : view.files;
+        view.is_growing = false;
+    }
+    report_progress(&c->report, &view, &stats);
 }
 
 /* Takes the last figures (the ticker may never have run) and lets go of the streams, while their
@@ -337,6 +383,8 @@ static void end_transfer(void *user)
     } else if (counts_of(c) != NULL) {
         c->report.bytes = counts_of(c)->bytes;
     }
+    survey_free(c->survey);
+    c->survey = NULL;
     push_free(c->push);
     pull_free(c->pull);
     sink_free(c->sink);

@@ -58,7 +58,7 @@ int control_read(struct control *control, tern_stream *stream, struct proto_mess
             return 0;
         }
         if (got <= 0) {
-            return -1;
+            return -2;
         }
         control->used += (size_t)got;
     }

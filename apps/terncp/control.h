@@ -25,7 +25,7 @@ struct control_done {
 bool control_done_add(struct control_done *done, tern_stream *stream, uint32_t index);
 bool control_done_flush(struct control_done *done, tern_stream *stream);
 
-/* The next whole message. 1 · 0 nothing yet · -1 malformed, or the stream is over */
+/* The next whole message. 1 · 0 nothing yet · -1 malformed · -2 the stream is over */
 int control_read(struct control *control, tern_stream *stream, struct proto_message *message);
 
 #endif

@@ -22,6 +22,8 @@ static int fixed_size(unsigned type)
         return 5;
     case PROTO_LIMIT:
         return 9;
+    case PROTO_TOTAL:
+        return 16;
     case PROTO_DONE:
         return 0;
     default:
@@ -57,6 +59,10 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
     case PROTO_LIMIT:
         bytes_put(at, m->rate, 8);
         bytes_put(at, m->is_background ? 1 : 0, 1);
+        break;
+    case PROTO_TOTAL:
+        bytes_put(at, m->files, 8);
+        bytes_put(at, m->bytes, 8);
         break;
     case PROTO_DONE:
         break;
@@ -110,6 +116,10 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
     case PROTO_LIMIT:
         m->rate = bytes_take(at, 8);
         m->is_background = bytes_take(at, 1) == 1;
+        break;
+    case PROTO_TOTAL:
+        m->files = bytes_take(at, 8);
+        m->bytes = bytes_take(at, 8);
         break;
     case PROTO_DONE:
         break;

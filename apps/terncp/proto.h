@@ -27,12 +27,13 @@
 
 /* Control messages: type u8, length u32, body. */
 enum proto_type {
-    PROTO_HELLO = 1, /* client: version u8, direction u8, flags u32, key, path */
-    PROTO_READY = 2, /* server: flags u32: the request is accepted, and those of its wishes */
-    PROTO_FAIL = 3,  /* either: status u8, index u32, text: one entry, or (index ~0) everything */
-    PROTO_DONE = 4,  /* receiver: ranges of indices: these entries stand under their final names */
-    PROTO_END = 5,   /* sender: count u32 of entries sent; the receiver answers with the same */
-    PROTO_LIMIT = 6  /* either: rate u64, background u8: how the other may send from now on */
+    PROTO_HELLO = 1,  /* client: version u8, direction u8, flags u32, key, path */
+    PROTO_READY = 2,  /* server: flags u32: the request is accepted, and those of its wishes */
+    PROTO_FAIL = 3,   /* either: status u8, index u32, text: one entry, or (index ~0) everything */
+    PROTO_DONE = 4,   /* receiver: ranges of indices: these entries stand under their final names */
+    PROTO_END = 5,    /* sender: count u32 of entries sent; the receiver answers with the same */
+    PROTO_LIMIT = 16, /* either: rate u64, background u8: how the other may send from now on */
+    PROTO_TOTAL = 17  /* files u64, bytes u64: a client asks (zeros) what there is, a server says */
 };
 
 enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
@@ -84,6 +85,7 @@ struct proto_message {
     uint32_t index;                /* or count */
     uint64_t rate;                 /* LIMIT: bytes a second; 0: no limit */
     bool is_background;            /* LIMIT: give way to all others */
+    uint64_t files, bytes;         /* TOTAL */
     char text[PROTO_PATH_MAX + 1]; /* path or text, terminated; never holds a NUL inside */
     struct proto_range ranges[PROTO_RANGES_MAX];
     unsigned range_count;

@@ -62,6 +62,7 @@ void push_allow_zip(struct push *push)
 {
     unsigned level = push->request.flags >> PROTO_LEVEL_SHIFT;
     if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there()) {
+        work_grow(push->work);
         push->level = level == 0 ? ZIP_LEVEL : level < ZIP_LEVEL_MAX ? (int)level : ZIP_LEVEL_MAX;
     }
 }

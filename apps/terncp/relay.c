@@ -233,8 +233,10 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)events;
     if (r->splices != NULL && r->to.conn != NULL) {
         tern_conn_stats(r->to.conn, &stats);
-        report_progress(&r->report, splices_current(r->splices), splices_bytes(r->splices), 0, 0,
-                        &stats);
+        struct report_view view = {.name = splices_current(r->splices),
+                                   .done = splices_bytes(r->splices),
+                                   .is_growing = true};
+        report_progress(&r->report, &view, &stats);
     }
 }
 

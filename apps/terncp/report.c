@@ -41,19 +41,46 @@ static bool wants_json_progress(const struct report *report)
     return report->options->progress == PROGRESS_JSON;
 }
 
-void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
-                     uint64_t files, const tern_stats *stats)
+bool report_is_watched(const struct report *report)
+{
+    return report->meter.is_on || wants_json_progress(report);
+}
+
+/* Once a second; the keys stay as they are. */
+static void tell_progress(struct report *report, const struct report_view *view,
+                          const tern_stats *stats, double at)
+{
+    report->last_json = at;
+    (void)printf("{\"event\":\"progress\",\"bytes\":%llu,\"total\":%llu,\"rate\":%.0f,"
+                 "\"seconds\":%.3f,\"files\":%llu,\"files_total\":%llu,\"total_is_final\":%s",
+                 (unsigned long long)view->done, (unsigned long long)view->total,
+                 report->meter.rate, at - report->started, (unsigned long long)report->settled,
+                 (unsigned long long)view->files, view->is_growing ? "false" : "true");
+    (void)printf(",\"rtt_ms\":%.3f,\"packets_sent\":%llu,\"packets_lost\":%llu",
+                 (double)stats->smoothed_rtt / 1e6, (unsigned long long)stats->packets_sent,
+                 (unsigned long long)stats->packets_lost);
+    json_field(stdout, "name", view->name);
+    (void)fputs("}\n", stdout);
+    (void)fflush(stdout);
+}
+
+void report_progress(struct report *report, const struct report_view *now_at,
+                     const tern_stats *stats)
 {
     char safe[256];
     double at = now();
-    report->bytes = done;
-    report->files = files;
+    report->bytes = now_at->done;
+    report->files = now_at->files;
+    if (stats->packets_sent > 0) { /* there is a connection */
+        report->wire = report->is_push ? stats->stream_bytes_sent : stats->stream_bytes_received;
+    }
     struct meter_view view = {
-        .name = term_escape(name, strlen(name), safe, sizeof safe),
-        .done = done,
-        .total = total,
-        .files_done = report->settled,
-        .files_total = files,
+        .name = term_escape(now_at->name, strlen(now_at->name), safe, sizeof safe),
+        .done = now_at->done,
+        .total = now_at->total,
+        .is_growing = now_at->is_growing,
+        .files_done = report->settled < now_at->files ? report->settled : now_at->files,
+        .files_total = now_at->files,
     };
     if (report->options->verbose > 0) {
         view.rtt_ms = (double)stats->smoothed_rtt / 1e6;
@@ -62,12 +89,7 @@ void report_progress(struct report *report, const char *name, uint64_t done, uin
     }
     meter_draw(&report->meter, &view, at);
     if (wants_json_progress(report) && at - report->last_json >= 1) {
-        report->last_json = at;
-        (void)printf("{\"event\":\"progress\",\"bytes\":%llu,\"total\":%llu,\"rate\":%.0f,"
-                     "\"seconds\":%.3f}\n",
-                     (unsigned long long)done, (unsigned long long)total, report->meter.rate,
-                     at - report->started);
-        (void)fflush(stdout);
+        tell_progress(report, now_at, stats, at);
     }
 }
 
@@ -153,9 +175,26 @@ static int exit_code(const struct report *report)
                                                                                  : CLI_LOCAL;
 }
 
+/* Of the files' bytes to those that went over the wire for them; 0: nothing went. */
+static double ratio_of(const struct report *report)
+{
+    return report->wire > 0 ? (double)report->bytes / (double)report->wire : 0;
+}
+
+/* Worth a word when compression, an old version or a resumed copy has saved something. */
+static void format_ratio(const struct report *report, char *text, size_t size)
+{
+    char wire[24];
+    text[0] = '\0';
+    if (ratio_of(report) >= 1.05) {
+        (void)snprintf(text, size, ", %s sent (%.1f times less)",
+                       cli_format_size(report->wire, wire, sizeof wire), ratio_of(report));
+    }
+}
+
 int report_end(struct report *report)
 {
-    char size[24], rate[24], time[32];
+    char size[24], rate[24], time[32], ratio[64];
     double seconds = now() - report->started;
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
     uint64_t all = report->settled + failed;
@@ -169,20 +208,30 @@ int report_end(struct report *report)
     } else {
         (void)cli_format_time(seconds, time, sizeof time);
     }
+    format_ratio(report, ratio, sizeof ratio);
     if (failed == 0 && code == CLI_OK) {
-        cli_note("%llu %s, %s in %s (%s/s), %s", (unsigned long long)report->settled,
-                 report->settled == 1 ? "entry" : "entries", size, time, rate,
+        cli_note("%llu %s, %s in %s (%s/s)%s, %s", (unsigned long long)report->settled,
+                 report->settled == 1 ? "entry" : "entries", size, time, rate, ratio,
                  report->options->no_verify ? "not verified" : "verified");
     } else if (report->settled > 0) {
-        cli_note("%llu of %llu entries verified, %llu failed, %s in %s",
+        cli_note("%llu of %llu entries verified, %llu failed, %s in %s%s",
                  (unsigned long long)report->settled, (unsigned long long)all,
-                 (unsigned long long)failed, size, time);
+                 (unsigned long long)failed, size, time, ratio);
+    }
+    if (report->left_out[0] + report->left_out[1] > 0) {
+        cli_note("left out: %llu, neither file nor folder",
+                 (unsigned long long)(report->left_out[0] + report->left_out[1]));
     }
     if (report->options->json) {
         (void)printf("{\"event\":\"summary\",\"entries\":%llu,\"failed\":%llu,\"bytes\":%llu,"
-                     "\"seconds\":%.3f,\"exit\":%d}\n",
+                     "\"seconds\":%.3f",
                      (unsigned long long)report->settled, (unsigned long long)failed,
-                     (unsigned long long)report->bytes, seconds, code);
+                     (unsigned long long)report->bytes, seconds);
+        (void)printf(",\"rate\":%.0f,\"wire_bytes\":%llu,\"ratio\":%.3f",
+                     seconds > 0 ? (double)report->bytes / seconds : 0,
+                     (unsigned long long)report->wire, ratio_of(report));
+        (void)printf(",\"left_out\":%llu,\"exit\":%d}\n",
+                     (unsigned long long)(report->left_out[0] + report->left_out[1]), code);
     }
     return code;
 }

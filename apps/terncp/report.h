@@ -15,14 +15,22 @@ struct report {
     struct meter meter;
     double started, last_json;
     uint64_t bytes, files, settled, failed[3];
+    uint64_t wire;        /* bytes of files and what goes with them that streams have carried */
     uint64_t left_out[2]; /* here, there: a failure only where nothing else was copied */
     bool is_push;
 };
 
 void report_init(struct report *report, const struct options *options, bool is_push);
 void report_restart(struct report *report);
-void report_progress(struct report *report, const char *name, uint64_t done, uint64_t total,
-                     uint64_t files, const tern_stats *stats);
+struct report_view {
+    const char *name; /* that is under way */
+    uint64_t done, total, files;
+    bool is_growing; /* more may be found */
+};
+void report_progress(struct report *report, const struct report_view *view,
+                     const tern_stats *stats);
+/* Is anybody watching? Then it is worth while to find out how much there will be. */
+bool report_is_watched(const struct report *report);
 void report_done(struct report *report, const char *name);
 void report_done_there(struct report *report, uint32_t count); /* the names were not told */
 /* advice: what to do about it; NULL: what mostly helps with failures of this kind. */

@@ -75,8 +75,12 @@ static void show_progress(struct offer *o)
     if (host_sending(&o->host, &sending)) {
         tern_stats stats = {.size = sizeof stats};
         tern_conn_stats(sending.conn, &stats);
-        report_progress(&o->report, sending.current, sending.bytes, sending.total, sending.files,
-                        &stats);
+        struct report_view view = {.name = sending.current,
+                                   .done = sending.bytes,
+                                   .total = sending.total,
+                                   .files = sending.files,
+                                   .is_growing = sending.is_growing};
+        report_progress(&o->report, &view, &stats);
     }
 }
 

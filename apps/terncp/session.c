@@ -22,6 +22,7 @@
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/shares.h"
+#include "terncp/survey.h"
 #include "terncp/transport.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
@@ -56,6 +57,8 @@ struct session {
     bool is_refused;
     uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
     struct shares_watch watch;
+    struct survey *survey; /* while it counts for the client's bar */
+    struct ev_async counted;
     struct session *next, **link; /* in the host */
 };
 
@@ -131,6 +134,15 @@ static void log_copy(const struct session *s, const tern_close_info *close)
     write_log(s, &r);
 }
 
+static void end_survey(struct session *s)
+{
+    if (s->survey != NULL) {
+        survey_free(s->survey); /* first: its thread wakes us */
+        s->survey = NULL;
+        ev_async_stop(s->host->loop, &s->counted);
+    }
+}
+
 static void session_free(struct session *s)
 {
     struct house *house = s->host->house;
@@ -143,6 +155,7 @@ static void session_free(struct session *s)
     if (s->push != NULL || s->pull != NULL) {
         (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
     }
+    end_survey(s);
     (void)ev_clear_pending(s->host->loop, &s->teller);
     s->host->sender = s->host->sender == s ? NULL : s->host->sender;
     s->host->sessions--;
@@ -235,6 +248,45 @@ static void check_limit(struct session *s)
     if (shares_watch_is_over(&s->watch, s->told_rate, stats.bytes_received, tern_udp_now())) {
         (void)snprintf(s->why, sizeof s->why, "faster than it was told");
         tern_conn_close(s->conn, CLOSE_BUSY, "faster than this server allows");
+    }
+}
+
+/* --- how much there is ------------------------------------------------------------------------------ */
+
+static void on_counted(struct ev_loop *loop, struct ev_async *w, int events)
+{
+    struct session *s = w->data;
+    struct proto_message m = {.type = PROTO_TOTAL};
+    (void)loop;
+    (void)events;
+    if (s->survey != NULL && survey_read(s->survey, &m.files, &m.bytes)) {
+        end_survey(s);
+        (void)answer(s, &m);
+        tern_ev_wake(s->host->binding);
+    }
+}
+
+/* From the survey's thread. */
+static void wake_counted(void *user)
+{
+    struct session *s = user;
+    ev_async_send(s->host->loop, &s->counted);
+}
+
+/* The client shows a bar. */
+static void begin_survey(struct session *s)
+{
+    char *const paths[] = {s->path};
+    if (s->survey != NULL || s->push == NULL || s->host->offers != NULL ||
+        s->host->binding == NULL) {
+        return;
+    }
+    ev_async_init(&s->counted, on_counted);
+    s->counted.data = s;
+    ev_async_start(s->host->loop, &s->counted);
+    s->survey = survey_new(s->host->root, paths, 1, wake_counted, s);
+    if (s->survey == NULL) {
+        ev_async_stop(s->host->loop, &s->counted);
     }
 }
 
@@ -616,6 +668,8 @@ static void on_control(struct session *s)
             s->has_end = true;
             s->end_count = m.index;
             answer_end(s);
+        } else if (m.type == PROTO_TOTAL && s->has_hello) {
+            begin_survey(s);
         } else if (m.type == PROTO_LIMIT && s->has_hello) {
             on_limit(s, &m);
         } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
@@ -628,7 +682,7 @@ static void on_control(struct session *s)
     if (rc < 0 && !tern_conn_is_established(s->conn)) {
         return;
     }
-    if (rc < 0 && !s->has_hello) {
+    if (rc == -1 || (rc < 0 && !s->has_hello)) {
         tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed control message");
     }
 }
@@ -907,7 +961,8 @@ bool host_sending(const struct host *host, struct host_sending *out)
                                  .current = push_current(s->push),
                                  .bytes = n->bytes,
                                  .total = n->total,
-                                 .files = n->files};
+                                 .files = n->files,
+                                 .is_growing = !push_is_counted(s->push)};
     return true;
 }
 

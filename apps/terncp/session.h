@@ -67,6 +67,7 @@ struct host_sending {
     const tern_conn *conn;
     const char *current;
     uint64_t bytes, total, files;
+    bool is_growing; /* more may be found */
 };
 /* False: there is none. */
 bool host_sending(const struct host *host, struct host_sending *out);

@@ -21,7 +21,7 @@ struct work {
     pthread_mutex_t lock, writing; /* writing: held by the one that writes */
     pthread_cond_t has_jobs;
     struct queue waiting, finished;
-    pthread_t threads[WORK_THREADS];
+    pthread_t threads[WORK_THREADS_MAX];
     unsigned thread_count;
     bool is_over;
 };
@@ -145,6 +145,21 @@ static void on_bell(struct ev_loop *loop, struct ev_async *bell, int events)
     }
 }
 
+static void start_threads(struct work *work, unsigned count)
+{
+    while (work->thread_count < count &&
+           pthread_create(&work->threads[work->thread_count], NULL, run, work) == 0) {
+        work->thread_count++;
+    }
+}
+
+void work_grow(struct work *work)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    start_threads(work, processors < WORK_THREADS_MAX ? (unsigned)(processors < 0 ? 0 : processors)
+                                                      : WORK_THREADS_MAX);
+}
+
 struct work *work_new(struct ev_loop *loop)
 {
     struct work *work = calloc(1, sizeof *work);
@@ -161,10 +176,7 @@ struct work *work_new(struct ev_loop *loop)
     work->bell.data = work;
     ev_async_start(loop, &work->bell);
     ev_unref(loop);
-    while (work->thread_count < WORK_THREADS &&
-           pthread_create(&work->threads[work->thread_count], NULL, run, work) == 0) {
-        work->thread_count++;
-    }
+    start_threads(work, WORK_THREADS);
     if (work->thread_count == 0) {
         work_free(work);
         return NULL;

@@ -11,7 +11,8 @@
 
 #include "terncp/proto.h"
 
-#define WORK_THREADS 2
+#define WORK_THREADS     2 /* enough for reading, writing and hashing */
+#define WORK_THREADS_MAX 4 /* with compression, on a machine that has so many processors */
 
 struct work;
 struct work_job;
@@ -29,6 +30,7 @@ struct work_job {
 /* NULL when threads cannot be had. */
 struct work *work_new(struct ev_loop *loop);
 void work_free(struct work *work); /* waits for what is running; every job comes back first */
+void work_grow(struct work *work); /* there is compressing to do */
 void work_submit(struct work *work, struct work_job *job);
 struct ev_loop *work_loop(struct work *work);
 

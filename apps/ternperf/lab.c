@@ -192,6 +192,9 @@ int lab_open(struct lab *lab, const struct options *o, const tern_config *config
     lab->node.user = lab;
     tern_addr local = {.family = lab->server.family};
     int rc = node_open(&lab->node, config, &local);
+    if (rc == 0 && o->busy_poll) {
+        node_busy_poll(&lab->node);
+    }
     rc = rc == 0 ? node_condition(&lab->node, o->delay, o->loss) : rc;
     rc = rc == 0 ? lab_connect(lab, &lab->control) : rc;
     if (rc != 0) {

@@ -28,19 +28,6 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-/* The suite that two endpoints of this machine agree on. */
-static unsigned best_suite(unsigned allowed)
-{
-    unsigned ranked[4];
-    (void)tern_suites_available(ranked);
-    for (unsigned i = 0; i < 4; i++) {
-        if ((ranked[i] & allowed) != 0) {
-            return ranked[i];
-        }
-    }
-    return 0;
-}
-
 /* -1, or the exit code. */
 static int measure_wire(const struct options *o, unsigned suite, double *out)
 {
@@ -79,7 +66,7 @@ int limit_run(const struct options *options)
     struct options o = *options;
     struct rates rates;
     struct report report;
-    unsigned suite = best_suite(o.suites);
+    unsigned suite = options_best_suite(o.suites);
     int code = -1;
     o.loopback = true;
     o.time = o.time == 0 ? EACH : o.time;

@@ -53,6 +53,11 @@ void node_close(struct node *node)
     node->endpoint = NULL;
 }
 
+void node_busy_poll(struct node *node)
+{
+    tern_udp_set_busy_poll(node->udp, TERN_MSEC);
+}
+
 int node_condition(struct node *node, tern_time delay, double loss)
 {
     tern_link_config link;

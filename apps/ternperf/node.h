@@ -25,6 +25,9 @@ int node_open(struct node *node, const tern_config *config, const tern_addr *loc
 int node_open_fd(struct node *node, const tern_config *config, int fd);
 void node_close(struct node *node);
 
+/* Burns its core rather than wait for what comes within a millisecond. */
+void node_busy_poll(struct node *node);
+
 /* A worse network at this end, both ways alike; none when both are 0. 0 or TERN_ERR_NOMEM. */
 int node_condition(struct node *node, tern_time delay, double loss);
 

@@ -61,7 +61,7 @@ static const char help_options[] =
     "  -b, --rate RATE         bulk: no more than that each way: 200mbit, 1gbit (bits a second), "
     "10M\n"
     "                          (bytes a second)\n"
-    "  -i, --interval T        bulk: a line for each T\n"
+    "  -i, --interval T        bulk, trace: a line for each T\n"
     "      --size N            rr: bytes of a request and of an answer (default 128);\n"
     "                          messages: of each (default 64)\n"
     "      --unreliable, --reliable, --ordered, --latest\n"
@@ -80,6 +80,8 @@ static const char help_options[] =
     "      --window N          receive window of a connection and of each stream, from the start "
     "on\n"
     "                          (default: 1M and 256K, growing to 24M and 16M)\n"
+    "      --busy-poll         ask the socket over and over for a millisecond before waiting for "
+    "it\n"
     "      --delay T           a worse network at this end: T more each way\n"
     "      --loss PCT          ... and PCT of the packets lost each way\n"
     "      --cc NAME           bbr, cubic (default), newreno, ledbat, prague, media\n"
@@ -89,17 +91,19 @@ static const char help_options[] =
     "      --pin KEY           the server's key must be this one (tern:...)\n"
     "      --listen ADDR:PORT  serve: where; port 0 chooses one and prints it\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
-    "      --qlog DIR          write a trace of each connection there, for `ternperf trace` and "
-    "for viewers\n"
+    "      --qlog DIR          write traces of the first 64 connections there, for `ternperf "
+    "trace` and\n"
+    "                          for viewers\n"
     "      --color WHEN        trace: auto (default), always or never; NO_COLOR is heeded\n"
     "      --log-level LEVEL   error, info (default) or debug: as -q, nothing, -v\n"
     "      --json              one JSON object at the end, on standard output\n"
     "  -q, --quiet   -v, --verbose   -h, --help   -V, --version\n"
     "\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 5 local error.\n";
+    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 5 local error, 7 no qlog.\n";
 
 enum {
     OPT_LOOPBACK = 256,
+    OPT_BUSY_POLL,
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_WINDOW,
@@ -126,6 +130,7 @@ enum {
 
 static const struct option longs[] = {
     {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
     {"time", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'n'},
     {"connections", required_argument, NULL, 'C'},
@@ -360,6 +365,9 @@ static bool parse_switch(struct options *o, int opt)
     case '6':
         o->family = 6;
         return true;
+    case OPT_BUSY_POLL:
+        o->busy_poll = true;
+        return true;
     case OPT_LOOPBACK:
         o->loopback = true;
         return true;
@@ -528,4 +536,16 @@ bool options_has_color(const struct options *o, int fd)
     const char *no_color = getenv("NO_COLOR");
     bool wants = (no_color == NULL || *no_color == '\0') && term_is_tty(fd);
     return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && wants);
+}
+
+unsigned options_best_suite(unsigned allowed)
+{
+    unsigned ranked[4];
+    (void)tern_suites_available(ranked);
+    for (unsigned i = 0; i < 4; i++) {
+        if ((ranked[i] & allowed) != 0) {
+            return ranked[i];
+        }
+    }
+    return 0;
 }

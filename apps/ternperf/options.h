@@ -30,7 +30,7 @@ enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 
 struct options {
     enum options_mode mode;
-    bool quiet, json, loopback, reverse;
+    bool quiet, json, loopback, reverse, busy_poll;
     bool bidirectional; /* bulk: both ways at once */
     int verbose;
     int family; /* 0, 4 or 6 */
@@ -66,5 +66,8 @@ bool options_has_color(const struct options *options, int fd);
 
 /* The configuration that follows, for either side. */
 void options_config(tern_config *config, const struct options *options);
+
+/* The suite that two endpoints of this machine agree on, of those allowed; 0: none. */
+unsigned options_best_suite(unsigned allowed);
 
 #endif

@@ -14,6 +14,7 @@ void report_init(struct report *r, const struct options *o)
         .cc = o->cc,
         .rtt_ms = NONE,
         .latency_ms = NONE,
+        .raw_latency_ms = NONE,
     };
     double *const all[] = {&r->datagram_bytes,
                            &r->seconds,
@@ -34,6 +35,8 @@ void report_init(struct report *r, const struct options *o)
                            &r->share_of_limit,
                            &r->count,
                            &r->failed,
+                           &r->p50_over_raw,
+                           &r->p99_over_raw,
                            &r->cpu_us_each,
                            &r->x25519_us,
                            &r->client_heap_bytes_per_conn,
@@ -137,6 +140,9 @@ void report_print(const struct report *r)
     print_number("share_of_limit", r->share_of_limit);
     print_number("count", r->count);
     print_number("failed", r->failed);
+    print_quantiles("raw_latency_ms", &r->raw_latency_ms, false);
+    print_number("p50_over_raw", r->p50_over_raw);
+    print_number("p99_over_raw", r->p99_over_raw);
     print_number("cpu_us_each", r->cpu_us_each);
     print_number("x25519_us", r->x25519_us);
     print_number("client_heap_bytes_per_conn", r->client_heap_bytes_per_conn);

@@ -22,8 +22,10 @@ struct report {
     double raw_bps, limit_bps, share_of_limit;
     /* Of some modes. */
     double count, failed;
-    double cpu_us_each, x25519_us;     /* handshakes: of the server's processor */
-    double client_heap_bytes_per_conn; /* idle */
+    struct report_quantiles raw_latency_ms; /* rr: by bare UDP with the cipher ... */
+    double p50_over_raw, p99_over_raw;      /* ... and how many times that it is by tern */
+    double cpu_us_each, x25519_us;          /* handshakes: of the server's processor */
+    double client_heap_bytes_per_conn;      /* idle */
     double sender_cpu_share, receiver_cpu_share;
     double junk_per_second, retry_per_second, allocations; /* flood */
     double heap_bytes_per_half_open;

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "shared/cli.h"
+#include "ternperf/echo.h"
 #include "ternperf/lab.h"
 #include "ternperf/modes.h"
 #include "ternperf/report.h"
 #include "ternperf/system.h"
 
 #define SAMPLES_MAX 2000000u
+#define RAW_MAX     60000u /* bytes that one datagram takes with all that is around them */
 
 static const uint8_t filling[65536];
 
@@ -22,6 +24,8 @@ struct run {
     uint64_t most, done;
     uint64_t to_write, to_read; /* of the present request and answer */
     uint64_t *samples;
+    uint64_t *raw; /* of bare UDP, before and after; NULL: not by --loopback */
+    size_t raw_count;
 };
 
 static void ask_more(struct run *run)
@@ -145,33 +149,85 @@ static int measure(struct run *run, struct report *r)
     return CLI_OK;
 }
 
+/* --- bare UDP ------------------------------------------------------------------------------------------ */
+
+/* Half of them before and half after, since machines are not the same from one second to the next. Without
+ * it there is no ratio to tell, but nothing else is amiss. */
+static void measure_raw(struct run *run)
+{
+    const struct options *o = run->options;
+    uint64_t time = o->time != 0 ? o->time : o->count != 0 ? TERN_SEC : 5 * TERN_SEC;
+    struct echo_plan plan = {.size = (size_t)o->size,
+                             .suite = options_best_suite(o->suites),
+                             .duration = time / 4,
+                             .is_busy = o->busy_poll};
+    if (run->raw == NULL) {
+        return;
+    }
+    if (o->size > RAW_MAX || echo_measure(&plan, run->raw, &run->raw_count, SAMPLES_MAX) != 0) {
+        free(run->raw);
+        run->raw = NULL;
+    }
+}
+
+static void compare(struct run *run, struct report *r)
+{
+    if (run->raw != NULL) {
+        report_quantiles(&r->raw_latency_ms, run->raw, run->raw_count);
+        r->p50_over_raw = r->latency_ms.p50 / r->raw_latency_ms.p50;
+        r->p99_over_raw = r->latency_ms.p99 / r->raw_latency_ms.p99;
+    }
+}
+
+static void tell(const struct run *run, const struct report *r)
+{
+    cli_note("%.0f requests of %llu bytes in %.1f s: p50 %.1f us, p95 %.1f us, p99 %.1f us, "
+             "max %.1f us",
+             r->count, (unsigned long long)run->options->size, r->seconds, 1e3 * r->latency_ms.p50,
+             1e3 * r->latency_ms.p95, 1e3 * r->latency_ms.p99, 1e3 * r->latency_ms.max);
+    if (run->raw != NULL) {
+        cli_note("by bare UDP with the cipher p50 %.1f us, p99 %.1f us: %.2f and %.2f times that",
+                 1e3 * r->raw_latency_ms.p50, 1e3 * r->raw_latency_ms.p99, r->p50_over_raw,
+                 r->p99_over_raw);
+    }
+}
+
+static int run_all(struct run *run, struct report *r)
+{
+    const struct options *o = run->options;
+    tern_config config;
+    options_config(&config, o);
+    measure_raw(run);
+    int code = lab_open(&run->lab, o, &config, on_event, run);
+    code = code < 0 ? open_stream(run) : code;
+    code = code < 0 ? measure(run, r) : code;
+    lab_close(&run->lab);
+    if (code == CLI_OK) {
+        measure_raw(run);
+        compare(run, r);
+        tell(run, r);
+    }
+    return code;
+}
+
 int rr_run(const struct options *o)
 {
     static struct run run;
     struct report report;
-    tern_config config;
+    int code = CLI_LOCAL;
     report_init(&report, o);
-    options_config(&config, o);
     run.options = o;
     run.samples = malloc(SAMPLES_MAX * sizeof *run.samples);
-    if (run.samples == NULL) {
+    run.raw = o->loopback ? malloc(SAMPLES_MAX * sizeof *run.raw) : NULL;
+    if (run.samples == NULL || (o->loopback && run.raw == NULL)) {
         cli_error("memory", "too little", NULL);
-        return CLI_LOCAL;
-    }
-    int code = lab_open(&run.lab, o, &config, on_event, &run);
-    code = code < 0 ? open_stream(&run) : code;
-    code = code < 0 ? measure(&run, &report) : code;
-    if (code == CLI_OK) {
-        cli_note("%.0f requests of %llu bytes in %.1f s: p50 %.1f us, p95 %.1f us, p99 %.1f us, "
-                 "max %.1f us",
-                 report.count, (unsigned long long)o->size, report.seconds,
-                 1e3 * report.latency_ms.p50, 1e3 * report.latency_ms.p95,
-                 1e3 * report.latency_ms.p99, 1e3 * report.latency_ms.max);
+    } else {
+        code = run_all(&run, &report);
     }
     if (code == CLI_OK && o->json) {
         report_print(&report);
     }
-    lab_close(&run.lab);
     free(run.samples);
+    free(run.raw);
     return code;
 }

@@ -362,6 +362,9 @@ static int open_nodes(struct shard *shards, unsigned count, tern_config *config,
         config->cid_prefix_len = count == 1 ? 0 : 1;
         rc = count == 1 ? node_open(node, config, addr) : node_open_fd(node, config, fds[i]);
         used += rc == 0 ? 1 : 0;
+        if (rc == 0 && o->busy_poll) {
+            node_busy_poll(node);
+        }
         if (rc == 0 && !is_lab) { /* there the other end has it */
             rc = node_condition(node, o->delay, o->loss);
         }

@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <sched.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -18,30 +17,23 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <tern/config.h>
 #include <tern/udp.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ternperf/cipher.h"
 #include "ternperf/system.h"
-
-#ifdef TERN_HAVE_IPSEC_MB
-#include <intel-ipsec-mb.h>
-#endif
 
 enum { OPTION_UDP = 17, OPTION_UDP_SEGMENT = 103, OPTION_UDP_GRO = 104 }; /* linux/udp.h */
 
 enum {
-    HEADER = 11,        /* of a short packet: first octet, identifier, two octets of number */
     SEGMENTS_MAX = 64,  /* in one GSO send */
     BUNDLE_MAX = 65507, /* bytes of one */
     BUNDLES = 4,        /* in one call, out */
     SLOTS = 16,         /* in one call, in */
     SLOT_SIZE = 65536,
     WINDOW = 1 << 20, /* bytes under way */
-    BUFFER = 4 << 20, /* of the sockets: more than that with what the kernel adds */
-    NONCE_MAX = 32,
-    KEY_MAX = 32
+    BUFFER = 4 << 20  /* of the sockets: more than that with what the kernel adds */
 };
 
 #define LOOK_UP (50 * TERN_MSEC) /* how soon the receiver notices that it is over */
@@ -53,159 +45,8 @@ struct shared {
     _Atomic bool is_over, is_broken;
 };
 
-struct cipher {
-    unsigned suite;
-    size_t tag;
-    uint8_t key[KEY_MAX];
-    _Alignas(16) crypto_aead_aes256gcm_state aes;
-#ifdef TERN_HAVE_IPSEC_MB
-    struct gcm_key_data gcm;
-    bool is_mb; /* AES-GCM by the library that tern takes it from */
-#endif
-};
-
-#ifdef TERN_HAVE_IPSEC_MB
-static IMB_MGR *mb; /* NULL: not asked for yet, or not there */
-#endif
-
 static uint8_t arena[(size_t)SLOTS * SLOT_SIZE];
 static const uint8_t filling[BUNDLE_MAX];
-
-/* --- the cipher --------------------------------------------------------------------------------------- */
-
-static size_t tag_size(unsigned suite)
-{
-    switch (suite) {
-    case TERN_SUITE_AES_256_GCM:
-        return crypto_aead_aes256gcm_ABYTES;
-    case TERN_SUITE_CHACHA20_POLY1305:
-        return crypto_aead_chacha20poly1305_ietf_ABYTES;
-#if defined(crypto_aead_aegis128l_KEYBYTES) && defined(crypto_aead_aegis256_KEYBYTES)
-    case TERN_SUITE_AEGIS_128L:
-        return crypto_aead_aegis128l_ABYTES;
-    case TERN_SUITE_AEGIS_256:
-        return crypto_aead_aegis256_ABYTES;
-#endif
-    default:
-        return 0;
-    }
-}
-
-#ifdef TERN_HAVE_IPSEC_MB
-static void mb_init(struct cipher *c)
-{
-    const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
-    mb = mb == NULL ? alloc_mb_mgr(0) : mb;
-    if (mb == NULL) {
-        return; /* libsodium's then */
-    }
-    init_mb_mgr_auto(mb, NULL);
-    c->is_mb = (mb->features & needed) == needed;
-    if (c->is_mb) {
-        mb->gcm256_pre(c->key, &c->gcm);
-    }
-}
-#endif
-
-static void cipher_init(struct cipher *c, unsigned suite)
-{
-    memset(c, 0, sizeof *c);
-    c->suite = suite;
-    c->tag = tag_size(suite);
-    if (suite == TERN_SUITE_AES_256_GCM) {
-#ifdef TERN_HAVE_IPSEC_MB
-        mb_init(c);
-#endif
-        (void)crypto_aead_aes256gcm_beforenm(&c->aes, c->key);
-    }
-}
-
-static void seal_gcm(const struct cipher *c, uint8_t *packet, const uint8_t *from, size_t len,
-                     const uint8_t *nonce)
-{
-    uint8_t *body = packet + HEADER;
-#ifdef TERN_HAVE_IPSEC_MB
-    if (c->is_mb) {
-        struct gcm_context_data context;
-        mb->gcm256_enc(&c->gcm, &context, body, from, len, nonce, packet, HEADER, body + len,
-                       c->tag);
-        return;
-    }
-#endif
-    (void)crypto_aead_aes256gcm_encrypt_afternm(body, NULL, from, len, packet, HEADER, NULL, nonce,
-                                                &c->aes);
-}
-
-static bool open_gcm(const struct cipher *c, uint8_t *packet, size_t len, const uint8_t *nonce)
-{
-    uint8_t *body = packet + HEADER;
-#ifdef TERN_HAVE_IPSEC_MB
-    if (c->is_mb) {
-        struct gcm_context_data context;
-        uint8_t tag[crypto_aead_aes256gcm_ABYTES];
-        size_t inside = len < sizeof tag ? 0 : len - sizeof tag;
-        mb->gcm256_dec(&c->gcm, &context, body, body, inside, nonce, packet, HEADER, tag,
-                       sizeof tag);
-        return len >= sizeof tag && sodium_memcmp(tag, body + inside, sizeof tag) == 0;
-    }
-#endif
-    return crypto_aead_aes256gcm_decrypt_afternm(body, NULL, NULL, body, len, packet, HEADER, nonce,
-                                                 &c->aes) == 0;
-}
-
-/* From where the application has it into the packet: there is no copy besides. */
-static void seal(const struct cipher *c, uint8_t *packet, const uint8_t *from, size_t len,
-                 uint64_t number)
-{
-    uint8_t nonce[NONCE_MAX] = {0};
-    memcpy(nonce, &number, sizeof number);
-    memcpy(packet + 1, &number, sizeof number);
-    switch (c->suite) {
-    case TERN_SUITE_AES_256_GCM:
-        seal_gcm(c, packet, from, len, nonce);
-        break;
-    case TERN_SUITE_CHACHA20_POLY1305:
-        (void)crypto_aead_chacha20poly1305_ietf_encrypt(packet + HEADER, NULL, from, len, packet,
-                                                        HEADER, NULL, nonce, c->key);
-        break;
-#if defined(crypto_aead_aegis128l_KEYBYTES) && defined(crypto_aead_aegis256_KEYBYTES)
-    case TERN_SUITE_AEGIS_128L:
-        (void)crypto_aead_aegis128l_encrypt(packet + HEADER, NULL, from, len, packet, HEADER, NULL,
-                                            nonce, c->key);
-        break;
-    case TERN_SUITE_AEGIS_256:
-        (void)crypto_aead_aegis256_encrypt(packet + HEADER, NULL, from, len, packet, HEADER, NULL,
-                                           nonce, c->key);
-        break;
-#endif
-    default:
-        break;
-    }
-}
-
-static bool open_sealed(const struct cipher *c, uint8_t *packet, size_t len)
-{
-    uint8_t nonce[NONCE_MAX] = {0}, *body = packet + HEADER;
-    memcpy(nonce, packet + 1, sizeof(uint64_t));
-    len -= HEADER;
-    switch (c->suite) {
-    case TERN_SUITE_AES_256_GCM:
-        return open_gcm(c, packet, len, nonce);
-    case TERN_SUITE_CHACHA20_POLY1305:
-        return crypto_aead_chacha20poly1305_ietf_decrypt(body, NULL, NULL, body, len, packet,
-                                                         HEADER, nonce, c->key) == 0;
-#if defined(crypto_aead_aegis128l_KEYBYTES) && defined(crypto_aead_aegis256_KEYBYTES)
-    case TERN_SUITE_AEGIS_128L:
-        return crypto_aead_aegis128l_decrypt(body, NULL, NULL, body, len, packet, HEADER, nonce,
-                                             c->key) == 0;
-    case TERN_SUITE_AEGIS_256:
-        return crypto_aead_aegis256_decrypt(body, NULL, NULL, body, len, packet, HEADER, nonce,
-                                            c->key) == 0;
-#endif
-    default:
-        return false;
-    }
-}
 
 /* --- sockets ------------------------------------------------------------------------------------------ */
 
@@ -256,10 +97,10 @@ static void take(struct shared *shared, const struct cipher *c, uint8_t *data, s
     uint64_t inside = 0;
     for (size_t at = 0; at < len; at += datagram) {
         size_t size = len - at < datagram ? len - at : datagram;
-        if (c->suite != 0 && !open_sealed(c, data + at, size)) {
+        if (c->suite != 0 && !cipher_open(c, data + at, size)) {
             shared->is_broken = true;
         }
-        inside += size - (c->suite != 0 ? HEADER + c->tag : 0);
+        inside += size - (c->suite != 0 ? CIPHER_HEADER + c->tag : 0);
     }
     shared->inside += inside;
     shared->received += len;
@@ -296,9 +137,9 @@ struct sender {
 
 static void fill(struct sender *s)
 {
-    size_t around = HEADER + s->cipher.tag;
+    size_t around = CIPHER_HEADER + s->cipher.tag;
     for (size_t at = 0; s->cipher.suite != 0 && at < BUNDLES * s->bundle; at += s->datagram) {
-        seal(&s->cipher, arena + at, filling, s->datagram - around, s->number++);
+        cipher_seal(&s->cipher, arena + at, filling, s->datagram - around, s->number++);
     }
 }
 

@@ -53,6 +53,12 @@ TERN_API tern_time tern_udp_now(void);
  * errors here: the transport's own timers decide. */
 TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
 
+/* For who would rather burn a core than wait to be woken: before it waits, tern_udp_service asks the socket
+ * over and over for so long (0: not at all), and the kernel's own busy polling is switched on where there is
+ * any (SO_BUSY_POLL, for which more than the system's default wants CAP_NET_ADMIN). It pays when the next
+ * packet comes sooner than that, and a core is free. */
+TERN_API void tern_udp_set_busy_poll(tern_udp *udp, tern_time spin);
+
 /* The parts, for event loops of your own: wait for readability of the descriptor, then receive; and for
  * tern_udp_deadline, then tick; after either, flush. */
 TERN_API int tern_udp_fd(const tern_udp *udp);

@@ -19,6 +19,8 @@ enum { BUFFER_LARGEST = 8 << 20, BUFFER_SMALLEST = 256 << 10 };
  * pair of packets would cost an ACK and two visits else, and even less could be kept up with. */
 #define FLUSH_PATIENCE (8 * TERN_MSEC)
 
+#define BUSY_USECS_MAX 10000u /* the kernel asks with interrupts off */
+
 /* How long tern_udp_close waits for a full socket. */
 #define CLOSE_PATIENCE (50 * TERN_MSEC)
 
@@ -398,10 +400,12 @@ static int take_in(struct tern_udp *udp, const tern_datagram *in, size_t n)
                                     : tern_udp_condition_in(udp, in, n, now);
 }
 
-int tern_udp_receive(tern_udp *udp)
+/* *any: something was there. */
+static int receive(struct tern_udp *udp, bool *any)
 {
     int rc = 0;
     tern_datagram in[TERN_UDP_SLOTS];
+    *any = false;
     udp->is_drained = false;
     for (int round = 0; round < TERN_UDP_ROUNDS && !udp->is_drained; round++) {
         int n = tern_udp_pull(udp, in);
@@ -409,6 +413,7 @@ int tern_udp_receive(tern_udp *udp)
             return n;
         }
         if (n > 0) {
+            *any = true;
             int each = take_in(udp, in, (size_t)n);
             rc = rc != 0 ? rc : each;
         }
@@ -420,6 +425,12 @@ int tern_udp_receive(tern_udp *udp)
     }
     int ticked = tern_udp_tick(udp);
     return rc != 0 ? rc : ticked;
+}
+
+int tern_udp_receive(tern_udp *udp)
+{
+    bool any;
+    return receive(udp, &any);
 }
 
 /* --- roaming --- */
@@ -457,6 +468,24 @@ static tern_time time_to_wait(const struct tern_udp *udp, tern_time timeout)
     return left < timeout ? left : timeout;
 }
 
+void tern_udp_set_busy_poll(tern_udp *udp, tern_time spin)
+{
+    udp->spin = spin;
+    tern_time usecs = spin / TERN_USEC;
+    tern_udp_poll_device(udp, usecs < BUSY_USECS_MAX ? (unsigned)usecs : BUSY_USECS_MAX);
+}
+
+/* Asks until something is there, or `wait` is over. */
+static int spin(struct tern_udp *udp, tern_time wait, bool *any)
+{
+    tern_time until = tern_udp_now() + wait;
+    int rc = 0;
+    do {
+        rc = receive(udp, any);
+    } while (rc == 0 && !*any && tern_udp_now() < until);
+    return rc;
+}
+
 int tern_udp_service(tern_udp *udp, tern_time timeout)
 {
     int rc = tern_udp_flush(udp);
@@ -464,6 +493,16 @@ int tern_udp_service(tern_udp *udp, tern_time timeout)
         return rc;
     }
     tern_time wait = time_to_wait(udp, timeout);
+    if (wait > 0 && udp->spin > 0) {
+        bool any = false;
+        rc = spin(udp, wait < udp->spin ? wait : udp->spin, &any);
+        if (rc != 0 || any || wait <= udp->spin) { /* the deadline that came has been served */
+            tern_udp_on_roam(udp);
+            int sent = tern_udp_flush(udp);
+            return rc != 0 ? rc : sent;
+        }
+        wait = time_to_wait(udp, timeout);
+    }
     int came = wait > 0 ? tern_udp_wait(udp, wait) : 1;
     if (came == TERN_ERR_AGAIN) {
         return 0;

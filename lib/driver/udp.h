@@ -27,6 +27,7 @@ struct tern_udp {
     bool must_roam; /* a connection could not move yet */
     struct tern_outbox outbox;
     bool wants_write;
+    tern_time spin;  /* how long to ask before waiting; 0: not at all */
     bool is_drained; /* the latest pull found the end of the queue */
     bool is_behind;  /* the latest receive left something there */
     tern_time flushed_at;
@@ -62,6 +63,9 @@ TERN_MUST_CHECK int tern_udp_push(struct tern_udp *udp);
 /* Reads up to TERN_UDP_SLOTS datagrams without waiting, valid until the next pull. Returns how
  * many, or TERN_ERR_SYSTEM. */
 TERN_MUST_CHECK int tern_udp_pull(struct tern_udp *udp, tern_datagram *out);
+
+/* Lets the kernel ask the device itself for `usecs`, if it can. */
+void tern_udp_poll_device(struct tern_udp *udp, unsigned usecs);
 
 /* Waits until the socket is readable (or writable, when that is wanted) or `wait` has passed.
  * 1 · 0 nothing came · TERN_ERR_AGAIN a signal came · TERN_ERR_SYSTEM */

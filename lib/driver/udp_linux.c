@@ -80,6 +80,11 @@ int tern_udp_setup(struct tern_udp *udp)
     return 0;
 }
 
+void tern_udp_poll_device(struct tern_udp *udp, unsigned usecs)
+{
+    (void)set_option(udp->fd, SOL_SOCKET, SO_BUSY_POLL, (int)usecs); /* or not */
+}
+
 void tern_udp_teardown(struct tern_udp *udp)
 {
     if (udp->platform != NULL) {

@@ -17,6 +17,12 @@ int tern_udp_setup(struct tern_udp *udp)
     return udp->platform != NULL ? 0 : TERN_ERR_NOMEM;
 }
 
+void tern_udp_poll_device(struct tern_udp *udp, unsigned usecs)
+{
+    (void)udp;
+    (void)usecs;
+}
+
 void tern_udp_teardown(struct tern_udp *udp)
 {
     free(udp->platform);

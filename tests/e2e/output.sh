@@ -19,11 +19,11 @@ every_line() {
     fi
 }
 
-progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+\}'
+progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+,"files":[0-9]+,"files_total":[0-9]+,"total_is_final":(true|false),"rtt_ms":[0-9.]+,"packets_sent":[0-9]+,"packets_lost":[0-9]+,"name":"([^"\\]|\\.)*"\}'
 file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
 left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*"\}'
 error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
-summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"exit":[0-9]+\}'
+summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"left_out":[0-9]+,"exit":[0-9]+\}'
 
 case_json() {
     serve
@@ -74,6 +74,29 @@ case_progress_bar() {
     [ ! -s out ] || fail "something on standard output"
 }
 
+# Of folders, the whole is counted ahead, by whoever has the files.
+case_progress_of_trees() {
+    serve
+    link --rate 20
+    mkdir -p here/tree/sub
+    for i in 1 2 3 4 5 6 7 8; do
+        random "here/tree/sub/$i" 500
+    done
+    copy -r -v --progress bar here/tree "tern://$link/tree"
+    tr '\r' '\n' <err >lines
+    grep -qE '[0-8]/8 files  [0-9.]+ [KM]iB/3\.9 MiB +[0-9]+%  .*/s  ETA [0-9].*rtt [0-9.]+ ms  loss' lines ||
+        fail "the bar of a push of a tree"
+    copy -r --progress bar "tern://$link/tree" here/back
+    tr '\r' '\n' <err >lines
+    grep -qE '[0-8]/8 files  [0-9.]+ [KM]iB/3\.9 MiB +[0-9]+%  .*/s  ETA [0-9]' lines ||
+        fail "the bar of a pull of a tree"
+    same_tree here/tree here/back
+    copy -r --progress json "tern://$link/tree" here/again
+    every_line out "$progress_line"
+    has_line out '"total":4096000,.*"files_total":8,"total_is_final":true' ||
+        fail "the whole is not told: $(cat out)"
+}
+
 case_quiet() {
     serve
     random here/file 100
@@ -106,6 +129,44 @@ case_escapes() {
     says 'evil\\x1b\[2J'
     ! tr -d '\r\n' <err | sed "s/$(printf '\033')\[K//g" | grep -q '[[:cntrl:]]' ||
         fail "a control character came through"
+}
+
+case_color() {
+    expect 2 "$terncp" --color always --no-such-option
+    expect 2 "$terncp" --color always a
+    says "$(printf '\033')\[1;31mterncp:$(printf '\033')\[0m no destination"
+    NO_COLOR=1 expect 2 "$terncp" a
+    says '^terncp: no destination'
+    expect 2 "$terncp" --color never a
+    says '^terncp: no destination'
+}
+
+case_log_level() {
+    serve
+    random here/file 10
+    copy --log-level error here/file "tern://$server/file"
+    [ ! -s err ] || fail "it says something: $(cat err)"
+    copy --log-level debug here/file "tern://$server/file"
+    says 'verified$'
+    expect 2 "$terncp" --log-level loud a tern://h/b
+}
+
+case_qlog() {
+    serve --qlog "$work/far"
+    random here/file 100
+    copy --qlog "$work/near" here/file "tern://$server/file"
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+    for side in near far; do
+        file=$(find $side -name '*.qlog' -size +4k | head -n 1)
+        [ -n "$file" ] || fail "no qlog of $side"
+        head -c 1 "$file" | od -An -tx1 | grep -q 1e || fail "$file is no JSON text sequence"
+        grep -q qlog_version "$file" || fail "$file does not begin as qlog"
+        grep -q packet_sent "$file" || fail "$file has no packets"
+    done
+    expect 3 "$terncp" --qlog /proc/none here/file "tern://$server/file"
+    says 'give a folder for --qlog'
 }
 
 case_usage() {

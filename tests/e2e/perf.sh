@@ -156,7 +156,10 @@ case_perf_rr() {
     has_keys per_second seconds
     has_line out '"latency_ms":{"p50":[0-9]' || fail "no latency in $(cat out)"
     has_line out '"count":50,' || fail "not fifty: $(cat out)"
+    has_line out '"p50_over_raw":[0-9]' || fail "not compared: $(cat out)"
     expect 0 "$ternperf" rr --loopback -t 300ms --size 65536
+    expect 0 "$ternperf" rr --loopback -t 300ms --busy-poll --json
+    has_line out '"p99_over_raw":[0-9]' || fail "not compared: $(cat out)"
 }
 
 case_perf_messages() {

@@ -105,6 +105,30 @@ case_five_addresses() {
     in_time "$still" "$took"
 }
 
+# The interface is down for two seconds, twice, and its routes are gone with it: ENETUNREACH to whatever is
+# sent. The copy goes on when it is back.
+case_interface_down() {
+    need_namespaces
+    trap 'code=$?; set +e; drop_namespaces; (exit $code); clean' EXIT
+    serve_outside
+    random here/file 61440
+    (
+        for _ in 1 2; do
+            sleep 0.8
+            ip -n "$inner" link set tern0 down
+            sleep 2
+            ip -n "$inner" link set tern0 up
+            ip -n "$inner" route replace 10.77.0.2/32 dev tern0 src 10.77.1.1
+        done
+    ) &
+    breaker=$!
+    milliseconds inside here/file "tern://$server/file"
+    wait $breaker
+    same here/file there/file
+    [ "$took" -ge 2500 ] || fail "it was not in the middle of anything: $took ms"
+    echo "$took ms with four seconds of silence"
+}
+
 # A NAT that forgets every two seconds: the port that the server sees changes.
 case_forgetful_nat() {
     serve

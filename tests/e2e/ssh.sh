@@ -84,6 +84,31 @@ case_ssh_push_and_pull() {
 }
 
 # Relative names begin at the home folder; ~ is it, too. Links may lead anywhere, as in a shell.
+# Names are those of a shell there, and rm and the others act as the user.
+case_ssh_names() {
+    ssh_server
+    mkdir -p there/tree/sub
+    random there/tree/file 1
+    ask() {
+        expect 0 "$terncp" -e "$far_ssh" --terncp-path "$far_terncp" "$@"
+    }
+    ask ls -r "far:$work/there/tree"
+    printf 'file\nsub\n' >wanted
+    same wanted out
+    ask ls "far:$work/there/../there/tree/"
+    same wanted out
+    ask stat "far:$work/there/tree/file"
+    has_line out '^size:      1024 ' || fail "no size"
+    ask mkdir -p "far:$work/there/new/deep"
+    [ -d there/new/deep ] || fail "no folder was made"
+    ask rm -r "far:$work/there/tree" "far:$work/there/new/"
+    absent there/tree
+    absent there/new
+    expect 6 "$terncp" -e "$far_ssh" --terncp-path "$far_terncp" rm -r "far:$work/there/.."
+    [ -d there ] || fail "more was removed than named"
+    expect 6 "$terncp" -e "$far_ssh" --terncp-path "$far_terncp" ls "far:$work/missing"
+}
+
 case_ssh_paths() {
     ssh_server
     random here/file 10

@@ -67,6 +67,9 @@ static const struct proto_message messages[] = {
      .range_count = 3},
     {.type = PROTO_DONE},
     {.type = PROTO_END, .index = 4000000000u},
+    {.type = PROTO_LIMIT, .rate = UINT64_C(0x0102030405060708), .is_background = true},
+    {.type = PROTO_LIMIT},
+    {.type = PROTO_TOTAL, .files = UINT64_C(1) << 40, .bytes = UINT64_MAX},
 };
 
 static void messages_round_trip(void **state)
@@ -87,6 +90,10 @@ static void messages_round_trip(void **state)
         assert_int_equal(out.status, in->status);
         assert_int_equal(out.index, in->index);
         assert_string_equal(out.text, in->text);
+        assert_int_equal(out.rate, in->rate);
+        assert_int_equal(out.is_background, in->is_background);
+        assert_int_equal(out.files, in->files);
+        assert_int_equal(out.bytes, in->bytes);
         assert_int_equal(out.range_count, in->range_count);
         assert_memory_equal(out.ranges, in->ranges, sizeof out.ranges);
     }

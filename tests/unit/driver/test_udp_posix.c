@@ -7,6 +7,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(trains_arrive_whole_and_in_order),
     cmocka_unit_test(service_waits_no_longer_than_told),
     cmocka_unit_test(service_wakes_at_the_deadline),
+    cmocka_unit_test(busy_polling_hears_and_gives_up),
     cmocka_unit_test(service_returns_on_a_signal),
     cmocka_unit_test(full_socket_loses_nothing),
     cmocka_unit_test(refused_datagrams_are_counted_and_given_up),

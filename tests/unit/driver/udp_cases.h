@@ -66,6 +66,29 @@ static void service_wakes_at_the_deadline(void **state)
     pair_close(&pair);
 }
 
+/* Who asks over and over hears what comes, keeps the deadline, and ends when told to. */
+static void busy_polling_hears_and_gives_up(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair);
+    tern_udp_set_busy_poll(pair.b, 20 * TERN_MSEC);
+    fake_send(&pair.a_end, &pair.b_addr, 3, 100, 100);
+    pair_carry(&pair, 3);
+    tern_time start = tern_udp_now();
+    assert_int_equal(tern_udp_service(pair.b, 5 * TERN_MSEC), 0); /* less than the spin */
+    assert_true(tern_udp_now() - start >= 5 * TERN_MSEC);
+    start = tern_udp_now();
+    assert_int_equal(tern_udp_service(pair.b, 30 * TERN_MSEC), 0); /* more */
+    assert_true(tern_udp_now() - start >= 30 * TERN_MSEC);
+    assert_int_equal(pair.b_end.received, 3);
+    pair.b_end.deadline = tern_udp_now() + 10 * TERN_MSEC;
+    while (pair.b_end.ticks == 0) {
+        assert_int_equal(tern_udp_service(pair.b, 3600 * TERN_SEC), 0);
+    }
+    pair_close(&pair);
+}
+
 static void on_signal(int signo)
 {
     (void)signo;

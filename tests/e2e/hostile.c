@@ -1,0 +1,402 @@
+/* A client of the copy protocol that does what ours never would, and prints what the server says to it.
+ *
+ *     e2e_hostile HOST:PORT ATTACK
+ *
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/net.h"
+#include "shared/transport.h"
+#include "terncp/hash.h"
+#include "terncp/proto.h"
+
+#define ROOM ((size_t)4 << 20)
+
+struct hostile {
+    struct ev_loop *loop;
+    struct transport transport;
+    tern_conn *conn;
+    tern_stream *control;
+    const char *attack;
+    uint8_t in[65536];
+    size_t in_used;
+    uint8_t *out; /* of the stream that is being made */
+    size_t len;
+};
+
+static const uint8_t key[PROTO_KEY_SIZE] = {7};
+
+static void die(const char *what)
+{
+    (void)fprintf(stderr, "e2e_hostile: %s\n", what);
+    exit(1);
+}
+
+static tern_stream *open_stream(struct hostile *h, tern_stream_kind kind)
+{
+    tern_stream *stream;
+    if (tern_conn_open_stream(h->conn, kind, &stream) != 0) {
+        die("no stream");
+    }
+    h->len = 0;
+    return stream;
+}
+
+static void flush(struct hostile *h, tern_stream *stream, unsigned flags)
+{
+    if (tern_stream_write(stream, h->out, h->len, flags) != (ptrdiff_t)h->len) {
+        die("the stream takes no more");
+    }
+    h->len = 0;
+}
+
+static void tell(struct hostile *h, struct proto_message *m)
+{
+    h->len = proto_encode(m, h->out, ROOM);
+    flush(h, h->control, 0);
+}
+
+static void hello(struct hostile *h, uint32_t flags)
+{
+    static struct proto_message m;
+    m = (struct proto_message){.type = PROTO_HELLO,
+                               .version = PROTO_VERSION,
+                               .direction = PROTO_PUSH,
+                               .flags = PROTO_FLAG_INTO | PROTO_FLAG_RECURSIVE | flags};
+    memcpy(m.key, key, sizeof m.key);
+    tell(h, &m);
+}
+
+static void end(struct hostile *h, uint32_t count)
+{
+    static struct proto_message m;
+    m = (struct proto_message){.type = PROTO_END, .index = count};
+    tell(h, &m);
+}
+
+static void put_bytes(struct hostile *h, const void *bytes, size_t len)
+{
+    memcpy(h->out + h->len, bytes, len);
+    h->len += len;
+}
+
+static void put_entry(struct hostile *h, enum proto_entry_type type, uint32_t index, uint64_t size,
+                      const char *name)
+{
+    static struct proto_entry e;
+    e = (struct proto_entry){.type = type, .index = index, .mode = 0777, .size = size};
+    (void)snprintf(e.name, sizeof e.name, "%s", name);
+    h->len += proto_entry_encode(&e, h->out + h->len, ROOM - h->len);
+}
+
+/* An entry in a pack, whole and with the right hash. */
+static void put_packed(struct hostile *h, enum proto_entry_type type, uint32_t index,
+                       const char *name, const char *contents)
+{
+    size_t len = strlen(contents);
+    uint8_t hash[PROTO_HASH_SIZE];
+    put_entry(h, type, index, len, name);
+    put_bytes(h, contents, len);
+    if (type != PROTO_FOLDER) {
+        hash_whole(key, index, (const uint8_t *)contents, len, hash);
+        put_bytes(h, hash, sizeof hash);
+    }
+}
+
+static void put_step(struct hostile *h, enum proto_step_kind kind, uint64_t offset, uint64_t len)
+{
+    struct proto_step step = {
+        .kind = kind, .offset = offset, .len = len, .packed = (uint32_t)len / 2 + 1};
+    h->len += proto_step_encode(&step, h->out + h->len, ROOM - h->len);
+}
+
+/* --- attacks ---------------------------------------------------------------------------------------- */
+
+static void names(struct hostile *h)
+{
+    static const char *const bad[] = {
+        "../outside", "/tmp/outside", "a/../../outside", "a//outside", "./outside", "..", "a/",
+        ".",          "a/./outside"};
+    const uint32_t count = sizeof bad / sizeof bad[0];
+    hello(h, PROTO_FLAG_LINKS);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    for (uint32_t i = 0; i < count; i++) {
+        put_packed(h, PROTO_FILE, i, bad[i], "contents");
+    }
+    flush(h, pack, TERN_FIN);
+    for (uint32_t i = 0; i < count; i++) {
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        put_entry(h, PROTO_FILE, count + i, 5, bad[i]);
+        flush(h, file, TERN_FIN);
+    }
+    end(h, 2 * count);
+}
+
+/* A link that leads out, and then something through it. */
+static void links(struct hostile *h)
+{
+    hello(h, PROTO_FLAG_LINKS);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    put_packed(h, PROTO_LINK, 0, "link", "../outside");
+    put_packed(h, PROTO_LINK, 1, "absolute", "/tmp");
+    put_packed(h, PROTO_FILE, 2, "link/file", "contents");
+    put_packed(h, PROTO_FOLDER, 3, "absolute/tern-hostile", "");
+    flush(h, pack, TERN_FIN);
+    tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+    put_entry(h, PROTO_FILE, 4, PROTO_SMALL_MAX, "link/large");
+    flush(h, file, TERN_FIN);
+    end(h, 5);
+}
+
+static void unasked_link(struct hostile *h)
+{
+    hello(h, 0);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    put_packed(h, PROTO_LINK, 0, "unasked", "file");
+    flush(h, pack, TERN_FIN);
+    end(h, 1);
+}
+
+/* Steps that do not fit. Each fails its own file alone. */
+static void steps(struct hostile *h)
+{
+    static const struct proto_step bad[] = {
+        {.kind = PROTO_STEP_COPY, .len = 100},               /* there is no base */
+        {.kind = PROTO_STEP_HOLE, .len = (uint64_t)1 << 40}, /* more than the file has */
+        {.kind = PROTO_STEP_DATA, .len = PROTO_BLOCK},       /* so is this */
+        {.kind = PROTO_STEP_ZDATA, .len = PROTO_BLOCK}, /* and this, and what follows is no frame */
+        {.kind = PROTO_STEP_ZDATA, .len = 1000},        /* no frame */
+        {.kind = PROTO_STEP_END},                       /* too early */
+    };
+    const uint32_t count = sizeof bad / sizeof bad[0];
+    char name[32];
+    hello(h, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        (void)snprintf(name, sizeof name, "steps-%u", (unsigned)i);
+        put_entry(h, PROTO_FILE, i, 300000, name);
+        put_step(h, bad[i].kind, bad[i].offset, bad[i].len);
+        memset(h->out + h->len, 0x55, 2000);
+        h->len += 2000;
+        flush(h, file, TERN_FIN);
+    }
+    end(h, count);
+}
+
+/* All there, but for the hash; and bytes behind it. */
+static void hashes(struct hostile *h)
+{
+    uint8_t hash[PROTO_HASH_SIZE] = {1};
+    hello(h, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        put_entry(h, PROTO_FILE, i, 300000, i == 0 ? "wrong" : "behind");
+        put_step(h, PROTO_STEP_DATA, 0, 300000);
+        memset(h->out + h->len, 0x77, 300000);
+        if (i == 1) {
+            hash_whole(key, i, h->out + h->len, 300000, hash);
+        }
+        h->len += 300000;
+        put_step(h, PROTO_STEP_END, 0, 0);
+        put_bytes(h, hash, sizeof hash);
+        put_bytes(h, "!", i);
+        flush(h, file, TERN_FIN);
+    }
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    put_packed(h, PROTO_FILE, 2, "small", "contents");
+    h->out[h->len - 1] ^= 1;
+    put_packed(h, PROTO_FILE, 3, "good", "contents");
+    flush(h, pack, TERN_FIN);
+    end(h, 4);
+}
+
+static void garbage(struct hostile *h)
+{
+    hello(h, PROTO_FLAG_ZSTD);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    randombytes_buf(h->out, 100000);
+    h->out[0] = 0;
+    h->len = 100000;
+    flush(h, pack, TERN_FIN);
+}
+
+static void packed_garbage(struct hostile *h)
+{
+    struct proto_packed head = {.len = 100000, .packed = 5000};
+    hello(h, PROTO_FLAG_ZSTD);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    h->len = proto_packed_encode(&head, h->out, ROOM);
+    randombytes_buf(h->out + h->len, 5000);
+    h->len += 5000;
+    flush(h, pack, 0);
+}
+
+static void cut_off(struct hostile *h)
+{
+    hello(h, 0);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    put_packed(h, PROTO_FILE, 0, "cut", "contents");
+    h->len -= 5;
+    flush(h, pack, TERN_FIN);
+}
+
+static void control(struct hostile *h)
+{
+    hello(h, 0);
+    h->len = 0;
+    put_bytes(h, "\xff\xff\xff\xff\xff\xff", 6);
+    flush(h, h->control, 0);
+}
+
+/* As many streams as there may be, each with something unfinished in it. */
+static void hoard(struct hostile *h)
+{
+    hello(h, 0);
+    for (uint32_t i = 0; i < 16; i++) {
+        char name[32];
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        (void)snprintf(name, sizeof name, "hoard-%u", (unsigned)i);
+        put_entry(h, PROTO_FILE, i, (uint64_t)1 << 40, name);
+        put_step(h, PROTO_STEP_DATA, 0, PROTO_BLOCK);
+        memset(h->out + h->len, 1, PROTO_BLOCK - 1);
+        h->len += PROTO_BLOCK - 1;
+        flush(h, file, 0);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+        put_entry(h, PROTO_FILE, 16 + i, PROTO_SMALL_MAX - 1, "unfinished");
+        memset(h->out + h->len, 1, PROTO_SMALL_MAX - 2);
+        h->len += PROTO_SMALL_MAX - 2;
+        flush(h, pack, 0);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct hostile *h);
+} attacks[] = {
+    {"names", names},     {"links", links},     {"unasked-link", unasked_link},
+    {"steps", steps},     {"hashes", hashes},   {"garbage", garbage},
+    {"cut-off", cut_off}, {"control", control}, {"packed-garbage", packed_garbage},
+    {"hoard", hoard},
+};
+
+/* --- what comes back --------------------------------------------------------------------------------- */
+
+static void on_message(struct hostile *h, const struct proto_message *m)
+{
+    switch (m->type) {
+    case PROTO_FAIL:
+        (void)printf("FAIL %u %u %s\n", (unsigned)m->status, (unsigned)m->index, m->text);
+        break;
+    case PROTO_DONE:
+        for (unsigned i = 0; i < m->range_count; i++) {
+            (void)printf("DONE %u %u\n", (unsigned)m->ranges[i].first,
+                         (unsigned)m->ranges[i].count);
+        }
+        break;
+    case PROTO_END:
+        (void)printf("END %u\n", (unsigned)m->index);
+        tern_conn_close(h->conn, 0, "");
+        break;
+    case PROTO_READY:
+    case PROTO_LIMIT:
+    case PROTO_TOTAL:
+    case PROTO_HELLO:
+        break;
+    }
+}
+
+static void on_control(struct hostile *h)
+{
+    static struct proto_message m;
+    ptrdiff_t got;
+    while ((got = tern_stream_read(h->control, h->in + h->in_used, sizeof h->in - h->in_used)) >
+           0) {
+        h->in_used += (size_t)got;
+        for (int n; (n = proto_decode(&m, h->in, h->in_used)) > 0;) {
+            memmove(h->in, h->in + n, h->in_used - (size_t)n);
+            h->in_used -= (size_t)n;
+            on_message(h, &m);
+        }
+    }
+}
+
+static void begin(struct hostile *h)
+{
+    if (tern_conn_open_stream(h->conn, TERN_STREAM_BIDI, &h->control) != 0) {
+        die("no control stream");
+    }
+    for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+        if (strcmp(attacks[i].name, h->attack) == 0) {
+            attacks[i].run(h);
+            return;
+        }
+    }
+    die("no such attack");
+}
+
+static void on_ready(tern_ev *binding, void *user)
+{
+    struct hostile *h = user;
+    tern_event ev;
+    (void)binding;
+    while (tern_endpoint_poll(h->transport.endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            begin(h);
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            (void)printf("CLOSED %llu %.*s\n", (unsigned long long)ev.close.code,
+                         (int)ev.close.reason_len, (const char *)ev.close.reason);
+            ev_break(h->loop, EVBREAK_ALL);
+            return;
+        } else if (ev.type == TERN_EVENT_STREAM_READABLE && ev.stream == h->control) {
+            on_control(h);
+        }
+    }
+}
+
+static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct hostile *h = timer->data;
+    (void)loop;
+    (void)events;
+    (void)printf("SILENCE\n");
+    tern_conn_close(h->conn, 0, "");
+    tern_ev_wake(h->transport.binding);
+}
+
+int main(int argc, char **argv)
+{
+    static struct hostile h;
+    struct ev_timer timer;
+    char host[256];
+    uint16_t port = 0;
+    const char *why = "not an address";
+    tern_config config;
+    tern_peer peer;
+    if (argc != 3 || sodium_init() < 0 || (h.out = malloc(ROOM)) == NULL) {
+        die("give HOST:PORT ATTACK");
+    }
+    h.attack = argv[2];
+    h.loop = ev_default_loop(0);
+    tern_config_init(&config);
+    tern_peer_init(&peer);
+    if (!net_split(argv[1], host, sizeof host, &port) ||
+        tern_udp_resolve(&peer.addr, host, port, 0, &why) != 0 ||
+        transport_open(&h.transport, h.loop, &config, NULL, on_ready, &h) != 0 ||
+        tern_endpoint_connect(h.transport.endpoint, &peer, &h.conn, tern_udp_now()) != 0) {
+        die(why);
+    }
+    ev_timer_init(&timer, on_timeout, 4, 0);
+    timer.data = &h;
+    ev_timer_start(h.loop, &timer);
+    tern_ev_wake(h.transport.binding);
+    (void)ev_run(h.loop, 0);
+    transport_close(&h.transport);
+    free(h.out);
+    return 0;
+}
