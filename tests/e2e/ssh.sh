@@ -55,7 +55,8 @@ LogLevel ERROR
 ControlPath none
 END
     far_ssh="ssh -F $work/ssh/client"
-    far_terncp=$terncp
+    ln -s "$terncp" far-terncp # a name that no other test's far side has
+    far_terncp=$work/far-terncp
 }
 
 # copy_far ARGS...: a copy over that sshd that must go well.
@@ -64,7 +65,7 @@ copy_far() {
 }
 
 no_far_side() {
-    ! pgrep -f "$terncp --stdio" >/dev/null
+    ! pgrep -f "$work/far-terncp --stdio" >/dev/null
 }
 
 case_ssh_push_and_pull() {
@@ -269,7 +270,7 @@ case_ssh_secret() {
 case_ssh_client_dies() {
     ssh_server
     random here/file 60000
-    begin_copy -e "$far_ssh" --terncp-path "$terncp" --cc newreno here/file "far:$work/there/file"
+    begin_copy -e "$far_ssh" --terncp-path "$far_terncp" --cc newreno here/file "far:$work/there/file"
     wait_for 20 part_has there 1 || fail "nothing arrives"
     murder "$client_pid"
     wait_for 30 no_far_side || fail "the far side lives on"
