@@ -19,6 +19,7 @@
 #include "terncp/push.h"
 #include "terncp/report.h"
 #include "terncp/shares.h"
+#include "terncp/sink.h"
 #include "terncp/survey.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
@@ -29,10 +30,12 @@ struct client {
     struct dial dial;
 
     bool is_push;
+    bool has_pipe; /* push: standard input is among the sources */
     bool is_offer; /* pull: of whatever the other side sends, under a code */
     char **sources;
     int source_count;
     struct dest dest; /* pull: where to */
+    bool is_pipe;     /* pull: to standard output */
 
     tern_conn *conn; /* between begin and end */
     tern_stream *control;
@@ -40,6 +43,7 @@ struct client {
     struct work *work;
     struct push *push;
     struct pull *pull;
+    struct sink *sink; /* instead of pull */
     bool end_sent, has_end;
     uint32_t end_count;
     struct report report;
@@ -74,6 +78,12 @@ static void on_push_counted(void *user)
     ev_feed_event(c->loop, &c->ticker, EV_TIMER);
 }
 
+/* NULL: nothing is being received. */
+static const struct pull_counts *counts_of(const struct client *c)
+{
+    return c->pull != NULL ? pull_counts(c->pull) : c->sink != NULL ? sink_counts(c->sink) : NULL;
+}
+
 static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
                        const char *why, bool by_peer)
 {
@@ -90,7 +100,8 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
                                                 : REPORT_LOCAL,
                       name, why, NULL);
     }
-    if (c->has_end && c->pull != NULL && pull_counts(c->pull)->settled >= c->end_count) {
+    const struct pull_counts *received = counts_of(c);
+    if (c->has_end && received != NULL && received->settled >= c->end_count) {
         ev_feed_event(c->loop, &c->ticker,
                       EV_TIMER); /* a worker was the last: no event will follow */
     }
@@ -120,6 +131,76 @@ static bool send_settings(struct client *c)
     }
     (void)snprintf(m.text, sizeof m.text, "%s", c->options->partial_dir);
     return control_send(c->control, &m);
+}
+
+static void begin_pull(struct client *c, const struct proto_message *hello)
+{
+    char only[256];
+    tree_basename(c->dial.target.path, only, sizeof only);
+    const char *first = c->is_offer ? "" : only[0] == '\0' ? "root" : only;
+    if (c->is_pipe) {
+        struct sink_request request = {.fd = STDOUT_FILENO,
+                                       .only = first,
+                                       .flags = hello->flags,
+                                       .key = hello->key,
+                                       .settled = on_settled,
+                                       .user = c};
+        c->sink = sink_new(c->work, &request);
+        return;
+    }
+    struct place_request request = {.root = c->dest.root,
+                                    .target = c->dest.target,
+                                    .is_into = c->dest.is_into,
+                                    .flags = hello->flags,
+                                    .key = hello->key,
+                                    .is_fresh = c->is_offer,
+                                    .only = first};
+    c->pull = pull_new(c->work, &request, on_settled, c);
+}
+
+static void add_source(struct client *c, const char *source)
+{
+    char name[256];
+    tree_basename(source, name, sizeof name);
+    int error =
+        target_kind_of(source) == TARGET_PIPE
+            ? push_add_pipe(c->push, STDIN_FILENO, "stdin")
+            : push_add(c->push, -1, source, name[0] == '\0' ? "root" : name, c->options->recursive);
+    if (error != 0) {
+        report_failed(&c->report, REPORT_LOCAL, source,
+                      error == EISDIR   ? "it is a folder"
+                      : error == EINVAL ? "not a file or folder"
+                                        : strerror(error),
+                      error == EISDIR ? "copy it with -r" : NULL);
+    }
+}
+
+static void begin_push(struct client *c, const struct proto_message *hello)
+{
+    struct push_request request = {
+        .flags = hello->flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
+    memcpy(request.key, hello->key, sizeof request.key);
+    c->push = push_new(c->work, c->conn, &request);
+    if (c->push == NULL) {
+        return;
+    }
+    for (int i = 0; i < c->source_count; i++) {
+        add_source(c, c->sources[i]);
+    }
+    push_begin(c->push);
+}
+
+static uint32_t flags_of(const struct client *c)
+{
+    const char *path = c->dial.target.path;
+    size_t len = strlen(path);
+    bool is_into = c->source_count > 1 || len == 0 || path[len - 1] == '/';
+    uint32_t flags = client_wishes(c->options);
+    if (c->is_pipe) { /* one file, and nothing that would need a look back */
+        flags &= ~(PROTO_FLAG_RECURSIVE | PROTO_FLAGS_WISHES);
+    }
+    return flags | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+           (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
 }
 
 /* Our limit, and what the server has told: whoever sends keeps to both. */
@@ -161,14 +242,10 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     c->messages.used = 0;
     c->end_sent = c->has_end = false;
     report_restart(&c->report); /* the time of a question does not count */
-    const struct options *o = c->options;
-    struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
-    size_t len = strlen(c->dial.target.path);
-    bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
+    struct proto_message hello = {
+        .type = PROTO_HELLO, .version = PROTO_VERSION, .flags = flags_of(c)};
     randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = client_wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
-                  (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
         tern_stream_set_priority(c->control, 0, false) != 0 ||
@@ -178,46 +255,14 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         return;
     }
     limit(c, 0);
-    if (!c->is_push) {
-        char only[256];
-        tree_basename(c->dial.target.path, only, sizeof only);
-        struct place_request request = {.root = c->dest.root,
-                                        .target = c->dest.target,
-                                        .is_into = c->dest.is_into,
-                                        .flags = hello.flags,
-                                        .key = hello.key,
-                                        .is_fresh = c->is_offer,
-                                        .partial_dir = o->partial_dir,
-                                        .only = c->is_offer       ? ""
-                                                : only[0] == '\0' ? "root"
-                                                                  : only};
-        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
+    if (c->is_push) {
+        begin_push(c, &hello);
     } else {
-        struct push_request request = {
-            .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
-        memcpy(request.key, hello.key, sizeof request.key);
-        c->push = push_new(c->work, c->conn, &request);
+        begin_pull(c, &hello);
     }
-    if (c->pull == NULL && c->push == NULL) {
+    if (c->pull == NULL && c->push == NULL && c->sink == NULL) {
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
         dial_stop(&c->dial, DIAL_ERROR);
-        return;
-    }
-    for (int i = 0; i < c->source_count && c->push != NULL; i++) {
-        char name[256];
-        tree_basename(c->sources[i], name, sizeof name);
-        int error =
-            push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name, o->recursive);
-        if (error != 0) {
-            report_failed(&c->report, REPORT_LOCAL, c->sources[i],
-                          error == EISDIR   ? "it is a folder"
-                          : error == EINVAL ? "not a file or folder"
-                                            : strerror(error),
-                          error == EISDIR ? "copy it with -r" : NULL);
-        }
-    }
-    if (c->push != NULL) {
-        push_begin(c->push);
     }
     look_ahead(c);
 }
@@ -234,14 +279,13 @@ static void finish_if_done(void *user)
         }
         is_done = is_done && c->end_sent;
     }
-    if (c->pull != NULL) {
-        is_done = is_done && pull_counts(c->pull)->settled >= c->end_count;
-        if (is_done) {
-            pull_seal_folders(c->pull);
-        }
+    const struct pull_counts *received = counts_of(c);
+    is_done = is_done && (received == NULL || received->settled >= c->end_count);
+    if (is_done && c->pull != NULL) {
+        pull_seal_folders(c->pull);
     }
-    if (is_done && (c->push != NULL || c->pull != NULL)) {
-        bool is_kept = c->pull == NULL || pull_counts(c->pull)->failed == 0;
+    if (is_done && (c->push != NULL || received != NULL)) {
+        bool is_kept = received == NULL || received->failed == 0;
         tern_conn_close(c->conn, is_kept ? 0 : PROTO_CLOSE_PARTIAL, "");
         dial_stop(&c->dial, DIAL_DONE);
     }
@@ -318,10 +362,10 @@ static void show_progress(struct client *c)
         view.total = n->total;
         view.files = n->files;
         view.is_growing = view.is_growing && !push_is_counted(c->push);
-    } else if (c->pull != NULL) {
-        const struct pull_counts *n = pull_counts(c->pull);
+    } else if (counts_of(c) != NULL) {
+        const struct pull_counts *n = counts_of(c);
         report_spared(&c->report, n->kept, n->copied);
-        view.name = pull_current(c->pull);
+        view.name = c->pull != NULL ? pull_current(c->pull) : c->dial.target.path;
         view.done = n->bytes;
         view.total = n->total;
         view.files = n->files;
@@ -353,13 +397,15 @@ static void end_transfer(void *user)
         bool is_whole =
             c->dial.outcome == DIAL_DONE && n->failed == 0; /* the last ACK may be under way */
         c->report.bytes = is_whole ? n->total : n->bytes;
-    } else if (c->pull != NULL) {
-        c->report.bytes = pull_counts(c->pull)->bytes;
+    } else if (counts_of(c) != NULL) {
+        c->report.bytes = counts_of(c)->bytes;
     }
     survey_free(c->survey);
     c->survey = NULL;
     push_free(c->push);
     pull_free(c->pull);
+    sink_free(c->sink);
+    c->sink = NULL;
     c->push = NULL;
     c->pull = NULL;
     c->control = NULL;
@@ -379,6 +425,10 @@ static void on_event(void *user, const tern_event *ev)
         c->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : c->control;
     } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->pull != NULL) {
         pull_on_opened(c->pull, ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->sink != NULL) {
+        sink_on_opened(c->sink, ev->stream);
+    } else if (c->sink != NULL) {
+        sink_on_event(c->sink, ev);
     } else if (tern_stream_is_local(ev->stream)) {
         push_on_event(ev);
     } else {
@@ -425,6 +475,8 @@ static int run_with(struct client *c)
     ev_timer_init(&c->ticker, on_tick, 0.1, 0.1);
     c->ticker.data = c;
     ev_timer_start(c->loop, &c->ticker);
+    c->dial.is_never_early =
+        c->has_pipe; /* what was read cannot be read again for another attempt */
     int code = dial_open(&c->dial);
     if (code < 0) {
         code = conclude(c, dial_wait(&c->dial));
@@ -459,7 +511,9 @@ int client_push(const struct options *options, char **sources, int count, const 
         .options = options, .is_push = true, .sources = sources, .source_count = count};
     for (int i = 0; i < count; i++) { /* before anybody is bothered */
         struct stat st;
-        if (stat(sources[i], &st) != 0 && count == 1) {
+        bool is_pipe = target_kind_of(sources[i]) == TARGET_PIPE;
+        client.has_pipe = client.has_pipe || is_pipe;
+        if (!is_pipe && stat(sources[i], &st) != 0 && count == 1) {
             cli_error(sources[i], strerror(errno), "check the name");
             return CLI_LOCAL;
         }
@@ -477,7 +531,15 @@ int client_pull(const struct options *options, const char *name, const char *des
 {
     static struct client client;
     client = (struct client){.options = options, .is_push = false, .source_count = 1};
-    int error = dest_open(&client.dest, destination, false);
+    if (target_kind_of(destination) == TARGET_PIPE) {
+        client.is_pipe = true;
+        return run(&client, name, NULL, NULL);
+    }
+    /* What a pattern stands for may be many, and must not all get one name. */
+    static struct target source; /* large */
+    bool is_many = target_parse(&source, name, 0) == NULL && source.kind == TARGET_SSH &&
+                   tree_is_pattern(source.path);
+    int error = dest_open(&client.dest, destination, is_many);
     if (error != 0) {
         cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;

@@ -192,7 +192,7 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
     peer.key = key;
     peer.secret = d->has_psk ? d->psk : NULL;
     peer.code = d->code;
-    if (key != NULL && d->resume.has_server && resume_age(&d->resume, &age)) {
+    if (key != NULL && !d->is_never_early && d->resume.has_server && resume_age(&d->resume, &age)) {
         peer.ticket = d->resume.ticket;
         peer.ticket_len = d->resume.ticket_len;
         peer.ticket_age = age;
@@ -509,7 +509,7 @@ int dial_init(struct dial *d, const struct options *options, struct ev_loop *loo
         d->target.kind = TARGET_TERN;
     }
     int code = d->target.kind == TARGET_SSH ? start_far_side(d) : find_server(d);
-    if (code < 0) {
+    if (code < 0 && d->target.kind != TARGET_SSH) { /* which lets in whoever ssh does */
         code = identity_load(options->key, d->secret, &d->has_identity);
     }
     watch_signals(d);

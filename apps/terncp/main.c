@@ -46,6 +46,13 @@ static int copy(const struct options *o)
     for (int i = 0; i < count; i++) {
         remote += target_is_remote(target_kind_of(o->args[i])) ? 1 : 0;
     }
+    if (target_kind_of(destination) == TARGET_PIPE && (o->json || o->recursive)) {
+        cli_error("-",
+                  o->json ? "--json writes to standard output, too"
+                          : "-r needs a folder to copy into",
+                  "name a file instead");
+        return CLI_USAGE;
+    }
     if (is_push && remote == 0) {
         return client_push(o, o->args, count, destination);
     }

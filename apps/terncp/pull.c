@@ -22,7 +22,7 @@ struct pull_folder {
     char *name;
 };
 
-struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
+struct pull *pull_new(struct work *work, const struct place_request *request,
                       pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
@@ -31,7 +31,6 @@ struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_req
         return NULL;
     }
     pull->work = work;
-    pull->conn = conn;
     pull->settled = settled;
     pull->user = user;
     pull->heard = ev_now(work_loop(work));

@@ -28,7 +28,7 @@ struct pull_counts {
 };
 
 /* NULL: no memory, or no descriptor. */
-struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
+struct pull *pull_new(struct work *work, const struct place_request *request,
                       pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 

@@ -21,7 +21,6 @@ struct pull_stream {
 
 struct pull {
     struct work *work;
-    tern_conn *conn;
     struct place *place;
     pull_settled_fn settled;
     void *user;

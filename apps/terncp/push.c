@@ -68,6 +68,11 @@ void push_allow_zip(struct push *push, bool can_unpack)
     }
 }
 
+int push_add_pipe(struct push *push, int fd, const char *name)
+{
+    return push_file_add_pipe(push, fd, name);
+}
+
 void push_begin(struct push *push)
 {
     push->has_begun = true;
@@ -179,8 +184,6 @@ static void on_scanned(struct work_job *job)
         batch->level = push->level;
         batch->gauge = push->gauge;
         memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
-        batch->level = push->level;
-        batch->gauge = push->gauge;
         batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
         push->fills++;
         push->out++;

@@ -40,6 +40,9 @@ void push_free(struct push *push); /* NULL is fine; jobs that are out clean up a
 
 /* Adds a source. As tree_walk_new. 0 or an errno. */
 int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
+/* Adds what can be read from a pipe until its end, as a file of this name. The descriptor is duplicated. 0 or
+ * an errno. */
+int push_add_pipe(struct push *push, int fd, const char *name);
 /* No more sources will come: only from here on can it be done. */
 void push_begin(struct push *push);
 /* The receiver has answered whether it takes PROTO_FLAG_ZSTD: before that no larger file is read, if asked

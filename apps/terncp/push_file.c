@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/pipe.h"
 #include "terncp/push_parts.h"
 #include "terncp/scan.h"
 
@@ -48,6 +51,9 @@ struct push_file {
     size_t front_len, front_at;
     bool has_end, is_over;
     unsigned tries; /* that failed because it changed */
+    /* Of a pipe, whose size only its end tells: one block at a time is read. */
+    bool is_pipe, is_drained;
+    struct pipe_stop stop;
     struct zip_gauge gauge;
     struct plan plan;     /* as it comes */
     struct scan *scan;    /* of what the plan has a bearing on; NULL: none, or it is over */
@@ -152,7 +158,11 @@ static void give_up(struct push_file *file, int error)
 static void run_block(struct work_job *job)
 {
     struct read_block *block = job->owner;
-    work_read(job);
+    if (block->file->is_pipe) {
+        pipe_read(&block->work, &block->file->stop);
+    } else {
+        work_read(job);
+    }
     if (job->error != 0 || block->level == 0) {
         return;
     }
@@ -181,6 +191,11 @@ static void on_read(struct work_job *job)
         zip_gauge_note(&file->gauge, block->packed != NULL);
     }
     int error = file->is_dead ? 0 : job->error;
+    if (file->is_pipe && !file->is_dead) {
+        file->submitted = block->work.offset + block->work.len;
+        file->is_drained = block->work.len < PROTO_BLOCK;
+        push->counts.total += block->work.len;
+    }
     if (file->is_dead && file->out == 0) {
         file_free(file);
     }
@@ -206,7 +221,9 @@ static uint64_t read_limit(const struct push_file *file)
 static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
-    uint64_t left = read_limit(file) - file->submitted;
+    uint64_t left = !file->is_pipe                      ? read_limit(file) - file->submitted
+                    : file->is_drained || file->out > 0 ? 0
+                                                        : PROTO_BLOCK;
     if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && !push->knows_zip) {
         return false; /* or the first blocks, which may be all, would go as they are */
     }
@@ -331,6 +348,13 @@ static bool write_block(struct push_file *file)
             zip_gauge_starved(&file->gauge); /* the wire waits for us */
         }
         return false;
+    }
+    if (block->work.len == 0) { /* there was nothing more in the pipe */
+        file->first = NULL;
+        file->last = &file->first;
+        file->waiting = 0;
+        block_free(file->s.push, block);
+        return true;
     }
     if (!lend(file, block)) {
         return false;
@@ -487,6 +511,12 @@ static bool has_changed(const struct push_file *file)
            (uint64_t)st.st_size != file->entry.size;
 }
 
+static bool is_whole(const struct push_file *file)
+{
+    return file->is_pipe ? file->is_drained && file->first == NULL
+                         : file->written == file->entry.size;
+}
+
 static void write_end(struct push_file *file)
 {
     struct proto_step step = {.kind = PROTO_STEP_END};
@@ -518,8 +548,8 @@ static void advance(struct push_file *file)
         }
         while (read_ahead(file)) {
         }
-        if (file->written == file->entry.size) {
-            if (has_changed(file)) {
+        if (is_whole(file)) {
+            if (!file->is_pipe && has_changed(file)) {
                 give_up(file, ESTALE);
                 break;
             }
@@ -544,6 +574,29 @@ bool push_file_add(struct push *push, const struct batch *batch, struct item *it
     item->fd = -1;
     enqueue(push, file);
     return true;
+}
+
+int push_file_add_pipe(struct push *push, int fd, const char *name)
+{
+    struct push_file *file = calloc(1, sizeof *file);
+    struct timespec now;
+    mode_t mask = umask(077);
+    (void)umask(mask);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (file == NULL || (file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        int error = file == NULL ? ENOMEM : errno;
+        free(file);
+        return error;
+    }
+    file->entry = (struct proto_entry){.type = PROTO_FILE,
+                                       .mode = 0666 & ~(uint32_t)mask,
+                                       .mtime_s = now.tv_sec,
+                                       .mtime_ns = (uint32_t)now.tv_nsec,
+                                       .size = PROTO_SIZE_UNKNOWN};
+    (void)snprintf(file->entry.name, sizeof file->entry.name, "%s", name);
+    file->is_pipe = true;
+    enqueue(push, file);
+    return 0;
 }
 
 /* Gives the first file of the queue a stream. False: not now. */
@@ -575,7 +628,7 @@ static bool begin(struct push *push)
     push->files = file;
     push->file_count++;
     push->counts.files += file->tries > 0 ? 0 : 1;
-    push->counts.total += file->entry.size;
+    push->counts.total += file->is_pipe ? 0 : file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;
 }
@@ -608,6 +661,7 @@ static void file_drop(struct push_file *file)
     }
     file->s.push->file_count--;
     file->is_dead = true;
+    pipe_stop(&file->stop);
     if (file->out == 0) {
         file_free(file);
     }

@@ -80,6 +80,8 @@ bool push_job_back(struct push *push);
 void push_set_early(const struct push *push, tern_stream *stream);
 void push_fail(struct push *push, const char *name, int error, bool is_begun);
 
+/* What push_add_pipe does. */
+int push_file_add_pipe(struct push *push, int fd, const char *name);
 /* Queues a large file; takes its descriptor over. False: no memory. */
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item);
 /* Opens streams and does what can be done. */

@@ -67,6 +67,14 @@ static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
     return true;
 }
 
+static void pass_on(struct side *s, const struct proto_message *m)
+{
+    if (s->control != NULL && !control_send(s->control, m)) {
+        cli_error(s->dial.trust.name, "does not take its messages", "run the command again");
+        stop(s->relay, DIAL_LOST);
+    }
+}
+
 static void on_refused(void *user, const char *why)
 {
     struct relay *r = user;
@@ -166,11 +174,7 @@ static void on_message(struct side *s, const struct proto_message *m)
             r->entries += m->ranges[i].count;
             report_done_there(&r->report, m->ranges[i].count);
         }
-        if (other->control != NULL && !control_send(other->control, m)) {
-            cli_error(other->dial.trust.name, "does not take its messages",
-                      "run the command again");
-            stop(r, DIAL_LOST);
-        }
+        pass_on(other, m);
     }
 }
 
@@ -297,10 +301,12 @@ static int run(struct relay *r)
     }
     const char *path = r->to.dial.target.path;
     size_t len = strlen(path);
-    bool is_into = r->is_many || len == 0 || path[len - 1] == '/';
+    bool is_into =
+        r->is_many || tree_is_pattern(r->from.dial.target.path) || len == 0 || path[len - 1] == '/';
     report_restart(&r->report);
     r->is_running = true;
     if (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {
+        limit(r, 0);
         (void)ask(&r->to, PROTO_PUSH, r->flags | (is_into ? PROTO_FLAG_INTO : 0));
     }
     while (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {

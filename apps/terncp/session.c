@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,7 +432,7 @@ static void begin_copy(struct session *s)
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
-    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    s->pull = pull_new(s->host->work, request, on_settled, s);
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
         return false;
@@ -511,15 +512,45 @@ static bool begin_push(struct session *s, const struct proto_message *m)
     return true;
 }
 
+/* Everything that a pattern of a shell stands for. 0 or an errno. */
+static int add_pattern(struct session *s, const char *path, bool is_recursive)
+{
+    glob_t found;
+    int rc = glob(path, 0, NULL, &found);
+    if (rc != 0) {
+        return rc == GLOB_NOMATCH ? ENOENT : rc == GLOB_NOSPACE ? ENOMEM : EIO;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char name[256];
+        tree_basename(found.gl_pathv[i], name, sizeof name);
+        int error = push_add(s->push, -1, found.gl_pathv[i], name, is_recursive);
+        if (error != 0) {
+            on_push_failed(s, name, error, false);
+        }
+    }
+    globfree(&found);
+    return 0;
+}
+
+static int add_source(struct session *s, const struct proto_message *m, const char *path)
+{
+    char name[256];
+    struct stat st;
+    bool is_recursive = (m->flags & PROTO_FLAG_RECURSIVE) != 0;
+    if (s->host->root < 0 && tree_is_pattern(path) && lstat(path, &st) != 0) {
+        return add_pattern(s, path, is_recursive);
+    }
+    tree_basename(path, name, sizeof name);
+    return push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name, is_recursive);
+}
+
 static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
 {
-    char name[256], why[160];
-    tree_basename(path, name, sizeof name);
+    char why[160];
     if (!begin_push(s, m)) {
         return false;
     }
-    int error = push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name,
-                         (m->flags & PROTO_FLAG_RECURSIVE) != 0);
+    int error = add_source(s, m, path);
     if (error != 0) {
         (void)snprintf(why, sizeof why, "%s",
                        error == EISDIR  ? "it is a folder; use -r"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terncp/tree.h"
+#include "terncp/passing.h"
 
 #define MEMORY_MAX ((size_t)32 << 20) /* passed on and not acknowledged, over all streams */
 
@@ -24,22 +24,13 @@ struct loan {
     uint8_t data[];
 };
 
-/* Where the names are in what passes. */
-struct scan {
-    uint8_t header[PROTO_HEADER_MAX];
-    size_t used;   /* of a header that is not whole yet */
-    uint64_t skip; /* bytes until the next one */
-    bool is_over;  /* a file's own stream has but one */
-};
-
 struct splice {
     struct splices *all;
     tern_stream *from, *to; /* NULL once closed; `to` is NULL until it can be opened, too */
     bool has_to, is_lost;   /* it could be opened; `from` was closed before */
     size_t ahead; /* bytes at the front of `from` that were looked at, and not passed on */
     bool forth_over, back_over; /* the end, a reset or a stop was passed on */
-    bool is_file;
-    struct scan scan;
+    struct passing passing;
     struct splice *next, **link;
 };
 
@@ -92,67 +83,11 @@ static void on_released(void *arg, const void *data, size_t len)
     }
 }
 
-/* --- names -------------------------------------------------------------------------------------------- */
-
 static void refuse(struct splices *all, const char *why)
 {
     if (!all->is_bad) {
         all->is_bad = true;
         all->request.refused(all->request.user, why);
-    }
-}
-
-/* A whole header: is it a name that was asked for, and how far is it to the next? */
-static void on_entry(struct splice *s, const struct proto_entry *entry)
-{
-    struct splices *all = s->all;
-    bool is_recursive = (all->request.flags & PROTO_FLAG_RECURSIVE) != 0;
-    if (!tree_is_safe(entry->name) ||
-        !tree_is_under(entry->name, all->request.only, is_recursive)) {
-        refuse(all, "it sends a name that was not asked for");
-        return;
-    }
-    memcpy(all->current, entry->name, strlen(entry->name) + 1);
-    if (s->is_file) {
-        s->scan.is_over = true;
-        return;
-    }
-    int64_t size = proto_packed_size(entry, all->request.flags);
-    if (size < 0) {
-        refuse(all, "it sends a malformed entry");
-        return;
-    }
-    s->scan.skip = (uint64_t)size;
-}
-
-static void look_at(struct splice *s, const uint8_t *data, size_t len)
-{
-    struct scan *scan = &s->scan;
-    while (len > 0 && !scan->is_over && !s->all->is_bad) {
-        if (scan->skip > 0) {
-            size_t n = len < scan->skip ? len : (size_t)scan->skip;
-            scan->skip -= n;
-            data += n;
-            len -= n;
-            continue;
-        }
-        struct proto_entry entry;
-        size_t before = scan->used, n = sizeof scan->header - before;
-        n = len < n ? len : n;
-        memcpy(scan->header + before, data, n);
-        scan->used += n;
-        int used = proto_entry_decode(&entry, scan->header, scan->used);
-        if (used == 0 && scan->used < sizeof scan->header) {
-            return;
-        }
-        if (used <= 0) {
-            refuse(s->all, "it sends a malformed entry");
-            return;
-        }
-        scan->used = 0;
-        data += (size_t)used - before;
-        len -= (size_t)used - before;
-        on_entry(s, &entry);
     }
 }
 
@@ -199,8 +134,12 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
         }
         len = len > PROTO_BLOCK ? PROTO_BLOCK : len;
         if (is_forth && len > s->ahead) {
-            look_at(s, data + s->ahead, len - s->ahead);
+            const char *why =
+                passing_look(&s->passing, data + s->ahead, len - s->ahead, s->all->current);
             s->ahead = len;
+            if (why != NULL) {
+                refuse(s->all, why);
+            }
         }
         if (s->all->is_bad) {
             return false;
@@ -224,7 +163,7 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
 /* Gives the stream its other end. False: the peer allows no more streams now. */
 static bool open_to(struct splice *s)
 {
-    enum tern_stream_kind kind = s->is_file ? TERN_STREAM_BIDI : TERN_STREAM_UNI;
+    enum tern_stream_kind kind = s->passing.is_file ? TERN_STREAM_BIDI : TERN_STREAM_UNI;
     if (!s->has_to && tern_conn_open_stream(s->all->request.to, kind, &s->to) == 0) {
         s->has_to = true;
         tern_stream_set_user(s->to, s);
@@ -257,7 +196,7 @@ static void pump(struct splice *s)
     if (!s->forth_over) {
         s->forth_over = flow(s, s->from, s->to, true);
     }
-    if (s->is_file && !s->back_over) {
+    if (s->passing.is_file && !s->back_over) {
         s->back_over = flow(s, s->to, s->from, false);
     }
 }
@@ -281,7 +220,9 @@ void splices_add(struct splices *all, tern_stream *stream)
     }
     s->all = all;
     s->from = stream;
-    s->is_file = tern_stream_kind_of(stream) == TERN_STREAM_BIDI;
+    s->passing = (struct passing){.is_file = tern_stream_kind_of(stream) == TERN_STREAM_BIDI,
+                                  .flags = all->request.flags,
+                                  .only = all->request.only};
     s->link = &all->list;
     s->next = all->list;
     if (s->next != NULL) {

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +32,27 @@ bool tree_is_safe(const char *name)
     }
 }
 
+bool tree_is_pattern(const char *name)
+{
+    return strpbrk(name, "*?[") != NULL;
+}
+
 bool tree_is_under(const char *name, const char *top, bool is_recursive)
 {
-    size_t len = strlen(top);
-    return len == 0 || (strncmp(name, top, len) == 0 &&
-                        (name[len] == '\0' || (is_recursive && name[len] == '/')));
+    char first[256];
+    size_t len = strcspn(name, "/");
+    if (name[len] != '\0' && !is_recursive) {
+        return top[0] == '\0';
+    }
+    if (top[0] == '\0' || (strncmp(name, top, len) == 0 && top[len] == '\0')) {
+        return true;
+    }
+    if (!tree_is_pattern(top) || len == 0 || len >= sizeof first) {
+        return false;
+    }
+    memcpy(first, name, len);
+    first[len] = '\0';
+    return fnmatch(top, first, FNM_PERIOD) == 0;
 }
 
 /* For kernels without openat2: one component at a time, and never through a symbolic link. */

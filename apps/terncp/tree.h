@@ -17,7 +17,10 @@
 /* Relative, no empty, "." or ".." component. */
 bool tree_is_safe(const char *name);
 
-/* The name is `top` or, when it is recursive, something below it. An empty top: any name. */
+/* It holds what a shell would take for a pattern. */
+bool tree_is_pattern(const char *name);
+
+/* The name is `top`, or what `top` is a pattern for, or, when it is recursive, something below it. An empty top: any name. */
 bool tree_is_under(const char *name, const char *top, bool is_recursive);
 
 /* Opens a relative name beneath a root without ever leaving it: no component may be a symbolic link

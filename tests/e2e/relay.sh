@@ -77,6 +77,17 @@ case_relay_memory() {
     [ "$most" -le 131072 ] || fail "$most KiB in memory"
 }
 
+case_relay_limit() {
+    two_servers
+    random there/file 4000
+    began=$(date +%s)
+    copy --bwlimit 2M "tern://$first/file" "tern://$second/file"
+    [ $(($(date +%s) - began)) -ge 1 ] || fail "faster than it may be"
+    same there/file other/file
+    copy --background "tern://$first/file" "tern://$second/again"
+    same there/file other/again
+}
+
 case_relay_failures() {
     two_servers --read-only
     random there/file 10

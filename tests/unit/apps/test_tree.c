@@ -48,6 +48,20 @@ static void names_are_those_asked_for(void **state)
     }
 }
 
+static void what_a_pattern_stands_for_was_asked_for(void **state)
+{
+    (void)state;
+    assert_true(tree_is_under("one.c", "*.c", false));
+    assert_true(tree_is_under("*.c", "*.c", false));
+    assert_true(tree_is_under("a1/b", "a[0-9]", true));
+    assert_false(tree_is_under("a1/b", "a[0-9]", false));
+    assert_false(tree_is_under("one.h", "*.c", true));
+    assert_false(tree_is_under(".c", "*.c", true));
+    assert_false(tree_is_under(".bashrc", "*", true));
+    assert_false(tree_is_under("x/one.c", "*.c", true));
+    assert_false(tree_is_under("", "*", true));
+}
+
 /* root/{file, folder/file, in -> folder/file, out -> ../outside, etc -> /etc, loop -> loop}, and
  * outside/file beside it */
 static int make_root(void **state)
@@ -223,6 +237,7 @@ static void a_walk_starts_where_it_may(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_those_asked_for),
+    cmocka_unit_test(what_a_pattern_stands_for_was_asked_for),
     cmocka_unit_test(safe_names_are_told_from_others),
     cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
