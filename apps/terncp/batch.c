@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/partial.h"
 
 #define RUN_FULL  ((size_t)128 << 10) /* so much is compressed in one piece, and no more than fits */
 #define RUN_LEAST ((size_t)4 << 10)   /* less tells nothing of what is to come */
@@ -105,6 +106,13 @@ static void add(struct batch *batch, const struct tree_entry *found, int error)
     }
 }
 
+/* What copies into this tree have left or are still writing is no part of it. */
+static bool is_unfinished(const struct tree_entry *found)
+{
+    const char *slash = strrchr(found->name, '/');
+    return slash != NULL && found->fd >= 0 && partial_is_name(slash + 1);
+}
+
 void batch_scan(struct work_job *job)
 {
     struct batch *batch = (struct batch *)(void *)job;
@@ -113,7 +121,11 @@ void batch_scan(struct work_job *job)
            batch->large < BATCH_LARGE) {
         switch (tree_walk_next(batch->walk, &found)) {
         case TREE_ENTRY:
-            add(batch, &found, -1);
+            if (is_unfinished(&found)) {
+                (void)close(found.fd);
+            } else {
+                add(batch, &found, -1);
+            }
             break;
         case TREE_SKIPPED:
             add(batch, &found, errno);

@@ -106,7 +106,20 @@ uint32_t client_wishes(const struct options *o)
     return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
            (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
            (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0) |
-           zip | (uint32_t)o->parallel << PROTO_FILES_SHIFT;
+           zip | (o->no_resume ? PROTO_FLAG_NO_RESUME : 0) |
+           (o->whole_file ? PROTO_FLAG_WHOLE_FILE : 0) | (o->in_place ? PROTO_FLAG_IN_PLACE : 0) |
+           (uint32_t)o->parallel << PROTO_FILES_SHIFT;
+}
+
+/* What the request cannot do without, told before it. */
+static bool send_settings(struct client *c)
+{
+    struct proto_message m = {.type = PROTO_SETTING, .setting = PROTO_PARTIAL_DIR};
+    if (!c->is_push || c->options->partial_dir == NULL) {
+        return true;
+    }
+    (void)snprintf(m.text, sizeof m.text, "%s", c->options->partial_dir);
+    return control_send(c->control, &m);
 }
 
 /* Our limit, and what the server has told: whoever sends keeps to both. */
@@ -159,7 +172,8 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
     if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
         tern_stream_set_priority(c->control, 0, false) != 0 ||
-        (is_early && tern_stream_set_early(c->control) != 0) || !control_send(c->control, &hello)) {
+        (is_early && tern_stream_set_early(c->control) != 0) || !send_settings(c) ||
+        !control_send(c->control, &hello)) {
         dial_stop(&c->dial, DIAL_LOST);
         return;
     }
@@ -173,6 +187,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
                                         .flags = hello.flags,
                                         .key = hello.key,
                                         .is_fresh = c->is_offer,
+                                        .partial_dir = o->partial_dir,
                                         .only = c->is_offer       ? ""
                                                 : only[0] == '\0' ? "root"
                                                                   : only};
@@ -297,6 +312,7 @@ static void show_progress(struct client *c)
     struct report_view view = {.is_growing = c->options->recursive || c->is_offer};
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
+        report_spared(&c->report, n->kept, n->copied);
         view.name = push_current(c->push);
         view.done = n->bytes;
         view.total = n->total;
@@ -304,6 +320,7 @@ static void show_progress(struct client *c)
         view.is_growing = view.is_growing && !push_is_counted(c->push);
     } else if (c->pull != NULL) {
         const struct pull_counts *n = pull_counts(c->pull);
+        report_spared(&c->report, n->kept, n->copied);
         view.name = pull_current(c->pull);
         view.done = n->bytes;
         view.total = n->total;

@@ -1,4 +1,4 @@
-/* Entries, plans and steps, every length checked before it is believed.
+/* Entries and steps, every length checked before it is believed.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -94,68 +94,13 @@ int proto_packed_decode(struct proto_packed *p, const uint8_t *data, size_t len)
                : -1;
 }
 
-size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size)
-{
-    uint8_t *at = buf;
-    size_t len = plan->kind == PROTO_PLAN_PARTIAL ? 5
-                 : plan->kind == PROTO_PLAN_BASE  ? PROTO_PLAN_HEAD_MAX
-                                                  : 1;
-    if (len > size) {
-        return 0;
-    }
-    bytes_put(&at, plan->kind, 1);
-    if (plan->kind == PROTO_PLAN_BASE) {
-        bytes_put(&at, plan->size, 8);
-        bytes_put(&at, plan->average, 1);
-    }
-    if (len > 1) {
-        bytes_put(&at, plan->count, 4);
-    }
-    return len;
-}
-
-int proto_plan_decode(struct proto_plan *plan, const uint8_t *data, size_t len)
-{
-    if (len < 1) {
-        return 0;
-    }
-    const uint8_t *at = data;
-    memset(plan, 0, sizeof *plan);
-    plan->kind = (enum proto_plan_kind)bytes_take(&at, 1);
-    switch (plan->kind) {
-    case PROTO_PLAN_WHOLE:
-    case PROTO_PLAN_SKIP:
-        return 1;
-    case PROTO_PLAN_PARTIAL:
-        if (len < 5) {
-            return 0;
-        }
-        plan->count = (uint32_t)bytes_take(&at, 4);
-        return plan->count <= PROTO_PLAN_LEAVES_MAX ? 5 : -1;
-    case PROTO_PLAN_BASE:
-        if (len < PROTO_PLAN_HEAD_MAX) {
-            return 0;
-        }
-        plan->size = bytes_take(&at, 8);
-        plan->average = (uint8_t)bytes_take(&at, 1);
-        plan->count = (uint32_t)bytes_take(&at, 4);
-        return plan->size <= INT64_MAX && plan->average >= 6 && plan->average <= 30 &&
-                       plan->count <= PROTO_PLAN_CHUNKS_MAX
-                   ? PROTO_PLAN_HEAD_MAX
-                   : -1;
-    }
-    return -1;
-}
-
 /* Bytes of a step before what follows it; -1: no such step. */
 static int step_size(unsigned kind)
 {
-    static const int sizes[] = {[PROTO_STEP_DATA] = 5,
-                                [PROTO_STEP_ZDATA] = 9,
-                                [PROTO_STEP_COPY] = PROTO_STEP_MAX,
-                                [PROTO_STEP_HOLE] = 9,
-                                [PROTO_STEP_END] = 1};
-    return kind >= PROTO_STEP_DATA && kind <= PROTO_STEP_END ? sizes[kind] : -1;
+    static const int sizes[] = {
+        [PROTO_STEP_DATA] = 5, [PROTO_STEP_ZDATA] = 9, [PROTO_STEP_COPY] = PROTO_STEP_MAX,
+        [PROTO_STEP_HOLE] = 9, [PROTO_STEP_END] = 1,   [PROTO_STEP_KEEP] = 9};
+    return kind >= PROTO_STEP_DATA && kind <= PROTO_STEP_KEEP ? sizes[kind] : -1;
 }
 
 size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t size)
@@ -175,7 +120,8 @@ size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t siz
     if (step->kind == PROTO_STEP_COPY) {
         bytes_put(&at, step->offset, 8);
     }
-    if (step->kind == PROTO_STEP_COPY || step->kind == PROTO_STEP_HOLE) {
+    if (step->kind == PROTO_STEP_COPY || step->kind == PROTO_STEP_HOLE ||
+        step->kind == PROTO_STEP_KEEP) {
         bytes_put(&at, step->len, 8);
     }
     return (size_t)len;
@@ -207,6 +153,7 @@ int proto_step_decode(struct proto_step *step, const uint8_t *data, size_t len)
                    ? need
                    : -1;
     case PROTO_STEP_HOLE:
+    case PROTO_STEP_KEEP:
         step->len = bytes_take(&at, 8);
         return step->len > 0 && step->len <= INT64_MAX ? need : -1;
     case PROTO_STEP_END:

@@ -126,6 +126,19 @@ static int add_ssh_option(struct options *o, const char *value)
     return -1;
 }
 
+static int set_resume(struct options *o, const char *value)
+{
+    (void)value;
+    o->no_resume = false;
+    return -1;
+}
+
+static int set_partial_dir(struct options *o, const char *value)
+{
+    o->partial_dir = value;
+    return *value != '\0' ? -1 : cli_refuse("--partial-dir", value, "give the name of a folder");
+}
+
 static int show_help(struct options *o, const char *value)
 {
     (void)o;
@@ -169,6 +182,11 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_PARALLEL] = NUMBER(parallel, OPTIONS_PARALLEL_MAX, "a number from 1 to 16"),
     [OPT_NO_VERIFY] = SWITCH(no_verify),
     [OPT_PREALLOCATE] = SWITCH(preallocate),
+    [OPT_RESUME] = OWN(set_resume),
+    [OPT_NO_RESUME] = SWITCH(no_resume),
+    [OPT_PARTIAL_DIR] = OWN(set_partial_dir),
+    [OPT_WHOLE_FILE] = SWITCH(whole_file),
+    [OPT_INPLACE] = SWITCH(in_place),
     [OPT_FSYNC] = SWITCH(fsync),
     [OPT_BWLIMIT] = RATE(bwlimit),
     [OPT_BACKGROUND] = SWITCH(is_background),

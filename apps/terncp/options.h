@@ -38,8 +38,10 @@ struct options {
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
     bool links, no_verify, preallocate, compress;
-    uint64_t level;    /* of compression; 0: the sender's choice */
-    uint64_t parallel; /* files in flight; 0: adaptive */
+    bool no_resume, whole_file, in_place;
+    const char *partial_dir; /* NULL: beside the final names */
+    uint64_t level;          /* of compression; 0: the sender's choice */
+    uint64_t parallel;       /* files in flight; 0: adaptive */
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;

@@ -109,15 +109,11 @@ int partial_open(struct partial *partial, int folder, const char *name, enum par
     return 0;
 }
 
-int partial_finish(struct partial *partial, int folder, int final_folder, const char *final)
+void partial_finish(struct partial *partial)
 {
-    if (renameat(folder, partial->name, final_folder, final) != 0) {
-        return errno;
-    }
     partial->name[0] = '\0';
     (void)close(partial->fd);
     partial->fd = -1;
-    return 0;
 }
 
 void partial_close(struct partial *partial, int folder, bool keep)

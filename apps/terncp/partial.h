@@ -39,9 +39,8 @@ enum partial_choice {
  * an errno; EBUSY: somebody else writes to it, and that was not fine. */
 int partial_open(struct partial *partial, int folder, const char *name, enum partial_choice choice);
 
-/* Gives it its final name, in a folder on the same file system, and closes it. 0 or an errno, and then
- * it stays open under its old name. */
-int partial_finish(struct partial *partial, int folder, int final_folder, const char *final);
+/* It has its final name now: closes it. */
+void partial_finish(struct partial *partial);
 
 /* Closes it; it stays where it is only if keep is true and the next copy can find it there. */
 void partial_close(struct partial *partial, int folder, bool keep);

@@ -36,6 +36,8 @@ struct place *place_new(const struct place_request *request)
     (void)snprintf(place->target, sizeof place->target, "%s", request->target);
     (void)snprintf(place->only, sizeof place->only, "%s",
                    request->only == NULL ? "" : request->only);
+    (void)snprintf(place->partial_dir, sizeof place->partial_dir, "%s",
+                   request->partial_dir == NULL ? "" : request->partial_dir);
     return place;
 }
 
@@ -123,48 +125,58 @@ int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE
     return fd;
 }
 
-/* The name itself; its failure cannot be undone any more. */
-static void sync_folder(int folder)
+void place_flush_folder(const struct place *place, int folder)
 {
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = (place->flags & PROTO_FLAG_FSYNC) == 0
+                 ? -1
+                 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        (void)fsync(fd);
+        (void)fsync(fd); /* its failure cannot be undone any more */
         (void)close(fd);
     }
 }
 
-/* To the final name. As renameat. */
-static int move(const struct place *place, int folder, const char *temporary, const char *last)
+int place_move(const struct place *place, int from, const char *temporary, int folder,
+               const char *last)
 {
     if (!place->is_fresh) {
-        return renameat(folder, temporary, folder, last);
+        return renameat(from, temporary, folder, last);
     }
-    if (syscall(SYS_renameat2, folder, temporary, folder, last, 1 /* RENAME_NOREPLACE */) == 0) {
+    if (syscall(SYS_renameat2, from, temporary, folder, last, 1 /* RENAME_NOREPLACE */) == 0) {
         return 0;
     }
     if (errno != EINVAL && errno != ENOSYS) {
         return -1;
     }
-    return linkat(folder, temporary, folder, last, 0) == 0 ? unlinkat(folder, temporary, 0) : -1;
+    return linkat(from, temporary, folder, last, 0) == 0 ? unlinkat(from, temporary, 0) : -1;
 }
 
-int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
-                    int folder, const char *temporary, const char *last)
+int place_give_attributes(const struct place *place, const struct proto_entry *entry, mode_t has,
+                          int fd)
 {
     bool is_preserving = (place->flags & PROTO_FLAG_PRESERVE) != 0;
-    bool is_flushing = (place->flags & PROTO_FLAG_FSYNC) != 0;
     /* Never set-user-ID and the like: the sender's word must not make a program that runs as us. */
     mode_t mode = (mode_t)(entry->mode & 0777) & ~(is_preserving ? 0 : place->mask);
     struct timespec times[2] = {
         {.tv_nsec = UTIME_OMIT},
         {.tv_sec = (time_t)entry->mtime_s, .tv_nsec = (long)entry->mtime_ns}};
-    if ((mode != has && fchmod(fd, mode) != 0) || (is_preserving && futimens(fd, times) != 0) ||
-        (is_flushing && fsync(fd) != 0) || move(place, folder, temporary, last) != 0) {
+    return (mode != has && fchmod(fd, mode) != 0) || (is_preserving && futimens(fd, times) != 0) ||
+                   ((place->flags & PROTO_FLAG_FSYNC) != 0 && fsync(fd) != 0)
+               ? errno
+               : 0;
+}
+
+int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
+                    int folder, const char *temporary, const char *last)
+{
+    int error = place_give_attributes(place, entry, has, fd);
+    if (error != 0) {
+        return error;
+    }
+    if (place_move(place, folder, temporary, folder, last) != 0) {
         return errno;
     }
-    if (is_flushing) {
-        sync_folder(folder);
-    }
+    place_flush_folder(place, folder);
     return 0;
 }
 
@@ -198,7 +210,7 @@ int place_make_link(const struct place *place, const struct proto_entry *entry, 
     }
     if (((place->flags & PROTO_FLAG_PRESERVE) != 0 &&
          utimensat(folder, temporary, times, AT_SYMLINK_NOFOLLOW) != 0) ||
-        move(place, folder, temporary, last) != 0) {
+        place_move(place, folder, temporary, folder, last) != 0) {
         int error = errno;
         (void)unlinkat(folder, temporary, 0);
         return error;

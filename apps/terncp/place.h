@@ -25,7 +25,8 @@ struct place_request {
      * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
      * sender chooses. */
     const char *only;
-    bool is_fresh; /* what exists is not replaced */
+    bool is_fresh;           /* what exists is not replaced */
+    const char *partial_dir; /* where unfinished files are kept; NULL: beside their final names */
 };
 
 struct place {
@@ -33,8 +34,9 @@ struct place {
     bool is_into, is_fresh;
     uint32_t flags;
     mode_t mask;
-    int links;      /* TREE_NO_LINKS or 0 */
-    char only[256]; /* empty: any name */
+    int links;                            /* TREE_NO_LINKS or 0 */
+    char only[256];                       /* empty: any name */
+    char partial_dir[PROTO_PATH_MAX + 1]; /* empty: none */
     char target[PROTO_PATH_MAX + 1];
     uint8_t session_key[PROTO_KEY_SIZE];
     /* The loop's own. */
@@ -58,7 +60,17 @@ int place_open_folder(const struct place *place, const char *target, const char 
  * is a random one, and another afterwards. -1 with errno. */
 int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE_TEMPORARY_SIZE]);
 
-/* Mode, times, and the final name. `has`: the permissions that the file has. 0 or an errno. */
+/* All that stands in an entry beside its name and contents; `has`: the permissions that the file has. With
+ * PROTO_FLAG_FSYNC, to the disk. 0 or an errno. */
+int place_give_attributes(const struct place *place, const struct proto_entry *entry, mode_t has,
+                          int fd);
+/* To the final name, maybe in another folder. As renameat. */
+int place_move(const struct place *place, int from, const char *temporary, int folder,
+               const char *last);
+/* With PROTO_FLAG_FSYNC: the names in it to the disk. */
+void place_flush_folder(const struct place *place, int folder);
+
+/* Attributes, and the final name. `has`: the permissions that the file has. 0 or an errno. */
 int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
                     int folder, const char *temporary, const char *last);
 

@@ -26,6 +26,8 @@ static int fixed_size(unsigned type)
         return 16;
     case PROTO_DONE:
         return 0;
+    case PROTO_SETTING:
+        return 1;
     default:
         return -1;
     }
@@ -33,7 +35,7 @@ static int fixed_size(unsigned type)
 
 static bool has_text(unsigned type)
 {
-    return type == PROTO_HELLO || type == PROTO_FAIL;
+    return type == PROTO_HELLO || type == PROTO_FAIL || type == PROTO_SETTING;
 }
 
 static void put_fixed(const struct proto_message *m, uint8_t **at)
@@ -63,6 +65,9 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
     case PROTO_TOTAL:
         bytes_put(at, m->files, 8);
         bytes_put(at, m->bytes, 8);
+        break;
+    case PROTO_SETTING:
+        bytes_put(at, m->setting, 1);
         break;
     case PROTO_DONE:
         break;
@@ -120,6 +125,9 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
     case PROTO_TOTAL:
         m->files = bytes_take(at, 8);
         m->bytes = bytes_take(at, 8);
+        break;
+    case PROTO_SETTING:
+        m->setting = (uint8_t)bytes_take(at, 1);
         break;
     case PROTO_DONE:
         break;

@@ -33,7 +33,12 @@ enum proto_type {
     PROTO_DONE = 4,   /* receiver: ranges of indices: these entries stand under their final names */
     PROTO_END = 5,    /* sender: count u32 of entries sent; the receiver answers with the same */
     PROTO_LIMIT = 16, /* either: rate u64, background u8: how the other may send from now on */
-    PROTO_TOTAL = 17  /* files u64, bytes u64: a client asks (zeros) what there is, a server says */
+    PROTO_TOTAL = 17, /* files u64, bytes u64: a client asks (zeros) what there is, a server says */
+    PROTO_SETTING = 24 /* client, before HELLO: setting u8, text */
+};
+
+enum proto_setting {
+    PROTO_PARTIAL_DIR = 1 /* where unfinished files are to be kept, in each folder that has some */
 };
 
 enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
@@ -43,10 +48,13 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_FSYNC     0x04u
 /* The target must be a folder: several sources, or a trailing slash. */
 #define PROTO_FLAG_INTO        0x08u
-#define PROTO_FLAG_LINKS       0x10u /* symbolic links are copied as such */
-#define PROTO_FLAG_NO_HASH     0x20u /* no entry bears a hash */
-#define PROTO_FLAG_ZSTD        0x40u /* the sender may compress; a wish */
-#define PROTO_FLAG_PREALLOCATE 0x80u /* room is taken before a file is written */
+#define PROTO_FLAG_LINKS       0x10u   /* symbolic links are copied as such */
+#define PROTO_FLAG_NO_HASH     0x20u   /* no entry bears a hash */
+#define PROTO_FLAG_ZSTD        0x40u   /* the sender may compress; a wish */
+#define PROTO_FLAG_PREALLOCATE 0x80u   /* room is taken before a file is written */
+#define PROTO_FLAG_NO_RESUME   0x1000u /* unfinished files are neither gone on with nor kept */
+#define PROTO_FLAG_WHOLE_FILE  0x2000u /* no file is made out of its old version */
+#define PROTO_FLAG_IN_PLACE    0x4000u /* larger files are written right where they are to stand */
 #define PROTO_FLAGS_WISHES     PROTO_FLAG_ZSTD
 #define PROTO_FILES_SHIFT      16 /* a byte: larger files in flight at once; 0: the sender's choice */
 #define PROTO_LEVEL_SHIFT                                                                          \
@@ -79,7 +87,7 @@ struct proto_range {
 
 struct proto_message {
     enum proto_type type;
-    uint8_t version, direction, status;
+    uint8_t version, direction, status, setting;
     uint32_t flags;
     uint8_t key[PROTO_KEY_SIZE];   /* of the hashes */
     uint32_t index;                /* or count */
@@ -141,37 +149,14 @@ int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len);
 /* Bytes that follow the header of an entry in a pack; -1: such an entry does not belong there. */
 int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags);
 
-/* What the receiver of a file says after its header. */
-enum proto_plan_kind {
-    PROTO_PLAN_WHOLE = 1,
-    PROTO_PLAN_PARTIAL = 2, /* it has a part: `count` leaves of blocks from the start follow */
-    PROTO_PLAN_BASE = 3,    /* it has another version: `count` records of its chunks follow */
-    PROTO_PLAN_SKIP = 4     /* it does not want the file, which is settled */
-};
-
-#define PROTO_PLAN_LEAVES_MAX (1u << 24)
-#define PROTO_PLAN_CHUNKS_MAX (1u << 18)
-#define PROTO_DIGEST_SIZE     16
-#define PROTO_CHUNK_SIZE      (4 + PROTO_DIGEST_SIZE) /* a chunk's record: length u32, digest */
-#define PROTO_PLAN_HEAD_MAX   14
-
-struct proto_plan {
-    enum proto_plan_kind kind;
-    uint32_t count;
-    uint64_t size;   /* BASE: of the other version */
-    uint8_t average; /* BASE: the mean length of its chunks is 2^average */
-};
-
-size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size);
-int proto_plan_decode(struct proto_plan *plan, const uint8_t *data, size_t len);
-
 /* How the sender then makes the file, step by step. */
 enum proto_step_kind {
     PROTO_STEP_DATA = 1,  /* `len` bytes follow */
     PROTO_STEP_ZDATA = 2, /* `packed` bytes follow, a zstd frame of `len` bytes */
-    PROTO_STEP_COPY = 3, /* `len` bytes of the base from `offset`; or of the part, where they are */
-    PROTO_STEP_HOLE = 4, /* `len` zeros */
-    PROTO_STEP_END = 5   /* the hash follows, if there is one, and the end of the stream */
+    PROTO_STEP_COPY = 3,  /* `len` bytes of the old file from `offset` */
+    PROTO_STEP_HOLE = 4,  /* `len` zeros */
+    PROTO_STEP_END = 5,   /* the hash follows, if there is one, and the end of the stream */
+    PROTO_STEP_KEEP = 6   /* `len` bytes of the unfinished file stay where they are: whole blocks */
 };
 
 #define PROTO_STEP_MAX 17 /* bytes of a step before what follows it */

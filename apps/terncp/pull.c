@@ -34,6 +34,7 @@ struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_req
     pull->conn = conn;
     pull->settled = settled;
     pull->user = user;
+    pull->heard = ev_now(work_loop(work));
     return pull;
 }
 
@@ -186,6 +187,7 @@ void pull_on_event(const tern_event *ev)
     if (s == NULL) {
         return;
     }
+    s->pull->heard = ev_now(work_loop(s->pull->work));
     if (ev->type == TERN_EVENT_STREAM_CLOSED) {
         tern_stream_set_user(ev->stream, NULL);
         s->stream = NULL;

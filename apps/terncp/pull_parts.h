@@ -8,6 +8,7 @@
 
 #define PULL_MEMORY                                                                                \
     ((size_t)32 << 20)    /* for what is with the workers; a stream has one block more */
+#define PULL_PLANS      4 /* made or told at once: up to 25 MiB each, for the largest of files */
 #define CLOSE_MALFORMED 1 /* docs/terncp-protocol.md, section 2 */
 
 /* What both kinds of streams begin with. */
@@ -28,6 +29,8 @@ struct pull {
     struct pull_counts counts;
     struct pull_folder *folders;
     size_t folder_count, folder_capacity;
+    double heard;      /* when the sender was last heard of, in the loop's time */
+    unsigned planning; /* files whose plans are being made or told */
     char current[PROTO_PATH_MAX + 1];
 };
 

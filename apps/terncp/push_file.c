@@ -12,6 +12,7 @@
 
 #include "terncp/hash.h"
 #include "terncp/push_parts.h"
+#include "terncp/scan.h"
 
 /* One change can look like two: a file system may set the time of a file that it has cut at the beginning of
  * that and again at its end. */
@@ -48,14 +49,10 @@ struct push_file {
     bool has_end, is_over;
     unsigned tries; /* that failed because it changed */
     struct zip_gauge gauge;
-    /* The plan as it comes, and the leaves of a part, one at a time. */
-    uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
-    size_t plan_used;
-    bool has_plan;
-    struct proto_plan plan;
-    uint8_t leaf[PROTO_LEAF_SIZE];
-    size_t leaf_used;
-    uint32_t leaves_used;
+    struct plan plan;     /* as it comes */
+    struct scan *scan;    /* of what the plan has a bearing on; NULL: none, or it is over */
+    struct match_run run; /* what the scan told last; len: not done yet */
+    bool has_plan, has_slot;
     struct push_file *next, **link;
 };
 
@@ -71,8 +68,24 @@ static void block_free(struct push *push, struct read_block *block)
     free(block);
 }
 
+/* The plan was made use of, or is of no use. */
+static void drop_plan(struct push_file *file)
+{
+    if (file->scan != NULL) {
+        scan_clear(file->scan);
+        free(file->scan);
+        file->scan = NULL;
+    }
+    plan_clear(&file->plan);
+    if (file->has_slot) {
+        file->has_slot = false;
+        file->s.push->planning--;
+    }
+}
+
 static void file_free(struct push_file *file)
 {
+    drop_plan(file);
     while (file->first != NULL) {
         struct read_block *block = file->first;
         file->first = block->next;
@@ -87,6 +100,7 @@ static void enqueue(struct push *push, struct push_file *file)
 {
     file->s.push = push;
     file->last = &file->first;
+    plan_init(&file->plan);
     *push->queued_last = file;
     push->queued_last = &file->next;
     push->queued_count++;
@@ -179,11 +193,20 @@ static void on_read(struct work_job *job)
     push_pump(push);
 }
 
+/* How far the file may be read: to the end of a run, while there is a scan. */
+static uint64_t read_limit(const struct push_file *file)
+{
+    bool is_sending = file->run.kind == MATCH_SEND && file->run.len > 0;
+    return file->scan == NULL ? file->entry.size
+           : is_sending       ? file->run.offset + file->run.len
+                              : file->submitted;
+}
+
 /* Orders the next block of a file from the workers. */
 static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
-    uint64_t left = file->entry.size - file->submitted;
+    uint64_t left = read_limit(file) - file->submitted;
     if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && !push->knows_zip) {
         return false; /* or the first blocks, which may be all, would go as they are */
     }
@@ -191,7 +214,8 @@ static bool read_ahead(struct push_file *file)
         (push->budget->bytes >= PUSH_MEMORY && file->waiting > 0)) {
         return false;
     }
-    size_t len = left < PROTO_BLOCK ? (size_t)left : PROTO_BLOCK;
+    size_t edge = (size_t)(PROTO_BLOCK - file->submitted % PROTO_BLOCK);
+    size_t len = left < edge ? (size_t)left : edge;
     struct read_block *block = calloc(1, sizeof *block);
     if (block == NULL || (block->memory = malloc(HEAD_ROOM + len)) == NULL) {
         free(block);
@@ -206,8 +230,7 @@ static bool read_ahead(struct push_file *file)
         .offset = file->submitted,
         .len = len,
         .data = block->memory + HEAD_ROOM,
-        .has_no_leaf = (push->request.flags & PROTO_FLAG_NO_HASH) != 0 &&
-                       file->plan.kind != PROTO_PLAN_PARTIAL,
+        .has_no_leaf = (push->request.flags & PROTO_FLAG_NO_HASH) != 0 || file->scan != NULL,
     };
     memcpy(block->work.key, file->key, sizeof block->work.key);
     block->file = file;
@@ -250,7 +273,12 @@ static void put_front(struct push_file *file, const struct proto_step *step)
 /* Takes a block off the list; its memory is the caller's. */
 static void unqueue(struct push_file *file, struct read_block *block)
 {
-    hash_root_add(&file->root, block->work.leaf);
+    if (file->scan == NULL) { /* else the leaf is the scan's */
+        hash_root_add(&file->root, block->work.leaf);
+    } else {
+        file->run.offset += block->work.len;
+        file->run.len -= block->work.len;
+    }
     file->first = block->next;
     file->last = file->first == NULL ? &file->first : file->last;
     file->waiting--;
@@ -294,39 +322,6 @@ static bool lend(struct push_file *file, struct read_block *block)
     return true;
 }
 
-/* The receiver has this block already. */
-static void keep(struct push_file *file, struct read_block *block)
-{
-    struct push *push = file->s.push;
-    struct proto_step step = {
-        .kind = PROTO_STEP_COPY, .offset = block->work.offset, .len = block->work.len};
-    put_front(file, &step);
-    unqueue(file, block);
-    push->budget->released += block->work.len;
-    block_free(push, block);
-}
-
-/* The receiver's leaf of the block that is next. 1: it is there, 0: not yet, -1: there is none. */
-static int next_leaf(struct push_file *file)
-{
-    if (file->plan.kind != PROTO_PLAN_PARTIAL || file->leaves_used >= file->plan.count) {
-        return -1;
-    }
-    while (file->leaf_used < sizeof file->leaf) {
-        ptrdiff_t n = tern_stream_read(file->s.stream, file->leaf + file->leaf_used,
-                                       sizeof file->leaf - file->leaf_used);
-        if (n == TERN_ERR_AGAIN) {
-            return 0;
-        }
-        if (n <= 0) {
-            file->plan.count = file->leaves_used; /* it will give no more */
-            return -1;
-        }
-        file->leaf_used += (size_t)n;
-    }
-    return 1;
-}
-
 /* False: something must happen first. */
 static bool write_block(struct push_file *file)
 {
@@ -337,19 +332,8 @@ static bool write_block(struct push_file *file)
         }
         return false;
     }
-    int has_leaf = next_leaf(file);
-    if (has_leaf == 0) {
+    if (!lend(file, block)) {
         return false;
-    }
-    if (has_leaf > 0 && block->work.len == PROTO_BLOCK &&
-        sodium_memcmp(file->leaf, block->work.leaf, sizeof file->leaf) == 0) {
-        keep(file, block);
-    } else if (!lend(file, block)) {
-        return false;
-    }
-    if (has_leaf > 0) {
-        file->leaf_used = 0;
-        file->leaves_used++;
     }
     (void)read_ahead(file);
     return true;
@@ -357,25 +341,128 @@ static bool write_block(struct push_file *file)
 
 /* --- the plan --------------------------------------------------------------------------------------- */
 
+static void on_scanned(struct work_job *job)
+{
+    struct push_file *file = job->owner;
+    struct push *push = file->s.push;
+    bool is_gone = file->is_dead;
+    file->out--;
+    int error = scan_back(file->scan, &file->root);
+    if (is_gone && file->out == 0) {
+        file_free(file);
+    }
+    if (push_job_back(push) || is_gone) {
+        return;
+    }
+    if (error != 0) {
+        give_up(file, error);
+    }
+    push_pump(push);
+}
+
+static void scan_on(struct push_file *file)
+{
+    struct push *push = file->s.push;
+    if (!file->is_over && file->scan != NULL && scan_go(file->scan, push->work)) {
+        file->out++;
+        push->out++;
+    }
+}
+
+static void begin_scan(struct push_file *file)
+{
+    file->scan = calloc(1, sizeof *file->scan);
+    if (file->scan == NULL ||
+        scan_init(file->scan, &file->plan, file->fd, file->entry.size, file->key) != 0) {
+        give_up(file, ENOMEM);
+        return;
+    }
+    file->scan->job.done = on_scanned;
+    file->scan->job.owner = file;
+    scan_on(file);
+}
+
+/* What the receiver has already: a step, and no bytes. */
+static void write_run(struct push_file *file)
+{
+    struct push *push = file->s.push;
+    bool is_copy = file->run.kind == MATCH_COPY;
+    struct proto_step step = {.kind = is_copy ? PROTO_STEP_COPY : PROTO_STEP_KEEP,
+                              .offset = file->run.from,
+                              .len = file->run.len};
+    put_front(file, &step);
+    bool is_old = is_copy || (file->plan.flags & PLAN_IN_PLACE) != 0;
+    *(is_old ? &push->counts.copied : &push->counts.kept) += file->run.len;
+    push->budget->released += file->run.len;
+    file->written += file->run.len;
+    file->submitted = file->written;
+    file->run.len = 0;
+}
+
+/* Goes on with what the scan has told. False: something must happen first. */
+static bool write_scanned(struct push_file *file)
+{
+    scan_on(file);
+    if (file->run.len == 0) {
+        if (scan_is_over(file->scan)) {
+            drop_plan(file); /* what is behind it is sent as if there had been no plan */
+            return true;
+        }
+        if (!scan_pop(file->scan, &file->run)) {
+            return false;
+        }
+    }
+    if (file->run.kind != MATCH_SEND) {
+        write_run(file);
+        return true;
+    }
+    while (read_ahead(file)) {
+    }
+    return write_block(file);
+}
+
+/* The first byte of a plan tells whether it takes memory, which few may have at once. */
+static bool may_read_plan(struct push_file *file, const uint8_t *data)
+{
+    struct push *push = file->s.push;
+    if (file->has_slot || data[0] != PLAN_PARTS) {
+        return true;
+    }
+    if (push->planning >= PUSH_PLANS) {
+        return false;
+    }
+    push->planning++;
+    file->has_slot = true;
+    return true;
+}
+
 /* False: it is not there yet, or is none. */
 static bool read_plan(struct push_file *file)
 {
-    while (!file->has_plan) {
-        const uint8_t *data;
-        size_t len;
-        if (tern_stream_peek(file->s.stream, &data, &len) != 0 || len == 0) {
+    const uint8_t *data;
+    size_t len;
+    if (file->has_plan) {
+        return true;
+    }
+    while (!file->plan.is_whole) {
+        if (tern_stream_peek(file->s.stream, &data, &len) != 0 ||
+            (len > 0 && !may_read_plan(file, data))) {
             return false;
         }
-        file->plan_bytes[file->plan_used++] = data[0];
-        if (tern_stream_consume(file->s.stream, 1) != 0) {
+        ptrdiff_t n =
+            len == 0 ? -1 : plan_read(&file->plan, file->entry.size, data, len); /* not an end */
+        if (n == -2) {
+            give_up(file, ENOMEM);
             return false;
         }
-        int rc = proto_plan_decode(&file->plan, file->plan_bytes, file->plan_used);
-        if (rc < 0) {
+        if (n < 0 || tern_stream_consume(file->s.stream, (size_t)n) != 0) {
             tern_conn_close(file->s.push->conn, 1, "malformed plan");
             return false;
         }
-        file->has_plan = rc > 0;
+    }
+    file->has_plan = true;
+    if (file->plan.kind == PLAN_PARTS) {
+        begin_scan(file);
     }
     return true;
 }
@@ -385,10 +472,6 @@ static void drain(struct push_file *file)
 {
     const uint8_t *data;
     size_t len;
-    if (!file->is_over && file->plan.kind == PROTO_PLAN_PARTIAL &&
-        file->leaves_used < file->plan.count) {
-        return;
-    }
     while (tern_stream_peek(file->s.stream, &data, &len) == 0 &&
            tern_stream_consume(file->s.stream, len) == 0 && len > 0) {
     }
@@ -417,8 +500,8 @@ static void write_end(struct push_file *file)
 
 static void advance(struct push_file *file)
 {
-    if (!file->is_over && write_front(file) && read_plan(file) &&
-        file->plan.kind == PROTO_PLAN_SKIP && !file->has_end) {
+    if (!file->is_over && write_front(file) && read_plan(file) && file->plan.kind == PLAN_SKIP &&
+        !file->has_end) {
         ptrdiff_t n = tern_stream_write(file->s.stream, NULL, 0, TERN_FIN);
         file->is_over = file->has_end = n == 0;
     }
@@ -426,6 +509,12 @@ static void advance(struct push_file *file)
         if (file->has_end) {
             file->is_over = true;
             break;
+        }
+        if (file->scan != NULL) {
+            if (!write_scanned(file)) {
+                break;
+            }
+            continue;
         }
         while (read_ahead(file)) {
         }

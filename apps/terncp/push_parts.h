@@ -12,6 +12,7 @@
 #define PUSH_LANES   4  /* streams of packs */
 #define PUSH_FILES   16 /* files with a stream of their own that are under way */
 #define PUSH_QUEUED  64 /* such files that wait, open */
+#define PUSH_PLANS   4  /* in memory at once: up to 26 MiB each, for the largest of files */
 
 /* Memory that is lent to the transport. It outlives push, since the transport may hold it for longer. */
 struct budget {
@@ -61,6 +62,7 @@ struct push {
     unsigned queued_count;
     struct push_file *files;
     unsigned file_count;
+    unsigned planning; /* files that have a plan in memory */
     struct budget *budget;
     struct push_counts counts;
     bool has_begun, was_told;

@@ -192,6 +192,30 @@ static void format_ratio(const struct report *report, char *text, size_t size)
     }
 }
 
+void report_spared(struct report *report, uint64_t kept, uint64_t copied)
+{
+    report->kept = kept;
+    report->copied = copied;
+}
+
+static uint64_t moved_of(const struct report *report)
+{
+    uint64_t spared = report->kept + report->copied;
+    return report->bytes > spared ? report->bytes - spared : 0;
+}
+
+/* What did not need to move. */
+static void note_spared(const struct report *report)
+{
+    char kept[24], copied[24], moved[24];
+    if (report->kept + report->copied > 0) {
+        cli_note("%s resumed, %s taken from old versions, %s moved",
+                 cli_format_size(report->kept, kept, sizeof kept),
+                 cli_format_size(report->copied, copied, sizeof copied),
+                 cli_format_size(moved_of(report), moved, sizeof moved));
+    }
+}
+
 int report_end(struct report *report)
 {
     char size[24], rate[24], time[32], ratio[64];
@@ -218,6 +242,7 @@ int report_end(struct report *report)
                  (unsigned long long)report->settled, (unsigned long long)all,
                  (unsigned long long)failed, size, time, ratio);
     }
+    note_spared(report);
     if (report->left_out[0] + report->left_out[1] > 0) {
         cli_note("left out: %llu, neither file nor folder",
                  (unsigned long long)(report->left_out[0] + report->left_out[1]));
@@ -230,6 +255,9 @@ int report_end(struct report *report)
         (void)printf(",\"rate\":%.0f,\"wire_bytes\":%llu,\"ratio\":%.3f",
                      seconds > 0 ? (double)report->bytes / seconds : 0,
                      (unsigned long long)report->wire, ratio_of(report));
+        (void)printf(",\"moved\":%llu,\"resumed\":%llu,\"from_old\":%llu",
+                     (unsigned long long)moved_of(report), (unsigned long long)report->kept,
+                     (unsigned long long)report->copied);
         (void)printf(",\"left_out\":%llu,\"exit\":%d}\n",
                      (unsigned long long)(report->left_out[0] + report->left_out[1]), code);
     }

@@ -40,6 +40,7 @@ struct session {
     struct control messages;
     bool is_proved; /* the client is there itself, and no recording of it */
     bool has_hello, has_end, end_sent;
+    char partial_dir[PROTO_PATH_MAX + 1]; /* for unfinished files; empty: beside final names */
     uint32_t end_count;
     struct push *push;
     struct pull *pull;
@@ -452,7 +453,8 @@ static bool begin_pull_anywhere(struct session *s, const struct proto_message *m
                                     .target = dest.target,
                                     .is_into = dest.is_into,
                                     .flags = m->flags,
-                                    .key = m->key};
+                                    .key = m->key,
+                                    .partial_dir = s->partial_dir};
     bool is_good = begin_pull(s, &request);
     (void)close(dest.root);
     return is_good;
@@ -484,8 +486,12 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         is_into = true;
         (void)close(folder);
     }
-    struct place_request request = {
-        .root = host->root, .target = path, .is_into = is_into, .flags = m->flags, .key = m->key};
+    struct place_request request = {.root = host->root,
+                                    .target = path,
+                                    .is_into = is_into,
+                                    .flags = m->flags,
+                                    .key = m->key,
+                                    .partial_dir = s->partial_dir};
     return begin_pull(s, &request);
 }
 
@@ -559,6 +565,16 @@ static bool begin_request(struct session *s, const struct proto_message *m, cons
     return m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
 }
 
+/* False: it makes no sense. */
+static bool on_setting(struct session *s, const struct proto_message *m)
+{
+    if (s->has_hello || m->setting != PROTO_PARTIAL_DIR) {
+        return false;
+    }
+    (void)snprintf(s->partial_dir, sizeof s->partial_dir, "%s", m->text);
+    return true;
+}
+
 static void on_hello(struct session *s, struct proto_message *m)
 {
     struct proto_message ready = {.type = PROTO_READY,
@@ -585,6 +601,10 @@ static void on_hello(struct session *s, struct proto_message *m)
     }
     if (s->host->root >= 0 && strcmp(path, ".") != 0 && !tree_is_safe(path)) {
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
+        return;
+    }
+    if (s->host->root >= 0 && s->partial_dir[0] != '\0' && !tree_is_safe(s->partial_dir)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "--partial-dir leaves the target");
         return;
     }
     if (m->direction != PROTO_PUSH && m->direction != PROTO_PULL) {
@@ -637,6 +657,8 @@ static void on_control(struct session *s)
     while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
         if (m.type == PROTO_HELLO && !s->has_hello) {
             on_hello(s, &m);
+        } else if (m.type == PROTO_SETTING && on_setting(s, &m)) {
+            continue;
         } else if (m.type == PROTO_END && s->pull != NULL) {
             s->has_end = true;
             s->end_count = m.index;

@@ -306,6 +306,7 @@ static void on_message(struct hostile *h, const struct proto_message *m)
     case PROTO_READY:
     case PROTO_LIMIT:
     case PROTO_TOTAL:
+    case PROTO_SETTING:
     case PROTO_HELLO:
         break;
     }

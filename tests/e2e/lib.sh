@@ -193,6 +193,11 @@ end_copy() {
     [ $got = "$1" ] || fail "exit code $got, not $1"
 }
 
+# figure NAME: of the summary that the last command gave with --json.
+figure() {
+    sed -n "s/.*\"event\":\"summary\".*\"$1\":\([0-9]*\).*/\1/p" "$work/out"
+}
+
 # --- checks ---------------------------------------------------------------------------------------
 
 # says PATTERN: the last command told so on standard error.

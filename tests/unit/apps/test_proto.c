@@ -31,16 +31,6 @@ static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
     return n;
 }
 
-static int decode_plan(struct proto_plan *plan, const uint8_t *data, size_t len)
-{
-    uint8_t *copy = malloc(len > 0 ? len : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, len);
-    int n = proto_plan_decode(plan, copy, len);
-    free(copy);
-    return n;
-}
-
 static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
 {
     uint8_t *copy = malloc(len > 0 ? len : 1);
@@ -52,6 +42,7 @@ static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
 }
 
 static const struct proto_message messages[] = {
+    {.type = PROTO_SETTING, .setting = PROTO_PARTIAL_DIR, .text = "a folder"},
     {.type = PROTO_HELLO,
      .version = PROTO_VERSION,
      .direction = PROTO_PULL,
@@ -353,50 +344,6 @@ static void packed_runs_are_bounded(void **state)
     assert_int_equal(proto_packed_decode(&out, buf, sizeof buf), -1);
 }
 
-static void plans_round_trip(void **state)
-{
-    (void)state;
-    static const struct proto_plan plans[] = {
-        {.kind = PROTO_PLAN_WHOLE},
-        {.kind = PROTO_PLAN_SKIP},
-        {.kind = PROTO_PLAN_PARTIAL, .count = PROTO_PLAN_LEAVES_MAX},
-        {.kind = PROTO_PLAN_BASE, .size = INT64_MAX, .average = 16, .count = PROTO_PLAN_CHUNKS_MAX},
-    };
-    for (size_t i = 0; i < COUNT_OF(plans); i++) {
-        uint8_t buf[PROTO_PLAN_HEAD_MAX];
-        struct proto_plan out;
-        size_t len = proto_plan_encode(&plans[i], buf, sizeof buf);
-        assert_true(len > 0);
-        assert_int_equal(decode_plan(&out, buf, len), (int)len);
-        assert_int_equal(out.kind, plans[i].kind);
-        assert_int_equal(out.count, plans[i].count);
-        assert_true(out.size == plans[i].size);
-        assert_int_equal(out.average, plans[i].average);
-        for (size_t cut = 0; cut < len; cut++) {
-            assert_int_equal(decode_plan(&out, buf, cut), 0);
-            assert_int_equal(proto_plan_encode(&plans[i], buf, cut), 0);
-        }
-    }
-}
-
-static void hostile_plans_are_refused(void **state)
-{
-    (void)state;
-    static const uint8_t bad[][PROTO_PLAN_HEAD_MAX] = {
-        {0},
-        {5},
-        {2, 1, 0, 0, 1},                                /* more leaves than there may be */
-        {3, 0x80, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1}, /* a negative size */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 5, 0, 0, 0, 1},     /* chunks of 32 bytes */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 31, 0, 0, 0, 1},    /* of 2 GiB */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 16, 0, 4, 0, 1},    /* too many */
-    };
-    struct proto_plan out;
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_int_equal(decode_plan(&out, bad[i], sizeof bad[i]), -1);
-    }
-}
-
 static void steps_round_trip(void **state)
 {
     (void)state;
@@ -407,6 +354,7 @@ static void steps_round_trip(void **state)
         {.kind = PROTO_STEP_COPY, .offset = INT64_MAX - 5, .len = 5},
         {.kind = PROTO_STEP_HOLE, .len = INT64_MAX},
         {.kind = PROTO_STEP_END},
+        {.kind = PROTO_STEP_KEEP, .len = PROTO_BLOCK},
     };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         uint8_t buf[PROTO_STEP_MAX];
@@ -430,7 +378,7 @@ static void hostile_steps_are_refused(void **state)
     (void)state;
     static const uint8_t bad[][PROTO_STEP_MAX] = {
         {0},
-        {6},
+        {7},
         {1, 0, 0, 0, 0},                /* of nothing */
         {1, 0, 0x10, 0, 1},             /* of more than a block */
         {2, 0, 0, 0, 5, 0, 0, 0, 5},    /* packed, but no shorter */
@@ -441,6 +389,8 @@ static void hostile_steps_are_refused(void **state)
         {3, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0},
         {4, 0, 0, 0, 0, 0, 0, 0, 0},
         {4, 0x80, 0, 0, 0, 0, 0, 0, 0},
+        {6, 0, 0, 0, 0, 0, 0, 0, 0},
+        {6, 0x80, 0, 0, 0, 0, 0, 0, 0},
     };
     struct proto_step out;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -462,10 +412,8 @@ static void random_bytes_do_no_harm(void **state)
             data[i] = (uint8_t)((seed >> 24) & (i < 8 && round % 2 == 0 ? 7 : 255));
         }
         size_t len = seed % sizeof data;
-        static struct proto_plan plan;
         static struct proto_step step;
         assert_in_range(decode(&m, data, len) + 1, 0, len + 1);
-        assert_in_range(decode_plan(&plan, data, len) + 1, 0, len + 1);
         assert_in_range(decode_step(&step, data, len) + 1, 0, len + 1);
         assert_in_range(decode_entry(&e, data, len) + 1, 0, len + 1);
     }
@@ -509,8 +457,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(indices_gather_in_ranges),
     cmocka_unit_test(what_belongs_in_a_pack),
     cmocka_unit_test(packed_runs_are_bounded),
-    cmocka_unit_test(plans_round_trip),
-    cmocka_unit_test(hostile_plans_are_refused),
     cmocka_unit_test(steps_round_trip),
     cmocka_unit_test(hostile_steps_are_refused),
     cmocka_unit_test(random_bytes_do_no_harm),
