@@ -154,6 +154,7 @@ static void begin_pull(struct client *c, const struct proto_message *hello)
                                     .flags = hello->flags,
                                     .key = hello->key,
                                     .is_fresh = c->is_offer,
+                                    .partial_dir = c->options->partial_dir,
                                     .only = first};
     c->pull = pull_new(c->work, &request, on_settled, c);
 }

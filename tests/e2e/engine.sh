@@ -166,7 +166,7 @@ case_changes_all_the_time() {
     random here/file 48000
     (while sleep 0.05; do touch here/file; done) &
     toucher=$!
-    expect 5 "$terncp" --accept-new here/file "tern://$link/file"
+    expect 5 "$terncp" --no-resume --accept-new here/file "tern://$link/file"
     kill $toucher
     wait $toucher || true
     says 'once more'

@@ -120,7 +120,7 @@ case_relay_dies() {
     random there/file 120000 # more than lies in between
     server=$second
     link --rate 40
-    begin_copy "tern://$first/file" "tern://$link/file"
+    begin_copy --no-resume "tern://$first/file" "tern://$link/file"
     wait_for 20 part_has other 1 || fail "nothing arrives"
     murder "$first_pid"
     end_copy 3

@@ -144,7 +144,7 @@ case_resume_interrupted() {
 # A daemon is restarted in mid-copy: the client says so, and the next run goes on.
 case_resume_daemon_restarted() {
     "$terncp" keygen >/dev/null 2>&1 || fail "no key"
-    serve
+    serve --stop-time 0
     first=$server
     link --rate 40
     random here/file 8000
