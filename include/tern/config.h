@@ -94,8 +94,8 @@ typedef struct tern_config {
     uint64_t stream_window_max; /* default 16 MiB */
     uint64_t conn_window;       /* default 1 MiB */
     uint64_t conn_window_max;   /* default 24 MiB */
-    /* Bytes a stream holds unacknowledged, at most; default 16 MiB. Of copied ones 2 MiB at first, and more as
-     * the path is found to need it. */
+    /* Bytes a stream holds unacknowledged, at most; default 16 MiB. Over a path of less than 1.3 ms fewer copied
+     * ones: what 100 Gbit/s carry in its round trip, but 2 MiB at least. */
     uint64_t stream_send_buffer;
     uint64_t max_streams_bidi; /* that the peer may have open at once; default 128 */
     uint64_t max_streams_uni;  /* the same; default 128 */

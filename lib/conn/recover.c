@@ -14,8 +14,9 @@
 #define HANDSHAKE_PTO_MAX (1500 * TERN_MSEC)
 #define THIN_FLIGHT                                                                                \
     65536u /* an initial window (RFC 9002 §7.2), and what so many probes add to it */
-#define THIN_PTOS 64u
-#define HOLD_RATE 12u /* bytes a nanosecond, 100 Gbit/s: nobody fills a path faster */
+#define THIN_PTOS  64u
+#define HOLD_RATE  12500u /* bytes a microsecond: 100 Gbit/s */
+#define HOLD_LEAST (2u << 20)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
 static int settle_lost(struct tern_conn *conn, enum tern_level level,
@@ -212,21 +213,13 @@ static void tune_cadence(struct tern_conn *conn, const struct tern_loss *loss, u
                         loss->packet_threshold);
 }
 
-/* What is copied into the send buffer has left the cache when it is sent, if much more is there than is under
- * way. Hence twice as much only when all there is comes to be under way, and half when that is far from it.
- * Over the shortest paths the window is no measure: it grows until something overflows, and all of it goes out
- * as soon as the receiver has been interrupted for a moment. */
+/* What is copied into the send buffer has left the cache when it is sent, if much more is there than leaves in
+ * a round trip. The window is no measure of that over the shortest paths, where it grows until something
+ * overflows: what the fastest network carries in a round trip without queues is. */
 static void tune_hold(struct tern_conn *conn)
 {
-    const struct tern_path *path = &conn->path;
-    const uint64_t *peaks = path->cc.state->use.peak; /* of the last two round trips */
-    uint64_t flight = TERN_MAX(peaks[0], peaks[1]), *hold = &conn->streams.hold;
-    bool is_full = flight >= *hold - *hold / 4 && *hold / HOLD_RATE < path->rtt.min;
-    if (is_full && *hold < conn->env->config->stream_send_buffer) {
-        *hold *= 2;
-    } else if (flight < *hold / 8 && *hold > TERN_STREAMS_HOLD) {
-        *hold /= 2;
-    }
+    uint64_t most = conn->path.rtt.min / TERN_USEC * HOLD_RATE;
+    conn->streams.hold = TERN_MAX(most, (uint64_t)HOLD_LEAST);
 }
 
 static bool wants_forecast(const struct tern_conn *conn)

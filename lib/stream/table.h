@@ -27,7 +27,6 @@ struct tern_streams_config {
         *pages; /* shared with other connections: the page just emptied is in the cache */
 };
 
-#define TERN_STREAMS_HOLD ((uint64_t)2 << 20) /* at first */
 struct tern_streams {
     struct tern_mem *mem;
     struct tern_pool *pages;  /* for inbuf and outbuf */
