@@ -255,7 +255,12 @@ start_servers() {
         fail "terncp serve did not start"
     # The server's key is learnt outside of what is measured.
     echo hello >"$work/hello"
-    $here "$bin/terncp" --quiet --accept-new "$work/hello" "tern://$tern/hello"
+    tries=0
+    # shellcheck disable=SC2086
+    until $here $first "$bin/terncp" --quiet --accept-new "$work/hello" "tern://$tern/hello"; do
+        tries=$((tries + 1)) # a machine that is busy otherwise may take its time
+        [ $tries -lt 3 ] || fail "the server does not answer"
+    done
     if wants scp || wants rsync; then
         start_sshd
     fi
