@@ -237,7 +237,7 @@ case_daemon_end_at_once() {
         serve --shards $shards
         link --rate 10
         random here/file 40000
-        begin_copy here/file "tern://$link/file"
+        begin_copy --no-resume here/file "tern://$link/file"
         wait_for 60 part_has there 262144 || fail "no temporary file grows"
         kill "$server_pid"
         logged 'ending when 1 copy is done'
@@ -249,7 +249,7 @@ case_daemon_end_at_once() {
     done
     serve --stop-time 300ms
     link --rate 10
-    begin_copy here/file "tern://$link/file"
+    begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
     kill "$server_pid"
     end_copy 3
