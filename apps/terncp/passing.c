@@ -17,6 +17,9 @@ static const char *look_at(struct passing *p, const struct proto_entry *entry)
         p->is_over = true;
         return NULL;
     }
+    if (entry->type == PROTO_VOID && p->given_up != NULL) {
+        p->given_up(p->user, entry->name, entry->mode);
+    }
     int64_t size = proto_packed_size(entry, p->flags);
     p->skip = size < 0 ? 0 : (uint64_t)size;
     return size < 0 ? "it sends a malformed entry" : NULL;

@@ -9,6 +9,9 @@ struct passing {
     bool is_file; /* a file's own stream: one header, and then what is none of ours; else a pack */
     uint32_t flags;   /* PROTO_FLAG_* of the copy */
     const char *only; /* as in struct place_request */
+    /* An entry that the sender could not read after all: it stands in the pack without its bytes. */
+    void (*given_up)(void *user, const char *name, uint64_t status);
+    void *user;
     /* Its own. */
     uint8_t header[PROTO_HEADER_MAX];
     size_t used;   /* of a header that is not whole yet */

@@ -82,6 +82,12 @@ static void on_refused(void *user, const char *why)
     stop(r, DIAL_REQUEST);
 }
 
+static void on_given_up(void *user, const char *name, enum proto_status status)
+{
+    struct relay *r = user;
+    report_failed(&r->report, REPORT_REMOTE, name, proto_status_text(status), NULL);
+}
+
 /* Our limit and the destination's, for what we send there; what comes in waits for that. */
 static void limit(struct relay *r, uint64_t told)
 {
@@ -115,6 +121,7 @@ static void on_ready_to(struct relay *r, uint32_t granted)
                                       .flags = r->flags,
                                       .only = r->only,
                                       .refused = on_refused,
+                                      .given_up = on_given_up,
                                       .user = r};
     if (r->splices != NULL || r->from.conn == NULL) {
         return;

@@ -31,6 +31,7 @@ struct splice {
     size_t ahead; /* bytes at the front of `from` that were looked at, and not passed on */
     bool forth_over, back_over; /* the end, a reset or a stop was passed on */
     struct passing passing;
+    char name[PROTO_PATH_MAX + 1]; /* the newest of its entries */
     struct splice *next, **link;
 };
 
@@ -91,6 +92,17 @@ static void refuse(struct splices *all, const char *why)
     }
 }
 
+/* What is tried again is not given up. */
+static void on_given_up(void *user, const char *name, uint64_t status)
+{
+    struct splices *all = user;
+    if (status != PROTO_AGAIN) {
+        all->request.given_up(all->request.user, name[0] == '\0' ? "an entry" : name,
+                              status > PROTO_OK && status < PROTO_AGAIN ? (enum proto_status)status
+                                                                        : PROTO_IO);
+    }
+}
+
 /* --- bytes -------------------------------------------------------------------------------------------- */
 
 /* Passes on some bytes. How many; 0: not now; negative: the other side takes no more. */
@@ -125,7 +137,11 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
     while (!s->all->is_bad) {
         int rc = tern_stream_peek(from, &data, &len);
         if (rc == TERN_ERR_RESET) {
-            rc = tern_stream_reset(to, tern_stream_reset_code(from));
+            uint64_t status = tern_stream_reset_code(from);
+            if (is_forth) {
+                on_given_up(s->all, s->name, status);
+            }
+            rc = tern_stream_reset(to, status);
             (void)rc; /* it may have ended itself */
             return true;
         }
@@ -134,9 +150,9 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
         }
         len = len > PROTO_BLOCK ? PROTO_BLOCK : len;
         if (is_forth && len > s->ahead) {
-            const char *why =
-                passing_look(&s->passing, data + s->ahead, len - s->ahead, s->all->current);
+            const char *why = passing_look(&s->passing, data + s->ahead, len - s->ahead, s->name);
             s->ahead = len;
+            memcpy(s->all->current, s->name, strlen(s->name) + 1);
             if (why != NULL) {
                 refuse(s->all, why);
             }
@@ -186,6 +202,7 @@ static void pump(struct splice *s)
         return;
     }
     if (s->is_lost) { /* the receiver counts it, and must hear of it */
+        on_given_up(s->all, s->name, PROTO_IO);
         int rc = tern_stream_reset(s->to, PROTO_IO);
         (void)rc; /* the stream is fresh, or has ended since */
         s->is_lost = false;
@@ -222,7 +239,9 @@ void splices_add(struct splices *all, tern_stream *stream)
     s->from = stream;
     s->passing = (struct passing){.is_file = tern_stream_kind_of(stream) == TERN_STREAM_BIDI,
                                   .flags = all->request.flags,
-                                  .only = all->request.only};
+                                  .only = all->request.only,
+                                  .given_up = on_given_up,
+                                  .user = all};
     s->link = &all->list;
     s->next = all->list;
     if (s->next != NULL) {

@@ -18,6 +18,8 @@ struct splices_request {
     const char *only; /* as in struct place_request: no other name is passed on */
     /* A name that was not asked for, or something malformed: nothing more is passed on. */
     void (*refused)(void *user, const char *why);
+    /* The sender gave an entry up, as the receiver hears, too, who leaves it to the sender's side to tell. */
+    void (*given_up)(void *user, const char *name, enum proto_status status);
     void *user;
 };
 

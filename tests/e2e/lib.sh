@@ -225,3 +225,16 @@ absent() {
 random() {
     head -c $(($2 * 1024)) /dev/urandom >"$1"
 }
+
+# begin_faults ERROR NAME FROM: what is started now lives in a world where such files break. A sanitizer wants
+# to be the first library that is loaded, but need not be.
+begin_faults() {
+    [ -f "${TERN_FAULTY:-}" ] || skip "no library that breaks files"
+    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+    export FAULTY_ERROR="$1" FAULTY_NAME="$2" FAULTY_FROM="$3"
+    export LD_PRELOAD="$TERN_FAULTY"
+}
+
+end_faults() {
+    unset LD_PRELOAD
+}
