@@ -32,11 +32,11 @@ priority=${BENCH_PRIORITY:-yes} # real-time priority where we may have it, so th
 
 # What each ratio is to reach: its name, "ratio" or "ours" (our own figure), and the bound.
 bars='
-bulk.aegis        ratio >= 0.75   tls.rate          ratio >= 1.30   tls.sender_cpu    ours  <= 0.60
+bulk.aegis        ratio >= 0.75   tls.rate          ratio >= 1.35   tls.sender_cpu    ours  <= 0.60
 bulk.aes          ratio >= 0.75   tls.receiver_cpu  ours  <= 0.45   rr.p50            ratio <= 1.25
-bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.40   handshakes.x25519 ratio >= 0.60
-many.100          ratio >= 0.80   many.1000         ratio >= 0.50   shards.2          ratio >= 0.90
-messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ratio <= 1.25
+bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.25   handshakes.x25519 ratio >= 0.60
+many.100          ratio >= 0.80   many.1000         ratio >= 0.80   shards.2          ratio >= 0.80
+messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ours  <= 32
 idle.1000         ratio <= 1.00   idle.10000        ratio <= 1.00   idle.100000       ratio <= 1.00
 copy.scp          ratio >= 1.30   rr.busy           ours  <= 15
 '
@@ -290,12 +290,12 @@ part_messages() {
 }
 
 memory_turn() {
-    ternperf memory bulk -t "$whole" --window 64M --cc bbr --delay 10ms --loss 0.1
+    ternperf memory bulk -t "$whole" --window 64M --cc bbr --delay 10ms
 }
 
 part_memory() {
     turns memory_turn
-    row memory.window "receiver's process, 20 ms, 0.1 % lost" "$(median memory '.server_rss_bytes / 1048576')" \
+    row memory.window "receiver's process, 20 ms, nothing lost" "$(median memory '.server_rss_bytes / 1048576')" \
         "its window" 64 MiB lower
 }
 
