@@ -16,6 +16,7 @@
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/daemon.h"
+#include "terncp/local.h"
 #include "terncp/names_ask.h"
 #include "terncp/options.h"
 #include "terncp/relay.h"
@@ -55,8 +56,11 @@ static int copy(const struct options *o)
     if (is_push && remote == count) {
         return relay_copy(o, o->args, count, destination);
     }
-    cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "remote names are [user@]host:path or tern://host[:port]/path");
+    if (!is_push && remote == 0) {
+        return local_copy(o, o->args, count, destination);
+    }
+    cli_error("sources and destination do not go together", NULL,
+              "remote names are [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 
@@ -97,11 +101,38 @@ static void give_way(void)
 #endif
 }
 
+static int run(const struct options *options)
+{
+    switch (options->command) {
+    case COMMAND_SERVE:
+        return daemon_run(options);
+    case COMMAND_KEYGEN:
+        return identity_keygen(options->out_file != NULL ? options->out_file : options->key);
+    case COMMAND_ID:
+        return identity_show(options->key);
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return ask_each(options);
+    case COMMAND_SEND:
+        return send_run(options);
+    case COMMAND_RECEIVE:
+        return receive_run(options);
+    case COMMAND_STDIO:
+        return stdio_run(options);
+    case COMMAND_COPY:
+        break;
+    }
+    return copy(options);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     int code = options_parse(&options, argc, argv);
     if (code >= 0) {
+        options_clear(&options);
         return code;
     }
     if (options.compress && !zip_is_there()) {
@@ -116,26 +147,7 @@ int main(int argc, char **argv)
         cli_error("libsodium", "would not start", "reinstall it");
         return CLI_LOCAL;
     }
-    switch (options.command) {
-    case COMMAND_SERVE:
-        return daemon_run(&options);
-    case COMMAND_KEYGEN:
-        return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
-    case COMMAND_ID:
-        return identity_show(options.key);
-    case COMMAND_LS:
-    case COMMAND_STAT:
-    case COMMAND_RM:
-    case COMMAND_MKDIR:
-        return ask_each(&options);
-    case COMMAND_SEND:
-        return send_run(&options);
-    case COMMAND_RECEIVE:
-        return receive_run(&options);
-    case COMMAND_STDIO:
-        return stdio_run(&options);
-    case COMMAND_COPY:
-        break;
-    }
-    return copy(&options);
+    code = run(&options);
+    options_clear(&options);
+    return code;
 }

@@ -26,7 +26,9 @@ struct file {
     char temporary[PLACE_TEMPORARY_SIZE];
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_used;
-    bool has_entry, is_open, is_settled;
+    uint8_t *attrs; /* entry.attrs bytes, as they come */
+    size_t attrs_used;
+    bool has_entry, has_begun, is_open, is_settled, has_lost;
     int folder, fd,
         base; /* that holds it, the temporary file, the version that there was; -1: none */
     uint64_t base_size;
@@ -110,6 +112,7 @@ static void file_free(struct file *file)
     drop_temporary(file);
     drop_blocks(file);
     place_drop(file->place);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
@@ -168,8 +171,8 @@ static void run_closing(struct work_job *job)
         job->error = errno;
         return;
     }
-    job->error = place_give_name(file->place, &file->entry, 0600, file->fd, file->folder,
-                                 file->temporary, last);
+    job->error = place_give_name(file->place, &file->entry, file->attrs, 0600, file->fd,
+                                 file->folder, file->temporary, last, &file->has_lost);
 }
 
 static void after_job(struct file *file);
@@ -180,6 +183,10 @@ static void on_closed(struct work_job *job)
     file->out--;
     if (job->error == 0) {
         file->temporary[0] = '\0';
+        if (file->has_lost && file->s.pull != NULL) {
+            pull_settle(file->s.pull, &file->entry, file->target, PROTO_LOST_ATTRS,
+                        pull_why(PROTO_LOST_ATTRS, 0), false);
+        }
         settle(file, PROTO_OK, NULL, false);
     } else {
         fail_errno(file, job->error);
@@ -567,7 +574,12 @@ static void on_open(struct work_job *job)
 static void begin(struct file *file)
 {
     struct pull *pull = file->s.pull;
-    const char *why = file->entry.type != PROTO_FILE
+    file->has_begun = true;
+    if (!attrs_are_valid(file->attrs, file->entry.attrs)) {
+        settle(file, PROTO_BAD_REQUEST, "malformed attributes", false);
+        return;
+    }
+    const char *why = file->entry.type != PROTO_FILE || file->entry.is_asked
                           ? "only files have a stream of their own"
                           : place_map(pull->place, file->entry.name, file->target);
     if (why != NULL) {
@@ -599,9 +611,28 @@ static size_t take_header(struct file *file, const uint8_t *data, size_t len)
     if (used == 0) {
         return n;
     }
+    bool may_have = (file->s.pull->place->flags & PROTO_FLAGS_ATTRS) != 0;
+    if (file->entry.attrs > 0 && (!may_have || (file->attrs = malloc(file->entry.attrs)) == NULL)) {
+        pull_malformed(&file->s);
+        return n;
+    }
     file->has_entry = true;
-    begin(file);
+    if (file->entry.attrs == 0) {
+        begin(file);
+    }
     return (size_t)used - before;
+}
+
+static size_t take_attrs(struct file *file, const uint8_t *data, size_t len)
+{
+    size_t n = file->entry.attrs - file->attrs_used;
+    n = len < n ? len : n;
+    memcpy(file->attrs + file->attrs_used, data, n);
+    file->attrs_used += n;
+    if (file->attrs_used == file->entry.attrs) {
+        begin(file);
+    }
+    return n;
 }
 
 /* --- what comes ------------------------------------------------------------------------------------- */
@@ -611,6 +642,9 @@ static size_t take(struct file *file, const uint8_t *data, size_t len)
 {
     if (!file->has_entry) {
         return take_header(file, data, len);
+    }
+    if (!file->has_begun) {
+        return take_attrs(file, data, len);
     }
     if (!file->is_open || !make_step(file) || file->is_settled) {
         return 0;
@@ -661,7 +695,7 @@ static bool read_some(struct file *file)
     if (rc != 0) {
         return false;
     }
-    if (len == 0 && file->has_entry && !file->is_settled && (!file->is_open || !make_step(file))) {
+    if (len == 0 && file->has_begun && !file->is_settled && (!file->is_open || !make_step(file))) {
         return false; /* the end waits for the disk, too */
     }
     size_t n = file->is_settled ? len : len == 0 ? 0 : take(file, data, len);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/holes.h"
 #include "terncp/push_parts.h"
 
 /* One change can look like two: a file system may set the time of a file that it has cut at the beginning of
@@ -26,6 +27,7 @@ struct read_block {
     uint8_t *memory;
     size_t size; /* of memory */
     bool is_read;
+    bool is_hole;    /* nothing was read: it is all zeros */
     int level;       /* to be compressed, if it shrinks; 0: not tried */
     uint8_t *packed; /* with HEAD_ROOM, as memory; NULL: it is not */
     size_t packed_len;
@@ -45,6 +47,9 @@ struct push_file {
     /* Bytes that are copied: header, heads of steps without data, the end. */
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_len, front_at;
+    uint8_t *attrs; /* right behind the header */
+    size_t attrs_at;
+    bool has_index;
     bool has_end, is_over;
     unsigned tries; /* that failed because it changed */
     struct zip_gauge gauge;
@@ -79,6 +84,7 @@ static void file_free(struct push_file *file)
         block_free(file->s.push, block);
     }
     (void)close(file->fd);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
@@ -179,6 +185,35 @@ static void on_read(struct work_job *job)
     push_pump(push);
 }
 
+static void append(struct push_file *file, struct read_block *block)
+{
+    *file->last = block;
+    file->last = &block->next;
+    file->waiting++;
+    file->submitted += block->work.len;
+}
+
+/* The next block lies in a hole: nobody need read it, and its leaf is that of zeros. */
+static bool pass_hole(struct push_file *file, size_t len)
+{
+    struct holes_span span;
+    if ((file->s.push->request.flags & PROTO_FLAG_SPARSE) == 0 ||
+        holes_next(file->fd, file->submitted, file->entry.size, &span) != 0 || !span.is_hole ||
+        span.len < len) {
+        return false;
+    }
+    struct read_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return false;
+    }
+    block->work.offset = file->submitted;
+    block->work.len = len;
+    block->file = file;
+    block->is_read = block->is_hole = true;
+    append(file, block);
+    return true;
+}
+
 /* Orders the next block of a file from the workers. */
 static bool read_ahead(struct push_file *file)
 {
@@ -192,6 +227,9 @@ static bool read_ahead(struct push_file *file)
         return false;
     }
     size_t len = left < PROTO_BLOCK ? (size_t)left : PROTO_BLOCK;
+    if (pass_hole(file, len)) {
+        return true;
+    }
     struct read_block *block = calloc(1, sizeof *block);
     if (block == NULL || (block->memory = malloc(HEAD_ROOM + len)) == NULL) {
         free(block);
@@ -213,10 +251,7 @@ static bool read_ahead(struct push_file *file)
     block->file = file;
     block->level = push->level > 0 && zip_gauge_wants(&file->gauge) ? push->level : 0;
     block->size = HEAD_ROOM + len;
-    *file->last = block;
-    file->last = &block->next;
-    file->waiting++;
-    file->submitted += len;
+    append(file, block);
     push->budget->bytes += block->size;
     file->out++;
     push->out++;
@@ -237,6 +272,14 @@ static bool write_front(struct push_file *file)
             return false;
         }
         file->front_at += (size_t)n;
+    }
+    while (file->attrs_at < file->entry.attrs) {
+        ptrdiff_t n = tern_stream_write(file->s.stream, file->attrs + file->attrs_at,
+                                        file->entry.attrs - file->attrs_at, 0);
+        if (n <= 0) {
+            return false;
+        }
+        file->attrs_at += (size_t)n;
     }
     return true;
 }
@@ -294,12 +337,13 @@ static bool lend(struct push_file *file, struct read_block *block)
     return true;
 }
 
-/* The receiver has this block already. */
-static void keep(struct push_file *file, struct read_block *block)
+/* The receiver has this block already, or needs no bytes for it. */
+static void tell_step(struct push_file *file, struct read_block *block)
 {
     struct push *push = file->s.push;
-    struct proto_step step = {
-        .kind = PROTO_STEP_COPY, .offset = block->work.offset, .len = block->work.len};
+    struct proto_step step = {.kind = block->is_hole ? PROTO_STEP_HOLE : PROTO_STEP_COPY,
+                              .offset = block->work.offset,
+                              .len = block->work.len};
     put_front(file, &step);
     unqueue(file, block);
     push->budget->released += block->work.len;
@@ -341,9 +385,10 @@ static bool write_block(struct push_file *file)
     if (has_leaf == 0) {
         return false;
     }
-    if (has_leaf > 0 && block->work.len == PROTO_BLOCK &&
-        sodium_memcmp(file->leaf, block->work.leaf, sizeof file->leaf) == 0) {
-        keep(file, block);
+    bool is_there = has_leaf > 0 && block->work.len == PROTO_BLOCK &&
+                    sodium_memcmp(file->leaf, block->work.leaf, sizeof file->leaf) == 0;
+    if (is_there || block->is_hole) {
+        tell_step(file, block);
     } else if (!lend(file, block)) {
         return false;
     }
@@ -447,10 +492,15 @@ static void advance(struct push_file *file)
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item)
 {
     struct push_file *file = calloc(1, sizeof *file);
-    if (file == NULL) {
+    if (file == NULL || (file->attrs = malloc(item->attrs_len + 1u)) == NULL) {
+        free(file);
         return false;
     }
     batch_entry(batch, item, &file->entry);
+    file->has_index = (push->request.flags & PROTO_FLAGS_ASK) != 0; /* it was asked about */
+    if (item->attrs_len > 0) {
+        memcpy(file->attrs, batch->text + item->attrs, item->attrs_len);
+    }
     file->fd = item->fd;
     item->fd = -1;
     enqueue(push, file);
@@ -461,7 +511,7 @@ bool push_file_add(struct push *push, const struct batch *batch, struct item *it
 static bool begin(struct push *push)
 {
     struct push_file *file = push->queued;
-    unsigned wish = push->request.flags >> PROTO_FILES_SHIFT & 0xff;
+    unsigned wish = (unsigned)(push->request.flags >> PROTO_FILES_SHIFT) & 0xff;
     unsigned most = wish > 0 && wish < PUSH_FILES ? wish : PUSH_FILES;
     if (file == NULL || push->file_count >= most ||
         (push->file_count > 0 && push->budget->bytes >= PUSH_MEMORY) ||
@@ -472,7 +522,9 @@ static bool begin(struct push *push)
     push->queued = file->next;
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
-    file->entry.index = push->counts.entries++;
+    if (!file->has_index) {
+        file->entry.index = push->counts.entries++;
+    }
     hash_file_key(push->request.key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
     file->front_len = proto_entry_encode(&file->entry, file->front, sizeof file->front);

@@ -20,6 +20,7 @@
 #include "terncp/names_serve.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
+#include "terncp/request.h"
 #include "terncp/shares.h"
 #include "terncp/survey.h"
 #include "terncp/transport.h"
@@ -40,7 +41,10 @@ struct session {
     struct control messages;
     bool is_proved; /* the client is there itself, and no recording of it */
     bool has_hello, has_end, end_sent;
-    uint32_t end_count;
+    uint32_t end_count, end_failed;
+    struct request_rules rules;
+    struct proto_message *held; /* HELLO, until its rules are there */
+    struct request_answers answers;
     struct push *push;
     struct pull *pull;
     tern_stream *early[EARLY_MAX];
@@ -163,6 +167,8 @@ static void session_free(struct session *s)
     push_free(s->push);
     pull_free(s->pull);
     free(s->path);
+    request_rules_clear(&s->rules);
+    free(s->held);
     free(s);
 }
 
@@ -300,7 +306,8 @@ static bool is_idle(const struct session *s)
 
 static void tell_done(struct session *s)
 {
-    if (s->control != NULL && !control_done_flush(&s->done, s->control)) {
+    if (s->control != NULL && (!control_done_flush(&s->done, s->control) ||
+                               !request_answers_flush(&s->answers, s->control))) {
         tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
     }
 }
@@ -308,11 +315,9 @@ static void tell_done(struct session *s)
 static void answer_end(struct session *s)
 {
     if (s->pull != NULL && s->has_end && !s->end_sent &&
-        pull_counts(s->pull)->settled >= s->end_count) {
+        pull_finish(s->pull, s->end_count, s->end_failed)) {
         struct proto_message m = {.type = PROTO_END, .index = s->end_count};
-        s->end_sent =
-            true; /* from here on; folders that cannot be sealed come back to on_settled */
-        pull_seal_folders(s->pull);
+        s->end_sent = true;
         tell_done(s);
         (void)answer(s, &m);
     }
@@ -323,18 +328,45 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    log_name(s, status == PROTO_OK ? "received" : "failed", name, status == PROTO_OK ? NULL : why);
-    if (status != PROTO_OK) {
+    bool is_answer = status == PROTO_IS_CURRENT || status == PROTO_IS_WANTED;
+    bool is_good = status == PROTO_OK || status == PROTO_LOST_ATTRS;
+    if (!is_answer) {
+        log_name(s, status == PROTO_OK ? "received" : "failed", name,
+                 status == PROTO_OK ? NULL : why);
+    }
+    if (!is_answer && !is_good) {
         keep_failure(s, name, why);
     }
-    if (status == PROTO_OK) {
-        if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
+    if (status == PROTO_OK || is_answer) {
+        bool is_sent =
+            s->control != NULL &&
+            (is_answer ? request_answer(&s->answers, s->control, index, status == PROTO_IS_WANTED)
+                       : control_done_add(&s->done, s->control, index));
+        if (!is_sent) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
         }
+    } else if (status == PROTO_LOST_ATTRS) {
+        answer_fail(s, status, PROTO_INDEX_NONE, name);
     } else if (!by_peer) { /* a sender knows what it gave up */
         (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
         answer_fail(s, status, index, text);
     }
+    ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
+}
+
+static void on_removed(void *user, const char *name, uint32_t count, int error)
+{
+    struct session *s = user;
+    struct proto_message m = {.type = PROTO_GONE, .index = count};
+    (void)error;
+    log_name(s, "deleted", name, NULL);
+    (void)snprintf(m.text, sizeof m.text, "%s", name);
+    (void)answer(s, &m);
+}
+
+static void on_ended(void *user)
+{
+    struct session *s = user;
     ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
 }
 
@@ -352,17 +384,23 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    const char *why =
-        error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
+    const char *why = error == EAGAIN ? "it changed while it was read: once more" : push_why(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
-    log_name(s, error == 0 ? "not sent" : "failed", name,
-             error == EAGAIN ? "it changed while it was read: once more" : why);
-    if (error != 0 && error != EAGAIN) {
+    log_name(s, "failed", name, why);
+    if (error != EAGAIN) {
         keep_failure(s, name, why);
     }
     if (!is_begun) {
-        answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
-                    text);
+        answer_fail(s, proto_status_of(error), PROTO_INDEX_NONE, text);
+    }
+}
+
+static void on_left(void *user, const char *name, enum proto_status status)
+{
+    struct session *s = user;
+    if (status != PROTO_IS_CURRENT && status != PROTO_IS_WANTED) { /* the client said so itself */
+        log_name(s, "not sent", name, proto_status_text(status));
+        answer_fail(s, status, PROTO_INDEX_NONE, name);
     }
 }
 
@@ -370,7 +408,11 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 static void on_push_counted(void *user)
 {
     struct session *s = user;
-    struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+    const struct push_counts *n = push_counts(s->push);
+    struct proto_message m = {.type = PROTO_END,
+                              .index = n->entries,
+                              .failed = n->failed < UINT32_MAX ? (uint32_t)n->failed : UINT32_MAX,
+                              .excluded = n->excluded};
     s->end_sent = true;
     (void)answer(s, &m);
 }
@@ -430,7 +472,15 @@ static void begin_copy(struct session *s)
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
+    struct pull_ending ending = {.filter = s->rules.filter,
+                                 .max_delete = s->rules.max_delete,
+                                 .removed = on_removed,
+                                 .ended = on_ended};
     s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    if (s->pull != NULL && !pull_set_ending(s->pull, &ending)) {
+        pull_free(s->pull);
+        s->pull = NULL;
+    }
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
         return false;
@@ -491,8 +541,12 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
 
 static bool begin_push(struct session *s, const struct proto_message *m)
 {
-    struct push_request request = {
-        .flags = m->flags, .failed = on_push_failed, .counted = on_push_counted, .user = s};
+    struct push_request request = {.flags = m->flags,
+                                   .filter = s->rules.filter,
+                                   .failed = on_push_failed,
+                                   .left = on_left,
+                                   .counted = on_push_counted,
+                                   .user = s};
     memcpy(request.key, m->key, sizeof request.key);
     s->push = push_new(s->host->work, s->conn, &request);
     if (s->push == NULL) {
@@ -627,6 +681,36 @@ static bool pump_names(struct session *s)
     return s->names != NULL;
 }
 
+/* A request with rules begins when they are there. */
+static void hold_hello(struct session *s, struct proto_message *m)
+{
+    bool has_rules = (m->flags & PROTO_FLAG_RULES) != 0;
+    request_rules_init(&s->rules, has_rules);
+    if (!has_rules) {
+        on_hello(s, m);
+        return;
+    }
+    s->held = malloc(sizeof *s->held);
+    if (s->held == NULL) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
+        return;
+    }
+    *s->held = *m;
+}
+
+static void on_rule(struct session *s, const struct proto_message *m)
+{
+    const char *why = request_take_rule(&s->rules, m->text);
+    if (why != NULL) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed rule");
+    } else if (s->rules.is_done) {
+        struct proto_message *held = s->held;
+        s->held = NULL;
+        on_hello(s, held);
+        free(held);
+    }
+}
+
 static void on_control(struct session *s)
 {
     if (pump_names(s)) {
@@ -635,11 +719,16 @@ static void on_control(struct session *s)
     struct proto_message m;
     int rc;
     while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
-        if (m.type == PROTO_HELLO && !s->has_hello) {
-            on_hello(s, &m);
+        if (m.type == PROTO_HELLO && !s->has_hello && s->held == NULL) {
+            hold_hello(s, &m);
+        } else if (m.type == PROTO_RULE && s->held != NULL) {
+            on_rule(s, &m);
+        } else if ((m.type == PROTO_WANT || m.type == PROTO_CURRENT) && s->push != NULL) {
+            push_on_answer(s->push, &m);
         } else if (m.type == PROTO_END && s->pull != NULL) {
             s->has_end = true;
             s->end_count = m.index;
+            s->end_failed = m.failed;
             answer_end(s);
         } else if (m.type == PROTO_TOTAL && s->has_hello) {
             begin_survey(s);

@@ -306,6 +306,10 @@ static void on_message(struct hostile *h, const struct proto_message *m)
     case PROTO_READY:
     case PROTO_LIMIT:
     case PROTO_TOTAL:
+    case PROTO_RULE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_GONE:
     case PROTO_HELLO:
         break;
     }

@@ -12,11 +12,13 @@
 static const uint8_t session_key[PROTO_KEY_SIZE] = "the same at both ends, 32 bytes";
 
 /* What push does with a batch. */
-static struct batch *scan(const struct folder *folder, const char *path, uint32_t flags)
+static struct batch *scan(const struct folder *folder, const char *path, uint64_t flags)
 {
     struct batch *batch = batch_new();
     assert_non_null(batch);
-    batch->walk = tree_walk_new(folder->fd, path, "top", true, (flags & PROTO_FLAG_LINKS) != 0);
+    bool has_links = (flags & PROTO_FLAG_LINKS) != 0;
+    struct tree_rules rules = {.links = has_links ? TREE_LINKS_KEPT : TREE_LINKS_LEFT_OUT};
+    batch->walk = tree_walk_new(folder->fd, path, "top", true, &rules);
     assert_non_null(batch->walk);
     batch->job.error = 0;
     batch_scan(&batch->job);
@@ -32,7 +34,7 @@ static struct batch *scan(const struct folder *folder, const char *path, uint32_
     return batch;
 }
 
-static void place_at(struct place *place, int root, uint32_t flags)
+static void place_at(struct place *place, int root, uint64_t flags)
 {
     *place = (struct place){.root = root, .is_into = true, .flags = flags, .references = 100};
     place->mask = umask(022);
@@ -89,7 +91,7 @@ static void entries_come_out_as_they_went_in(void **state)
     char link[16] = "";
     struct stat st;
     make_source(folder);
-    uint32_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_PRESERVE | PROTO_FLAG_LINKS;
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_PRESERVE | PROTO_FLAG_LINKS;
     struct batch *batch = scan(folder, "from", flags);
     assert_int_equal(batch->count, 6);
     batch_fill(&batch->job);
