@@ -309,6 +309,26 @@ case_tree_bad_rules() {
     absent there/file
 }
 
+# As many rules as there may be; who writes more is told.
+many_rules() {
+    mkdir "$from/tree"
+    random "$from/tree/last" 1
+    random "$from/tree/kept" 1
+    i=0
+    while [ $i -lt 1300 ]; do
+        echo "/no/such/name/in/this/tree/but/a/long/one/$i"
+        i=$((i + 1))
+    done >rules
+    echo last >>rules
+    transfer -r --exclude-from=rules -- tree
+    absent "$to/tree/last"
+    same "$from/tree/kept" "$to/tree/kept"
+    cat rules rules >rules2
+    expect_transfer 2 -r --exclude-from=rules2 -- tree
+    says 'longer than 64 KiB'
+}
+case_tree_many_rules() { each_way many_rules; }
+
 # --- what is there already --------------------------------------------------------------------------
 
 update() {
@@ -362,6 +382,27 @@ checksum() {
     [ "$(stat -c %i "$to/tree/same")" = "$inode" ] || fail "$way: the same was copied again"
 }
 case_tree_checksum() { each_way checksum; }
+
+# More files than are asked about at once, small and large ones by turns.
+many_questions() {
+    mkdir "$from/tree" "$to/tree"
+    i=0
+    while [ $i -lt 700 ]; do
+        echo "$i" >"$from/tree/$i"
+        [ $((i % 3)) != 0 ] || cp -p "$from/tree/$i" "$to/tree/$i"
+        i=$((i + 1))
+    done
+    for name in a b c d; do
+        random "$from/tree/large $name" 300
+    done
+    cp -p "$from/tree/large b" "$to/tree"
+    transfer -r --checksum --json -- tree
+    sums_up '"current":235'
+    same_tree "$from/tree" "$to/tree"
+    transfer -ru --json -- tree
+    sums_up '"current":704'
+}
+case_tree_many_questions() { each_way many_questions; }
 
 dry_run() {
     mkdir -p "$from/tree/sub" "$to/tree/old"
@@ -422,6 +463,24 @@ mirror_max() {
     same_tree "$from/tree" "$to/tree"
 }
 case_tree_mirror_max() { each_way mirror_max; }
+
+# More than are told one by one.
+mirror_many() {
+    mkdir -p "$from/tree" "$to/tree/old"
+    random "$from/tree/file" 1
+    (
+        cd "$to/tree/old"
+        i=0
+        while [ $i -lt 1500 ]; do
+            : >"$i"
+            i=$((i + 1))
+        done
+    )
+    transfer -r --delete --json -- tree
+    sums_up '"deleted":1501'
+    same_tree "$from/tree" "$to/tree"
+}
+case_tree_mirror_many() { each_way mirror_many; }
 
 # Nothing goes when anything failed: what the sender could not read would look as if it were not there.
 mirror_failed() {
@@ -548,6 +607,45 @@ case_tree_into_itself() {
     expect 5 "$terncp" -r here/tree here
     says 'are the same'
     [ -s here/tree/file ] || fail "the file is gone"
+}
+
+# A signal ends a copy within this machine cleanly.
+case_tree_interrupted() {
+    mkdir here/tree
+    truncate -s 8G here/tree/endless || skip "no such large files here"
+    "$terncp" -r here/tree there/ >out 2>err </dev/null &
+    client_pid=$!
+    pids="$pids $client_pid"
+    wait_for 20 part_has there 1048576 || fail "nothing is copied"
+    kill -INT "$client_pid"
+    end_copy 130
+    has_no_parts there || fail "a temporary file is left"
+    absent there/tree/endless
+}
+
+# What a file has when it is read is what is copied, or it is said.
+case_tree_changed() {
+    mkdir here/tree
+    random here/tree/file 1
+    truncate -s 2G here/tree/large || skip "no such large files here"
+    "$terncp" -r --sparse here/tree there/ >out 2>err </dev/null &
+    client_pid=$!
+    pids="$pids $client_pid"
+    wait_for 20 part_has there 1 || true
+    while kill -0 "$client_pid" 2>/dev/null; do
+        echo more >>here/tree/large
+        sleep 0.05
+    done
+    forget "$client_pid"
+    got=0
+    wait "$client_pid" || got=$?
+    case $got in
+    0) ;; # it was faster than we
+    1) says 'it changed while it was read' ;;
+    *) fail "exit code $got" ;;
+    esac
+    same here/tree/file there/tree/file
+    has_no_parts there || fail "a temporary file is left"
 }
 
 run_case "$@"
