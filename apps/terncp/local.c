@@ -194,24 +194,35 @@ static int make_folder(struct local *local, int at, const char *last, int source
     return 0;
 }
 
+/* A file that stands there has these contents, and then what else it is to have. */
+static bool keep_contents(struct local *local, int at, const char *last)
+{
+    struct attrs attrs;
+    int lost;
+    uint64_t size = (uint64_t)local->entry.st.st_size;
+    int fd = openat(at, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool is_same = fd >= 0 && decide_compare(local->entry.fd, fd, size) == 0;
+    if (is_same && local->options->preserve && !local->options->tree.dry_run) {
+        (void)gather(local, -1, &local->entry.st, &attrs);
+        attrs.has_xattrs = attrs.has_owner = false;
+        is_same = attrs_apply(fd, &attrs, &lost) == 0;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_same;
+}
+
 /* It stands there already, as far as was asked. */
-static bool is_current(const struct local *local, int at, const char *last,
-                       const struct stat *there)
+static bool is_current(struct local *local, int at, const char *last, const struct stat *there)
 {
     const struct wishes *w = &local->options->tree;
     const struct stat *st = &local->entry.st;
     if (w->update && decide_is_new_enough(there, &st->st_mtim, (uint64_t)st->st_size)) {
         return true;
     }
-    if (!w->checksum || !S_ISREG(there->st_mode) || there->st_size != st->st_size) {
-        return false;
-    }
-    int fd = openat(at, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool is_same = fd >= 0 && decide_compare(local->entry.fd, fd, (uint64_t)st->st_size) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return is_same;
+    return w->checksum && S_ISREG(there->st_mode) && there->st_size == st->st_size &&
+           keep_contents(local, at, last);
 }
 
 /* The copy itself; a file that changes meanwhile is tried once more. */

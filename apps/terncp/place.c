@@ -255,12 +255,22 @@ int place_make_link(const struct place *place, const struct proto_entry *entry,
     return error != 0 ? error : attrs_apply_link(folder, last, &attrs);
 }
 
-static bool has_contents(int folder, const char *last, uint64_t size, const uint8_t *digest)
+/* A file that stands there has these contents, and then what else it is to have. */
+static bool keep_contents(const struct place *place, const struct proto_entry *entry, int folder,
+                          const char *last, const uint8_t *digest)
 {
     uint8_t ours[DECIDE_DIGEST];
+    struct attrs attrs;
+    int lost;
     int fd = openat(folder, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool is_same = fd >= 0 && decide_digest(fd, size, ours) == 0 &&
+    bool is_same = fd >= 0 && decide_digest(fd, entry->size, ours) == 0 &&
                    sodium_memcmp(ours, digest, sizeof ours) == 0;
+    if (is_same && (place->flags & PROTO_FLAG_PRESERVE) != 0 &&
+        (place->flags & PROTO_FLAG_DRY_RUN) == 0) {
+        place_attrs(place, entry, NULL, &attrs);
+        attrs.has_xattrs = attrs.has_owner = false;    /* a question bears none */
+        is_same = attrs_apply(fd, &attrs, &lost) == 0; /* else a copy of our own shall have them */
+    }
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -285,5 +295,5 @@ bool place_is_current(const struct place *place, const struct proto_entry *entry
     return ((place->flags & PROTO_FLAG_UPDATE) != 0 &&
             decide_is_new_enough(&st, &mtime, entry->size)) ||
            ((place->flags & PROTO_FLAG_CHECKSUM) != 0 && (uint64_t)st.st_size == entry->size &&
-            has_contents(folder, last, entry->size, digest));
+            keep_contents(place, entry, folder, last, digest));
 }

@@ -79,7 +79,8 @@ int place_make_link(const struct place *place, const struct proto_entry *entry,
                     const uint8_t *attrs, const char *text, int folder, const char *last);
 
 /* What was asked about stands there already, as far as the flags want to know. The digest is one of
- * decide_digest(). Reads files: for workers. */
+ * decide_digest(). Reads files: for workers. A file that has the contents gets mode and times, if these are
+ * to be kept. */
 bool place_is_current(const struct place *place, const struct proto_entry *entry, int folder,
                       const char *last, const uint8_t *digest);
 

@@ -103,6 +103,19 @@ links_kept() {
 }
 case_tree_links_kept() { each_way links_kept; }
 
+# The source itself is a link.
+link_alone() {
+    random "$from/file" 1
+    ln -s file "$from/link"
+    transfer -l -- link
+    [ "$(readlink "$to/link")" = file ] || fail "$way: no link"
+    rm "$to/link"
+    transfer -- link
+    [ ! -L "$to/link" ] || fail "$way: a link, unasked for"
+    same "$from/file" "$to/link"
+}
+case_tree_link_alone() { each_way link_alone; }
+
 links_followed() {
     make_links
     rm "$from/tree/broken"
@@ -380,6 +393,13 @@ checksum() {
     sums_up '"current":2'
     same_tree "$from/tree" "$to/tree"
     [ "$(stat -c %i "$to/tree/same")" = "$inode" ] || fail "$way: the same was copied again"
+    chmod 640 "$from/tree/same" "$from/tree/large"
+    transfer -a --checksum --json -- tree
+    sums_up '"current":4'
+    for name in same large; do
+        [ "$(stat -c '%a %y' "$to/tree/$name")" = "$(stat -c '%a %y' "$from/tree/$name")" ] ||
+            fail "$way: $name has another mode or time"
+    done
 }
 case_tree_checksum() { each_way checksum; }
 
@@ -607,6 +627,20 @@ case_tree_into_itself() {
     expect 5 "$terncp" -r here/tree here
     says 'are the same'
     [ -s here/tree/file ] || fail "the file is gone"
+}
+
+case_tree_local_full() {
+    [ "$(id -u)" = 0 ] || skip "only root mounts"
+    mount -t tmpfs -o size=1m tmpfs there 2>/dev/null || skip "nothing can be mounted here"
+    mounts="$mounts $work/there"
+    mkdir here/tree
+    random here/tree/a 100
+    random here/tree/b 3000
+    expect 1 "$terncp" -a --delete here/tree there/
+    says 'tree/b: No space left'
+    same here/tree/a there/tree/a
+    absent there/tree/b
+    has_no_parts there || fail "a temporary file is left"
 }
 
 # A signal ends a copy within this machine cleanly.
