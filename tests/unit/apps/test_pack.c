@@ -396,7 +396,7 @@ static void blocks_are_put_together_and_holes_left_out(void **state)
 }
 
 /* Packs a tree of one file with flags, and unpacks it where these are the flags. */
-static enum proto_status pass_one(const struct folder *folder, uint32_t packed, uint32_t flags,
+static enum proto_status pass_one(const struct folder *folder, uint64_t packed, uint64_t flags,
                                   void (*spoil)(uint8_t *data, size_t len))
 {
     struct place place;
@@ -432,7 +432,7 @@ static void attributes_are_of_kinds_that_are_allowed(void **state)
 {
     struct folder *folder = *state;
     char value[8];
-    uint32_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_XATTRS;
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_XATTRS;
     make_source(folder);
     int fd = openat(folder->fd, "from/a", O_RDONLY | O_CLOEXEC);
     bool has_xattrs = fsetxattr(fd, "user.secu.rity", "red", 3, 0) == 0;
@@ -450,7 +450,7 @@ static void attributes_are_of_kinds_that_are_allowed(void **state)
 }
 
 /* What `flags` say of the file "a" that is asked about. */
-static enum proto_status ask(const struct folder *folder, uint32_t flags)
+static enum proto_status ask(const struct folder *folder, uint64_t flags)
 {
     struct place place;
     static struct unpack out;
@@ -495,7 +495,7 @@ static void other_names_are_told_and_wait(void **state)
     struct place place;
     static struct unpack out;
     unsigned same = 0, refused = 0;
-    uint32_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_HARD_LINKS;
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_HARD_LINKS;
     make_source(folder);
     assert_int_equal(linkat(folder->fd, "from/a", folder->fd, "from/sub/again", 0), 0);
     struct batch *batch = scan(folder, "from", flags);
