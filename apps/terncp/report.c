@@ -132,22 +132,6 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     }
 }
 
-void report_left_out(struct report *report, enum report_kind kind, const char *name)
-{
-    char safe[600];
-    report->left_out[kind]++;
-    meter_clear(&report->meter);
-    (void)term_escape(name, strlen(name), safe, sizeof safe);
-    cli_note("%s%s", safe,
-             kind == REPORT_LOCAL ? ": neither file nor folder (links are not copied): left out"
-                                  : "");
-    if (report->options->json) {
-        (void)fputs("{\"event\":\"left-out\",\"name\":", stdout);
-        json_put(stdout, name);
-        (void)fputs("}\n", stdout);
-    }
-}
-
 void report_again(struct report *report, const char *name)
 {
     char safe[600];

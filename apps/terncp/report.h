@@ -52,8 +52,6 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
                    const char *advice);
 /* It changed while it was read, and is read once more. */
 void report_again(struct report *report, const char *name);
-/* Neither file nor folder. There the name says so itself. */
-void report_left_out(struct report *report, enum report_kind kind, const char *name);
 /* Says it, but for what is told by number alone (REPORT_SKIP_EXCLUDED, _CURRENT). */
 void report_skip(struct report *report, enum report_skip why, const char *name);
 /* As the sender, wherever it is, or a receiver there tells it: PROTO_LEFT_*, PROTO_LOST_ATTRS, PROTO_IS_*. */
