@@ -82,3 +82,28 @@ bool request_answers_flush(struct request_answers *answers, tern_stream *control
     return control_done_flush(&answers->want, control) &&
            control_done_flush(&answers->current, control);
 }
+
+void request_normalise(char *path)
+{
+    size_t start = strspn(path, "/");
+    size_t len = strlen(path + start);
+    while (len > 0 && path[start + len - 1] == '/') {
+        len--;
+    }
+    memmove(path, path + start, len);
+    path[len] = '\0';
+    if (len == 0) {
+        (void)snprintf(path, 2, ".");
+    }
+}
+
+void request_expand(char *path)
+{
+    size_t skip = strncmp(path, "~/", 2) == 0 ? 2 + strspn(path + 2, "/")
+                  : strcmp(path, "~") == 0    ? 1
+                                              : 0;
+    memmove(path, path + skip, strlen(path + skip) + 1);
+    if (path[0] == '\0') {
+        (void)snprintf(path, 2, ".");
+    }
+}

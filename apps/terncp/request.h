@@ -33,4 +33,9 @@ bool request_answer(struct request_answers *answers, tern_stream *control, uint3
                     bool is_wanted);
 bool request_answers_flush(struct request_answers *answers, tern_stream *control);
 
+/* The path as asked for, without a leading or trailing slash; "." for the root. */
+void request_normalise(char *path);
+/* A path of a shell's: from the home folder, in which ssh starts us, with "~" for it. */
+void request_expand(char *path);
+
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +29,7 @@
 #define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
 #define CLOSE_PROTOCOL 1
 #define CLOSE_BUSY     2
-#define SESSIONS_MAX   64              /* unless --max-clients says otherwise */
 #define HELLO_TIMEOUT  (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
-#define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
 
 struct session {
     struct host *host;
@@ -419,49 +416,6 @@ static void on_push_counted(void *user)
 
 /* --- the request ------------------------------------------------------------------------------------ */
 
-/* The path as asked for, without a leading or trailing slash; "." for the root. */
-static void normalise(char *path)
-{
-    size_t start = strspn(path, "/");
-    size_t len = strlen(path + start);
-    while (len > 0 && path[start + len - 1] == '/') {
-        len--;
-    }
-    memmove(path, path + start, len);
-    path[len] = '\0';
-    if (len == 0) {
-        (void)snprintf(path, 2, ".");
-    }
-}
-
-/* A path of a shell's: from the home folder, in which ssh starts us, with "~" for it. */
-static void expand(char *path)
-{
-    size_t skip = strncmp(path, "~/", 2) == 0 ? 2 + strspn(path + 2, "/")
-                  : strcmp(path, "~") == 0    ? 1
-                                              : 0;
-    memmove(path, path + skip, strlen(path + skip) + 1);
-    if (path[0] == '\0') {
-        (void)snprintf(path, 2, ".");
-    }
-}
-
-/* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
- * it. */
-static bool is_link(int root, const char *path)
-{
-    struct stat st;
-    const char *last;
-    int parent = tree_open_parent(root, path, 0, &last);
-    if (parent < 0) {
-        return false;
-    }
-    bool answer = fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
-                  (fstatat(parent, last, &st, 0) != 0 || !S_ISDIR(st.st_mode));
-    (void)close(parent);
-    return answer;
-}
-
 /* A copy is under way: it counts when limits are shared out. */
 static void begin_copy(struct session *s)
 {
@@ -520,7 +474,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     int folder = tree_open(host->root, path, O_PATH | O_DIRECTORY, 0);
-    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !is_link(host->root, path)) {
+    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !tree_is_link(host->root, path)) {
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return false;
     }
@@ -624,9 +578,9 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->begun = tern_udp_now();
     s->is_push = m->direction == PROTO_PUSH;
     if (s->host->root < 0) {
-        expand(path);
+        request_expand(path);
     } else {
-        normalise(path);
+        request_normalise(path);
     }
     s->path = strdup(path);
     if (s->path == NULL) {
@@ -967,39 +921,6 @@ void host_on_event(struct host *host, const tern_event *ev)
 }
 
 /* --- all of them ------------------------------------------------------------------------------------- */
-
-/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
- * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
- * there are descriptors for, so that one client cannot take them all. */
-static unsigned sessions_for_files(void)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            (void)getrlimit(RLIMIT_NOFILE, &limit);
-        }
-    }
-    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
-    return limit.rlim_cur > SPARE_FILES + each ? (unsigned)((limit.rlim_cur - SPARE_FILES) / each)
-                                               : 1;
-}
-
-void house_init(struct house *house)
-{
-    unsigned most = sessions_for_files();
-    memset(house, 0, sizeof *house);
-    house->sessions_max = most < SESSIONS_MAX ? most : SESSIONS_MAX;
-}
-
-void house_allow(struct house *house, unsigned clients)
-{
-    unsigned most = sessions_for_files();
-    if (most < clients) {
-        cli_verbose(CLI_WARNING, "file descriptors suffice for %u clients only", most);
-    }
-    house->sessions_max = most < clients ? most : clients;
-}
 
 void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
                struct work *work, int root)

@@ -133,6 +133,20 @@ bool tree_have_same_name(const char *a, const char *b)
     return strcmp(one, other) == 0;
 }
 
+bool tree_is_link(int root, const char *path)
+{
+    struct stat st;
+    const char *last;
+    int parent = tree_open_parent(root, path, 0, &last);
+    if (parent < 0) {
+        return false;
+    }
+    bool answer = fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+                  (fstatat(parent, last, &st, 0) != 0 || !S_ISDIR(st.st_mode));
+    (void)close(parent);
+    return answer;
+}
+
 struct level {
     DIR *dir;
     size_t name_len; /* of the folder's own name */

@@ -29,6 +29,10 @@ int tree_open(int root, const char *name, int flags, mode_t mode);
 /* The folder that holds a name, and the last component. -1 with errno. */
 int tree_open_parent(int root, const char *name, int flags, const char **last);
 
+/* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
+ * it. */
+bool tree_is_link(int root, const char *name);
+
 /* Why a walk left something out. */
 enum tree_why {
     TREE_WHY_ERROR,   /* errno tells */
