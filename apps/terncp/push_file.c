@@ -50,6 +50,7 @@ struct push_file {
     uint8_t *attrs; /* right behind the header */
     size_t attrs_at;
     bool has_index;
+    uint64_t data_end; /* up to here there is no hole */
     bool has_end, is_over;
     unsigned tries; /* that failed because it changed */
     struct zip_gauge gauge;
@@ -198,8 +199,12 @@ static bool pass_hole(struct push_file *file, size_t len)
 {
     struct holes_span span;
     if ((file->s.push->request.flags & PROTO_FLAG_SPARSE) == 0 ||
-        holes_next(file->fd, file->submitted, file->entry.size, &span) != 0 || !span.is_hole ||
-        span.len < len) {
+        file->submitted < file->data_end ||
+        holes_next(file->fd, file->submitted, file->entry.size, &span) != 0) {
+        return false;
+    }
+    if (!span.is_hole || span.len < len) { /* to look again for each block would take ever longer */
+        file->data_end = file->submitted + span.len;
         return false;
     }
     struct read_block *block = calloc(1, sizeof *block);
