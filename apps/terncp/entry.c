@@ -12,12 +12,13 @@ size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size
         return 0;
     }
     uint8_t *at = buf;
-    bytes_put(&at, e->type, 1);
+    bytes_put(&at, e->type | (e->is_asked ? PROTO_ASKED : 0u), 1);
     bytes_put(&at, e->index, 4);
     bytes_put(&at, e->mode, 4);
     bytes_put(&at, (uint64_t)e->mtime_s, 8);
     bytes_put(&at, e->mtime_ns, 4);
     bytes_put(&at, e->size, 8);
+    bytes_put(&at, e->attrs, 4);
     bytes_put(&at, name_len, 2);
     memcpy(at, e->name, name_len);
     return PROTO_ENTRY_FIXED + name_len;
@@ -25,7 +26,8 @@ size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size
 
 static bool is_good(const struct proto_entry *e, size_t name_len)
 {
-    return e->type >= PROTO_FILE && e->type <= PROTO_VOID && e->mtime_ns < 1000000000u &&
+    return e->type >= PROTO_FILE && e->type <= PROTO_SAME && e->attrs <= PROTO_ATTRS_MAX &&
+           e->mtime_ns < 1000000000u &&
            (e->size <= INT64_MAX || (e->size == PROTO_SIZE_UNKNOWN && e->type == PROTO_FILE)) &&
            name_len > 0 && name_len <= PROTO_PATH_MAX && e->index < PROTO_INDEX_NONE;
 }
@@ -36,12 +38,15 @@ int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
         return 0;
     }
     const uint8_t *at = data;
-    e->type = (enum proto_entry_type)bytes_take(&at, 1);
+    unsigned type = (unsigned)bytes_take(&at, 1);
+    e->type = (enum proto_entry_type)(type & ~PROTO_ASKED);
+    e->is_asked = (type & PROTO_ASKED) != 0;
     e->index = (uint32_t)bytes_take(&at, 4);
     e->mode = (uint32_t)bytes_take(&at, 4);
     e->mtime_s = (int64_t)bytes_take(&at, 8);
     e->mtime_ns = (uint32_t)bytes_take(&at, 4);
     e->size = bytes_take(&at, 8);
+    e->attrs = (uint32_t)bytes_take(&at, 4);
     size_t name_len = (size_t)bytes_take(&at, 2);
     if (!is_good(e, name_len)) {
         return -1;
@@ -52,17 +57,37 @@ int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
     return bytes_text(e->name, at, name_len) ? (int)(PROTO_ENTRY_FIXED + name_len) : -1;
 }
 
-int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags)
+/* Of what is only asked about; -1: nobody asks about that. */
+static int64_t asked_size(const struct proto_entry *e, uint64_t flags)
+{
+    bool has_digest = e->type == PROTO_FILE && (flags & PROTO_FLAG_CHECKSUM) != 0;
+    bool may_be_asked = (flags & PROTO_FLAG_DRY_RUN) != 0 ||
+                        (e->type == PROTO_FILE && (flags & PROTO_FLAGS_ASK) != 0);
+    if (!may_be_asked || e->type == PROTO_VOID || e->attrs > 0) {
+        return -1;
+    }
+    return has_digest ? PROTO_DIGEST_MAX : 0;
+}
+
+int64_t proto_packed_size(const struct proto_entry *e, uint64_t flags)
 {
     int64_t hash = (flags & PROTO_FLAG_NO_HASH) != 0 ? 0 : PROTO_HASH_SIZE;
+    if (e->is_asked) {
+        return asked_size(e, flags);
+    }
+    if (e->attrs > 0 && (flags & PROTO_FLAGS_ATTRS) == 0) {
+        return -1;
+    }
     switch (e->type) {
     case PROTO_FILE:
-        return e->size < PROTO_SMALL_MAX ? (int64_t)e->size + hash : -1;
+        return e->size < PROTO_SMALL_MAX ? e->attrs + (int64_t)e->size + hash : -1;
     case PROTO_LINK:
-        return e->size > 0 && e->size <= PROTO_LINK_MAX ? (int64_t)e->size + hash : -1;
+    case PROTO_SAME:
+        return e->size > 0 && e->size <= PROTO_LINK_MAX ? e->attrs + (int64_t)e->size + hash : -1;
     case PROTO_FOLDER:
+        return e->size == 0 ? (int64_t)e->attrs : -1;
     case PROTO_VOID:
-        return e->size == 0 ? 0 : -1;
+        return e->size == 0 && e->attrs == 0 ? 0 : -1;
     }
     return -1;
 }

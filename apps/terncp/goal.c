@@ -195,14 +195,15 @@ static void remove_dir(int folder, const char *dir)
 }
 
 int goal_finish(struct goal *goal, const struct place *place, const struct proto_entry *entry,
-                uint64_t size)
+                const uint8_t *xattrs, uint64_t size, bool *has_lost)
 {
     struct stat st;
     if (fstat(goal->partial.fd, &st) != 0 ||
         ((uint64_t)st.st_size != size && ftruncate(goal->partial.fd, (off_t)size) != 0)) {
         return errno;
     }
-    int error = place_give_attributes(place, entry, st.st_mode & 07777, goal->partial.fd);
+    int error =
+        place_give_attributes(place, entry, xattrs, st.st_mode & 07777, goal->partial.fd, has_lost);
     if (error != 0 || goal->is_in_place) {
         return error;
     }

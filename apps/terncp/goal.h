@@ -29,9 +29,10 @@ void goal_init(struct goal *goal);
 int goal_open(struct goal *goal, const struct place *place, const char *name, uint64_t size,
               bool is_patient);
 
-/* The file is `size` bytes long now: gives it all that it shall have, its name last. 0 or an errno. */
+/* The file is `size` bytes long now: gives it all that it shall have, its name last. `xattrs` and has_lost as
+ * place_give_attributes. 0 or an errno. */
 int goal_finish(struct goal *goal, const struct place *place, const struct proto_entry *entry,
-                uint64_t size);
+                const uint8_t *xattrs, uint64_t size, bool *has_lost);
 
 /* keep: an unfinished file that another copy can find and use stays, unless the file was finished by one
  * meanwhile. */

@@ -139,6 +139,31 @@ static int set_partial_dir(struct options *o, const char *value)
     return *value != '\0' ? -1 : cli_refuse("--partial-dir", value, "give the name of a folder");
 }
 
+static int add_exclude(struct options *o, const char *value)
+{
+    return wishes_add_rule(&o->tree, false, value);
+}
+
+static int add_include(struct options *o, const char *value)
+{
+    return wishes_add_rule(&o->tree, true, value);
+}
+
+static int add_exclude_from(struct options *o, const char *value)
+{
+    return wishes_add_rules(&o->tree, false, value);
+}
+
+static int add_include_from(struct options *o, const char *value)
+{
+    return wishes_add_rules(&o->tree, true, value);
+}
+
+static int set_max_delete(struct options *o, const char *value)
+{
+    return wishes_set_max_delete(&o->tree, value);
+}
+
 static int show_help(struct options *o, const char *value)
 {
     (void)o;
@@ -177,6 +202,21 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_RECURSIVE] = SWITCH(recursive),
     [OPT_PRESERVE] = SWITCH(preserve),
     [OPT_LINKS] = SWITCH(links),
+    [OPT_ARCHIVE] = SWITCH(tree.archive),
+    [OPT_COPY_LINKS] = SWITCH(tree.copy_links),
+    [OPT_HARD_LINKS] = SWITCH(tree.hard_links),
+    [OPT_XATTRS] = SWITCH(tree.xattrs),
+    [OPT_OWNER] = SWITCH(tree.owner),
+    [OPT_SPARSE] = SWITCH(tree.sparse),
+    [OPT_UPDATE] = SWITCH(tree.update),
+    [OPT_CHECKSUM] = SWITCH(tree.checksum),
+    [OPT_DELETE] = SWITCH(tree.delete),
+    [OPT_MAX_DELETE] = OWN(set_max_delete),
+    [OPT_EXCLUDE] = OWN(add_exclude),
+    [OPT_INCLUDE] = OWN(add_include),
+    [OPT_EXCLUDE_FROM] = OWN(add_exclude_from),
+    [OPT_INCLUDE_FROM] = OWN(add_include_from),
+    [OPT_DRY_RUN] = SWITCH(tree.dry_run),
     [OPT_COMPRESS] = SWITCH(compress),
     [OPT_COMPRESS_LEVEL] = OWN(set_level),
     [OPT_PARALLEL] = NUMBER(parallel, OPTIONS_PARALLEL_MAX, "a number from 1 to 16"),
@@ -380,6 +420,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->root = ".";
+    wishes_init(&o->tree);
     o->port_first = TERNCP_PORT_FIRST;
     o->port_last = TERNCP_PORT_LAST;
     o->shards = 1;
@@ -407,5 +448,13 @@ int options_parse(struct options *o, int argc, char **argv)
         o->verbose = level > CLI_INFO ? level : 0;
         cli_set_level(level);
     }
-    return parse_command(o, argc, argv);
+    o->recursive = o->recursive || o->tree.archive;
+    o->preserve = o->preserve || o->tree.archive;
+    int code = wishes_check(&o->tree, o->links, o->recursive);
+    return code >= 0 ? code : parse_command(o, argc, argv);
+}
+
+void options_clear(struct options *o)
+{
+    wishes_clear(&o->tree);
 }

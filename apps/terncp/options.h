@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <tern/config.h>
 
+#include "terncp/wishes.h"
+
 #define TERNCP_PORT          7437
 #define OPTIONS_PARALLEL_MAX 16
 #define OPTIONS_LEVEL_MAX    19
@@ -42,6 +44,7 @@ struct options {
     const char *partial_dir; /* NULL: beside the final names */
     uint64_t level;          /* of compression; 0: the sender's choice */
     uint64_t parallel;       /* files in flight; 0: adaptive */
+    struct wishes tree;
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
@@ -66,5 +69,6 @@ struct options {
 
 /* Returns -1 to go on, or the exit code with which to end (help and version included). */
 int options_parse(struct options *options, int argc, char **argv);
+void options_clear(struct options *options); /* whatever options_parse() returned */
 
 #endif

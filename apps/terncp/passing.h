@@ -7,7 +7,7 @@
 
 struct passing {
     bool is_file; /* a file's own stream: one header, and then what is none of ours; else a pack */
-    uint32_t flags;   /* PROTO_FLAG_* of the copy */
+    uint64_t flags;   /* PROTO_FLAG_* of the copy */
     const char *only; /* as in struct place_request */
     /* An entry that the sender could not read after all: it stands in the pack without its bytes. */
     void (*given_up)(void *user, const char *name, uint64_t status);

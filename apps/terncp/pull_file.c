@@ -63,6 +63,7 @@ static void file_free(struct pull_file *file)
     drop_blocks(file);
     plan_maker_clear(&file->plan);
     place_drop(file->place);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
@@ -119,7 +120,8 @@ void pull_file_fail(struct pull_file *file, int error)
 static void run_closing(struct work_job *job)
 {
     struct pull_file *file = job->owner;
-    job->error = goal_finish(&file->goal, file->place, &file->entry, file->made);
+    job->error = goal_finish(&file->goal, file->place, &file->entry, file->attrs, file->made,
+                             &file->has_lost);
 }
 
 static void on_closed(struct work_job *job)
@@ -127,6 +129,10 @@ static void on_closed(struct work_job *job)
     struct pull_file *file = job->owner;
     file->out--;
     if (job->error == 0) {
+        if (file->has_lost && file->s.pull != NULL) {
+            pull_settle(file->s.pull, &file->entry, file->target, PROTO_LOST_ATTRS,
+                        pull_why(PROTO_LOST_ATTRS, 0), false);
+        }
         pull_file_settle(file, PROTO_OK, NULL, false);
     } else {
         pull_file_fail(file, job->error);
@@ -492,7 +498,12 @@ static bool make_step(struct pull_file *file)
 static void begin(struct pull_file *file)
 {
     struct pull *pull = file->s.pull;
-    const char *why = file->entry.type != PROTO_FILE
+    file->has_begun = true;
+    if (!attrs_are_valid(file->attrs, file->entry.attrs)) {
+        pull_file_settle(file, PROTO_BAD_REQUEST, "malformed attributes", false);
+        return;
+    }
+    const char *why = file->entry.type != PROTO_FILE || file->entry.is_asked
                           ? "only files have a stream of their own"
                           : place_map(pull->place, file->entry.name, file->target);
     if (why != NULL) {
@@ -505,6 +516,7 @@ static void begin(struct pull_file *file)
     file->loop = work_loop(pull->work);
     hash_file_key(file->place->session_key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
+    file->is_sparse = (file->place->flags & PROTO_FLAG_SPARSE) != 0;
     pull_plan_open(file);
 }
 
@@ -523,9 +535,28 @@ static size_t take_header(struct pull_file *file, const uint8_t *data, size_t le
     if (used == 0) {
         return n;
     }
+    bool may_have = (file->s.pull->place->flags & PROTO_FLAGS_ATTRS) != 0;
+    if (file->entry.attrs > 0 && (!may_have || (file->attrs = malloc(file->entry.attrs)) == NULL)) {
+        pull_malformed(&file->s);
+        return n;
+    }
     file->has_entry = true;
-    begin(file);
+    if (file->entry.attrs == 0) {
+        begin(file);
+    }
     return (size_t)used - before;
+}
+
+static size_t take_attrs(struct pull_file *file, const uint8_t *data, size_t len)
+{
+    size_t n = file->entry.attrs - file->attrs_used;
+    n = len < n ? len : n;
+    memcpy(file->attrs + file->attrs_used, data, n);
+    file->attrs_used += n;
+    if (file->attrs_used == file->entry.attrs) {
+        begin(file);
+    }
+    return n;
 }
 
 /* --- what comes ------------------------------------------------------------------------------------- */
@@ -535,6 +566,9 @@ static size_t take(struct pull_file *file, const uint8_t *data, size_t len)
 {
     if (!file->has_entry) {
         return take_header(file, data, len);
+    }
+    if (!file->has_begun) {
+        return take_attrs(file, data, len);
     }
     if (!file->has_plan || !make_step(file) || file->is_settled) {
         return 0;
@@ -585,7 +619,7 @@ static bool read_some(struct pull_file *file)
     if (rc != 0) {
         return false;
     }
-    if (len == 0 && file->has_entry && !file->is_settled && (!file->has_plan || !make_step(file))) {
+    if (len == 0 && file->has_begun && !file->is_settled && (!file->has_plan || !make_step(file))) {
         return false; /* the end waits for the disk, too */
     }
     size_t n = file->is_settled ? len : len == 0 ? 0 : take(file, data, len);

@@ -19,7 +19,9 @@ struct pull_file {
     char target[PROTO_PATH_MAX + 1];
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_used;
-    bool has_entry, is_open, is_settled;
+    uint8_t *attrs; /* entry.attrs bytes, as they come */
+    size_t attrs_used;
+    bool has_entry, has_begun, is_open, is_settled, has_lost;
     struct goal goal; /* what is written to, and the old version */
     unsigned tries;   /* to open it, while another has it */
     struct ev_timer again;

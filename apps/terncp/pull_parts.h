@@ -26,6 +26,7 @@ struct pull {
     void *user;
     struct pull_stream *streams;
     struct pull_counts counts;
+    struct pull_end *end; /* what the end needs */
     struct pull_folder *folders;
     size_t folder_count, folder_capacity;
     double heard;      /* when the sender was last heard of, in the loop's time */
@@ -44,8 +45,17 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
                  enum proto_status status, const char *why, bool by_peer);
 const char *pull_why(enum proto_status status, int error);
 
-/* Keeps a folder's mode and times for the end. False: no memory. */
-bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target);
+/* Keeps a folder's attributes for the end. False: no memory. */
+bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target,
+                      const uint8_t *attrs);
+void pull_seal_folders(struct pull *pull);
+
+/* pull_end.c: a name more of the file `first`, made when all files stand. False: no memory. */
+bool pull_note_link(struct pull *pull, const struct proto_entry *entry, const char *target,
+                    const char *first);
+/* The sender has named this; for a mirror. */
+void pull_note_name(struct pull *pull, const struct proto_entry *entry, const char *target);
+void pull_end_free(struct pull *pull);
 
 /* The peer broke the protocol: the connection ends. */
 void pull_malformed(struct pull_stream *s);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/holes.h"
 #include "terncp/pipe.h"
 #include "terncp/push_parts.h"
 #include "terncp/scan.h"
@@ -30,6 +31,7 @@ struct read_block {
     uint8_t *memory;
     size_t size; /* of memory */
     bool is_read;
+    bool is_hole;    /* nothing was read: it is all zeros */
     int level;       /* to be compressed, if it shrinks; 0: not tried */
     uint8_t *packed; /* with HEAD_ROOM, as memory; NULL: it is not */
     size_t packed_len;
@@ -49,6 +51,10 @@ struct push_file {
     /* Bytes that are copied: header, heads of steps without data, the end. */
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_len, front_at;
+    uint8_t *attrs; /* right behind the header */
+    size_t attrs_at;
+    bool has_index;
+    uint64_t data_end; /* up to here there is no hole */
     bool has_end, is_over;
     unsigned tries; /* that failed because it changed */
     /* Of a pipe, whose size only its end tells: one block at a time is read. */
@@ -98,6 +104,7 @@ static void file_free(struct push_file *file)
         block_free(file->s.push, block);
     }
     (void)close(file->fd);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
@@ -128,6 +135,9 @@ static bool try_again(struct push_file *file)
         free(again);
         return false;
     }
+    again->attrs = file->attrs; /* nothing more is written of the one that is over */
+    file->attrs = NULL;
+    file->attrs_at = file->entry.attrs;
     again->entry = file->entry;
     again->entry.size = (uint64_t)st.st_size;
     again->entry.mtime_s = st.st_mtim.tv_sec;
@@ -217,6 +227,39 @@ static uint64_t read_limit(const struct push_file *file)
                               : file->submitted;
 }
 
+static void append(struct push_file *file, struct read_block *block)
+{
+    *file->last = block;
+    file->last = &block->next;
+    file->waiting++;
+    file->submitted += block->work.len;
+}
+
+/* The next block lies in a hole: nobody need read it, and its leaf is that of zeros. */
+static bool pass_hole(struct push_file *file, size_t len)
+{
+    struct holes_span span;
+    if ((file->s.push->request.flags & PROTO_FLAG_SPARSE) == 0 || file->is_pipe ||
+        file->submitted < file->data_end ||
+        holes_next(file->fd, file->submitted, file->entry.size, &span) != 0) {
+        return false;
+    }
+    if (!span.is_hole || span.len < len) { /* to look again for each block would take ever longer */
+        file->data_end = file->submitted + span.len;
+        return false;
+    }
+    struct read_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return false;
+    }
+    block->work.offset = file->submitted;
+    block->work.len = len;
+    block->file = file;
+    block->is_read = block->is_hole = true;
+    append(file, block);
+    return true;
+}
+
 /* Orders the next block of a file from the workers. */
 static bool read_ahead(struct push_file *file)
 {
@@ -233,6 +276,9 @@ static bool read_ahead(struct push_file *file)
     }
     size_t edge = (size_t)(PROTO_BLOCK - file->submitted % PROTO_BLOCK);
     size_t len = left < edge ? (size_t)left : edge;
+    if (pass_hole(file, len)) {
+        return true;
+    }
     struct read_block *block = calloc(1, sizeof *block);
     if (block == NULL || (block->memory = malloc(HEAD_ROOM + len)) == NULL) {
         free(block);
@@ -253,10 +299,7 @@ static bool read_ahead(struct push_file *file)
     block->file = file;
     block->level = push->level > 0 && zip_gauge_wants(&file->gauge) ? push->level : 0;
     block->size = HEAD_ROOM + len;
-    *file->last = block;
-    file->last = &block->next;
-    file->waiting++;
-    file->submitted += len;
+    append(file, block);
     push->budget->bytes += block->size;
     file->out++;
     push->out++;
@@ -277,6 +320,14 @@ static bool write_front(struct push_file *file)
             return false;
         }
         file->front_at += (size_t)n;
+    }
+    while (file->attrs_at < file->entry.attrs) {
+        ptrdiff_t n = tern_stream_write(file->s.stream, file->attrs + file->attrs_at,
+                                        file->entry.attrs - file->attrs_at, 0);
+        if (n <= 0) {
+            return false;
+        }
+        file->attrs_at += (size_t)n;
     }
     return true;
 }
@@ -339,6 +390,17 @@ static bool lend(struct push_file *file, struct read_block *block)
     return true;
 }
 
+/* A hole needs no bytes. */
+static void tell_hole(struct push_file *file, struct read_block *block)
+{
+    struct push *push = file->s.push;
+    struct proto_step step = {.kind = PROTO_STEP_HOLE, .len = block->work.len};
+    put_front(file, &step);
+    unqueue(file, block);
+    push->budget->released += block->work.len;
+    block_free(push, block);
+}
+
 /* False: something must happen first. */
 static bool write_block(struct push_file *file)
 {
@@ -356,7 +418,9 @@ static bool write_block(struct push_file *file)
         block_free(file->s.push, block);
         return true;
     }
-    if (!lend(file, block)) {
+    if (block->is_hole) {
+        tell_hole(file, block);
+    } else if (!lend(file, block)) {
         return false;
     }
     (void)read_ahead(file);
@@ -566,10 +630,15 @@ static void advance(struct push_file *file)
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item)
 {
     struct push_file *file = calloc(1, sizeof *file);
-    if (file == NULL) {
+    if (file == NULL || (file->attrs = malloc(item->attrs_len + 1u)) == NULL) {
+        free(file);
         return false;
     }
     batch_entry(batch, item, &file->entry);
+    file->has_index = (push->request.flags & PROTO_FLAGS_ASK) != 0; /* it was asked about */
+    if (item->attrs_len > 0) {
+        memcpy(file->attrs, batch->text + item->attrs, item->attrs_len);
+    }
     file->fd = item->fd;
     item->fd = -1;
     enqueue(push, file);
@@ -603,7 +672,7 @@ int push_file_add_pipe(struct push *push, int fd, const char *name)
 static bool begin(struct push *push)
 {
     struct push_file *file = push->queued;
-    unsigned wish = push->request.flags >> PROTO_FILES_SHIFT & 0xff;
+    unsigned wish = (unsigned)(push->request.flags >> PROTO_FILES_SHIFT) & 0xff;
     unsigned most = wish > 0 && wish < PUSH_FILES ? wish : PUSH_FILES;
     if (file == NULL || push->file_count >= most ||
         (push->file_count > 0 && push->budget->bytes >= PUSH_MEMORY) ||
@@ -614,7 +683,9 @@ static bool begin(struct push *push)
     push->queued = file->next;
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
-    file->entry.index = push->counts.entries++;
+    if (!file->has_index) {
+        file->entry.index = push->counts.entries++;
+    }
     hash_file_key(push->request.key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
     file->front_len = proto_entry_encode(&file->entry, file->front, sizeof file->front);

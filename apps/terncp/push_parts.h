@@ -13,6 +13,8 @@
 #define PUSH_FILES   16 /* files with a stream of their own that are under way */
 #define PUSH_QUEUED  64 /* such files that wait, open */
 #define PUSH_PLANS   4  /* in memory at once: up to 26 MiB each, for the largest of files */
+#define PUSH_ASKED   2 /* batches of which the receiver was asked; their files stay open meanwhile */
+#define PUSH_LINKS   ((size_t)16 << 20) /* for names of files that have several */
 
 /* Memory that is lent to the transport. It outlives push, since the transport may hold it for longer. */
 struct budget {
@@ -56,6 +58,9 @@ struct push {
     unsigned fills;                    /* batches with the workers, being packed */
     struct batch *ready, **ready_last; /* packed ones that found no lane yet */
     unsigned ready_count;
+    struct batch *asked; /* sent, and not all of it is answered */
+    unsigned asked_count;
+    struct hardlinks *hardlinks;
     struct lane lanes[PUSH_LANES];
     unsigned lane; /* whose turn it is */
     struct push_file *queued, **queued_last;
@@ -82,6 +87,13 @@ void push_fail(struct push *push, const char *name, int error, bool is_begun);
 
 /* What push_add_pipe does. */
 int push_file_add_pipe(struct push *push, int fd, const char *name);
+/* Gives what is to be packed to the workers; takes the batch over. `count` 0: there is nothing. */
+void push_pack(struct push *push, struct batch *batch, unsigned count);
+/* ask.c: a batch with questions was sent, and waits. */
+void push_ask_wait(struct push *push, struct batch *batch);
+void push_ask_free(struct push *push);
+bool push_asks_about(const struct push *push, const struct item *item);
+
 /* Queues a large file; takes its descriptor over. False: no memory. */
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item);
 /* Opens streams and does what can be done. */

@@ -13,6 +13,7 @@
 #include "terncp/control.h"
 #include "terncp/dial.h"
 #include "terncp/report.h"
+#include "terncp/request.h"
 #include "terncp/shares.h"
 #include "terncp/splice.h"
 #include "terncp/tree.h"
@@ -35,7 +36,7 @@ struct relay {
     struct report report;
     struct ev_timer ticker;
     uint8_t key[PROTO_KEY_SIZE];
-    uint32_t flags;
+    uint64_t flags;
     bool is_many; /* sources, so that the target must be a folder */
     bool is_running;
     char only[256];
@@ -51,7 +52,7 @@ static void stop(struct relay *r, enum dial_outcome outcome)
 
 /* --- requests ------------------------------------------------------------------------------------------ */
 
-static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
+static bool ask(struct side *s, enum proto_direction direction, uint64_t flags)
 {
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION, .flags = flags};
     hello.direction = (uint8_t)direction;
@@ -59,7 +60,12 @@ static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
     memcpy(hello.text, s->dial.target.path, sizeof hello.text);
     s->was_asked = true;
     if (tern_conn_open_stream(s->conn, TERN_STREAM_BIDI, &s->control) != 0 ||
-        tern_stream_set_priority(s->control, 0, false) != 0 || !control_send(s->control, &hello)) {
+        tern_stream_set_priority(s->control, 0, false) != 0 ||
+        (direction == PROTO_PUSH &&
+         !request_send_settings(s->control, s->relay->options->partial_dir)) ||
+        !control_send(s->control, &hello) ||
+        ((flags & PROTO_FLAG_RULES) != 0 &&
+         !request_send_rules(s->control, &s->relay->options->tree))) {
         cli_error(s->dial.trust.name, "does not take the request", "run the command again");
         stop(s->relay, DIAL_LOST);
         return false;
@@ -113,7 +119,7 @@ static void tell_wishes(struct relay *r)
 }
 
 /* The destination is ready: now the source may send. */
-static void on_ready_to(struct relay *r, uint32_t granted)
+static void on_ready_to(struct relay *r, uint64_t granted)
 {
     r->flags &= ~PROTO_FLAGS_WISHES | granted; /* what it cannot read must not come */
     struct splices_request request = {.loop = r->loop,
@@ -143,8 +149,9 @@ static void on_ready_to(struct relay *r, uint32_t granted)
 static void on_fail(struct side *s, const struct proto_message *m)
 {
     struct relay *r = s->relay;
-    if (m->index == PROTO_INDEX_NONE && m->status == PROTO_LEFT_OUT) {
-        report_left_out(&r->report, REPORT_REMOTE, m->text);
+    enum proto_status status = (enum proto_status)m->status;
+    if (m->index == PROTO_INDEX_NONE && (status == PROTO_LOST_ATTRS || proto_is_left_out(status))) {
+        report_left(&r->report, status, m->text);
         return;
     }
     const char *path = s->dial.target.path;
@@ -155,6 +162,23 @@ static void on_fail(struct side *s, const struct proto_message *m)
                   m->text, NULL);
     if (m->index == PROTO_INDEX_ALL) {
         stop(r, DIAL_REQUEST);
+    }
+}
+
+/* What we count of what passes. */
+static void count(struct relay *r, const struct proto_message *m)
+{
+    uint32_t indices = 0;
+    for (unsigned i = 0; i < m->range_count; i++) {
+        indices += m->ranges[i].count;
+    }
+    if (m->type == PROTO_DONE || (m->type == PROTO_WANT && r->options->tree.dry_run)) {
+        r->entries += indices;
+        report_done_there(&r->report, indices);
+    } else if (m->type == PROTO_CURRENT) {
+        report_skip_many(&r->report, REPORT_SKIP_CURRENT, indices);
+    } else if (m->type == PROTO_END) {
+        report_skip_many(&r->report, REPORT_SKIP_EXCLUDED, m->excluded);
     }
 }
 
@@ -176,11 +200,10 @@ static void on_message(struct side *s, const struct proto_message *m)
     } else if (m->type == PROTO_TOTAL) {
         r->total_files = m->files;
         r->total_bytes = m->bytes;
+    } else if (m->type == PROTO_GONE) {
+        report_deleted(&r->report, m->text, m->index);
     } else {
-        for (unsigned i = 0; m->type == PROTO_DONE && i < m->range_count; i++) {
-            r->entries += m->ranges[i].count;
-            report_done_there(&r->report, m->ranges[i].count);
-        }
+        count(r, m);
         pass_on(other, m);
     }
 }

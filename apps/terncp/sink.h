@@ -12,7 +12,7 @@ struct sink;
 struct sink_request {
     int fd;
     const char *only;   /* the name that was asked for */
-    uint32_t flags;     /* PROTO_FLAG_* */
+    uint64_t flags;     /* PROTO_FLAG_* */
     const uint8_t *key; /* as in struct place_request */
     pull_settled_fn settled;
     void *user;

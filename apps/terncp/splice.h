@@ -14,7 +14,7 @@ struct splices;
 struct splices_request {
     struct ev_loop *loop;
     tern_conn *to;    /* where streams that come are led on to */
-    uint32_t flags;   /* PROTO_FLAG_* of the copy */
+    uint64_t flags;   /* PROTO_FLAG_* of the copy */
     const char *only; /* as in struct place_request: no other name is passed on */
     /* A name that was not asked for, or something malformed: nothing more is passed on. */
     void (*refused)(void *user, const char *why);

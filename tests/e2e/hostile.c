@@ -307,6 +307,10 @@ static void on_message(struct hostile *h, const struct proto_message *m)
     case PROTO_LIMIT:
     case PROTO_TOTAL:
     case PROTO_SETTING:
+    case PROTO_RULE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_GONE:
     case PROTO_HELLO:
         break;
     }

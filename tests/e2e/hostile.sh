@@ -36,6 +36,7 @@ case_hostile_names() {
 
 case_hostile_links() {
     mkdir outside
+    ln -s ../outside there/link # else the larger file, if it is faster, makes a folder of that name
     serve
     attack links
     said 'DONE 0 2'

@@ -38,6 +38,32 @@ case_relay() {
     has_no_parts other || fail "a temporary file is left"
 }
 
+# What is copied of a tree and how, as between two sides: questions and answers are passed on.
+case_relay_trees() {
+    two_servers
+    mkdir -p there/tree/sub other/tree/old
+    random there/tree/file 10
+    random there/tree/large 700
+    random there/tree/left.o 1
+    random other/tree/old/file 1
+    ln -s file there/tree/link
+    ln there/tree/file there/tree/sub/again
+    mkfifo there/tree/fifo
+    copy -aH --delete --exclude='*.o' --json "tern://$first/tree" "tern://$second/"
+    tail -n 1 out | grep -q '"deleted":2,.*"excluded":1,.*"special":1' || fail "$(tail -n 1 out)"
+    [ "$(readlink other/tree/link)" = file ] || fail "no link"
+    [ "$(stat -c %h other/tree/file)" = 2 ] || fail "not one file of two names"
+    absent other/tree/left.o
+    absent other/tree/old
+    random there/tree/large 700
+    copy -a --checksum --json --exclude='*.o' "tern://$first/tree" "tern://$second/"
+    tail -n 1 out | grep -q '"current":2,' || fail "$(tail -n 1 out)"
+    same there/tree/large other/tree/large
+    random there/tree/new 1
+    copy -an -u "tern://$first/tree" "tern://$second/"
+    absent other/tree/new
+}
+
 # Many files, over bad links on both sides.
 case_relay_links() {
     two_servers

@@ -50,7 +50,10 @@ static void open_it(struct goal *goal, const struct place *place, const char *na
 static int finish(struct goal *goal, const struct place *place, uint64_t size)
 {
     const struct proto_entry entry = {.type = PROTO_FILE, .mode = 0640, .size = size};
-    return goal_finish(goal, place, &entry, size);
+    bool has_lost = false;
+    int error = goal_finish(goal, place, &entry, NULL, size, &has_lost);
+    assert_false(has_lost);
+    return error;
 }
 
 static void a_large_file_is_gone_on_with(void **state)
