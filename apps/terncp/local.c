@@ -139,12 +139,18 @@ static void seal(struct local *local, struct open_folder *folder)
     free(folder->xattrs);
 }
 
+static bool is_in(const char *name, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncmp(name, folder, len) == 0 && (name[len] == '/' || name[len] == '\0');
+}
+
 /* Seals the folders that a name is not in; NULL: all. */
 static void leave_folders(struct local *local, const char *name)
 {
     while (local->folder_count > 0) {
         struct open_folder *folder = &local->folders[local->folder_count - 1];
-        if (name != NULL && tree_is_under(name, folder->name, true)) {
+        if (name != NULL && is_in(name, folder->name)) {
             return;
         }
         seal(local, folder);

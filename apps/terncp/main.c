@@ -54,7 +54,7 @@ static int check_pipes(const struct options *o, int count, const char *destinati
                       : is_output && o->recursive ? "-r needs a folder to copy into"
                       : w->dry_run                ? "-n copies nothing"
                       : w->update || w->checksum  ? "-u and --checksum need two files"
-                      : remote == 0               ? "the other side must be remote"
+                      : remote == 0               ? "both sides are local"
                                                   : NULL;
     if (why != NULL) {
         cli_error("-", why, "name a file instead");
