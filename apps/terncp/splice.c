@@ -92,14 +92,15 @@ static void refuse(struct splices *all, const char *why)
     }
 }
 
-/* What is tried again is not given up. */
+/* What is tried again is not given up, and what is left out is no failure. */
 static void on_given_up(void *user, const char *name, uint64_t status)
 {
     struct splices *all = user;
-    if (status != PROTO_AGAIN) {
-        all->request.given_up(all->request.user, name[0] == '\0' ? "an entry" : name,
-                              status > PROTO_OK && status < PROTO_AGAIN ? (enum proto_status)status
-                                                                        : PROTO_IO);
+    bool is_failure = status < PROTO_LEFT_OUT || status > PROTO_LEFT_OUTSIDE;
+    if (is_failure) {
+        all->request.given_up(
+            all->request.user, name[0] == '\0' ? "an entry" : name,
+            status > PROTO_OK && status < PROTO_LEFT_OUT ? (enum proto_status)status : PROTO_IO);
     }
 }
 
