@@ -132,14 +132,11 @@ static enum filter_error compile(struct rule *rule, const char *text, size_t len
     return FILTER_OK;
 }
 
-static enum filter_error make_rule(struct rule *rule, bool is_include, const char *pattern)
+static enum filter_error make_rule(struct rule *rule, bool is_include, char *pattern)
 {
+    const char *text = pattern;
     rule->is_include = is_include;
-    rule->pattern = strdup(pattern);
-    if (rule->pattern == NULL) {
-        return FILTER_MEMORY;
-    }
-    const char *text = rule->pattern;
+    rule->pattern = pattern;
     size_t len = strlen(text);
     if (len > 4 && strcmp(text + len - 4, "/***") == 0) {
         rule->with_below = true;
@@ -183,9 +180,10 @@ enum filter_error filter_add(struct filter *filter, bool is_include, const char 
         filter->capacity = capacity;
     }
     struct rule rule = {0};
-    enum filter_error error = make_rule(&rule, is_include, pattern);
+    char *copy = strdup(pattern);
+    enum filter_error error = copy == NULL ? FILTER_MEMORY : make_rule(&rule, is_include, copy);
     if (error != FILTER_OK) {
-        free(rule.pattern);
+        free(copy);
         free(rule.tokens);
         return error;
     }

@@ -52,7 +52,7 @@ void match_clear(struct match *match);
 
 /* The next block of the file: MATCH_BLOCK bytes, or fewer if it is the last one. Safe in a worker, as
  * long as nobody else touches the match. 0 or ENOMEM. */
-int match_feed(struct match *match, const uint8_t *data, size_t len, bool is_kept);
+int match_feed(struct match *match, const uint8_t *data, size_t len, bool keep);
 /* The file ends here: what waits becomes runs. 0 or ENOMEM. */
 int match_end(struct match *match);
 

@@ -85,9 +85,10 @@ void pull_file_rest(struct pull_file *file)
 static void refuse_stream(struct pull_file *file, enum proto_status status)
 {
     if (file->s.stream != NULL) { /* halves that have ended need neither */
-        int rc = tern_stream_stop(file->s.stream, (uint64_t)status);
-        rc = tern_stream_reset(file->s.stream, (uint64_t)status);
-        (void)rc;
+        int was_stopped = tern_stream_stop(file->s.stream, (uint64_t)status);
+        int was_reset = tern_stream_reset(file->s.stream, (uint64_t)status);
+        (void)was_stopped;
+        (void)was_reset;
     }
 }
 

@@ -155,9 +155,10 @@ static void give_up(struct push_file *file, int error)
     bool is_again = error == ESTALE && file->tries < RETRIES && try_again(file);
     uint64_t code = (uint64_t)(is_again ? PROTO_AGAIN : proto_status_of(error));
     file->is_over = true;
-    int rc = tern_stream_reset(file->s.stream, code);
-    rc = tern_stream_stop(file->s.stream, code);
-    (void)rc; /* halves that are over need neither */
+    int was_reset = tern_stream_reset(file->s.stream, code);
+    int was_stopped = tern_stream_stop(file->s.stream, code);
+    (void)was_reset; /* halves that are over need neither */
+    (void)was_stopped;
     if (is_again) {
         file->s.push->counts.total -= file->entry.size;
     }
@@ -754,9 +755,11 @@ void push_file_on_event(struct push_stream *s, const tern_event *ev)
 
 void push_files_free(struct push *push)
 {
-    while (push->files != NULL) {
-        tern_stream_set_user(push->files->s.stream, NULL);
-        file_drop(push->files);
+    struct push_file *next;
+    for (struct push_file *file = push->files; file != NULL; file = next) {
+        next = file->next;
+        tern_stream_set_user(file->s.stream, NULL);
+        file_drop(file);
     }
     while (push->queued != NULL) {
         struct push_file *file = push->queued;

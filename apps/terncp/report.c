@@ -366,7 +366,7 @@ int report_end(struct report *report)
                      (unsigned long long)moved_of(report), (unsigned long long)report->kept,
                      (unsigned long long)report->copied);
         (void)printf(",\"left_out\":%llu",
-                     (unsigned long long)(report->left_out[0] + report->left_out[1]));
+                     (unsigned long long)report->left_out[0] + report->left_out[1]);
         put_json_skips(report);
         (void)printf(",\"exit\":%d}\n", code);
     }

@@ -42,7 +42,7 @@ struct report_view {
     uint64_t done, total, files;
     bool is_growing; /* more may be found */
 };
-void report_progress(struct report *report, const struct report_view *view,
+void report_progress(struct report *report, const struct report_view *now_at,
                      const tern_stats *stats);
 /* Is anybody watching? Then it is worth while to find out how much there will be. */
 bool report_is_watched(const struct report *report);

@@ -305,8 +305,9 @@ void splices_free(struct splices *all)
     if (all == NULL) {
         return;
     }
-    while (all->list != NULL) {
-        struct splice *s = all->list;
+    struct splice *next;
+    for (struct splice *s = all->list; s != NULL; s = next) {
+        next = s->next;
         if (s->from != NULL) {
             tern_stream_set_user(s->from, NULL);
         }

@@ -25,14 +25,14 @@ struct splices_request {
 
 /* NULL: no memory. */
 struct splices *splices_new(const struct splices_request *request);
-void splices_free(struct splices *splices); /* while the streams' handles are good; NULL is fine */
+void splices_free(struct splices *all); /* while the streams' handles are good; NULL is fine */
 
 /* Leads a stream that the sender has opened on. */
-void splices_add(struct splices *splices, tern_stream *stream);
+void splices_add(struct splices *all, tern_stream *stream);
 /* An event of a stream of either connection, and OPENABLE of the second. */
-void splices_on_event(struct splices *splices, const tern_event *event);
+void splices_on_event(struct splices *all, const tern_event *event);
 
-uint64_t splices_bytes(const struct splices *splices); /* passed on and acknowledged */
-const char *splices_current(const struct splices *splices);
+uint64_t splices_bytes(const struct splices *all); /* passed on and acknowledged */
+const char *splices_current(const struct splices *all);
 
 #endif
