@@ -514,6 +514,16 @@ static int conclude(struct client *c, enum dial_outcome outcome)
 static const struct dial_calls calls = {
     .begin = begin_request, .event = on_event, .after = finish_if_done, .end = end_transfer};
 
+/* What is kept depends on the options, and of a pipe it is nothing. */
+static void tell_interrupted(const struct client *c)
+{
+    if (c->options->no_resume || c->has_pipe) {
+        cli_note("interrupted; the command begins anew");
+    } else {
+        cli_note("interrupted; the same command goes on from here");
+    }
+}
+
 static int run_with(struct client *c)
 {
     c->work = work_new(c->loop);
@@ -530,6 +540,9 @@ static int run_with(struct client *c)
     int code = dial_open(&c->dial);
     if (code < 0) {
         code = conclude(c, dial_wait(&c->dial));
+    }
+    if (code == CLI_INTERRUPTED) {
+        tell_interrupted(c);
     }
     ev_timer_stop(c->loop, &c->ticker);
     return code;

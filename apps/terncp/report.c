@@ -292,8 +292,9 @@ static void format_ratio(const struct report *report, char *text, size_t size)
     char wire[24];
     text[0] = '\0';
     if (ratio_of(report) >= 1.05) {
-        (void)snprintf(text, size, ", %s sent (%.1f times less)",
-                       cli_format_size(report->wire, wire, sizeof wire), ratio_of(report));
+        (void)snprintf(text, size, ", %s over the wire (%.*f times less)",
+                       cli_format_size(report->wire, wire, sizeof wire),
+                       ratio_of(report) < 10 ? 1 : 0, ratio_of(report));
     }
 }
 
@@ -309,15 +310,18 @@ static uint64_t moved_of(const struct report *report)
     return report->bytes > spared ? report->bytes - spared : 0;
 }
 
-/* What did not need to move. */
+/* What did not need to move, as far as there was any. */
 static void note_spared(const struct report *report)
 {
     char kept[24], copied[24], moved[24];
     if (report->kept + report->copied > 0) {
-        cli_note("%s resumed, %s taken from old versions, %s moved",
-                 cli_format_size(report->kept, kept, sizeof kept),
-                 cli_format_size(report->copied, copied, sizeof copied),
-                 cli_format_size(moved_of(report), moved, sizeof moved));
+        (void)cli_format_size(report->kept, kept, sizeof kept);
+        (void)cli_format_size(report->copied, copied, sizeof copied);
+        cli_note(
+            "%s%s%s%s%s, %s new", report->kept > 0 ? kept : "", report->kept > 0 ? " resumed" : "",
+            report->kept > 0 && report->copied > 0 ? ", " : "", report->copied > 0 ? copied : "",
+            report->copied > 0 ? " taken from old versions" : "",
+            cli_format_size(moved_of(report), moved, sizeof moved));
     }
 }
 

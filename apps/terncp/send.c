@@ -99,7 +99,8 @@ static void on_over(struct offer *o)
         code = CLI_PARTIAL;
     } else {
         char size[24];
-        cli_note("%llu entries, %s sent and verified there", (unsigned long long)last->entries,
+        cli_note("%llu %s, %s sent and verified there", (unsigned long long)last->entries,
+                 last->entries == 1 ? "entry" : "entries",
                  cli_format_size(last->bytes, size, sizeof size));
     }
     if (o->options->json) {

@@ -368,8 +368,8 @@ void ssh_real_host(const struct options *options, const struct target *target,
         return; /* whatever it is, it may not know this option and log in instead */
     }
     (void)snprintf(command.login, sizeof command.login, "%s", target->login);
-    if (!add(&command, "-G") || !add(&command, "--") || !add(&command, command.login) ||
-        !spawn(&ssh, &command)) {
+    if (!add(&command, "-T") || !add(&command, "-G") || !add(&command, "--") ||
+        !add(&command, command.login) || !spawn(&ssh, &command)) {
         return;
     }
     while (read_line(ssh.out, text, sizeof text, &total) == 1) {

@@ -25,6 +25,7 @@ case_delta_push() {
     copy --json here/file "tern://$server/file"
     moves 1000000
     says 'from old versions'
+    says '^terncp: [0-9.]* MiB taken from old versions, [0-9.]* [KM]*i*B new'
     says 'times less'
     same here/file there/file
     copy --json here/file "tern://$server/file" # the same once more

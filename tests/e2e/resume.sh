@@ -130,6 +130,7 @@ case_resume_interrupted() {
     wait_for 60 part_has there 2097152 || fail "no unfinished file grows"
     kill -INT "$client_pid"
     end_copy 130
+    says 'interrupted; the same command goes on from here'
     wait_for 30 has_said "$serve_log" ': disconnected' "$server_pid"
     there_is=$((block * $(blocks_of here/file there/.terncp-*.part)))
     [ $there_is -gt 0 ] || fail "nothing was kept"
@@ -172,6 +173,7 @@ case_no_resume() {
     wait_for 60 part_has here 2097152 || fail "no unfinished file grows"
     kill -INT "$client_pid"
     end_copy 130
+    says 'interrupted; the command begins anew'
     has_no_parts here || fail "an unfinished file is left"
     begin_copy "tern://$link/file" here/file
     wait_for 60 part_has here 2097152 || fail "no unfinished file grows"
