@@ -337,10 +337,10 @@ static void depth(struct hostile *h)
         name[i] = i % 2 == 0 ? 'd' : '/';
     }
     hello(h, 0);
-    name[2 * 129 - 1] = '\0';
+    name[2 * 130 - 1] = '\0';
     tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
     put_packed(h, PROTO_FILE, 0, name, "contents");
-    name[2 * 129 - 1] = '/';
+    name[2 * 130 - 1] = '/';
     name[PROTO_PATH_MAX - 1] = '\0';
     put_packed(h, PROTO_FOLDER, 1, name, "");
     flush(h, pack, TERN_FIN);
