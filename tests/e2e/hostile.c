@@ -276,16 +276,20 @@ static void hoard(struct hostile *h)
     }
 }
 
-/* A hole of exabytes: nothing on the wire, and no reason to keep others waiting. */
+/* Holes of exabytes: nothing on the wire, and no reason to keep others waiting. */
 static void hole(struct hostile *h)
 {
     const uint64_t size = (uint64_t)1 << 62;
+    char name[32];
     hello(h, 0);
-    tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
-    put_entry(h, PROTO_FILE, 0, size, "hole");
-    put_step(h, PROTO_STEP_HOLE, 0, size);
-    put_step(h, PROTO_STEP_END, 0, 0);
-    flush(h, file, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        (void)snprintf(name, sizeof name, "hole-%u", (unsigned)i);
+        put_entry(h, PROTO_FILE, i, size, name);
+        put_step(h, PROTO_STEP_HOLE, 0, size);
+        put_step(h, PROTO_STEP_END, 0, 0);
+        flush(h, file, 0);
+    }
 }
 
 /* Entries in a packed run: hardly any bytes on the wire. */
