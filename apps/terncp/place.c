@@ -107,6 +107,9 @@ const char *place_map(const struct place *place, const char *name, char target[P
     if (!tree_is_safe(name)) {
         return "the name would leave the target";
     }
+    if (!tree_is_shallow(name)) {
+        return "there are too many folders in its name";
+    }
     if (!place->is_into) {
         rest = strchr(rest, '/');
         n = snprintf(target, size, "%s%s", place->target, rest == NULL ? "" : rest);

@@ -12,7 +12,8 @@
 #include "terncp/pull_parts.h"
 #include "terncp/tree.h"
 
-#define FOLDERS_MAX (1u << 20) /* whose attributes are kept until the end */
+#define FOLDERS_MAX   (1u << 20) /* whose attributes are kept until the end */
+#define FOLDERS_BYTES ((size_t)64 << 20)
 
 /* A folder whose mode and times are to be set at the end. */
 struct pull_folder {
@@ -79,7 +80,8 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
 bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target,
                       const uint8_t *attrs)
 {
-    if (pull->folder_count == FOLDERS_MAX) {
+    size_t size = sizeof(struct pull_folder) + strlen(target) + 1 + entry->attrs;
+    if (pull->folder_count == FOLDERS_MAX || size > FOLDERS_BYTES - pull->folder_bytes) {
         return false;
     }
     if (pull->folder_count == pull->folder_capacity) {
@@ -103,6 +105,7 @@ bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const 
     memcpy(folder.name, target, len);
     memcpy(folder.name + len, attrs, entry->attrs);
     pull->folders[pull->folder_count++] = folder;
+    pull->folder_bytes += size;
     return true;
 }
 

@@ -266,7 +266,7 @@ bool pull_finish(struct pull *pull, uint32_t count, uint32_t failed)
         conclude(pull, end);
         return true;
     }
-    end->job = (struct work_job){.run = run, .done = on_done};
+    end->job = (struct work_job){.run = run, .done = on_done, .is_long = true};
     work_submit(pull->work, &end->job);
     return false;
 }

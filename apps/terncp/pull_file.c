@@ -12,8 +12,9 @@
 #include "terncp/pull_file.h"
 #include "terncp/zip.h"
 
-#define FILE_BLOCKS_MAX 8  /* of one file with the workers */
-#define SKIPPED_MAX     64 /* blocks that need no worker and wait behind others */
+#define FILE_BLOCKS_MAX 8    /* of one file with the workers */
+#define SKIPPED_MAX     64   /* blocks that need no worker and wait behind others */
+#define HOLE_ROUND      4096 /* blocks; then it is somebody else's turn */
 
 static struct pull_file *file_of(struct pull_stream *s)
 {
@@ -431,10 +432,39 @@ static bool make_keep(struct pull_file *file)
     return true;
 }
 
+static void run_nothing(struct work_job *job)
+{
+    (void)job;
+}
+
+static void on_pause_over(struct work_job *job)
+{
+    struct pull_file *file = job->owner;
+    file->out--;
+    file->is_pausing = false;
+    pull_file_after_job(file);
+}
+
+/* A hole of exabytes takes its sender 9 bytes: others have their turn while its leaves are counted. */
+static void pause_step(struct pull_file *file)
+{
+    file->pausing = (struct work_job){.run = run_nothing, .done = on_pause_over, .owner = file};
+    file->is_pausing = true;
+    file->out++;
+    work_submit(file->s.pull->work, &file->pausing);
+}
+
 static bool make_hole(struct pull_file *file)
 {
     static const uint8_t zeros[PROTO_LEAF_SIZE]; /* the leaf of a block of them */
-    while (file->step_left > 0 && !file->is_settled) {
+    for (unsigned i = 0; file->step_left > 0 && !file->is_settled; i++) {
+        if (file->is_pausing) {
+            return false;
+        }
+        if (i == HOLE_ROUND) {
+            pause_step(file);
+            return false;
+        }
         if (file->filling == NULL && can_skip(file, file->made) &&
             file->step_left >= capacity_at(file)) {
             if (!skip_block(file, zeros)) {

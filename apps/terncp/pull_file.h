@@ -32,7 +32,8 @@ struct pull_file {
     struct plan_maker plan; /* once it is made */
     size_t plan_at;         /* bytes of it that were written */
     bool has_plan, has_slot;
-    struct work_job opening, closing;
+    struct work_job opening, closing, pausing;
+    bool is_pausing; /* in the middle of a long hole */
     /* The step that is being taken. */
     struct proto_step step;
     uint8_t step_bytes[PROTO_STEP_MAX];

@@ -232,6 +232,7 @@ static bool submit(struct lane *lane)
     batch->unpack.job.run = unpack_run;
     batch->unpack.job.done = on_unpacked;
     batch->unpack.job.owner = batch;
+    batch->unpack.job.is_long = (batch->unpack.place->flags & PROTO_FLAG_CHECKSUM) != 0;
     work_submit(lane->s.pull->work, &batch->unpack.job);
     lane->is_bad = next != NULL && !cut(lane);
     return !lane->is_bad;

@@ -129,9 +129,9 @@ static void on_planned(struct work_job *job)
 
 /* --- opening ---------------------------------------------------------------------------------------- */
 
-/* All files of this process that write to what others may want to write to, so that who comes back can take over from his former
+/* All files of this loop that write to what others may want to write to, so that who comes back can take over from his former
  * self, of whom nothing is heard any more but whose connection has not timed out yet. */
-static struct pull_file *writers;
+static _Thread_local struct pull_file *writers; /* a shard must not touch those of another */
 
 static void join_writers(struct pull_file *file)
 {

@@ -218,6 +218,7 @@ void push_pack(struct push *push, struct batch *batch, unsigned count)
     batch->gauge = push->gauge;
     memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
     batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
+    batch->job.is_long = (push->request.flags & PROTO_FLAG_CHECKSUM) != 0;
     push->fills++;
     push->out++;
     push->budget->bytes += (size_t)batch->small;
@@ -257,6 +258,7 @@ static void scan_more(struct push *push)
         batch->flags = push->request.flags;
         batch->hardlinks = push->hardlinks;
         batch->job = (struct work_job){.run = batch_scan, .done = on_scanned, .owner = push};
+        batch->job.is_long = (push->request.flags & PROTO_FLAG_CHECKSUM) != 0;
         push->scan = batch;
         push->out++;
         work_submit(push->work, &batch->job);

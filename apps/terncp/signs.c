@@ -52,9 +52,12 @@ static bool is_same(const struct chunk *a, const struct chunk *b)
 /* The slot that holds such a chunk, or the empty one where it belongs. */
 static uint32_t slot_of(const struct signs *signs, const struct chunk *chunk)
 {
-    uint8_t word[crypto_shorthash_BYTES];
+    uint8_t word[crypto_shorthash_BYTES], text[CHUNK_HASH_SIZE + sizeof chunk->len];
     uint32_t slot = 0;
-    (void)crypto_shorthash(word, chunk->hash, sizeof chunk->hash, signs->key);
+    /* All that makes chunks different, or the peer could choose chunks that all belong in one place. */
+    memcpy(text, chunk->hash, CHUNK_HASH_SIZE);
+    memcpy(text + CHUNK_HASH_SIZE, &chunk->len, sizeof chunk->len);
+    (void)crypto_shorthash(word, text, sizeof text, signs->key);
     memcpy(&slot, word, sizeof slot);
     slot &= signs->mask;
     while (signs->slots[slot] != SIGNS_NONE &&

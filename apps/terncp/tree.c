@@ -32,6 +32,15 @@ bool tree_is_safe(const char *name)
     }
 }
 
+bool tree_is_shallow(const char *name)
+{
+    unsigned folders = 0;
+    for (const char *at = name; (at = strchr(at, '/')) != NULL; at++) {
+        folders++;
+    }
+    return folders <= TREE_DEPTH_MAX;
+}
+
 bool tree_is_pattern(const char *name)
 {
     return strpbrk(name, "*?[") != NULL;

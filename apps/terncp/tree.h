@@ -19,6 +19,9 @@
 /* Relative, no empty, "." or ".." component. */
 bool tree_is_safe(const char *name);
 
+/* No deeper than what a walk goes down to: nobody sends more, nor could remove it again. */
+bool tree_is_shallow(const char *name);
+
 /* It holds what a shell would take for a pattern. */
 bool tree_is_pattern(const char *name);
 

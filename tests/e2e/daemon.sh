@@ -113,6 +113,23 @@ case_daemon_shards() {
     expect 2 "$terncp" serve --shards 0 --anonymous
 }
 
+# Clients of several shards write to unfinished files at the same time.
+case_daemon_shards_writers() {
+    serve --shards 3
+    random here/file 4000
+    started=
+    for i in 1 2 3 4 5 6 7 8; do
+        "$terncp" --quiet --accept-new here/file "tern://$server/file$i" &
+        started="$started $!"
+    done
+    for pid in $started; do
+        wait "$pid" || fail "a copy failed"
+    done
+    for i in 1 2 3 4 5 6 7 8; do
+        same here/file "there/file$i"
+    done
+}
+
 case_daemon_clients() {
     serve --max-clients 1
     link --rate 10

@@ -4,6 +4,7 @@
 #include "terncp/match.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "unit/apps/bytes.h"
 
@@ -314,6 +315,24 @@ static void chosen_digests_cost_nothing(void **state)
     }
 }
 
+/* One digest for chunks of all lengths must not lead them all to one place: an alarm ends what takes minutes. */
+static void chosen_lengths_cost_nothing(void **state)
+{
+    struct signs signs;
+    uint8_t hash[CHUNK_HASH_SIZE] = {0};
+    (void)state;
+    (void)alarm(30);
+    signs_init(&signs);
+    for (uint32_t i = 0; i < CHUNK_COUNT_MAX; i++) {
+        assert_int_equal(signs_add(&signs, i + 1, hash), 0);
+    }
+    assert_int_equal(signs_index(&signs), 0);
+    struct chunk wanted = {.len = 4711};
+    assert_int_equal(signs_find(&signs, &wanted, SIGNS_NONE), 4710);
+    signs_clear(&signs);
+    (void)alarm(0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_equal_file_is_copied_in_few_runs),
     cmocka_unit_test(an_insertion_sends_what_is_near_it),
@@ -324,6 +343,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(any_mixture_is_rebuilt),
     cmocka_unit_test(in_place_nothing_moves),
     cmocka_unit_test(chosen_digests_cost_nothing),
+    cmocka_unit_test(chosen_lengths_cost_nothing),
 };
 
 TERN_TEST_MAIN(tests)

@@ -34,6 +34,19 @@ static void safe_names_are_told_from_others(void **state)
     assert_false(tree_is_safe(component));
 }
 
+static void deep_names_are_told_from_others(void **state)
+{
+    char name[2 * (TREE_DEPTH_MAX + 2)] = "";
+    (void)state;
+    for (size_t i = 0; i < sizeof name - 1; i++) {
+        name[i] = i % 2 == 0 ? 'd' : '/';
+    }
+    assert_false(tree_is_shallow(name));
+    name[2 * TREE_DEPTH_MAX + 1] = '\0';
+    assert_true(tree_is_shallow(name));
+    assert_true(tree_is_shallow("d"));
+}
+
 /* A server is asked for "photos": it may send no ".bashrc" beside it. */
 static void names_are_those_asked_for(void **state)
 {
@@ -345,6 +358,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_those_asked_for),
     cmocka_unit_test(what_a_pattern_stands_for_was_asked_for),
     cmocka_unit_test(safe_names_are_told_from_others),
+    cmocka_unit_test(deep_names_are_told_from_others),
     cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(parents_stay_inside, make_root, folder_remove),
