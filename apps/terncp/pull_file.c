@@ -12,9 +12,9 @@
 #include "terncp/pull_file.h"
 #include "terncp/zip.h"
 
-#define FILE_BLOCKS_MAX 8    /* of one file with the workers */
-#define SKIPPED_MAX     64   /* blocks that need no worker and wait behind others */
-#define HOLE_ROUND      4096 /* blocks; then it is somebody else's turn */
+#define FILE_BLOCKS_MAX 8   /* of one file with the workers */
+#define SKIPPED_MAX     64  /* blocks that need no worker and wait behind others */
+#define HOLE_ROUND      512 /* blocks; then it is somebody else's turn */
 
 static struct pull_file *file_of(struct pull_stream *s)
 {

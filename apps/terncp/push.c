@@ -258,7 +258,7 @@ static void scan_more(struct push *push)
         batch->flags = push->request.flags;
         batch->hardlinks = push->hardlinks;
         batch->job = (struct work_job){.run = batch_scan, .done = on_scanned, .owner = push};
-        batch->job.is_long = (push->request.flags & PROTO_FLAG_CHECKSUM) != 0;
+        batch->job.is_long = (push->request.flags & (PROTO_FLAG_CHECKSUM | PROTO_FLAG_RULES)) != 0;
         push->scan = batch;
         push->out++;
         work_submit(push->work, &batch->job);

@@ -544,7 +544,9 @@ static bool read_plan(struct push_file *file)
             give_up(file, ENOMEM);
             return false;
         }
-        if (n < 0 || tern_stream_consume(file->s.stream, (size_t)n) != 0) {
+        /* Of a pipe nothing can be read a second time, for a scan: who knows it has nothing of it. */
+        bool is_bad = file->is_pipe && file->plan.kind == PLAN_PARTS;
+        if (n < 0 || is_bad || tern_stream_consume(file->s.stream, (size_t)n) != 0) {
             tern_conn_close(file->s.push->conn, 1, "malformed plan");
             return false;
         }

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 1000
+
 bool tree_is_safe(const char *name)
 {
     if (name[0] == '\0' || name[0] == '/') {
@@ -106,9 +108,10 @@ int tree_open(int root, const char *name, int flags, mode_t mode)
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
                                       (no_links ? RESOLVE_NO_SYMLINKS : 0u)};
     long fd;
-    do { /* EAGAIN: somebody renamed above us at this very moment */
+    unsigned tries = 0;
+    do { /* EAGAIN: somebody renamed above us at this very moment; who goes on with that shall not hold us up */
         fd = syscall(SYS_openat2, root, name, &how, sizeof how);
-    } while (fd < 0 && errno == EAGAIN);
+    } while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
         return open_by_steps(root, name, flags, mode);
     }
