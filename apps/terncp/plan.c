@@ -116,7 +116,9 @@ void plan_maker_shrink(struct plan_maker *maker)
 {
     size_t len = maker->len - (size_t)maker->chunks * CHUNK_WIRE;
     uint8_t *shrunk = realloc(maker->bytes, len);
-    maker->bytes = shrunk == NULL ? maker->bytes : shrunk;
+    if (shrunk != NULL) {
+        maker->bytes = shrunk;
+    }
     maker->capacity = maker->len = len;
 }
 

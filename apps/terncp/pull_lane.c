@@ -29,7 +29,10 @@ struct lane {
 struct pull_stream *pull_lane_new(void)
 {
     struct lane *lane = calloc(1, sizeof *lane);
-    return lane == NULL ? NULL : &lane->s;
+    if (lane == NULL) {
+        return NULL;
+    }
+    return &lane->s;
 }
 
 static void batch_free(struct batch *batch)

@@ -188,7 +188,10 @@ static void run_block(struct work_job *job)
         return;
     }
     uint8_t *fitting = realloc(packed, HEAD_ROOM + block->packed_len);
-    block->packed = fitting != NULL ? fitting : packed;
+    if (fitting != NULL) {
+        packed = fitting;
+    }
+    block->packed = packed;
 }
 
 static void on_read(struct work_job *job)
