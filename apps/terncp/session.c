@@ -597,16 +597,6 @@ static void begin_session(struct host *host, tern_conn *conn, bool is_early)
     tern_conn_set_user(conn, s);
 }
 
-/* It is there itself: it may have what was learnt of the path to it. */
-static void recall_path(struct session *s)
-{
-    tern_addr remote = tern_conn_remote(s->conn);
-    if (recall_take(&s->host->recall, &remote, &s->known, tern_udp_now())) {
-        int rc = tern_conn_recall_path(s->conn, &s->known);
-        (void)rc; /* then it starts as if nothing were known */
-    }
-}
-
 /* Early data waits in its streams until the client has proved its key: whoever has recorded it can make us
  * keep it for a while, and no more. That costs nothing, since we could not answer before. */
 static void on_connected(struct host *host, tern_conn *conn)
@@ -623,7 +613,7 @@ static void on_connected(struct host *host, tern_conn *conn)
               tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? "at once, by a ticket" : NULL,
               host->options->json, CLI_DEBUG);
     s->is_proved = true;
-    recall_path(s);
+    session_recall_path(s);
     if (s->control != NULL) {
         on_control(s);
     }
@@ -641,19 +631,9 @@ static void note_end(struct session *s, const tern_close_info *close)
     }
 }
 
-/* What this session has found, or else what the ones before had. */
-static void remember_path(const struct session *s)
-{
-    tern_path_memory memory = s->known;
-    tern_addr remote = tern_conn_remote(s->conn);
-    if (tern_conn_path_memory(s->conn, &memory) == 0 || memory.volume > 0) {
-        recall_put(&s->host->recall, &remote, &memory, tern_udp_now());
-    }
-}
-
 static void on_closed(struct session *s, const tern_close_info *close)
 {
-    remember_path(s);
+    session_remember_path(s);
     session_end_names(s);
     if (s->path != NULL) {
         session_log_copy(s, close);

@@ -1,4 +1,5 @@
-/* What a session keeps an eye on beside its request: the log, limits, and how much there will be.
+/* What a session keeps an eye on beside its request: the log, limits, how much there will be, and what is known
+ * of the path to the client.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -187,5 +188,27 @@ void session_begin_survey(struct session *s)
     s->survey = survey_new(s->host->root, paths, 1, wake_counted, s);
     if (s->survey == NULL) {
         ev_async_stop(s->host->loop, &s->counted);
+    }
+}
+
+/* --- paths ------------------------------------------------------------------------------------------ */
+
+/* It is there itself: it may have what was learnt of the path to it. */
+void session_recall_path(struct session *s)
+{
+    tern_addr remote = tern_conn_remote(s->conn);
+    if (recall_take(&s->host->recall, &remote, &s->known, tern_udp_now())) {
+        int rc = tern_conn_recall_path(s->conn, &s->known);
+        (void)rc; /* then it starts as if nothing were known */
+    }
+}
+
+/* What this session has found, or else what the ones before had. */
+void session_remember_path(const struct session *s)
+{
+    tern_path_memory memory = s->known;
+    tern_addr remote = tern_conn_remote(s->conn);
+    if (tern_conn_path_memory(s->conn, &memory) == 0 || memory.volume > 0) {
+        recall_put(&s->host->recall, &remote, &memory, tern_udp_now());
     }
 }

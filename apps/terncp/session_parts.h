@@ -72,4 +72,8 @@ void session_check_limit(struct session *s);
 void session_begin_survey(struct session *s);
 void session_end_survey(struct session *s);
 
+/* What was learnt of the path to the client: for a session whose client is there itself, and from one that ends. */
+void session_recall_path(struct session *s);
+void session_remember_path(const struct session *s);
+
 #endif

@@ -257,6 +257,61 @@ case_tree_xattrs() {
     each_way extended
 }
 
+# same_as_source FILE...: contents, mode, times and what users have set.
+same_as_source() {
+    for name in "$@"; do
+        same "$from/tree/$name" "$to/tree/$name"
+        [ "$(stat -c '%a %y' "$to/tree/$name")" = "$(stat -c '%a %y' "$from/tree/$name")" ] ||
+            fail "$way: $name: $(stat -c '%a %y' "$to/tree/$name")"
+        [ "$(xattrs "$to/tree/$name")" = "$(xattrs "$from/tree/$name")" ] ||
+            fail "$way: $name: $(xattrs "$to/tree/$name")"
+    done
+}
+
+# overwrite FILE MEBIBYTE TEXT
+overwrite() {
+    printf '%s' "$3" | dd of="$1" bs=1M seek="$2" conv=notrunc 2>/dev/null
+}
+
+# Old versions are made use of, and the new ones have all that they should.
+new_versions() {
+    mkdir "$from/tree"
+    random "$from/tree/large" 9000
+    truncate -s 40M "$from/tree/holes"
+    overwrite "$from/tree/holes" 20 data
+    set_xattr "$from/tree/large" user.colour red || skip "no extended attributes here"
+    transfer -a -- tree
+    same_as_source large holes
+    overwrite "$from/tree/large" 5 other
+    overwrite "$from/tree/holes" 30 more
+    chmod 600 "$from/tree/large"
+    set_xattr "$from/tree/large" user.second 2
+    transfer -a --json -- tree
+    [ "$way" = local ] || [ "$(figure wire_bytes)" -lt 1000000 ] ||
+        fail "$way: $(figure wire_bytes) bytes"
+    same_as_source large holes
+    [ "$(stat -c %b "$to/tree/holes")" -lt 10000 ] || fail "$way: the holes are filled"
+    overwrite "$from/tree/large" 7 again
+    transfer -a --checksum --json -- tree
+    sums_up '"current":1'
+    [ "$way" = local ] || [ "$(figure from_old)" -gt 8000000 ] || fail "$way: $(figure from_old)"
+    same_as_source large holes
+}
+case_tree_new_versions() {
+    command -v python3 >/dev/null || skip "no python3"
+    each_way new_versions
+}
+
+# What another copy has not finished is no part of a tree.
+case_tree_unfinished_here() {
+    mkdir here/tree
+    random here/tree/file 10
+    random here/tree/.terncp-0123456789abcdef.part 10
+    expect 0 "$terncp" -r here/tree there/
+    rm here/tree/.terncp-0123456789abcdef.part
+    same_tree here/tree there/tree
+}
+
 owners() {
     mkdir "$from/tree"
     random "$from/tree/file" 1
