@@ -27,13 +27,7 @@ say() {
 
 # --- install and build ----------------------------------------------------------------------------
 
-need_command cc gcc
-need_command cmake cmake
-need_command ninja ninja-build
-need_command pkg-config pkg-config
-need_library libsodium libsodium-dev
-need_library cmocka libcmocka-dev
-need_header ev.h libev-dev
+need_build
 need_header stdlib.h libc6-dev
 need_install || exit 1
 want_engines

@@ -103,6 +103,17 @@ void node_open(struct node *node, const tern_config *config, const tern_addr *lo
     }
 }
 
+void node_listen(struct node *node, uint16_t port)
+{
+    tern_config config;
+    tern_addr any = {.family = 6, .port = port};
+    tern_config_init(&config);
+    config.accept = true;
+    config.clock = true;
+    config.idle_timeout = 5 * TERN_SEC;
+    node_open(node, &config, &any);
+}
+
 void node_worsen(struct node *node, const struct options *o, uint64_t seed)
 {
     tern_link_config link;

@@ -45,6 +45,8 @@ tern_addr take_address(const struct options *o);
 
 /* Opens the endpoint on an address (NULL: any), which must work. */
 void node_open(struct node *node, const tern_config *config, const tern_addr *local);
+/* The same of a server that tells its clock, on a port of any address. */
+void node_listen(struct node *node, uint16_t port);
 
 /* Puts it on a network with the loss, the delay and the rate of the options. The seed tells nodes apart. */
 void node_worsen(struct node *node, const struct options *o, uint64_t seed);

@@ -222,6 +222,24 @@ void lab_close(struct lab *lab)
     }
 }
 
+int lab_begin(struct lab *lab, const struct lab_visit *visit, const struct proto_request *request)
+{
+    uint8_t octets[PROTO_REQUEST_SIZE];
+    int code = lab_connect(lab, visit->conn) == 0 ? -1 : CLI_CONNECT;
+    while (code < 0 && !*visit->is_connected && !*visit->is_lost) {
+        code = lab_turn(lab, TERN_SEC);
+    }
+    if (code >= 0 || *visit->is_lost) {
+        return code >= 0 ? code : CLI_CONNECT;
+    }
+    proto_write_request(request, octets);
+    if (tern_conn_open_stream(*visit->conn, TERN_STREAM_BIDI, visit->stream) != 0 ||
+        tern_stream_write(*visit->stream, octets, sizeof octets, 0) != (ptrdiff_t)sizeof octets) {
+        return CLI_CONNECT;
+    }
+    return -1;
+}
+
 int lab_ask(struct lab *lab, bool wants_x25519, struct proto_figures *out)
 {
     struct proto_request request = {.command = PROTO_FIGURES, .a = wants_x25519 ? 1 : 0};

@@ -40,6 +40,17 @@ int lab_connect(struct lab *lab, tern_conn **out);
 /* One turn of the loop. -1, or the exit code to end with. */
 int lab_turn(struct lab *lab, tern_time timeout);
 
+/* One more connection with a request of its own: filled in here (conn, stream), or by the caller's events
+ * (is_connected, is_lost). */
+struct lab_visit {
+    tern_conn **conn;
+    tern_stream **stream;
+    const bool *is_connected, *is_lost;
+};
+
+/* Connects, waits until that stands, and sends the request. -1, or the exit code to end with. */
+int lab_begin(struct lab *lab, const struct lab_visit *visit, const struct proto_request *request);
+
 /* What the server has spent. -1, or the exit code to end with. */
 int lab_ask(struct lab *lab, bool wants_x25519, struct proto_figures *out);
 

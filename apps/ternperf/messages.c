@@ -73,21 +73,10 @@ static int await_answer(struct run *run, size_t len)
 static int begin(struct run *run)
 {
     const struct options *o = run->options;
-    uint8_t octets[PROTO_REQUEST_SIZE];
     struct proto_request request = {.command = PROTO_MESSAGES, .a = o->per_second > 0};
-    int code = lab_connect(&run->lab, &run->conn) == 0 ? -1 : CLI_CONNECT;
-    while (code < 0 && !run->is_connected && !run->is_lost) {
-        code = lab_turn(&run->lab, TERN_SEC);
-    }
-    if (code >= 0 || run->is_lost) {
-        return code >= 0 ? code : CLI_CONNECT;
-    }
-    proto_write_request(&request, octets);
-    if (tern_conn_open_stream(run->conn, TERN_STREAM_BIDI, &run->stream) != 0 ||
-        tern_stream_write(run->stream, octets, sizeof octets, 0) != (ptrdiff_t)sizeof octets) {
-        return CLI_CONNECT;
-    }
-    return await_answer(run, 1);
+    struct lab_visit visit = {&run->conn, &run->stream, &run->is_connected, &run->is_lost};
+    int code = lab_begin(&run->lab, &visit, &request);
+    return code >= 0 ? code : await_answer(run, 1);
 }
 
 /* When the next one is due; 0: at once. */

@@ -96,20 +96,8 @@ static int open_stream(struct run *run)
 {
     const struct options *o = run->options;
     struct proto_request request = {.command = PROTO_ECHO, .a = o->size, .b = o->size};
-    uint8_t octets[PROTO_REQUEST_SIZE];
-    int code = lab_connect(&run->lab, &run->conn) == 0 ? -1 : CLI_CONNECT;
-    while (code < 0 && !run->is_connected && !run->is_lost) {
-        code = lab_turn(&run->lab, TERN_SEC);
-    }
-    if (code >= 0 || run->is_lost) {
-        return code >= 0 ? code : CLI_CONNECT;
-    }
-    proto_write_request(&request, octets);
-    if (tern_conn_open_stream(run->conn, TERN_STREAM_BIDI, &run->stream) != 0 ||
-        tern_stream_write(run->stream, octets, sizeof octets, 0) != (ptrdiff_t)sizeof octets) {
-        return CLI_CONNECT;
-    }
-    return -1;
+    struct lab_visit visit = {&run->conn, &run->stream, &run->is_connected, &run->is_lost};
+    return lab_begin(&run->lab, &visit, &request);
 }
 
 static int measure(struct run *run, struct report *r)

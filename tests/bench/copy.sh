@@ -40,13 +40,7 @@ stage_name=copy.sh
 bin=$PWD/build/release/bin
 # --- install and build ----------------------------------------------------------------------------
 
-need_command cc gcc
-need_command cmake cmake
-need_command ninja ninja-build
-need_command pkg-config pkg-config
-need_library libsodium libsodium-dev
-need_library cmocka libcmocka-dev
-need_header ev.h libev-dev
+need_build
 case ${1:-} in
 --install)
     need_command ssh-keygen openssh-client

@@ -42,13 +42,7 @@ stage_name=messages.sh
 . .ci/stage.sh
 
 bin=build/release/bin
-need_command cc gcc
-need_command cmake cmake
-need_command ninja ninja-build
-need_command pkg-config pkg-config
-need_library libsodium libsodium-dev
-need_library cmocka libcmocka-dev
-need_header ev.h libev-dev
+need_build
 case ${1:-} in
 --install)
     need_library libenet libenet-dev

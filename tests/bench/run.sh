@@ -68,14 +68,8 @@ for option in "$@"; do
         ;;
     esac
 done
-need_command cc gcc
-need_command cmake cmake
-need_command ninja ninja-build
-need_command pkg-config pkg-config
+need_build
 need_command jq jq
-need_library libsodium libsodium-dev
-need_library cmocka libcmocka-dev
-need_header ev.h libev-dev
 need_install || exit 1
 want_engines
 

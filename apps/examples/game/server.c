@@ -143,14 +143,8 @@ void server_frame(struct server *s)
 
 void server_open(struct server *s, uint16_t port)
 {
-    tern_config config;
-    tern_addr any = {.family = 6, .port = port};
     memset(s, 0, sizeof *s);
-    tern_config_init(&config);
-    config.accept = true;
-    config.clock = true;
-    config.idle_timeout = 5 * TERN_SEC;
-    node_open(&s->node, &config, &any);
+    node_listen(&s->node, port);
 }
 
 void server_summary(const struct server *s)

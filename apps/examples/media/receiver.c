@@ -6,14 +6,8 @@
 
 void receiver_open(struct receiver *r, uint16_t port)
 {
-    tern_config config;
-    tern_addr any = {.family = 6, .port = port};
     memset(r, 0, sizeof *r);
-    tern_config_init(&config);
-    config.accept = true;
-    config.clock = true;
-    config.idle_timeout = 5 * TERN_SEC;
-    node_open(&r->node, &config, &any);
+    node_listen(&r->node, port);
 }
 
 static void ask_for_key(struct receiver *r, tern_conn *conn, uint64_t number)

@@ -10,12 +10,18 @@
 
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
 
-/* Decodes from a heap copy of exactly len bytes, so that a sanitizer sees each byte too far. */
-static int decode(struct proto_message *m, const uint8_t *data, size_t len)
+/* A heap copy of exactly len bytes, so that a sanitizer sees each byte too far. */
+static uint8_t *exactly(const uint8_t *data, size_t len)
 {
     uint8_t *copy = malloc(len > 0 ? len : 1);
     assert_non_null(copy);
     memcpy(copy, data, len);
+    return copy;
+}
+
+static int decode(struct proto_message *m, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = exactly(data, len);
     int n = proto_decode(m, copy, len);
     free(copy);
     return n;
@@ -23,9 +29,7 @@ static int decode(struct proto_message *m, const uint8_t *data, size_t len)
 
 static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
 {
-    uint8_t *copy = malloc(len > 0 ? len : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, len);
+    uint8_t *copy = exactly(data, len);
     int n = proto_entry_decode(e, copy, len);
     free(copy);
     return n;
@@ -33,9 +37,7 @@ static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
 
 static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
 {
-    uint8_t *copy = malloc(len > 0 ? len : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, len);
+    uint8_t *copy = exactly(data, len);
     int n = proto_step_decode(step, copy, len);
     free(copy);
     return n;

@@ -51,6 +51,24 @@ static inline tern_send_options kit_options(tern_reliability reliability, tern_o
     return o;
 }
 
+#define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
+#define UNRELIABLE kit_options(TERN_UNRELIABLE, TERN_UNORDERED, 0)
+#define ORDERED    kit_options(TERN_RELIABLE, TERN_ORDERED, 0)
+#define LATEST     kit_options(TERN_RELIABLE, TERN_LATEST, 0)
+
+static inline tern_send_options limited(unsigned retransmits)
+{
+    tern_send_options o = kit_options(TERN_LIMITED, TERN_UNORDERED, 0);
+    o.retransmits = retransmits;
+    return o;
+}
+
+static inline tern_send_options with_lifetime(tern_send_options o, tern_time lifetime)
+{
+    o.lifetime = lifetime;
+    return o;
+}
+
 /* Sends `len` bytes that depend on the tag. */
 static inline int kit_try(struct kit_out *k, tern_send_options o, uint64_t tag, size_t len,
                           tern_time now)

@@ -4,9 +4,6 @@
 #include "stream/message_state.h"
 #include "unit/stream/message_kit.h"
 
-#define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
-#define UNRELIABLE kit_options(TERN_UNRELIABLE, TERN_UNORDERED, 0)
-
 static tern_send_options with_priority(tern_send_options o, unsigned priority)
 {
     o.priority = priority;

@@ -2,23 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "unit/stream/message_kit.h"
 
-#define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
-#define UNRELIABLE kit_options(TERN_UNRELIABLE, TERN_UNORDERED, 0)
-#define LATEST     kit_options(TERN_RELIABLE, TERN_LATEST, 0)
-
-static tern_send_options limited(unsigned retransmits)
-{
-    tern_send_options o = kit_options(TERN_LIMITED, TERN_UNORDERED, 0);
-    o.retransmits = retransmits;
-    return o;
-}
-
-static tern_send_options with_lifetime(tern_send_options o, tern_time lifetime)
-{
-    o.lifetime = lifetime;
-    return o;
-}
-
 /* --- copies ------------------------------------------------------------------------------------- */
 
 /* One packet: `fresh` messages leave first, then copies as they fit. The tags of the copies, in `tags`. */
