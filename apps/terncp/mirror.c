@@ -160,7 +160,7 @@ static bool clean(struct mirror *mirror, int folder, unsigned depth, bool is_doo
     bool is_empty = true;
     for (const struct dirent *found; (found = readdir(dir)) != NULL;) {
         size_t n = strlen(found->d_name);
-        if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0) {
+        if (tree_is_dots(found->d_name)) {
             continue;
         }
         if (len + 1 + n > PROTO_PATH_MAX) {

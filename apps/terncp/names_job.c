@@ -227,7 +227,7 @@ static void walk(struct names_job *job)
         job->name[level->name_len] = '\0';
         if (found == NULL) {
             goes_on = leave(job);
-        } else if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0) {
+        } else if (tree_is_dots(found->d_name)) {
             continue;
         } else if (!extend(job, level->name_len, found->d_name)) {
             goes_on = fail(job, found->d_name, ENAMETOOLONG, false);
@@ -319,7 +319,7 @@ static int remove_path(struct names_job *job, const char *path)
     struct stat st = {.st_mode = 0};
     const char *last;
     int parent = open_parent(job, path, &last);
-    if (parent >= 0 && (strcmp(last, ".") == 0 || strcmp(last, "..") == 0)) {
+    if (parent >= 0 && tree_is_dots(last)) {
         (void)close(parent);
         return EBUSY;
     }

@@ -39,8 +39,7 @@ static void count_one(struct survey *f, const struct stat *st)
 static bool look(struct survey *f, DIR *dir, const char *name, int *fd)
 {
     struct stat st;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (tree_is_dots(name) || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         return false;
     }
     count_one(f, &st);

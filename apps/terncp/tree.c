@@ -149,7 +149,7 @@ void tree_basename(const char *path, char *out, size_t size)
     size_t n = len - start < size ? len - start : size - 1;
     memcpy(out, path + start, n);
     out[n] = '\0';
-    if (strcmp(out, ".") == 0 || strcmp(out, "..") == 0) {
+    if (tree_is_dots(out)) {
         out[0] = '\0';
     }
 }
@@ -462,7 +462,7 @@ enum tree_result tree_walk_next(struct tree_walk *walk, struct tree_entry *out)
             }
             continue;
         }
-        if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0) {
+        if (tree_is_dots(found->d_name)) {
             continue;
         }
         enum tree_result result = look_at(walk, found, out);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "terncp/filter.h"
@@ -15,6 +16,12 @@
 
 /* Besides the flags of open(): no component may be a symbolic link, not even one that stays beneath. */
 #define TREE_NO_LINKS (1 << 30)
+
+/* The two names that every folder holds and nobody means. */
+static inline bool tree_is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 /* Relative, no empty, "." or ".." component. */
 bool tree_is_safe(const char *name);
