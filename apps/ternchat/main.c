@@ -1,0 +1,35 @@
+/* ternchat: talk over tern. Finds out what is asked for and hands it on.
+ * SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <sodium.h>
+
+#include "shared/cli.h"
+#include "shared/identity.h"
+#include "ternchat/options.h"
+#include "ternchat/plain.h"
+#include "ternchat/serve.h"
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int code = options_parse(&options, argc, argv);
+    if (code >= 0) {
+        return code;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0) {
+        cli_error("libsodium", "would not start", "reinstall it");
+        return CLI_LOCAL;
+    }
+    switch (options.command) {
+    case COMMAND_SERVE:
+        return serve_run(&options);
+    case COMMAND_KEYGEN:
+        return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
+    case COMMAND_ID:
+        return identity_show(options.key);
+    case COMMAND_TALK:
+        break;
+    }
+    return plain_run(&options);
+}

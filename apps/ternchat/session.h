@@ -1,0 +1,32 @@
+/* One connection of a person, as the server knows it.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCHAT_SESSION_H
+#define TERNCHAT_SESSION_H
+
+#include "ternchat/room.h"
+
+struct hub_session {
+    struct hub *hub;
+    void *conn;
+    struct person *person;
+    bool is_welcome; /* HELLO came and was answered */
+    struct seat *seats[HUB_ROOMS_EACH];
+    struct hub_session *next, **link; /* of the person */
+};
+
+/* Channels of rooms begin at CHAT_ROOM_FIRST. seat NULL: it is free again. */
+void session_seat_set(struct hub_session *session, uint16_t channel, struct seat *seat);
+struct seat *session_seat(const struct hub_session *session, uint16_t channel); /* or NULL */
+uint16_t session_free_channel(const struct hub_session *session);               /* 0: none */
+
+bool session_send(struct hub_session *session, uint16_t channel, const uint8_t *data, size_t len,
+                  bool is_latest);
+
+/* On channel 0. The packet is lost when there is no room, and then the session is closed: control
+ * packets are few. */
+void session_tell(struct hub_session *session, const struct chat_packet *p);
+void session_tell_on(struct hub_session *session, uint16_t channel, const struct chat_packet *p);
+
+uint64_t hub_wall(const struct hub *hub);
+
+#endif
