@@ -57,6 +57,7 @@ need_install() {
 want_engines() {
     need_library nettle nettle-dev
     need_library libzstd libzstd-dev
+    need_library sqlite3 libsqlite3-dev
     need_install 2>/dev/null || need_list=
     case $(uname -m) in
     x86_64 | amd64)

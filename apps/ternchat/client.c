@@ -15,6 +15,7 @@
 #include "shared/term.h"
 #include "shared/transport.h"
 #include "shared/trust.h"
+#include "ternchat/invite.h"
 
 #define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
 #define KEEPALIVE (15 * TERN_SEC)
@@ -214,7 +215,16 @@ static int find_server(struct client *c)
     const struct options *o = c->options;
     uint16_t port = CHAT_PORT;
     const char *reason = NULL;
-    if (!net_split(o->host, c->host, sizeof c->host, &port)) {
+    char host[300];
+    if (strchr(o->host, '@') != NULL) {
+        int rc = invite_take(o, c->loop, c->secret, host, sizeof host);
+        if (rc >= 0) {
+            return rc;
+        }
+    } else {
+        (void)snprintf(host, sizeof host, "%s", o->host);
+    }
+    if (!net_split(host, c->host, sizeof c->host, &port)) {
         cli_error(o->host, "not a host", "give host, host:port or [v6]:port");
         return CLI_USAGE;
     }
@@ -229,18 +239,25 @@ static int find_server(struct client *c)
     return trust_find(&c->trust, &trust, c->host, port);
 }
 
-static int open_client(struct client *c)
+static int load_key(struct client *c)
 {
-    tern_config config;
     bool has_key = false;
     int code = identity_load(c->options->key, c->secret, &has_key);
-    if (code >= 0) {
-        return code;
+    if (code < 0 && !has_key && strchr(c->options->host, '@') != NULL) {
+        code = identity_keygen(c->options->key); /* an invitation is for a key that stays */
+        code = code == CLI_OK ? identity_load(c->options->key, c->secret, &has_key) : code;
     }
-    if (!has_key) { /* the same for all attempts, or the rooms would see a stranger each time */
+    if (code < 0 &&
+        !has_key) { /* the same for all attempts, or rooms would see a stranger each time */
         uint8_t pub[TERN_KEY_SIZE];
         tern_key_generate(c->secret, pub);
     }
+    return code;
+}
+
+static int open_client(struct client *c)
+{
+    tern_config config;
     tern_config_init(&config);
     config.secret_key = c->secret;
     config.cc = c->options->cc;
@@ -275,7 +292,8 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     c->pause = PAUSE_MIN;
     ev_timer_init(&c->again, on_again, 0, 0);
     c->again.data = c;
-    *code = find_server(c);
+    *code = load_key(c);
+    *code = *code < 0 ? find_server(c) : *code;
     if (*code < 0) {
         *code = open_client(c);
     }

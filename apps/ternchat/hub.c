@@ -3,32 +3,45 @@
 #include "ternchat/hub.h"
 
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ternchat/hub_parts.h"
 #include "ternchat/name.h"
-#include "ternchat/session.h"
 
-struct hub {
-    struct hub_port port;
-    struct hub_config config;
-    void *by_key, *by_nick, *by_name; /* trees of tsearch */
-    struct person *persons;
-    struct room *rooms;
-    size_t room_count;
-    struct room *news; /* rooms whose status has changed */
-    tern_time swept;
+#define LATE_BYTES  ((size_t)2 << 20) /* of packets that wait for room, to one session */
+#define ASKS        300.0      /* joins and questions at once: a client comes back to its rooms */
+#define ASK_RATE    5.0        /* and a second */
+#define MAKES       50.0       /* new rooms at once */
+#define MAKE_RATE   (1.0 / 60) /* and a second */
+#define FIRST_SHIFT 10         /* the first number of a room: ms since 1970, and this to its left */
+
+struct late {
+    struct late *next;
+    uint16_t channel;
+    size_t len;
+    uint8_t data[];
 };
 
-struct hub *hub_new(const struct hub_port *port, const struct hub_config *config, const char **why)
+struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
+                    char why[HUB_WHY_SIZE])
 {
     struct hub *hub = calloc(1, sizeof *hub);
     if (hub == NULL) {
-        *why = "out of memory";
+        (void)snprintf(why, HUB_WHY_SIZE, "out of memory");
         return NULL;
     }
     hub->port = *port;
     hub->config = *config;
+    if (config->path != NULL) {
+        struct store_limits limits = {config->history_bytes, config->history_age};
+        hub->store = store_open(config->path, &limits, why);
+        if (hub->store == NULL) {
+            free(hub);
+            return NULL;
+        }
+    }
     return hub;
 }
 
@@ -54,24 +67,73 @@ struct seat *session_seat(const struct hub_session *s, uint16_t channel)
 uint16_t session_free_channel(const struct hub_session *s)
 {
     for (uint16_t i = 0; i < HUB_ROOMS_EACH; i++) {
-        if (s->seats[i] == NULL) {
+        if (s->seats[i] == NULL && !s->is_parted[i]) {
             return (uint16_t)(CHAT_ROOM_FIRST + i);
         }
     }
     return 0;
 }
 
+void session_seat_close(struct hub_session *s, uint16_t channel)
+{
+    s->is_parted[channel - CHAT_ROOM_FIRST] = true;
+}
+
+static bool send_now(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
+                     bool is_latest)
+{
+    return s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
+}
+
 bool session_send(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
                   bool is_latest)
 {
-    return s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
+    return (s->late == NULL || is_latest) && send_now(s, channel, data, len, is_latest);
+}
+
+static bool send_later(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len)
+{
+    struct late *late = s->late_bytes + len > LATE_BYTES ? NULL : malloc(sizeof *late + len);
+    if (late == NULL) {
+        return false;
+    }
+    late->next = NULL;
+    late->channel = channel;
+    late->len = len;
+    memcpy(late->data, data, len);
+    *s->late_tail = late;
+    s->late_tail = &late->next;
+    s->late_bytes += len;
+    return true;
+}
+
+/* Sends what waits, as far as there is room for it. */
+static void send_late(struct hub_session *s)
+{
+    while (s->late != NULL && send_now(s, s->late->channel, s->late->data, s->late->len, false)) {
+        struct late *first = s->late;
+        s->late_bytes -= first->len;
+        s->late = first->next;
+        free(first);
+    }
+    s->late_tail = s->late == NULL ? &s->late : s->late_tail;
+}
+
+static void drop_late(struct hub_session *s)
+{
+    while (s->late != NULL) {
+        struct late *first = s->late;
+        s->late = first->next;
+        free(first);
+    }
 }
 
 void session_tell_on(struct hub_session *s, uint16_t channel, const struct chat_packet *p)
 {
     uint8_t buf[CHAT_PACKET_MAX];
     size_t len = chat_encode(p, buf, sizeof buf);
-    if (len == 0 || !session_send(s, channel, buf, len, false)) {
+    if (len == 0 ||
+        (!session_send(s, channel, buf, len, false) && !send_later(s, channel, buf, len))) {
         s->hub->port.close(s->hub->port.user, s->conn, "too slow");
     }
 }
@@ -81,15 +143,64 @@ void session_tell(struct hub_session *s, const struct chat_packet *p)
     session_tell_on(s, CHAT_CONTROL, p);
 }
 
-static void refuse(struct hub_session *s, enum chat_refusal code, uint16_t channel, uint64_t id,
+static void refuse(struct hub_session *s, struct chat_packet *p, enum chat_refusal code,
                    const char *why)
 {
-    struct chat_packet p = {.type = CHAT_REFUSED,
-                            .code = (uint8_t)code,
-                            .channel = channel,
-                            .id = id,
-                            .text = chat_text(why)};
-    session_tell(s, &p);
+    p->type = CHAT_REFUSED;
+    p->code = (uint8_t)code;
+    p->text = chat_text(why);
+    s->hub->refusals++;
+    session_tell(s, p);
+}
+
+void hub_refuse(struct hub_session *s, enum chat_refusal code, uint16_t channel, uint64_t id,
+                const char *why)
+{
+    struct chat_packet p = {.channel = channel, .id = id};
+    refuse(s, &p, code, why);
+}
+
+void hub_refuse_room(struct hub_session *s, enum chat_refusal code, const char *room,
+                     const char *why)
+{
+    struct chat_packet p = {.room = chat_text(room)};
+    refuse(s, &p, code, why);
+}
+
+void hub_note(struct hub *hub, const char *what, const struct person *person, const char *room)
+{
+    if (hub->port.note != NULL) {
+        hub->port.note(hub->port.user, what, person == NULL ? NULL : person->key,
+                       person == NULL ? "" : person->nick, room == NULL ? "" : room);
+    }
+}
+
+void hub_on_store_failure(struct hub *hub)
+{
+    hub->store_failures++;
+    hub_note(hub, "history-failed", NULL, store_why(hub->store));
+}
+
+bool hub_may(struct hub *hub, struct allowance *a, double burst, double rate)
+{
+    a->left = a->filled == 0 ? burst : a->left + (double)(hub->now - a->filled) / 1e9 * rate;
+    a->left = a->left < burst ? a->left : burst;
+    a->filled = hub->now > 0 ? hub->now : 1;
+    if (a->left < 1) {
+        return false;
+    }
+    a->left -= 1;
+    return true;
+}
+
+bool hub_may_ask(struct hub_session *s, const struct chat_packet *p)
+{
+    if (hub_may(s->hub, &s->person->dear, ASKS, ASK_RATE)) {
+        return true;
+    }
+    struct chat_packet answer = {.channel = p->channel, .id = p->id, .room = p->room};
+    refuse(s, &answer, CHAT_REFUSED_RATE, "too much at once; wait a little");
+    return false;
 }
 
 /* --- finding ----------------------------------------------------------------------------------------- */
@@ -98,12 +209,6 @@ static int compare_keys(const void *a, const void *b)
 {
     const struct person *p = a, *q = b;
     return memcmp(p->key, q->key, TERN_KEY_SIZE);
-}
-
-static int compare_nicks(const void *a, const void *b)
-{
-    const struct person *p = a, *q = b;
-    return strcmp(p->nick, q->nick);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -119,11 +224,16 @@ static void *find(void *const *tree, const void *like, int (*compare)(const void
     return node == NULL ? NULL : *node;
 }
 
-static struct person *person_of(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
+struct person *hub_find_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
 {
     struct person like;
     memcpy(like.key, key, sizeof like.key);
-    struct person *p = find(&hub->by_key, &like, compare_keys);
+    return find(&hub->by_key, &like, compare_keys);
+}
+
+struct person *hub_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
+{
+    struct person *p = hub_find_person(hub, key);
     if (p != NULL || (p = calloc(1, sizeof *p)) == NULL) {
         return p;
     }
@@ -141,14 +251,12 @@ static struct person *person_of(struct hub *hub, const uint8_t key[TERN_KEY_SIZE
     return p;
 }
 
-static void forget_if_idle(struct hub *hub, struct person *p)
+void hub_forget_if_idle(struct hub *hub, struct person *p)
 {
     if (p->members != NULL || p->sessions != NULL) {
         return;
     }
-    if (p->nick[0] != '\0') {
-        (void)tdelete(p, &hub->by_nick, compare_nicks);
-    }
+    hub_nick_release(hub, p);
     (void)tdelete(p, &hub->by_key, compare_keys);
     *p->link = p->next;
     if (p->next != NULL) {
@@ -163,13 +271,15 @@ struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN
                              tern_time now)
 {
     struct hub_session *s = calloc(1, sizeof *s);
-    struct person *person = s == NULL ? NULL : person_of(hub, key);
-    (void)now;
+    struct person *person = s == NULL ? NULL : hub_person(hub, key);
+    hub->now = now;
     if (person == NULL) {
         free(s);
         return NULL;
     }
+    hub->session_count++;
     s->hub = hub;
+    s->late_tail = &s->late;
     s->conn = conn;
     s->person = person;
     s->next = person->sessions;
@@ -183,7 +293,7 @@ struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN
 
 /* --- rooms ------------------------------------------------------------------------------------------- */
 
-static void mark(struct room *room)
+void hub_mark(struct room *room)
 {
     if (!room->has_news) {
         room->has_news = true;
@@ -192,16 +302,15 @@ static void mark(struct room *room)
     }
 }
 
-/* What the server says of somebody: that they came, left, are called otherwise. */
-static void announce(struct member *m, enum chat_kind kind, struct chat_slice body)
+uint64_t hub_announce(struct member *m, enum chat_kind kind, struct chat_slice body)
 {
     struct chat_packet p = {
         .kind = (uint8_t)kind, .nick = chat_text(m->person->nick), .body = body};
     memcpy(p.key, m->person->key, sizeof p.key);
-    (void)room_say(m->room, &p); /* without memory it is the least that is lost */
+    return room_say(m->room, &p);
 }
 
-static void remove_room(struct room *room)
+void hub_remove_room(struct room *room)
 {
     struct hub *hub = room->hub;
     for (struct room **at = &hub->news; *at != NULL; at = &(*at)->next_news) {
@@ -219,25 +328,80 @@ static void remove_room(struct room *room)
     room_free(room);
 }
 
-/* The member leaves; the room goes with the last of them. */
-static void part(struct member *m, enum chat_kind kind, struct chat_slice why)
+/* The member, who has no seats, leaves; the room goes with the last of them. A leave that cannot be stored
+ * now is told later, by the sweep. */
+static void part(struct member *m, const char *why, tern_time now)
 {
     struct room *room = m->room;
-    announce(m, kind, why);
-    mark(room);
+    if (hub_announce(m, CHAT_KIND_LEAVE, chat_text(why)) == 0) {
+        m->presence = CHAT_GONE;
+        m->gone_since = now > HUB_GRACE ? now - HUB_GRACE : 0;
+        return;
+    }
+    hub_note(room->hub, "left", m->person, room->name);
+    hub_mark(room);
     room_exit(m);
     if (room->member_count == 0) {
-        remove_room(room);
+        hub_remove_room(room);
     }
 }
 
-static struct room *open_room(struct hub *hub, const char *name, uint8_t flags)
+/* A number that no room of this name had before, even if its history was lost: so a client sees that it
+ * has missed something, and never takes new words for old ones. */
+static uint64_t first_number(const struct hub *hub)
+{
+    uint64_t first = hub_wall(hub) << FIRST_SHIFT;
+    return first == 0 ? 1 : first;
+}
+
+static struct room *make_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
+                              enum chat_refusal *code, const char **why)
+{
+    struct store_room stored = {.flags = flags, .next = first_number(hub)};
+    if (!hub_may(hub, &by->makes, MAKES, MAKE_RATE)) {
+        *code = CHAT_REFUSED_RATE;
+        *why = "too many new rooms; wait a little";
+        return NULL;
+    }
+    memcpy(stored.creator, by->key, sizeof stored.creator);
+    if (hub->store != NULL && store_room_make(hub->store, name, &stored) < 0) {
+        hub_on_store_failure(hub);
+        *code = CHAT_REFUSED_HISTORY;
+        *why = "the server cannot store a room now";
+        return NULL;
+    }
+    struct room *room = room_new(hub, name, flags, stored.next);
+    if (room != NULL) {
+        room->stored = stored.id;
+        memcpy(room->creator, by->key, sizeof room->creator);
+    }
+    return room;
+}
+
+static struct room *load_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
+                              enum chat_refusal *code, const char **why)
+{
+    struct store_room stored;
+    int found = hub->store == NULL ? 0 : store_room_find(hub->store, name, &stored);
+    if (found < 0) {
+        hub_on_store_failure(hub);
+        *code = CHAT_REFUSED_HISTORY;
+        *why = "the server cannot read its history now";
+        return NULL;
+    }
+    return found == 1 ? room_load(hub, name, &stored) : make_room(hub, name, flags, by, code, why);
+}
+
+struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
+                      enum chat_refusal *code, const char **why)
 {
     struct room like;
     (void)memccpy(like.name, name, '\0', sizeof like.name);
     struct room *room = find(&hub->by_name, &like, compare_names);
+    *code = CHAT_REFUSED_FULL;
+    *why = "the server has no room for it";
     if (room != NULL || hub->room_count == HUB_ROOMS ||
-        (room = room_new(hub, name, flags)) == NULL) {
+        (room = load_room(hub, name, flags, by, code, why)) == NULL) {
         return room;
     }
     if (tsearch(room, &hub->by_name, compare_names) == NULL) {
@@ -254,9 +418,9 @@ static struct room *open_room(struct hub *hub, const char *name, uint8_t flags)
     return room;
 }
 
-static void tell_joined(struct hub_session *s, const struct seat *seat)
+static void tell_joined(struct hub_session *s, const struct seat *seat, uint64_t last)
 {
-    uint8_t list[CHAT_BODY_MAX];
+    uint8_t list[CHAT_BODY_MAX - CHAT_TEXT_MAX];
     size_t used = 0;
     const struct room *room = seat->member->room;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
@@ -264,15 +428,17 @@ static void tell_joined(struct hub_session *s, const struct seat *seat)
         memcpy(entry.key, m->person->key, sizeof entry.key);
         used += chat_member_encode(&entry, list + used, sizeof list - used);
     }
+    bool may = hub_is_moderator(room, s->person);
     struct chat_packet p = {.type = CHAT_JOINED,
-                            .flags = room->flags,
-                            .seq = room->log.next - 1,
+                            .flags = (uint8_t)(room->flags | (may ? CHAT_FLAG_MAY : 0u)),
+                            .seq = last,
                             .room = chat_text(room->name),
+                            .text = chat_text(room->topic),
                             .body = {list, used}};
     session_tell_on(s, seat->channel, &p);
 }
 
-static struct seat *seat_in(const struct hub_session *s, const struct member *m)
+struct seat *hub_seat_in(const struct hub_session *s, const struct member *m)
 {
     struct seat *seat = m->seats;
     while (seat != NULL && seat->session != s) {
@@ -281,116 +447,78 @@ static struct seat *seat_in(const struct hub_session *s, const struct member *m)
     return seat;
 }
 
+bool hub_seat(struct hub_session *s, struct member *m, uint64_t since, uint64_t last)
+{
+    uint16_t channel = session_free_channel(s);
+    struct seat *seat = channel == 0 ? NULL : room_sit(m, s, channel, since);
+    if (seat == NULL) {
+        return false;
+    }
+    seat->caught_up = last + 1;
+    if (m->presence == CHAT_GONE) {
+        m->presence = CHAT_HERE;
+    }
+    hub_mark(m->room); /* who comes must know what the others do */
+    tell_joined(s, seat, last);
+    room_serve(seat);
+    return true;
+}
+
+/* A new member, who is told of. NULL: *code and *why say why not. */
+static struct member *enter(struct room *room, struct person *person, enum chat_refusal *code,
+                            const char **why)
+{
+    *code = CHAT_REFUSED_BANNED;
+    *why = "you were put out of it for good";
+    if (hub_is_banned(room, person)) {
+        return NULL;
+    }
+    *code = CHAT_REFUSED_FULL;
+    *why = "no room for you in it";
+    struct member *m = room->member_count < HUB_ROOM_MEMBERS ? room_enter(room, person) : NULL;
+    if (m == NULL || hub_announce(m, CHAT_KIND_JOIN, (struct chat_slice){NULL, 0}) != 0) {
+        return m;
+    }
+    room_exit(m);
+    *code = CHAT_REFUSED_HISTORY;
+    *why = "the server cannot store that you come";
+    return NULL;
+}
+
 static void on_join(struct hub_session *s, const struct chat_packet *p)
 {
     char name[CHAT_NAME_MAX + 1];
-    uint16_t channel = session_free_channel(s);
+    enum chat_refusal code;
+    const char *why;
     if (!name_take(p->room, NAME_ROOM, name)) {
-        refuse(s, CHAT_REFUSED_ROOM, 0, 0, "not a name for a room");
+        hub_refuse(s, CHAT_REFUSED_ROOM, 0, 0, "not a name for a room");
         return;
     }
-    struct room *room = open_room(s->hub, name, p->flags & CHAT_FLAG_OPEN);
+    struct room *room = hub_room(s->hub, name, p->flags & CHAT_FLAG_OPEN, s->person, &code, &why);
     struct member *m = room == NULL ? NULL : room_member(room, s->person);
-    bool is_new = room != NULL && m == NULL;
-    if (is_new && room->member_count < HUB_ROOM_MEMBERS) {
-        m = room_enter(room, s->person);
-    }
-    if (m != NULL && seat_in(s, m) != NULL) {
+    uint64_t last = room == NULL ? 0 : room->log.next - 1;
+    if (room != NULL && m == NULL && (m = enter(room, s->person, &code, &why)) != NULL) {
+        hub_note(s->hub, "joined", s->person, name);
+    } else if (m != NULL && hub_seat_in(s, m) != NULL) {
         return; /* it sits there already */
     }
-    struct seat *seat = m == NULL || channel == 0 ? NULL : room_sit(m, s, channel, p->seq);
-    if (seat == NULL) {
-        struct chat_packet answer = {.type = CHAT_REFUSED,
-                                     .code = CHAT_REFUSED_FULL,
-                                     .room = chat_text(name),
-                                     .text = chat_text("no room for you in it")};
-        session_tell(s, &answer);
-        if (is_new && m != NULL) {
-            room_exit(m);
+    if (m == NULL || !hub_seat(s, m, p->seq, last)) {
+        hub_refuse_room(s, code, name, why);
+        if (m != NULL && m->seats == NULL && m->presence != CHAT_GONE) {
+            part(m, "left", s->hub->now);
+        } else if (room != NULL && room->member_count == 0) {
+            hub_remove_room(room);
         }
-        if (room != NULL && room->member_count == 0) {
-            remove_room(room);
-        }
-        return;
-    }
-    if (m->presence == CHAT_GONE) {
-        m->presence = CHAT_HERE;
-        mark(room);
-    }
-    tell_joined(s, seat);
-    if (is_new) {
-        announce(m, CHAT_KIND_JOIN, (struct chat_slice){NULL, 0}); /* which serves the seat */
-    } else {
-        room_serve(seat);
     }
 }
 
-static void on_leave(struct seat *seat)
+static void on_leave(struct hub_session *s, struct seat *seat)
 {
     struct member *m = seat->member;
     room_rise(seat);
-    if (m->seats == NULL) {
-        part(m, CHAT_KIND_LEAVE, chat_text("left"));
+    if (m->seats == NULL && (m->room->flags & CHAT_FLAG_PRIVATE) == 0) {
+        part(m, "left", s->hub->now);
     }
-}
-
-static void on_list(struct hub_session *s)
-{
-    struct chat_packet p = {.type = CHAT_ROOMS};
-    for (const struct room *room = s->hub->rooms; room != NULL; room = room->next) {
-        if ((room->flags & CHAT_FLAG_PRIVATE) == 0) {
-            p.flags = room->flags;
-            p.count = room->member_count;
-            p.room = chat_text(room->name);
-            p.text = chat_text(room->topic);
-            session_tell(s, &p);
-        }
-    }
-    p = (struct chat_packet){.type = CHAT_ROOMS};
-    session_tell(s, &p);
-}
-
-/* --- names ------------------------------------------------------------------------------------------- */
-
-/* Gives the person that nick. False: another has it. */
-static bool rename_person(struct hub *hub, struct person *person, const char *nick)
-{
-    struct person like;
-    char before[CHAT_NAME_MAX + 1];
-    (void)memccpy(like.nick, nick, '\0', sizeof like.nick);
-    const struct person *other = find(&hub->by_nick, &like, compare_nicks);
-    if (other != NULL) {
-        return other == person;
-    }
-    memcpy(before, person->nick, sizeof before);
-    if (before[0] != '\0') {
-        (void)tdelete(person, &hub->by_nick, compare_nicks);
-    }
-    (void)memccpy(person->nick, nick, '\0', sizeof person->nick);
-    if (tsearch(person, &hub->by_nick, compare_nicks) ==
-        NULL) { /* no memory: nameless, not wrong */
-        person->nick[0] = '\0';
-        return false;
-    }
-    for (struct member *m = before[0] == '\0' ? NULL : person->members; m != NULL;
-         m = m->next_of_person) {
-        announce(m, CHAT_KIND_NICK, chat_text(before));
-    }
-    return true;
-}
-
-static bool take_nick(struct hub_session *s, const struct chat_packet *p)
-{
-    char nick[CHAT_NAME_MAX + 1];
-    if (!name_take(p->nick, NAME_NICK, nick)) {
-        refuse(s, CHAT_REFUSED_NICK, 0, 0, "that is not a name");
-        return false;
-    }
-    if (!rename_person(s->hub, s->person, nick)) {
-        refuse(s, CHAT_REFUSED_NICK, 0, 0, "somebody else has that name");
-        return false;
-    }
-    return true;
 }
 
 static void welcome(struct hub_session *s)
@@ -404,40 +532,87 @@ static void welcome(struct hub_session *s)
     memcpy(p.key, s->person->key, sizeof p.key);
     s->is_welcome = true;
     session_tell(s, &p);
+    hub_note(s->hub, "came", s->person, NULL);
+    hub_call_back(s);
 }
 
 static void on_hello(struct hub_session *s, const struct chat_packet *p)
 {
     if (p->version != CHAT_VERSION) {
-        refuse(s, CHAT_REFUSED_VERSION, 0, 0, "this server speaks version 1");
+        hub_refuse(s, CHAT_REFUSED_VERSION, 0, 0, "this server speaks version 1");
         return;
     }
-    if (take_nick(s, p)) {
+    if (hub_take_nick(s, p->nick) && !s->is_welcome) {
         welcome(s);
     }
 }
 
 /* --- packets ----------------------------------------------------------------------------------------- */
 
+/* Words after those that could not be stored must not pass them. */
+static bool is_out_of_turn(struct seat *seat, uint64_t id)
+{
+    if (seat->refused != 0 && id >> 32 == seat->refused >> 32 && id > seat->refused) {
+        return true;
+    }
+    seat->refused = 0;
+    return false;
+}
+
+static bool may_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
+{
+    const struct room *room = seat->member->room;
+    if (p->kind == 0 || p->kind >= CHAT_KIND_JOIN) {
+        hub_refuse(s, CHAT_REFUSED_RIGHT, seat->channel, p->id, "the server alone says that");
+        return false;
+    }
+    if (room_is_repeat(seat->member, p->id)) {
+        return false; /* its own event tells its sender, now or in the replay */
+    }
+    if (is_out_of_turn(seat, p->id)) {
+        return false; /* their sender says them again, after the first of them */
+    }
+    return p->kind != CHAT_KIND_TOPIC ||
+           ((room->flags & CHAT_FLAG_PRIVATE) == 0 && hub_may_set_topic(s, seat, p));
+}
+
+static void on_said(struct hub_session *s, struct seat *seat, const struct chat_packet *p,
+                    uint64_t seq)
+{
+    struct member *m = seat->member;
+    struct room *room = m->room;
+    room_on_said(m, p->id);
+    if (p->kind == CHAT_KIND_TOPIC) {
+        memcpy(room->topic, p->body.len == 0 ? "" : (const char *)p->body.data, p->body.len);
+        room->topic[p->body.len] = '\0';
+    }
+    if (m->is_typing) {
+        m->is_typing = false;
+        hub_mark(room);
+    }
+    if ((room->flags & CHAT_FLAG_PRIVATE) != 0) {
+        m->read = seq;
+        hub_on_pair_read(m);
+        hub_call(room, s->person);
+    }
+}
+
 static void on_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
 {
     struct chat_packet event = *p;
-    if (p->kind == 0 || p->kind >= CHAT_KIND_JOIN) {
-        refuse(s, CHAT_REFUSED_RIGHT, seat->channel, p->id, "the server alone says that");
+    if (!may_say(s, seat, p)) {
         return;
-    }
-    if (room_is_repeat(seat->member, p->id)) {
-        return; /* its own event tells its sender, now or in the replay */
     }
     memcpy(event.key, s->person->key, sizeof event.key);
     event.nick = chat_text(s->person->nick);
-    if (seat->member->is_typing) {
-        seat->member->is_typing = false;
-        mark(seat->member->room);
+    uint64_t seq = room_say(seat->member->room, &event);
+    if (seq == 0) {
+        seat->refused = p->id;
+        hub_refuse(s, CHAT_REFUSED_HISTORY, seat->channel, p->id,
+                   "the server cannot store it now: its disk is full, or fails");
+        return;
     }
-    if (room_say(seat->member->room, &event) == 0) {
-        s->hub->port.close(s->hub->port.user, s->conn, "out of memory");
-    }
+    on_said(s, seat, p, seq);
 }
 
 static void on_room_packet(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
@@ -446,13 +621,16 @@ static void on_room_packet(struct hub_session *s, struct seat *seat, const struc
     if (p->type == CHAT_SAY) {
         on_say(s, seat, p);
     } else if (p->type == CHAT_LEAVE) {
-        on_leave(seat);
+        on_leave(s, seat);
     } else if (p->type == CHAT_READ && p->seq > m->read && p->seq < m->room->log.next) {
         m->read = p->seq;
-        mark(m->room);
+        hub_mark(m->room);
+        if ((m->room->flags & CHAT_FLAG_PRIVATE) != 0) {
+            hub_on_pair_read(m);
+        }
     } else if (p->type == CHAT_TYPE && m->is_typing != (p->code != 0)) {
         m->is_typing = p->code != 0;
-        mark(m->room);
+        hub_mark(m->room);
     }
 }
 
@@ -460,7 +638,32 @@ static void on_state(struct hub_session *s, const struct chat_packet *p)
 {
     for (struct member *m = s->person->members; m != NULL; m = m->next_of_person) {
         m->presence = p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE;
-        mark(m->room);
+        hub_mark(m->room);
+    }
+}
+
+/* What costs more than a look into memory. */
+static void on_question(struct hub_session *s, const struct chat_packet *p)
+{
+    if (!hub_may_ask(s, p)) {
+        return;
+    }
+    if (p->type == CHAT_JOIN) {
+        on_join(s, p);
+    } else if (p->type == CHAT_OPEN) {
+        hub_on_open(s, p);
+    } else if (p->type == CHAT_LIST) {
+        hub_on_list(s);
+    } else if (p->type == CHAT_SEARCH) {
+        hub_on_search(s, p);
+    } else if (p->type == CHAT_BEFORE) {
+        hub_on_before(s, p);
+    } else if (p->type == CHAT_KICK) {
+        hub_on_kick(s, p);
+    } else if (p->type == CHAT_INVITE) {
+        hub_on_invite(s);
+    } else {
+        hub_refuse(s, CHAT_REFUSED_RIGHT, p->channel, p->id, "this server does not do that");
     }
 }
 
@@ -469,17 +672,13 @@ static void on_control_packet(struct hub_session *s, const struct chat_packet *p
     if (p->type == CHAT_HELLO) {
         on_hello(s, p);
     } else if (!s->is_welcome) {
-        refuse(s, CHAT_REFUSED_NICK, 0, 0, "say who you are first");
-    } else if (p->type == CHAT_JOIN) {
-        on_join(s, p);
+        hub_refuse(s, CHAT_REFUSED_NICK, 0, 0, "say who you are first");
     } else if (p->type == CHAT_NICK) {
-        (void)take_nick(s, p);
+        (void)hub_take_nick(s, p->nick);
     } else if (p->type == CHAT_STATE) {
         on_state(s, p);
-    } else if (p->type == CHAT_LIST) {
-        on_list(s);
     } else {
-        refuse(s, CHAT_REFUSED_RIGHT, p->channel, p->id, "this server does not do that");
+        on_question(s, p);
     }
 }
 
@@ -487,7 +686,7 @@ void hub_receive(struct hub_session *s, uint16_t channel, const uint8_t *data, s
                  tern_time now)
 {
     struct chat_packet p;
-    (void)now;
+    s->hub->now = now;
     if (!chat_decode(&p, data, len) || (channel == CHAT_CONTROL) != (p.type < CHAT_SAY) ||
         p.type >= CHAT_WELCOME) {
         s->hub->port.close(s->hub->port.user, s->conn, "not a packet of ternchat");
@@ -500,11 +699,15 @@ void hub_receive(struct hub_session *s, uint16_t channel, const uint8_t *data, s
     struct seat *seat = session_seat(s, channel);
     if (seat != NULL) { /* else it has just left, or was put out */
         on_room_packet(s, seat, &p);
+    } else if (p.type == CHAT_LEAVE && channel >= CHAT_ROOM_FIRST &&
+               channel < CHAT_ROOM_FIRST + HUB_ROOMS_EACH) {
+        s->is_parted[channel - CHAT_ROOM_FIRST] = false;
     }
 }
 
 void hub_on_writable(struct hub_session *s)
 {
+    send_late(s);
     for (size_t i = 0; i < HUB_ROOMS_EACH; i++) {
         if (s->seats[i] != NULL) {
             room_serve(s->seats[i]);
@@ -528,16 +731,35 @@ void hub_left(struct hub_session *s, bool is_bye, tern_time now)
             continue;
         }
         room_rise(s->seats[i]);
-        if (m->seats == NULL && is_bye) {
-            part(m, CHAT_KIND_LEAVE, chat_text("left"));
-        } else if (m->seats == NULL) {
+        bool is_pair = (m->room->flags & CHAT_FLAG_PRIVATE) != 0;
+        if (m->seats == NULL && is_bye && !is_pair) {
+            part(m, "left", now);
+        } else if (m->seats == NULL && !is_pair) {
             m->presence = CHAT_GONE;
             m->gone_since = now;
-            mark(m->room);
+            hub_mark(m->room);
         }
     }
+    drop_late(s);
     free(s);
-    forget_if_idle(hub, person);
+    hub->session_count--;
+    hub_note(hub, is_bye ? "went" : "lost", person, NULL);
+    if (person->sessions == NULL) {
+        hub_on_pair_left(person);
+    }
+    hub_forget_if_idle(hub, person);
+}
+
+/* Somebody without a session: do they leave the room now? */
+static void sweep_member(struct member *m, tern_time now)
+{
+    struct room *room = m->room;
+    bool is_late = m->presence == CHAT_GONE && now - m->gone_since >= HUB_GRACE;
+    if ((room->flags & CHAT_FLAG_PRIVATE) == 0 && is_late) {
+        part(m, "lost", now);
+    } else if ((room->flags & CHAT_FLAG_PRIVATE) != 0 && is_late && hub_is_pair_over(room, now)) {
+        hub_remove_room(room);
+    }
 }
 
 static void sweep(struct hub *hub, tern_time now)
@@ -547,18 +769,17 @@ static void sweep(struct hub *hub, tern_time now)
         struct member *m = person->sessions != NULL ? NULL : person->members;
         while (m != NULL) {
             struct member *after = m->next_of_person;
-            if (m->presence == CHAT_GONE && now - m->gone_since >= HUB_GRACE) {
-                part(m, CHAT_KIND_LEAVE, chat_text("lost"));
-            }
+            sweep_member(m, now);
             m = after;
         }
         next = person->next;
-        forget_if_idle(hub, person);
+        hub_forget_if_idle(hub, person);
     }
 }
 
 void hub_tick(struct hub *hub, tern_time now)
 {
+    hub->now = now;
     while (hub->news != NULL) {
         struct room *room = hub->news;
         hub->news = room->next_news;
@@ -569,6 +790,19 @@ void hub_tick(struct hub *hub, tern_time now)
         hub->swept = now;
         sweep(hub, now);
     }
+    if (hub->store != NULL && store_tidy(hub->store, hub_wall(hub)) < 0) {
+        hub_on_store_failure(hub);
+    }
+}
+
+void hub_count(const struct hub *hub, struct hub_counts *out)
+{
+    *out = (struct hub_counts){.sessions = hub->session_count,
+                               .rooms = hub->room_count,
+                               .events = hub->events,
+                               .refusals = hub->refusals,
+                               .store_failures = hub->store_failures};
+    out->store_bytes = hub->store == NULL ? 0 : store_bytes(hub->store);
 }
 
 void hub_free(struct hub *hub)
@@ -580,17 +814,19 @@ void hub_free(struct hub *hub)
     }
     for (struct room *room = hub->rooms; room != NULL; room = next_room) {
         next_room = room->next;
-        remove_room(room);
+        hub_remove_room(room);
     }
     for (struct person *person = hub->persons; person != NULL; person = next) {
         next = person->next;
         struct hub_session *after;
         for (struct hub_session *s = person->sessions; s != NULL; s = after) {
             after = s->next;
+            drop_late(s);
             free(s);
         }
         person->sessions = NULL;
-        forget_if_idle(hub, person);
+        hub_forget_if_idle(hub, person);
     }
+    store_close(hub->store);
     free(hub);
 }

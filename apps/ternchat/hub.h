@@ -31,15 +31,28 @@ struct hub_port {
     /* hub_left follows, after this call of the hub has returned. */
     void (*close)(void *user, void *conn, const char *why);
     uint64_t (*wall)(void *user); /* ms since 1970, for what people read */
+    /* The rest may be NULL. May they moderate every room, and invite? */
+    bool (*is_moderator)(void *user, const uint8_t key[TERN_KEY_SIZE]);
+    /* Writes a one-time code for somebody new; or why not. */
+    const char *(*invite)(void *user, char *code, size_t size);
+    /* For the log: "came", "went", "lost", "joined", "left", "kicked", "invited", and "history-failed", with
+     * the reason in `room`. key may be NULL. */
+    void (*note)(void *user, const char *what, const uint8_t *key, const char *nick,
+                 const char *room);
 };
 
 struct hub_config {
     const char *motd;
-    const char *path; /* of the history; NULL: none is kept */
+    const char *path;       /* of the history; NULL: none is kept */
+    uint64_t history_bytes; /* 0: any */
+    uint64_t history_age;   /* ms; 0: any */
 };
 
-/* NULL: no memory, or the history cannot be opened (then *why says so). */
-struct hub *hub_new(const struct hub_port *port, const struct hub_config *config, const char **why);
+#define HUB_WHY_SIZE 256
+
+/* NULL: no memory, or the history cannot be opened; `why` says so. */
+struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
+                    char why[HUB_WHY_SIZE]);
 void hub_free(struct hub *hub);
 
 /* A connection has proved its key. NULL: no memory. */
@@ -54,5 +67,11 @@ void hub_on_writable(struct hub_session *session);
 
 /* Tells what people are doing, and lets those leave who did not come back. Call it ten times a second. */
 void hub_tick(struct hub *hub, tern_time now);
+
+struct hub_counts {
+    size_t sessions, rooms;
+    uint64_t events, refusals, store_failures, store_bytes;
+};
+void hub_count(const struct hub *hub, struct hub_counts *out);
 
 #endif

@@ -33,28 +33,58 @@ void log_clear(struct log *log)
     }
 }
 
-const struct log_event *log_append(struct log *log, struct chat_packet *p)
+static struct log_event *event_of(const struct chat_packet *p, const uint8_t *packet, size_t len)
+{
+    struct log_event *event = malloc(sizeof *event + len);
+    if (event != NULL) {
+        event->seq = p->seq;
+        event->id = p->id;
+        event->kind = p->kind;
+        memcpy(event->key, p->key, sizeof event->key);
+        event->len = len;
+        memcpy(event->packet, packet, len);
+    }
+    return event;
+}
+
+struct log_event *log_make(const struct log *log, struct chat_packet *p)
 {
     uint8_t buf[CHAT_PACKET_MAX];
     p->seq = log->next;
     size_t len = chat_encode(p, buf, sizeof buf);
-    struct log_event *event = len == 0 ? NULL : malloc(sizeof *event + len);
-    if (event == NULL) {
-        return NULL;
-    }
-    event->seq = p->seq;
-    event->id = p->id;
-    event->kind = p->kind;
-    memcpy(event->key, p->key, sizeof event->key);
-    event->len = len;
-    memcpy(event->packet, buf, len);
+    return len == 0 ? NULL : event_of(p, buf, len);
+}
+
+void log_keep(struct log *log, struct log_event *event)
+{
     while (log->first < log->next &&
-           (log->next - log->first == LOG_EVENTS || log->bytes + len > LOG_BYTES)) {
+           (log->next - log->first == LOG_EVENTS || log->bytes + event->len > LOG_BYTES)) {
         drop_oldest(log);
     }
-    log->bytes += len;
+    log->bytes += event->len;
     *place(log, log->next++) = event;
+}
+
+const struct log_event *log_append(struct log *log, struct chat_packet *p)
+{
+    struct log_event *event = log_make(log, p);
+    if (event != NULL) {
+        log_keep(log, event);
+    }
     return event;
+}
+
+bool log_restore(struct log *log, const uint8_t *packet, size_t len)
+{
+    struct chat_packet p;
+    if (!chat_decode(&p, packet, len) || p.type != CHAT_EVENT || p.seq != log->next) {
+        return false;
+    }
+    struct log_event *event = event_of(&p, packet, len);
+    if (event != NULL) {
+        log_keep(log, event);
+    }
+    return event != NULL;
 }
 
 const struct log_event *log_find(const struct log *log, uint64_t seq)

@@ -27,8 +27,14 @@ struct log {
 void log_init(struct log *log, uint64_t next); /* 1 for a new room */
 void log_clear(struct log *log);
 
-/* Numbers an event (p->seq is set) and keeps it. NULL: no memory, or it does not fit a packet. */
-const struct log_event *log_append(struct log *log, struct chat_packet *p);
+/* Numbers an event (p->seq is set): the next one, once log_keep has it. NULL: no memory, or it does not
+ * fit a packet. */
+struct log_event *log_make(const struct log *log, struct chat_packet *p);
+void log_keep(struct log *log, struct log_event *event); /* which is the log's from now on */
+const struct log_event *log_append(struct log *log, struct chat_packet *p); /* both */
+
+/* Takes an event from where it was stored; it must be the next one. False: no memory, or it is not. */
+bool log_restore(struct log *log, const uint8_t *packet, size_t len);
 
 /* NULL: it is too old, or not there yet. */
 const struct log_event *log_find(const struct log *log, uint64_t seq);

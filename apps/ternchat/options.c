@@ -15,6 +15,7 @@ static const char help[] =
     "Usage: ternchat [OPTIONS] HOST[:PORT] [ROOM]\n"
     "       ternchat --batch HOST[:PORT] ROOM < words > talk\n"
     "       ternchat serve [--listen ADDR:PORT] [--authorized-keys FILE] [--motd TEXT]\n"
+    "                      [--history FILE | --no-history] [--moderators FILE] [--invite]\n"
     "       ternchat keygen [-f FILE]\n"
     "       ternchat id\n"
     "\n"
@@ -47,6 +48,14 @@ static const char help[] =
     "      --listen ADDR:PORT  default [::]:7438; port 0 chooses one and prints it\n"
     "      --authorized-keys FILE  clients that may connect (default: everybody)\n"
     "      --motd TEXT         what everybody is told who comes\n"
+    "      --history FILE      where what was said is kept (default\n"
+    "                          ~/.local/state/tern/ternchat.db)\n"
+    "      --no-history        keep it in memory only, as long as somebody is in the room\n"
+    "      --history-size SIZE the oldest of it goes, when the file is larger (default 1G)\n"
+    "      --history-age T     and when it is older (default: any age; 24h = a day)\n"
+    "      --moderators FILE   keys of those who may moderate every room, and invite\n"
+    "      --invite            print a one-time code, with which somebody new can come in\n"
+    "      --stats-interval T  figures on standard error (with --json: standard output) so often\n"
     "      --silent            answer only clients that know our key already\n"
     "\n"
     "Output:\n"
@@ -75,6 +84,13 @@ enum {
     OPT_AUTHORIZED_KEYS,
     OPT_MOTD,
     OPT_SILENT,
+    OPT_HISTORY,
+    OPT_NO_HISTORY,
+    OPT_HISTORY_SIZE,
+    OPT_HISTORY_AGE,
+    OPT_MODERATORS,
+    OPT_INVITE,
+    OPT_STATS_INTERVAL,
     OPT_JSON
 };
 
@@ -94,6 +110,13 @@ static const struct option longs[] = {
     {"authorized-keys", required_argument, NULL, OPT_AUTHORIZED_KEYS},
     {"motd", required_argument, NULL, OPT_MOTD},
     {"silent", no_argument, NULL, OPT_SILENT},
+    {"history", required_argument, NULL, OPT_HISTORY},
+    {"no-history", no_argument, NULL, OPT_NO_HISTORY},
+    {"history-size", required_argument, NULL, OPT_HISTORY_SIZE},
+    {"history-age", required_argument, NULL, OPT_HISTORY_AGE},
+    {"moderators", required_argument, NULL, OPT_MODERATORS},
+    {"invite", no_argument, NULL, OPT_INVITE},
+    {"stats-interval", required_argument, NULL, OPT_STATS_INTERVAL},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
@@ -123,6 +146,10 @@ static const char **text_option(struct options *o, int opt)
         return &o->authorized_keys;
     case OPT_MOTD:
         return &o->motd;
+    case OPT_HISTORY:
+        return &o->history;
+    case OPT_MODERATORS:
+        return &o->moderators;
     case 'f':
         return &o->out_file;
     default:
@@ -147,6 +174,18 @@ static int parse_value(struct options *o, int opt)
                    ? -1
                    : cli_refuse("--cipher", optarg, "see ternchat --help for the names");
     }
+    if (opt == OPT_HISTORY_SIZE) {
+        return cli_parse_size(optarg, &o->history_size)
+                   ? -1
+                   : cli_refuse("--history-size", optarg, "give a size such as 500M; 0: any");
+    }
+    if (opt == OPT_HISTORY_AGE || opt == OPT_STATS_INTERVAL) {
+        bool is_age = opt == OPT_HISTORY_AGE;
+        return cli_parse_time(optarg, is_age ? &o->history_age : &o->stats_interval)
+                   ? -1
+                   : cli_refuse(is_age ? "--history-age" : "--stats-interval", optarg,
+                                "give a time such as 60s or 720h; 0: none");
+    }
     return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
                ? -1
                : cli_refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
@@ -159,6 +198,8 @@ static bool parse_switch(struct options *o, int opt)
                  : opt == OPT_BATCH      ? &o->batch
                  : opt == OPT_ACCEPT_NEW ? &o->accept_new
                  : opt == OPT_SILENT     ? &o->silent
+                 : opt == OPT_NO_HISTORY ? &o->no_history
+                 : opt == OPT_INVITE     ? &o->invite
                  : opt == OPT_JSON       ? &o->json
                  : opt == 'q'            ? &o->quiet
                                          : NULL;
@@ -210,6 +251,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->cc = "cubic";
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
+    o->history_size = (uint64_t)1 << 30;
     cli_init("ternchat", false, 0);
     opterr = 0;
     for (int opt; (opt = getopt_long(argc, argv, ":qv46f:hV", longs, NULL)) != -1;) {
@@ -232,5 +274,11 @@ int options_parse(struct options *o, int argc, char **argv)
         }
     }
     cli_init("ternchat", o->quiet, o->verbose);
+    if (o->history != NULL && o->no_history) {
+        return usage("--history and --no-history", "they exclude each other");
+    }
+    if (o->invite && o->authorized_keys == NULL) {
+        return usage("--invite", "without --authorized-keys everybody may come");
+    }
     return parse_arguments(o, argc - optind, argv + optind);
 }

@@ -29,7 +29,7 @@ enum chat_type {
     CHAT_LIST = 6,    /* nothing: which rooms are there? */
     CHAT_SEARCH = 7,  /* channel, id (of the question), text */
     CHAT_BEFORE = 8,  /* channel, id, seq: what was said before that */
-    CHAT_KICK = 9,    /* channel, code (1: and never again), key */
+    CHAT_KICK = 9,    /* channel, code (1: and never again; 2: may come again), key */
     CHAT_OPEN = 10,   /* flags, seq, key: a private conversation with that person */
     CHAT_FETCH = 11,  /* key (who has it), id: send me that file */
     CHAT_INVITE = 12, /* nothing: give me a code for somebody else */
@@ -46,9 +46,11 @@ enum chat_type {
     CHAT_FOUND = 69,   /* channel, id, seq, time, kind, key, nick, body; kind 0: that was all */
     CHAT_WANTED = 70,  /* key (by whom), id: CHAT_FETCH, passed on */
     CHAT_INVITED = 71, /* text: the code */
+    CHAT_CALLED =
+        72, /* key (whose), seq (the last), nick: a private conversation has news; CHAT_OPEN it */
     /* server to client, on the channel of a room */
     CHAT_JOINED =
-        94, /* flags, seq (the room's last), room, body: chat_member each; before all else */
+        94, /* flags, seq (the room's last), room, text (topic), body: chat_member each; before all else */
     CHAT_PARTED = 95, /* text (why): put out; nothing follows */
     CHAT_EVENT = 96,  /* seq, time, id, kind, key (whose), nick (of that moment), body */
     /* body: chat_status each; whoever is not in it is there and does not type. Only the latest counts. */
@@ -85,6 +87,7 @@ enum chat_refusal {
 
 #define CHAT_FLAG_OPEN    0x01u /* the server can read what is said */
 #define CHAT_FLAG_PRIVATE 0x02u /* a conversation of two */
+#define CHAT_FLAG_MAY     0x04u /* JOINED: who gets it may kick, and set the topic */
 
 /* Bytes that lie in the packet, or in the caller's memory. */
 struct chat_slice {

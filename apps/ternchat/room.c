@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ternchat/hub_parts.h"
 #include "ternchat/session.h"
 
-struct room *room_new(struct hub *hub, const char *name, uint8_t flags)
+struct room *room_new(struct hub *hub, const char *name, uint8_t flags, uint64_t next)
 {
     struct room *room = calloc(1, sizeof *room);
     if (room == NULL) {
@@ -16,7 +17,34 @@ struct room *room_new(struct hub *hub, const char *name, uint8_t flags)
     room->hub = hub;
     room->flags = flags;
     (void)memccpy(room->name, name, '\0', sizeof room->name - 1);
-    log_init(&room->log, 1);
+    log_init(&room->log, next);
+    return room;
+}
+
+static bool restore(void *user, uint64_t seq, const uint8_t *packet, size_t len)
+{
+    struct room *room = user;
+    if (room->log.first == room->log.next) {
+        log_init(&room->log, seq); /* the older ones are forgotten */
+    }
+    return log_restore(&room->log, packet, len);
+}
+
+struct room *room_load(struct hub *hub, const char *name, const struct store_room *stored)
+{
+    uint64_t from = stored->next > CHAT_REPLAY ? stored->next - CHAT_REPLAY : 1;
+    struct room *room = room_new(hub, name, stored->flags, from);
+    if (room == NULL) {
+        return NULL;
+    }
+    room->stored = stored->id;
+    memcpy(room->creator, stored->creator, sizeof room->creator);
+    memcpy(room->topic, stored->topic, sizeof room->topic);
+    if (store_replay(hub->store, room->stored, from, stored->next, restore, room) < 0 ||
+        room->log.next != stored->next) { /* a hole in the file: what follows it has its numbers */
+        log_clear(&room->log);
+        log_init(&room->log, stored->next);
+    }
     return room;
 }
 
@@ -26,6 +54,11 @@ void room_free(struct room *room)
     for (struct member *m = room->members; m != NULL; m = next) {
         next = m->next_in_room;
         room_exit(m);
+    }
+    while (room->bans != NULL) {
+        struct ban *ban = room->bans;
+        room->bans = ban->next;
+        free(ban);
     }
     log_clear(&room->log);
     free(room);
@@ -121,21 +154,43 @@ void room_rise(struct seat *seat)
     free(seat);
 }
 
-bool room_is_repeat(struct member *m, uint64_t id)
+/* The place of a program's number; the last place when it has none. */
+static unsigned place_of(const struct member *m, uint32_t instance)
 {
-    uint32_t instance = (uint32_t)(id >> 32), number = (uint32_t)id;
     unsigned i = 0;
     while (i < ROOM_INSTANCES - 1 && m->said[i].instance != instance) {
         i++;
     }
-    uint32_t last = m->said[i].instance == instance ? m->said[i].last : 0;
-    if (number <= last) {
-        return true;
-    }
+    return i;
+}
+
+static void set_said(struct member *m, uint32_t instance, uint32_t last)
+{
+    unsigned i = place_of(m, instance);
     memmove(&m->said[1], &m->said[0], i * sizeof m->said[0]);
     m->said[0].instance = instance;
-    m->said[0].last = number;
-    return false;
+    m->said[0].last = last;
+}
+
+bool room_is_repeat(struct member *m, uint64_t id)
+{
+    uint32_t instance = (uint32_t)(id >> 32), last = 0;
+    const struct room *room = m->room;
+    unsigned i = place_of(m, instance);
+    if (m->said[i].instance == instance) {
+        last = m->said[i].last;
+    } else if (room->stored != 0) { /* from before a restart, or a leave */
+        if (store_said(room->hub->store, room->stored, m->person->key, instance, &last) < 0) {
+            hub_on_store_failure(room->hub);
+        }
+        set_said(m, instance, last);
+    }
+    return (uint32_t)id <= last;
+}
+
+void room_on_said(struct member *m, uint64_t id)
+{
+    set_said(m, (uint32_t)(id >> 32), (uint32_t)id);
 }
 
 /* --- serving ---------------------------------------------------------------------------------------- */
@@ -152,6 +207,42 @@ static bool tell_caught_up(struct seat *seat)
     return true;
 }
 
+struct reading {
+    struct seat *seat;
+    bool is_full;
+};
+
+static bool send_stored(void *user, uint64_t seq, const uint8_t *packet, size_t len)
+{
+    struct reading *reading = user;
+    struct seat *seat = reading->seat;
+    reading->is_full = !session_send(seat->session, seat->channel, packet, len, false);
+    seat->cursor = reading->is_full ? seat->cursor : seq + 1;
+    return !reading->is_full;
+}
+
+/* From the store up to what is in memory. False: there is no room now. */
+static bool serve_old(struct seat *seat)
+{
+    const struct room *room = seat->member->room;
+    const struct log *log = &room->log;
+    uint64_t before =
+        seat->caught_up != 0 && seat->caught_up < log->first ? seat->caught_up : log->first;
+    if (room->stored == 0) {
+        seat->cursor = log->first; /* the gap in the numbers tells the client what it has missed */
+        return true;
+    }
+    struct reading reading = {.seat = seat};
+    if (store_replay(room->hub->store, room->stored, seat->cursor, before, send_stored, &reading) <
+        0) {
+        hub_on_store_failure(room->hub);
+    }
+    if (!reading.is_full) {
+        seat->cursor = before; /* what is between was forgotten, or cannot be read */
+    }
+    return !reading.is_full;
+}
+
 void room_serve(struct seat *seat)
 {
     const struct log *log = &seat->member->room->log;
@@ -164,8 +255,9 @@ void room_serve(struct seat *seat)
         }
         const struct log_event *event = log_find(log, seat->cursor);
         if (event == NULL) {
-            seat->cursor =
-                log->first; /* the gap in the numbers tells the client what it has missed */
+            if (!serve_old(seat)) {
+                return;
+            }
         } else if (session_send(seat->session, seat->channel, event->packet, event->len, false)) {
             seat->cursor++;
         } else {
@@ -174,20 +266,33 @@ void room_serve(struct seat *seat)
     }
 }
 
+static bool keep(struct room *room, const struct chat_packet *p, const struct log_event *event)
+{
+    bool is_open = (room->flags & CHAT_FLAG_OPEN) != 0;
+    if (room->stored == 0 || store_append(room->hub->store, room->stored, p, event, is_open) > 0) {
+        return true;
+    }
+    hub_on_store_failure(room->hub);
+    return false;
+}
+
 uint64_t room_say(struct room *room, struct chat_packet *p)
 {
     p->type = CHAT_EVENT;
     p->time = hub_wall(room->hub);
-    const struct log_event *event = log_append(&room->log, p);
-    if (event == NULL) {
+    struct log_event *event = log_make(&room->log, p);
+    if (event == NULL || !keep(room, p, event)) {
+        free(event);
         return 0;
     }
+    log_keep(&room->log, event);
+    room->hub->events++;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
         for (struct seat *seat = m->seats; seat != NULL; seat = seat->next_of_member) {
             room_serve(seat);
         }
     }
-    return event->seq;
+    return p->seq;
 }
 
 #define READERS_MAX 16 /* in a larger room nobody looks who has read what */

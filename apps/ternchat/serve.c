@@ -13,21 +13,26 @@
 
 #include "shared/cli.h"
 #include "shared/identity.h"
+#include "shared/json.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
+#include "shared/service.h"
 #include "shared/transport.h"
 #include "ternchat/hub.h"
+#include "ternchat/invite.h"
+#include "ternchat/store.h"
 
-#define IDLE       (90 * TERN_SEC)
-#define TICK       0.1          /* s */
-#define BURST      200.0        /* packets that somebody may send at once */
-#define RATE       50.0         /* and a second, for long; more waits in the transport's windows */
-#define WINDOW     (256u << 10) /* of messages that wait so */
-#define QUEUE      (1u << 20)   /* of messages to one client; then its seats wait */
-#define MAX_PACKET CHAT_PACKET_MAX
-#define CLOSE_BYE  1
-#define CLOSE_BAD  2
-#define CLOSE_DOWN 3
+#define IDLE          (90 * TERN_SEC)
+#define FAILURE_EVERY (60 * TERN_SEC) /* messages about a history that fails */
+#define TICK          0.1             /* s */
+#define BURST         200.0           /* packets that somebody may send at once */
+#define RATE          50.0 /* and a second, for long; more waits in the transport's windows */
+#define WINDOW        (256u << 10) /* of messages that wait so */
+#define QUEUE         (1u << 20)   /* of messages to one client; then its seats wait */
+#define MAX_PACKET    CHAT_PACKET_MAX
+#define CLOSE_BYE     1
+#define CLOSE_BAD     2
+#define CLOSE_DOWN    3
 
 struct server {
     const struct options *options;
@@ -37,6 +42,11 @@ struct server {
     struct hub *hub;
     char authorized[KEYRING_PATH_SIZE]; /* empty: everybody */
     struct peer *waiting;               /* those who talk too fast */
+    struct desk *desk;                  /* where the invited come in; NULL: not opened yet */
+    const uint8_t *secret;              /* NULL: a new one each time */
+    char history[KEYRING_PATH_SIZE];
+    tern_time told;         /* figures */
+    tern_time told_failure; /* of the history */
 };
 
 struct peer {
@@ -79,6 +89,64 @@ static uint64_t on_wall(void *user)
     (void)user;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool on_is_moderator(void *user, const uint8_t key[TERN_KEY_SIZE])
+{
+    const struct server *server = user;
+    return server->options->moderators != NULL &&
+           keyring_is_authorized(server->options->moderators, key) == KEYRING_OK;
+}
+
+/* Opens the desk where the invited come in, once there is one to come. */
+static const char *on_invite(void *user, char *code, size_t size)
+{
+    struct server *server = user;
+    if (server->authorized[0] == '\0') {
+        return "everybody may come: there is no need for a code";
+    }
+    if (server->desk == NULL) {
+        tern_addr local = tern_udp_local(server->transport.udp);
+        server->desk = desk_new(server->loop, server->secret, &local, server->authorized);
+    }
+    return server->desk == NULL || !desk_invite(server->desk, code, size)
+               ? "the server cannot make a code now"
+               : NULL;
+}
+
+static void note_json(const char *what, const uint8_t *key, const char *nick, const char *room)
+{
+    char text[KEYRING_TEXT_SIZE];
+    (void)printf("{\"event\":\"%s\",\"time_ms\":%llu", what, (unsigned long long)on_wall(NULL));
+    if (key != NULL) {
+        keyring_format(key, text);
+        json_field(stdout, "key", text);
+        json_field(stdout, "nick", nick);
+    }
+    if (*room != '\0') {
+        json_field(stdout, key != NULL ? "room" : "why", room);
+    }
+    (void)fputs("}\n", stdout);
+    (void)fflush(stdout);
+}
+
+static void on_note(void *user, const char *what, const uint8_t *key, const char *nick,
+                    const char *room)
+{
+    struct server *server = user;
+    if (key == NULL) { /* the history failed: it may do so with every word */
+        tern_time now = tern_udp_now();
+        if (server->told_failure != 0 && now - server->told_failure < FAILURE_EVERY) {
+            return;
+        }
+        server->told_failure = now;
+        cli_error("the history", room, "make room on the disk; words are refused until then");
+    } else {
+        cli_verbose(1, "%s: %s%s%s", what, nick, *room == '\0' ? "" : " in ", room);
+    }
+    if (server->options->json) {
+        note_json(what, key, nick, room);
+    }
 }
 
 /* --- peers -------------------------------------------------------------------------------------------- */
@@ -176,6 +244,25 @@ static void on_ready(tern_ev *binding, void *user)
     }
 }
 
+static void tell_figures(const struct server *server)
+{
+    struct hub_counts c;
+    hub_count(server->hub, &c);
+    if (server->options->json) {
+        (void)printf("{\"event\":\"stats\",\"time_ms\":%llu,\"connections\":%zu,\"rooms\":%zu,"
+                     "\"events\":%llu,\"refusals\":%llu,\"history_failures\":%llu,"
+                     "\"history_bytes\":%llu}\n",
+                     (unsigned long long)on_wall(NULL), c.sessions, c.rooms,
+                     (unsigned long long)c.events, (unsigned long long)c.refusals,
+                     (unsigned long long)c.store_failures, (unsigned long long)c.store_bytes);
+        (void)fflush(stdout);
+    } else {
+        cli_note("%zu connections, %zu rooms, %llu events, %llu refusals, history %llu bytes",
+                 c.sessions, c.rooms, (unsigned long long)c.events, (unsigned long long)c.refusals,
+                 (unsigned long long)c.store_bytes);
+    }
+}
+
 static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct server *server = timer->data;
@@ -189,7 +276,13 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
         receive(waiting);
         waiting = next;
     }
-    hub_tick(server->hub, tern_udp_now());
+    tern_time now = tern_udp_now();
+    hub_tick(server->hub, now);
+    if (server->options->stats_interval > 0 &&
+        now - server->told >= server->options->stats_interval) {
+        server->told = now;
+        tell_figures(server);
+    }
     tern_ev_wake(server->transport.binding);
 }
 
@@ -262,10 +355,64 @@ static void announce(const struct server *server)
     char text[TERN_ADDR_TEXT_SIZE], pin[KEYRING_TEXT_SIZE];
     uint8_t key[TERN_KEY_SIZE];
     tern_addr local = tern_udp_local(server->transport.udp);
+    char state[TERN_ADDR_TEXT_SIZE + 40];
     tern_endpoint_public_key(server->transport.endpoint, key);
     keyring_format(key, pin);
-    (void)printf("listening on %s\nkey %s\n", tern_addr_format(&local, text, sizeof text), pin);
+    (void)tern_addr_format(&local, text, sizeof text);
+    if (server->options->json) {
+        (void)fputs("{\"event\":\"serving\"", stdout);
+        json_field(stdout, "listen", text);
+        json_field(stdout, "key", pin);
+        (void)fputs("}\n", stdout);
+    } else {
+        (void)printf("listening on %s\nkey %s\n", text, pin);
+    }
     (void)fflush(stdout);
+    (void)snprintf(state, sizeof state, "READY=1\nSTATUS=listening on %s", text);
+    (void)service_notify(state);
+}
+
+static int show_invitation(struct server *server)
+{
+    char code[CHAT_TEXT_MAX];
+    const char *why = server->options->invite ? on_invite(server, code, sizeof code) : NULL;
+    if (why != NULL) {
+        cli_error("--invite", why, NULL);
+        return CLI_LOCAL;
+    }
+    if (server->options->invite) {
+        cli_note(
+            "whoever gets this code may come in, once: ternchat CODE, with the address for them:");
+        (void)printf(server->options->json ? "{\"event\":\"code\",\"code\":\"%s\"}\n" : "code %s\n",
+                     code);
+        (void)fflush(stdout);
+    }
+    return -1;
+}
+
+/* -1: fine; server->history is "" for none. */
+static int choose_history(struct server *server)
+{
+    const struct options *o = server->options;
+    if (o->no_history || (o->history == NULL && !store_is_built_in())) {
+        if (!o->no_history) {
+            cli_note("no history is kept: built without SQLite");
+        }
+        return -1;
+    }
+    if (o->history == NULL ? !keyring_state_path("ternchat.db", server->history)
+                           : snprintf(server->history, sizeof server->history, "%s", o->history) >=
+                                 (int)sizeof server->history) {
+        cli_error("the history", o->history == NULL ? "no home folder" : "the name is too long",
+                  "name a file with --history, or use --no-history");
+        return CLI_USAGE;
+    }
+    if (o->history == NULL && !keyring_make_folders(server->history)) {
+        cli_error(server->history, strerror(errno),
+                  "name a file with --history, or use --no-history");
+        return CLI_LOCAL;
+    }
+    return -1;
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
@@ -275,7 +422,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
-static void run(struct server *server)
+static int run(struct server *server)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct ev_signal signals[3];
@@ -287,27 +434,51 @@ static void run(struct server *server)
     server->ticker.data = server;
     ev_timer_start(server->loop, &server->ticker);
     announce(server);
-    (void)ev_run(server->loop, 0);
+    int code = show_invitation(server);
+    if (code < 0) {
+        (void)ev_run(server->loop, 0);
+        (void)service_notify("STOPPING=1");
+    }
     ev_timer_stop(server->loop, &server->ticker);
     for (size_t i = 0; i < 3; i++) {
         ev_signal_stop(server->loop, &signals[i]);
     }
     tern_endpoint_close_all(server->transport.endpoint, CLOSE_DOWN, "the server ends");
     on_ready(server->transport.binding, server);
+    desk_free(server->desk);
+    return code < 0 ? CLI_OK : code;
+}
+
+static struct hub *open_hub(struct server *server)
+{
+    const struct options *o = server->options;
+    struct hub_port port = {.user = server,
+                            .send = on_send,
+                            .close = on_close,
+                            .wall = on_wall,
+                            .is_moderator = on_is_moderator,
+                            .invite = on_invite,
+                            .note = on_note};
+    struct hub_config config = {.motd = o->motd,
+                                .path = server->history[0] == '\0' ? NULL : server->history,
+                                .history_bytes = o->history_size,
+                                .history_age = o->history_age / TERN_MSEC};
+    char why[HUB_WHY_SIZE] = "";
+    struct hub *hub = hub_new(&port, &config, why);
+    if (hub == NULL) {
+        cli_error(server->history[0] == '\0' ? "ternchat" : server->history, why, NULL);
+    }
+    return hub;
 }
 
 int serve_run(const struct options *options)
 {
     struct server server = {.options = options, .loop = ev_default_loop(0)};
-    struct hub_port port = {&server, on_send, on_close, on_wall};
-    struct hub_config config = {.motd = options->motd};
     uint8_t secret[TERN_KEY_SIZE];
     bool has_key = false;
-    const char *why = NULL;
     int code = identity_load(options->key, secret, &has_key);
-    if (code < 0) {
-        code = choose_clients(&server);
-    }
+    code = code < 0 ? choose_clients(&server) : code;
+    code = code < 0 ? choose_history(&server) : code;
     if (code >= 0) {
         return code;
     }
@@ -315,18 +486,17 @@ int serve_run(const struct options *options)
         cli_note("no key of its own: clients will see a new one at the next start; "
                  "make one with ternchat keygen");
     }
-    server.hub = hub_new(&port, &config, &why);
+    server.hub = open_hub(&server);
     if (server.hub == NULL) {
-        cli_error("ternchat", why, NULL);
         return CLI_LOCAL;
     }
-    code = open_server(&server, has_key ? secret : NULL);
-    sodium_memzero(secret, sizeof secret);
+    server.secret = has_key ? secret : NULL;
+    code = open_server(&server, server.secret);
     if (code < 0) {
-        run(&server);
-        code = CLI_OK;
+        code = run(&server);
         transport_close(&server.transport);
     }
+    sodium_memzero(secret, sizeof secret);
     hub_free(server.hub);
     return code;
 }
