@@ -21,7 +21,8 @@
 #define KEEPALIVE (15 * TERN_SEC)
 #define PAUSE_MIN 0.2 /* s between attempts, doubled each time */
 #define PAUSE_MAX 5.0
-#define CLOSE_BYE 1 /* the person has left */
+#define RETRY     1.0 /* s between tries of what the server had no room for */
+#define CLOSE_BYE 1   /* the person has left */
 
 struct client {
     const struct options *options;
@@ -39,7 +40,7 @@ struct client {
     enum client_state state;
     int code;
     double pause;
-    struct ev_timer again;
+    struct ev_timer again, retry;
 };
 
 static void set_state(struct client *c, enum client_state state)
@@ -53,6 +54,7 @@ static void set_state(struct client *c, enum client_state state)
 static void end(struct client *c, int code)
 {
     c->code = code;
+    ev_timer_stop(c->loop, &c->retry);
     set_state(c, CLIENT_OVER);
 }
 
@@ -91,6 +93,32 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
 {
     struct client *c = user;
     c->front.model.on_heard(c->front.user, room, id);
+}
+
+static void on_refused(void *user, struct model_room *room, uint64_t id)
+{
+    struct client *c = user;
+    if (c->front.model.on_refused != NULL) {
+        c->front.model.on_refused(c->front.user, room, id);
+    }
+}
+
+static void on_answer(void *user, const struct chat_packet *p)
+{
+    struct client *c = user;
+    if (c->front.model.on_answer != NULL) {
+        c->front.model.on_answer(c->front.user, p);
+    }
+}
+
+/* What the server had no room for, it may have now. */
+static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct client *c = timer->data;
+    (void)loop;
+    (void)events;
+    model_retry(c->model);
+    tern_ev_wake(c->transport.binding);
 }
 
 /* --- attempts ---------------------------------------------------------------------------------------- */
@@ -279,7 +307,14 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
                           const struct client_front *front, const char *nick, int *code)
 {
     struct client *c = calloc(1, sizeof *c);
-    struct model_front down = {c, on_send, on_line, on_note, on_joined, on_heard};
+    struct model_front down = {.user = c,
+                               .send = on_send,
+                               .on_line = on_line,
+                               .on_note = on_note,
+                               .on_joined = on_joined,
+                               .on_heard = on_heard,
+                               .on_refused = on_refused,
+                               .on_answer = on_answer};
     if (c == NULL || (c->model = model_new(&down, nick)) == NULL) {
         cli_error("ternchat", "out of memory", NULL);
         *code = CLI_LOCAL;
@@ -292,6 +327,8 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     c->pause = PAUSE_MIN;
     ev_timer_init(&c->again, on_again, 0, 0);
     c->again.data = c;
+    ev_timer_init(&c->retry, on_retry, RETRY, RETRY);
+    c->retry.data = c;
     *code = load_key(c);
     *code = *code < 0 ? find_server(c) : *code;
     if (*code < 0) {
@@ -302,6 +339,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
         return NULL;
     }
     c->code = CLI_OK;
+    ev_timer_start(c->loop, &c->retry);
     attempt(c, c->trust.has_key ? c->trust.key : NULL);
     return c;
 }
@@ -312,6 +350,7 @@ void client_free(struct client *c)
         return;
     }
     ev_timer_stop(c->loop, &c->again);
+    ev_timer_stop(c->loop, &c->retry);
     if (c->is_open) {
         transport_close(&c->transport);
     }

@@ -10,19 +10,11 @@
 #include "ternchat/hub_parts.h"
 #include "ternchat/name.h"
 
-#define LATE_BYTES  ((size_t)2 << 20) /* of packets that wait for room, to one session */
 #define ASKS        300.0      /* joins and questions at once: a client comes back to its rooms */
 #define ASK_RATE    5.0        /* and a second */
 #define MAKES       50.0       /* new rooms at once */
 #define MAKE_RATE   (1.0 / 60) /* and a second */
 #define FIRST_SHIFT 10         /* the first number of a room: ms since 1970, and this to its left */
-
-struct late {
-    struct late *next;
-    uint16_t channel;
-    size_t len;
-    uint8_t data[];
-};
 
 struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
                     char why[HUB_WHY_SIZE])
@@ -50,122 +42,7 @@ uint64_t hub_wall(const struct hub *hub)
     return hub->port.wall(hub->port.user);
 }
 
-/* --- sessions ---------------------------------------------------------------------------------------- */
-
-void session_seat_set(struct hub_session *s, uint16_t channel, struct seat *seat)
-{
-    s->seats[channel - CHAT_ROOM_FIRST] = seat;
-}
-
-struct seat *session_seat(const struct hub_session *s, uint16_t channel)
-{
-    return channel < CHAT_ROOM_FIRST || channel >= CHAT_ROOM_FIRST + HUB_ROOMS_EACH
-               ? NULL
-               : s->seats[channel - CHAT_ROOM_FIRST];
-}
-
-uint16_t session_free_channel(const struct hub_session *s)
-{
-    for (uint16_t i = 0; i < HUB_ROOMS_EACH; i++) {
-        if (s->seats[i] == NULL && !s->is_parted[i]) {
-            return (uint16_t)(CHAT_ROOM_FIRST + i);
-        }
-    }
-    return 0;
-}
-
-void session_seat_close(struct hub_session *s, uint16_t channel)
-{
-    s->is_parted[channel - CHAT_ROOM_FIRST] = true;
-}
-
-static bool send_now(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
-                     bool is_latest)
-{
-    return s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
-}
-
-bool session_send(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
-                  bool is_latest)
-{
-    return (s->late == NULL || is_latest) && send_now(s, channel, data, len, is_latest);
-}
-
-static bool send_later(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len)
-{
-    struct late *late = s->late_bytes + len > LATE_BYTES ? NULL : malloc(sizeof *late + len);
-    if (late == NULL) {
-        return false;
-    }
-    late->next = NULL;
-    late->channel = channel;
-    late->len = len;
-    memcpy(late->data, data, len);
-    *s->late_tail = late;
-    s->late_tail = &late->next;
-    s->late_bytes += len;
-    return true;
-}
-
-/* Sends what waits, as far as there is room for it. */
-static void send_late(struct hub_session *s)
-{
-    while (s->late != NULL && send_now(s, s->late->channel, s->late->data, s->late->len, false)) {
-        struct late *first = s->late;
-        s->late_bytes -= first->len;
-        s->late = first->next;
-        free(first);
-    }
-    s->late_tail = s->late == NULL ? &s->late : s->late_tail;
-}
-
-static void drop_late(struct hub_session *s)
-{
-    while (s->late != NULL) {
-        struct late *first = s->late;
-        s->late = first->next;
-        free(first);
-    }
-}
-
-void session_tell_on(struct hub_session *s, uint16_t channel, const struct chat_packet *p)
-{
-    uint8_t buf[CHAT_PACKET_MAX];
-    size_t len = chat_encode(p, buf, sizeof buf);
-    if (len == 0 ||
-        (!session_send(s, channel, buf, len, false) && !send_later(s, channel, buf, len))) {
-        s->hub->port.close(s->hub->port.user, s->conn, "too slow");
-    }
-}
-
-void session_tell(struct hub_session *s, const struct chat_packet *p)
-{
-    session_tell_on(s, CHAT_CONTROL, p);
-}
-
-static void refuse(struct hub_session *s, struct chat_packet *p, enum chat_refusal code,
-                   const char *why)
-{
-    p->type = CHAT_REFUSED;
-    p->code = (uint8_t)code;
-    p->text = chat_text(why);
-    s->hub->refusals++;
-    session_tell(s, p);
-}
-
-void hub_refuse(struct hub_session *s, enum chat_refusal code, uint16_t channel, uint64_t id,
-                const char *why)
-{
-    struct chat_packet p = {.channel = channel, .id = id};
-    refuse(s, &p, code, why);
-}
-
-void hub_refuse_room(struct hub_session *s, enum chat_refusal code, const char *room,
-                     const char *why)
-{
-    struct chat_packet p = {.room = chat_text(room)};
-    refuse(s, &p, code, why);
-}
+/* --- small things ------------------------------------------------------------------------------------- */
 
 void hub_note(struct hub *hub, const char *what, const struct person *person, const char *room)
 {
@@ -199,7 +76,7 @@ bool hub_may_ask(struct hub_session *s, const struct chat_packet *p)
         return true;
     }
     struct chat_packet answer = {.channel = p->channel, .id = p->id, .room = p->room};
-    refuse(s, &answer, CHAT_REFUSED_RATE, "too much at once; wait a little");
+    session_refuse(s, &answer, CHAT_REFUSED_RATE, "too much at once; wait a little");
     return false;
 }
 
@@ -456,7 +333,7 @@ bool hub_seat(struct hub_session *s, struct member *m, uint64_t since, uint64_t 
     }
     seat->caught_up = last + 1;
     if (m->presence == CHAT_GONE) {
-        m->presence = CHAT_HERE;
+        m->presence = s->person->state;
     }
     hub_mark(m->room); /* who comes must know what the others do */
     tell_joined(s, seat, last);
@@ -636,8 +513,9 @@ static void on_room_packet(struct hub_session *s, struct seat *seat, const struc
 
 static void on_state(struct hub_session *s, const struct chat_packet *p)
 {
+    s->person->state = p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE;
     for (struct member *m = s->person->members; m != NULL; m = m->next_of_person) {
-        m->presence = p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE;
+        m->presence = s->person->state;
         hub_mark(m->room);
     }
 }
@@ -707,7 +585,7 @@ void hub_receive(struct hub_session *s, uint16_t channel, const uint8_t *data, s
 
 void hub_on_writable(struct hub_session *s)
 {
-    send_late(s);
+    session_send_late(s);
     for (size_t i = 0; i < HUB_ROOMS_EACH; i++) {
         if (s->seats[i] != NULL) {
             room_serve(s->seats[i]);
@@ -740,11 +618,12 @@ void hub_left(struct hub_session *s, bool is_bye, tern_time now)
             hub_mark(m->room);
         }
     }
-    drop_late(s);
+    session_drop_late(s);
     free(s);
     hub->session_count--;
     hub_note(hub, is_bye ? "went" : "lost", person, NULL);
     if (person->sessions == NULL) {
+        person->state = CHAT_HERE;
         hub_on_pair_left(person);
     }
     hub_forget_if_idle(hub, person);
@@ -821,7 +700,7 @@ void hub_free(struct hub *hub)
         struct hub_session *after;
         for (struct hub_session *s = person->sessions; s != NULL; s = after) {
             after = s->next;
-            drop_late(s);
+            session_drop_late(s);
             free(s);
         }
         person->sessions = NULL;

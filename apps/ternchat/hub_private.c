@@ -127,7 +127,7 @@ void hub_call_back(struct hub_session *s)
             continue;
         }
         if (m->presence == CHAT_GONE) {
-            m->presence = CHAT_HERE;
+            m->presence = s->person->state;
             hub_mark(m->room);
         }
         const struct member *other = other_of(room, s->person);

@@ -14,6 +14,9 @@
 #include "shared/term.h"
 #include "ternchat/name.h"
 
+#define MODEL_NEW_ROOM 1000000 /* a gap of so many is a new room */
+#define NICK_TRIES     9
+
 struct unheard {
     struct unheard *next;
     uint64_t id;
@@ -24,7 +27,9 @@ struct unheard {
 
 struct model {
     struct model_front front;
-    bool is_connected, is_welcome;
+    bool is_connected, is_welcome, is_away;
+    unsigned nick_tries;
+    char wished[CHAT_NAME_MAX + 1]; /* the nick, before others had it */
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
     uint64_t next_id;
@@ -38,6 +43,7 @@ struct model *model_new(const struct model_front *front, const char *nick)
     if (model != NULL) {
         model->front = *front;
         (void)snprintf(model->nick, sizeof model->nick, "%s", nick);
+        memcpy(model->wished, model->nick, sizeof model->wished);
         /* The program's number: never 0, which the server takes for none. */
         model->next_id = (uint64_t)(1 + randombytes_uniform(UINT32_MAX - 1)) << 32 | 1;
     }
@@ -137,7 +143,7 @@ static bool send_packet(struct model *model, uint16_t channel, const struct chat
 /* As much as there is room for of what the room's person has said. */
 static void send_unsent(struct model *model, struct model_room *room)
 {
-    while (room->channel != 0 && room->unsent != NULL) {
+    while (room->channel != 0 && room->unsent != NULL && !room->is_held) {
         const struct unheard *u = room->unsent;
         struct chat_packet p = {
             .type = CHAT_SAY, .id = u->id, .kind = u->kind, .body = {u->body, u->len}};
@@ -154,7 +160,11 @@ static void send_join(struct model *model, struct model_room *room)
                             .flags = room->flags,
                             .seq = room->last == 0 ? CHAT_SINCE_NONE : room->last,
                             .room = chat_text(room->name)};
-    if (model->is_welcome && room->channel == 0 && !room->is_joining) {
+    if ((room->flags & CHAT_FLAG_PRIVATE) != 0) {
+        p.type = CHAT_OPEN;
+        memcpy(p.key, room->with, sizeof p.key);
+    }
+    if (model->is_welcome && room->channel == 0 && !room->is_joining && !room->is_held) {
         room->is_joining = send_packet(model, CHAT_CONTROL, &p, false);
     }
 }
@@ -167,12 +177,29 @@ void model_on_writable(struct model *model)
     }
 }
 
-void model_connected(struct model *model)
+static void send_hello(struct model *model)
 {
     struct chat_packet p = {
         .type = CHAT_HELLO, .version = CHAT_VERSION, .nick = chat_text(model->nick)};
-    model->is_connected = true;
     (void)send_packet(model, CHAT_CONTROL, &p, false); /* a new connection has room */
+}
+
+void model_connected(struct model *model)
+{
+    model->is_connected = true;
+    model->nick_tries = 0;
+    send_hello(model);
+}
+
+void model_retry(struct model *model)
+{
+    for (size_t i = 0; i < model->room_count; i++) {
+        if (model->rooms[i]->is_held) {
+            model->rooms[i]->is_held = false;
+            model->rooms[i]->unsent = model->rooms[i]->unheard;
+        }
+    }
+    model_on_writable(model);
 }
 
 void model_lost(struct model *model)
@@ -181,11 +208,28 @@ void model_lost(struct model *model)
     for (size_t i = 0; i < model->room_count; i++) {
         model->rooms[i]->channel = 0;
         model->rooms[i]->is_joining = false;
+        model->rooms[i]->is_held = false;
         model->rooms[i]->unsent = NULL;
     }
 }
 
 /* --- wishes ------------------------------------------------------------------------------------------ */
+
+static struct model_room *add_room(struct model *model, const char *name, const char *title,
+                                   uint8_t flags)
+{
+    struct model_room *room = model->room_count == MODEL_ROOMS ? NULL : calloc(1, sizeof *room);
+    if (room == NULL) {
+        note(model, "no more rooms: leave one first");
+        return NULL;
+    }
+    (void)snprintf(room->name, sizeof room->name, "%s", name);
+    (void)snprintf(room->title, sizeof room->title, "%s", title);
+    room->flags = flags;
+    room->unheard_tail = &room->unheard;
+    model->rooms[model->room_count++] = room;
+    return room;
+}
 
 struct model_room *model_join(struct model *model, const char *name, uint8_t flags)
 {
@@ -198,16 +242,27 @@ struct model_room *model_join(struct model *model, const char *name, uint8_t fla
         note(model, "that is not a name for a room: no blanks, \"/\" or \"@\", at most 64 bytes");
         return NULL;
     }
-    room = model->room_count == MODEL_ROOMS ? NULL : calloc(1, sizeof *room);
-    if (room == NULL) {
-        note(model, "no more rooms: leave one first");
+    room = add_room(model, checked, checked, flags);
+    if (room != NULL) {
+        send_join(model, room);
+    }
+    return room;
+}
+
+struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SIZE],
+                              const char *nick)
+{
+    char name[CHAT_NAME_MAX + 1];
+    if (!model->is_welcome || sodium_memcmp(key, model->key, TERN_KEY_SIZE) == 0) {
+        note(model, model->is_welcome ? "that is you" : "not connected");
         return NULL;
     }
-    memcpy(room->name, checked, sizeof room->name);
-    room->flags = flags;
-    room->unheard_tail = &room->unheard;
-    model->rooms[model->room_count++] = room;
-    send_join(model, room);
+    name_private(model->key, key, name);
+    struct model_room *room = model_find(model, name);
+    if (room == NULL && (room = add_room(model, name, nick, CHAT_FLAG_PRIVATE)) != NULL) {
+        memcpy(room->with, key, sizeof room->with);
+        send_join(model, room);
+    }
     return room;
 }
 
@@ -271,9 +326,79 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
     }
 }
 
+/* --- questions --------------------------------------------------------------------------------------- */
+
+static bool tell(struct model *model, const struct chat_packet *p)
+{
+    return model->is_welcome && send_packet(model, CHAT_CONTROL, p, false);
+}
+
+void model_away(struct model *model, bool is_away)
+{
+    struct chat_packet p = {.type = CHAT_STATE, .code = is_away ? CHAT_AWAY : CHAT_HERE};
+    model->is_away = is_away; /* told again after each new connection */
+    (void)tell(model, &p);
+}
+
+bool model_list(struct model *model)
+{
+    struct chat_packet p = {.type = CHAT_LIST};
+    return tell(model, &p);
+}
+
+bool model_search(struct model *model, const struct model_room *room, const char *text, uint64_t id)
+{
+    struct chat_packet p = {
+        .type = CHAT_SEARCH, .channel = room->channel, .id = id, .text = chat_text(text)};
+    return room->channel != 0 && tell(model, &p);
+}
+
+bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id)
+{
+    struct chat_packet p = {.type = CHAT_BEFORE, .channel = room->channel, .id = id, .seq = seq};
+    return room->channel != 0 && tell(model, &p);
+}
+
+bool model_invite(struct model *model)
+{
+    struct chat_packet p = {.type = CHAT_INVITE};
+    return tell(model, &p);
+}
+
+bool model_kick(struct model *model, const struct model_room *room,
+                const uint8_t key[TERN_KEY_SIZE], enum model_kick what)
+{
+    struct chat_packet p = {.type = CHAT_KICK, .channel = room->channel, .code = (uint8_t)what};
+    memcpy(p.key, key, sizeof p.key);
+    return room->channel != 0 && tell(model, &p);
+}
+
+bool model_topic(struct model *model, struct model_room *room, const char *topic)
+{
+    uint64_t id;
+    return strlen(topic) <= CHAT_TEXT_MAX &&
+           model_say(model, room, CHAT_KIND_TOPIC, topic, strlen(topic), &id);
+}
+
+struct model_person *model_person(struct model_room *room, const char *nick)
+{
+    for (size_t i = 0; i < room->people_count; i++) {
+        if (strcmp(room->people[i].nick, nick) == 0) {
+            return &room->people[i];
+        }
+    }
+    return NULL;
+}
+
 void model_nick(struct model *model, const char *nick)
 {
     struct chat_packet p = {.type = CHAT_NICK, .nick = chat_text(nick)};
+    if (model->is_connected && !model->is_welcome) { /* the one before was refused */
+        (void)snprintf(model->nick, sizeof model->nick, "%s", nick);
+        memcpy(model->wished, model->nick, sizeof model->wished);
+        send_hello(model);
+        return;
+    }
     if (!model->is_welcome || !send_packet(model, CHAT_CONTROL, &p, false)) {
         note(model, "not connected, or not a name");
     }
@@ -318,6 +443,9 @@ static void add_person(struct model_room *room, const uint8_t key[TERN_KEY_SIZE]
     }
     set_nick(person, nick);
     person->presence = presence;
+    if ((room->flags & CHAT_FLAG_PRIVATE) != 0 && memcmp(key, room->with, TERN_KEY_SIZE) == 0) {
+        memcpy(room->title, person->nick, sizeof room->title);
+    }
 }
 
 static void remove_person(struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
@@ -378,6 +506,28 @@ static void add_note(struct model *model, struct model_room *room, struct line *
     add_line(model, room, about, chat_text(text));
 }
 
+static void set_topic(struct model_room *room, struct chat_slice topic)
+{
+    size_t len = topic.len < sizeof room->topic ? topic.len : sizeof room->topic - 1;
+    if (len > 0) {
+        memcpy(room->topic, topic.data, len);
+    }
+    room->topic[len] = '\0';
+}
+
+static void on_kicked(struct model *model, struct model_room *room, const struct chat_packet *p,
+                      struct line *about)
+{
+    const struct model_person *who =
+        p->body.len == TERN_KEY_SIZE ? person_in(room, p->body.data) : NULL;
+    char nick[CHAT_NAME_MAX + 1];
+    (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
+    if (who != NULL && !room->is_replay) {
+        remove_person(room, p->body.data);
+    }
+    add_note(model, room, about, " put out ", nick);
+}
+
 /* What the server itself has to say of somebody. */
 static void on_happening(struct model *model, struct model_room *room, const struct chat_packet *p,
                          struct line *about)
@@ -403,7 +553,11 @@ static void on_happening(struct model *model, struct model_room *room, const str
         }
         add_note(model, room, about, " was called ", more);
         break;
+    case CHAT_KIND_KICK:
+        on_kicked(model, room, p, about);
+        break;
     case CHAT_KIND_TOPIC:
+        set_topic(room, p->body);
         add_note(model, room, about, " set the topic: ", more);
         break;
     default:
@@ -436,8 +590,12 @@ static void on_event(struct model *model, struct model_room *room, const struct 
     if (room->last != 0 && p->seq != room->last + 1) {
         struct line gap = {.kind = LINE_GAP, .seq = p->seq - 1, .time = p->time};
         char text[100];
+        uint64_t lost = p->seq - room->last - 1;
         (void)snprintf(text, sizeof text, "%llu events are lost: the server no longer has them",
-                       (unsigned long long)(p->seq - room->last - 1));
+                       (unsigned long long)lost);
+        if (lost > MODEL_NEW_ROOM) { /* numbers begin at the time at which a room is made */
+            (void)snprintf(text, sizeof text, "the server has lost what was said here before");
+        }
         add_line(model, room, &gap, chat_text(text));
     }
     room->last = p->seq;
@@ -464,22 +622,39 @@ static void on_welcome(struct model *model, const struct chat_packet *p)
     if (p->text.len > 0) {
         note(model, term_escape((const char *)p->text.data, p->text.len, motd, sizeof motd));
     }
+    if (model->is_away) {
+        model_away(model, true);
+    }
     model_on_writable(model);
+}
+
+/* As the server calls it; NULL: we know none of that name. */
+static struct model_room *room_named(struct model *model, struct chat_slice from)
+{
+    char name[CHAT_NAME_MAX + 1];
+    if (from.len == 0 || from.len > CHAT_NAME_MAX || memchr(from.data, 0, from.len) != NULL) {
+        return NULL;
+    }
+    memcpy(name, from.data, from.len);
+    name[from.len] = '\0';
+    return model_find(model, name);
 }
 
 static void on_joined(struct model *model, uint16_t channel, const struct chat_packet *p)
 {
-    char name[CHAT_NAME_MAX + 1];
     struct chat_slice list = p->body;
     struct chat_member m;
-    struct model_room *room = name_take(p->room, NAME_ROOM, name) ? model_find(model, name) : NULL;
+    struct model_room *room = room_named(model, p->room);
     if (room == NULL || room_on(model, channel) != NULL) {
         return; /* we have left meanwhile, and said so */
     }
     room->is_joining = false;
     room->channel = channel;
-    room->flags = p->flags;
+    room->flags = p->flags & (CHAT_FLAG_OPEN | CHAT_FLAG_PRIVATE);
+    room->may = (p->flags & CHAT_FLAG_MAY) != 0;
+    room->is_held = false;
     room->is_replay = true;
+    set_topic(room, p->text);
     room->people_count = 0;
     while (chat_member_next(&list, &m)) {
         add_person(room, m.key, m.nick, m.presence);
@@ -492,16 +667,77 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     send_unsent(model, room);
 }
 
+/* Another name, like the one that was wished. False: they are all taken. */
+static bool try_nick(struct model *model)
+{
+    char text[200];
+    if (model->nick_tries >= NICK_TRIES) {
+        return false;
+    }
+    (void)snprintf(model->nick, sizeof model->nick, "%.*s-%u", CHAT_NAME_MAX - 3, model->wished,
+                   model->nick_tries++ + 2);
+    (void)snprintf(text, sizeof text, "that name is taken; trying %s", model->nick);
+    note(model, text);
+    send_hello(model);
+    return true;
+}
+
+/* Words that the server takes later wait; others it will never take. */
+static void on_words_refused(struct model *model, struct model_room *room, uint64_t id,
+                             bool is_later)
+{
+    struct unheard **at = &room->unheard, *u;
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    u = *at;
+    if (u == NULL || is_later) {
+        room->is_held = u != NULL;
+        return;
+    }
+    *at = u->next;
+    room->unheard_tail = *at == NULL ? at : room->unheard_tail;
+    room->unsent = room->unsent == u ? u->next : room->unsent;
+    room->unheard_count--;
+    free(u);
+    if (model->front.on_refused != NULL) {
+        model->front.on_refused(model->front.user, room, id);
+    }
+}
+
+static void on_called(struct model *model, const struct chat_packet *p)
+{
+    char nick[CHAT_NAME_MAX + 1];
+    if (!name_take(p->nick, NAME_NICK, nick)) {
+        (void)snprintf(nick, sizeof nick, "?");
+    }
+    (void)model_open(model, p->key, nick);
+}
+
 static void on_refused(struct model *model, const struct chat_packet *p)
 {
-    char why[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX], name[CHAT_NAME_MAX + 1];
-    struct model_room *room = name_take(p->room, NAME_ROOM, name) ? model_find(model, name) : NULL;
+    char why[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX];
+    bool is_later = p->code == CHAT_REFUSED_HISTORY || p->code == CHAT_REFUSED_RATE;
+    struct model_room *room = room_named(model, p->room), *said = room_on(model, p->channel);
+    if (p->code == CHAT_REFUSED_NICK && !model->is_welcome && try_nick(model)) {
+        return;
+    }
+    if (is_later && said != NULL && said->is_held) {
+        return; /* words after those that were refused: one note is enough */
+    }
     (void)term_escape((const char *)p->text.data, p->text.len, why, sizeof why);
-    (void)snprintf(text, sizeof text, "%s%srefused: %s", room == NULL ? "" : room->name,
-                   room == NULL ? "" : ": ", why);
+    room = room == NULL ? said : room;
+    (void)snprintf(text, sizeof text, "%s%s%s: %s", room == NULL ? "" : room->title,
+                   room == NULL ? "" : ": ", is_later ? "not now" : "refused", why);
     note(model, text);
-    if (room != NULL && room->is_joining) {
-        remove_room(model, room);
+    if (said != NULL && p->id != 0) {
+        on_words_refused(model, said, p->id, is_later);
+    } else if (room != NULL && room->is_joining) {
+        room->is_joining = false;
+        room->is_held = is_later;
+        if (!is_later) {
+            remove_room(model, room);
+        }
     }
 }
 
@@ -538,5 +774,9 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
         on_welcome(model, &p);
     } else if (p.type == CHAT_REFUSED) {
         on_refused(model, &p);
+    } else if (p.type == CHAT_CALLED && model->is_welcome) {
+        on_called(model, &p);
+    } else if (p.type < CHAT_JOINED && p.type > CHAT_REFUSED && model->front.on_answer != NULL) {
+        model->front.on_answer(model->front.user, &p);
     }
 }

@@ -42,8 +42,13 @@ struct model_room {
     uint8_t flags;
     uint16_t channel; /* 0: no seat now */
     bool is_joining;  /* JOIN left, no answer yet */
-    uint64_t last;    /* the last event that came */
-    bool is_replay;   /* what comes now was said before */
+    bool is_held;     /* the server could not take it (words, or us): model_retry tries again */
+    bool may;         /* we may kick here, and set the topic */
+    char title[CHAT_NAME_MAX + 1]; /* for people: the name, or the other one's of a private room */
+    char topic[CHAT_TEXT_MAX + 1]; /* as it came: escape it */
+    uint8_t with[TERN_KEY_SIZE];   /* a private room's other one */
+    uint64_t last;                 /* the last event that came */
+    bool is_replay;                /* what comes now was said before */
     struct model_person *people;
     size_t people_count, people_room;
     struct line *lines[MODEL_LINES]; /* a ring: line n is at n % MODEL_LINES */
@@ -65,6 +70,10 @@ struct model_front {
     void (*on_joined)(void *user, struct model_room *room); /* also after a new connection */
     void (*on_heard)(void *user, struct model_room *room,
                      uint64_t id); /* the server has what we said */
+    /* These two may be NULL. It will never take it; a note said why. */
+    void (*on_refused)(void *user, struct model_room *room, uint64_t id);
+    /* ROOMS, FOUND or INVITED: answers to what we asked, all foreign bytes. */
+    void (*on_answer)(void *user, const struct chat_packet *p);
 };
 
 struct model *model_new(const struct model_front *front, const char *nick);
@@ -85,6 +94,26 @@ void model_read(struct model *model,
                 struct model_room *room); /* the person looks at the end of it */
 void model_type(struct model *model, struct model_room *room, bool is_typing);
 void model_nick(struct model *model, const char *nick);
+
+/* Tries again what the server had no room for. About once a second. */
+void model_retry(struct model *model);
+
+/* The private conversation with somebody: there is one, or it is opened. */
+struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SIZE],
+                              const char *nick);
+void model_away(struct model *model, bool is_away);
+/* Questions, answered by on_answer: false: not connected, or no room for it now. */
+bool model_list(struct model *model);
+bool model_search(struct model *model, const struct model_room *room, const char *text,
+                  uint64_t id);
+bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id);
+bool model_invite(struct model *model);
+enum model_kick { MODEL_KICK = 0, MODEL_BAN = 1, MODEL_PARDON = 2 };
+bool model_kick(struct model *model, const struct model_room *room,
+                const uint8_t key[TERN_KEY_SIZE], enum model_kick what);
+bool model_topic(struct model *model, struct model_room *room, const char *topic);
+/* Somebody in the room by nick; NULL: nobody. */
+struct model_person *model_person(struct model_room *room, const char *nick);
 
 struct model_room *model_room_at(struct model *model,
                                  size_t i); /* the i-th, NULL behind the last */

@@ -121,6 +121,14 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
     }
 }
 
+/* Its words are lost, but the rest goes on. */
+static void on_refused(void *user, struct model_room *room, uint64_t id)
+{
+    struct plain *p = user;
+    p->code = CLI_PARTIAL;
+    on_heard(user, room, id);
+}
+
 static void on_state(void *user, enum client_state state)
 {
     struct plain *p = user;
@@ -317,7 +325,8 @@ int plain_run(const struct options *options)
     struct client_front front = {.model = {.on_line = on_line,
                                            .on_note = on_note,
                                            .on_joined = on_joined,
-                                           .on_heard = on_heard},
+                                           .on_heard = on_heard,
+                                           .on_refused = on_refused},
                                  .on_state = on_state};
     struct plain *p = calloc(1, sizeof *p);
     int code = CLI_LOCAL;

@@ -82,6 +82,7 @@ struct member *room_enter(struct room *room, struct person *person)
     }
     m->person = person;
     m->room = room;
+    m->presence = person->state;
     m->next_in_room = room->members;
     m->link_in_room = &room->members;
     if (m->next_in_room != NULL) {

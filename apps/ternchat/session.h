@@ -33,6 +33,11 @@ bool session_send(struct hub_session *session, uint16_t channel, const uint8_t *
 void session_tell(struct hub_session *session, const struct chat_packet *p);
 void session_tell_on(struct hub_session *session, uint16_t channel, const struct chat_packet *p);
 
+void session_send_late(struct hub_session *session); /* there is room again */
+void session_drop_late(struct hub_session *session);
+void session_refuse(struct hub_session *session, struct chat_packet *p, enum chat_refusal code,
+                    const char *why);
+
 uint64_t hub_wall(const struct hub *hub);
 
 #endif
