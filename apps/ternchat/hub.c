@@ -212,7 +212,8 @@ static void part(struct member *m, const char *why, tern_time now)
     struct room *room = m->room;
     if (hub_announce(m, CHAT_KIND_LEAVE, chat_text(why)) == 0) {
         m->presence = CHAT_GONE;
-        m->gone_since = now > HUB_GRACE ? now - HUB_GRACE : 0;
+        m->gone_since =
+            now - HUB_GRACE; /* may be before the clock's beginning: differences count */
         return;
     }
     hub_note(room->hub, "left", m->person, room->name);

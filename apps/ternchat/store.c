@@ -495,37 +495,53 @@ int store_before(struct store *s, int64_t room, uint64_t seq, store_each *each, 
     return each_row(s, ask(s, BEFORE, "iii", room, before, (int64_t)STORE_FOUND), each, user);
 }
 
-/* The query of FTS5: each word between quotes means itself, the last one also as a beginning. */
+/* Is there anything in it that FTS5 takes for a letter? Without, it would find everything. */
+static bool has_letters(const uint8_t *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (word[i] >= 0x80 || (word[i] >= '0' && word[i] <= '9') ||
+            ((word[i] | 0x20) >= 'a' && (word[i] | 0x20) <= 'z')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The query of FTS5: each word between quotes means itself, the last one also as a beginning. False: there
+ * are no words, or too many. */
 static bool make_query(int64_t room, struct chat_slice text, char *out, size_t size)
 {
     char place[32];
     size_t used = (size_t)snprintf(out, size, "place:%s", place_word(room, place));
     size_t first = used;
-    for (size_t i = 0; i < text.len && used + 12 < size;) {
-        if (text.data[i] <= ' ') {
-            i++;
+    for (size_t i = 0, len; i < text.len; i += len) {
+        for (len = 0; i + len < text.len && text.data[i + len] > ' '; len++) {
+        }
+        if (len == 0 || !has_letters(text.data + i, len)) {
+            len += len == 0 ? 1 : 0;
             continue;
         }
+        if (used + 2 * len + 12 > size) {
+            return false;
+        }
         used += (size_t)snprintf(out + used, size - used, " body:\"");
-        for (; i < text.len && text.data[i] > ' ' && used + 4 < size; i++) {
-            if (text.data[i] == '"') {
+        for (size_t k = 0; k < len; k++) {
+            if (text.data[i + k] == '"') {
                 out[used++] = '"';
             }
-            out[used++] = (char)text.data[i];
+            out[used++] = (char)text.data[i + k];
         }
         out[used++] = '"';
     }
+    out[used++] = '*';
     out[used] = '\0';
-    if (used > first && used + 2 < size) {
-        memcpy(out + used, "*", 2);
-    }
-    return used > first;
+    return used > first + 1;
 }
 
 int store_search(struct store *s, int64_t room, struct chat_slice text, store_each *each,
                  void *user)
 {
-    char query[4 * CHAT_TEXT_MAX];
+    char query[8 * CHAT_TEXT_MAX]; /* words of one letter take the most */
     if (!make_query(room, text, query, sizeof query)) {
         return 1;
     }
