@@ -650,7 +650,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     }
     room->is_joining = false;
     room->channel = channel;
-    room->flags = p->flags & (CHAT_FLAG_OPEN | CHAT_FLAG_PRIVATE);
+    room->flags = (uint8_t)((p->flags & CHAT_FLAG_OPEN) | (room->flags & CHAT_FLAG_PRIVATE));
     room->may = (p->flags & CHAT_FLAG_MAY) != 0;
     room->is_held = false;
     room->is_replay = true;
