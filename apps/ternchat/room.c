@@ -269,8 +269,7 @@ void room_serve(struct seat *seat)
 
 static bool keep(struct room *room, const struct chat_packet *p, const struct log_event *event)
 {
-    bool is_open = (room->flags & CHAT_FLAG_OPEN) != 0;
-    if (room->stored == 0 || store_append(room->hub->store, room->stored, p, event, is_open) > 0) {
+    if (room->stored == 0 || store_append(room->hub->store, room->stored, p, event) > 0) {
         return true;
     }
     hub_on_store_failure(room->hub);

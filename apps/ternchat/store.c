@@ -23,12 +23,15 @@
 #define CHECKPOINT    2           /* s between moves of the log into the database */
 #define DAY           ((uint64_t)24 * 3600 * 1000) /* ms */
 #define TIDY_EVENTS   200                          /* forgotten at once */
+#define INDEX_EVENTS  200                          /* whose words are added at once */
+#define INDEX_ROUNDS  50                           /* of that before a search */
 #define SEARCH_STEPS  2000 /* thousands of SQLite's, that one question may cost */
 
 static const char schema[] =
     "CREATE TABLE rooms(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, flags INTEGER NOT NULL,"
     " floor INTEGER NOT NULL, creator BLOB NOT NULL, topic TEXT NOT NULL DEFAULT '');"
-    "CREATE TABLE events(id INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    "CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL, seq INTEGER "
+    "NOT NULL,"
     " time INTEGER NOT NULL, packet BLOB NOT NULL);"
     "CREATE UNIQUE INDEX events_seq ON events(room, seq);"
     "CREATE TABLE said(room INTEGER, key BLOB, instance INTEGER, last INTEGER NOT NULL,"
@@ -51,6 +54,7 @@ enum statement {
     ROOM_TOPIC,
     EVENT_ADD,
     WORDS_ADD,
+    UNINDEXED,
     SAID_SET,
     SAID,
     REPLAY,
@@ -84,7 +88,10 @@ static const char *const texts[STATEMENTS] = {
     [ROOM_MAKE] = "INSERT INTO rooms(name, flags, floor, creator) VALUES(?, ?, ?, ?)",
     [ROOM_TOPIC] = "UPDATE rooms SET topic = ? WHERE id = ?",
     [EVENT_ADD] = "INSERT INTO events(room, seq, time, packet) VALUES(?, ?, ?, ?)",
-    [WORDS_ADD] = "INSERT INTO words(rowid, place, body) VALUES(last_insert_rowid(), ?, ?)",
+    [WORDS_ADD] = "INSERT INTO words(rowid, place, body) VALUES(?, ?, ?)",
+    [UNINDEXED] =
+        "SELECT events.id, room, packet, flags & 1 FROM events JOIN rooms ON rooms.id = room "
+        "WHERE events.id > ? ORDER BY events.id LIMIT ?",
     [SAID_SET] =
         "INSERT INTO said VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last",
     [SAID] = "SELECT last FROM said WHERE room = ? AND key = ? AND instance = ?",
@@ -123,7 +130,8 @@ struct store {
     sqlite3_stmt *statements[STATEMENTS];
     struct store_limits limits;
     int lock;
-    unsigned steps; /* that the question under way has cost */
+    int64_t newest, indexed; /* events: the last, and the last whose words can be searched */
+    unsigned steps;          /* that the question under way has cost */
     char why[STORE_WHY_SIZE];
     /* The worker, on a connection of its own. */
     sqlite3 *worker_db;
@@ -351,6 +359,10 @@ static const char *open_file(struct store *s, const char *path)
     const char *why = rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT ? damaged
                       : rc != SQLITE_OK                           ? sqlite3_errmsg(s->db)
                                                                   : prepare(s, path);
+    if (why == NULL) {
+        s->newest = number(s, "SELECT ifnull(max(id), 0) FROM events");
+        s->indexed = number(s, "SELECT ifnull(max(rowid), 0) FROM words");
+    }
     if (why == NULL && !(s->has_worker = start_worker(s, path))) {
         why = "no thread for it";
     }
@@ -434,6 +446,34 @@ int store_room_make(struct store *s, const char *name, struct store_room *out)
 
 /* --- events ------------------------------------------------------------------------------------------ */
 
+static bool add_event(struct store *s, int64_t room, const struct chat_packet *p,
+                      const struct log_event *event)
+{
+    char topic[CHAT_TEXT_MAX + 1];
+    if (run(s, ask(s, EVENT_ADD, "iiib", room, (int64_t)event->seq, (int64_t)p->time, event->packet,
+                   event->len)) < 0) {
+        return false;
+    }
+    s->newest = sqlite3_last_insert_rowid(s->db);
+    if (p->kind == CHAT_KIND_TOPIC) {
+        (void)snprintf(topic, sizeof topic, "%.*s", (int)p->body.len,
+                       p->body.len == 0 ? "" : (const char *)p->body.data);
+        if (run(s, ask(s, ROOM_TOPIC, "ti", topic, room)) < 0) {
+            return false;
+        }
+    }
+    return p->id == 0 || run(s, ask(s, SAID_SET, "ikii", room, p->key, (int64_t)(p->id >> 32),
+                                    (int64_t)(uint32_t)p->id)) > 0;
+}
+
+int store_append(struct store *s, int64_t room, const struct chat_packet *p,
+                 const struct log_event *event)
+{
+    return begin(s) < 0 ? -1 : end(s, add_event(s, room, p, event));
+}
+
+/* --- words ------------------------------------------------------------------------------------------- */
+
 /* A word that is in every event of the room, so that a search looks at no other room's. */
 static const char *place_word(int64_t room, char out[32])
 {
@@ -441,31 +481,46 @@ static const char *place_word(int64_t room, char out[32])
     return out;
 }
 
-static bool add_event(struct store *s, int64_t room, const struct chat_packet *p,
-                      const struct log_event *event, bool is_open)
+static bool add_words(struct store *s, int64_t event, int64_t room, const void *packet, size_t len)
 {
     char place[32], text[CHAT_BODY_MAX + 1];
-    if (run(s, ask(s, EVENT_ADD, "iiib", room, (int64_t)event->seq, (int64_t)p->time, event->packet,
-                   event->len)) < 0) {
-        return false;
+    struct chat_packet p;
+    if (packet == NULL || !chat_decode(&p, packet, len) ||
+        (p.kind != CHAT_KIND_TEXT && p.kind != CHAT_KIND_ACTION) || p.body.len == 0) {
+        return true;
     }
-    memcpy(text, p->body.len == 0 ? "" : (const char *)p->body.data, p->body.len);
-    text[p->body.len] = '\0'; /* a zero in it ends what is searched for, no more */
-    if (is_open && (p->kind == CHAT_KIND_TEXT || p->kind == CHAT_KIND_ACTION) &&
-        run(s, ask(s, WORDS_ADD, "tt", place_word(room, place), text)) < 0) {
-        return false;
-    }
-    if (p->kind == CHAT_KIND_TOPIC && run(s, ask(s, ROOM_TOPIC, "ti", text, room)) < 0) {
-        return false;
-    }
-    return p->id == 0 || run(s, ask(s, SAID_SET, "ikii", room, p->key, (int64_t)(p->id >> 32),
-                                    (int64_t)(uint32_t)p->id)) > 0;
+    memcpy(text, p.body.data, p.body.len);
+    text[p.body.len] = '\0'; /* a zero in it ends what is searched for, no more */
+    return run(s, ask(s, WORDS_ADD, "itt", event, place_word(room, place), text)) > 0;
 }
 
-int store_append(struct store *s, int64_t room, const struct chat_packet *p,
-                 const struct log_event *event, bool is_open)
+/* Many in one transaction, since each costs FTS5 a segment of its own. */
+static int index_some(struct store *s)
 {
-    return begin(s) < 0 ? -1 : end(s, add_event(s, room, p, event, is_open));
+    int64_t last = s->indexed;
+    if (last >= s->newest) {
+        return 1;
+    }
+    if (begin(s) < 0) {
+        return -1;
+    }
+    sqlite3_stmt *statement = ask(s, UNINDEXED, "ii", last, (int64_t)INDEX_EVENTS);
+    int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
+    bool is_whole = true;
+    for (; is_whole && rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
+        last = sqlite3_column_int64(statement, 0);
+        is_whole = sqlite3_column_int(statement, 3) == 0 ||
+                   add_words(s, last, sqlite3_column_int64(statement, 1),
+                             sqlite3_column_blob(statement, 2),
+                             (size_t)sqlite3_column_bytes(statement, 2));
+    }
+    is_whole = finish(s, statement, is_whole ? rc : SQLITE_ROW) > 0 && is_whole;
+    if (end(s, is_whole) < 0) {
+        return -1;
+    }
+    s->newest = last > s->indexed ? s->newest : last; /* nothing more: what was newest failed */
+    s->indexed = last;
+    return 1;
 }
 
 static int each_row(struct store *s, sqlite3_stmt *statement, store_each *each, void *user)
@@ -544,6 +599,11 @@ int store_search(struct store *s, int64_t room, struct chat_slice text, store_ea
     char query[8 * CHAT_TEXT_MAX]; /* words of one letter take the most */
     if (!make_query(room, text, query, sizeof query)) {
         return 1;
+    }
+    for (int i = 0; s->indexed < s->newest && i < INDEX_ROUNDS; i++) {
+        if (index_some(s) < 0) { /* a full disk: what was indexed before can be found */
+            break;
+        }
     }
     s->steps = 0;
     sqlite3_progress_handler(s->db, 1000, count_steps, s);
@@ -664,12 +724,16 @@ static bool drop_oldest(struct store *s, int64_t before)
     sqlite3_stmt *statement = ask(s, SPAN, "ii", (int64_t)TIDY_EVENTS, before);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     int64_t last = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    s->indexed = s->indexed > last ? s->indexed : last;
     return finish(s, statement, rc) > 0 && run(s, ask(s, FLOORS, "i", last)) > 0 &&
            run(s, ask(s, WORDS_DROP, "i", last)) > 0 && run(s, ask(s, EVENTS_DROP, "i", last)) > 0;
 }
 
 int store_tidy(struct store *s, uint64_t now)
 {
+    if (index_some(s) < 0) {
+        return -1;
+    }
     int64_t before = too_old(s, now);
     if (before == 0) {
         return 0;

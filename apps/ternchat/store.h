@@ -43,9 +43,9 @@ int store_room_find(struct store *store, const char *name, struct store_room *ou
 /* out->flags, next and creator are given; id is set. */
 int store_room_make(struct store *store, const char *name, struct store_room *out);
 
-/* With what depends on it: said-numbers, the room's topic, words to search for if `is_open`. */
+/* With what depends on it: said-numbers, the room's topic. */
 int store_append(struct store *store, int64_t room, const struct chat_packet *p,
-                 const struct log_event *event, bool is_open);
+                 const struct log_event *event);
 
 /* Each event's packet, until false is returned. */
 typedef bool store_each(void *user, uint64_t seq, const uint8_t *packet, size_t len);
@@ -82,7 +82,8 @@ typedef void store_pair_each(void *user, const uint8_t other[TERN_KEY_SIZE], uin
 int store_pairs_unread(struct store *store, const uint8_t key[TERN_KEY_SIZE], store_pair_each *each,
                        void *user);
 
-/* Forgets a little of what is beyond the limits. Ten times a second. */
+/* Makes new words of open rooms ready to be searched, and forgets a little of what is beyond the limits.
+ * Ten times a second. */
 int store_tidy(struct store *store, uint64_t now);
 uint64_t store_bytes(struct store *store); /* in use, of the file */
 

@@ -50,13 +50,12 @@ int store_room_make(struct store *store, const char *name, struct store_room *ou
 }
 
 int store_append(struct store *store, int64_t room, const struct chat_packet *p,
-                 const struct log_event *event, bool is_open)
+                 const struct log_event *event)
 {
     (void)store;
     (void)room;
     (void)p;
     (void)event;
-    (void)is_open;
     return -1;
 }
 

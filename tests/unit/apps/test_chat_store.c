@@ -313,16 +313,19 @@ static void a_full_disk_refuses_words_and_loses_none(void **state)
 {
     struct kit kit;
     struct chat_packet p;
+    char text[100];
     (void)state;
     make_folder();
     (void)signal(SIGXFSZ, SIG_IGN);
     kit_open(&kit, path);
     struct kit_client *a = kit_come(&kit, 1, "alice"), *b = kit_come(&kit, 2, "bob");
-    uint16_t in_a = kit_join(a, "den", 0, CHAT_SINCE_NONE);
+    uint16_t in_a = kit_join(a, "den", CHAT_FLAG_OPEN, CHAT_SINCE_NONE);
     (void)kit_join(b, "den", 0, CHAT_SINCE_NONE);
     kit_say(a, in_a, KIT_ID(1, 1), "before");
+    hub_tick(kit.hub, kit.now);
     set_full(true);
     kit_say(a, in_a, KIT_ID(1, 2), "while it is full");
+    hub_tick(kit.hub, kit.now);
     kit_expect_refusal(a, CHAT_REFUSED_HISTORY);
     kit_ask(b, "new", 0, CHAT_SINCE_NONE);
     kit_expect_refusal(b, CHAT_REFUSED_HISTORY);
@@ -347,7 +350,8 @@ static void a_full_disk_refuses_words_and_loses_none(void **state)
     assert_string_equal(kit_heard(b), "after");
     assert_string_equal(kit_heard(b), "");
     b->taken = 0;
-    kit_expect(b, CHAT_JOINED, &p);
+    assert_true(kit_next(b, CHAT_JOINED, &p, &in_a));
+    assert_int_equal(search(b, in_a, "full", text), 1);
     kit_go(b, true);
     hub_free(kit.hub);
     remove_folder();
