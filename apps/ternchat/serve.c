@@ -381,8 +381,9 @@ static int show_invitation(struct server *server)
         return CLI_LOCAL;
     }
     if (server->options->invite) {
-        cli_note(
-            "whoever gets this code may come in, once: ternchat CODE, with the address for them:");
+        int secret = (int)strcspn(code, "@");
+        cli_note("somebody new comes in, once, with: ternchat %.*s@HOST%s", secret, code,
+                 code + secret + 1);
         (void)printf(server->options->json ? "{\"event\":\"code\",\"code\":\"%s\"}\n" : "code %s\n",
                      code);
         (void)fflush(stdout);

@@ -123,6 +123,32 @@ static void a_slow_reader_waits_and_then_gets_it_all(void **state)
     hub_free(kit.hub);
 }
 
+static void nothing_passes_what_waits(void **state)
+{
+    struct kit kit;
+    struct chat_packet p;
+    uint16_t in_b;
+    (void)state;
+    kit_open(&kit, NULL);
+    struct kit_client *a = kit_come(&kit, 1, "alice"), *b = kit_come(&kit, 2, "bob");
+    uint16_t in_a = kit_join(a, "den", 0, CHAT_SINCE_NONE);
+    kit_skip(b);
+    b->room = 0;
+    kit_ask(b, "den", 0, CHAT_SINCE_NONE);
+    b->room = 5; /* but nobody has said so yet */
+    kit_say(a, in_a, KIT_ID(1, 1), "hello");
+    assert_false(kit_next(b, CHAT_EVENT, &p, NULL));
+    b->room = KIT_PACKETS;
+    hub_on_writable(b->session);
+    b->taken = 0;
+    kit_expect(b, CHAT_WELCOME, &p);
+    assert_true(kit_next(b, CHAT_JOINED, &p, &in_b));
+    assert_string_equal(kit_heard(b), "hello");
+    kit_go(a, true);
+    kit_go(b, true);
+    hub_free(kit.hub);
+}
+
 static void who_is_far_too_slow_sees_a_gap_in_the_numbers(void **state)
 {
     struct kit kit;
@@ -438,6 +464,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_was_missed_is_replayed_from_the_cursor),
     cmocka_unit_test(who_does_not_come_back_leaves_after_the_grace),
     cmocka_unit_test(a_slow_reader_waits_and_then_gets_it_all),
+    cmocka_unit_test(nothing_passes_what_waits),
     cmocka_unit_test(who_is_far_too_slow_sees_a_gap_in_the_numbers),
     cmocka_unit_test(names_that_look_alike_are_one),
     cmocka_unit_test(a_new_name_is_told_and_too_many_are_refused),

@@ -476,7 +476,41 @@ static void the_oldest_goes_when_it_is_too_much(void **state)
     remove_folder();
 }
 
+static void a_room_of_which_nothing_is_left_keeps_its_numbers(void **state)
+{
+    struct kit kit = {.now = TERN_SEC, .wall = 1000000};
+    struct chat_packet p;
+    char why[HUB_WHY_SIZE];
+    (void)state;
+    make_folder();
+    kit.hub = kit_hub(&kit, path, 0, 1000, why);
+    assert_non_null(kit.hub);
+    struct kit_client *a = kit_come(&kit, 1, "alice");
+    uint16_t in = kit_join(a, "den", 0, CHAT_SINCE_NONE);
+    kit_say(a, in, KIT_ID(1, 1), "one");
+    kit_say(a, in, KIT_ID(1, 2), "two");
+    uint64_t last = 0;
+    while (kit_next(a, CHAT_EVENT, &p, NULL)) {
+        last = p.seq;
+    }
+    kit_go(a, false);
+    kit.wall += 5000;
+    hub_tick(kit.hub, kit.now);
+    hub_free(kit.hub);
+    kit.hub = kit_hub(&kit, path, 0, 0, why);
+    a = kit_come(&kit, 1, "alice");
+    kit_ask(a, "den", 0, last);
+    kit_expect(a, CHAT_JOINED, &p);
+    assert_int_equal(p.seq, last);
+    kit_expect(a, CHAT_EVENT, &p);
+    assert_int_equal(p.seq, last + 1);
+    kit_go(a, true);
+    hub_free(kit.hub);
+    remove_folder();
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_room_of_which_nothing_is_left_keeps_its_numbers),
     cmocka_unit_test(a_restart_loses_nothing_and_takes_nothing_twice),
     cmocka_unit_test(who_was_away_for_long_is_served_from_the_file),
     cmocka_unit_test(names_bans_topics_and_makers_stay),
