@@ -92,6 +92,12 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
     c->front.model.on_heard(c->front.user, room, id);
 }
 
+static void on_left(void *user, struct model_room *room)
+{
+    struct client *c = user;
+    c->front.model.on_left(c->front.user, room);
+}
+
 /* --- attempts ---------------------------------------------------------------------------------------- */
 
 static void attempt(struct client *c, const uint8_t *key)
@@ -262,7 +268,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
                           const struct client_front *front, const char *nick, int *code)
 {
     struct client *c = calloc(1, sizeof *c);
-    struct model_front down = {c, on_send, on_line, on_note, on_joined, on_heard};
+    struct model_front down = {c, on_send, on_line, on_note, on_joined, on_heard, on_left};
     if (c == NULL || (c->model = model_new(&down, nick)) == NULL) {
         cli_error("ternchat", "out of memory", NULL);
         *code = CLI_LOCAL;

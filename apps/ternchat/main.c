@@ -8,6 +8,7 @@
 #include "ternchat/options.h"
 #include "ternchat/plain.h"
 #include "ternchat/serve.h"
+#include "ternchat/view.h"
 
 int main(int argc, char **argv)
 {
@@ -31,5 +32,10 @@ int main(int argc, char **argv)
     case COMMAND_TALK:
         break;
     }
+#ifdef TERN_HAVE_CURSES
+    if (!options.plain && !options.batch && !options.json && view_is_possible()) {
+        return view_run(&options);
+    }
+#endif
     return plain_run(&options);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shared/term.h"
 #include "ternchat/name.h"
@@ -30,6 +31,8 @@ struct model {
     uint64_t next_id;
     struct model_room *rooms[MODEL_ROOMS];
     size_t room_count;
+    enum chat_presence presence;
+    struct model_room console;
 };
 
 struct model *model_new(const struct model_front *front, const char *nick)
@@ -55,7 +58,7 @@ static void drop_unheard(struct model_room *room)
     free(first);
 }
 
-static void room_free(struct model_room *room)
+static void room_clear(struct model_room *room)
 {
     while (room->unheard != NULL) {
         drop_unheard(room);
@@ -64,13 +67,16 @@ static void room_free(struct model_room *room)
         free(room->lines[i]);
     }
     free(room->people);
-    free(room);
 }
 
 void model_free(struct model *model)
 {
     for (size_t i = 0; model != NULL && i < model->room_count; i++) {
-        room_free(model->rooms[i]);
+        room_clear(model->rooms[i]);
+        free(model->rooms[i]);
+    }
+    if (model != NULL) {
+        room_clear(&model->console);
     }
     free(model);
 }
@@ -108,6 +114,33 @@ const char *model_nick_now(const struct model *model)
 bool model_is_welcome(const struct model *model)
 {
     return model->is_welcome;
+}
+
+bool model_is_away(const struct model *model)
+{
+    return model->presence == CHAT_AWAY;
+}
+
+struct model_room *model_console(struct model *model)
+{
+    return &model->console;
+}
+
+bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
+                   struct chat_slice *text)
+{
+    const struct unheard *u = room->unheard;
+    while (u != NULL && i > 0) {
+        u = u->next;
+        i--;
+    }
+    if (u != NULL) {
+        *kind = u->kind == CHAT_KIND_TEXT     ? LINE_TEXT
+                : u->kind == CHAT_KIND_ACTION ? LINE_ACTION
+                                              : LINE_NOTE;
+        *text = (struct chat_slice){u->body, u->len};
+    }
+    return u != NULL;
 }
 
 size_t model_unheard(const struct model *model)
@@ -220,7 +253,9 @@ static void remove_room(struct model *model, struct model_room *room)
     model->room_count--;
     memmove(&model->rooms[i], &model->rooms[i + 1],
             (model->room_count - i) * sizeof model->rooms[0]);
-    room_free(room);
+    model->front.on_left(model->front.user, room);
+    room_clear(room);
+    free(room);
 }
 
 bool model_leave(struct model *model, struct model_room *room)
@@ -274,8 +309,40 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
 void model_nick(struct model *model, const char *nick)
 {
     struct chat_packet p = {.type = CHAT_NICK, .nick = chat_text(nick)};
+    char checked[CHAT_NAME_MAX + 1];
+    if (!name_take(p.nick, NAME_NICK, checked)) {
+        note(model, "that is not a nick: no blanks, \"/\", \"@\" or \"#\", at most 64 bytes");
+    } else if (model->is_welcome) {
+        if (!send_packet(model, CHAT_CONTROL, &p, false)) {
+            note(model, "the connection is full: try again");
+        }
+    } else { /* the server did not take the other one, or there is none yet */
+        memcpy(model->nick, checked, sizeof model->nick);
+        if (model->is_connected) {
+            model_connected(model);
+        }
+    }
+}
+
+static void send_presence(struct model *model)
+{
+    struct chat_packet p = {.type = CHAT_STATE, .code = (uint8_t)model->presence};
+    if (model->is_welcome) {
+        (void)send_packet(model, CHAT_CONTROL, &p, false);
+    }
+}
+
+void model_presence(struct model *model, enum chat_presence presence)
+{
+    model->presence = presence;
+    send_presence(model);
+}
+
+void model_list(struct model *model)
+{
+    struct chat_packet p = {.type = CHAT_LIST};
     if (!model->is_welcome || !send_packet(model, CHAT_CONTROL, &p, false)) {
-        note(model, "not connected, or not a name");
+        note(model, "not connected now: try again");
     }
 }
 
@@ -376,6 +443,15 @@ static void add_note(struct model *model, struct model_room *room, struct line *
     (void)snprintf(text, sizeof text, "%s%s%s", about->nick, format, safe);
     about->kind = LINE_NOTE;
     add_line(model, room, about, chat_text(text));
+}
+
+void model_note(struct model *model, struct model_room *room, const char *text)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct line about = {.kind = LINE_NOTE,
+                         .time = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000};
+    add_line(model, room == NULL ? &model->console : room, &about, chat_text(text));
 }
 
 /* What the server itself has to say of somebody. */
@@ -490,6 +566,20 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     room->unsent = room->unheard;
     model->front.on_joined(model->front.user, room);
     send_unsent(model, room);
+    if (model->presence != CHAT_HERE) { /* the server keeps it by room */
+        send_presence(model);
+    }
+}
+
+static void on_room_listed(struct model *model, const struct chat_packet *p)
+{
+    char name[CHAT_NAME_MAX + 1], topic[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX];
+    if (name_take(p->room, NAME_ROOM, name)) {
+        (void)term_escape((const char *)p->text.data, p->text.len, topic, sizeof topic);
+        (void)snprintf(text, sizeof text, "%s: %lu %s%s%s", name, (unsigned long)p->count,
+                       p->count == 1 ? "person" : "people", topic[0] == '\0' ? "" : "; ", topic);
+        note(model, text);
+    }
 }
 
 static void on_refused(struct model *model, const struct chat_packet *p)
@@ -538,5 +628,7 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
         on_welcome(model, &p);
     } else if (p.type == CHAT_REFUSED) {
         on_refused(model, &p);
+    } else if (p.type == CHAT_ROOMS) {
+        on_room_listed(model, &p);
     }
 }

@@ -51,6 +51,7 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
+    void *look; /* the front end's own; it lets go of it in on_left */
 };
 
 struct model;
@@ -65,6 +66,8 @@ struct model_front {
     void (*on_joined)(void *user, struct model_room *room); /* also after a new connection */
     void (*on_heard)(void *user, struct model_room *room,
                      uint64_t id); /* the server has what we said */
+    /* The room is about to go: we left, were put out, or were not let in. */
+    void (*on_left)(void *user, struct model_room *room);
 };
 
 struct model *model_new(const struct model_front *front, const char *nick);
@@ -85,6 +88,16 @@ void model_read(struct model *model,
                 struct model_room *room); /* the person looks at the end of it */
 void model_type(struct model *model, struct model_room *room, bool is_typing);
 void model_nick(struct model *model, const char *nick);
+void model_presence(struct model *model, enum chat_presence presence); /* here or away */
+void model_list(struct model *model); /* notes tell which rooms the server has */
+
+/* A line of our own in a room's lines; NULL: in those of the console, a room that is on no list. */
+void model_note(struct model *model, struct model_room *room, const char *text);
+struct model_room *model_console(struct model *model);
+
+/* The i-th of what was said and is on its way: false behind the last. */
+bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
+                   struct chat_slice *text);
 
 struct model_room *model_room_at(struct model *model,
                                  size_t i); /* the i-th, NULL behind the last */
@@ -92,5 +105,6 @@ struct model_room *model_find(struct model *model, const char *name);
 const char *model_nick_now(const struct model *model);
 size_t model_unheard(const struct model *model); /* in all rooms */
 bool model_is_welcome(const struct model *model);
+bool model_is_away(const struct model *model);
 
 #endif

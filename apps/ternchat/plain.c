@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,8 @@
 #include "shared/json.h"
 #include "shared/term.h"
 #include "ternchat/client.h"
-#include "ternchat/name.h"
+#include "ternchat/command.h"
+#include "ternchat/start.h"
 
 #define WAIT_FULL 0.05 /* s until the next try, when too much waits to be heard */
 
@@ -121,6 +121,16 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
     }
 }
 
+static void on_left(void *user, struct model_room *room)
+{
+    struct plain *p = user;
+    if (p->room == room) {
+        struct model *model = client_model(p->client);
+        p->room =
+            model_room_at(model, 0) == room ? model_room_at(model, 1) : model_room_at(model, 0);
+    }
+}
+
 static void on_state(void *user, enum client_state state)
 {
     struct plain *p = user;
@@ -142,44 +152,34 @@ static bool say(struct plain *p, enum chat_kind kind, const char *text, size_t l
            model_say(client_model(p->client), p->room, kind, text, len, &id);
 }
 
-static void list_people(const struct model_room *room)
+/* --- what commands want ------------------------------------------------------------------------------- */
+
+static void go(void *user, struct model_room *room)
 {
-    static const char *const words[] = {"", " (away)", " (lost)"};
-    for (size_t i = 0; i < room->people_count; i++) {
-        unsigned presence = room->people[i].presence;
-        cli_note("%s%s", room->people[i].nick, presence < 3 ? words[presence] : "");
-    }
+    struct plain *p = user;
+    p->room = room;
 }
 
-static void switch_room(struct plain *p, const char *name)
+static void quit(void *user)
 {
-    struct model_room *room = model_join(client_model(p->client), name, 0);
-    p->room = room == NULL ? p->room : room;
+    struct plain *p = user;
+    p->is_over = true;
+}
+
+static void remember_nick(void *user, const char *nick)
+{
+    const struct plain *p = user;
+    if (p->options->nick == NULL && term_is_tty(STDIN_FILENO)) {
+        start_remember(nick);
+    }
 }
 
 /* False: not now, there is too much that waits. */
-static bool command(struct plain *p, char *line)
+static bool command(struct plain *p, const char *line)
 {
-    char *rest = line + strcspn(line, " ");
-    rest += *rest == ' ' ? (*rest = '\0', 1) : 0;
-    if (strcmp(line, "/me") == 0) {
-        return say(p, CHAT_KIND_ACTION, rest, strlen(rest));
-    }
-    if (strcmp(line, "/join") == 0) {
-        switch_room(p, rest);
-    } else if (strcmp(line, "/leave") == 0 && p->room != NULL) {
-        (void)model_leave(client_model(p->client), p->room);
-        p->room = model_room_at(client_model(p->client), 0);
-    } else if (strcmp(line, "/nick") == 0) {
-        model_nick(client_model(p->client), rest);
-    } else if (strcmp(line, "/who") == 0 && p->room != NULL) {
-        list_people(p->room);
-    } else if (strcmp(line, "/quit") == 0) {
-        p->is_over = true;
-    } else {
-        cli_note("commands: /me TEXT, /join ROOM, /leave, /nick NAME, /who, /quit");
-    }
-    return true;
+    const struct command_front front = {
+        .user = p, .note = on_note, .go = go, .quit = quit, .nick = remember_nick};
+    return command_run(client_model(p->client), p->room, &front, line) == COMMAND_DONE;
 }
 
 /* False: keep the line, and come again. */
@@ -192,7 +192,7 @@ static bool take_line(struct plain *p, char *line, size_t len)
         return true;
     }
     if (line[0] == '/' && !p->options->batch) {
-        char copy[CHAT_BODY_MAX + 1]; /* a command may come again, and is cut in words */
+        char copy[CHAT_BODY_MAX + 1];
         memcpy(copy, line, len);
         copy[len] = '\0';
         return command(p, copy);
@@ -276,15 +276,6 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 
 /* --- birth and death ---------------------------------------------------------------------------------- */
 
-static const char *own_nick(const struct options *o)
-{
-    if (o->nick != NULL) {
-        return o->nick;
-    }
-    const struct passwd *entry = getpwuid(getuid());
-    return entry != NULL ? entry->pw_name : "guest";
-}
-
 static void run(struct plain *p)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -317,7 +308,8 @@ int plain_run(const struct options *options)
     struct client_front front = {.model = {.on_line = on_line,
                                            .on_note = on_note,
                                            .on_joined = on_joined,
-                                           .on_heard = on_heard},
+                                           .on_heard = on_heard,
+                                           .on_left = on_left},
                                  .on_state = on_state};
     struct plain *p = calloc(1, sizeof *p);
     int code = CLI_LOCAL;
@@ -328,7 +320,12 @@ int plain_run(const struct options *options)
     p->options = options;
     p->loop = ev_default_loop(0);
     front.user = p;
-    p->client = client_new(options, p->loop, &front, own_nick(options), &code);
+    char nick[CHAT_NAME_MAX + 1], about[START_ABOUT];
+    code = start_find(options, nick, about);
+    if (code < 0 && about[0] != '\0') {
+        cli_note("%s", about);
+    }
+    p->client = code < 0 ? client_new(options, p->loop, &front, nick, &code) : NULL;
     if (p->client != NULL) {
         run(p);
         code = client_exit_code(p->client) != CLI_OK ? client_exit_code(p->client) : p->code;
