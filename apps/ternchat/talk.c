@@ -370,6 +370,7 @@ bool talk_scroll(struct talk *talk, const struct model_room *room, struct talk_l
             look->hidden -= all;
             look->line--;
         }
+        look->hidden = look->hidden < all ? look->hidden : all;
         go_on(talk, room, look, missing_above(talk, room, look));
     }
     return before.is_back != look->is_back ||
