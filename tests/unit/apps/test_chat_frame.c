@@ -101,7 +101,7 @@ static void any_size_can_be_drawn(void **state)
         }
     }
     draw(3, 10);
-    assert_string_equal(rows[2], "\xe6\xbc\xa2x\xe6\xbc\xa2xyz ");
+    assert_string_equal(rows[2], "\xe6\xbc\xa2x\xe6\xbc\xa2xyz  ");
     end(model);
 }
 
