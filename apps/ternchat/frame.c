@@ -148,17 +148,22 @@ static bool is_typing(const struct scene *s, const struct model_person *p)
     return p->is_typing;
 }
 
+/* The number of what we said, if nobody has said anything since; else 0. */
 static uint64_t own_last(const struct model_room *room)
 {
-    const struct line *line =
-        room->line_count == 0 ? NULL : room->lines[(room->line_count - 1) % MODEL_LINES];
-    return line != NULL && line->is_own && line->kind <= LINE_ACTION ? line->seq : 0;
+    uint64_t first = room->line_count > MODEL_LINES ? room->line_count - MODEL_LINES : 0;
+    for (uint64_t n = room->line_count; n > first; n--) {
+        const struct line *line = room->lines[(n - 1) % MODEL_LINES];
+        if (line->kind <= LINE_ACTION) {
+            return line->is_own ? line->seq : 0;
+        }
+    }
+    return 0;
 }
 
 static bool has_read(const struct scene *s, const struct model_person *p)
 {
-    uint64_t last = own_last(s->room);
-    return last > 0 && p->read >= last;
+    return s->own_last > 0 && p->read >= s->own_last;
 }
 
 static void say_what_people_do(const struct scene *s, char *out, size_t size)
@@ -253,7 +258,7 @@ static void draw_input(struct frame *frame, const struct scene *s, unsigned y)
     }
 }
 
-bool frame_draw(struct frame *frame, const struct scene *s, unsigned rows, unsigned columns)
+bool frame_draw(struct frame *frame, struct scene *s, unsigned rows, unsigned columns)
 {
     static const struct talk_look end = {0};
     const struct talk_look *look = s->room->look == NULL ? &end : s->room->look;
@@ -270,6 +275,7 @@ bool frame_draw(struct frame *frame, const struct scene *s, unsigned rows, unsig
     s->talk->rows = rows > top + bottom ? rows - top - bottom : 0;
     s->talk->columns = has_members ? columns - MEMBERS_WIDE - 1 : columns;
     s->talk->nick = model_nick_now(s->model);
+    s->own_last = own_last(s->room);
     talk_draw(s->talk, canvas, s->room, look);
     if (top > 0) {
         draw_rooms(canvas, s);

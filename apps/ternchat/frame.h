@@ -19,6 +19,8 @@ struct scene {
     double rtt_ms, loss; /* loss: percent */
     bool has_members;    /* the list is wanted, where there is room */
     const char *hint;    /* instead of the status, or NULL */
+    uint64_t
+        own_last; /* frame_draw finds it: the number of what we said last, if nobody answered */
 };
 
 struct frame {
@@ -27,6 +29,6 @@ struct frame {
 };
 
 /* False: no memory. */
-bool frame_draw(struct frame *frame, const struct scene *scene, unsigned rows, unsigned columns);
+bool frame_draw(struct frame *frame, struct scene *scene, unsigned rows, unsigned columns);
 
 #endif

@@ -71,13 +71,13 @@ tm() {
 
 # screen NAME COLUMNS ROWS: a shell on a terminal of that size, in which programs are started by `types`.
 screen() {
-    XDG_CONFIG_HOME="$work/config-$1" LC_ALL=C.UTF-8 PS1='$ ' \
-        tm new-session -d -s "$1" -x "$2" -y "$3" "sh"
+    tm new-session -d -s "$1" -x "$2" -y "$3" -e "XDG_CONFIG_HOME=$work/config-$1" \
+        -e LC_ALL=C.UTF-8 sh
     screens="$screens $1"
     tm set-option -t "$1" status off
     tm resize-window -t "$1" -x "$2" -y "$3"
-    types "$1" "PS1='ready> '" Enter
-    shows "$1" '^ready> $'
+    types "$1" "PS1='ready> '; clear" Enter
+    shows "$1" '^ready>'
 }
 
 # types NAME KEY...: as tmux names keys; text as it is.
@@ -92,7 +92,7 @@ joins() {
     who=$1
     shift
     types "$who" "clear; $ternchat --accept-new --nick $who $* $server 2>$work/$who.log; echo ended \$?" Enter
-    shows "$who" "^lobby> "
+    shows "$who" "^lobby>"
 }
 
 has_screen() {

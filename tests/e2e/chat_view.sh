@@ -16,7 +16,7 @@ case_chat_first_start() {
     types ann "two words" Enter
     shows ann '^That is not a nick'
     types ann "ann" Enter
-    shows ann '^lobby> '
+    shows ann '^lobby>'
     shows ann 'a key was made for you'
     shows ann 'is now trusted'
     shows ann ' ann in lobby (1)'
@@ -25,7 +25,7 @@ case_chat_first_start() {
     [ -s "$work/config-ann/tern/id" ] || fail "no key was made"
     grep -qx 'nick ann' "$work/config-ann/tern/chat" || fail "the nick is not remembered"
     types ann "clear; $ternchat $server; echo ended \$?" Enter
-    shows ann '^lobby> '
+    shows ann '^lobby>'
     shows ann ' ann in lobby (1)'
     lacks ann 'a key was made'
     is_told_nothing=$(tm capture-pane -p -t ann | grep -c 'Your nick' || true)
@@ -52,6 +52,7 @@ case_chat_talk() {
     shows bob 'ann (away)'
     types ann /back Enter
     lacks bob 'ann (away)'
+    types ann "who reads this?" Enter
     shows ann 'read by bob'
     types bob /quit Enter
     shows bob '^ended 0'
@@ -84,14 +85,14 @@ case_chat_rooms_on_screen() {
     joins ann
     joins bob
     types ann "/join work" Enter
-    shows ann '^work> '
-    shows ann '^ 1 lobby  2 work '
+    shows ann '^work>'
+    shows ann '^ 1 lobby  2 work'
     types bob "for all" Enter
     shows ann '1 lobby (1)'
     types bob "ann: for you" Enter
     shows ann '1 lobby (2!)'
     types ann M-1
-    shows ann '^lobby> '
+    shows ann '^lobby>'
     shows ann -e '- new -'
     shows ann 'ann: for you'
     lacks ann '(2!)'
@@ -191,8 +192,8 @@ case_chat_hostile_words() {
     shows ann 'zero end5'
     shows ann 'after the long one'
     is_told bob 'a line is longer than 65536 bytes'
-    shows ann '^ 1 lobby '
-    shows ann '^lobby> '
+    shows ann '^ 1 lobby'
+    shows ann '^lobby>'
     head -c 60000 /dev/zero | tr '\0' y >&3
     printf '\n' >&3
     shows ann 'yyyyyyyyyy'
@@ -254,10 +255,10 @@ case_chat_suspended() {
     types ann "set -m" Enter
     joins ann
     types ann C-z
-    shows ann 'ready> '
+    shows ann 'ready>'
     is_restored ann
     types ann "fg" Enter
-    shows ann '^lobby> '
+    shows ann '^lobby>'
     types ann "back again" Enter
     shows ann 'ann  back again'
 }
