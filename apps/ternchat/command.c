@@ -245,8 +245,7 @@ static enum command_result do_keys(const struct call *c)
         "PgUp, PgDn       scroll; Alt-< and Alt-> to the start and to the end",
         "Alt-1 to Alt-9   turns to that room; Alt-Left, Alt-Right to the one beside it",
         "Alt-A            turns to the next room with something unread",
-        "Ctrl-A, Ctrl-E   start and end of the line (also Home, End); Ctrl-B, Ctrl-F as Left, "
-        "Right",
+        "Ctrl-A, Ctrl-E   start and end of the line (also Home, End)",
         "Alt-B, Alt-F     a word back or on (also Ctrl-Left, Ctrl-Right)",
         "Ctrl-W, Alt-D    cuts the word before or behind the cursor",
         "Ctrl-U, Ctrl-K   cuts all before or behind the cursor; Ctrl-Y pastes it again",

@@ -200,6 +200,7 @@ case_chat_hostile_words() {
     types ann PPage
     shows ann 'yyyyyyyyyy'
     exec 3>&-
+    ends "$person_pid" 1 # for what was too long
 }
 
 case_chat_sizes() {
@@ -296,6 +297,39 @@ case_chat_server_refuses_nick() {
     types eve "/nick eve" Enter
     shows eve ' eve in lobby (2)'
     exec 3>&-
+}
+
+# Before there is a screen, errors are lines as of any program.
+case_chat_no_server() {
+    need_screens
+    screen ann 80 20
+    types ann "$ternchat --accept-new --nick ann --connect-timeout 500ms 127.0.0.1:9; echo ended \$?" Enter
+    shows ann 'ternchat: 127.0.0.1:9: '
+    shows ann '^ended 3'
+    is_restored ann
+    types ann "clear; TERM=nonsense-of-a-terminal $ternchat --nick ann 127.0.0.1:9 'no room'; echo ended \$?" Enter
+    shows ann '^ended 2'
+}
+
+# NO_COLOR and --color never: attributes, but not one colour.
+case_chat_without_colors() {
+    need_screens
+    chat_serve
+    screen ann 80 20
+    types ann "export NO_COLOR=1" Enter
+    joins ann
+    types ann "words" Enter
+    shows ann 'ann  words'
+    ! tm capture-pane -e -p -t ann | tail -n 3 | grep -q "$(printf '\033\\[[0-9;]*[34][0-7]m')" ||
+        fail "there are colours"
+    types ann /quit Enter
+    shows ann '^ended 0'
+    types ann "unset NO_COLOR" Enter
+    joins ann --theme light
+    types ann "words" Enter
+    shows ann 'ann  words'
+    tm capture-pane -e -p -t ann | grep -q "$(printf '\033\\[[0-9;]*[34][0-7]m')" ||
+        fail "there are no colours"
 }
 
 run_case "$@"
