@@ -1,5 +1,8 @@
 /* ncurses compares each frame with the one before and writes what differs. A crash takes the short way out:
  * a handler that writes a string made beforehand and sets the terminal's modes back, nothing else.
+ *
+ * ncurses writes in small pieces, of which a terminal may show the half. So it writes into a file in memory,
+ * and each frame goes out from there in one write. The terminal's modes are ours to set, then.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #define NCURSES_WIDECHAR 1
@@ -12,9 +15,11 @@
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -29,6 +34,9 @@ static struct {
     volatile sig_atomic_t is_open;
     bool has_color;
     SCREEN *terminal;
+    FILE *pieces; /* what ncurses has written of this frame */
+    char *frame;
+    size_t frame_room;
     struct termios found;
     char reset[256];
     size_t reset_len;
@@ -261,10 +269,77 @@ static void name_keys(void)
     (void)define_key("\033[1;3C", OWN_ALT_RIGHT);
 }
 
+static void write_all(const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(STDOUT_FILENO, data, len);
+        if (n < 0 && errno != EINTR) {
+            return; /* the terminal is gone: the keys will tell */
+        }
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* Passes on what ncurses has written. */
+static void write_frame(void)
+{
+    int fd = fileno(screen.pieces);
+    (void)fflush(screen.pieces);
+    off_t end = lseek(fd, 0, SEEK_END);
+    size_t len = end > 0 ? (size_t)end : 0;
+    if (len > screen.frame_room) {
+        char *frame = realloc(screen.frame, 2 * len);
+        if (frame == NULL) {
+            return; /* it goes with the next one */
+        }
+        screen.frame = frame;
+        screen.frame_room = 2 * len;
+    }
+    ssize_t n = len == 0 ? 0 : pread(fd, screen.frame, len, 0);
+    (void)!ftruncate(fd, 0);
+    (void)lseek(fd, 0, SEEK_SET);
+    write_all(screen.frame, n > 0 ? (size_t)n : 0);
+}
+
 static void set_paste(const char *sequence)
 {
-    (void)fflush(stdout);
-    (void)!write(STDOUT_FILENO, sequence, strlen(sequence));
+    write_all(sequence, strlen(sequence));
+}
+
+/* Each key as it is hit, and none for the kernel. */
+static void set_modes(void)
+{
+    struct termios ours = screen.found;
+    ours.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | IXON | ISTRIP | PARMRK | BRKINT);
+    ours.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+    ours.c_cc[VMIN] = 1;
+    ours.c_cc[VTIME] = 0;
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &ours);
+}
+
+/* Modes as they were found, on the screen that was there before. */
+static void leave(void)
+{
+    set_paste(PASTE_OFF);
+    (void)endwin();
+    write_frame();
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen.found);
+}
+
+static FILE *open_pieces(void)
+{
+#ifdef MFD_CLOEXEC
+    int fd = memfd_create("ternchat", MFD_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
+    if (file != NULL) {
+        return file;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+#endif
+    return tmpfile();
 }
 
 bool screen_open(enum screen_theme theme)
@@ -272,7 +347,8 @@ bool screen_open(enum screen_theme theme)
     if (tcgetattr(STDIN_FILENO, &screen.found) != 0) {
         return false;
     }
-    screen.terminal = newterm(NULL, stdout, stdin);
+    screen.pieces = open_pieces();
+    screen.terminal = screen.pieces == NULL ? NULL : newterm(NULL, screen.pieces, stdin);
     if (screen.terminal == NULL) {
         return false;
     }
@@ -280,7 +356,8 @@ bool screen_open(enum screen_theme theme)
     catch_crashes();
     screen.is_open = 1;
     (void)atexit(screen_close);
-    (void)raw();
+    set_modes();
+    (void)raw(); /* for ncurses to know */
     (void)noecho();
     (void)nonl();
     (void)set_escdelay(ESC_WAIT);
@@ -303,12 +380,13 @@ void screen_close(void)
     if (!screen.is_open) {
         return;
     }
-    set_paste(PASTE_OFF);
-    (void)endwin();
+    leave();
     screen.is_open = 0;
-    (void)tcsetattr(STDIN_FILENO, TCSANOW, &screen.found); /* should ncurses have found others */
     delscreen(screen.terminal);
-    screen.terminal = NULL;
+    (void)fclose(screen.pieces);
+    free(screen.frame);
+    screen.frame = NULL;
+    screen.frame_room = 0;
     for (size_t i = 0; i < CRASHES; i++) {
         (void)sigaction(crashes[i], &crash_before[i], NULL);
     }
@@ -317,11 +395,11 @@ void screen_close(void)
 void screen_suspend(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL}, before;
-    set_paste(PASTE_OFF);
-    (void)endwin();
+    leave();
     (void)sigaction(SIGTSTP, &usual, &before);
     (void)raise(SIGTSTP);
     (void)sigaction(SIGTSTP, &before, NULL);
+    set_modes();
     set_paste(PASTE_ON);
     screen_redraw();
 }
@@ -372,6 +450,7 @@ void screen_show(const struct canvas *canvas, unsigned cursor_row, unsigned curs
     (void)move((int)cursor_row, (int)cursor_column);
     (void)wnoutrefresh(stdscr);
     (void)doupdate();
+    write_frame();
 }
 
 void screen_redraw(void)
@@ -381,7 +460,9 @@ void screen_redraw(void)
 
 void screen_bell(void)
 {
-    (void)beep();
+    if (screen.is_open) {
+        write_all("\a", 1);
+    }
 }
 
 /* --- keys -------------------------------------------------------------------------------------------- */

@@ -19,13 +19,14 @@
 #include "ternchat/screen.h"
 #include "ternchat/start.h"
 
-#define FRAME_PAUSE 0.01 /* s between two frames */
+#define PAUSE_MIN   0.0005 /* s between two frames, and as long as the last one took */
+#define PAUSE_MAX   0.01
 #define HEALTH      1.0  /* s between two looks at the connection */
 #define HINT        4.0  /* s for which a hint stands */
 #define TYPING      5.0  /* s without a key after which nobody is typing any more */
 #define TYPING_MORE 2.0  /* s between two words of it to the server */
 #define RETRY       0.05 /* s until the next try, when too much waits to be heard */
-#define SIGNALS     5
+#define SIGNALS     6
 
 struct view {
     const struct options *options;
@@ -43,7 +44,7 @@ struct view {
     char hint[200], about[START_ABOUT];
     char errors[1024];
     size_t errors_used;
-    ev_tstamp drawn, typed;
+    ev_tstamp drawn, pause, typed; /* drawn: when; pause: until the next frame */
     struct ev_io keys, messages;
     struct ev_prepare prepare;
     struct ev_timer next_frame, health, hint_end, typing_end, retry;
@@ -509,10 +510,13 @@ static void draw(struct view *v)
     s->hint = v->hint[0] == '\0' ? NULL : v->hint;
     s->has_health = client_health(v->client, &s->rtt_ms, &s->loss);
     v->is_old = false;
-    v->drawn = ev_now(v->loop);
+    ev_tstamp begun = ev_time();
     if (frame_draw(&v->frame, s, rows, columns)) {
         screen_show(&v->frame.canvas, v->frame.cursor_row, v->frame.cursor_column);
     }
+    v->drawn = ev_time();
+    v->pause = PAUSE_MIN + (v->drawn - begun);
+    v->pause = v->pause < PAUSE_MAX ? v->pause : PAUSE_MAX;
     if (v->room->unread > 0 && is_seen(v, v->room)) {
         model_read(v->model, v->room);
         client_wake(v->client);
@@ -526,8 +530,8 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int eve
     if (!v->is_old || !v->is_open || v->state == CLIENT_OVER) {
         return;
     }
-    ev_tstamp wait = v->drawn + FRAME_PAUSE - ev_now(loop);
-    if (wait <= 0 || wait > FRAME_PAUSE) { /* or the clock was set */
+    ev_tstamp wait = v->drawn + v->pause - ev_time();
+    if (wait <= 0 || wait > v->pause) { /* or the clock was set */
         draw(v);
     } else if (!ev_is_active(&v->next_frame)) {
         ev_timer_set(&v->next_frame, wait, 0);
@@ -600,6 +604,9 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
             screen_redraw();
         }
         old(v);
+    } else if (w->signum == SIGTSTP) {
+        screen_suspend();
+        old(v);
     } else {
         client_close(v->client);
     }
@@ -614,7 +621,7 @@ static enum screen_theme first_theme(const struct options *o)
 
 static void open_screen(struct view *v)
 {
-    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT};
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGWINCH, SIGCONT};
     for (size_t i = 0; i < SIGNALS; i++) {
         ev_signal_init(&v->signals[i], on_signal, numbers[i]);
         v->signals[i].data = v;
