@@ -122,7 +122,6 @@ static enum command_result do_nick(const struct call *c)
         return COMMAND_DONE;
     }
     model_nick(c->model, c->rest);
-    c->front->nick(c->front->user, c->rest);
     return COMMAND_DONE;
 }
 

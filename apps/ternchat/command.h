@@ -11,7 +11,6 @@ struct command_front {
     void (*note)(void *user, const char *text);      /* a line for the person; safe to print */
     void (*go)(void *user, struct model_room *room); /* this room is the current one now */
     void (*quit)(void *user);                        /* once all was heard */
-    void (*nick)(void *user, const char *nick);      /* remember it for the next start */
     /* Without a screen there are none of these, and /help leaves their commands out. */
     bool has_screen;
     void (*search)(void *user, const char *words); /* "" : the next older place */

@@ -166,19 +166,10 @@ static void quit(void *user)
     p->is_over = true;
 }
 
-static void remember_nick(void *user, const char *nick)
-{
-    const struct plain *p = user;
-    if (p->options->nick == NULL && term_is_tty(STDIN_FILENO)) {
-        start_remember(nick);
-    }
-}
-
 /* False: not now, there is too much that waits. */
 static bool command(struct plain *p, const char *line)
 {
-    const struct command_front front = {
-        .user = p, .note = on_note, .go = go, .quit = quit, .nick = remember_nick};
+    const struct command_front front = {.user = p, .note = on_note, .go = go, .quit = quit};
     return command_run(client_model(p->client), p->room, &front, line) == COMMAND_DONE;
 }
 
@@ -329,6 +320,10 @@ int plain_run(const struct options *options)
     if (p->client != NULL) {
         run(p);
         code = client_exit_code(p->client) != CLI_OK ? client_exit_code(p->client) : p->code;
+        if (options->nick == NULL && term_is_tty(STDIN_FILENO) &&
+            strcmp(nick, model_nick_now(client_model(p->client))) != 0) {
+            start_remember(model_nick_now(client_model(p->client)));
+        }
         client_free(p->client);
     }
     free(p);

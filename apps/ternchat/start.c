@@ -53,10 +53,10 @@ void start_remember(const char *nick)
     }
 }
 
-bool start_is_first(void)
+bool start_is_first(const struct options *o)
 {
     char nick[CHAT_NAME_MAX + 1];
-    return !recall(nick);
+    return o->nick == NULL && term_is_tty(STDIN_FILENO) && !o->batch && !recall(nick);
 }
 
 static void login_name(char nick[CHAT_NAME_MAX + 1])

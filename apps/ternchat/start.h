@@ -15,7 +15,7 @@ int start_find(const struct options *options, char nick[CHAT_NAME_MAX + 1],
 
 void start_remember(const char *nick); /* for the next start; what goes wrong is said */
 
-/* Was this program never used here? Then no question but that for the nick may be asked. */
-bool start_is_first(void);
+/* Will the nick be asked for? Then nothing else may be. */
+bool start_is_first(const struct options *options);
 
 #endif

@@ -286,21 +286,12 @@ static void members(void *user)
     old(v);
 }
 
-static void remember_nick(void *user, const char *nick)
-{
-    const struct view *v = user;
-    if (v->options->nick == NULL) {
-        start_remember(nick);
-    }
-}
-
 static void enter(struct view *v)
 {
     const struct command_front front = {.user = v,
                                         .note = note,
                                         .go = go,
                                         .quit = quit,
-                                        .nick = remember_nick,
                                         .has_screen = true,
                                         .search = search,
                                         .theme = set_theme,
@@ -699,7 +690,7 @@ static int talk(struct view *v)
                                  .on_state = on_state};
     char nick[CHAT_NAME_MAX + 1], room[CHAT_NAME_MAX + 1];
     struct options options = *v->options;
-    bool is_first = start_is_first();
+    bool is_first = start_is_first(v->options);
     int code = start_find(v->options, nick, v->about);
     if (code < 0 && !name_take(chat_text(options.room), NAME_ROOM, room)) {
         code = cli_refuse("--room", options.room, "give a name without blanks, \"/\" or \"@\"");
@@ -722,6 +713,9 @@ static int talk(struct view *v)
     if (unheard > 0) {
         cli_error("ternchat", "not all that you said has reached the server", NULL);
         code = code == CLI_OK ? CLI_PARTIAL : code;
+    }
+    if (options.nick == NULL && strcmp(nick, model_nick_now(v->model)) != 0) {
+        start_remember(model_nick_now(v->model));
     }
     free_looks(v->model);
     client_free(v->client);

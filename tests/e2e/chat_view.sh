@@ -28,8 +28,13 @@ case_chat_first_start() {
     shows ann '^lobby>'
     shows ann ' ann in lobby (1)'
     lacks ann 'a key was made'
-    is_told_nothing=$(tm capture-pane -p -t ann | grep -c 'Your nick' || true)
-    [ "$is_told_nothing" = 0 ] || fail "it asks again"
+    questions=$(tm capture-pane -p -t ann | grep -c 'Your nick' || true)
+    [ "$questions" = 0 ] || fail "it asks again"
+    types ann "/nick anna" Enter
+    shows ann 'anna was called ann'
+    types ann /quit Enter
+    shows ann '^ended 0'
+    grep -qx 'nick anna' "$work/config-ann/tern/chat" || fail "the new nick is not remembered"
 }
 
 case_chat_talk() {

@@ -50,16 +50,9 @@ static void members(void *user)
     has_members = true;
 }
 
-static void nick(void *user, const char *name)
-{
-    (void)user;
-    (void)name;
-}
-
 static struct command_front front = {.note = note,
                                      .go = go,
                                      .quit = quit,
-                                     .nick = nick,
                                      .has_screen = true,
                                      .search = search,
                                      .theme = set_theme,
