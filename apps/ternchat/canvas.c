@@ -8,12 +8,13 @@
 bool canvas_size(struct canvas *canvas, unsigned rows, unsigned columns)
 {
     if (rows != canvas->rows || columns != canvas->columns || canvas->cells == NULL) {
-        struct cell *cells = calloc((size_t)rows * columns + 1, sizeof *cells);
+        struct cell *cells = realloc(canvas->cells, ((size_t)rows * columns + 1) * sizeof *cells);
         if (cells == NULL) {
             return false;
         }
-        free(canvas->cells);
-        *canvas = (struct canvas){rows, columns, cells};
+        canvas->cells = cells;
+        canvas->rows = rows;
+        canvas->columns = columns;
     }
     canvas_clear(canvas);
     return true;
@@ -40,7 +41,7 @@ static void blank(struct cell *cell, enum style style)
 
 void canvas_clear(struct canvas *canvas)
 {
-    for (size_t i = 0; i < (size_t)canvas->rows * canvas->columns; i++) {
+    for (size_t i = 0; canvas->cells != NULL && i < (size_t)canvas->rows * canvas->columns; i++) {
         blank(&canvas->cells[i], STYLE_TEXT);
     }
 }

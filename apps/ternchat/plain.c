@@ -312,11 +312,13 @@ int plain_run(const struct options *options)
     p->loop = ev_default_loop(0);
     front.user = p;
     char nick[CHAT_NAME_MAX + 1], about[START_ABOUT];
+    struct options mine = *options;
+    mine.accept_new = mine.accept_new || start_is_first(options);
     code = start_find(options, nick, about);
     if (code < 0 && about[0] != '\0') {
         cli_note("%s", about);
     }
-    p->client = code < 0 ? client_new(options, p->loop, &front, nick, &code) : NULL;
+    p->client = code < 0 ? client_new(&mine, p->loop, &front, nick, &code) : NULL;
     if (p->client != NULL) {
         run(p);
         code = client_exit_code(p->client) != CLI_OK ? client_exit_code(p->client) : p->code;

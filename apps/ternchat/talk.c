@@ -124,7 +124,7 @@ static bool add_row(struct talk *talk, enum row_kind kind, size_t from, size_t l
 static size_t take_text(struct talk *talk, const struct shown *line)
 {
     size_t needed = TEXT_CLEAN(line->len) + TEXT_CLEAN(CHAT_NAME_MAX) + 1, used = 0;
-    if (needed > talk->text_room) {
+    if (talk->text == NULL || needed > talk->text_room) {
         char *text = realloc(talk->text, needed);
         if (text == NULL) {
             return 0;
