@@ -98,17 +98,19 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
 static void on_refused(void *user, struct model_room *room, uint64_t id)
 {
     struct client *c = user;
-    if (c->front.model.on_refused != NULL) {
-        c->front.model.on_refused(c->front.user, room, id);
-    }
+    c->front.model.on_refused(c->front.user, room, id);
 }
 
 static void on_answer(void *user, const struct chat_packet *p)
 {
     struct client *c = user;
-    if (c->front.model.on_answer != NULL) {
-        c->front.model.on_answer(c->front.user, p);
-    }
+    c->front.model.on_answer(c->front.user, p);
+}
+
+static void on_left(void *user, struct model_room *room)
+{
+    struct client *c = user;
+    c->front.model.on_left(c->front.user, room);
 }
 
 /* What the server had no room for, it may have now. */
@@ -314,7 +316,8 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
                                .on_joined = on_joined,
                                .on_heard = on_heard,
                                .on_refused = on_refused,
-                               .on_answer = on_answer};
+                               .on_answer = on_answer,
+                               .on_left = on_left};
     if (c == NULL || (c->model = model_new(&down, nick)) == NULL) {
         cli_error("ternchat", "out of memory", NULL);
         *code = CLI_LOCAL;

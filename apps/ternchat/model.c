@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shared/term.h"
+#include "ternchat/model_parts.h"
 #include "ternchat/name.h"
 
 #define MODEL_NEW_ROOM 1000000 /* a gap of so many is a new room */
@@ -23,18 +25,6 @@ struct unheard {
     uint8_t kind;
     size_t len;
     uint8_t body[];
-};
-
-struct model {
-    struct model_front front;
-    bool is_connected, is_welcome, is_away;
-    unsigned nick_tries;
-    char wished[CHAT_NAME_MAX + 1]; /* the nick, before others had it */
-    uint8_t key[TERN_KEY_SIZE];
-    char nick[CHAT_NAME_MAX + 1];
-    uint64_t next_id;
-    struct model_room *rooms[MODEL_ROOMS];
-    size_t room_count;
 };
 
 struct model *model_new(const struct model_front *front, const char *nick)
@@ -61,7 +51,7 @@ static void drop_unheard(struct model_room *room)
     free(first);
 }
 
-static void room_free(struct model_room *room)
+static void room_clear(struct model_room *room)
 {
     while (room->unheard != NULL) {
         drop_unheard(room);
@@ -70,13 +60,16 @@ static void room_free(struct model_room *room)
         free(room->lines[i]);
     }
     free(room->people);
-    free(room);
 }
 
 void model_free(struct model *model)
 {
     for (size_t i = 0; model != NULL && i < model->room_count; i++) {
-        room_free(model->rooms[i]);
+        room_clear(model->rooms[i]);
+        free(model->rooms[i]);
+    }
+    if (model != NULL) {
+        room_clear(&model->console);
     }
     free(model);
 }
@@ -96,7 +89,7 @@ struct model_room *model_find(struct model *model, const char *name)
     return NULL;
 }
 
-static struct model_room *room_on(struct model *model, uint16_t channel)
+struct model_room *model_on(struct model *model, uint16_t channel)
 {
     for (size_t i = 0; channel != CHAT_CONTROL && i < model->room_count; i++) {
         if (model->rooms[i]->channel == channel) {
@@ -116,6 +109,33 @@ bool model_is_welcome(const struct model *model)
     return model->is_welcome;
 }
 
+bool model_is_away(const struct model *model)
+{
+    return model->presence == CHAT_AWAY;
+}
+
+struct model_room *model_console(struct model *model)
+{
+    return &model->console;
+}
+
+bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
+                   struct chat_slice *text)
+{
+    const struct unheard *u = room->unheard;
+    while (u != NULL && i > 0) {
+        u = u->next;
+        i--;
+    }
+    if (u != NULL) {
+        *kind = u->kind == CHAT_KIND_TEXT     ? LINE_TEXT
+                : u->kind == CHAT_KIND_ACTION ? LINE_ACTION
+                                              : LINE_NOTE;
+        *text = (struct chat_slice){u->body, u->len};
+    }
+    return u != NULL;
+}
+
 size_t model_unheard(const struct model *model)
 {
     size_t n = 0;
@@ -125,15 +145,14 @@ size_t model_unheard(const struct model *model)
     return n;
 }
 
-static void note(struct model *model, const char *text)
+void model_tell(struct model *model, const char *text)
 {
     model->front.on_note(model->front.user, text);
 }
 
 /* --- sending ----------------------------------------------------------------------------------------- */
 
-static bool send_packet(struct model *model, uint16_t channel, const struct chat_packet *p,
-                        bool is_latest)
+bool model_send(struct model *model, uint16_t channel, const struct chat_packet *p, bool is_latest)
 {
     uint8_t buf[CHAT_PACKET_MAX];
     size_t len = chat_encode(p, buf, sizeof buf);
@@ -147,7 +166,7 @@ static void send_unsent(struct model *model, struct model_room *room)
         const struct unheard *u = room->unsent;
         struct chat_packet p = {
             .type = CHAT_SAY, .id = u->id, .kind = u->kind, .body = {u->body, u->len}};
-        if (!send_packet(model, room->channel, &p, false)) {
+        if (!model_send(model, room->channel, &p, false)) {
             return;
         }
         room->unsent = u->next;
@@ -165,7 +184,7 @@ static void send_join(struct model *model, struct model_room *room)
         memcpy(p.key, room->with, sizeof p.key);
     }
     if (model->is_welcome && room->channel == 0 && !room->is_joining && !room->is_held) {
-        room->is_joining = send_packet(model, CHAT_CONTROL, &p, false);
+        room->is_joining = model_send(model, CHAT_CONTROL, &p, false);
     }
 }
 
@@ -177,18 +196,18 @@ void model_on_writable(struct model *model)
     }
 }
 
-static void send_hello(struct model *model)
+void model_hello(struct model *model)
 {
     struct chat_packet p = {
         .type = CHAT_HELLO, .version = CHAT_VERSION, .nick = chat_text(model->nick)};
-    (void)send_packet(model, CHAT_CONTROL, &p, false); /* a new connection has room */
+    (void)model_send(model, CHAT_CONTROL, &p, false); /* a new connection has room */
 }
 
 void model_connected(struct model *model)
 {
     model->is_connected = true;
     model->nick_tries = 0;
-    send_hello(model);
+    model_hello(model);
 }
 
 void model_retry(struct model *model)
@@ -220,7 +239,7 @@ static struct model_room *add_room(struct model *model, const char *name, const 
 {
     struct model_room *room = model->room_count == MODEL_ROOMS ? NULL : calloc(1, sizeof *room);
     if (room == NULL) {
-        note(model, "no more rooms: leave one first");
+        model_tell(model, "no more rooms: leave one first");
         return NULL;
     }
     (void)snprintf(room->name, sizeof room->name, "%s", name);
@@ -239,7 +258,8 @@ struct model_room *model_join(struct model *model, const char *name, uint8_t fla
         return room;
     }
     if (!name_take(chat_text(name), NAME_ROOM, checked)) {
-        note(model, "that is not a name for a room: no blanks, \"/\" or \"@\", at most 64 bytes");
+        model_tell(model,
+                   "that is not a name for a room: no blanks, \"/\" or \"@\", at most 64 bytes");
         return NULL;
     }
     room = add_room(model, checked, checked, flags);
@@ -254,7 +274,7 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
 {
     char name[CHAT_NAME_MAX + 1];
     if (!model->is_welcome || sodium_memcmp(key, model->key, TERN_KEY_SIZE) == 0) {
-        note(model, model->is_welcome ? "that is you" : "not connected");
+        model_tell(model, model->is_welcome ? "that is you" : "not connected");
         return NULL;
     }
     name_private(model->key, key, name);
@@ -275,14 +295,16 @@ static void remove_room(struct model *model, struct model_room *room)
     model->room_count--;
     memmove(&model->rooms[i], &model->rooms[i + 1],
             (model->room_count - i) * sizeof model->rooms[0]);
-    room_free(room);
+    model->front.on_left(model->front.user, room);
+    room_clear(room);
+    free(room);
 }
 
 bool model_leave(struct model *model, struct model_room *room)
 {
     struct chat_packet p = {.type = CHAT_LEAVE};
-    if (room->channel != 0 && !send_packet(model, room->channel, &p, false)) {
-        note(model, "the connection is full: try again");
+    if (room->channel != 0 && !model_send(model, room->channel, &p, false)) {
+        model_tell(model, "the connection is full: try again");
         return false;
     }
     remove_room(model, room);
@@ -314,7 +336,7 @@ void model_read(struct model *model, struct model_room *room)
     struct chat_packet p = {.type = CHAT_READ, .seq = room->last};
     room->unread = 0;
     if (room->channel != 0 && room->last > 0) {
-        (void)send_packet(model, room->channel, &p, true);
+        (void)model_send(model, room->channel, &p, true);
     }
 }
 
@@ -322,85 +344,7 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
 {
     struct chat_packet p = {.type = CHAT_TYPE, .code = is_typing ? 1 : 0};
     if (room->channel != 0) {
-        (void)send_packet(model, room->channel, &p, true);
-    }
-}
-
-/* --- questions --------------------------------------------------------------------------------------- */
-
-static bool tell(struct model *model, const struct chat_packet *p)
-{
-    return model->is_welcome && send_packet(model, CHAT_CONTROL, p, false);
-}
-
-void model_away(struct model *model, bool is_away)
-{
-    struct chat_packet p = {.type = CHAT_STATE, .code = is_away ? CHAT_AWAY : CHAT_HERE};
-    model->is_away = is_away; /* told again after each new connection */
-    (void)tell(model, &p);
-}
-
-bool model_list(struct model *model)
-{
-    struct chat_packet p = {.type = CHAT_LIST};
-    return tell(model, &p);
-}
-
-bool model_search(struct model *model, const struct model_room *room, const char *text, uint64_t id)
-{
-    struct chat_packet p = {
-        .type = CHAT_SEARCH, .channel = room->channel, .id = id, .text = chat_text(text)};
-    return room->channel != 0 && tell(model, &p);
-}
-
-bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id)
-{
-    struct chat_packet p = {.type = CHAT_BEFORE, .channel = room->channel, .id = id, .seq = seq};
-    return room->channel != 0 && tell(model, &p);
-}
-
-bool model_invite(struct model *model)
-{
-    struct chat_packet p = {.type = CHAT_INVITE};
-    return tell(model, &p);
-}
-
-bool model_kick(struct model *model, const struct model_room *room,
-                const uint8_t key[TERN_KEY_SIZE], enum model_kick what)
-{
-    struct chat_packet p = {.type = CHAT_KICK, .channel = room->channel, .code = (uint8_t)what};
-    memcpy(p.key, key, sizeof p.key);
-    return room->channel != 0 && tell(model, &p);
-}
-
-bool model_topic(struct model *model, struct model_room *room, const char *topic)
-{
-    uint64_t id;
-    return strlen(topic) <= CHAT_TEXT_MAX &&
-           model_say(model, room, CHAT_KIND_TOPIC, topic, strlen(topic), &id);
-}
-
-struct model_person *model_person(struct model_room *room, const char *nick)
-{
-    for (size_t i = 0; i < room->people_count; i++) {
-        if (strcmp(room->people[i].nick, nick) == 0) {
-            return &room->people[i];
-        }
-    }
-    return NULL;
-}
-
-void model_nick(struct model *model, const char *nick)
-{
-    struct chat_packet p = {.type = CHAT_NICK, .nick = chat_text(nick)};
-    if (model->is_connected && !model->is_welcome) { /* the one before was refused */
-        (void)snprintf(model->nick, sizeof model->nick, "%s", nick);
-        memcpy(model->wished, model->nick, sizeof model->wished);
-        send_hello(model);
-        return;
-    }
-    if (!model->is_welcome || !send_packet(model, CHAT_CONTROL, &p, false)) {
-        note(model, "not connected, or not a name");
+        (void)model_send(model, room->channel, &p, true);
     }
 }
 
@@ -480,7 +424,7 @@ static void add_line(struct model *model, struct model_room *room, const struct 
 {
     struct line *line = malloc(sizeof *line + text.len + 1);
     if (line == NULL) {
-        note(model, "out of memory: a line is not shown");
+        model_tell(model, "out of memory: a line is not shown");
         return;
     }
     *line = *about;
@@ -526,6 +470,15 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
         remove_person(room, p->body.data);
     }
     add_note(model, room, about, " put out ", nick);
+}
+
+void model_note(struct model *model, struct model_room *room, const char *text)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct line about = {.kind = LINE_NOTE,
+                         .time = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000};
+    add_line(model, room == NULL ? &model->console : room, &about, chat_text(text));
 }
 
 /* What the server itself has to say of somebody. */
@@ -620,10 +573,10 @@ static void on_welcome(struct model *model, const struct chat_packet *p)
     memcpy(model->key, p->key, sizeof model->key);
     (void)name_take(p->nick, NAME_NICK, model->nick);
     if (p->text.len > 0) {
-        note(model, term_escape((const char *)p->text.data, p->text.len, motd, sizeof motd));
+        model_tell(model, term_escape((const char *)p->text.data, p->text.len, motd, sizeof motd));
     }
-    if (model->is_away) {
-        model_away(model, true);
+    if (model->presence != CHAT_HERE) {
+        model_presence(model, model->presence);
     }
     model_on_writable(model);
 }
@@ -645,7 +598,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     struct chat_slice list = p->body;
     struct chat_member m;
     struct model_room *room = room_named(model, p->room);
-    if (room == NULL || room_on(model, channel) != NULL) {
+    if (room == NULL || model_on(model, channel) != NULL) {
         return; /* we have left meanwhile, and said so */
     }
     room->is_joining = false;
@@ -660,7 +613,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
         add_person(room, m.key, m.nick, m.presence);
     }
     if (p->seq < room->last) {
-        room->last = 0; /* the server has lost its memory: all is new */
+        room->last = room->asked = 0; /* the server has lost its memory: all is new */
     }
     room->unsent = room->unheard;
     model->front.on_joined(model->front.user, room);
@@ -677,8 +630,8 @@ static bool try_nick(struct model *model)
     (void)snprintf(model->nick, sizeof model->nick, "%.*s-%u", CHAT_NAME_MAX - 3, model->wished,
                    model->nick_tries++ + 2);
     (void)snprintf(text, sizeof text, "that name is taken; trying %s", model->nick);
-    note(model, text);
-    send_hello(model);
+    model_tell(model, text);
+    model_hello(model);
     return true;
 }
 
@@ -700,9 +653,7 @@ static void on_words_refused(struct model *model, struct model_room *room, uint6
     room->unsent = room->unsent == u ? u->next : room->unsent;
     room->unheard_count--;
     free(u);
-    if (model->front.on_refused != NULL) {
-        model->front.on_refused(model->front.user, room, id);
-    }
+    model->front.on_refused(model->front.user, room, id);
 }
 
 static void on_called(struct model *model, const struct chat_packet *p)
@@ -718,7 +669,7 @@ static void on_refused(struct model *model, const struct chat_packet *p)
 {
     char why[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX];
     bool is_later = p->code == CHAT_REFUSED_HISTORY || p->code == CHAT_REFUSED_RATE;
-    struct model_room *room = room_named(model, p->room), *said = room_on(model, p->channel);
+    struct model_room *room = room_named(model, p->room), *said = model_on(model, p->channel);
     if (p->code == CHAT_REFUSED_NICK && !model->is_welcome && try_nick(model)) {
         return;
     }
@@ -729,7 +680,7 @@ static void on_refused(struct model *model, const struct chat_packet *p)
     room = room == NULL ? said : room;
     (void)snprintf(text, sizeof text, "%s%s%s: %s", room == NULL ? "" : room->title,
                    room == NULL ? "" : ": ", is_later ? "not now" : "refused", why);
-    note(model, text);
+    model_tell(model, text);
     if (said != NULL && p->id != 0) {
         on_words_refused(model, said, p->id, is_later);
     } else if (room != NULL && room->is_joining) {
@@ -749,7 +700,7 @@ static void on_room_packet(struct model *model, struct model_room *room,
     } else if (p->type == CHAT_STATUS) {
         on_status(room, p->body);
     } else if (p->type == CHAT_PARTED) {
-        note(model, "you are no longer in that room");
+        model_tell(model, "you are no longer in that room");
         (void)model_leave(model, room);
     } else if (p->type == CHAT_CAUGHT_UP) {
         room->is_replay = false;
@@ -766,7 +717,7 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
     if (p.type == CHAT_JOINED && channel != CHAT_CONTROL) {
         on_joined(model, channel, &p);
     } else if (channel != CHAT_CONTROL) {
-        struct model_room *room = room_on(model, channel);
+        struct model_room *room = model_on(model, channel);
         if (room != NULL) {
             on_room_packet(model, room, &p);
         }
@@ -776,7 +727,7 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
         on_refused(model, &p);
     } else if (p.type == CHAT_CALLED && model->is_welcome) {
         on_called(model, &p);
-    } else if (p.type < CHAT_JOINED && p.type > CHAT_REFUSED && model->front.on_answer != NULL) {
+    } else if (p.type < CHAT_JOINED && p.type > CHAT_REFUSED) {
         model->front.on_answer(model->front.user, &p);
     }
 }

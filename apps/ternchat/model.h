@@ -48,6 +48,7 @@ struct model_room {
     char topic[CHAT_TEXT_MAX + 1]; /* as it came: escape it */
     uint8_t with[TERN_KEY_SIZE];   /* a private room's other one */
     uint64_t last;                 /* the last event that came */
+    uint64_t asked;                /* the oldest event that model_before has brought; 0: none */
     bool is_replay;                /* what comes now was said before */
     struct model_person *people;
     size_t people_count, people_room;
@@ -56,6 +57,7 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
+    void *look; /* the front end's own; it lets go of it in on_left */
 };
 
 struct model;
@@ -70,10 +72,12 @@ struct model_front {
     void (*on_joined)(void *user, struct model_room *room); /* also after a new connection */
     void (*on_heard)(void *user, struct model_room *room,
                      uint64_t id); /* the server has what we said */
-    /* These two may be NULL. It will never take it; a note said why. */
+    /* It will never take it; a note said why. */
     void (*on_refused)(void *user, struct model_room *room, uint64_t id);
     /* ROOMS, FOUND or INVITED: answers to what we asked, all foreign bytes. */
     void (*on_answer)(void *user, const struct chat_packet *p);
+    /* The room is about to go: we left, were put out, or were not let in. */
+    void (*on_left)(void *user, struct model_room *room);
 };
 
 struct model *model_new(const struct model_front *front, const char *nick);
@@ -94,6 +98,15 @@ void model_read(struct model *model,
                 struct model_room *room); /* the person looks at the end of it */
 void model_type(struct model *model, struct model_room *room, bool is_typing);
 void model_nick(struct model *model, const char *nick);
+void model_presence(struct model *model, enum chat_presence presence); /* here or away */
+
+/* A line of our own in a room's lines; NULL: in those of the console, a room that is on no list. */
+void model_note(struct model *model, struct model_room *room, const char *text);
+struct model_room *model_console(struct model *model);
+
+/* The i-th of what was said and is on its way: false behind the last. */
+bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
+                   struct chat_slice *text);
 
 /* Tries again what the server had no room for. About once a second. */
 void model_retry(struct model *model);
@@ -101,7 +114,6 @@ void model_retry(struct model *model);
 /* The private conversation with somebody: there is one, or it is opened. */
 struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SIZE],
                               const char *nick);
-void model_away(struct model *model, bool is_away);
 /* Questions, answered by on_answer: false: not connected, or no room for it now. */
 bool model_list(struct model *model);
 bool model_search(struct model *model, const struct model_room *room, const char *text,
@@ -118,8 +130,10 @@ struct model_person *model_person(struct model_room *room, const char *nick);
 struct model_room *model_room_at(struct model *model,
                                  size_t i); /* the i-th, NULL behind the last */
 struct model_room *model_find(struct model *model, const char *name);
+struct model_room *model_on(struct model *model, uint16_t channel); /* NULL: none sits there */
 const char *model_nick_now(const struct model *model);
 size_t model_unheard(const struct model *model); /* in all rooms */
 bool model_is_welcome(const struct model *model);
+bool model_is_away(const struct model *model);
 
 #endif

@@ -1,218 +1,214 @@
-/* GNU-style options; a word that names a command comes first among the arguments.
+/* Options and their checks; a word that names a command comes first among the arguments. Names and texts are
+ * in ternchat.cli, from which the build makes the header with the tables; what each sets is here.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "ternchat/options.h"
 
-#include <getopt.h>
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <tern/tern.h>
 
 #include "shared/cli.h"
 #include "shared/net.h"
+#include "ternchat_cli.h"
 
-static const char help[] =
-    "Usage: ternchat [OPTIONS] HOST[:PORT] [ROOM]\n"
-    "       ternchat --batch HOST[:PORT] ROOM < words > talk\n"
-    "       ternchat serve [--listen ADDR:PORT] [--authorized-keys FILE] [--motd TEXT]\n"
-    "                      [--history FILE | --no-history] [--moderators FILE] [--invite]\n"
-    "       ternchat keygen [-f FILE]\n"
-    "       ternchat id\n"
-    "\n"
-    "Talks with others in rooms, over an encrypted UDP transport that outlives changes of\n"
-    "network: what you say arrives once, in order, also if the connection was lost in between.\n"
-    "Lines are said; /help tells of the commands.\n"
-    "\n"
-    "Talking:\n"
-    "      --room NAME         the room to begin in (default: lobby)\n"
-    "      --nick NAME         what others see (default: the login name)\n"
-    "      --plain             lines in, lines out: for screen readers and dumb terminals\n"
-    "      --batch             for programs: every line of the input is said, words of others\n"
-    "                          come out as \"nick: words\"; ends with the input, once all was "
-    "heard\n"
-    "      --cc NAME           congestion control: cubic (default), bbr, newreno, ledbat,\n"
-    "                          prague, media\n"
-    "      --cipher LIST       allowed suites: aegis-128l, aegis-256, aes-256-gcm,\n"
-    "                          chacha20-poly1305 (separated by commas)\n"
-    "      --connect-timeout T give up the first connection after T (default 10s)\n"
-    "  -4, -6                  IPv4 or IPv6 only\n"
-    "\n"
-    "Trust:\n"
-    "      --key FILE          our secret key (default ~/.config/tern/id; without one: a new one\n"
-    "                          each time)\n"
-    "      --pin KEY           the server's key must be this one (tern:...)\n"
-    "      --known-hosts FILE  default ~/.config/tern/known_hosts\n"
-    "      --accept-new        trust an unknown server at first use without asking\n"
-    "\n"
-    "Serving:\n"
-    "      --listen ADDR:PORT  default [::]:7438; port 0 chooses one and prints it\n"
-    "      --authorized-keys FILE  clients that may connect (default: everybody)\n"
-    "      --motd TEXT         what everybody is told who comes\n"
-    "      --history FILE      where what was said is kept (default\n"
-    "                          ~/.local/state/tern/ternchat.db)\n"
-    "      --no-history        keep it in memory only, as long as somebody is in the room\n"
-    "      --history-size SIZE the oldest of it goes, when the file is larger (default 1G)\n"
-    "      --history-age T     and when it is older (default: any age; 24h = a day)\n"
-    "      --moderators FILE   keys of those who may moderate every room, and invite\n"
-    "      --invite            print a one-time code, with which somebody new can come in\n"
-    "      --stats-interval T  figures on standard error (with --json: standard output) so often\n"
-    "      --silent            answer only clients that know our key already\n"
-    "\n"
-    "Output:\n"
-    "      --json              one JSON object a line on standard output\n"
-    "  -q, --quiet             errors only\n"
-    "  -v, --verbose           more; repeat for more\n"
-    "  -f, --file FILE         keygen: where to write (default ~/.config/tern/id)\n"
-    "  -h, --help   -V, --version\n"
-    "\n"
-    "Exit status: 0 done, 1 failed in part, 2 usage, 3 cannot connect, 4 identity or\n"
-    "authorisation refused, 5 local error, 130 interrupted.\n";
-
-enum {
-    OPT_ROOM = 256,
-    OPT_NICK,
-    OPT_PLAIN,
-    OPT_BATCH,
-    OPT_CC,
-    OPT_CIPHER,
-    OPT_CONNECT_TIMEOUT,
-    OPT_KEY,
-    OPT_PIN,
-    OPT_KNOWN_HOSTS,
-    OPT_ACCEPT_NEW,
-    OPT_LISTEN,
-    OPT_AUTHORIZED_KEYS,
-    OPT_MOTD,
-    OPT_SILENT,
-    OPT_HISTORY,
-    OPT_NO_HISTORY,
-    OPT_HISTORY_SIZE,
-    OPT_HISTORY_AGE,
-    OPT_MODERATORS,
-    OPT_INVITE,
-    OPT_STATS_INTERVAL,
-    OPT_JSON
+/* What an option does with its value. */
+enum rule_kind {
+    RULE_MISSING, /* ternchat.cli names an option that is not in the table below */
+    RULE_SWITCH,  /* bool */
+    RULE_TEXT,    /* const char *: as it is */
+    RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
+    RULE_SPAN,    /* the same, but 0 has a meaning */
+    RULE_SIZE,    /* uint64_t: bytes */
+    RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
+    RULE_OWN      /* a function's matter */
 };
 
-static const struct option longs[] = {
-    {"room", required_argument, NULL, OPT_ROOM},
-    {"nick", required_argument, NULL, OPT_NICK},
-    {"plain", no_argument, NULL, OPT_PLAIN},
-    {"batch", no_argument, NULL, OPT_BATCH},
-    {"cc", required_argument, NULL, OPT_CC},
-    {"cipher", required_argument, NULL, OPT_CIPHER},
-    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"pin", required_argument, NULL, OPT_PIN},
-    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
-    {"accept-new", no_argument, NULL, OPT_ACCEPT_NEW},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"authorized-keys", required_argument, NULL, OPT_AUTHORIZED_KEYS},
-    {"motd", required_argument, NULL, OPT_MOTD},
-    {"silent", no_argument, NULL, OPT_SILENT},
-    {"history", required_argument, NULL, OPT_HISTORY},
-    {"no-history", no_argument, NULL, OPT_NO_HISTORY},
-    {"history-size", required_argument, NULL, OPT_HISTORY_SIZE},
-    {"history-age", required_argument, NULL, OPT_HISTORY_AGE},
-    {"moderators", required_argument, NULL, OPT_MODERATORS},
-    {"invite", no_argument, NULL, OPT_INVITE},
-    {"stats-interval", required_argument, NULL, OPT_STATS_INTERVAL},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"file", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+typedef int (*rule_fn)(struct options *o, const char *value); /* -1: fine; else the exit code */
+
+struct rule {
+    enum rule_kind kind;
+    size_t at; /* in struct options */
+    rule_fn own;
+    const char *advice; /* what to give instead of a value that makes no sense */
 };
 
-/* Options whose value is taken as it is. NULL: another. */
-static const char **text_option(struct options *o, int opt)
+static int set_family_4(struct options *o, const char *value)
 {
-    switch (opt) {
-    case OPT_ROOM:
-        return &o->room;
-    case OPT_NICK:
-        return &o->nick;
-    case OPT_KEY:
-        return &o->key;
-    case OPT_PIN:
-        return &o->pin;
-    case OPT_KNOWN_HOSTS:
-        return &o->known_hosts;
-    case OPT_LISTEN:
-        return &o->listen;
-    case OPT_AUTHORIZED_KEYS:
-        return &o->authorized_keys;
-    case OPT_MOTD:
-        return &o->motd;
-    case OPT_HISTORY:
-        return &o->history;
-    case OPT_MODERATORS:
-        return &o->moderators;
-    case 'f':
-        return &o->out_file;
-    default:
-        return NULL;
+    (void)value;
+    o->family = 4;
+    return -1;
+}
+
+static int set_family_6(struct options *o, const char *value)
+{
+    (void)value;
+    o->family = 6;
+    return -1;
+}
+
+static int set_verbose(struct options *o, const char *value)
+{
+    (void)value;
+    o->verbose++;
+    return -1;
+}
+
+static int set_cc(struct options *o, const char *value)
+{
+    o->cc = value;
+    return net_is_controller(value) ? -1 : cli_refuse("--cc", value, NET_CONTROLLERS_ADVICE);
+}
+
+static int set_suites(struct options *o, const char *value)
+{
+    return net_parse_suites(value, &o->suites)
+               ? -1
+               : cli_refuse("--cipher", value, "see ternchat --help for the names");
+}
+
+static int show_help(struct options *o, const char *value)
+{
+    (void)o;
+    (void)value;
+    for (size_t i = 0; i < sizeof cli_help / sizeof cli_help[0]; i++) {
+        (void)puts(cli_help[i]);
     }
+    return CLI_OK;
+}
+
+static int show_version(struct options *o, const char *value)
+{
+    (void)o;
+    (void)value;
+    (void)printf("ternchat %s\n", tern_version());
+    return CLI_OK;
+}
+
+#define FIELD(kind, field, advice)                                                                 \
+    {                                                                                              \
+        kind, offsetof(struct options, field), NULL, advice                                        \
+    }
+#define SWITCH(field)        FIELD(RULE_SWITCH, field, NULL)
+#define TEXT(field)          FIELD(RULE_TEXT, field, NULL)
+#define TIME(field)          FIELD(RULE_TIME, field, "a time such as 5s or 500ms")
+#define SPAN(field)          FIELD(RULE_SPAN, field, "a time such as 60s or 720h; 0: none")
+#define SIZE(field)          FIELD(RULE_SIZE, field, "a size such as 500M; 0: any")
+#define CHOICE(field, words) FIELD(RULE_CHOICE, field, words)
+#define OWN(function)                                                                              \
+    {                                                                                              \
+        RULE_OWN, 0, function, NULL                                                                \
+    }
+
+static const struct rule rules[OPT_COUNT] = {
+    [OPT_ROOM] = TEXT(room),
+    [OPT_NICK] = TEXT(nick),
+    [OPT_PLAIN] = SWITCH(plain),
+    [OPT_BATCH] = SWITCH(batch),
+    [OPT_THEME] = CHOICE(theme, "dark, light or mono"),
+    [OPT_CC] = OWN(set_cc),
+    [OPT_CIPHER] = OWN(set_suites),
+    [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout),
+    [OPT_SHORT_4] = OWN(set_family_4),
+    [OPT_SHORT_6] = OWN(set_family_6),
+    [OPT_KEY] = TEXT(key),
+    [OPT_PIN] = TEXT(pin),
+    [OPT_KNOWN_HOSTS] = TEXT(known_hosts),
+    [OPT_ACCEPT_NEW] = SWITCH(accept_new),
+    [OPT_LISTEN] = TEXT(listen),
+    [OPT_AUTHORIZED_KEYS] = TEXT(authorized_keys),
+    [OPT_MOTD] = TEXT(motd),
+    [OPT_HISTORY] = TEXT(history),
+    [OPT_NO_HISTORY] = SWITCH(no_history),
+    [OPT_HISTORY_SIZE] = SIZE(history_size),
+    [OPT_HISTORY_AGE] = SPAN(history_age),
+    [OPT_MODERATORS] = TEXT(moderators),
+    [OPT_INVITE] = SWITCH(invite),
+    [OPT_STATS_INTERVAL] = SPAN(stats_interval),
+    [OPT_SILENT] = SWITCH(silent),
+    [OPT_JSON] = SWITCH(json),
+    [OPT_COLOR] = CHOICE(color, CLI_COLORS),
+    [OPT_QUIET] = SWITCH(quiet),
+    [OPT_VERBOSE] = OWN(set_verbose),
+    [OPT_LOG_LEVEL] = CHOICE(log_level, CLI_LEVELS),
+    [OPT_FILE] = TEXT(out_file),
+    [OPT_HELP] = OWN(show_help),
+    [OPT_VERSION] = OWN(show_version),
+};
+
+/* The place of a word in "one, two or three"; -1: not there. */
+static int choose(const char *words, const char *value)
+{
+    size_t len = strlen(value);
+    int place = 0;
+    for (const char *at = words; *at != '\0'; place++) {
+        size_t n = strcspn(at, " ,");
+        if (n == len && strncmp(at, value, n) == 0) {
+            return place;
+        }
+        at += n + strspn(at + n, " ,");
+        at += strncmp(at, "or ", 3) == 0 ? 3 : 0;
+    }
+    return -1;
+}
+
+static int refuse(enum cli_option which, const char *value, const char *advice)
+{
+    char name[64], say[160];
+    const struct option *found = cli_longs;
+    while (found->name != NULL && found->val != CLI_LONG + (int)which) {
+        found++;
+    }
+    (void)snprintf(name, sizeof name, "--%s", found->name == NULL ? "" : found->name);
+    (void)snprintf(say, sizeof say, "%s%s", strncmp(advice, "give ", 5) == 0 ? "" : "give ",
+                   advice);
+    return cli_refuse(name, value, say);
 }
 
 /* -1: fine. */
-static int parse_value(struct options *o, int opt)
+static int apply(struct options *o, enum cli_option which, const char *value)
 {
-    const char **text = text_option(o, opt);
-    if (text != NULL) {
-        *text = optarg;
+    const struct rule *rule = &rules[which];
+    void *field = (char *)o + rule->at;
+    switch (rule->kind) {
+    case RULE_SWITCH:
+        *(bool *)field = true;
         return -1;
-    }
-    if (opt == OPT_CC) {
-        o->cc = optarg;
-        return net_is_controller(optarg) ? -1 : cli_refuse("--cc", optarg, NET_CONTROLLERS_ADVICE);
-    }
-    if (opt == OPT_CIPHER) {
-        return net_parse_suites(optarg, &o->suites)
+    case RULE_TEXT:
+        *(const char **)field = value;
+        return -1;
+    case RULE_TIME:
+        return cli_parse_time(value, field) && *(uint64_t *)field > 0
                    ? -1
-                   : cli_refuse("--cipher", optarg, "see ternchat --help for the names");
+                   : refuse(which, value, rule->advice);
+    case RULE_SPAN:
+        return cli_parse_time(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_SIZE:
+        return cli_parse_size(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_CHOICE:
+        *(int *)field = choose(rule->advice, value);
+        return *(int *)field >= 0 ? -1 : refuse(which, value, rule->advice);
+    case RULE_OWN:
+        return rule->own(o, value);
+    case RULE_MISSING:
+        break;
     }
-    if (opt == OPT_HISTORY_SIZE) {
-        return cli_parse_size(optarg, &o->history_size)
-                   ? -1
-                   : cli_refuse("--history-size", optarg, "give a size such as 500M; 0: any");
-    }
-    if (opt == OPT_HISTORY_AGE || opt == OPT_STATS_INTERVAL) {
-        bool is_age = opt == OPT_HISTORY_AGE;
-        return cli_parse_time(optarg, is_age ? &o->history_age : &o->stats_interval)
-                   ? -1
-                   : cli_refuse(is_age ? "--history-age" : "--stats-interval", optarg,
-                                "give a time such as 60s or 720h; 0: none");
-    }
-    return cli_parse_time(optarg, &o->connect_timeout) && o->connect_timeout > 0
-               ? -1
-               : cli_refuse("--connect-timeout", optarg, "give a time such as 5s or 500ms");
+    assert(false);
+    return CLI_USAGE;
 }
 
-/* False: it is no switch. */
-static bool parse_switch(struct options *o, int opt)
+static enum cli_option which_of(int opt)
 {
-    bool *flag = opt == OPT_PLAIN        ? &o->plain
-                 : opt == OPT_BATCH      ? &o->batch
-                 : opt == OPT_ACCEPT_NEW ? &o->accept_new
-                 : opt == OPT_SILENT     ? &o->silent
-                 : opt == OPT_NO_HISTORY ? &o->no_history
-                 : opt == OPT_INVITE     ? &o->invite
-                 : opt == OPT_JSON       ? &o->json
-                 : opt == 'q'            ? &o->quiet
-                                         : NULL;
-    if (flag != NULL) {
-        *flag = true;
-    } else if (opt == 'v') {
-        o->verbose++;
-    } else if (opt == '4' || opt == '6') {
-        o->family = opt - '0';
-    } else {
-        return false;
+    unsigned which = 0;
+    if (opt >= CLI_LONG) {
+        return (enum cli_option)(opt - CLI_LONG);
     }
-    return true;
+    while (cli_letters[which] != (char)opt) { /* getopt knows no others */
+        which++;
+    }
+    return (enum cli_option)which;
 }
 
 static int usage(const char *what, const char *why)
@@ -252,25 +248,16 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->history_size = (uint64_t)1 << 30;
+    o->log_level = -1;
     cli_init("ternchat", false, 0);
     opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, ":qv46f:hV", longs, NULL)) != -1;) {
-        if (opt == 'h') {
-            (void)fputs(help, stdout);
-            return CLI_OK;
-        }
-        if (opt == 'V') {
-            (void)printf("ternchat %s\n", tern_version());
-            return CLI_OK;
-        }
+    for (int opt; (opt = getopt_long(argc, argv, cli_shorts, cli_longs, NULL)) != -1;) {
         if (opt == '?' || opt == ':') {
             return usage(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option");
         }
-        if (!parse_switch(o, opt)) {
-            int code = parse_value(o, opt);
-            if (code >= 0) {
-                return code;
-            }
+        int code = apply(o, which_of(opt), optarg);
+        if (code >= 0) {
+            return code;
         }
     }
     cli_init("ternchat", o->quiet, o->verbose);
@@ -279,6 +266,13 @@ int options_parse(struct options *o, int argc, char **argv)
     }
     if (o->invite && o->authorized_keys == NULL) {
         return usage("--invite", "without --authorized-keys everybody may come");
+    }
+    cli_set_color((enum cli_color)o->color);
+    if (o->log_level >= 0) { /* -q and -v in words */
+        int level = o->log_level + CLI_ERROR;
+        o->quiet = level < CLI_INFO;
+        o->verbose = level > CLI_INFO ? level : 0;
+        cli_set_level(level);
     }
     return parse_arguments(o, argc - optind, argv + optind);
 }

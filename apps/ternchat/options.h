@@ -13,6 +13,7 @@ struct options {
     enum options_command command;
     bool quiet, json, batch, plain, accept_new, anonymous, silent;
     int verbose, family;
+    int theme, color, log_level;    /* theme: dark, light or mono; the others as in shared/cli.h */
     const char *host, *room, *nick; /* talk */
     const char *key, *known_hosts, *pin, *cc, *out_file;
     const char *listen, *authorized_keys, *motd; /* serve */

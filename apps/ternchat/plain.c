@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +18,10 @@
 #include "shared/cli.h"
 #include "shared/json.h"
 #include "shared/term.h"
+#include "ternchat/answer.h"
 #include "ternchat/client.h"
-#include "ternchat/name.h"
+#include "ternchat/command.h"
+#include "ternchat/start.h"
 
 #define WAIT_FULL 0.05 /* s until the next try, when too much waits to be heard */
 
@@ -36,6 +37,7 @@ struct plain {
     size_t used;
     bool is_skipping; /* the rest of a line that was too long */
     int code;
+    struct answer answer;
 };
 
 /* --- out ---------------------------------------------------------------------------------------------- */
@@ -70,7 +72,7 @@ static void print_line(const struct plain *p, const struct model_room *room,
     (void)printf(line->kind == LINE_TEXT     ? "%s %s <%s> %s\n"
                  : line->kind == LINE_ACTION ? "%s %s * %s %s\n"
                                              : "%s %s -%s- %s\n",
-                 when, room->name, line->kind >= LINE_NOTE ? "" : line->nick, text);
+                 when, room->title, line->kind >= LINE_NOTE ? "" : line->nick, text);
 }
 
 static void on_line(void *user, struct model_room *room, const struct line *line)
@@ -84,7 +86,7 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     }
     (void)fflush(stdout);
     if (line->kind == LINE_GAP) {
-        cli_error(room->name, line->text, NULL);
+        cli_error(room->title, line->text, NULL);
         p->code = CLI_PARTIAL;
     }
 }
@@ -99,7 +101,7 @@ static void on_joined(void *user, struct model_room *room)
 {
     struct plain *p = user;
     if (!p->options->batch) {
-        cli_note("in %s are %zu", room->name, room->people_count);
+        cli_note("in %s are %zu", room->title, room->people_count);
     }
 }
 
@@ -129,6 +131,22 @@ static void on_refused(void *user, struct model_room *room, uint64_t id)
     on_heard(user, room, id);
 }
 
+static void on_answer(void *user, const struct chat_packet *packet)
+{
+    struct plain *p = user;
+    answer_take(&p->answer, client_model(p->client), packet, on_note, p);
+}
+
+static void on_left(void *user, struct model_room *room)
+{
+    struct plain *p = user;
+    if (p->room == room) {
+        struct model *model = client_model(p->client);
+        p->room =
+            model_room_at(model, 0) == room ? model_room_at(model, 1) : model_room_at(model, 0);
+    }
+}
+
 static void on_state(void *user, enum client_state state)
 {
     struct plain *p = user;
@@ -150,44 +168,25 @@ static bool say(struct plain *p, enum chat_kind kind, const char *text, size_t l
            model_say(client_model(p->client), p->room, kind, text, len, &id);
 }
 
-static void list_people(const struct model_room *room)
+/* --- what commands want ------------------------------------------------------------------------------- */
+
+static void go(void *user, struct model_room *room)
 {
-    static const char *const words[] = {"", " (away)", " (lost)"};
-    for (size_t i = 0; i < room->people_count; i++) {
-        unsigned presence = room->people[i].presence;
-        cli_note("%s%s", room->people[i].nick, presence < 3 ? words[presence] : "");
-    }
+    struct plain *p = user;
+    p->room = room;
 }
 
-static void switch_room(struct plain *p, const char *name)
+static void quit(void *user)
 {
-    struct model_room *room = model_join(client_model(p->client), name, 0);
-    p->room = room == NULL ? p->room : room;
+    struct plain *p = user;
+    p->is_over = true;
 }
 
 /* False: not now, there is too much that waits. */
-static bool command(struct plain *p, char *line)
+static bool command(struct plain *p, const char *line)
 {
-    char *rest = line + strcspn(line, " ");
-    rest += *rest == ' ' ? (*rest = '\0', 1) : 0;
-    if (strcmp(line, "/me") == 0) {
-        return say(p, CHAT_KIND_ACTION, rest, strlen(rest));
-    }
-    if (strcmp(line, "/join") == 0) {
-        switch_room(p, rest);
-    } else if (strcmp(line, "/leave") == 0 && p->room != NULL) {
-        (void)model_leave(client_model(p->client), p->room);
-        p->room = model_room_at(client_model(p->client), 0);
-    } else if (strcmp(line, "/nick") == 0) {
-        model_nick(client_model(p->client), rest);
-    } else if (strcmp(line, "/who") == 0 && p->room != NULL) {
-        list_people(p->room);
-    } else if (strcmp(line, "/quit") == 0) {
-        p->is_over = true;
-    } else {
-        cli_note("commands: /me TEXT, /join ROOM, /leave, /nick NAME, /who, /quit");
-    }
-    return true;
+    const struct command_front front = {.user = p, .note = on_note, .go = go, .quit = quit};
+    return command_run(client_model(p->client), p->room, &front, line) == COMMAND_DONE;
 }
 
 /* False: keep the line, and come again. */
@@ -200,7 +199,7 @@ static bool take_line(struct plain *p, char *line, size_t len)
         return true;
     }
     if (line[0] == '/' && !p->options->batch) {
-        char copy[CHAT_BODY_MAX + 1]; /* a command may come again, and is cut in words */
+        char copy[CHAT_BODY_MAX + 1];
         memcpy(copy, line, len);
         copy[len] = '\0';
         return command(p, copy);
@@ -284,15 +283,6 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 
 /* --- birth and death ---------------------------------------------------------------------------------- */
 
-static const char *own_nick(const struct options *o)
-{
-    if (o->nick != NULL) {
-        return o->nick;
-    }
-    const struct passwd *entry = getpwuid(getuid());
-    return entry != NULL ? entry->pw_name : "guest";
-}
-
 static void run(struct plain *p)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -326,7 +316,9 @@ int plain_run(const struct options *options)
                                            .on_note = on_note,
                                            .on_joined = on_joined,
                                            .on_heard = on_heard,
-                                           .on_refused = on_refused},
+                                           .on_refused = on_refused,
+                                           .on_answer = on_answer,
+                                           .on_left = on_left},
                                  .on_state = on_state};
     struct plain *p = calloc(1, sizeof *p);
     int code = CLI_LOCAL;
@@ -337,11 +329,23 @@ int plain_run(const struct options *options)
     p->options = options;
     p->loop = ev_default_loop(0);
     front.user = p;
-    p->client = client_new(options, p->loop, &front, own_nick(options), &code);
+    char nick[CHAT_NAME_MAX + 1], about[START_ABOUT];
+    struct options mine = *options;
+    mine.accept_new = mine.accept_new || start_is_first(options);
+    code = start_find(options, nick, about);
+    if (code < 0 && about[0] != '\0') {
+        cli_note("%s", about);
+    }
+    p->client = code < 0 ? client_new(&mine, p->loop, &front, nick, &code) : NULL;
     if (p->client != NULL) {
         run(p);
         code = client_exit_code(p->client) != CLI_OK ? client_exit_code(p->client) : p->code;
+        if (options->nick == NULL && term_is_tty(STDIN_FILENO) &&
+            strcmp(nick, model_nick_now(client_model(p->client))) != 0) {
+            start_remember(model_nick_now(client_model(p->client)));
+        }
         client_free(p->client);
+        answer_clear(&p->answer);
     }
     free(p);
     return code;
