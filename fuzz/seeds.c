@@ -10,6 +10,7 @@
 
 #include "base/ranges.h"
 #include "fuzz.h"
+#include "seeds.h"
 #include "stream/fec_out.h"
 #include "ternchat/proto.h"
 #include "wire/encode.h"
@@ -21,7 +22,7 @@ static int failures;
 static const struct tern_cid cid = {8, {7, 1, 2, 3, 4, 5, 6, 7}};
 static const uint8_t bytes[2048] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-static void save(const char *target, const char *name, const void *data, size_t len)
+void save(const char *target, const char *name, const void *data, size_t len)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", root, target);
@@ -497,5 +498,6 @@ int main(int argc, char **argv)
     seed_fec("some-lost", 0x14, 40, 200);
     seed_fec("fragments-lost", 0x08, 90, 40);
     seed_endpoint();
+    seed_terncp();
     return failures == 0 ? 0 : 1;
 }

@@ -303,8 +303,10 @@ function man_option(i,    head)
     } else {
         print ".B \"" roff(head) "\""
     }
-    man_text(item_text[i])
-    if (item_more[i] != "") {
+    if (item_more[i] == "") {
+        man_text(item_text[i])
+    } else { # sentences follow: what the help says becomes the first of them
+        man_text(trimmed(item_text[i]) ".")
         man_text(item_more[i])
     }
 }

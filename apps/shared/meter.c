@@ -42,6 +42,10 @@ static void format_figures(const struct meter_view *view, double rate, char *buf
         (void)snprintf(link, sizeof link, "  rtt %.1f ms  loss %.1f%%", view->rtt_ms,
                        view->loss * 100);
     }
+    if (view->total == 0 && view->is_growing) { /* nobody has an idea */
+        (void)snprintf(buf, size, "%s  %s/s%s", done, speed, link);
+        return;
+    }
     (void)snprintf(buf, size, "%s%s/%s%s %s  %s/s  ETA %s%s", files, done, total, more, share,
                    speed, left, link);
 }

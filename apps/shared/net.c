@@ -76,9 +76,10 @@ bool net_is_controller(const char *name)
 
 static void warn(const char *which, size_t size, const char *option)
 {
-    cli_note("warning: the socket's %s buffer has only %zu KiB, which costs speed; as root: "
-             "sysctl -w net.core.%s=8388608",
-             which, size / 1024, option);
+    cli_verbose(CLI_WARNING,
+                "warning: the socket's %s buffer has only %zu KiB, which costs speed; as root: "
+                "sysctl -w net.core.%s=8388608",
+                which, size / 1024, option);
 }
 
 void net_warn_buffers(const tern_udp_counters *counters, size_t least)

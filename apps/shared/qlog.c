@@ -55,13 +55,14 @@ static void put(FILE *file, const char *record, size_t len)
 
 static FILE *open_file(struct qlog *qlog, const tern_trace_event *event)
 {
-    char path[sizeof qlog->stem + 64], record[1024];
+    char path[sizeof qlog->stem + 64], record[4096] = "";
     (void)snprintf(path, sizeof path, "%s-%llu.qlog", qlog->stem,
                    (unsigned long long)event->conn_number);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (file != NULL) {
-        put(file, record, tern_trace_qlog_start(event->is_server, record, sizeof record));
+        size_t len = tern_trace_qlog_start(event->is_server, record, sizeof record);
+        put(file, record, len < sizeof record ? len : 0);
     } else if (fd >= 0) {
         (void)close(fd);
     }

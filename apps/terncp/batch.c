@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "terncp/attrs.h"
+#include "terncp/decide.h"
 #include "terncp/hash.h"
+#include "terncp/partial.h"
 
 #define RUN_FULL  ((size_t)128 << 10) /* so much is compressed in one piece, and no more than fits */
 #define RUN_LEAST ((size_t)4 << 10)   /* less tells nothing of what is to come */
@@ -22,14 +25,19 @@ struct batch *batch_new(void)
     struct batch *batch = malloc(sizeof *batch);
     if (batch != NULL) {
         memset(batch, 0, offsetof(struct batch, items));
-        batch->data = NULL;
-        batch->len = batch->capacity = 0;
-        batch->contents = 0;
+        batch_reset(batch);
     }
     return batch;
 }
 
-static void close_item(struct item *item)
+void batch_reset(struct batch *batch)
+{
+    batch->data = NULL;
+    batch->len = batch->capacity = 0;
+    batch->contents = 0;
+}
+
+void batch_close_item(struct item *item)
 {
     if (item->fd >= 0) {
         (void)close(item->fd);
@@ -43,7 +51,7 @@ void batch_free(struct batch *batch)
         return;
     }
     for (unsigned i = 0; i < batch->count; i++) {
-        close_item(&batch->items[i]);
+        batch_close_item(&batch->items[i]);
     }
     sodium_memzero(batch->session_key, sizeof batch->session_key);
     free(batch->text);
@@ -53,10 +61,9 @@ void batch_free(struct batch *batch)
 
 /* --- finding --------------------------------------------------------------------------------------- */
 
-/* Keeps a text, with its end. False: no memory. */
-static bool keep_text(struct batch *batch, const char *text, size_t *offset)
+/* Keeps bytes behind the text that there is. False: no memory. */
+static bool keep(struct batch *batch, const void *bytes, size_t len, size_t *offset)
 {
-    size_t len = strlen(text) + 1;
     if (batch->text_capacity - batch->text_used < len) {
         size_t capacity = 2 * batch->text_capacity + len + 4096;
         char *grown = realloc(batch->text, capacity);
@@ -66,43 +73,134 @@ static bool keep_text(struct batch *batch, const char *text, size_t *offset)
         batch->text = grown;
         batch->text_capacity = capacity;
     }
-    memcpy(batch->text + batch->text_used, text, len);
+    if (len > 0) {
+        memcpy(batch->text + batch->text_used, bytes, len);
+    }
     *offset = batch->text_used;
     batch->text_used += len;
     return true;
 }
 
-static void add(struct batch *batch, const struct tree_entry *found, int error)
+static bool keep_text(struct batch *batch, const char *text, size_t *offset)
 {
-    struct item *item = &batch->items[batch->count];
-    *item = (struct item){.type = PROTO_VOID, .fd = -1, .error = error};
-    if (!keep_text(batch, found->name, &item->name)) {
-        return; /* and nothing is said of it: there is no room for its name */
+    return keep(batch, text, strlen(text) + 1, offset);
+}
+
+/* Contents that are a text: what a link holds, or another name of the file. */
+static int add_text(struct batch *batch, struct item *item, enum proto_entry_type type,
+                    const char *text)
+{
+    item->type = type;
+    item->size = strlen(text);
+    return keep_text(batch, text, &item->link) ? 0 : ENOMEM;
+}
+
+static int add_file(struct batch *batch, struct item *item, const struct tree_entry *found)
+{
+    uint8_t digest[DECIDE_DIGEST];
+    item->fd = found->fd;
+    item->size = (uint64_t)found->st.st_size;
+    const char *first =
+        batch->hardlinks == NULL ? NULL : hardlinks_meet(batch->hardlinks, &found->st, found->name);
+    if (first != NULL && strlen(first) <= PROTO_LINK_MAX) {
+        batch_close_item(item);
+        return add_text(batch, item, PROTO_SAME, first);
     }
-    batch->count++;
-    if (error >= 0) {
-        return;
+    item->type = PROTO_FILE;
+    item->is_large = item->size >= PROTO_SMALL_MAX;
+    if (!item->is_large && item->size > 0) { /* the disk may fetch the next ones meanwhile */
+        (void)posix_fadvise(item->fd, 0, 0, POSIX_FADV_WILLNEED);
     }
+    batch->large += item->is_large ? 1 : 0;
+    batch->small += item->is_large ? 0 : item->size;
+    if ((batch->flags & PROTO_FLAG_CHECKSUM) == 0) {
+        return 0;
+    }
+    int error = decide_digest(item->fd, item->size, digest);
+    return error != 0 ? error : keep(batch, digest, sizeof digest, &item->digest) ? 0 : ENOMEM;
+}
+
+/* Extended attributes and owner, as far as they are asked for. 0 or ENOMEM. */
+static int add_attrs(struct batch *batch, struct item *item, const struct stat *st)
+{
+    uint8_t attrs[ATTRS_XATTRS_MAX];
+    size_t len = 0;
+    int fd = item->type == PROTO_FOLDER ? tree_walk_folder(batch->walk) : item->fd;
+    bool is_asked = (batch->flags & PROTO_FLAG_XATTRS) != 0 && fd >= 0;
+    item->has_lost = is_asked && attrs_read_xattrs(fd, attrs, &len) != 0;
+    if ((batch->flags & PROTO_FLAG_OWNER) != 0 &&
+        !attrs_put_owner(attrs, &len, st->st_uid, st->st_gid)) {
+        item->has_lost = true;
+    }
+    item->attrs_len = (uint32_t)len;
+    batch->small += len;
+    return keep(batch, attrs, len, &item->attrs) ? 0 : ENOMEM;
+}
+
+static int add_entry(struct batch *batch, struct item *item, const struct tree_entry *found)
+{
+    int error = 0;
     item->mode = (uint32_t)found->st.st_mode & 07777;
     item->mtime = found->st.st_mtim;
     if (S_ISDIR(found->st.st_mode)) {
         item->type = PROTO_FOLDER;
     } else if (S_ISLNK(found->st.st_mode)) {
-        bool is_kept = keep_text(batch, found->link, &item->link);
-        item->type = is_kept ? PROTO_LINK : PROTO_VOID;
-        item->error = is_kept ? 0 : ENOMEM;
-        item->size = strlen(found->link);
+        error = add_text(batch, item, PROTO_LINK, tree_walk_target(batch->walk));
     } else {
-        item->type = PROTO_FILE;
-        item->fd = found->fd;
-        item->size = (uint64_t)found->st.st_size;
-        item->is_large = item->size >= PROTO_SMALL_MAX;
-        if (!item->is_large && item->size > 0) { /* the disk may fetch the next ones meanwhile */
-            (void)posix_fadvise(item->fd, 0, 0, POSIX_FADV_WILLNEED);
-        }
-        batch->large += item->is_large ? 1 : 0;
-        batch->small += item->is_large ? 0 : item->size;
+        error = add_file(batch, item, found);
     }
+    bool has_attrs = (batch->flags & PROTO_FLAGS_ATTRS) != 0 && item->type != PROTO_SAME;
+    return error == 0 && has_attrs ? add_attrs(batch, item, &found->st) : error;
+}
+
+static enum proto_status status_of_left(enum tree_why why)
+{
+    switch (why) {
+    case TREE_WHY_LINK:
+        return PROTO_LEFT_LINK;
+    case TREE_WHY_SPECIAL:
+        return PROTO_LEFT_SPECIAL;
+    case TREE_WHY_LOOP:
+        return PROTO_LEFT_LOOP;
+    case TREE_WHY_OUTSIDE:
+        return PROTO_LEFT_OUTSIDE;
+    case TREE_WHY_ERROR:
+    case TREE_WHY_DEEP:
+        break;
+    }
+    return PROTO_OK;
+}
+
+static void add(struct batch *batch, const struct tree_entry *found, bool is_skipped, int error)
+{
+    struct item *item = &batch->items[batch->count];
+    *item = (struct item){.type = PROTO_VOID, .fd = -1};
+    if (!keep_text(batch, found->name, &item->name)) {
+        if (found->fd >= 0) {
+            (void)close(found->fd);
+        }
+        return; /* and nothing is said of it: there is no room for its name */
+    }
+    batch->count++;
+    if (is_skipped) {
+        item->left = status_of_left(found->why);
+        item->error = item->left != PROTO_OK ? 0 : found->why == TREE_WHY_DEEP ? EMLINK : error;
+        return;
+    }
+    item->error = add_entry(batch, item, found);
+    if (item->error != 0) {
+        item->type = PROTO_VOID;
+        item->is_large = false;
+        item->mode = 0;
+        batch_close_item(item);
+    }
+}
+
+/* What copies into this tree have left or are still writing is no part of it. */
+static bool is_unfinished(const struct tree_entry *found)
+{
+    const char *slash = strrchr(found->name, '/');
+    return slash != NULL && found->fd >= 0 && partial_is_name(slash + 1);
 }
 
 void batch_scan(struct work_job *job)
@@ -113,10 +211,14 @@ void batch_scan(struct work_job *job)
            batch->large < BATCH_LARGE) {
         switch (tree_walk_next(batch->walk, &found)) {
         case TREE_ENTRY:
-            add(batch, &found, -1);
+            if (is_unfinished(&found)) {
+                (void)close(found.fd);
+            } else {
+                add(batch, &found, false, 0);
+            }
             break;
         case TREE_SKIPPED:
-            add(batch, &found, errno);
+            add(batch, &found, true, errno);
             break;
         case TREE_END:
             batch->is_end = true;
@@ -145,6 +247,8 @@ void batch_entry(const struct batch *batch, const struct item *item, struct prot
 {
     const char *name = batch_name(batch, item);
     entry->type = item->type;
+    entry->is_asked = item->is_asked;
+    entry->attrs = item->is_asked ? 0 : item->attrs_len;
     entry->index = item->index;
     entry->mode = item->mode;
     entry->mtime_s = item->mtime.tv_sec;
@@ -192,7 +296,7 @@ static bool is_same(const struct item *item, const struct stat *st)
 /* The file as it was at one moment: who writes to it meanwhile gets another chance. */
 static int read_steady(struct batch *batch, struct item *item, size_t header)
 {
-    for (unsigned tries = 0; tries < 2; tries++) {
+    for (unsigned tries = 0; tries < 4; tries++) {
         struct stat st;
         int error = read_small(batch, item, header);
         if (error != 0 && error != ESTALE) {
@@ -218,8 +322,10 @@ static void put_entry(struct batch *batch, struct item *item, struct proto_entry
     uint8_t *data = batch->data + batch->len;
     batch_entry(batch, item, entry);
     size_t header = proto_entry_encode(entry, data, PROTO_HEADER_MAX);
+    memcpy(data + header, batch->text + item->attrs, entry->attrs);
+    header += entry->attrs;
     batch->len += header;
-    if (item->type == PROTO_FILE || item->type == PROTO_LINK) {
+    if (item->type == PROTO_FILE || item->type == PROTO_LINK || item->type == PROTO_SAME) {
         batch->len += (size_t)item->size;
         if ((batch->flags & PROTO_FLAG_NO_HASH) == 0) {
             hash_whole(batch->session_key, item->index, data + header, (size_t)item->size,
@@ -229,26 +335,42 @@ static void put_entry(struct batch *batch, struct item *item, struct proto_entry
     }
 }
 
+/* A question alone. */
+static void put_question(struct batch *batch, const struct item *item, struct proto_entry *entry)
+{
+    batch_entry(batch, item, entry);
+    batch->len += proto_entry_encode(entry, batch->data + batch->len, PROTO_HEADER_MAX);
+    if (item->type == PROTO_FILE && (batch->flags & PROTO_FLAG_CHECKSUM) != 0) {
+        memcpy(batch->data + batch->len, batch->text + item->digest, DECIDE_DIGEST);
+        batch->len += DECIDE_DIGEST;
+    }
+}
+
 /* False: no memory. */
 static bool pack(struct batch *batch, struct item *item, struct proto_entry *entry)
 {
-    size_t header = PROTO_ENTRY_FIXED + strlen(batch_name(batch, item));
-    if (!reserve(batch, PROTO_HEADER_MAX + PROTO_LINK_MAX + 1 + PROTO_HASH_SIZE)) {
+    size_t header = PROTO_ENTRY_FIXED + strlen(batch_name(batch, item)) + item->attrs_len;
+    if (!reserve(batch,
+                 PROTO_HEADER_MAX + item->attrs_len + PROTO_LINK_MAX + 1 + PROTO_HASH_SIZE)) {
         return false;
+    }
+    if (item->is_asked) {
+        put_question(batch, item, entry);
+        return true;
     }
     if (item->type == PROTO_FILE) {
         item->error = read_steady(batch, item, header);
-        close_item(item);
+        batch_close_item(item);
         if (item->error == ENOMEM) {
             return false;
         }
         if (item->error != 0) {
             item->type = PROTO_VOID;
             item->mode = (uint32_t)proto_status_of(item->error);
-            item->size = 0;
+            item->size = item->attrs_len = 0;
         }
         batch->contents += item->size;
-    } else if (item->type == PROTO_LINK) {
+    } else if (item->type == PROTO_LINK || item->type == PROTO_SAME) {
         memcpy(batch->data + batch->len + header, batch->text + item->link, (size_t)item->size);
     }
     put_entry(batch, item, entry);
@@ -281,7 +403,8 @@ void batch_fill(struct work_job *job)
     size_t run = 0; /* where a run of entries begins that is compressed in one piece */
     for (unsigned i = 0; i < batch->count && is_packed; i++) {
         struct item *item = &batch->items[i];
-        if (!item->is_large && item->type != PROTO_VOID) {
+        bool is_told = item->type != PROTO_VOID || item->is_named;
+        if (is_told && (!item->is_large || item->is_asked)) {
             is_packed = pack(batch, item, &entry);
         }
         if (batch->level > 0 && batch->len > run &&

@@ -1,10 +1,12 @@
 /* Putting together, and leaving out pages of zeros.
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "terncp/block.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "terncp/hash.h"
 #include "terncp/zip.h"
@@ -25,11 +27,12 @@ struct block *block_new(struct place *place, size_t capacity)
     return block;
 }
 
-struct block *block_new_hole(struct place *place)
+struct block *block_new_done(struct place *place, const uint8_t leaf[PROTO_LEAF_SIZE])
 {
     struct block *block = calloc(1, sizeof *block);
     if (block != NULL) {
         block->place = place_hold(place);
+        memcpy(block->work.leaf, leaf, PROTO_LEAF_SIZE);
         block->is_done = true;
     }
     return block;
@@ -100,22 +103,65 @@ static int write_sparse(const struct work_block *work)
     return 0;
 }
 
+/* All of it is one piece of the base, which the file system may share between the two files if it lies on the
+ * same edges. False: it cannot be done that way. */
+static bool share(const struct block *block)
+{
+    const struct work_block *work = &block->work;
+    const struct piece *piece = block->pieces;
+    if (block->piece_count != 1 || piece->packed != NULL || piece->len != work->len ||
+        block->is_in_place || block->is_sparse || (piece->offset ^ work->offset) % PAGE != 0) {
+        return false;
+    }
+    off_t from = (off_t)piece->offset, to = (off_t)work->offset;
+    for (size_t left = work->len; left > 0;) {
+        ssize_t n = copy_file_range(block->base, &from, work->fd, &to, left, 0);
+        if (n <= 0) {
+            return false; /* what it did is done once more */
+        }
+        left -= (size_t)n;
+    }
+    return true;
+}
+
+/* In place, with nothing but what is there: nothing is to be written. */
+static bool is_there(const struct block *block)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < block->piece_count; i++) {
+        len += block->pieces[i].packed == NULL ? block->pieces[i].len : 0;
+    }
+    return block->is_in_place && len == block->work.len;
+}
+
+static void add_leaf(struct work_block *work)
+{
+    if (!work->has_no_leaf) {
+        hash_leaf(work->key, work->offset / PROTO_BLOCK, work->data, work->len, work->leaf);
+    }
+}
+
 void block_run(struct work_job *job)
 {
     struct block *block = (struct block *)(void *)job;
     struct work_block *work = &block->work;
+    if (share(block)) { /* hashed is what stands in the file, even if the base changes meanwhile */
+        job->error = work_pread(work->fd, work->data, work->len, work->offset);
+        add_leaf(work);
+        return;
+    }
     for (unsigned i = 0; i < block->piece_count && job->error == 0; i++) {
         job->error = fill_piece(block, &block->pieces[i]);
     }
     if (job->error != 0) {
         return;
     }
-    if (!block->is_kept && !block->is_sparse) {
+    if (is_there(block)) {
+        add_leaf(work);
+    } else if (block->is_sparse) {
+        add_leaf(work);
+        job->error = write_sparse(work);
+    } else {
         work_write(job);
-        return;
     }
-    if (!work->has_no_leaf) {
-        hash_leaf(work->key, work->offset / PROTO_BLOCK, work->data, work->len, work->leaf);
-    }
-    job->error = block->is_kept ? 0 : write_sparse(work);
 }

@@ -25,15 +25,15 @@ struct block {
     size_t capacity;
     int base; /* where pieces come from; its owner's */
     bool is_done;
-    bool is_kept;   /* what is in the file stays: it is only read */
-    bool is_sparse; /* pages of zeros are not written */
+    bool is_in_place; /* pieces of the base are where they belong */
+    bool is_sparse;   /* pages of zeros are not written */
     struct piece *pieces;
     unsigned piece_count, piece_capacity;
 };
 
 struct block *block_new(struct place *place, size_t capacity);
-/* A block of zeros, done already. */
-struct block *block_new_hole(struct place *place);
+/* A block that is there, done already. */
+struct block *block_new_done(struct place *place, const uint8_t leaf[PROTO_LEAF_SIZE]);
 void block_free(struct block *block); /* NULL is fine */
 
 /* False: there are too many, or no memory is left; the piece stays the caller's. */

@@ -18,7 +18,9 @@
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
+#include "terncp/request.h"
 #include "terncp/shares.h"
+#include "terncp/sink.h"
 #include "terncp/survey.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
@@ -29,10 +31,12 @@ struct client {
     struct dial dial;
 
     bool is_push;
+    bool has_pipe; /* push: standard input is among the sources */
     bool is_offer; /* pull: of whatever the other side sends, under a code */
     char **sources;
     int source_count;
     struct dest dest; /* pull: where to */
+    bool is_pipe;     /* pull: to standard output */
 
     tern_conn *conn; /* between begin and end */
     tern_stream *control;
@@ -40,8 +44,10 @@ struct client {
     struct work *work;
     struct push *push;
     struct pull *pull;
+    struct sink *sink; /* instead of pull */
     bool end_sent, has_end;
-    uint32_t end_count;
+    uint32_t end_count, end_failed;
+    struct request_answers answers;
     struct report report;
     struct survey *survey; /* push of folders, while it counts */
     bool has_total;        /* it has, or the server has */
@@ -55,16 +61,17 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 {
     struct client *c = user;
     (void)is_begun;
-    if (error == 0) {
-        report_left_out(&c->report, REPORT_LOCAL, name);
-        return;
-    }
     if (error == EAGAIN) {
         report_again(&c->report, name);
         return;
     }
-    report_failed(&c->report, REPORT_LOCAL, name,
-                  error == ESTALE ? "it changed while it was read" : strerror(error), NULL);
+    report_failed(&c->report, REPORT_LOCAL, name, push_why(error), NULL);
+}
+
+static void on_left(void *user, const char *name, enum proto_status status)
+{
+    struct client *c = user;
+    report_left(&c->report, status, name);
 }
 
 /* No event may follow: a worker was the last. */
@@ -74,39 +81,65 @@ static void on_push_counted(void *user)
     ev_feed_event(c->loop, &c->ticker, EV_TIMER);
 }
 
+/* NULL: nothing is being received. */
+static const struct pull_counts *counts_of(const struct client *c)
+{
+    return c->pull != NULL ? pull_counts(c->pull) : c->sink != NULL ? sink_counts(c->sink) : NULL;
+}
+
 static void on_settled(void *user, uint32_t index, enum proto_status status, const char *name,
                        const char *why, bool by_peer)
 {
     struct client *c = user;
-    (void)index;
+    bool is_answer = status == PROTO_IS_CURRENT || status == PROTO_IS_WANTED;
+    if (is_answer && c->control != NULL &&
+        !request_answer(&c->answers, c->control, index, status == PROTO_IS_WANTED)) {
+        dial_stop(&c->dial, DIAL_LOST);
+    }
     if (status == PROTO_OK) {
         report_done(&c->report, name);
     } else if (status == PROTO_AGAIN) {
         report_again(&c->report, name);
-    } else {
+    } else if (status == PROTO_IS_CURRENT || status == PROTO_LOST_ATTRS ||
+               (status == PROTO_IS_WANTED && c->options->tree.dry_run)) {
+        report_left(&c->report, status, name);
+    } else if (!is_answer) {
         report_failed(&c->report,
                       status == PROTO_INTEGRITY ? REPORT_INTEGRITY
                       : by_peer                 ? REPORT_REMOTE
                                                 : REPORT_LOCAL,
                       name, why, NULL);
     }
-    if (c->has_end && c->pull != NULL && pull_counts(c->pull)->settled >= c->end_count) {
-        ev_feed_event(c->loop, &c->ticker,
-                      EV_TIMER); /* a worker was the last: no event will follow */
+    if (c->has_end || is_answer) { /* a worker was the last: no event will follow */
+        ev_feed_event(c->loop, &c->ticker, EV_TIMER);
     }
+}
+
+static void on_removed(void *user, const char *name, uint32_t count, int error)
+{
+    struct client *c = user;
+    (void)error;
+    report_deleted(&c->report, name, count);
+}
+
+static void on_ended(void *user)
+{
+    struct client *c = user;
+    ev_feed_event(c->loop, &c->ticker, EV_TIMER);
 }
 
 /* --- the request ------------------------------------------------------------------------------------- */
 
-uint32_t client_wishes(const struct options *o)
+uint64_t client_wishes(const struct options *o)
 {
-    uint32_t zip = o->compress && zip_is_there()
-                       ? PROTO_FLAG_ZSTD | (uint32_t)o->level << PROTO_LEVEL_SHIFT
-                       : 0;
+    uint64_t zip =
+        o->compress && zip_is_there() ? PROTO_FLAG_ZSTD | o->level << PROTO_LEVEL_SHIFT : 0;
     return (o->recursive ? PROTO_FLAG_RECURSIVE : 0) | (o->preserve ? PROTO_FLAG_PRESERVE : 0) |
-           (o->fsync ? PROTO_FLAG_FSYNC : 0) | (o->links ? PROTO_FLAG_LINKS : 0) |
+           (o->fsync ? PROTO_FLAG_FSYNC : 0) | request_flags(&o->tree) |
            (o->no_verify ? PROTO_FLAG_NO_HASH : 0) | (o->preallocate ? PROTO_FLAG_PREALLOCATE : 0) |
-           zip | (uint32_t)o->parallel << PROTO_FILES_SHIFT;
+           zip | (o->no_resume ? PROTO_FLAG_NO_RESUME : 0) |
+           (o->whole_file ? PROTO_FLAG_WHOLE_FILE : 0) | (o->in_place ? PROTO_FLAG_IN_PLACE : 0) |
+           o->parallel << PROTO_FILES_SHIFT;
 }
 
 /* Our limit, and what the server has told: whoever sends keeps to both. */
@@ -140,6 +173,100 @@ static void look_ahead(struct client *c)
     }
 }
 
+static bool send_request(struct client *c, const struct proto_message *hello, bool is_early)
+{
+    return tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) == 0 &&
+           tern_stream_set_priority(c->control, 0, false) == 0 &&
+           (!is_early || tern_stream_set_early(c->control) == 0) &&
+           (!c->is_push || request_send_settings(c->control, c->options->partial_dir)) &&
+           control_send(c->control, hello) &&
+           ((hello->flags & PROTO_FLAG_RULES) == 0 ||
+            request_send_rules(c->control, &c->options->tree));
+}
+
+static void begin_pull(struct client *c, const struct proto_message *hello)
+{
+    char only[256];
+    tree_basename(c->dial.target.path, only, sizeof only);
+    const char *first = c->is_offer ? "" : only[0] == '\0' ? "root" : only;
+    if (c->is_pipe) {
+        struct sink_request request = {.fd = STDOUT_FILENO,
+                                       .only = first,
+                                       .flags = hello->flags,
+                                       .key = hello->key,
+                                       .settled = on_settled,
+                                       .user = c};
+        c->sink = sink_new(c->work, &request);
+        return;
+    }
+    struct place_request request = {.root = c->dest.root,
+                                    .target = c->dest.target,
+                                    .is_into = c->dest.is_into,
+                                    .flags = hello->flags,
+                                    .key = hello->key,
+                                    .is_fresh = c->is_offer,
+                                    .partial_dir = c->options->partial_dir,
+                                    .only = first};
+    struct pull_ending ending = {.filter = c->options->tree.filter,
+                                 .max_delete = c->options->tree.max_delete,
+                                 .removed = on_removed,
+                                 .ended = on_ended};
+    c->pull = pull_new(c->work, &request, on_settled, c);
+    if (c->pull != NULL && !pull_set_ending(c->pull, &ending)) {
+        pull_free(c->pull);
+        c->pull = NULL;
+    }
+}
+
+static void add_source(struct client *c, const char *source)
+{
+    char name[256];
+    tree_basename(source, name, sizeof name);
+    int error =
+        target_kind_of(source) == TARGET_PIPE
+            ? push_add_pipe(c->push, STDIN_FILENO, "stdin")
+            : push_add(c->push, -1, source, name[0] == '\0' ? "root" : name, c->options->recursive);
+    if (error != 0) {
+        report_failed(&c->report, REPORT_LOCAL, source,
+                      error == EISDIR   ? "it is a folder"
+                      : error == EINVAL ? "not a file or folder"
+                                        : strerror(error),
+                      error == EISDIR ? "copy it with -r" : NULL);
+    }
+}
+
+static void begin_push(struct client *c, const struct proto_message *hello)
+{
+    struct push_request request = {.flags = hello->flags,
+                                   .filter = c->options->tree.filter,
+                                   .failed = on_push_failed,
+                                   .left = on_left,
+                                   .counted = on_push_counted,
+                                   .user = c};
+    memcpy(request.key, hello->key, sizeof request.key);
+    c->push = push_new(c->work, c->conn, &request);
+    if (c->push == NULL) {
+        return;
+    }
+    for (int i = 0; i < c->source_count; i++) {
+        add_source(c, c->sources[i]);
+    }
+    push_begin(c->push);
+}
+
+static uint64_t flags_of(const struct client *c)
+{
+    const char *path = c->dial.target.path;
+    size_t len = strlen(path);
+    bool is_into = c->source_count > 1 || len == 0 || path[len - 1] == '/';
+    uint64_t flags = client_wishes(c->options);
+    if (c->is_pipe) { /* one file's contents, and nothing that would need a look back */
+        flags &= PROTO_FLAG_NO_HASH | PROTO_FLAG_SPARSE;
+    }
+    return flags | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+           (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
+}
+
 static void begin_request(void *user, tern_conn *conn, bool is_early)
 {
     struct client *c = user;
@@ -147,62 +274,26 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
     c->control = NULL;
     c->messages.used = 0;
     c->end_sent = c->has_end = false;
+    c->answers.want.message.range_count = c->answers.current.message.range_count = 0;
     report_restart(&c->report); /* the time of a question does not count */
-    const struct options *o = c->options;
-    struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION};
-    size_t len = strlen(c->dial.target.path);
-    bool is_into = c->source_count > 1 || len == 0 || c->dial.target.path[len - 1] == '/';
+    struct proto_message hello = {
+        .type = PROTO_HELLO, .version = PROTO_VERSION, .flags = flags_of(c)};
     randombytes_buf(hello.key, sizeof hello.key);
     hello.direction = c->is_push ? PROTO_PUSH : PROTO_PULL;
-    hello.flags = client_wishes(o) | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
-                  (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
     memcpy(hello.text, c->dial.target.path, sizeof c->dial.target.path);
-    if (tern_conn_open_stream(c->conn, TERN_STREAM_BIDI, &c->control) != 0 ||
-        tern_stream_set_priority(c->control, 0, false) != 0 ||
-        (is_early && tern_stream_set_early(c->control) != 0) || !control_send(c->control, &hello)) {
+    if (!send_request(c, &hello, is_early)) {
         dial_stop(&c->dial, DIAL_LOST);
         return;
     }
     limit(c, 0);
-    if (!c->is_push) {
-        char only[256];
-        tree_basename(c->dial.target.path, only, sizeof only);
-        struct place_request request = {.root = c->dest.root,
-                                        .target = c->dest.target,
-                                        .is_into = c->dest.is_into,
-                                        .flags = hello.flags,
-                                        .key = hello.key,
-                                        .is_fresh = c->is_offer,
-                                        .only = c->is_offer       ? ""
-                                                : only[0] == '\0' ? "root"
-                                                                  : only};
-        c->pull = pull_new(c->work, c->conn, &request, on_settled, c);
+    if (c->is_push) {
+        begin_push(c, &hello);
     } else {
-        struct push_request request = {
-            .flags = hello.flags, .failed = on_push_failed, .counted = on_push_counted, .user = c};
-        memcpy(request.key, hello.key, sizeof request.key);
-        c->push = push_new(c->work, c->conn, &request);
+        begin_pull(c, &hello);
     }
-    if (c->pull == NULL && c->push == NULL) {
+    if (c->pull == NULL && c->push == NULL && c->sink == NULL) {
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
         dial_stop(&c->dial, DIAL_ERROR);
-        return;
-    }
-    for (int i = 0; i < c->source_count && c->push != NULL; i++) {
-        char name[256];
-        tree_basename(c->sources[i], name, sizeof name);
-        int error =
-            push_add(c->push, -1, c->sources[i], name[0] == '\0' ? "root" : name, o->recursive);
-        if (error != 0) {
-            report_failed(&c->report, REPORT_LOCAL, c->sources[i],
-                          error == EISDIR   ? "it is a folder"
-                          : error == EINVAL ? "not a file or folder"
-                                            : strerror(error),
-                          error == EISDIR ? "copy it with -r" : NULL);
-        }
-    }
-    if (c->push != NULL) {
-        push_begin(c->push);
     }
     look_ahead(c);
 }
@@ -214,19 +305,30 @@ static void finish_if_done(void *user)
     if (c->push != NULL) {
         push_pump(c->push);
         if (push_is_counted(c->push) && !c->end_sent) {
-            struct proto_message m = {.type = PROTO_END, .index = push_counts(c->push)->entries};
+            const struct push_counts *n = push_counts(c->push);
+            /* What could not even be begun is not among theirs. */
+            uint64_t failed = c->report.failed[REPORT_LOCAL];
+            struct proto_message m = {.type = PROTO_END,
+                                      .index = n->entries,
+                                      .failed = failed < UINT32_MAX ? (uint32_t)failed : UINT32_MAX,
+                                      .excluded = n->excluded};
             c->end_sent = control_send(c->control, &m);
+            report_skip_many(&c->report, REPORT_SKIP_EXCLUDED, n->excluded);
         }
         is_done = is_done && c->end_sent;
     }
     if (c->pull != NULL) {
-        is_done = is_done && pull_counts(c->pull)->settled >= c->end_count;
-        if (is_done) {
-            pull_seal_folders(c->pull);
+        if (c->control != NULL && !request_answers_flush(&c->answers, c->control)) {
+            dial_stop(&c->dial, DIAL_LOST);
         }
+        is_done = is_done && pull_finish(c->pull, c->end_count, c->end_failed);
     }
-    if (is_done && (c->push != NULL || c->pull != NULL)) {
-        bool is_kept = c->pull == NULL || pull_counts(c->pull)->failed == 0;
+    const struct pull_counts *received = counts_of(c);
+    if (c->sink != NULL) {
+        is_done = is_done && received->settled >= c->end_count;
+    }
+    if (is_done && (c->push != NULL || received != NULL)) {
+        bool is_kept = received == NULL || received->failed == 0;
         tern_conn_close(c->conn, is_kept ? 0 : PROTO_CLOSE_PARTIAL, "");
         dial_stop(&c->dial, DIAL_DONE);
     }
@@ -241,8 +343,9 @@ static void on_fail(struct client *c, const struct proto_message *m)
         dial_stop(&c->dial, DIAL_REQUEST);
         return;
     }
-    if (m->index == PROTO_INDEX_NONE && m->status == PROTO_LEFT_OUT) {
-        report_left_out(&c->report, REPORT_REMOTE, m->text); /* which says why */
+    if (m->index == PROTO_INDEX_NONE &&
+        (m->status == PROTO_LOST_ATTRS || proto_is_left_out((enum proto_status)m->status))) {
+        report_left(&c->report, (enum proto_status)m->status, m->text);
         return;
     }
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
@@ -264,8 +367,9 @@ static void on_control(struct client *c)
             }
             return;
         }
-        if (m.type == PROTO_READY && c->push != NULL && (m.flags & PROTO_FLAG_ZSTD) != 0) {
-            push_allow_zip(c->push);
+        if (m.type == PROTO_READY && c->push != NULL) {
+            push_allow_zip(c->push, (m.flags & PROTO_FLAG_ZSTD) != 0);
+            push_pump(c->push);
         } else if (m.type == PROTO_FAIL) {
             on_fail(c, &m);
         } else if (m.type == PROTO_DONE) {
@@ -281,6 +385,12 @@ static void on_control(struct client *c)
         } else if (m.type == PROTO_END) {
             c->has_end = true;
             c->end_count = m.index;
+            c->end_failed = m.failed;
+            report_skip_many(&c->report, REPORT_SKIP_EXCLUDED, m.excluded);
+        } else if ((m.type == PROTO_WANT || m.type == PROTO_CURRENT) && c->push != NULL) {
+            push_on_answer(c->push, &m);
+        } else if (m.type == PROTO_GONE) {
+            report_deleted(&c->report, m.text, m.index);
         }
     }
 }
@@ -296,14 +406,16 @@ static void show_progress(struct client *c)
     struct report_view view = {.is_growing = c->options->recursive || c->is_offer};
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
+        report_spared(&c->report, n->kept, n->copied);
         view.name = push_current(c->push);
         view.done = n->bytes;
         view.total = n->total;
         view.files = n->files;
         view.is_growing = view.is_growing && !push_is_counted(c->push);
-    } else if (c->pull != NULL) {
-        const struct pull_counts *n = pull_counts(c->pull);
-        view.name = pull_current(c->pull);
+    } else if (counts_of(c) != NULL) {
+        const struct pull_counts *n = counts_of(c);
+        report_spared(&c->report, n->kept, n->copied);
+        view.name = c->pull != NULL ? pull_current(c->pull) : c->dial.target.path;
         view.done = n->bytes;
         view.total = n->total;
         view.files = n->files;
@@ -335,13 +447,15 @@ static void end_transfer(void *user)
         bool is_whole =
             c->dial.outcome == DIAL_DONE && n->failed == 0; /* the last ACK may be under way */
         c->report.bytes = is_whole ? n->total : n->bytes;
-    } else if (c->pull != NULL) {
-        c->report.bytes = pull_counts(c->pull)->bytes;
+    } else if (counts_of(c) != NULL) {
+        c->report.bytes = counts_of(c)->bytes;
     }
     survey_free(c->survey);
     c->survey = NULL;
     push_free(c->push);
     pull_free(c->pull);
+    sink_free(c->sink);
+    c->sink = NULL;
     c->push = NULL;
     c->pull = NULL;
     c->control = NULL;
@@ -361,6 +475,10 @@ static void on_event(void *user, const tern_event *ev)
         c->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : c->control;
     } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->pull != NULL) {
         pull_on_opened(c->pull, ev->stream);
+    } else if (ev->type == TERN_EVENT_STREAM_OPENED && c->sink != NULL) {
+        sink_on_opened(c->sink, ev->stream);
+    } else if (c->sink != NULL) {
+        sink_on_event(c->sink, ev);
     } else if (tern_stream_is_local(ev->stream)) {
         push_on_event(ev);
     } else {
@@ -396,6 +514,16 @@ static int conclude(struct client *c, enum dial_outcome outcome)
 static const struct dial_calls calls = {
     .begin = begin_request, .event = on_event, .after = finish_if_done, .end = end_transfer};
 
+/* What is kept depends on the options, and of a pipe it is nothing. */
+static void tell_interrupted(const struct client *c)
+{
+    if (c->options->no_resume || c->has_pipe) {
+        cli_note("interrupted; the command begins anew");
+    } else {
+        cli_note("interrupted; the same command goes on from here");
+    }
+}
+
 static int run_with(struct client *c)
 {
     c->work = work_new(c->loop);
@@ -407,9 +535,14 @@ static int run_with(struct client *c)
     ev_timer_init(&c->ticker, on_tick, 0.1, 0.1);
     c->ticker.data = c;
     ev_timer_start(c->loop, &c->ticker);
+    c->dial.is_never_early =
+        c->has_pipe; /* what was read cannot be read again for another attempt */
     int code = dial_open(&c->dial);
     if (code < 0) {
         code = conclude(c, dial_wait(&c->dial));
+    }
+    if (code == CLI_INTERRUPTED) {
+        tell_interrupted(c);
     }
     ev_timer_stop(c->loop, &c->ticker);
     return code;
@@ -441,7 +574,9 @@ int client_push(const struct options *options, char **sources, int count, const 
         .options = options, .is_push = true, .sources = sources, .source_count = count};
     for (int i = 0; i < count; i++) { /* before anybody is bothered */
         struct stat st;
-        if (stat(sources[i], &st) != 0 && count == 1) {
+        bool is_pipe = target_kind_of(sources[i]) == TARGET_PIPE;
+        client.has_pipe = client.has_pipe || is_pipe;
+        if (!is_pipe && lstat(sources[i], &st) != 0 && count == 1) {
             cli_error(sources[i], strerror(errno), "check the name");
             return CLI_LOCAL;
         }
@@ -459,7 +594,15 @@ int client_pull(const struct options *options, const char *name, const char *des
 {
     static struct client client;
     client = (struct client){.options = options, .is_push = false, .source_count = 1};
-    int error = dest_open(&client.dest, destination, false);
+    if (target_kind_of(destination) == TARGET_PIPE) {
+        client.is_pipe = true;
+        return run(&client, name, NULL, NULL);
+    }
+    /* What a pattern stands for may be many, and must not all get one name. */
+    static struct target source; /* large */
+    bool is_many = target_parse(&source, name, 0) == NULL && source.kind == TARGET_SSH &&
+                   tree_is_pattern(source.path);
+    int error = dest_open(&client.dest, destination, is_many);
     if (error != 0) {
         cli_error(destination, strerror(error), "the folder must exist");
         return CLI_LOCAL;

@@ -17,6 +17,6 @@ int client_receive(const struct options *options, const char *code, const tern_a
                    const char *folder);
 
 /* The flags of a HELLO that the options ask for. */
-uint32_t client_wishes(const struct options *options);
+uint64_t client_wishes(const struct options *options);
 
 #endif

@@ -25,7 +25,7 @@ bool control_done_flush(struct control_done *done, tern_stream *stream)
 {
     bool is_sent = true;
     if (done->message.range_count > 0) {
-        done->message.type = PROTO_DONE;
+        done->message.type = done->type == 0 ? PROTO_DONE : done->type;
         is_sent = control_send(stream, &done->message);
         done->message.range_count = 0;
     }

@@ -19,6 +19,7 @@ struct control {
 
 /* DONE of many entries goes out in one message. */
 struct control_done {
+    enum proto_type type; /* 0: PROTO_DONE; or another with ranges */
     struct proto_message message;
 };
 /* Notes an index; sends when there is no room for it. False as control_send. */

@@ -109,6 +109,11 @@ static bool was_last(struct dial *d, const tern_conn *conn)
 static void keep_token(struct dial *d, const tern_conn *conn)
 {
     size_t len;
+    tern_path_memory path;
+    tern_addr remote = tern_conn_remote(conn);
+    if (d->resume.has_server && tern_conn_path_memory(conn, &path) == 0) {
+        resume_on_path(&d->resume, &remote, &path);
+    }
     if (d->resume.has_server &&
         tern_conn_address_token(conn, d->resume.token, sizeof d->resume.token, &len) == 0) {
         d->resume.token_len = len;
@@ -180,16 +185,20 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
 {
     tern_peer peer;
+    tern_path_memory path;
     tern_time age = 0;
     tern_peer_init(&peer);
     peer.addr = d->addrs[i];
     peer.key = key;
     peer.secret = d->has_psk ? d->psk : NULL;
     peer.code = d->code;
-    if (key != NULL && d->resume.has_server && resume_age(&d->resume, &age)) {
+    if (key != NULL && !d->is_never_early && d->resume.has_server && resume_age(&d->resume, &age)) {
         peer.ticket = d->resume.ticket;
         peer.ticket_len = d->resume.ticket_len;
         peer.ticket_age = age;
+    }
+    if (key != NULL && d->resume.has_server && resume_path(&d->resume, &d->addrs[i], &path)) {
+        peer.path = &path;
     }
     if (key != NULL && d->resume.token_len > 0) {
         peer.token = d->resume.token;
@@ -500,7 +509,7 @@ int dial_init(struct dial *d, const struct options *options, struct ev_loop *loo
         d->target.kind = TARGET_TERN;
     }
     int code = d->target.kind == TARGET_SSH ? start_far_side(d) : find_server(d);
-    if (code < 0) {
+    if (code < 0 && d->target.kind != TARGET_SSH) { /* which lets in whoever ssh does */
         code = identity_load(options->key, d->secret, &d->has_identity);
     }
     watch_signals(d);

@@ -59,6 +59,7 @@ struct dial {
     struct qlog *qlog;             /* of the attempt; NULL: none */
     tern_conn *racing[DIAL_ADDRS]; /* until one of them stands */
     tern_conn *conn;
+    bool is_never_early; /* set after dial_init: no ticket is used */
     bool only_key, is_begun, is_connected;
     enum dial_outcome outcome;
     int trust_code;

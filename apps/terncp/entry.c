@@ -1,4 +1,4 @@
-/* Entries, plans and steps, every length checked before it is believed.
+/* Entries and steps, every length checked before it is believed.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -12,12 +12,13 @@ size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size
         return 0;
     }
     uint8_t *at = buf;
-    bytes_put(&at, e->type, 1);
+    bytes_put(&at, e->type | (e->is_asked ? PROTO_ASKED : 0u), 1);
     bytes_put(&at, e->index, 4);
     bytes_put(&at, e->mode, 4);
     bytes_put(&at, (uint64_t)e->mtime_s, 8);
     bytes_put(&at, e->mtime_ns, 4);
     bytes_put(&at, e->size, 8);
+    bytes_put(&at, e->attrs, 4);
     bytes_put(&at, name_len, 2);
     memcpy(at, e->name, name_len);
     return PROTO_ENTRY_FIXED + name_len;
@@ -25,7 +26,8 @@ size_t proto_entry_encode(const struct proto_entry *e, uint8_t *buf, size_t size
 
 static bool is_good(const struct proto_entry *e, size_t name_len)
 {
-    return e->type >= PROTO_FILE && e->type <= PROTO_VOID && e->mtime_ns < 1000000000u &&
+    return e->type >= PROTO_FILE && e->type <= PROTO_SAME && e->attrs <= PROTO_ATTRS_MAX &&
+           e->mtime_ns < 1000000000u &&
            (e->size <= INT64_MAX || (e->size == PROTO_SIZE_UNKNOWN && e->type == PROTO_FILE)) &&
            name_len > 0 && name_len <= PROTO_PATH_MAX && e->index < PROTO_INDEX_NONE;
 }
@@ -36,12 +38,15 @@ int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
         return 0;
     }
     const uint8_t *at = data;
-    e->type = (enum proto_entry_type)bytes_take(&at, 1);
+    unsigned type = (unsigned)bytes_take(&at, 1);
+    e->type = (enum proto_entry_type)(type & ~PROTO_ASKED);
+    e->is_asked = (type & PROTO_ASKED) != 0;
     e->index = (uint32_t)bytes_take(&at, 4);
     e->mode = (uint32_t)bytes_take(&at, 4);
     e->mtime_s = (int64_t)bytes_take(&at, 8);
     e->mtime_ns = (uint32_t)bytes_take(&at, 4);
     e->size = bytes_take(&at, 8);
+    e->attrs = (uint32_t)bytes_take(&at, 4);
     size_t name_len = (size_t)bytes_take(&at, 2);
     if (!is_good(e, name_len)) {
         return -1;
@@ -52,17 +57,37 @@ int proto_entry_decode(struct proto_entry *e, const uint8_t *data, size_t len)
     return bytes_text(e->name, at, name_len) ? (int)(PROTO_ENTRY_FIXED + name_len) : -1;
 }
 
-int64_t proto_packed_size(const struct proto_entry *e, uint32_t flags)
+/* Of what is only asked about; -1: nobody asks about that. */
+static int64_t asked_size(const struct proto_entry *e, uint64_t flags)
+{
+    bool has_digest = e->type == PROTO_FILE && (flags & PROTO_FLAG_CHECKSUM) != 0;
+    bool may_be_asked = (flags & PROTO_FLAG_DRY_RUN) != 0 ||
+                        (e->type == PROTO_FILE && (flags & PROTO_FLAGS_ASK) != 0);
+    if (!may_be_asked || e->type == PROTO_VOID || e->attrs > 0) {
+        return -1;
+    }
+    return has_digest ? PROTO_DIGEST_MAX : 0;
+}
+
+int64_t proto_packed_size(const struct proto_entry *e, uint64_t flags)
 {
     int64_t hash = (flags & PROTO_FLAG_NO_HASH) != 0 ? 0 : PROTO_HASH_SIZE;
+    if (e->is_asked) {
+        return asked_size(e, flags);
+    }
+    if (e->attrs > 0 && (flags & PROTO_FLAGS_ATTRS) == 0) {
+        return -1;
+    }
     switch (e->type) {
     case PROTO_FILE:
-        return e->size < PROTO_SMALL_MAX ? (int64_t)e->size + hash : -1;
+        return e->size < PROTO_SMALL_MAX ? e->attrs + (int64_t)e->size + hash : -1;
     case PROTO_LINK:
-        return e->size > 0 && e->size <= PROTO_LINK_MAX ? (int64_t)e->size + hash : -1;
+    case PROTO_SAME:
+        return e->size > 0 && e->size <= PROTO_LINK_MAX ? e->attrs + (int64_t)e->size + hash : -1;
     case PROTO_FOLDER:
+        return e->size == 0 ? (int64_t)e->attrs : -1;
     case PROTO_VOID:
-        return e->size == 0 ? 0 : -1;
+        return e->size == 0 && e->attrs == 0 ? 0 : -1;
     }
     return -1;
 }
@@ -94,68 +119,13 @@ int proto_packed_decode(struct proto_packed *p, const uint8_t *data, size_t len)
                : -1;
 }
 
-size_t proto_plan_encode(const struct proto_plan *plan, uint8_t *buf, size_t size)
-{
-    uint8_t *at = buf;
-    size_t len = plan->kind == PROTO_PLAN_PARTIAL ? 5
-                 : plan->kind == PROTO_PLAN_BASE  ? PROTO_PLAN_HEAD_MAX
-                                                  : 1;
-    if (len > size) {
-        return 0;
-    }
-    bytes_put(&at, plan->kind, 1);
-    if (plan->kind == PROTO_PLAN_BASE) {
-        bytes_put(&at, plan->size, 8);
-        bytes_put(&at, plan->average, 1);
-    }
-    if (len > 1) {
-        bytes_put(&at, plan->count, 4);
-    }
-    return len;
-}
-
-int proto_plan_decode(struct proto_plan *plan, const uint8_t *data, size_t len)
-{
-    if (len < 1) {
-        return 0;
-    }
-    const uint8_t *at = data;
-    memset(plan, 0, sizeof *plan);
-    plan->kind = (enum proto_plan_kind)bytes_take(&at, 1);
-    switch (plan->kind) {
-    case PROTO_PLAN_WHOLE:
-    case PROTO_PLAN_SKIP:
-        return 1;
-    case PROTO_PLAN_PARTIAL:
-        if (len < 5) {
-            return 0;
-        }
-        plan->count = (uint32_t)bytes_take(&at, 4);
-        return plan->count <= PROTO_PLAN_LEAVES_MAX ? 5 : -1;
-    case PROTO_PLAN_BASE:
-        if (len < PROTO_PLAN_HEAD_MAX) {
-            return 0;
-        }
-        plan->size = bytes_take(&at, 8);
-        plan->average = (uint8_t)bytes_take(&at, 1);
-        plan->count = (uint32_t)bytes_take(&at, 4);
-        return plan->size <= INT64_MAX && plan->average >= 6 && plan->average <= 30 &&
-                       plan->count <= PROTO_PLAN_CHUNKS_MAX
-                   ? PROTO_PLAN_HEAD_MAX
-                   : -1;
-    }
-    return -1;
-}
-
 /* Bytes of a step before what follows it; -1: no such step. */
 static int step_size(unsigned kind)
 {
-    static const int sizes[] = {[PROTO_STEP_DATA] = 5,
-                                [PROTO_STEP_ZDATA] = 9,
-                                [PROTO_STEP_COPY] = PROTO_STEP_MAX,
-                                [PROTO_STEP_HOLE] = 9,
-                                [PROTO_STEP_END] = 1};
-    return kind >= PROTO_STEP_DATA && kind <= PROTO_STEP_END ? sizes[kind] : -1;
+    static const int sizes[] = {
+        [PROTO_STEP_DATA] = 5, [PROTO_STEP_ZDATA] = 9, [PROTO_STEP_COPY] = PROTO_STEP_MAX,
+        [PROTO_STEP_HOLE] = 9, [PROTO_STEP_END] = 1,   [PROTO_STEP_KEEP] = 9};
+    return kind >= PROTO_STEP_DATA && kind <= PROTO_STEP_KEEP ? sizes[kind] : -1;
 }
 
 size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t size)
@@ -175,7 +145,8 @@ size_t proto_step_encode(const struct proto_step *step, uint8_t *buf, size_t siz
     if (step->kind == PROTO_STEP_COPY) {
         bytes_put(&at, step->offset, 8);
     }
-    if (step->kind == PROTO_STEP_COPY || step->kind == PROTO_STEP_HOLE) {
+    if (step->kind == PROTO_STEP_COPY || step->kind == PROTO_STEP_HOLE ||
+        step->kind == PROTO_STEP_KEEP) {
         bytes_put(&at, step->len, 8);
     }
     return (size_t)len;
@@ -207,6 +178,7 @@ int proto_step_decode(struct proto_step *step, const uint8_t *data, size_t len)
                    ? need
                    : -1;
     case PROTO_STEP_HOLE:
+    case PROTO_STEP_KEEP:
         step->len = bytes_take(&at, 8);
         return step->len > 0 && step->len <= INT64_MAX ? need : -1;
     case PROTO_STEP_END:

@@ -132,14 +132,10 @@ static enum filter_error compile(struct rule *rule, const char *text, size_t len
     return FILTER_OK;
 }
 
-static enum filter_error make_rule(struct rule *rule, bool is_include, const char *pattern)
+static enum filter_error make_rule(struct rule *rule, bool is_include)
 {
-    rule->is_include = is_include;
-    rule->pattern = strdup(pattern);
-    if (rule->pattern == NULL) {
-        return FILTER_MEMORY;
-    }
     const char *text = rule->pattern;
+    rule->is_include = is_include;
     size_t len = strlen(text);
     if (len > 4 && strcmp(text + len - 4, "/***") == 0) {
         rule->with_below = true;
@@ -182,14 +178,15 @@ enum filter_error filter_add(struct filter *filter, bool is_include, const char 
         filter->rules = grown;
         filter->capacity = capacity;
     }
-    struct rule rule = {0};
-    enum filter_error error = make_rule(&rule, is_include, pattern);
+    struct rule *rule = &filter->rules[filter->count];
+    *rule = (struct rule){.pattern = strdup(pattern)};
+    enum filter_error error = rule->pattern == NULL ? FILTER_MEMORY : make_rule(rule, is_include);
     if (error != FILTER_OK) {
-        free(rule.pattern);
-        free(rule.tokens);
+        free(rule->pattern);
+        free(rule->tokens);
         return error;
     }
-    filter->rules[filter->count++] = rule;
+    filter->count++;
     filter->text += len + 1;
     return FILTER_OK;
 }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,14 +47,22 @@ bool fold_is_blind(int folder)
     return is_blind;
 }
 
+/* Shards share them: another key in the middle, and a mirror would take for strange what it was sent. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static locale_t letters;
+static uint8_t key[crypto_shorthash_KEYBYTES];
+
+static void prepare(void)
+{
+    letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    randombytes_buf(key, sizeof key);
+}
+
 /* The name's characters folded one by one. Needs a locale that knows letters; bytes that are no
  * character of it stand for themselves. */
 static size_t fold_name(const char *name, size_t len, wchar_t *out)
 {
-    static locale_t letters;
-    if (letters == (locale_t)0) {
-        letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    }
+    (void)pthread_once(&once, prepare);
     locale_t before = letters == (locale_t)0 ? (locale_t)0 : uselocale(letters);
     mbstate_t state = {0};
     size_t count = 0;
@@ -78,14 +87,9 @@ static size_t fold_name(const char *name, size_t len, wchar_t *out)
 
 static uint64_t hash(const void *data, size_t len)
 {
-    static uint8_t key[crypto_shorthash_KEYBYTES];
-    static bool has_key;
     uint8_t out[crypto_shorthash_BYTES];
     uint64_t value;
-    if (!has_key) {
-        randombytes_buf(key, sizeof key);
-        has_key = true;
-    }
+    (void)pthread_once(&once, prepare);
     (void)crypto_shorthash(out, data, len, key);
     memcpy(&value, out, sizeof value);
     return value;

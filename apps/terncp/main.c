@@ -16,6 +16,7 @@
 #include "shared/identity.h"
 #include "terncp/client.h"
 #include "terncp/daemon.h"
+#include "terncp/local.h"
 #include "terncp/names_ask.h"
 #include "terncp/options.h"
 #include "terncp/relay.h"
@@ -37,6 +38,31 @@ static int pull_each(const struct options *o, int count, const char *destination
     return worst;
 }
 
+/* What cannot be done with standard input and output. */
+static int check_pipes(const struct options *o, int count, const char *destination)
+{
+    const struct wishes *w = &o->tree;
+    bool is_output = target_kind_of(destination) == TARGET_PIPE;
+    int pipes = is_output ? 1 : 0;
+    int remote = target_is_remote(target_kind_of(destination)) ? 1 : 0;
+    for (int i = 0; i < count; i++) {
+        pipes += target_kind_of(o->args[i]) == TARGET_PIPE ? 1 : 0;
+        remote += target_is_remote(target_kind_of(o->args[i])) ? 1 : 0;
+    }
+    const char *why = pipes == 0                  ? NULL
+                      : is_output && o->json      ? "--json writes to standard output, too"
+                      : is_output && o->recursive ? "-r needs a folder to copy into"
+                      : w->dry_run                ? "-n copies nothing"
+                      : w->update || w->checksum  ? "-u and --checksum need two files"
+                      : remote == 0               ? "both sides are local"
+                                                  : NULL;
+    if (why != NULL) {
+        cli_error("-", why, "name a file instead");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
 static int copy(const struct options *o)
 {
     int count = o->arg_count - 1;
@@ -45,6 +71,10 @@ static int copy(const struct options *o)
     int remote = 0;
     for (int i = 0; i < count; i++) {
         remote += target_is_remote(target_kind_of(o->args[i])) ? 1 : 0;
+    }
+    int code = check_pipes(o, count, destination);
+    if (code >= 0) {
+        return code;
     }
     if (is_push && remote == 0) {
         return client_push(o, o->args, count, destination);
@@ -55,8 +85,11 @@ static int copy(const struct options *o)
     if (is_push && remote == count) {
         return relay_copy(o, o->args, count, destination);
     }
-    cli_error(remote == 0 ? "both sides are local" : "sources and destination do not go together",
-              NULL, "remote names are [user@]host:path or tern://host[:port]/path");
+    if (!is_push && remote == 0) {
+        return local_copy(o, o->args, count, destination);
+    }
+    cli_error("sources and destination do not go together", NULL,
+              "remote names are [user@]host:path or tern://host[:port]/path");
     return CLI_USAGE;
 }
 
@@ -97,11 +130,38 @@ static void give_way(void)
 #endif
 }
 
+static int run(const struct options *options)
+{
+    switch (options->command) {
+    case COMMAND_SERVE:
+        return daemon_run(options);
+    case COMMAND_KEYGEN:
+        return identity_keygen(options->out_file != NULL ? options->out_file : options->key);
+    case COMMAND_ID:
+        return identity_show(options->key);
+    case COMMAND_LS:
+    case COMMAND_STAT:
+    case COMMAND_RM:
+    case COMMAND_MKDIR:
+        return ask_each(options);
+    case COMMAND_SEND:
+        return send_run(options);
+    case COMMAND_RECEIVE:
+        return receive_run(options);
+    case COMMAND_STDIO:
+        return stdio_run(options);
+    case COMMAND_COPY:
+        break;
+    }
+    return copy(options);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     int code = options_parse(&options, argc, argv);
     if (code >= 0) {
+        options_clear(&options);
         return code;
     }
     if (options.compress && !zip_is_there()) {
@@ -116,26 +176,7 @@ int main(int argc, char **argv)
         cli_error("libsodium", "would not start", "reinstall it");
         return CLI_LOCAL;
     }
-    switch (options.command) {
-    case COMMAND_SERVE:
-        return daemon_run(&options);
-    case COMMAND_KEYGEN:
-        return identity_keygen(options.out_file != NULL ? options.out_file : options.key);
-    case COMMAND_ID:
-        return identity_show(options.key);
-    case COMMAND_LS:
-    case COMMAND_STAT:
-    case COMMAND_RM:
-    case COMMAND_MKDIR:
-        return ask_each(&options);
-    case COMMAND_SEND:
-        return send_run(&options);
-    case COMMAND_RECEIVE:
-        return receive_run(&options);
-    case COMMAND_STDIO:
-        return stdio_run(&options);
-    case COMMAND_COPY:
-        break;
-    }
-    return copy(&options);
+    code = run(&options);
+    options_clear(&options);
+    return code;
 }

@@ -15,7 +15,8 @@
 #include "terncp/names.h"
 #include "terncp/names_show.h"
 
-#define SORTED_MAX 65536 /* names that are kept to be sorted; of more, each such lot by itself */
+#define SORTED_MAX   65536 /* names that are kept to be sorted; of more, each such lot by itself */
+#define SORTED_BYTES ((size_t)16 << 20) /* so much text of them, since a server may make it long */
 
 /* A name kept for sorting. */
 struct kept {
@@ -33,7 +34,7 @@ struct names_ask {
     struct names_message message; /* that came last */
     struct names_message shown;
     struct kept *kept;
-    size_t count, capacity;
+    size_t count, capacity, bytes; /* of the texts */
     uint64_t failed;
     bool is_whole, has_failed_whole, is_colored, was_parted;
 };
@@ -66,6 +67,7 @@ static void drop_kept(struct names_ask *ask)
         free(ask->kept[i].name);
     }
     ask->count = 0;
+    ask->bytes = 0;
 }
 
 /* --- showing --------------------------------------------------------------------------------------- */
@@ -118,14 +120,13 @@ static void fail(struct names_ask *ask, const char *text)
 
 /* --- collecting ------------------------------------------------------------------------------------ */
 
-static bool make_room(struct names_ask *ask)
+static bool make_room(struct names_ask *ask, size_t bytes)
 {
-    if (ask->count < ask->capacity) {
-        return true;
-    }
-    if (ask->count == SORTED_MAX) {
+    if (ask->count == SORTED_MAX || ask->bytes + bytes > SORTED_BYTES) {
         ask->was_parted = true;
         show_kept(ask);
+    }
+    if (ask->count < ask->capacity) {
         return true;
     }
     size_t capacity = ask->capacity == 0 ? 256 : 2 * ask->capacity;
@@ -140,7 +141,7 @@ static bool make_room(struct names_ask *ask)
 static void keep(struct names_ask *ask, const struct names_message *m)
 {
     size_t name = strlen(m->text), target = strlen(m->target);
-    char *texts = make_room(ask) ? malloc(name + target + 2) : NULL;
+    char *texts = make_room(ask, name + target + 2) ? malloc(name + target + 2) : NULL;
     if (texts == NULL) {
         show(ask, m); /* out of order rather than not at all */
         return;
@@ -151,6 +152,7 @@ static void keep(struct names_ask *ask, const struct names_message *m)
     kept->name = texts;
     kept->target = texts + name + 1;
     kept->about = m->about;
+    ask->bytes += name + target + 2;
 }
 
 static void take(struct names_ask *ask, const struct names_message *m)

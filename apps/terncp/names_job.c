@@ -142,7 +142,7 @@ static bool tell_name(struct names_job *job, int folder, const char *last, const
 /* Goes into a folder that stands in `name`. An errno, 0 for success. */
 static int enter(struct names_job *job, int fd)
 {
-    struct stat st;
+    struct stat st = {.st_mode = 0};
     int error = fd < 0 ? errno : fstat(fd, &st) != 0 ? errno : 0;
     bool removes = job->ask.verb == NAMES_REMOVE;
     if (error == 0 && job->depth == 0) {
@@ -283,7 +283,7 @@ static int list(struct names_job *job, const char *path)
 
 static int describe(struct names_job *job, const char *path)
 {
-    struct stat st;
+    struct stat st = {.st_mode = 0};
     const char *last;
     int folder = open_parent(job, path, &last);
     int error = folder < 0 || fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
@@ -316,7 +316,7 @@ static int remove_folder(struct names_job *job, int parent, const char *path, co
 
 static int remove_path(struct names_job *job, const char *path)
 {
-    struct stat st;
+    struct stat st = {.st_mode = 0};
     const char *last;
     int parent = open_parent(job, path, &last);
     if (parent >= 0 && (strcmp(last, ".") == 0 || strcmp(last, "..") == 0)) {

@@ -126,6 +126,44 @@ static int add_ssh_option(struct options *o, const char *value)
     return -1;
 }
 
+static int set_resume(struct options *o, const char *value)
+{
+    (void)value;
+    o->no_resume = false;
+    return -1;
+}
+
+static int set_partial_dir(struct options *o, const char *value)
+{
+    o->partial_dir = value;
+    return *value != '\0' ? -1 : cli_refuse("--partial-dir", value, "give the name of a folder");
+}
+
+static int add_exclude(struct options *o, const char *value)
+{
+    return wishes_add_rule(&o->tree, false, value);
+}
+
+static int add_include(struct options *o, const char *value)
+{
+    return wishes_add_rule(&o->tree, true, value);
+}
+
+static int add_exclude_from(struct options *o, const char *value)
+{
+    return wishes_add_rules(&o->tree, false, value);
+}
+
+static int add_include_from(struct options *o, const char *value)
+{
+    return wishes_add_rules(&o->tree, true, value);
+}
+
+static int set_max_delete(struct options *o, const char *value)
+{
+    return wishes_set_max_delete(&o->tree, value);
+}
+
 static int show_help(struct options *o, const char *value)
 {
     (void)o;
@@ -164,11 +202,31 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_RECURSIVE] = SWITCH(recursive),
     [OPT_PRESERVE] = SWITCH(preserve),
     [OPT_LINKS] = SWITCH(links),
+    [OPT_ARCHIVE] = SWITCH(tree.archive),
+    [OPT_COPY_LINKS] = SWITCH(tree.copy_links),
+    [OPT_HARD_LINKS] = SWITCH(tree.hard_links),
+    [OPT_XATTRS] = SWITCH(tree.xattrs),
+    [OPT_OWNER] = SWITCH(tree.owner),
+    [OPT_SPARSE] = SWITCH(tree.sparse),
+    [OPT_UPDATE] = SWITCH(tree.update),
+    [OPT_CHECKSUM] = SWITCH(tree.checksum),
+    [OPT_DELETE] = SWITCH(tree.delete),
+    [OPT_MAX_DELETE] = OWN(set_max_delete),
+    [OPT_EXCLUDE] = OWN(add_exclude),
+    [OPT_INCLUDE] = OWN(add_include),
+    [OPT_EXCLUDE_FROM] = OWN(add_exclude_from),
+    [OPT_INCLUDE_FROM] = OWN(add_include_from),
+    [OPT_DRY_RUN] = SWITCH(tree.dry_run),
     [OPT_COMPRESS] = SWITCH(compress),
     [OPT_COMPRESS_LEVEL] = OWN(set_level),
     [OPT_PARALLEL] = NUMBER(parallel, OPTIONS_PARALLEL_MAX, "a number from 1 to 16"),
     [OPT_NO_VERIFY] = SWITCH(no_verify),
     [OPT_PREALLOCATE] = SWITCH(preallocate),
+    [OPT_RESUME] = OWN(set_resume),
+    [OPT_NO_RESUME] = SWITCH(no_resume),
+    [OPT_PARTIAL_DIR] = OWN(set_partial_dir),
+    [OPT_WHOLE_FILE] = SWITCH(whole_file),
+    [OPT_INPLACE] = SWITCH(in_place),
     [OPT_FSYNC] = SWITCH(fsync),
     [OPT_BWLIMIT] = RATE(bwlimit),
     [OPT_BACKGROUND] = SWITCH(is_background),
@@ -362,6 +420,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->root = ".";
+    wishes_init(&o->tree);
     o->port_first = TERNCP_PORT_FIRST;
     o->port_last = TERNCP_PORT_LAST;
     o->shards = 1;
@@ -389,5 +448,13 @@ int options_parse(struct options *o, int argc, char **argv)
         o->verbose = level > CLI_INFO ? level : 0;
         cli_set_level(level);
     }
-    return parse_command(o, argc, argv);
+    o->recursive = o->recursive || o->tree.archive;
+    o->preserve = o->preserve || o->tree.archive;
+    int code = wishes_check(&o->tree, o->links, o->recursive);
+    return code >= 0 ? code : parse_command(o, argc, argv);
+}
+
+void options_clear(struct options *o)
+{
+    wishes_clear(&o->tree);
 }

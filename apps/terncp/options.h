@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <tern/config.h>
 
+#include "terncp/wishes.h"
+
 #define TERNCP_PORT          7437
 #define OPTIONS_PARALLEL_MAX 16
 #define OPTIONS_LEVEL_MAX    19
@@ -38,8 +40,11 @@ struct options {
     bool recursive, preserve, quiet, json, batch, accept_new, fsync;
     bool is_stdio, is_direct;
     bool links, no_verify, preallocate, compress;
-    uint64_t level;    /* of compression; 0: the sender's choice */
-    uint64_t parallel; /* files in flight; 0: adaptive */
+    bool no_resume, whole_file, in_place;
+    const char *partial_dir; /* NULL: beside the final names */
+    uint64_t level;          /* of compression; 0: the sender's choice */
+    uint64_t parallel;       /* files in flight; 0: adaptive */
+    struct wishes tree;
     bool anonymous, read_only, silent, has_server_id;
     int server_id;
     int verbose;
@@ -64,5 +69,6 @@ struct options {
 
 /* Returns -1 to go on, or the exit code with which to end (help and version included). */
 int options_parse(struct options *options, int argc, char **argv);
+void options_clear(struct options *options); /* whatever options_parse() returned */
 
 #endif

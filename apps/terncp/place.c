@@ -12,7 +12,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "terncp/decide.h"
+#include "terncp/graft.h"
 #include "terncp/tree.h"
+
+/* Names can be one there only where several come and the target folds them. False: no memory. */
+static bool watch_case(struct place *place)
+{
+    if ((place->flags & (PROTO_FLAG_RECURSIVE | PROTO_FLAG_DRY_RUN)) != PROTO_FLAG_RECURSIVE) {
+        return true;
+    }
+    int folder = tree_open(place->root, place->is_into ? place->target : ".",
+                           O_RDONLY | O_DIRECTORY | place->links, 0);
+    bool is_blind = folder >= 0 && fold_is_blind(folder);
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    place->fold = is_blind ? fold_new() : NULL;
+    return !is_blind || place->fold != NULL;
+}
 
 struct place *place_new(const struct place_request *request)
 {
@@ -21,6 +39,7 @@ struct place *place_new(const struct place_request *request)
         return NULL;
     }
     place->references = 1;
+    (void)pthread_mutex_init(&place->fold_lock, NULL);
     place->root = fcntl(request->root, F_DUPFD_CLOEXEC, 0);
     if (place->root < 0) {
         place_drop(place);
@@ -36,6 +55,12 @@ struct place *place_new(const struct place_request *request)
     (void)snprintf(place->target, sizeof place->target, "%s", request->target);
     (void)snprintf(place->only, sizeof place->only, "%s",
                    request->only == NULL ? "" : request->only);
+    (void)snprintf(place->partial_dir, sizeof place->partial_dir, "%s",
+                   request->partial_dir == NULL ? "" : request->partial_dir);
+    if (!watch_case(place)) {
+        place_drop(place);
+        return NULL;
+    }
     return place;
 }
 
@@ -53,8 +78,22 @@ void place_drop(struct place *place)
     if (place->root >= 0) {
         (void)close(place->root);
     }
+    fold_free(place->fold);
+    (void)pthread_mutex_destroy(&place->fold_lock);
     sodium_memzero(place->session_key, sizeof place->session_key);
     free(place);
+}
+
+static bool may_stand(const struct place *place, const char *target)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&place->fold_lock;
+    if (place->fold == NULL) {
+        return true;
+    }
+    (void)pthread_mutex_lock(lock);
+    bool answer = fold_add(place->fold, target);
+    (void)pthread_mutex_unlock(lock);
+    return answer;
 }
 
 const char *place_map(const struct place *place, const char *name, char target[PROTO_PATH_MAX + 1])
@@ -68,6 +107,9 @@ const char *place_map(const struct place *place, const char *name, char target[P
     if (!tree_is_safe(name)) {
         return "the name would leave the target";
     }
+    if (!tree_is_shallow(name)) {
+        return "there are too many folders in its name";
+    }
     if (!place->is_into) {
         rest = strchr(rest, '/');
         n = snprintf(target, size, "%s%s", place->target, rest == NULL ? "" : rest);
@@ -76,8 +118,12 @@ const char *place_map(const struct place *place, const char *name, char target[P
     } else {
         n = snprintf(target, size, "%s/%s", place->target, rest);
     }
-    return n > 0 && (size_t)n < size && tree_is_safe(target) ? NULL
-                                                             : "the name would leave the target";
+    if (n <= 0 || (size_t)n >= size) {
+        return strerror(ENAMETOOLONG);
+    }
+    return !tree_is_safe(target)       ? "the name would leave the target"
+           : !may_stand(place, target) ? "its name differs from another one in case only"
+                                       : NULL;
 }
 
 int place_open_folder(const struct place *place, const char *target, const char **last)
@@ -123,56 +169,88 @@ int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE
     return fd;
 }
 
-/* The name itself; its failure cannot be undone any more. */
-static void sync_folder(int folder)
+void place_flush_folder(const struct place *place, int folder)
 {
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = (place->flags & PROTO_FLAG_FSYNC) == 0
+                 ? -1
+                 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        (void)fsync(fd);
+        (void)fsync(fd); /* its failure cannot be undone any more */
         (void)close(fd);
     }
 }
 
-/* To the final name. As renameat. */
-static int move(const struct place *place, int folder, const char *temporary, const char *last)
+int place_move(const struct place *place, int from, const char *temporary, int folder,
+               const char *last)
 {
     if (!place->is_fresh) {
-        return renameat(folder, temporary, folder, last);
+        return renameat(from, temporary, folder, last);
     }
-    if (syscall(SYS_renameat2, folder, temporary, folder, last, 1 /* RENAME_NOREPLACE */) == 0) {
+    if (syscall(SYS_renameat2, from, temporary, folder, last, 1 /* RENAME_NOREPLACE */) == 0) {
         return 0;
     }
     if (errno != EINVAL && errno != ENOSYS) {
         return -1;
     }
-    return linkat(folder, temporary, folder, last, 0) == 0 ? unlinkat(folder, temporary, 0) : -1;
+    return linkat(from, temporary, folder, last, 0) == 0 ? unlinkat(from, temporary, 0) : -1;
 }
 
-int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
-                    int folder, const char *temporary, const char *last)
+bool place_keeps_attrs(const struct place *place)
+{
+    return (place->flags & (PROTO_FLAG_PRESERVE | PROTO_FLAGS_ATTRS)) != 0;
+}
+
+void place_attrs(const struct place *place, const struct proto_entry *entry, const uint8_t *xattrs,
+                 struct attrs *attrs)
 {
     bool is_preserving = (place->flags & PROTO_FLAG_PRESERVE) != 0;
-    bool is_flushing = (place->flags & PROTO_FLAG_FSYNC) != 0;
     /* Never set-user-ID and the like: the sender's word must not make a program that runs as us. */
-    mode_t mode = (mode_t)(entry->mode & 0777) & ~(is_preserving ? 0 : place->mask);
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = (time_t)entry->mtime_s, .tv_nsec = (long)entry->mtime_ns}};
-    if ((mode != has && fchmod(fd, mode) != 0) || (is_preserving && futimens(fd, times) != 0) ||
-        (is_flushing && fsync(fd) != 0) || move(place, folder, temporary, last) != 0) {
+    mode_t all = entry->type == PROTO_FOLDER ? 01777 : 0777;
+    *attrs = (struct attrs){
+        .has_mode = true,
+        .has_times = is_preserving,
+        .has_xattrs = (place->flags & PROTO_FLAG_XATTRS) != 0,
+        .has_owner = (place->flags & PROTO_FLAG_OWNER) != 0,
+        .mode = (mode_t)entry->mode & all & ~(is_preserving ? 0 : place->mask),
+        .mtime = {.tv_sec = (time_t)entry->mtime_s, .tv_nsec = (long)entry->mtime_ns},
+        .xattrs = xattrs,
+        .xattrs_len = entry->attrs};
+}
+
+int place_give_attributes(const struct place *place, const struct proto_entry *entry,
+                          const uint8_t *xattrs, mode_t has, int fd, bool *has_lost)
+{
+    struct attrs attrs;
+    int lost = 0;
+    place_attrs(place, entry, xattrs, &attrs);
+    attrs.has_mode = attrs.mode != has;
+    int error = attrs_apply(fd, &attrs, &lost);
+    if (error != 0) {
+        return error;
+    }
+    *has_lost = lost != 0;
+    return (place->flags & PROTO_FLAG_FSYNC) != 0 && fsync(fd) != 0 ? errno : 0;
+}
+
+int place_give_name(const struct place *place, const struct proto_entry *entry,
+                    const uint8_t *xattrs, mode_t has, int fd, int folder, const char *temporary,
+                    const char *last, bool *has_lost)
+{
+    int error = place_give_attributes(place, entry, xattrs, has, fd, has_lost);
+    if (error != 0) {
+        return error;
+    }
+    if (place_move(place, folder, temporary, folder, last) != 0) {
         return errno;
     }
-    if (is_flushing) {
-        sync_folder(folder);
-    }
+    place_flush_folder(place, folder);
     return 0;
 }
 
 int place_make_folder(const struct place *place, int folder, const char *last)
 {
     struct stat st;
-    bool is_preserving = (place->flags & PROTO_FLAG_PRESERVE) != 0;
-    if (mkdirat(folder, last, is_preserving ? 0700 : 0777) == 0) {
+    if (mkdirat(folder, last, place_keeps_attrs(place) ? 0700 : 0777) == 0) {
         return 0;
     }
     int error = errno;
@@ -181,27 +259,56 @@ int place_make_folder(const struct place *place, int folder, const char *last)
     return is_there ? 0 : error;
 }
 
-int place_make_link(const struct place *place, const struct proto_entry *entry, const char *text,
-                    int folder, const char *last, uint32_t *number)
+int place_make_link(const struct place *place, const struct proto_entry *entry,
+                    const uint8_t *xattrs, const char *text, int folder, const char *last)
 {
-    char temporary[PLACE_TEMPORARY_SIZE];
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = (time_t)entry->mtime_s, .tv_nsec = (long)entry->mtime_ns}};
-    int rc;
-    do {
-        name_temporary(number, temporary);
-        rc = symlinkat(text, folder, temporary);
-    } while (rc != 0 && errno == EEXIST);
-    if (rc != 0) {
-        return errno;
+    struct attrs attrs;
+    place_attrs(place, entry, xattrs, &attrs);
+    int error = !place->is_fresh                     ? graft_symlink(folder, last, text)
+                : symlinkat(text, folder, last) == 0 ? 0
+                                                     : errno;
+    return error != 0 ? error : attrs_apply_link(folder, last, &attrs);
+}
+
+/* A file that stands there has these contents, and then what else it is to have. */
+static bool keep_contents(const struct place *place, const struct proto_entry *entry, int folder,
+                          const char *last, const uint8_t *digest)
+{
+    uint8_t ours[DECIDE_DIGEST];
+    struct attrs attrs;
+    int lost;
+    int fd = openat(folder, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool is_same = fd >= 0 && decide_digest(fd, entry->size, ours) == 0 &&
+                   sodium_memcmp(ours, digest, sizeof ours) == 0;
+    if (is_same && (place->flags & PROTO_FLAG_PRESERVE) != 0 &&
+        (place->flags & PROTO_FLAG_DRY_RUN) == 0) {
+        place_attrs(place, entry, NULL, &attrs);
+        attrs.has_xattrs = attrs.has_owner = false;    /* a question bears none */
+        is_same = attrs_apply(fd, &attrs, &lost) == 0; /* else a copy of our own shall have them */
     }
-    if (((place->flags & PROTO_FLAG_PRESERVE) != 0 &&
-         utimensat(folder, temporary, times, AT_SYMLINK_NOFOLLOW) != 0) ||
-        move(place, folder, temporary, last) != 0) {
-        int error = errno;
-        (void)unlinkat(folder, temporary, 0);
-        return error;
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    return 0;
+    return is_same;
+}
+
+bool place_is_current(const struct place *place, const struct proto_entry *entry, int folder,
+                      const char *last, const uint8_t *digest)
+{
+    struct stat st;
+    const struct timespec mtime = {.tv_sec = (time_t)entry->mtime_s,
+                                   .tv_nsec = (long)entry->mtime_ns};
+    if (fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    if (entry->type == PROTO_FOLDER) {
+        return S_ISDIR(st.st_mode);
+    }
+    if (entry->type != PROTO_FILE || !S_ISREG(st.st_mode)) {
+        return false;
+    }
+    return ((place->flags & PROTO_FLAG_UPDATE) != 0 &&
+            decide_is_new_enough(&st, &mtime, entry->size)) ||
+           ((place->flags & PROTO_FLAG_CHECKSUM) != 0 && (uint64_t)st.st_size == entry->size &&
+            keep_contents(place, entry, folder, last, digest));
 }

@@ -6,8 +6,11 @@
 #ifndef TERNCP_PLACE_H
 #define TERNCP_PLACE_H
 
+#include <pthread.h>
 #include <sys/stat.h>
 
+#include "terncp/attrs.h"
+#include "terncp/fold.h"
 #include "terncp/proto.h"
 
 #define PLACE_TEMPORARY_SIZE 32
@@ -18,25 +21,30 @@ struct place_request {
     int root;
     const char *target;
     bool is_into;
-    uint32_t flags;     /* PROTO_FLAG_* */
+    uint64_t flags;     /* PROTO_FLAG_* */
     const uint8_t *key; /* PROTO_KEY_SIZE bytes, copied: of the hashes, as in the HELLO */
     /* What was asked for: the first component of each name must be this, and without
      * PROTO_FLAG_RECURSIVE the whole of it, or a hostile sender could put anything into the target
      * (scp's CVE-2019-6111); and then nothing is written through a symbolic link below root. NULL: the
      * sender chooses. */
     const char *only;
-    bool is_fresh; /* what exists is not replaced */
+    bool is_fresh;           /* what exists is not replaced */
+    const char *partial_dir; /* where unfinished files are kept; NULL: beside their final names */
 };
 
 struct place {
     int root;
     bool is_into, is_fresh;
-    uint32_t flags;
+    uint64_t flags;
     mode_t mask;
-    int links;      /* TREE_NO_LINKS or 0 */
-    char only[256]; /* empty: any name */
+    int links;                            /* TREE_NO_LINKS or 0 */
+    char only[256];                       /* empty: any name */
+    char partial_dir[PROTO_PATH_MAX + 1]; /* empty: none */
     char target[PROTO_PATH_MAX + 1];
     uint8_t session_key[PROTO_KEY_SIZE];
+    /* Names that came, where the target does not tell "a" from "A"; NULL where it does. Locked. */
+    struct fold *fold;
+    pthread_mutex_t fold_lock;
     /* The loop's own. */
     unsigned references;
     size_t held; /* bytes in memory for files on their way to the disk */
@@ -58,12 +66,34 @@ int place_open_folder(const struct place *place, const char *target, const char 
  * is a random one, and another afterwards. -1 with errno. */
 int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE_TEMPORARY_SIZE]);
 
-/* Mode, times, and the final name. `has`: the permissions that the file has. 0 or an errno. */
-int place_give_name(const struct place *place, const struct proto_entry *entry, mode_t has, int fd,
-                    int folder, const char *temporary, const char *last);
+/* All that stands in an entry beside its name and contents: owner, mode, extended attributes, times. `xattrs`:
+ * entry->attrs bytes, valid; `has`: the permissions that the file has. With PROTO_FLAG_FSYNC, to the disk. 0
+ * or an errno; *has_lost: extended attributes could not be set. */
+int place_give_attributes(const struct place *place, const struct proto_entry *entry,
+                          const uint8_t *xattrs, mode_t has, int fd, bool *has_lost);
+/* To the final name, maybe in another folder. As renameat. */
+int place_move(const struct place *place, int from, const char *temporary, int folder,
+               const char *last);
+/* With PROTO_FLAG_FSYNC: the names in it to the disk. */
+void place_flush_folder(const struct place *place, int folder);
+
+/* Attributes, and the final name. */
+int place_give_name(const struct place *place, const struct proto_entry *entry,
+                    const uint8_t *xattrs, mode_t has, int fd, int folder, const char *temporary,
+                    const char *last, bool *has_lost);
+/* What an entry is to have when it is done. */
+bool place_keeps_attrs(const struct place *place);
+void place_attrs(const struct place *place, const struct proto_entry *entry, const uint8_t *xattrs,
+                 struct attrs *attrs);
 
 int place_make_folder(const struct place *place, int folder, const char *last);
-int place_make_link(const struct place *place, const struct proto_entry *entry, const char *text,
-                    int folder, const char *last, uint32_t *number);
+int place_make_link(const struct place *place, const struct proto_entry *entry,
+                    const uint8_t *attrs, const char *text, int folder, const char *last);
+
+/* What was asked about stands there already, as far as the flags want to know. The digest is one of
+ * decide_digest(). Reads files: for workers. A file that has the contents gets mode and times, if these are
+ * to be kept. */
+bool place_is_current(const struct place *place, const struct proto_entry *entry, int folder,
+                      const char *last, const uint8_t *digest);
 
 #endif

@@ -14,10 +14,13 @@ static int fixed_size(unsigned type)
 {
     switch (type) {
     case PROTO_HELLO:
-        return 6 + PROTO_KEY_SIZE;
+        return 10 + PROTO_KEY_SIZE;
     case PROTO_READY:
-    case PROTO_END:
+        return 8;
+    case PROTO_GONE:
         return 4;
+    case PROTO_END:
+        return 16;
     case PROTO_FAIL:
         return 5;
     case PROTO_LIMIT:
@@ -25,7 +28,12 @@ static int fixed_size(unsigned type)
     case PROTO_TOTAL:
         return 16;
     case PROTO_DONE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_RULE:
         return 0;
+    case PROTO_SETTING:
+        return 1;
     default:
         return -1;
     }
@@ -33,7 +41,13 @@ static int fixed_size(unsigned type)
 
 static bool has_text(unsigned type)
 {
-    return type == PROTO_HELLO || type == PROTO_FAIL;
+    return type == PROTO_HELLO || type == PROTO_FAIL || type == PROTO_RULE || type == PROTO_GONE ||
+           type == PROTO_SETTING;
+}
+
+static bool has_ranges(unsigned type)
+{
+    return type == PROTO_DONE || type == PROTO_WANT || type == PROTO_CURRENT;
 }
 
 static void put_fixed(const struct proto_message *m, uint8_t **at)
@@ -42,18 +56,18 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
     case PROTO_HELLO:
         bytes_put(at, m->version, 1);
         bytes_put(at, m->direction, 1);
-        bytes_put(at, m->flags, 4);
+        bytes_put(at, m->flags, 8);
         memcpy(*at, m->key, sizeof m->key);
         *at += sizeof m->key;
         break;
     case PROTO_READY:
-        bytes_put(at, m->flags, 4);
+        bytes_put(at, m->flags, 8);
         break;
     case PROTO_FAIL:
         bytes_put(at, m->status, 1);
         bytes_put(at, m->index, 4);
         break;
-    case PROTO_END:
+    case PROTO_GONE:
         bytes_put(at, m->index, 4);
         break;
     case PROTO_LIMIT:
@@ -64,7 +78,18 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
         bytes_put(at, m->files, 8);
         bytes_put(at, m->bytes, 8);
         break;
+    case PROTO_SETTING:
+        bytes_put(at, m->setting, 1);
+        break;
+    case PROTO_END:
+        bytes_put(at, m->index, 4);
+        bytes_put(at, m->failed, 4);
+        bytes_put(at, m->excluded, 8);
+        break;
     case PROTO_DONE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_RULE:
         break;
     }
 }
@@ -72,9 +97,9 @@ static void put_fixed(const struct proto_message *m, uint8_t **at)
 size_t proto_encode(const struct proto_message *m, uint8_t *buf, size_t size)
 {
     int fixed = fixed_size(m->type);
-    size_t rest = has_text(m->type)       ? strlen(m->text)
-                  : m->type == PROTO_DONE ? m->range_count * (size_t)RANGE_SIZE
-                                          : 0;
+    size_t rest = has_text(m->type)     ? strlen(m->text)
+                  : has_ranges(m->type) ? m->range_count * (size_t)RANGE_SIZE
+                                        : 0;
     if (fixed < 0 || m->range_count > PROTO_RANGES_MAX || 5 + (size_t)fixed + rest > size) {
         return 0;
     }
@@ -82,7 +107,7 @@ size_t proto_encode(const struct proto_message *m, uint8_t *buf, size_t size)
     bytes_put(&at, m->type, 1);
     bytes_put(&at, (size_t)fixed + rest, 4);
     put_fixed(m, &at);
-    if (m->type != PROTO_DONE) {
+    if (!has_ranges(m->type)) {
         memcpy(at, m->text, rest);
         return (size_t)(at - buf) + rest;
     }
@@ -99,18 +124,18 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
     case PROTO_HELLO:
         m->version = (uint8_t)bytes_take(at, 1);
         m->direction = (uint8_t)bytes_take(at, 1);
-        m->flags = (uint32_t)bytes_take(at, 4);
+        m->flags = bytes_take(at, 8);
         memcpy(m->key, *at, sizeof m->key);
         *at += sizeof m->key;
         break;
     case PROTO_READY:
-        m->flags = (uint32_t)bytes_take(at, 4);
+        m->flags = bytes_take(at, 8);
         break;
     case PROTO_FAIL:
         m->status = (uint8_t)bytes_take(at, 1);
         m->index = (uint32_t)bytes_take(at, 4);
         break;
-    case PROTO_END:
+    case PROTO_GONE:
         m->index = (uint32_t)bytes_take(at, 4);
         break;
     case PROTO_LIMIT:
@@ -121,7 +146,18 @@ static void take_fixed(struct proto_message *m, const uint8_t **at)
         m->files = bytes_take(at, 8);
         m->bytes = bytes_take(at, 8);
         break;
+    case PROTO_SETTING:
+        m->setting = (uint8_t)bytes_take(at, 1);
+        break;
+    case PROTO_END:
+        m->index = (uint32_t)bytes_take(at, 4);
+        m->failed = (uint32_t)bytes_take(at, 4);
+        m->excluded = bytes_take(at, 8);
+        break;
     case PROTO_DONE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_RULE:
         break;
     }
 }
@@ -152,7 +188,7 @@ int proto_decode(struct proto_message *m, const uint8_t *data, size_t len)
     unsigned type = (unsigned)bytes_take(&at, 1);
     uint64_t body = bytes_take(&at, 4);
     int fixed = fixed_size(type);
-    uint64_t most = type == PROTO_DONE ? PROTO_RANGES_MAX * (uint64_t)RANGE_SIZE : PROTO_BODY_MAX;
+    uint64_t most = has_ranges(type) ? PROTO_RANGES_MAX * (uint64_t)RANGE_SIZE : PROTO_BODY_MAX;
     if (fixed < 0 || body < (uint64_t)fixed || body > most) {
         return -1;
     }
@@ -163,9 +199,9 @@ int proto_decode(struct proto_message *m, const uint8_t *data, size_t len)
     m->type = (enum proto_type)type;
     take_fixed(m, &at);
     size_t rest = (size_t)body - (size_t)fixed;
-    bool is_good = has_text(type)       ? bytes_text(m->text, at, rest)
-                   : type == PROTO_DONE ? take_ranges(m, at, rest)
-                                        : rest == 0;
+    bool is_good = has_text(type)     ? bytes_text(m->text, at, rest)
+                   : has_ranges(type) ? take_ranges(m, at, rest)
+                                      : rest == 0;
     return is_good ? (int)(5 + body) : -1;
 }
 
@@ -237,6 +273,20 @@ const char *proto_status_text(enum proto_status status)
         return "the file changed while it was read";
     case PROTO_LEFT_OUT:
         return "left out";
+    case PROTO_LOST_ATTRS:
+        return "its extended attributes could not be kept";
+    case PROTO_IS_CURRENT:
+        return "there already";
+    case PROTO_IS_WANTED:
+        return "wanted";
+    case PROTO_LEFT_LINK:
+        return "symbolic link: left out";
+    case PROTO_LEFT_SPECIAL:
+        return "neither file nor folder: left out";
+    case PROTO_LEFT_LOOP:
+        return "symbolic link that leads back to where it is: left out";
+    case PROTO_LEFT_OUTSIDE:
+        return "symbolic link out of what is served: left out";
     case PROTO_AGAIN:
         return "it comes again";
     }

@@ -12,17 +12,18 @@
 #include "terncp/pull_parts.h"
 #include "terncp/tree.h"
 
-#define FOLDERS_MAX (1u << 20) /* whose attributes are kept until the end */
+#define FOLDERS_MAX   (1u << 20) /* whose attributes are kept until the end */
+#define FOLDERS_BYTES ((size_t)64 << 20)
 
 /* A folder whose mode and times are to be set at the end. */
 struct pull_folder {
     uint32_t mode;
     int64_t mtime_s;
-    uint32_t mtime_ns;
-    char *name;
+    uint32_t mtime_ns, attrs;
+    char *name; /* and behind its end the attributes */
 };
 
-struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
+struct pull *pull_new(struct work *work, const struct place_request *request,
                       pull_settled_fn settled, void *user)
 {
     struct pull *pull = calloc(1, sizeof *pull);
@@ -31,9 +32,9 @@ struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_req
         return NULL;
     }
     pull->work = work;
-    pull->conn = conn;
     pull->settled = settled;
     pull->user = user;
+    pull->heard = ev_now(work_loop(work));
     return pull;
 }
 
@@ -54,9 +55,19 @@ const char *pull_why(enum proto_status status, int error)
 void pull_settle(struct pull *pull, const struct proto_entry *entry, const char *target,
                  enum proto_status status, const char *why, bool by_peer)
 {
-    bool has_failed = status != PROTO_OK && status != PROTO_AGAIN;
-    pull->counts.settled++;
+    bool is_answer = status == PROTO_IS_CURRENT || status == PROTO_IS_WANTED;
+    bool has_failed = status != PROTO_OK && status != PROTO_AGAIN && !is_answer &&
+                      status != PROTO_LOST_ATTRS && !proto_is_left_out(status);
+    bool is_dry = (pull->place->flags & PROTO_FLAG_DRY_RUN) != 0;
+    bool is_open = status == PROTO_LOST_ATTRS || (status == PROTO_IS_WANTED && !is_dry);
+    pull->counts.settled += is_open ? 0 : 1;
     pull->counts.failed += has_failed ? 1 : 0;
+    if (entry != NULL && target != NULL) {
+        pull_note_name(pull, entry, target);
+    }
+    if (proto_is_left_out(status)) {
+        return; /* nothing is settled for anybody who looks on */
+    }
     pull->settled(pull->user, entry == NULL ? PROTO_INDEX_NONE : entry->index, status,
                   target != NULL  ? target
                   : entry != NULL ? entry->name
@@ -66,9 +77,11 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
 
 /* --- folders --------------------------------------------------------------------------------------- */
 
-bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target)
+bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target,
+                      const uint8_t *attrs)
 {
-    if (pull->folder_count == FOLDERS_MAX) {
+    size_t size = sizeof(struct pull_folder) + strlen(target) + 1 + entry->attrs;
+    if (pull->folder_count == FOLDERS_MAX || size > FOLDERS_BYTES - pull->folder_bytes) {
         return false;
     }
     if (pull->folder_count == pull->folder_capacity) {
@@ -80,14 +93,19 @@ bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const 
         pull->folders = grown;
         pull->folder_capacity = capacity;
     }
-    struct pull_folder folder = {.mode = entry->mode & 01777,
+    size_t len = strlen(target) + 1;
+    struct pull_folder folder = {.mode = entry->mode,
                                  .mtime_s = entry->mtime_s,
                                  .mtime_ns = entry->mtime_ns,
-                                 .name = strdup(target)};
+                                 .attrs = entry->attrs,
+                                 .name = malloc(len + entry->attrs)};
     if (folder.name == NULL) {
         return false;
     }
+    memcpy(folder.name, target, len);
+    memcpy(folder.name + len, attrs, entry->attrs);
     pull->folders[pull->folder_count++] = folder;
+    pull->folder_bytes += size;
     return true;
 }
 
@@ -97,6 +115,25 @@ static int inner_first(const void *a, const void *b)
     return strcmp(((const struct pull_folder *)b)->name, ((const struct pull_folder *)a)->name);
 }
 
+static int seal(const struct pull *pull, const struct pull_folder *folder, int *lost)
+{
+    const struct place *place = pull->place;
+    struct proto_entry entry = {.type = PROTO_FOLDER,
+                                .mode = folder->mode,
+                                .mtime_s = folder->mtime_s,
+                                .mtime_ns = folder->mtime_ns,
+                                .attrs = folder->attrs};
+    struct attrs attrs;
+    const uint8_t *xattrs = (const uint8_t *)folder->name + strlen(folder->name) + 1;
+    place_attrs(place, &entry, xattrs, &attrs);
+    int fd = tree_open(place->root, folder->name, O_RDONLY | O_DIRECTORY | place->links, 0);
+    int error = fd < 0 ? errno : attrs_apply(fd, &attrs, lost);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return error;
+}
+
 void pull_seal_folders(struct pull *pull)
 {
     if (pull->folder_count > 0) {
@@ -104,18 +141,13 @@ void pull_seal_folders(struct pull *pull)
     }
     for (size_t i = 0; i < pull->folder_count; i++) {
         struct pull_folder *folder = &pull->folders[i];
-        struct timespec times[2] = {
-            {.tv_nsec = UTIME_OMIT},
-            {.tv_sec = (time_t)folder->mtime_s, .tv_nsec = (long)folder->mtime_ns}};
-        int fd = tree_open(pull->place->root, folder->name,
-                           O_RDONLY | O_DIRECTORY | pull->place->links, 0);
-        if (fd < 0 || futimens(fd, times) != 0 || fchmod(fd, (mode_t)folder->mode) != 0) {
-            pull->counts.failed++;
-            pull->settled(pull->user, PROTO_INDEX_NONE, proto_status_of(errno), folder->name,
-                          strerror(errno), false);
-        }
-        if (fd >= 0) {
-            (void)close(fd);
+        int lost = 0;
+        int error = seal(pull, folder, &lost);
+        enum proto_status status = error != 0 ? proto_status_of(error) : PROTO_LOST_ATTRS;
+        if (error != 0 || lost != 0) {
+            pull->counts.failed += error != 0 ? 1 : 0;
+            pull->settled(pull->user, PROTO_INDEX_NONE, status, folder->name,
+                          pull_why(status, error), false);
         }
         free(folder->name);
     }
@@ -186,6 +218,7 @@ void pull_on_event(const tern_event *ev)
     if (s == NULL) {
         return;
     }
+    s->pull->heard = ev_now(work_loop(s->pull->work));
     if (ev->type == TERN_EVENT_STREAM_CLOSED) {
         tern_stream_set_user(ev->stream, NULL);
         s->stream = NULL;
@@ -233,6 +266,7 @@ void pull_free(struct pull *pull)
         free(pull->folders[i].name);
     }
     free(pull->folders);
+    pull_end_free(pull);
     place_drop(pull->place);
     free(pull);
 }

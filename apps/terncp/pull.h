@@ -8,6 +8,7 @@
 
 #include <tern/tern.h>
 
+#include "terncp/filter.h"
 #include "terncp/place.h"
 #include "terncp/proto.h"
 #include "terncp/work.h"
@@ -15,19 +16,22 @@
 struct pull;
 
 /* An entry is settled: under its final name (PROTO_OK) or not. `name` is where it was to go; `by_peer`:
- * the sender gave it up. PROTO_AGAIN: it changed over there while it was read, and comes again. */
+ * the sender gave it up. PROTO_AGAIN: it changed over there while it was read, and comes again. Also the answers to
+ * questions, PROTO_IS_CURRENT (settled, too) and PROTO_IS_WANTED (only in a dry run), and PROTO_LOST_ATTRS,
+ * which settles nothing. */
 typedef void (*pull_settled_fn)(void *user, uint32_t index, enum proto_status status,
                                 const char *name, const char *why, bool by_peer);
 
 struct pull_counts {
     uint64_t files, folders, links, failed;
-    uint64_t bytes; /* of file contents that arrived, or were here already */
-    uint64_t total; /* of the files begun so far */
+    uint64_t bytes;        /* of file contents that arrived, or were here already */
+    uint64_t kept, copied; /* of these: out of unfinished files, out of old versions */
+    uint64_t total;        /* of the files begun so far */
     uint64_t settled;
 };
 
 /* NULL: no memory, or no descriptor. */
-struct pull *pull_new(struct work *work, tern_conn *conn, const struct place_request *request,
+struct pull *pull_new(struct work *work, const struct place_request *request,
                       pull_settled_fn settled, void *user);
 void pull_free(struct pull *pull); /* drops what is unfinished; NULL is fine */
 
@@ -37,9 +41,23 @@ void pull_on_event(const tern_event *ev);
 /* Goes on with streams that waited for the disk. */
 void pull_pump(struct pull *pull);
 
-/* With PROTO_FLAG_PRESERVE, once everything is settled: gives folders their mode and times, which
- * could not stand while files were still being put into them. */
-void pull_seal_folders(struct pull *pull);
+/* What is left to do when everything has come. */
+struct pull_ending {
+    const struct filter *filter; /* of PROTO_FLAG_DELETE; borrowed; NULL: no rules */
+    uint64_t max_delete;
+    /* Names were removed, or (dry run) would be: this and count - 1 that are not told; or, with an
+     * error, something was not. */
+    void (*removed)(void *user, const char *name, uint32_t count, int error);
+    void (*ended)(void *user); /* pull_finish() will say true */
+};
+/* Before anything comes. False: no memory. */
+bool pull_set_ending(struct pull *pull, const struct pull_ending *ending);
+
+/* The sender has sent so many entries, of which it failed to send some more. True once all is done: they
+ * are settled, names of one file are linked, what was not named is removed, and folders have the modes
+ * and times that could not stand while files were still being put into them. Else call it again when
+ * something was settled, or after ended(). */
+bool pull_finish(struct pull *pull, uint32_t count, uint32_t failed);
 
 const struct pull_counts *pull_counts(const struct pull *pull);
 const char *pull_current(const struct pull *pull);

@@ -9,88 +9,41 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "terncp/block.h"
-#include "terncp/hash.h"
-#include "terncp/pull_parts.h"
-#include "terncp/tree.h"
+#include "terncp/pull_file.h"
 #include "terncp/zip.h"
 
-#define FILE_BLOCKS_MAX 8  /* of one file with the workers */
-#define HOLES_MAX       64 /* blocks of zeros that wait behind others */
+#define FILE_BLOCKS_MAX 8   /* of one file with the workers */
+#define SKIPPED_MAX     64  /* blocks that need no worker and wait behind others */
+#define HOLE_ROUND      512 /* blocks; then it is somebody else's turn */
 
-struct file {
-    struct pull_stream s;
-    struct place *place;
-    struct proto_entry entry;
-    char target[PROTO_PATH_MAX + 1];
-    char temporary[PLACE_TEMPORARY_SIZE];
-    uint8_t front[PROTO_HEADER_MAX];
-    size_t front_used;
-    bool has_entry, is_open, is_settled;
-    int folder, fd,
-        base; /* that holds it, the temporary file, the version that there was; -1: none */
-    uint64_t base_size;
-    struct proto_plan plan;
-    uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
-    size_t plan_len, plan_at;
-    struct work_job opening, closing;
-    /* The step that is being taken. */
-    struct proto_step step;
-    uint8_t step_bytes[PROTO_STEP_MAX];
-    size_t step_used;
-    uint64_t step_left; /* of its bytes, or of what it makes */
-    bool has_step, is_last, is_sparse;
-    uint64_t made; /* of the file */
-    uint8_t *packed;
-    struct block *filling;
-    struct block *first, **last; /* with the workers, in order */
-    unsigned waiting, out;       /* in `first`; with the workers, all kinds of jobs */
-    uint8_t key[PROTO_KEY_SIZE];
-    struct hash_root root;
-    uint8_t hash[PROTO_HASH_SIZE];
-    size_t hash_used;
-    bool has_end, is_closing;
-};
-
-static struct file *file_of(struct pull_stream *s)
+static struct pull_file *file_of(struct pull_stream *s)
 {
-    return (struct file *)(void *)s;
+    return (struct pull_file *)(void *)s;
 }
 
 struct pull_stream *pull_file_new(void)
 {
-    struct file *file = calloc(1, sizeof *file);
+    struct pull_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         return NULL;
     }
-    file->folder = file->fd = file->base = -1;
+    goal_init(&file->goal);
+    file->may_stay = true;
+    pull_plan_init(file);
     file->last = &file->first;
     return &file->s;
 }
 
 /* --- the end of a file, good or bad ---------------------------------------------------------------- */
 
-static void close_one(int *fd)
-{
-    if (*fd >= 0) {
-        (void)close(*fd);
-        *fd = -1;
-    }
-}
-
 /* No worker has the file any more. */
-static void drop_temporary(struct file *file)
+static void drop_target(struct pull_file *file)
 {
-    close_one(&file->fd);
-    close_one(&file->base);
-    if (file->temporary[0] != '\0') {
-        (void)unlinkat(file->folder, file->temporary, 0);
-        file->temporary[0] = '\0';
-    }
-    close_one(&file->folder);
+    pull_plan_leave(file);
+    goal_close(&file->goal, file->may_stay);
 }
 
-static void drop_blocks(struct file *file)
+static void drop_blocks(struct pull_file *file)
 {
     block_free(file->filling);
     file->filling = NULL;
@@ -105,22 +58,24 @@ static void drop_blocks(struct file *file)
     file->packed = NULL;
 }
 
-static void file_free(struct file *file)
+static void file_free(struct pull_file *file)
 {
-    drop_temporary(file);
+    drop_target(file);
     drop_blocks(file);
+    plan_maker_clear(&file->plan);
     place_drop(file->place);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
 
 /* Settled, and nobody has anything of it any more. */
-static void rest(struct file *file)
+void pull_file_rest(struct pull_file *file)
 {
     if (file->out > 0) {
         return;
     }
-    drop_temporary(file);
+    drop_target(file);
     drop_blocks(file);
     if (file->s.stream == NULL) {
         pull_unlink(&file->s);
@@ -128,21 +83,24 @@ static void rest(struct file *file)
     }
 }
 
-static void refuse_stream(struct file *file, enum proto_status status)
+static void refuse_stream(struct pull_file *file, enum proto_status status)
 {
     if (file->s.stream != NULL) { /* halves that have ended need neither */
-        int rc = tern_stream_stop(file->s.stream, (uint64_t)status);
-        rc = tern_stream_reset(file->s.stream, (uint64_t)status);
-        (void)rc;
+        int was_stopped = tern_stream_stop(file->s.stream, (uint64_t)status);
+        int was_reset = tern_stream_reset(file->s.stream, (uint64_t)status);
+        (void)was_stopped;
+        (void)was_reset;
     }
 }
 
-static void settle(struct file *file, enum proto_status status, const char *why, bool by_peer)
+void pull_file_settle(struct pull_file *file, enum proto_status status, const char *why,
+                      bool by_peer)
 {
     if (file->is_settled) {
         return;
     }
     file->is_settled = true;
+    pull_plan_stop(file);
     if (status != PROTO_OK) {
         refuse_stream(file, status);
     }
@@ -152,42 +110,39 @@ static void settle(struct file *file, enum proto_status status, const char *why,
     }
 }
 
-static void fail_errno(struct file *file, int error)
+/* Of our own making: what is there is of no use, or there is no room for it. */
+void pull_file_fail(struct pull_file *file, int error)
 {
-    settle(file, proto_status_of(error), strerror(error), false);
+    file->may_stay = error == ECANCELED;
+    pull_file_settle(file, proto_status_of(error), strerror(error), false);
 }
 
 /* --- giving the name ------------------------------------------------------------------------------- */
 
 static void run_closing(struct work_job *job)
 {
-    struct file *file = job->owner;
-    const char *last = strrchr(file->target, '/');
-    last = last == NULL ? file->target : last + 1;
-    if (file->is_sparse && ftruncate(file->fd, (off_t)file->made) != 0) {
-        job->error = errno;
-        return;
-    }
-    job->error = place_give_name(file->place, &file->entry, 0600, file->fd, file->folder,
-                                 file->temporary, last);
+    struct pull_file *file = job->owner;
+    job->error = goal_finish(&file->goal, file->place, &file->entry, file->attrs, file->made,
+                             &file->has_lost);
 }
-
-static void after_job(struct file *file);
 
 static void on_closed(struct work_job *job)
 {
-    struct file *file = job->owner;
+    struct pull_file *file = job->owner;
     file->out--;
     if (job->error == 0) {
-        file->temporary[0] = '\0';
-        settle(file, PROTO_OK, NULL, false);
+        if (file->has_lost && file->s.pull != NULL) {
+            pull_settle(file->s.pull, &file->entry, file->target, PROTO_LOST_ATTRS,
+                        pull_why(PROTO_LOST_ATTRS, 0), false);
+        }
+        pull_file_settle(file, PROTO_OK, NULL, false);
     } else {
-        fail_errno(file, job->error);
+        pull_file_fail(file, job->error);
     }
-    after_job(file);
+    pull_file_after_job(file);
 }
 
-static void finish(struct file *file)
+static void finish(struct pull_file *file)
 {
     uint8_t hash[PROTO_HASH_SIZE];
     if (file->is_settled || !file->has_end || file->out > 0 || file->first != NULL ||
@@ -197,8 +152,9 @@ static void finish(struct file *file)
     if ((file->place->flags & PROTO_FLAG_NO_HASH) == 0) {
         hash_root_final(&file->root, file->made, hash);
         if (sodium_memcmp(hash, file->hash, sizeof hash) != 0) {
-            settle(file, PROTO_INTEGRITY, pull_why(PROTO_INTEGRITY, 0), false);
-            rest(file);
+            file->may_stay = false;
+            pull_file_settle(file, PROTO_INTEGRITY, pull_why(PROTO_INTEGRITY, 0), false);
+            pull_file_rest(file);
             return;
         }
     }
@@ -211,7 +167,7 @@ static void finish(struct file *file)
 /* --- blocks ---------------------------------------------------------------------------------------- */
 
 /* Leaves go into the root in order. */
-static void gather(struct file *file)
+static void gather(struct pull_file *file)
 {
     while (file->first != NULL && file->first->is_done) {
         struct block *block = file->first;
@@ -224,7 +180,7 @@ static void gather(struct file *file)
 }
 
 /* A job is back: what next? The file may be gone afterwards. */
-static void after_job(struct file *file)
+void pull_file_after_job(struct pull_file *file)
 {
     struct pull *pull = file->s.pull;
     if (pull == NULL) {
@@ -234,7 +190,7 @@ static void after_job(struct file *file)
         return;
     }
     if (file->is_settled) {
-        rest(file);
+        pull_file_rest(file);
     } else {
         finish(file);
     }
@@ -244,24 +200,24 @@ static void after_job(struct file *file)
 static void on_written(struct work_job *job)
 {
     struct block *block = job->owner;
-    struct file *file = block->owner;
+    struct pull_file *file = block->owner;
     block->is_done = true;
     file->out--;
     if (job->error != 0) {
-        fail_errno(file, job->error);
+        pull_file_fail(file, job->error);
     }
     gather(file);
-    after_job(file);
+    pull_file_after_job(file);
 }
 
-static void append(struct file *file, struct block *block)
+static void append(struct pull_file *file, struct block *block)
 {
     *file->last = block;
     file->last = &block->next;
     file->waiting++;
 }
 
-static void submit(struct file *file)
+static void submit(struct pull_file *file)
 {
     struct block *block = file->filling;
     file->filling = NULL;
@@ -273,15 +229,21 @@ static void submit(struct file *file)
     work_submit(file->s.pull->work, &block->work.job);
 }
 
-static size_t capacity_at(const struct file *file)
+static size_t capacity_at(const struct pull_file *file)
 {
     uint64_t left = file->entry.size - file->made;
     return file->entry.size != PROTO_SIZE_UNKNOWN && left < PROTO_BLOCK ? (size_t)left
                                                                         : PROTO_BLOCK;
 }
 
+/* Zeros need not be written where nothing was before. */
+static bool can_skip(const struct pull_file *file, uint64_t offset)
+{
+    return file->is_sparse && offset >= file->goal.partial.found;
+}
+
 /* Somewhere to put the next bytes. False: wait until the disk has caught up. */
-static bool need_block(struct file *file)
+static bool need_block(struct pull_file *file)
 {
     if (file->filling != NULL) {
         return true;
@@ -291,13 +253,14 @@ static bool need_block(struct file *file)
     }
     struct block *block = block_new(file->place, capacity_at(file));
     if (block == NULL) {
-        fail_errno(file, ENOMEM);
+        pull_file_fail(file, ENOMEM);
         return false;
     }
     block->owner = file;
-    block->base = file->plan.kind == PROTO_PLAN_PARTIAL ? file->fd : file->base;
-    block->is_sparse = file->is_sparse;
-    block->work.fd = file->fd;
+    block->base = file->goal.old;
+    block->is_in_place = file->goal.is_in_place;
+    block->is_sparse = can_skip(file, file->made);
+    block->work.fd = file->goal.partial.fd;
     block->work.offset = file->made;
     block->work.has_no_leaf = (file->place->flags & PROTO_FLAG_NO_HASH) != 0;
     memcpy(block->work.key, file->key, sizeof block->work.key);
@@ -306,7 +269,7 @@ static bool need_block(struct file *file)
 }
 
 /* So many bytes of the file are arranged for. */
-static void advance(struct file *file, size_t n)
+static void advance(struct pull_file *file, size_t n)
 {
     file->made += n;
     file->s.pull->counts.bytes += n;
@@ -318,7 +281,7 @@ static void advance(struct file *file, size_t n)
 
 /* --- steps ----------------------------------------------------------------------------------------- */
 
-static bool is_allowed(const struct file *file, const struct proto_step *step)
+static bool is_allowed(const struct pull_file *file, const struct proto_step *step)
 {
     uint64_t left =
         (file->entry.size == PROTO_SIZE_UNKNOWN ? INT64_MAX : file->entry.size) - file->made;
@@ -331,28 +294,28 @@ static bool is_allowed(const struct file *file, const struct proto_step *step)
     case PROTO_STEP_HOLE:
         return step->len <= left;
     case PROTO_STEP_COPY:
-        return step->len <= left && step->offset + step->len <= file->base_size &&
-               (file->plan.kind == PROTO_PLAN_BASE ||
-                (file->plan.kind == PROTO_PLAN_PARTIAL && step->offset == file->made &&
-                 file->made % PROTO_BLOCK == 0 && step->len % PROTO_BLOCK == 0));
+        return plan_maker_allows_copy(&file->plan, file->entry.size, file->made, step->offset,
+                                      step->len);
+    case PROTO_STEP_KEEP:
+        return plan_maker_allows_keep(&file->plan, file->entry.size, file->made, step->len);
     case PROTO_STEP_END:
         return file->entry.size == PROTO_SIZE_UNKNOWN || left == 0;
     }
     return false;
 }
 
-static void begin_step(struct file *file)
+static void begin_step(struct pull_file *file)
 {
     const struct proto_step *step = &file->step;
     file->has_step = true;
     file->step_used = 0;
     file->step_left = step->kind == PROTO_STEP_ZDATA ? step->packed : step->len;
     if (!is_allowed(file, step)) {
-        settle(file, PROTO_BAD_REQUEST, "a step that does not fit", false);
+        pull_file_settle(file, PROTO_BAD_REQUEST, "a step that does not fit", false);
         return;
     }
     if (step->kind == PROTO_STEP_ZDATA && (file->packed = malloc(step->packed)) == NULL) {
-        fail_errno(file, ENOMEM);
+        pull_file_fail(file, ENOMEM);
     }
     file->is_sparse = file->is_sparse || step->kind == PROTO_STEP_HOLE;
     if (step->kind == PROTO_STEP_END) {
@@ -363,7 +326,7 @@ static void begin_step(struct file *file)
     }
 }
 
-static size_t take_step(struct file *file, const uint8_t *data, size_t len)
+static size_t take_step(struct pull_file *file, const uint8_t *data, size_t len)
 {
     size_t n = 0;
     int rc = 0;
@@ -374,12 +337,12 @@ static size_t take_step(struct file *file, const uint8_t *data, size_t len)
     if (rc > 0) {
         begin_step(file);
     } else if (rc < 0) {
-        settle(file, PROTO_BAD_REQUEST, "malformed step", false);
+        pull_file_settle(file, PROTO_BAD_REQUEST, "malformed step", false);
     }
     return n;
 }
 
-static size_t take_data(struct file *file, const uint8_t *data, size_t len)
+static size_t take_data(struct pull_file *file, const uint8_t *data, size_t len)
 {
     if (!need_block(file)) {
         return 0;
@@ -392,7 +355,7 @@ static size_t take_data(struct file *file, const uint8_t *data, size_t len)
     return n;
 }
 
-static size_t take_packed(struct file *file, const uint8_t *data, size_t len)
+static size_t take_packed(struct pull_file *file, const uint8_t *data, size_t len)
 {
     if (!need_block(file)) {
         return 0;
@@ -408,7 +371,7 @@ static size_t take_packed(struct file *file, const uint8_t *data, size_t len)
                           .packed = file->packed,
                           .packed_len = file->step.packed};
     if (!block_add(file->filling, &piece)) {
-        settle(file, PROTO_BAD_REQUEST, "too many pieces", false);
+        pull_file_settle(file, PROTO_BAD_REQUEST, "too many pieces", false);
         return n;
     }
     file->packed = NULL;
@@ -418,7 +381,7 @@ static size_t take_packed(struct file *file, const uint8_t *data, size_t len)
 }
 
 /* Steps that are followed by no bytes. False: wait. */
-static bool make_copy(struct file *file)
+static bool make_copy(struct pull_file *file)
 {
     while (file->step_left > 0 && !file->is_settled) {
         if (!need_block(file)) {
@@ -429,21 +392,21 @@ static bool make_copy(struct file *file)
                               .len = file->step_left < room ? (size_t)file->step_left : room,
                               .offset = file->step.offset + file->step.len - file->step_left};
         if (!block_add(file->filling, &piece)) {
-            settle(file, PROTO_BAD_REQUEST, "too many pieces", false);
+            pull_file_settle(file, PROTO_BAD_REQUEST, "too many pieces", false);
             return true;
         }
-        file->filling->is_kept = file->plan.kind == PROTO_PLAN_PARTIAL;
+        file->s.pull->counts.copied += piece.len;
         file->step_left -= piece.len;
         advance(file, piece.len);
     }
     return true;
 }
 
-/* A whole block of zeros needs no worker. */
-static bool skip_block(struct file *file)
+/* A whole block needs no worker: it is there, and this is its leaf. */
+static bool skip_block(struct pull_file *file, const uint8_t leaf[PROTO_LEAF_SIZE])
 {
     size_t len = capacity_at(file);
-    struct block *block = file->waiting < HOLES_MAX ? block_new_hole(file->place) : NULL;
+    struct block *block = file->waiting < SKIPPED_MAX ? block_new_done(file->place, leaf) : NULL;
     if (block == NULL) {
         return false;
     }
@@ -455,11 +418,56 @@ static bool skip_block(struct file *file)
     return true;
 }
 
-static bool make_hole(struct file *file)
+/* What the unfinished file has: its leaves are the tags that we have told. */
+static bool make_keep(struct pull_file *file)
 {
-    while (file->step_left > 0 && !file->is_settled) {
-        if (file->filling == NULL && file->step_left >= capacity_at(file)) {
-            if (!skip_block(file)) {
+    while (file->step_left > 0) {
+        uint64_t left = file->step_left;
+        if (!skip_block(file, plan_maker_tag_of(&file->plan, file->made / PROTO_BLOCK))) {
+            return false;
+        }
+        *(file->goal.is_in_place ? &file->s.pull->counts.copied : &file->s.pull->counts.kept) +=
+            left - file->step_left;
+    }
+    return true;
+}
+
+static void run_nothing(struct work_job *job)
+{
+    (void)job;
+}
+
+static void on_pause_over(struct work_job *job)
+{
+    struct pull_file *file = job->owner;
+    file->out--;
+    file->is_pausing = false;
+    pull_file_after_job(file);
+}
+
+/* A hole of exabytes takes its sender 9 bytes: others have their turn while its leaves are counted. */
+static void pause_step(struct pull_file *file)
+{
+    file->pausing = (struct work_job){.run = run_nothing, .done = on_pause_over, .owner = file};
+    file->is_pausing = true;
+    file->out++;
+    work_submit(file->s.pull->work, &file->pausing);
+}
+
+static bool make_hole(struct pull_file *file)
+{
+    static const uint8_t zeros[PROTO_LEAF_SIZE]; /* the leaf of a block of them */
+    for (unsigned i = 0; file->step_left > 0 && !file->is_settled; i++) {
+        if (file->is_pausing) {
+            return false;
+        }
+        if (i == HOLE_ROUND) {
+            pause_step(file);
+            return false;
+        }
+        if (file->filling == NULL && can_skip(file, file->made) &&
+            file->step_left >= capacity_at(file)) {
+            if (!skip_block(file, zeros)) {
                 return file->waiting == 0; /* no memory and nobody to wait for */
             }
             continue;
@@ -470,14 +478,14 @@ static bool make_hole(struct file *file)
         size_t room = file->filling->capacity - file->filling->work.len;
         size_t n = file->step_left < room ? (size_t)file->step_left : room;
         memset(file->filling->work.data + file->filling->work.len, 0, n);
-        file->filling->is_sparse = true;
+        file->filling->is_sparse = can_skip(file, file->filling->work.offset);
         file->step_left -= n;
         advance(file, n);
     }
     return true;
 }
 
-static size_t take_hash(struct file *file, const uint8_t *data, size_t len)
+static size_t take_hash(struct pull_file *file, const uint8_t *data, size_t len)
 {
     size_t size = (file->place->flags & PROTO_FLAG_NO_HASH) != 0 ? 0 : sizeof file->hash;
     size_t n = size - file->hash_used;
@@ -485,106 +493,65 @@ static size_t take_hash(struct file *file, const uint8_t *data, size_t len)
     memcpy(file->hash + file->hash_used, data, n);
     file->hash_used += n;
     if (n == 0 && len > 0) {
-        settle(file, PROTO_BAD_REQUEST, "bytes behind the end", false);
+        pull_file_settle(file, PROTO_BAD_REQUEST, "bytes behind the end", false);
     }
     return n;
 }
 
 /* Goes on with a step that needs no bytes. False: it must wait, or there is none. */
-static bool make_step(struct file *file)
+static bool make_step(struct pull_file *file)
 {
-    if (!file->has_step ||
-        (file->step.kind != PROTO_STEP_COPY && file->step.kind != PROTO_STEP_HOLE)) {
+    bool is_made = true;
+    if (!file->has_step) {
         return true;
     }
-    bool is_made = file->step.kind == PROTO_STEP_COPY ? make_copy(file) : make_hole(file);
+    switch (file->step.kind) {
+    case PROTO_STEP_COPY:
+        is_made = make_copy(file);
+        break;
+    case PROTO_STEP_KEEP:
+        is_made = make_keep(file);
+        break;
+    case PROTO_STEP_HOLE:
+        is_made = make_hole(file);
+        break;
+    case PROTO_STEP_DATA:
+    case PROTO_STEP_ZDATA:
+    case PROTO_STEP_END:
+        return true;
+    }
     file->has_step = !is_made;
     return is_made;
 }
 
 /* --- the beginning --------------------------------------------------------------------------------- */
 
-/* On a worker's thread: what may take its time before the plan can be made. */
-static void run_opening(struct work_job *job)
-{
-    struct file *file = job->owner;
-    struct stat st;
-    const char *last = "";
-    uint32_t number = randombytes_random();
-    file->folder = place_open_folder(file->place, file->target, &last);
-    if (file->folder < 0) {
-        job->error = errno;
-        return;
-    }
-    if (fstatat(file->folder, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
-        job->error = EISDIR;
-        return;
-    }
-    file->fd = place_create(file->folder, 0600, &number, file->temporary);
-    if (file->fd < 0) {
-        job->error = errno;
-        file->temporary[0] = '\0';
-        return;
-    }
-    bool is_taking_room = (file->place->flags & PROTO_FLAG_PREALLOCATE) != 0 &&
-                          file->entry.size > 0 && file->entry.size != PROTO_SIZE_UNKNOWN;
-    if (is_taking_room && fallocate(file->fd, 0, 0, (off_t)file->entry.size) != 0 &&
-        errno != EOPNOTSUPP && errno != ENOSYS) {
-        job->error = errno;
-    }
-    file->plan.kind = PROTO_PLAN_WHOLE;
-}
-
-static void write_plan(struct file *file)
-{
-    while (file->s.stream != NULL && file->plan_at < file->plan_len) {
-        ptrdiff_t n = tern_stream_write(file->s.stream, file->plan_bytes + file->plan_at,
-                                        file->plan_len - file->plan_at, TERN_FIN);
-        if (n <= 0) {
-            return;
-        }
-        file->plan_at += (size_t)n;
-    }
-}
-
-static void on_open(struct work_job *job)
-{
-    struct file *file = job->owner;
-    struct pull *pull = file->s.pull;
-    file->out--;
-    if (job->error != 0) {
-        fail_errno(file, job->error);
-    } else if (pull != NULL) {
-        file->is_open = true;
-        pull->counts.files++;
-        pull->counts.total += file->entry.size == PROTO_SIZE_UNKNOWN ? 0 : file->entry.size;
-        file->plan_len = proto_plan_encode(&file->plan, file->plan_bytes, sizeof file->plan_bytes);
-        write_plan(file);
-    }
-    after_job(file);
-}
-
-static void begin(struct file *file)
+static void begin(struct pull_file *file)
 {
     struct pull *pull = file->s.pull;
-    const char *why = file->entry.type != PROTO_FILE
+    file->has_begun = true;
+    if (!attrs_are_valid(file->attrs, file->entry.attrs)) {
+        pull_file_settle(file, PROTO_BAD_REQUEST, "malformed attributes", false);
+        return;
+    }
+    const char *why = file->entry.type != PROTO_FILE || file->entry.is_asked
                           ? "only files have a stream of their own"
                           : place_map(pull->place, file->entry.name, file->target);
     if (why != NULL) {
         file->target[0] = '\0';
-        settle(file, PROTO_REFUSED_PATH, why, false);
+        pull_file_settle(file, PROTO_REFUSED_PATH, why, false);
         return;
     }
     memcpy(pull->current, file->target, strlen(file->target) + 1);
     file->place = place_hold(pull->place);
+    file->loop = work_loop(pull->work);
     hash_file_key(file->place->session_key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
-    file->opening = (struct work_job){.run = run_opening, .done = on_open, .owner = file};
-    file->out++;
-    work_submit(pull->work, &file->opening);
+    file->is_sparse = (file->place->flags & PROTO_FLAG_SPARSE) != 0;
+    pull_plan_open(file);
 }
 
-static size_t take_header(struct file *file, const uint8_t *data, size_t len)
+static size_t take_header(struct pull_file *file, const uint8_t *data, size_t len)
 {
     size_t n = sizeof file->front - file->front_used;
     size_t before = file->front_used;
@@ -599,20 +566,42 @@ static size_t take_header(struct file *file, const uint8_t *data, size_t len)
     if (used == 0) {
         return n;
     }
+    bool may_have = (file->s.pull->place->flags & PROTO_FLAGS_ATTRS) != 0;
+    if (file->entry.attrs > 0 && (!may_have || (file->attrs = malloc(file->entry.attrs)) == NULL)) {
+        pull_malformed(&file->s);
+        return n;
+    }
     file->has_entry = true;
-    begin(file);
+    if (file->entry.attrs == 0) {
+        begin(file);
+    }
     return (size_t)used - before;
+}
+
+static size_t take_attrs(struct pull_file *file, const uint8_t *data, size_t len)
+{
+    size_t n = file->entry.attrs - file->attrs_used;
+    n = len < n ? len : n;
+    memcpy(file->attrs + file->attrs_used, data, n);
+    file->attrs_used += n;
+    if (file->attrs_used == file->entry.attrs) {
+        begin(file);
+    }
+    return n;
 }
 
 /* --- what comes ------------------------------------------------------------------------------------- */
 
 /* Takes bytes into the header, a step, or what follows it. Returns how many; 0: wait. */
-static size_t take(struct file *file, const uint8_t *data, size_t len)
+static size_t take(struct pull_file *file, const uint8_t *data, size_t len)
 {
     if (!file->has_entry) {
         return take_header(file, data, len);
     }
-    if (!file->is_open || !make_step(file) || file->is_settled) {
+    if (!file->has_begun) {
+        return take_attrs(file, data, len);
+    }
+    if (!file->has_plan || !make_step(file) || file->is_settled) {
         return 0;
     }
     if (file->is_last) {
@@ -625,7 +614,7 @@ static size_t take(struct file *file, const uint8_t *data, size_t len)
                                               : take_packed(file, data, len);
 }
 
-static void on_end(struct file *file)
+static void on_end(struct pull_file *file)
 {
     bool has_hash = file->hash_used == sizeof file->hash ||
                     (file->place != NULL && (file->place->flags & PROTO_FLAG_NO_HASH) != 0);
@@ -634,22 +623,22 @@ static void on_end(struct file *file)
         return;
     }
     if (!file->is_last || !has_hash) {
-        settle(file, PROTO_BAD_REQUEST, "the stream ended early", false);
+        pull_file_settle(file, PROTO_BAD_REQUEST, "the stream ended early", false);
         return;
     }
     finish(file);
 }
 
-static void on_reset(struct file *file)
+static void on_reset(struct pull_file *file)
 {
     uint64_t code = tern_stream_reset_code(file->s.stream);
     enum proto_status status =
         code > PROTO_OK && code <= PROTO_AGAIN ? (enum proto_status)code : PROTO_IO;
-    settle(file, status, proto_status_text(status), true);
+    pull_file_settle(file, status, proto_status_text(status), true);
 }
 
 /* False: nothing more to read now. */
-static bool read_some(struct file *file)
+static bool read_some(struct pull_file *file)
 {
     const uint8_t *data;
     size_t len;
@@ -661,7 +650,7 @@ static bool read_some(struct file *file)
     if (rc != 0) {
         return false;
     }
-    if (len == 0 && file->has_entry && !file->is_settled && (!file->is_open || !make_step(file))) {
+    if (len == 0 && file->has_begun && !file->is_settled && (!file->has_plan || !make_step(file))) {
         return false; /* the end waits for the disk, too */
     }
     size_t n = file->is_settled ? len : len == 0 ? 0 : take(file, data, len);
@@ -680,29 +669,25 @@ static bool read_some(struct file *file)
 
 void pull_file_go(struct pull_stream *s)
 {
-    struct file *file = file_of(s);
-    if (s->stream != NULL) {
-        write_plan(file);
-    }
+    struct pull_file *file = file_of(s);
+    pull_plan_make(file);
+    pull_plan_write(file);
     while (s->stream != NULL && !file->has_end && read_some(file)) {
     }
     if (file->is_settled) {
-        rest(file);
+        pull_file_rest(file);
     }
 }
 
 void pull_file_end(struct pull_stream *s)
 {
-    struct file *file = file_of(s);
+    struct pull_file *file = file_of(s);
     if (s->pull == NULL) {
-        if (file->is_open && file->temporary[0] != '\0' && !file->is_closing) {
-            (void)unlinkat(file->folder, file->temporary, 0); /* who still writes does so in vain */
-            file->temporary[0] = '\0';
-        }
+        pull_plan_stop(file);
         if (file->out == 0) {
             file_free(file);
         }
     } else if (file->is_settled) {
-        rest(file);
+        pull_file_rest(file);
     }
 }

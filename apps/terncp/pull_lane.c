@@ -68,6 +68,34 @@ static void lane_free(struct lane *lane)
 
 /* --- settled batches -------------------------------------------------------------------------------- */
 
+static void count(struct pull *pull, const struct proto_entry *entry)
+{
+    pull->counts.files += entry->type == PROTO_FILE ? 1 : 0;
+    pull->counts.folders += entry->type == PROTO_FOLDER ? 1 : 0;
+    pull->counts.links += entry->type == PROTO_LINK || entry->type == PROTO_SAME ? 1 : 0;
+    if (entry->type == PROTO_FILE) {
+        pull->counts.bytes += entry->size;
+        pull->counts.total += entry->size;
+    }
+}
+
+/* What must wait for the end of the copy. NULL, or why it cannot; *waits: it is not settled yet. */
+static const char *keep_for_end(struct pull *pull, const struct proto_entry *entry,
+                                const char *target, const uint8_t *attrs, bool *waits)
+{
+    char first[PROTO_LINK_MAX + 1];
+    if (entry->type == PROTO_FOLDER && place_keeps_attrs(pull->place)) {
+        return pull_note_folder(pull, entry, target, attrs) ? NULL : "too many folders";
+    }
+    if (entry->type != PROTO_SAME) {
+        return NULL;
+    }
+    memcpy(first, attrs + entry->attrs, (size_t)entry->size);
+    first[entry->size] = '\0';
+    *waits = pull_note_link(pull, entry, target, first);
+    return *waits ? NULL : "too many names of files that have several";
+}
+
 static void settle(struct pull *pull, const struct unpack *unpack,
                    const struct unpack_result *result)
 {
@@ -75,24 +103,27 @@ static void settle(struct pull *pull, const struct unpack *unpack,
     char target[PROTO_PATH_MAX + 1];
     enum proto_status status = result->status;
     const char *why = pull_why(status, result->error);
-    int n = proto_entry_decode(&entry, unpack->data + result->at, unpack->len - result->at);
+    const uint8_t *data = unpack->data + result->at;
+    int n = proto_entry_decode(&entry, data, unpack->len - result->at);
     if (n <= 0) {
         return; /* who cut the batch has seen it whole */
     }
     const char *refused = place_map(pull->place, entry.name, target);
     why = refused != NULL ? refused : why;
-    if (status == PROTO_OK && entry.type == PROTO_FOLDER &&
-        (pull->place->flags & PROTO_FLAG_PRESERVE) != 0 &&
-        !pull_note_folder(pull, &entry, target)) {
-        status = PROTO_IO;
-        why = "too many folders";
+    if (status == PROTO_OK && !entry.is_asked) {
+        bool waits = false;
+        const char *fault = keep_for_end(pull, &entry, target, data + n, &waits);
+        if (waits) {
+            return;
+        }
+        status = fault != NULL ? PROTO_IO : status;
+        why = fault != NULL ? fault : why;
     }
-    pull->counts.files += entry.type == PROTO_FILE ? 1 : 0;
-    pull->counts.folders += entry.type == PROTO_FOLDER ? 1 : 0;
-    pull->counts.links += entry.type == PROTO_LINK ? 1 : 0;
-    if (entry.type == PROTO_FILE) {
-        pull->counts.bytes += entry.size;
-        pull->counts.total += entry.size;
+    if (result->has_lost) {
+        pull_settle(pull, &entry, target, PROTO_LOST_ATTRS, pull_why(PROTO_LOST_ATTRS, 0), false);
+    }
+    if (!entry.is_asked) {
+        count(pull, &entry);
     }
     pull_settle(pull, &entry, refused == NULL ? target : NULL, status, why,
                 entry.type == PROTO_VOID);
@@ -201,6 +232,7 @@ static bool submit(struct lane *lane)
     batch->unpack.job.run = unpack_run;
     batch->unpack.job.done = on_unpacked;
     batch->unpack.job.owner = batch;
+    batch->unpack.job.is_long = (batch->unpack.place->flags & PROTO_FLAG_CHECKSUM) != 0;
     work_submit(lane->s.pull->work, &batch->unpack.job);
     lane->is_bad = next != NULL && !cut(lane);
     return !lane->is_bad;

@@ -8,6 +8,7 @@
 
 #define PULL_MEMORY                                                                                \
     ((size_t)32 << 20)    /* for what is with the workers; a stream has one block more */
+#define PULL_PLANS      4 /* made or told at once: up to 25 MiB each, for the largest of files */
 #define CLOSE_MALFORMED 1 /* docs/terncp-protocol.md, section 2 */
 
 /* What both kinds of streams begin with. */
@@ -20,14 +21,16 @@ struct pull_stream {
 
 struct pull {
     struct work *work;
-    tern_conn *conn;
     struct place *place;
     pull_settled_fn settled;
     void *user;
     struct pull_stream *streams;
     struct pull_counts counts;
+    struct pull_end *end; /* what the end needs */
     struct pull_folder *folders;
-    size_t folder_count, folder_capacity;
+    size_t folder_count, folder_capacity, folder_bytes;
+    double heard;      /* when the sender was last heard of, in the loop's time */
+    unsigned planning; /* files whose plans are being made or told */
     char current[PROTO_PATH_MAX + 1];
 };
 
@@ -42,8 +45,17 @@ void pull_settle(struct pull *pull, const struct proto_entry *entry, const char 
                  enum proto_status status, const char *why, bool by_peer);
 const char *pull_why(enum proto_status status, int error);
 
-/* Keeps a folder's mode and times for the end. False: no memory. */
-bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target);
+/* Keeps a folder's attributes for the end. False: no memory. */
+bool pull_note_folder(struct pull *pull, const struct proto_entry *entry, const char *target,
+                      const uint8_t *attrs);
+void pull_seal_folders(struct pull *pull);
+
+/* pull_end.c: a name more of the file `first`, made when all files stand. False: no memory. */
+bool pull_note_link(struct pull *pull, const struct proto_entry *entry, const char *target,
+                    const char *first);
+/* The sender has named this; for a mirror. */
+void pull_note_name(struct pull *pull, const struct proto_entry *entry, const char *target);
+void pull_end_free(struct pull *pull);
 
 /* The peer broke the protocol: the connection ends. */
 void pull_malformed(struct pull_stream *s);

@@ -33,6 +33,9 @@ struct push *push_new(struct work *work, tern_conn *conn, const struct push_requ
     push->work = work;
     push->conn = conn;
     push->request = *request;
+    if ((request->flags & PROTO_FLAG_HARD_LINKS) != 0) {
+        push->hardlinks = hardlinks_new(PUSH_LINKS); /* NULL: names are copied one by one */
+    }
     push->ready_last = &push->ready;
     push->queued_last = &push->queued;
     push->budget->loop = work_loop(work);
@@ -49,8 +52,12 @@ int push_add(struct push *push, int root, const char *path, const char *name, bo
     if (push->source_count == PUSH_SOURCES) {
         return E2BIG;
     }
-    struct tree_walk *walk = tree_walk_new(root, path, name, is_recursive,
-                                           (push->request.flags & PROTO_FLAG_LINKS) != 0);
+    uint64_t flags = push->request.flags;
+    struct tree_rules rules = {.links = (flags & PROTO_FLAG_FOLLOW) != 0  ? TREE_LINKS_FOLLOWED
+                                        : (flags & PROTO_FLAG_LINKS) != 0 ? TREE_LINKS_KEPT
+                                                                          : TREE_LINKS_LEFT_OUT,
+                               .filter = push->request.filter};
+    struct tree_walk *walk = tree_walk_new(root, path, name, is_recursive, &rules);
     if (walk == NULL) {
         return errno;
     }
@@ -58,13 +65,19 @@ int push_add(struct push *push, int root, const char *path, const char *name, bo
     return 0;
 }
 
-void push_allow_zip(struct push *push)
+void push_allow_zip(struct push *push, bool can_unpack)
 {
-    unsigned level = push->request.flags >> PROTO_LEVEL_SHIFT;
-    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there()) {
+    unsigned level = (unsigned)(push->request.flags >> PROTO_LEVEL_SHIFT) & 0xff;
+    push->knows_zip = true;
+    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && zip_is_there() && can_unpack) {
         work_grow(push->work);
         push->level = level == 0 ? ZIP_LEVEL : level < ZIP_LEVEL_MAX ? (int)level : ZIP_LEVEL_MAX;
     }
+}
+
+int push_add_pipe(struct push *push, int fd, const char *name)
+{
+    return push_file_add_pipe(push, fd, name);
 }
 
 void push_begin(struct push *push)
@@ -96,6 +109,7 @@ void loan_release(void *arg, const void *data, size_t len)
 
 static void push_delete(struct push *push)
 {
+    hardlinks_free(push->hardlinks);
     sodium_memzero(push->request.key, sizeof push->request.key);
     free(push);
 }
@@ -112,9 +126,16 @@ bool push_job_back(struct push *push)
     return true;
 }
 
+const char *push_why(int error)
+{
+    return error == ESTALE   ? "it changed while it was read"
+           : error == EMLINK ? "more than 128 folders in one another"
+                             : strerror(error);
+}
+
 void push_fail(struct push *push, const char *name, int error, bool is_begun)
 {
-    push->counts.failed += error != 0 && error != EAGAIN ? 1 : 0;
+    push->counts.failed += error != EAGAIN ? 1 : 0;
     push->request.failed(push->request.user, name, error, is_begun);
 }
 
@@ -124,8 +145,35 @@ static void on_filled(struct work_job *job);
 
 static void end_source(struct push *push)
 {
+    push->counts.excluded += tree_walk_filtered(push->sources[push->source]);
     tree_walk_free(push->sources[push->source]);
     push->sources[push->source++] = NULL;
+}
+
+/* What was left out or could not be opened. Under --delete the receiver hears the name: one like it
+ * stays there. False: there is nothing to pack. */
+static bool sort_out_void(struct push *push, struct batch *batch, struct item *item)
+{
+    const char *name = batch_name(batch, item);
+    if (item->error != 0) {
+        push_fail(push, name, item->error, false);
+        return false;
+    }
+    push->request.left(push->request.user, name, item->left);
+    if ((push->request.flags & PROTO_FLAG_DELETE) == 0) {
+        return false;
+    }
+    item->is_named = true;
+    item->mode = PROTO_LEFT_OUT;
+    return true;
+}
+
+static void count(struct push *push, const struct item *item)
+{
+    push->counts.files += item->type == PROTO_FILE ? 1 : 0;
+    push->counts.folders += item->type == PROTO_FOLDER ? 1 : 0;
+    push->counts.links += item->type == PROTO_LINK || item->type == PROTO_SAME ? 1 : 0;
+    push->counts.total += item->type == PROTO_FILE && !item->is_large ? item->size : 0;
 }
 
 /* Gives the found entries their indices. Returns how many are to be packed. */
@@ -134,26 +182,47 @@ static unsigned sort_out(struct push *push, struct batch *batch)
     unsigned small = 0;
     for (unsigned i = 0; i < batch->count; i++) {
         struct item *item = &batch->items[i];
-        if (item->type == PROTO_VOID) {
-            push_fail(push, batch_name(batch, item), item->error, false);
+        const char *name = batch_name(batch, item);
+        if (item->type == PROTO_VOID && !sort_out_void(push, batch, item)) {
             continue;
         }
-        const char *name = batch_name(batch, item);
         memcpy(push->current, name, strlen(name) + 1);
-        if (item->is_large) {
+        if (item->has_lost) {
+            push->request.left(push->request.user, name, PROTO_LOST_ATTRS);
+        }
+        item->is_asked = push_asks_about(push, item);
+        if (item->is_large && !item->is_asked) {
             if (!push_file_add(push, batch, item)) {
                 push_fail(push, name, ENOMEM, false);
             }
             continue;
         }
         item->index = push->counts.entries++;
-        push->counts.files += item->type == PROTO_FILE ? 1 : 0;
-        push->counts.folders += item->type == PROTO_FOLDER ? 1 : 0;
-        push->counts.links += item->type == PROTO_LINK ? 1 : 0;
-        push->counts.total += item->type == PROTO_FILE ? item->size : 0;
+        batch->unanswered += item->is_asked ? 1 : 0;
+        if (!item->is_asked) {
+            count(push, item);
+        }
         small++;
     }
     return small;
+}
+
+void push_pack(struct push *push, struct batch *batch, unsigned count)
+{
+    if (count == 0) {
+        batch_free(batch);
+        return;
+    }
+    batch->flags = push->request.flags;
+    batch->level = push->level;
+    batch->gauge = push->gauge;
+    memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
+    batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
+    batch->job.is_long = (push->request.flags & PROTO_FLAG_CHECKSUM) != 0;
+    push->fills++;
+    push->out++;
+    push->budget->bytes += (size_t)batch->small;
+    work_submit(push->work, &batch->job);
 }
 
 static void on_scanned(struct work_job *job)
@@ -171,35 +240,25 @@ static void on_scanned(struct work_job *job)
     if (batch->is_end || job->error != 0) {
         end_source(push);
     }
-    if (sort_out(push, batch) == 0) {
-        batch_free(batch);
-    } else {
-        batch->flags = push->request.flags;
-        batch->level = push->level;
-        batch->gauge = push->gauge;
-        memcpy(batch->session_key, push->request.key, sizeof batch->session_key);
-        batch->level = push->level;
-        batch->gauge = push->gauge;
-        batch->job = (struct work_job){.run = batch_fill, .done = on_filled, .owner = push};
-        push->fills++;
-        push->out++;
-        push->budget->bytes += (size_t)batch->small;
-        work_submit(push->work, &batch->job);
-    }
+    push_pack(push, batch, sort_out(push, batch));
     push_pump(push);
 }
 
 static void scan_more(struct push *push)
 {
     while (push->scan == NULL && push->source < push->source_count && push->has_begun &&
-           push->fills < FILLS_MAX && push->ready_count < READY_MAX &&
-           push->queued_count < PUSH_QUEUED && push->budget->bytes < PUSH_MEMORY) {
+           push->fills < FILLS_MAX && push->asked_count < PUSH_ASKED &&
+           push->ready_count < READY_MAX && push->queued_count < PUSH_QUEUED &&
+           push->budget->bytes < PUSH_MEMORY) {
         struct batch *batch = batch_new();
         if (batch == NULL) {
             return; /* when memory comes back */
         }
         batch->walk = push->sources[push->source];
+        batch->flags = push->request.flags;
+        batch->hardlinks = push->hardlinks;
         batch->job = (struct work_job){.run = batch_scan, .done = on_scanned, .owner = push};
+        batch->job.is_long = (push->request.flags & (PROTO_FLAG_CHECKSUM | PROTO_FLAG_RULES)) != 0;
         push->scan = batch;
         push->out++;
         work_submit(push->work, &batch->job);
@@ -210,7 +269,7 @@ static void note_failures(struct push *push, const struct batch *batch)
 {
     for (unsigned i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
-        if (item->type == PROTO_VOID && item->mode != 0) { /* it has an index */
+        if (item->type == PROTO_VOID && item->error != 0 && item->mode != 0) { /* it has an index */
             push_fail(push, batch_name(batch, item), item->error, true);
         }
     }
@@ -303,7 +362,11 @@ static bool send_ready(struct push *push)
         push->ready = batch->next;
         push->ready_last = push->ready == NULL ? &push->ready : push->ready_last;
         push->ready_count--;
-        batch_free(batch);
+        if (batch->unanswered > 0) {
+            push_ask_wait(push, batch);
+        } else {
+            batch_free(batch);
+        }
         return true;
     }
     return false;
@@ -327,7 +390,7 @@ static bool end_lanes(struct push *push)
 static bool is_packed(const struct push *push)
 {
     return push->has_begun && push->source == push->source_count && push->scan == NULL &&
-           push->fills == 0 && push->ready == NULL;
+           push->fills == 0 && push->ready == NULL && push->asked == NULL;
 }
 
 bool push_is_counted(const struct push *push)
@@ -401,6 +464,7 @@ void push_free(struct push *push)
         }
     }
     push_files_free(push);
+    push_ask_free(push);
     if (push->scan != NULL) {
         push->source++; /* whose walk goes with the scan */
     }

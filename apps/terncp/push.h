@@ -6,14 +6,20 @@
 
 #include <tern/tern.h>
 
+#include "terncp/filter.h"
 #include "terncp/proto.h"
 #include "terncp/work.h"
 
 struct push;
 
-/* An entry was left out or failed here; `error` is an errno (0: not a file or folder; EAGAIN: it changed while
- * it was read, and is read again, which is no failure). is_begun: the receiver knows already. */
+/* An entry failed here; `error` is an errno (EAGAIN: it changed while it was read, and is read again, which is
+ * no failure). is_begun: the receiver knows already. */
 typedef void (*push_failed_fn)(void *user, const char *name, int error, bool is_begun);
+const char *push_why(int error);
+/* An entry was left out, and that is no failure: PROTO_LEFT_*; or it goes without its extended attributes:
+ * PROTO_LOST_ATTRS; or the receiver was asked and said PROTO_IS_CURRENT or, in a dry run,
+ * PROTO_IS_WANTED. */
+typedef void (*push_left_fn)(void *user, const char *name, enum proto_status status);
 /* Everything is on its way and counts.entries will not change: END may be said. Once; what is under way
  * may not be acknowledged yet. */
 typedef void (*push_counted_fn)(void *user);
@@ -21,14 +27,19 @@ typedef void (*push_counted_fn)(void *user);
 struct push_counts {
     uint64_t files, folders, links, failed;
     uint64_t bytes; /* of file contents that the peer has acknowledged */
-    uint64_t total; /* of the files begun so far */
+    uint64_t kept,
+        copied;        /* of these: what the peer had in unfinished files, and in old versions */
+    uint64_t total;    /* of the files begun so far */
+    uint64_t excluded; /* names that rules left out */
     uint32_t entries;
 };
 
 struct push_request {
-    uint32_t flags;              /* PROTO_FLAG_* */
+    uint64_t flags;              /* PROTO_FLAG_* */
     uint8_t key[PROTO_KEY_SIZE]; /* of the hashes, as in the HELLO */
+    const struct filter *filter; /* borrowed; NULL: no rules */
     push_failed_fn failed;
+    push_left_fn left;
     push_counted_fn counted;
     void *user;
 };
@@ -38,10 +49,17 @@ void push_free(struct push *push); /* NULL is fine; jobs that are out clean up a
 
 /* Adds a source. As tree_walk_new. 0 or an errno. */
 int push_add(struct push *push, int root, const char *path, const char *name, bool is_recursive);
+/* Adds what can be read from a pipe until its end, as a file of this name. The descriptor is duplicated. 0 or
+ * an errno. */
+int push_add_pipe(struct push *push, int fd, const char *name);
 /* No more sources will come: only from here on can it be done. */
 void push_begin(struct push *push);
-/* The receiver has agreed to PROTO_FLAG_ZSTD. */
-void push_allow_zip(struct push *push);
+/* The receiver has answered whether it takes PROTO_FLAG_ZSTD: before that no larger file is read, if asked
+ * to pack. */
+void push_allow_zip(struct push *push, bool can_unpack);
+
+/* The receiver's answers: PROTO_WANT or PROTO_CURRENT. */
+void push_on_answer(struct push *push, const struct proto_message *message);
 
 /* Does what can be done now. Call it after polling, whenever anything happened. */
 void push_pump(struct push *push);

@@ -5,14 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/holes.h"
+#include "terncp/pipe.h"
 #include "terncp/push_parts.h"
+#include "terncp/scan.h"
 
+/* One change can look like two: a file system may set the time of a file that it has cut at the beginning of
+ * that and again at its end. */
+#define RETRIES    2
 #define READ_AHEAD 8  /* blocks of one file being read or waiting for their turn */
 #define HEAD_ROOM  32 /* before a block's bytes, for the head of its step */
 
@@ -23,6 +31,7 @@ struct read_block {
     uint8_t *memory;
     size_t size; /* of memory */
     bool is_read;
+    bool is_hole;    /* nothing was read: it is all zeros */
     int level;       /* to be compressed, if it shrinks; 0: not tried */
     uint8_t *packed; /* with HEAD_ROOM, as memory; NULL: it is not */
     size_t packed_len;
@@ -42,17 +51,20 @@ struct push_file {
     /* Bytes that are copied: header, heads of steps without data, the end. */
     uint8_t front[PROTO_HEADER_MAX];
     size_t front_len, front_at;
+    uint8_t *attrs; /* right behind the header */
+    size_t attrs_at;
+    bool has_index;
+    uint64_t data_end; /* up to here there is no hole */
     bool has_end, is_over;
-    bool is_again; /* it changed once already */
+    unsigned tries; /* that failed because it changed */
+    /* Of a pipe, whose size only its end tells: one block at a time is read. */
+    bool is_pipe, is_drained;
+    struct pipe_stop stop;
     struct zip_gauge gauge;
-    /* The plan as it comes, and the leaves of a part, one at a time. */
-    uint8_t plan_bytes[PROTO_PLAN_HEAD_MAX];
-    size_t plan_used;
-    bool has_plan;
-    struct proto_plan plan;
-    uint8_t leaf[PROTO_LEAF_SIZE];
-    size_t leaf_used;
-    uint32_t leaves_used;
+    struct plan plan;     /* as it comes */
+    struct scan *scan;    /* of what the plan has a bearing on; NULL: none, or it is over */
+    struct match_run run; /* what the scan told last; len: not done yet */
+    bool has_plan, has_slot;
     struct push_file *next, **link;
 };
 
@@ -68,14 +80,31 @@ static void block_free(struct push *push, struct read_block *block)
     free(block);
 }
 
+/* The plan was made use of, or is of no use. */
+static void drop_plan(struct push_file *file)
+{
+    if (file->scan != NULL) {
+        scan_clear(file->scan);
+        free(file->scan);
+        file->scan = NULL;
+    }
+    plan_clear(&file->plan);
+    if (file->has_slot) {
+        file->has_slot = false;
+        file->s.push->planning--;
+    }
+}
+
 static void file_free(struct push_file *file)
 {
+    drop_plan(file);
     while (file->first != NULL) {
         struct read_block *block = file->first;
         file->first = block->next;
         block_free(file->s.push, block);
     }
     (void)close(file->fd);
+    free(file->attrs);
     sodium_memzero(file->key, sizeof file->key);
     free(file);
 }
@@ -84,6 +113,7 @@ static void enqueue(struct push *push, struct push_file *file)
 {
     file->s.push = push;
     file->last = &file->first;
+    plan_init(&file->plan);
     *push->queued_last = file;
     push->queued_last = &file->next;
     push->queued_count++;
@@ -105,11 +135,14 @@ static bool try_again(struct push_file *file)
         free(again);
         return false;
     }
+    again->attrs = file->attrs; /* nothing more is written of the one that is over */
+    file->attrs = NULL;
+    file->attrs_at = file->entry.attrs;
     again->entry = file->entry;
     again->entry.size = (uint64_t)st.st_size;
     again->entry.mtime_s = st.st_mtim.tv_sec;
     again->entry.mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
-    again->is_again = true;
+    again->tries = file->tries + 1;
     enqueue(file->s.push, again);
     return true;
 }
@@ -119,12 +152,13 @@ static void give_up(struct push_file *file, int error)
     if (file->is_over) {
         return;
     }
-    bool is_again = error == ESTALE && !file->is_again && try_again(file);
+    bool is_again = error == ESTALE && file->tries < RETRIES && try_again(file);
     uint64_t code = (uint64_t)(is_again ? PROTO_AGAIN : proto_status_of(error));
     file->is_over = true;
-    int rc = tern_stream_reset(file->s.stream, code);
-    rc = tern_stream_stop(file->s.stream, code);
-    (void)rc; /* halves that are over need neither */
+    int was_reset = tern_stream_reset(file->s.stream, code);
+    int was_stopped = tern_stream_stop(file->s.stream, code);
+    (void)was_reset; /* halves that are over need neither */
+    (void)was_stopped;
     if (is_again) {
         file->s.push->counts.total -= file->entry.size;
     }
@@ -135,7 +169,11 @@ static void give_up(struct push_file *file, int error)
 static void run_block(struct work_job *job)
 {
     struct read_block *block = job->owner;
-    work_read(job);
+    if (block->file->is_pipe) {
+        pipe_read(&block->work, &block->file->stop);
+    } else {
+        work_read(job);
+    }
     if (job->error != 0 || block->level == 0) {
         return;
     }
@@ -164,6 +202,11 @@ static void on_read(struct work_job *job)
         zip_gauge_note(&file->gauge, block->packed != NULL);
     }
     int error = file->is_dead ? 0 : job->error;
+    if (file->is_pipe && !file->is_dead) {
+        file->submitted = block->work.offset + block->work.len;
+        file->is_drained = block->work.len < PROTO_BLOCK;
+        push->counts.total += block->work.len;
+    }
     if (file->is_dead && file->out == 0) {
         file_free(file);
     }
@@ -176,16 +219,67 @@ static void on_read(struct work_job *job)
     push_pump(push);
 }
 
+/* How far the file may be read: to the end of a run, while there is a scan. */
+static uint64_t read_limit(const struct push_file *file)
+{
+    bool is_sending = file->run.kind == MATCH_SEND && file->run.len > 0;
+    return file->scan == NULL ? file->entry.size
+           : is_sending       ? file->run.offset + file->run.len
+                              : file->submitted;
+}
+
+static void append(struct push_file *file, struct read_block *block)
+{
+    *file->last = block;
+    file->last = &block->next;
+    file->waiting++;
+    file->submitted += block->work.len;
+}
+
+/* The next block lies in a hole: nobody need read it, and its leaf is that of zeros. */
+static bool pass_hole(struct push_file *file, size_t len)
+{
+    struct holes_span span;
+    if ((file->s.push->request.flags & PROTO_FLAG_SPARSE) == 0 || file->is_pipe ||
+        file->submitted < file->data_end ||
+        holes_next(file->fd, file->submitted, file->entry.size, &span) != 0) {
+        return false;
+    }
+    if (!span.is_hole || span.len < len) { /* to look again for each block would take ever longer */
+        file->data_end = file->submitted + span.len;
+        return false;
+    }
+    struct read_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return false;
+    }
+    block->work.offset = file->submitted;
+    block->work.len = len;
+    block->file = file;
+    block->is_read = block->is_hole = true;
+    append(file, block);
+    return true;
+}
+
 /* Orders the next block of a file from the workers. */
 static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
-    uint64_t left = file->entry.size - file->submitted;
+    uint64_t left = !file->is_pipe                      ? read_limit(file) - file->submitted
+                    : file->is_drained || file->out > 0 ? 0
+                                                        : PROTO_BLOCK;
+    if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && !push->knows_zip) {
+        return false; /* or the first blocks, which may be all, would go as they are */
+    }
     if (left == 0 || file->waiting >= READ_AHEAD ||
         (push->budget->bytes >= PUSH_MEMORY && file->waiting > 0)) {
         return false;
     }
-    size_t len = left < PROTO_BLOCK ? (size_t)left : PROTO_BLOCK;
+    size_t edge = (size_t)(PROTO_BLOCK - file->submitted % PROTO_BLOCK);
+    size_t len = left < edge ? (size_t)left : edge;
+    if (pass_hole(file, len)) {
+        return true;
+    }
     struct read_block *block = calloc(1, sizeof *block);
     if (block == NULL || (block->memory = malloc(HEAD_ROOM + len)) == NULL) {
         free(block);
@@ -200,17 +294,13 @@ static bool read_ahead(struct push_file *file)
         .offset = file->submitted,
         .len = len,
         .data = block->memory + HEAD_ROOM,
-        .has_no_leaf = (push->request.flags & PROTO_FLAG_NO_HASH) != 0 &&
-                       file->plan.kind != PROTO_PLAN_PARTIAL,
+        .has_no_leaf = (push->request.flags & PROTO_FLAG_NO_HASH) != 0 || file->scan != NULL,
     };
     memcpy(block->work.key, file->key, sizeof block->work.key);
     block->file = file;
     block->level = push->level > 0 && zip_gauge_wants(&file->gauge) ? push->level : 0;
     block->size = HEAD_ROOM + len;
-    *file->last = block;
-    file->last = &block->next;
-    file->waiting++;
-    file->submitted += len;
+    append(file, block);
     push->budget->bytes += block->size;
     file->out++;
     push->out++;
@@ -232,6 +322,14 @@ static bool write_front(struct push_file *file)
         }
         file->front_at += (size_t)n;
     }
+    while (file->attrs_at < file->entry.attrs) {
+        ptrdiff_t n = tern_stream_write(file->s.stream, file->attrs + file->attrs_at,
+                                        file->entry.attrs - file->attrs_at, 0);
+        if (n <= 0) {
+            return false;
+        }
+        file->attrs_at += (size_t)n;
+    }
     return true;
 }
 
@@ -244,7 +342,12 @@ static void put_front(struct push_file *file, const struct proto_step *step)
 /* Takes a block off the list; its memory is the caller's. */
 static void unqueue(struct push_file *file, struct read_block *block)
 {
-    hash_root_add(&file->root, block->work.leaf);
+    if (file->scan == NULL) { /* else the leaf is the scan's */
+        hash_root_add(&file->root, block->work.leaf);
+    } else {
+        file->run.offset += block->work.len;
+        file->run.len -= block->work.len;
+    }
     file->first = block->next;
     file->last = file->first == NULL ? &file->first : file->last;
     file->waiting--;
@@ -288,37 +391,15 @@ static bool lend(struct push_file *file, struct read_block *block)
     return true;
 }
 
-/* The receiver has this block already. */
-static void keep(struct push_file *file, struct read_block *block)
+/* A hole needs no bytes. */
+static void tell_hole(struct push_file *file, struct read_block *block)
 {
     struct push *push = file->s.push;
-    struct proto_step step = {
-        .kind = PROTO_STEP_COPY, .offset = block->work.offset, .len = block->work.len};
+    struct proto_step step = {.kind = PROTO_STEP_HOLE, .len = block->work.len};
     put_front(file, &step);
     unqueue(file, block);
     push->budget->released += block->work.len;
     block_free(push, block);
-}
-
-/* The receiver's leaf of the block that is next. 1: it is there, 0: not yet, -1: there is none. */
-static int next_leaf(struct push_file *file)
-{
-    if (file->plan.kind != PROTO_PLAN_PARTIAL || file->leaves_used >= file->plan.count) {
-        return -1;
-    }
-    while (file->leaf_used < sizeof file->leaf) {
-        ptrdiff_t n = tern_stream_read(file->s.stream, file->leaf + file->leaf_used,
-                                       sizeof file->leaf - file->leaf_used);
-        if (n == TERN_ERR_AGAIN) {
-            return 0;
-        }
-        if (n <= 0) {
-            file->plan.count = file->leaves_used; /* it will give no more */
-            return -1;
-        }
-        file->leaf_used += (size_t)n;
-    }
-    return 1;
 }
 
 /* False: something must happen first. */
@@ -331,19 +412,17 @@ static bool write_block(struct push_file *file)
         }
         return false;
     }
-    int has_leaf = next_leaf(file);
-    if (has_leaf == 0) {
-        return false;
+    if (block->work.len == 0) { /* there was nothing more in the pipe */
+        file->first = NULL;
+        file->last = &file->first;
+        file->waiting = 0;
+        block_free(file->s.push, block);
+        return true;
     }
-    if (has_leaf > 0 && block->work.len == PROTO_BLOCK &&
-        sodium_memcmp(file->leaf, block->work.leaf, sizeof file->leaf) == 0) {
-        keep(file, block);
+    if (block->is_hole) {
+        tell_hole(file, block);
     } else if (!lend(file, block)) {
         return false;
-    }
-    if (has_leaf > 0) {
-        file->leaf_used = 0;
-        file->leaves_used++;
     }
     (void)read_ahead(file);
     return true;
@@ -351,25 +430,130 @@ static bool write_block(struct push_file *file)
 
 /* --- the plan --------------------------------------------------------------------------------------- */
 
+static void on_scanned(struct work_job *job)
+{
+    struct push_file *file = job->owner;
+    struct push *push = file->s.push;
+    bool is_gone = file->is_dead;
+    file->out--;
+    int error = scan_back(file->scan, &file->root);
+    if (is_gone && file->out == 0) {
+        file_free(file);
+    }
+    if (push_job_back(push) || is_gone) {
+        return;
+    }
+    if (error != 0) {
+        give_up(file, error);
+    }
+    push_pump(push);
+}
+
+static void scan_on(struct push_file *file)
+{
+    struct push *push = file->s.push;
+    if (!file->is_over && file->scan != NULL && scan_go(file->scan, push->work)) {
+        file->out++;
+        push->out++;
+    }
+}
+
+static void begin_scan(struct push_file *file)
+{
+    file->scan = calloc(1, sizeof *file->scan);
+    if (file->scan == NULL ||
+        scan_init(file->scan, &file->plan, file->fd, file->entry.size, file->key) != 0) {
+        give_up(file, ENOMEM);
+        return;
+    }
+    file->scan->job.done = on_scanned;
+    file->scan->job.owner = file;
+    scan_on(file);
+}
+
+/* What the receiver has already: a step, and no bytes. */
+static void write_run(struct push_file *file)
+{
+    struct push *push = file->s.push;
+    bool is_copy = file->run.kind == MATCH_COPY;
+    struct proto_step step = {.kind = is_copy ? PROTO_STEP_COPY : PROTO_STEP_KEEP,
+                              .offset = file->run.from,
+                              .len = file->run.len};
+    put_front(file, &step);
+    bool is_old = is_copy || (file->plan.flags & PLAN_IN_PLACE) != 0;
+    *(is_old ? &push->counts.copied : &push->counts.kept) += file->run.len;
+    push->budget->released += file->run.len;
+    file->written += file->run.len;
+    file->submitted = file->written;
+    file->run.len = 0;
+}
+
+/* Goes on with what the scan has told. False: something must happen first. */
+static bool write_scanned(struct push_file *file)
+{
+    scan_on(file);
+    if (file->run.len == 0) {
+        if (scan_is_over(file->scan)) {
+            drop_plan(file); /* what is behind it is sent as if there had been no plan */
+            return true;
+        }
+        if (!scan_pop(file->scan, &file->run)) {
+            return false;
+        }
+    }
+    if (file->run.kind != MATCH_SEND) {
+        write_run(file);
+        return true;
+    }
+    while (read_ahead(file)) {
+    }
+    return write_block(file);
+}
+
+/* The first byte of a plan tells whether it takes memory, which few may have at once. */
+static bool may_read_plan(struct push_file *file, const uint8_t *data)
+{
+    struct push *push = file->s.push;
+    if (file->has_slot || data[0] != PLAN_PARTS) {
+        return true;
+    }
+    if (push->planning >= PUSH_PLANS) {
+        return false;
+    }
+    push->planning++;
+    file->has_slot = true;
+    return true;
+}
+
 /* False: it is not there yet, or is none. */
 static bool read_plan(struct push_file *file)
 {
-    while (!file->has_plan) {
-        const uint8_t *data;
-        size_t len;
-        if (tern_stream_peek(file->s.stream, &data, &len) != 0 || len == 0) {
+    const uint8_t *data;
+    size_t len;
+    if (file->has_plan) {
+        return true;
+    }
+    while (!file->plan.is_whole) {
+        if (tern_stream_peek(file->s.stream, &data, &len) != 0 ||
+            (len > 0 && !may_read_plan(file, data))) {
             return false;
         }
-        file->plan_bytes[file->plan_used++] = data[0];
-        if (tern_stream_consume(file->s.stream, 1) != 0) {
+        ptrdiff_t n =
+            len == 0 ? -1 : plan_read(&file->plan, file->entry.size, data, len); /* not an end */
+        if (n == -2) {
+            give_up(file, ENOMEM);
             return false;
         }
-        int rc = proto_plan_decode(&file->plan, file->plan_bytes, file->plan_used);
-        if (rc < 0) {
+        /* Of a pipe nothing can be read a second time, for a scan: who knows it has nothing of it. */
+        bool is_bad = file->is_pipe && file->plan.kind == PLAN_PARTS;
+        if (n < 0 || is_bad || tern_stream_consume(file->s.stream, (size_t)n) != 0) {
             tern_conn_close(file->s.push->conn, 1, "malformed plan");
             return false;
         }
-        file->has_plan = rc > 0;
+    }
+    file->has_plan = true;
+    if (file->plan.kind == PLAN_PARTS) {
+        begin_scan(file);
     }
     return true;
 }
@@ -379,10 +563,6 @@ static void drain(struct push_file *file)
 {
     const uint8_t *data;
     size_t len;
-    if (!file->is_over && file->plan.kind == PROTO_PLAN_PARTIAL &&
-        file->leaves_used < file->plan.count) {
-        return;
-    }
     while (tern_stream_peek(file->s.stream, &data, &len) == 0 &&
            tern_stream_consume(file->s.stream, len) == 0 && len > 0) {
     }
@@ -398,6 +578,12 @@ static bool has_changed(const struct push_file *file)
            (uint64_t)st.st_size != file->entry.size;
 }
 
+static bool is_whole(const struct push_file *file)
+{
+    return file->is_pipe ? file->is_drained && file->first == NULL
+                         : file->written == file->entry.size;
+}
+
 static void write_end(struct push_file *file)
 {
     struct proto_step step = {.kind = PROTO_STEP_END};
@@ -411,8 +597,8 @@ static void write_end(struct push_file *file)
 
 static void advance(struct push_file *file)
 {
-    if (!file->is_over && write_front(file) && read_plan(file) &&
-        file->plan.kind == PROTO_PLAN_SKIP && !file->has_end) {
+    if (!file->is_over && write_front(file) && read_plan(file) && file->plan.kind == PLAN_SKIP &&
+        !file->has_end) {
         ptrdiff_t n = tern_stream_write(file->s.stream, NULL, 0, TERN_FIN);
         file->is_over = file->has_end = n == 0;
     }
@@ -421,10 +607,16 @@ static void advance(struct push_file *file)
             file->is_over = true;
             break;
         }
+        if (file->scan != NULL) {
+            if (!write_scanned(file)) {
+                break;
+            }
+            continue;
+        }
         while (read_ahead(file)) {
         }
-        if (file->written == file->entry.size) {
-            if (has_changed(file)) {
+        if (is_whole(file)) {
+            if (!file->is_pipe && has_changed(file)) {
                 give_up(file, ESTALE);
                 break;
             }
@@ -441,21 +633,49 @@ static void advance(struct push_file *file)
 bool push_file_add(struct push *push, const struct batch *batch, struct item *item)
 {
     struct push_file *file = calloc(1, sizeof *file);
-    if (file == NULL) {
+    if (file == NULL || (file->attrs = malloc(item->attrs_len + 1u)) == NULL) {
+        free(file);
         return false;
     }
     batch_entry(batch, item, &file->entry);
+    file->has_index = (push->request.flags & PROTO_FLAGS_ASK) != 0; /* it was asked about */
+    if (item->attrs_len > 0) {
+        memcpy(file->attrs, batch->text + item->attrs, item->attrs_len);
+    }
     file->fd = item->fd;
     item->fd = -1;
     enqueue(push, file);
     return true;
 }
 
+int push_file_add_pipe(struct push *push, int fd, const char *name)
+{
+    struct push_file *file = calloc(1, sizeof *file);
+    struct timespec now;
+    mode_t mask = umask(077);
+    (void)umask(mask);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (file == NULL || (file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        int error = file == NULL ? ENOMEM : errno;
+        free(file);
+        return error;
+    }
+    file->entry = (struct proto_entry){.type = PROTO_FILE,
+                                       .mode = 0666 & ~(uint32_t)mask,
+                                       .mtime_s = now.tv_sec,
+                                       .mtime_ns = (uint32_t)now.tv_nsec,
+                                       .size = PROTO_SIZE_UNKNOWN};
+    (void)snprintf(file->entry.name, sizeof file->entry.name, "%s", name);
+    file->is_pipe = true;
+    enqueue(push, file);
+    return 0;
+}
+
 /* Gives the first file of the queue a stream. False: not now. */
 static bool begin(struct push *push)
 {
     struct push_file *file = push->queued;
-    unsigned wish = push->request.flags >> PROTO_FILES_SHIFT & 0xff;
+    unsigned wish = (unsigned)(push->request.flags >> PROTO_FILES_SHIFT) & 0xff;
     unsigned most = wish > 0 && wish < PUSH_FILES ? wish : PUSH_FILES;
     if (file == NULL || push->file_count >= most ||
         (push->file_count > 0 && push->budget->bytes >= PUSH_MEMORY) ||
@@ -466,7 +686,9 @@ static bool begin(struct push *push)
     push->queued = file->next;
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
-    file->entry.index = push->counts.entries++;
+    if (!file->has_index) {
+        file->entry.index = push->counts.entries++;
+    }
     hash_file_key(push->request.key, file->entry.index, file->key);
     hash_root_init(&file->root, file->key);
     file->front_len = proto_entry_encode(&file->entry, file->front, sizeof file->front);
@@ -479,8 +701,8 @@ static bool begin(struct push *push)
     }
     push->files = file;
     push->file_count++;
-    push->counts.files += file->is_again ? 0 : 1;
-    push->counts.total += file->entry.size;
+    push->counts.files += file->tries > 0 ? 0 : 1;
+    push->counts.total += file->is_pipe ? 0 : file->entry.size;
     memcpy(push->current, file->entry.name, strlen(file->entry.name) + 1);
     return true;
 }
@@ -513,6 +735,7 @@ static void file_drop(struct push_file *file)
     }
     file->s.push->file_count--;
     file->is_dead = true;
+    pipe_stop(&file->stop);
     if (file->out == 0) {
         file_free(file);
     }
@@ -534,9 +757,11 @@ void push_file_on_event(struct push_stream *s, const tern_event *ev)
 
 void push_files_free(struct push *push)
 {
-    while (push->files != NULL) {
-        tern_stream_set_user(push->files->s.stream, NULL);
-        file_drop(push->files);
+    struct push_file *next;
+    for (struct push_file *file = push->files; file != NULL; file = next) {
+        next = file->next;
+        tern_stream_set_user(file->s.stream, NULL);
+        file_drop(file);
     }
     while (push->queued != NULL) {
         struct push_file *file = push->queued;

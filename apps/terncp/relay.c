@@ -13,6 +13,8 @@
 #include "terncp/control.h"
 #include "terncp/dial.h"
 #include "terncp/report.h"
+#include "terncp/request.h"
+#include "terncp/shares.h"
 #include "terncp/splice.h"
 #include "terncp/tree.h"
 
@@ -34,11 +36,12 @@ struct relay {
     struct report report;
     struct ev_timer ticker;
     uint8_t key[PROTO_KEY_SIZE];
-    uint32_t flags;
+    uint64_t flags;
     bool is_many; /* sources, so that the target must be a folder */
     bool is_running;
     char only[256];
     uint64_t entries;
+    uint64_t total_files, total_bytes; /* as the source has counted; 0: it has not */
 };
 
 static void stop(struct relay *r, enum dial_outcome outcome)
@@ -49,7 +52,7 @@ static void stop(struct relay *r, enum dial_outcome outcome)
 
 /* --- requests ------------------------------------------------------------------------------------------ */
 
-static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
+static bool ask(struct side *s, enum proto_direction direction, uint64_t flags)
 {
     struct proto_message hello = {.type = PROTO_HELLO, .version = PROTO_VERSION, .flags = flags};
     hello.direction = (uint8_t)direction;
@@ -57,12 +60,25 @@ static bool ask(struct side *s, enum proto_direction direction, uint32_t flags)
     memcpy(hello.text, s->dial.target.path, sizeof hello.text);
     s->was_asked = true;
     if (tern_conn_open_stream(s->conn, TERN_STREAM_BIDI, &s->control) != 0 ||
-        tern_stream_set_priority(s->control, 0, false) != 0 || !control_send(s->control, &hello)) {
+        tern_stream_set_priority(s->control, 0, false) != 0 ||
+        (direction == PROTO_PUSH &&
+         !request_send_settings(s->control, s->relay->options->partial_dir)) ||
+        !control_send(s->control, &hello) ||
+        ((flags & PROTO_FLAG_RULES) != 0 &&
+         !request_send_rules(s->control, &s->relay->options->tree))) {
         cli_error(s->dial.trust.name, "does not take the request", "run the command again");
         stop(s->relay, DIAL_LOST);
         return false;
     }
     return true;
+}
+
+static void pass_on(struct side *s, const struct proto_message *m)
+{
+    if (s->control != NULL && !control_send(s->control, m)) {
+        cli_error(s->dial.trust.name, "does not take its messages", "run the command again");
+        stop(s->relay, DIAL_LOST);
+    }
 }
 
 static void on_refused(void *user, const char *why)
@@ -72,8 +88,38 @@ static void on_refused(void *user, const char *why)
     stop(r, DIAL_REQUEST);
 }
 
+static void on_given_up(void *user, const char *name, enum proto_status status)
+{
+    struct relay *r = user;
+    report_failed(&r->report, REPORT_REMOTE, name, proto_status_text(status), NULL);
+}
+
+/* Our limit and the destination's, for what we send there; what comes in waits for that. */
+static void limit(struct relay *r, uint64_t told)
+{
+    if (r->to.conn != NULL) {
+        tern_conn_set_budget(r->to.conn, shares_rate(r->options->bwlimit, told, 1, 0));
+    }
+}
+
+/* Limits for the source as well, and a question of how much there is, for the bar. */
+static void tell_wishes(struct relay *r)
+{
+    const struct options *o = r->options;
+    struct proto_message m = {
+        .type = PROTO_LIMIT, .rate = o->bwlimit, .is_background = o->is_background};
+    bool is_good = (o->bwlimit == 0 && !o->is_background) || control_send(r->from.control, &m);
+    m = (struct proto_message){.type = PROTO_TOTAL};
+    if (is_good && report_is_watched(&r->report)) {
+        is_good = control_send(r->from.control, &m);
+    }
+    if (!is_good) {
+        stop(r, DIAL_LOST);
+    }
+}
+
 /* The destination is ready: now the source may send. */
-static void on_ready_to(struct relay *r, uint32_t granted)
+static void on_ready_to(struct relay *r, uint64_t granted)
 {
     r->flags &= ~PROTO_FLAGS_WISHES | granted; /* what it cannot read must not come */
     struct splices_request request = {.loop = r->loop,
@@ -81,6 +127,7 @@ static void on_ready_to(struct relay *r, uint32_t granted)
                                       .flags = r->flags,
                                       .only = r->only,
                                       .refused = on_refused,
+                                      .given_up = on_given_up,
                                       .user = r};
     if (r->splices != NULL || r->from.conn == NULL) {
         return;
@@ -91,7 +138,10 @@ static void on_ready_to(struct relay *r, uint32_t granted)
         stop(r, DIAL_ERROR);
         return;
     }
-    (void)ask(&r->from, PROTO_PULL, r->flags);
+    if (ask(&r->from, PROTO_PULL, r->flags)) {
+        limit(r, 0);
+        tell_wishes(r);
+    }
 }
 
 /* --- control streams ------------------------------------------------------------------------------------ */
@@ -99,8 +149,9 @@ static void on_ready_to(struct relay *r, uint32_t granted)
 static void on_fail(struct side *s, const struct proto_message *m)
 {
     struct relay *r = s->relay;
-    if (m->index == PROTO_INDEX_NONE && m->status == PROTO_LEFT_OUT) {
-        report_left_out(&r->report, REPORT_REMOTE, m->text);
+    enum proto_status status = (enum proto_status)m->status;
+    if (m->index == PROTO_INDEX_NONE && (status == PROTO_LOST_ATTRS || proto_is_left_out(status))) {
+        report_left(&r->report, status, m->text);
         return;
     }
     const char *path = s->dial.target.path;
@@ -111,6 +162,23 @@ static void on_fail(struct side *s, const struct proto_message *m)
                   m->text, NULL);
     if (m->index == PROTO_INDEX_ALL) {
         stop(r, DIAL_REQUEST);
+    }
+}
+
+/* What we count of what passes. */
+static void count(struct relay *r, const struct proto_message *m)
+{
+    uint32_t indices = 0;
+    for (unsigned i = 0; i < m->range_count; i++) {
+        indices += m->ranges[i].count;
+    }
+    if (m->type == PROTO_DONE || (m->type == PROTO_WANT && r->options->tree.dry_run)) {
+        r->entries += indices;
+        report_done_there(&r->report, indices);
+    } else if (m->type == PROTO_CURRENT) {
+        report_skip_many(&r->report, REPORT_SKIP_CURRENT, indices);
+    } else if (m->type == PROTO_END) {
+        report_skip_many(&r->report, REPORT_SKIP_EXCLUDED, m->excluded);
     }
 }
 
@@ -127,16 +195,16 @@ static void on_message(struct side *s, const struct proto_message *m)
         }
     } else if (m->type == PROTO_END && s == &r->to) {
         stop(r, DIAL_DONE);
+    } else if (m->type == PROTO_LIMIT) {
+        limit(r, m->rate);
+    } else if (m->type == PROTO_TOTAL) {
+        r->total_files = m->files;
+        r->total_bytes = m->bytes;
+    } else if (m->type == PROTO_GONE) {
+        report_deleted(&r->report, m->text, m->index);
     } else {
-        for (unsigned i = 0; m->type == PROTO_DONE && i < m->range_count; i++) {
-            r->entries += m->ranges[i].count;
-            report_done_there(&r->report, m->ranges[i].count);
-        }
-        if (other->control != NULL && !control_send(other->control, m)) {
-            cli_error(other->dial.trust.name, "does not take its messages",
-                      "run the command again");
-            stop(r, DIAL_LOST);
-        }
+        count(r, m);
+        pass_on(other, m);
     }
 }
 
@@ -218,7 +286,9 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
         tern_conn_stats(r->to.conn, &stats);
         struct report_view view = {.name = splices_current(r->splices),
                                    .done = splices_bytes(r->splices),
-                                   .is_growing = true};
+                                   .total = r->total_bytes,
+                                   .files = r->total_files,
+                                   .is_growing = r->total_bytes == 0};
         report_progress(&r->report, &view, &stats);
     }
 }
@@ -261,10 +331,12 @@ static int run(struct relay *r)
     }
     const char *path = r->to.dial.target.path;
     size_t len = strlen(path);
-    bool is_into = r->is_many || len == 0 || path[len - 1] == '/';
+    bool is_into =
+        r->is_many || tree_is_pattern(r->from.dial.target.path) || len == 0 || path[len - 1] == '/';
     report_restart(&r->report);
     r->is_running = true;
     if (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {
+        limit(r, 0);
         (void)ask(&r->to, PROTO_PUSH, r->flags | (is_into ? PROTO_FLAG_INTO : 0));
     }
     while (r->from.dial.outcome == DIAL_RUNNING && r->to.dial.outcome == DIAL_RUNNING) {

@@ -132,22 +132,6 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     }
 }
 
-void report_left_out(struct report *report, enum report_kind kind, const char *name)
-{
-    char safe[600];
-    report->left_out[kind]++;
-    meter_clear(&report->meter);
-    (void)term_escape(name, strlen(name), safe, sizeof safe);
-    cli_note("%s%s", safe,
-             kind == REPORT_LOCAL ? ": neither file nor folder (links are not copied): left out"
-                                  : "");
-    if (report->options->json) {
-        (void)fputs("{\"event\":\"left-out\",\"name\":", stdout);
-        json_put(stdout, name);
-        (void)fputs("}\n", stdout);
-    }
-}
-
 void report_again(struct report *report, const char *name)
 {
     char safe[600];
@@ -161,10 +145,131 @@ void report_again(struct report *report, const char *name)
     }
 }
 
+static const struct {
+    const char *key, *text;
+    bool is_said;
+} skips[REPORT_SKIP_REASONS] = {
+    [REPORT_SKIP_EXCLUDED] = {"excluded", "excluded", false},
+    [REPORT_SKIP_CURRENT] = {"current", "there already", false},
+    [REPORT_SKIP_LINK] = {"link", "symbolic link (-l keeps, -L follows them)", true},
+    [REPORT_SKIP_SPECIAL] = {"special", "neither file nor folder", true},
+    [REPORT_SKIP_LOOP] = {"loop", "symbolic link that leads back to where it is", true},
+    [REPORT_SKIP_OUTSIDE] = {"outside", "symbolic link out of what is served", true},
+    [REPORT_SKIP_XATTRS] = {"xattrs", "its extended attributes", true},
+};
+
+static void tell_event(const struct report *report, const char *event, const char *name,
+                       const char *why)
+{
+    if (report->options->json) {
+        (void)printf("{\"event\":\"%s\",\"name\":", event);
+        json_put(stdout, name);
+        if (why != NULL) {
+            (void)printf(",\"why\":\"%s\"", why);
+        }
+        (void)fputs("}\n", stdout);
+    }
+}
+
+void report_skip(struct report *report, enum report_skip why, const char *name)
+{
+    char safe[600];
+    report->skipped[why]++;
+    report->left_out[REPORT_LOCAL] +=
+        why != REPORT_SKIP_CURRENT && why != REPORT_SKIP_XATTRS ? 1 : 0;
+    if (skips[why].is_said) {
+        meter_clear(&report->meter);
+        cli_note("%s: %s: left out", term_escape(name, strlen(name), safe, sizeof safe),
+                 skips[why].text);
+    }
+    tell_event(report, "left-out", name, skips[why].key);
+}
+
+void report_left(struct report *report, enum proto_status status, const char *name)
+{
+    if (status == PROTO_IS_WANTED) {
+        report_would(report, name);
+        return;
+    }
+    report_skip(report,
+                status == PROTO_IS_CURRENT     ? REPORT_SKIP_CURRENT
+                : status == PROTO_LOST_ATTRS   ? REPORT_SKIP_XATTRS
+                : status == PROTO_LEFT_LINK    ? REPORT_SKIP_LINK
+                : status == PROTO_LEFT_LOOP    ? REPORT_SKIP_LOOP
+                : status == PROTO_LEFT_OUTSIDE ? REPORT_SKIP_OUTSIDE
+                                               : REPORT_SKIP_SPECIAL,
+                name);
+}
+
+void report_skip_many(struct report *report, enum report_skip why, uint64_t count)
+{
+    report->skipped[why] += count;
+}
+
+void report_deleted(struct report *report, const char *name, uint64_t count)
+{
+    char safe[600];
+    report->deleted += count;
+    bool is_dry = report->options->tree.dry_run;
+    (void)term_escape(name, strlen(name), safe, sizeof safe);
+    if (is_dry || report->options->verbose > 0) {
+        meter_clear(&report->meter);
+        cli_note("%s%s", is_dry ? "would delete " : "deleted ", safe);
+    }
+    tell_event(report, is_dry ? "would-delete" : "deleted", name, NULL);
+}
+
+void report_would(struct report *report, const char *name)
+{
+    char safe[600];
+    report->settled++;
+    meter_clear(&report->meter);
+    cli_note("would copy %s", term_escape(name, strlen(name), safe, sizeof safe));
+    tell_event(report, "would-copy", name, NULL);
+}
+
+/* "left out: 3 excluded, 2 there already; deleted: 4". Nothing when there is nothing. */
+static void tell_skips(const struct report *report)
+{
+    static const char *const few[REPORT_SKIP_REASONS] = {"excluded",
+                                                         "there already",
+                                                         "symbolic links",
+                                                         "special files",
+                                                         "loops of links",
+                                                         "links that lead out",
+                                                         "sets of extended attributes"};
+    char line[400];
+    size_t used = 0;
+    for (unsigned i = 0; i < REPORT_SKIP_REASONS; i++) {
+        if (report->skipped[i] > 0 && used < sizeof line) {
+            int n = snprintf(line + used, sizeof line - used, "%s%llu %s", used > 0 ? ", " : "",
+                             (unsigned long long)report->skipped[i], few[i]);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+    if (used > 0) {
+        cli_note("left out: %s", line);
+    }
+    if (report->deleted > 0) {
+        cli_note("%s: %llu", report->options->tree.dry_run ? "would delete" : "deleted",
+                 (unsigned long long)report->deleted);
+    }
+}
+
+static void put_json_skips(const struct report *report)
+{
+    (void)printf(",\"deleted\":%llu,\"skipped\":{", (unsigned long long)report->deleted);
+    for (unsigned i = 0; i < REPORT_SKIP_REASONS; i++) {
+        (void)printf("%s\"%s\":%llu", i > 0 ? "," : "", skips[i].key,
+                     (unsigned long long)report->skipped[i]);
+    }
+    (void)putchar('}');
+}
+
 static int exit_code(const struct report *report)
 {
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
-    if (report->settled > 0) {
+    if (report->settled + report->skipped[REPORT_SKIP_CURRENT] > 0) {
         return failed > 0 ? CLI_PARTIAL : CLI_OK;
     }
     if (failed == 0 && report->left_out[REPORT_LOCAL] + report->left_out[REPORT_REMOTE] == 0) {
@@ -187,8 +292,36 @@ static void format_ratio(const struct report *report, char *text, size_t size)
     char wire[24];
     text[0] = '\0';
     if (ratio_of(report) >= 1.05) {
-        (void)snprintf(text, size, ", %s sent (%.1f times less)",
-                       cli_format_size(report->wire, wire, sizeof wire), ratio_of(report));
+        (void)snprintf(text, size, ", %s over the wire (%.*f times less)",
+                       cli_format_size(report->wire, wire, sizeof wire),
+                       ratio_of(report) < 10 ? 1 : 0, ratio_of(report));
+    }
+}
+
+void report_spared(struct report *report, uint64_t kept, uint64_t copied)
+{
+    report->kept = kept;
+    report->copied = copied;
+}
+
+static uint64_t moved_of(const struct report *report)
+{
+    uint64_t spared = report->kept + report->copied;
+    return report->bytes > spared ? report->bytes - spared : 0;
+}
+
+/* What did not need to move, as far as there was any. */
+static void note_spared(const struct report *report)
+{
+    char kept[24], copied[24], moved[24];
+    if (report->kept + report->copied > 0) {
+        (void)cli_format_size(report->kept, kept, sizeof kept);
+        (void)cli_format_size(report->copied, copied, sizeof copied);
+        cli_note(
+            "%s%s%s%s%s, %s new", report->kept > 0 ? kept : "", report->kept > 0 ? " resumed" : "",
+            report->kept > 0 && report->copied > 0 ? ", " : "", report->copied > 0 ? copied : "",
+            report->copied > 0 ? " taken from old versions" : "",
+            cli_format_size(moved_of(report), moved, sizeof moved));
     }
 }
 
@@ -210,18 +343,21 @@ int report_end(struct report *report)
     }
     format_ratio(report, ratio, sizeof ratio);
     if (failed == 0 && code == CLI_OK) {
-        cli_note("%llu %s, %s in %s (%s/s)%s, %s", (unsigned long long)report->settled,
-                 report->settled == 1 ? "entry" : "entries", size, time, rate, ratio,
-                 report->options->no_verify ? "not verified" : "verified");
+        const char *what = report->settled == 1 ? "entry" : "entries";
+        if (report->options->tree.dry_run) {
+            cli_note("%llu %s would be copied", (unsigned long long)report->settled, what);
+        } else {
+            cli_note("%llu %s, %s in %s (%s/s)%s, %s", (unsigned long long)report->settled, what,
+                     size, time, rate, ratio,
+                     report->options->no_verify ? "not verified" : "verified");
+        }
     } else if (report->settled > 0) {
         cli_note("%llu of %llu entries verified, %llu failed, %s in %s%s",
                  (unsigned long long)report->settled, (unsigned long long)all,
                  (unsigned long long)failed, size, time, ratio);
     }
-    if (report->left_out[0] + report->left_out[1] > 0) {
-        cli_note("left out: %llu, neither file nor folder",
-                 (unsigned long long)(report->left_out[0] + report->left_out[1]));
-    }
+    note_spared(report);
+    tell_skips(report);
     if (report->options->json) {
         (void)printf("{\"event\":\"summary\",\"entries\":%llu,\"failed\":%llu,\"bytes\":%llu,"
                      "\"seconds\":%.3f",
@@ -230,8 +366,13 @@ int report_end(struct report *report)
         (void)printf(",\"rate\":%.0f,\"wire_bytes\":%llu,\"ratio\":%.3f",
                      seconds > 0 ? (double)report->bytes / seconds : 0,
                      (unsigned long long)report->wire, ratio_of(report));
-        (void)printf(",\"left_out\":%llu,\"exit\":%d}\n",
-                     (unsigned long long)(report->left_out[0] + report->left_out[1]), code);
+        (void)printf(",\"moved\":%llu,\"resumed\":%llu,\"from_old\":%llu",
+                     (unsigned long long)moved_of(report), (unsigned long long)report->kept,
+                     (unsigned long long)report->copied);
+        (void)printf(",\"left_out\":%llu",
+                     (unsigned long long)report->left_out[0] + report->left_out[1]);
+        put_json_skips(report);
+        (void)printf(",\"exit\":%d}\n", code);
     }
     return code;
 }

@@ -3,11 +3,13 @@
 #define _GNU_SOURCE
 #include "terncp/resume.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,9 +17,11 @@
 #include "shared/keyring.h"
 
 /* magic[8] | is_made u8 | key[32]: made secret, or our public key | at u64 | life u64, s
+ * | of the path: volume u64 | least round trip u64, ns | at u64 | ends[16]
  * | u16 length, ticket | u16 length, token */
-#define MAGIC     "ternres1"
-#define FIXED     (8 + 1 + TERN_KEY_SIZE + 8 + 8)
+#define MAGIC     "ternres2"
+#define PATH_AT   (8 + 1 + TERN_KEY_SIZE + 8 + 8)
+#define FIXED     (PATH_AT + 24 + RESUME_ENDS_SIZE)
 #define FILE_SIZE (FIXED + 2 + RESUME_TICKET_MAX + 2 + TERN_ADDRESS_TOKEN_MAX)
 
 static uint64_t unix_ms(void)
@@ -91,6 +95,11 @@ static bool decode(struct resume *r, const uint8_t *data, size_t len, const uint
     r->at = take_u64(data + 9 + TERN_KEY_SIZE);
     uint64_t seconds = take_u64(data + 17 + TERN_KEY_SIZE);
     r->life = seconds < UINT64_MAX / TERN_SEC ? seconds * TERN_SEC : 0;
+    r->path = (tern_path_memory){.size = sizeof r->path,
+                                 .volume = take_u64(data + PATH_AT),
+                                 .min_rtt = take_u64(data + PATH_AT + 8)};
+    r->path_at = take_u64(data + PATH_AT + 16);
+    memcpy(r->path_ends, data + PATH_AT + 24, sizeof r->path_ends);
     const uint8_t *at = data + FIXED;
     size_t left = len - FIXED;
     return take_bytes(&at, &left, r->ticket, sizeof r->ticket, &r->ticket_len) &&
@@ -171,11 +180,76 @@ void resume_on_ticket(struct resume *resume, const tern_event *event)
     }
 }
 
+/* The network that we would send from: the address of ours that the system takes, to its /24 or /56. */
+static size_t own_network(const tern_addr *remote, uint8_t out[8])
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } to = {0}, from = {0};
+    socklen_t len = remote->family == 4 ? sizeof to.v4 : sizeof to.v6;
+    size_t size = remote->family == 4 ? 3 : 7;
+    if (remote->family == 4) {
+        to.v4.sin_family = AF_INET;
+        to.v4.sin_port = htons(remote->port);
+        memcpy(&to.v4.sin_addr, remote->ip, 4);
+    } else {
+        to.v6.sin6_family = AF_INET6;
+        to.v6.sin6_port = htons(remote->port);
+        to.v6.sin6_scope_id = remote->scope;
+        memcpy(&to.v6.sin6_addr, remote->ip, 16);
+    }
+    int fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool is_known =
+        fd >= 0 && connect(fd, &to.sa, len) == 0 && getsockname(fd, &from.sa, &len) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (is_known && remote->family == 4) {
+        memcpy(out, &from.v4.sin_addr, size);
+    } else if (is_known) {
+        memcpy(out, &from.v6.sin6_addr, size);
+    }
+    return is_known ? size : 0;
+}
+
+/* False: nobody knows where we are. */
+static bool ends_of(const tern_addr *remote, uint8_t ends[RESUME_ENDS_SIZE])
+{
+    uint8_t text[8 + 16];
+    size_t len = own_network(remote, text);
+    memcpy(text + len, remote->ip, 16);
+    return len > 0 && crypto_generichash(ends, RESUME_ENDS_SIZE, text, len + 16, NULL, 0) == 0;
+}
+
+bool resume_path(const struct resume *resume, const tern_addr *remote, tern_path_memory *out)
+{
+    uint8_t ends[RESUME_ENDS_SIZE];
+    uint64_t now = unix_ms();
+    uint64_t ms = now < resume->path_at ? UINT64_MAX : now - resume->path_at;
+    if (resume->path.volume == 0 || ms >= TERN_PATH_MEMORY_LIFE / TERN_MSEC ||
+        !ends_of(remote, ends) || memcmp(ends, resume->path_ends, sizeof ends) != 0) {
+        return false;
+    }
+    *out = resume->path;
+    out->age = ms * TERN_MSEC;
+    return true;
+}
+
+void resume_on_path(struct resume *resume, const tern_addr *remote, const tern_path_memory *path)
+{
+    if (ends_of(remote, resume->path_ends)) {
+        resume->path = *path;
+        resume->path_at = unix_ms();
+    }
+}
+
 void resume_put(const struct resume *resume)
 {
     uint8_t data[FILE_SIZE];
     char path[KEYRING_PATH_SIZE];
-    if (!resume->has_server || resume->ticket_len + resume->token_len == 0 ||
+    if (!resume->has_server || resume->ticket_len + resume->token_len + resume->path.volume == 0 ||
         !path_of(resume->server, path)) {
         return;
     }
@@ -188,6 +262,10 @@ void resume_put(const struct resume *resume)
     }
     put_u64(data + 9 + TERN_KEY_SIZE, resume->at);
     put_u64(data + 17 + TERN_KEY_SIZE, resume->life / TERN_SEC);
+    put_u64(data + PATH_AT, resume->path.volume);
+    put_u64(data + PATH_AT + 8, resume->path.min_rtt);
+    put_u64(data + PATH_AT + 16, resume->path_at);
+    memcpy(data + PATH_AT + 24, resume->path_ends, sizeof resume->path_ends);
     size_t len = FIXED;
     len += put_bytes(data + len, resume->ticket, resume->ticket_len);
     len += put_bytes(data + len, resume->token, resume->token_len);

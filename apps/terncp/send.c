@@ -87,21 +87,27 @@ static void show_progress(struct offer *o)
 static void on_over(struct offer *o)
 {
     const struct host_result *last = &o->host.last;
+    int code = CLI_OK;
     report_abort(&o->report);
     if (last->error != 0) {
         cli_error("the receiver is gone", tern_strerror(last->error),
                   "not all of it has arrived; run the command again");
-        end(o, CLI_CONNECT);
+        code = CLI_CONNECT;
     } else if (last->code != 0 || last->failed > 0) {
         cli_error("not all of it has arrived", NULL,
                   last->failed > 0 ? "see above" : "the receiver says why");
-        end(o, CLI_PARTIAL);
+        code = CLI_PARTIAL;
     } else {
         char size[24];
-        cli_note("%llu entries, %s sent and verified there", (unsigned long long)last->entries,
+        cli_note("%llu %s, %s sent and verified there", (unsigned long long)last->entries,
+                 last->entries == 1 ? "entry" : "entries",
                  cli_format_size(last->bytes, size, sizeof size));
-        end(o, CLI_OK);
     }
+    if (o->options->json) {
+        (void)printf("{\"event\":\"sent\",\"entries\":%llu,\"bytes\":%llu,\"exit\":%d}\n",
+                     (unsigned long long)last->entries, (unsigned long long)last->bytes, code);
+    }
+    end(o, code);
 }
 
 static void on_ready(tern_ev *binding, void *user)

@@ -5,147 +5,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/cli.h"
-#include "shared/term.h"
-#include "terncp/control.h"
 #include "terncp/dest.h"
-#include "terncp/log.h"
-#include "terncp/names_serve.h"
-#include "terncp/pull.h"
-#include "terncp/push.h"
-#include "terncp/shares.h"
-#include "terncp/survey.h"
-#include "terncp/transport.h"
+#include "terncp/session_parts.h"
 #include "terncp/tree.h"
 #include "terncp/zip.h"
 
-#define EARLY_MAX      (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
-#define CLOSE_PROTOCOL 1
-#define CLOSE_BUSY     2
-#define SESSIONS_MAX   64              /* unless --max-clients says otherwise */
-#define HELLO_TIMEOUT  (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
-#define SPARE_FILES    64 /* descriptors that are not a session's: sockets, logs, keys */
-
-struct session {
-    struct host *host;
-    tern_conn *conn;
-    tern_stream *control;
-    struct control messages;
-    bool is_proved; /* the client is there itself, and no recording of it */
-    bool has_hello, has_end, end_sent;
-    uint32_t end_count;
-    struct push *push;
-    struct pull *pull;
-    tern_stream *early[EARLY_MAX];
-    size_t early_count;
-    struct control_done done;  /* told in one message, when `teller` gets its turn */
-    struct ev_watcher teller;  /* never started: fed */
-    struct names_serve *names; /* then `control` is its stream */
-    struct log_peer peer;
-    tern_time born, begun; /* at the connection's and the request's beginning */
-    char *path;            /* of a copy; NULL: none was asked for */
-    bool is_push;          /* by the client: we receive */
-    char why[300];         /* a refusal, or the first failure */
-    bool is_refused;
-    uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
-    struct shares_watch watch;
-    struct survey *survey; /* while it counts for the client's bar */
-    struct ev_async counted;
-    struct session *next, **link; /* in the host */
-};
-
-static double seconds_since(tern_time then)
-{
-    return (double)(tern_udp_now() - then) / 1e9;
-}
-
-static void write_log(const struct session *s, const struct log_request *request)
-{
-    if (s->host->house->is_logged) {
-        log_write(&s->peer, request, s->host->options->json);
-    }
-}
-
-/* Ends a request about names and says what came of it. */
-static void end_names(struct session *s)
-{
-    static const char *const verbs[] = {"names", "ls", "stat", "rm", "mkdir"};
-    struct names_message ask;
-    struct names_result result;
-    bool was_asked = names_serve_free(s->names, &ask, &result);
-    s->names = NULL;
-    if (!was_asked) {
-        return;
-    }
-    struct log_request request = {.verb = verbs[ask.verb <= NAMES_MAKE ? ask.verb : 0],
-                                  .path = ask.text,
-                                  .files = result.count,
-                                  .failed = result.failed,
-                                  .seconds = seconds_since(s->begun),
-                                  .result = result.failed == 0  ? "done"
-                                            : result.count == 0 ? "failed"
-                                                                : "failed in part",
-                                  .why = result.failed == 0 ? NULL : result.why};
-    write_log(s, &request);
-}
-
-/* Says what came of a copy. close NULL: nobody is left to tell. */
-static void log_copy(const struct session *s, const tern_close_info *close)
-{
-    struct log_request r = {.verb = s->is_push ? "push" : "pull",
-                            .path = s->path,
-                            .seconds = seconds_since(s->begun),
-                            .why = s->why[0] == '\0' ? NULL : s->why};
-    bool is_whole = s->end_sent && close != NULL && close->error == 0 && close->code == 0;
-    if (s->pull != NULL) {
-        const struct pull_counts *n = pull_counts(s->pull);
-        r.files = n->files;
-        r.folders = n->folders;
-        r.failed = n->failed;
-        r.bytes = n->bytes;
-    } else if (s->push != NULL) {
-        const struct push_counts *n = push_counts(s->push);
-        r.files = n->files;
-        r.folders = n->folders;
-        r.failed = n->failed;
-        r.bytes = n->bytes;
-    }
-    r.result = s->is_refused                     ? "refused"
-               : !is_whole                       ? "broken off"
-               : r.failed == 0                   ? "done"
-               : r.files + r.folders == r.failed ? "failed"
-                                                 : "failed in part";
-    char reason[300];
-    if (!is_whole && r.why == NULL && close != NULL) {
-        (void)snprintf(reason, sizeof reason, "%.*s", (int)close->reason_len,
-                       close->reason_len == 0 ? "" : (const char *)close->reason);
-        r.why = reason[0] != '\0'   ? reason
-                : close->error != 0 ? tern_strerror(close->error)
-                                    : "by the client";
-    }
-    write_log(s, &r);
-}
-
-static void end_survey(struct session *s)
-{
-    if (s->survey != NULL) {
-        survey_free(s->survey); /* first: its thread wakes us */
-        s->survey = NULL;
-        ev_async_stop(s->host->loop, &s->counted);
-    }
-}
+#define HELLO_TIMEOUT (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
 
 static void session_free(struct session *s)
 {
     struct house *house = s->host->house;
-    end_names(s);
+    session_end_names(s);
     *s->link = s->next;
     if (s->next != NULL) {
         s->next->link = s->link;
@@ -154,18 +32,20 @@ static void session_free(struct session *s)
     if (s->push != NULL || s->pull != NULL) {
         (void)atomic_fetch_sub(s->pull != NULL ? &house->receivers : &house->senders, 1);
     }
-    end_survey(s);
+    session_end_survey(s);
     (void)ev_clear_pending(s->host->loop, &s->teller);
     s->host->sender = s->host->sender == s ? NULL : s->host->sender;
     s->host->sessions--;
     push_free(s->push);
     pull_free(s->pull);
     free(s->path);
+    request_rules_clear(&s->rules);
+    free(s->held);
     free(s);
 }
 
 /* An answer that cannot be given must not be missed: the connection ends instead. */
-static bool answer(struct session *s, const struct proto_message *m)
+bool session_answer(struct session *s, const struct proto_message *m)
 {
     if (s->control != NULL && control_send(s->control, m)) {
         return true;
@@ -189,106 +69,6 @@ static void session_refuse(struct session *s, enum proto_status status, const ch
     (void)snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-/* The first failure is told in the log's line, too. */
-static void keep_failure(struct session *s, const char *name, const char *why)
-{
-    if (s->why[0] == '\0') {
-        (void)snprintf(s->why, sizeof s->why, "%.200s: %.90s", name, why);
-    }
-}
-
-static void log_name(const struct session *s, const char *verb, const char *name, const char *why)
-{
-    char safe[512], who[512];
-    if (cli_says(CLI_DEBUG)) {
-        (void)term_escape(name, strlen(name), safe, sizeof safe);
-        cli_verbose(CLI_DEBUG, "%s: %s %s%s%s", log_who(&s->peer, who, sizeof who), verb, safe,
-                    why == NULL ? "" : ": ", why == NULL ? "" : why);
-    }
-}
-
-/* --- limits ----------------------------------------------------------------------------------------- */
-
-/* What this session may have now, of what the house allows and the client wants. */
-static void limit(struct session *s)
-{
-    const struct options *o = s->host->options;
-    struct house *house = s->host->house;
-    if (s->push != NULL) {
-        tern_conn_set_budget(s->conn, shares_rate(o->bwlimit_each, o->bwlimit,
-                                                  atomic_load(&house->senders), s->asked_rate));
-    } else if (s->pull != NULL && s->control != NULL) {
-        struct proto_message m = {.type = PROTO_LIMIT};
-        m.rate = shares_rate(o->bwlimit_each, o->bwlimit, atomic_load(&house->receivers), 0);
-        if (m.rate != s->told_rate && answer(s, &m)) {
-            s->told_rate = m.rate;
-        }
-    }
-}
-
-/* The client tells its own limit, and whether it is in no hurry. */
-static void on_limit(struct session *s, const struct proto_message *m)
-{
-    s->asked_rate = m->rate;
-    if (m->is_background && tern_conn_set_cc(s->conn, "ledbat") != 0) {
-        log_name(s, "does not copy in the background", s->path == NULL ? "" : s->path, NULL);
-    }
-    limit(s);
-}
-
-/* Who was told a limit and does not keep it, must go. */
-static void check_limit(struct session *s)
-{
-    tern_stats stats = {.size = sizeof stats};
-    if (s->pull == NULL) {
-        return;
-    }
-    tern_conn_stats(s->conn, &stats);
-    if (shares_watch_is_over(&s->watch, s->told_rate, stats.bytes_received, tern_udp_now())) {
-        (void)snprintf(s->why, sizeof s->why, "faster than it was told");
-        tern_conn_close(s->conn, CLOSE_BUSY, "faster than this server allows");
-    }
-}
-
-/* --- how much there is ------------------------------------------------------------------------------ */
-
-static void on_counted(struct ev_loop *loop, struct ev_async *w, int events)
-{
-    struct session *s = w->data;
-    struct proto_message m = {.type = PROTO_TOTAL};
-    (void)loop;
-    (void)events;
-    if (s->survey != NULL && survey_read(s->survey, &m.files, &m.bytes)) {
-        end_survey(s);
-        (void)answer(s, &m);
-        tern_ev_wake(s->host->binding);
-    }
-}
-
-/* From the survey's thread. */
-static void wake_counted(void *user)
-{
-    struct session *s = user;
-    ev_async_send(s->host->loop, &s->counted);
-}
-
-/* The client shows a bar. */
-static void begin_survey(struct session *s)
-{
-    char *const paths[] = {s->path};
-    if (s->survey != NULL || s->push == NULL || s->host->offers != NULL ||
-        s->host->binding == NULL) {
-        return;
-    }
-    ev_async_init(&s->counted, on_counted);
-    s->counted.data = s;
-    ev_async_start(s->host->loop, &s->counted);
-    s->survey = survey_new(s->host->root, paths, 1, wake_counted, s);
-    if (s->survey == NULL) {
-        ev_async_stop(s->host->loop, &s->counted);
-    }
-}
-
 static bool is_idle(const struct session *s)
 {
     return !s->has_hello && s->names == NULL;
@@ -298,7 +78,8 @@ static bool is_idle(const struct session *s)
 
 static void tell_done(struct session *s)
 {
-    if (s->control != NULL && !control_done_flush(&s->done, s->control)) {
+    if (s->control != NULL && (!control_done_flush(&s->done, s->control) ||
+                               !request_answers_flush(&s->answers, s->control))) {
         tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
     }
 }
@@ -306,13 +87,11 @@ static void tell_done(struct session *s)
 static void answer_end(struct session *s)
 {
     if (s->pull != NULL && s->has_end && !s->end_sent &&
-        pull_counts(s->pull)->settled >= s->end_count) {
+        pull_finish(s->pull, s->end_count, s->end_failed)) {
         struct proto_message m = {.type = PROTO_END, .index = s->end_count};
-        s->end_sent =
-            true; /* from here on; folders that cannot be sealed come back to on_settled */
-        pull_seal_folders(s->pull);
+        s->end_sent = true;
         tell_done(s);
-        (void)answer(s, &m);
+        (void)session_answer(s, &m);
     }
 }
 
@@ -321,18 +100,45 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    log_name(s, status == PROTO_OK ? "received" : "failed", name, status == PROTO_OK ? NULL : why);
-    if (status != PROTO_OK) {
-        keep_failure(s, name, why);
+    bool is_answer = status == PROTO_IS_CURRENT || status == PROTO_IS_WANTED;
+    bool is_good = status == PROTO_OK || status == PROTO_LOST_ATTRS;
+    if (!is_answer) {
+        session_log_name(s, status == PROTO_OK ? "received" : "failed", name,
+                         status == PROTO_OK ? NULL : why);
     }
-    if (status == PROTO_OK) {
-        if (s->control == NULL || !control_done_add(&s->done, s->control, index)) {
+    if (!is_answer && !is_good) {
+        session_keep_failure(s, name, why);
+    }
+    if (status == PROTO_OK || is_answer) {
+        bool is_sent =
+            s->control != NULL &&
+            (is_answer ? request_answer(&s->answers, s->control, index, status == PROTO_IS_WANTED)
+                       : control_done_add(&s->done, s->control, index));
+        if (!is_sent) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "the client does not take its answers");
         }
+    } else if (status == PROTO_LOST_ATTRS) {
+        answer_fail(s, status, PROTO_INDEX_NONE, name);
     } else if (!by_peer) { /* a sender knows what it gave up */
         (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
         answer_fail(s, status, index, text);
     }
+    ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
+}
+
+static void on_removed(void *user, const char *name, uint32_t count, int error)
+{
+    struct session *s = user;
+    struct proto_message m = {.type = PROTO_GONE, .index = count};
+    (void)error;
+    session_log_name(s, "deleted", name, NULL);
+    (void)snprintf(m.text, sizeof m.text, "%s", name);
+    (void)session_answer(s, &m);
+}
+
+static void on_ended(void *user)
+{
+    struct session *s = user;
     ev_feed_event(s->host->loop, &s->teller, EV_CUSTOM);
 }
 
@@ -350,17 +156,23 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 {
     struct session *s = user;
     char text[PROTO_TEXT_MAX];
-    const char *why =
-        error == 0 ? "neither file nor folder (links are not copied): left out" : strerror(error);
+    const char *why = error == EAGAIN ? "it changed while it was read: once more" : push_why(error);
     (void)snprintf(text, sizeof text, "%.400s: %s", name, why);
-    log_name(s, error == 0 ? "not sent" : "failed", name,
-             error == EAGAIN ? "it changed while it was read: once more" : why);
-    if (error != 0 && error != EAGAIN) {
-        keep_failure(s, name, why);
+    session_log_name(s, "failed", name, why);
+    if (error != EAGAIN) {
+        session_keep_failure(s, name, why);
     }
     if (!is_begun) {
-        answer_fail(s, error == 0 ? PROTO_LEFT_OUT : proto_status_of(error), PROTO_INDEX_NONE,
-                    text);
+        answer_fail(s, proto_status_of(error), PROTO_INDEX_NONE, text);
+    }
+}
+
+static void on_left(void *user, const char *name, enum proto_status status)
+{
+    struct session *s = user;
+    if (status != PROTO_IS_CURRENT && status != PROTO_IS_WANTED) { /* the client said so itself */
+        session_log_name(s, "not sent", name, proto_status_text(status));
+        answer_fail(s, status, PROTO_INDEX_NONE, name);
     }
 }
 
@@ -368,67 +180,36 @@ static void on_push_failed(void *user, const char *name, int error, bool is_begu
 static void on_push_counted(void *user)
 {
     struct session *s = user;
-    struct proto_message m = {.type = PROTO_END, .index = push_counts(s->push)->entries};
+    const struct push_counts *n = push_counts(s->push);
+    struct proto_message m = {.type = PROTO_END,
+                              .index = n->entries,
+                              .failed = n->failed < UINT32_MAX ? (uint32_t)n->failed : UINT32_MAX,
+                              .excluded = n->excluded};
     s->end_sent = true;
-    (void)answer(s, &m);
+    (void)session_answer(s, &m);
 }
 
 /* --- the request ------------------------------------------------------------------------------------ */
-
-/* The path as asked for, without a leading or trailing slash; "." for the root. */
-static void normalise(char *path)
-{
-    size_t start = strspn(path, "/");
-    size_t len = strlen(path + start);
-    while (len > 0 && path[start + len - 1] == '/') {
-        len--;
-    }
-    memmove(path, path + start, len);
-    path[len] = '\0';
-    if (len == 0) {
-        (void)snprintf(path, 2, ".");
-    }
-}
-
-/* A path of a shell's: from the home folder, in which ssh starts us, with "~" for it. */
-static void expand(char *path)
-{
-    size_t skip = strncmp(path, "~/", 2) == 0 ? 2 + strspn(path + 2, "/")
-                  : strcmp(path, "~") == 0    ? 1
-                                              : 0;
-    memmove(path, path + skip, strlen(path + skip) + 1);
-    if (path[0] == '\0') {
-        (void)snprintf(path, 2, ".");
-    }
-}
-
-/* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
- * it. */
-static bool is_link(int root, const char *path)
-{
-    struct stat st;
-    const char *last;
-    int parent = tree_open_parent(root, path, 0, &last);
-    if (parent < 0) {
-        return false;
-    }
-    bool answer = fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
-                  (fstatat(parent, last, &st, 0) != 0 || !S_ISDIR(st.st_mode));
-    (void)close(parent);
-    return answer;
-}
 
 /* A copy is under way: it counts when limits are shared out. */
 static void begin_copy(struct session *s)
 {
     struct house *house = s->host->house;
     (void)atomic_fetch_add(s->pull != NULL ? &house->receivers : &house->senders, 1);
-    limit(s);
+    session_limit(s);
 }
 
 static bool begin_pull(struct session *s, const struct place_request *request)
 {
-    s->pull = pull_new(s->host->work, s->conn, request, on_settled, s);
+    struct pull_ending ending = {.filter = s->rules.filter,
+                                 .max_delete = s->rules.max_delete,
+                                 .removed = on_removed,
+                                 .ended = on_ended};
+    s->pull = pull_new(s->host->work, request, on_settled, s);
+    if (s->pull != NULL && !pull_set_ending(s->pull, &ending)) {
+        pull_free(s->pull);
+        s->pull = NULL;
+    }
     if (s->pull == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory or file descriptors");
         return false;
@@ -450,7 +231,8 @@ static bool begin_pull_anywhere(struct session *s, const struct proto_message *m
                                     .target = dest.target,
                                     .is_into = dest.is_into,
                                     .flags = m->flags,
-                                    .key = m->key};
+                                    .key = m->key,
+                                    .partial_dir = s->partial_dir};
     bool is_good = begin_pull(s, &request);
     (void)close(dest.root);
     return is_good;
@@ -468,7 +250,7 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     int folder = tree_open(host->root, path, O_PATH | O_DIRECTORY, 0);
-    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !is_link(host->root, path)) {
+    if (folder < 0 && (errno == EXDEV || errno == ELOOP) && !tree_is_link(host->root, path)) {
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return false;
     }
@@ -482,36 +264,74 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         is_into = true;
         (void)close(folder);
     }
-    struct place_request request = {
-        .root = host->root, .target = path, .is_into = is_into, .flags = m->flags, .key = m->key};
+    struct place_request request = {.root = host->root,
+                                    .target = path,
+                                    .is_into = is_into,
+                                    .flags = m->flags,
+                                    .key = m->key,
+                                    .partial_dir = s->partial_dir};
     return begin_pull(s, &request);
 }
 
 static bool begin_push(struct session *s, const struct proto_message *m)
 {
-    struct push_request request = {
-        .flags = m->flags, .failed = on_push_failed, .counted = on_push_counted, .user = s};
+    struct push_request request = {.flags = m->flags,
+                                   .filter = s->rules.filter,
+                                   .failed = on_push_failed,
+                                   .left = on_left,
+                                   .counted = on_push_counted,
+                                   .user = s};
     memcpy(request.key, m->key, sizeof request.key);
     s->push = push_new(s->host->work, s->conn, &request);
     if (s->push == NULL) {
         session_refuse(s, PROTO_IO, "the server is out of memory");
         return false;
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     s->host->sender = s;
     begin_copy(s);
     return true;
 }
 
+/* Everything that a pattern of a shell stands for. 0 or an errno. */
+static int add_pattern(struct session *s, const char *path, bool is_recursive)
+{
+    glob_t found;
+    int rc = glob(path, 0, NULL, &found);
+    if (rc != 0) {
+        return rc == GLOB_NOMATCH ? ENOENT : rc == GLOB_NOSPACE ? ENOMEM : EIO;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char name[256];
+        tree_basename(found.gl_pathv[i], name, sizeof name);
+        int error = push_add(s->push, -1, found.gl_pathv[i], name, is_recursive);
+        if (error != 0) {
+            on_push_failed(s, name, error, false);
+        }
+    }
+    globfree(&found);
+    return 0;
+}
+
+static int add_source(struct session *s, const struct proto_message *m, const char *path)
+{
+    char name[256];
+    struct stat st;
+    bool is_recursive = (m->flags & PROTO_FLAG_RECURSIVE) != 0;
+    if (s->host->root < 0 && tree_is_pattern(path) && lstat(path, &st) != 0) {
+        return add_pattern(s, path, is_recursive);
+    }
+    tree_basename(path, name, sizeof name);
+    return push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name, is_recursive);
+}
+
 static bool begin_push_for(struct session *s, const struct proto_message *m, const char *path)
 {
-    char name[256], why[160];
-    tree_basename(path, name, sizeof name);
+    char why[160];
     if (!begin_push(s, m)) {
         return false;
     }
-    int error = push_add(s->push, s->host->root, path, name[0] == '\0' ? "root" : name,
-                         (m->flags & PROTO_FLAG_RECURSIVE) != 0);
+    int error = add_source(s, m, path);
     if (error != 0) {
         (void)snprintf(why, sizeof why, "%s",
                        error == EISDIR  ? "it is a folder; use -r"
@@ -520,7 +340,7 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     push_begin(s->push);
     return true;
 }
@@ -540,7 +360,7 @@ static bool begin_offer(struct session *s, const struct proto_message *m)
             on_push_failed(s, host->offers[i], error, false);
         }
     }
-    push_allow_zip(s->push);
+    push_allow_zip(s->push, true);
     push_begin(s->push);
     return true;
 }
@@ -557,6 +377,16 @@ static bool begin_request(struct session *s, const struct proto_message *m, cons
     return m->direction == PROTO_PUSH ? begin_pull_for(s, m, path) : begin_push_for(s, m, path);
 }
 
+/* False: it makes no sense. */
+static bool on_setting(struct session *s, const struct proto_message *m)
+{
+    if (s->has_hello || s->held != NULL || m->setting != PROTO_PARTIAL_DIR) {
+        return false;
+    }
+    (void)snprintf(s->partial_dir, sizeof s->partial_dir, "%s", m->text);
+    return true;
+}
+
 static void on_hello(struct session *s, struct proto_message *m)
 {
     struct proto_message ready = {.type = PROTO_READY,
@@ -568,9 +398,9 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->begun = tern_udp_now();
     s->is_push = m->direction == PROTO_PUSH;
     if (s->host->root < 0) {
-        expand(path);
+        request_expand(path);
     } else {
-        normalise(path);
+        request_normalise(path);
     }
     s->path = strdup(path);
     if (s->path == NULL) {
@@ -585,13 +415,18 @@ static void on_hello(struct session *s, struct proto_message *m)
         session_refuse(s, PROTO_REFUSED_PATH, "the path leaves the served folder");
         return;
     }
+    if (s->host->root >= 0 && s->partial_dir[0] != '\0' && !tree_is_safe(s->partial_dir)) {
+        session_refuse(s, PROTO_REFUSED_PATH, "--partial-dir leaves the target");
+        return;
+    }
     if (m->direction != PROTO_PUSH && m->direction != PROTO_PULL) {
         session_refuse(s, PROTO_BAD_REQUEST, "neither a push nor a pull");
         return;
     }
     bool is_good = begin_request(s, m, path);
-    log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path, NULL);
-    if (!is_good || !answer(s, &ready)) {
+    session_log_name(s, m->direction == PROTO_PUSH ? "wants to send to" : "wants to have", path,
+                     NULL);
+    if (!is_good || !session_answer(s, &ready)) {
         return;
     }
     for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
@@ -625,6 +460,36 @@ static bool pump_names(struct session *s)
     return s->names != NULL;
 }
 
+/* A request with rules begins when they are there. */
+static void hold_hello(struct session *s, struct proto_message *m)
+{
+    bool has_rules = (m->flags & PROTO_FLAG_RULES) != 0;
+    request_rules_init(&s->rules, has_rules);
+    if (!has_rules) {
+        on_hello(s, m);
+        return;
+    }
+    s->held = malloc(sizeof *s->held);
+    if (s->held == NULL) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
+        return;
+    }
+    *s->held = *m;
+}
+
+static void on_rule(struct session *s, const struct proto_message *m)
+{
+    const char *why = request_take_rule(&s->rules, m->text);
+    if (why != NULL) {
+        tern_conn_close(s->conn, CLOSE_PROTOCOL, "malformed rule");
+    } else if (s->rules.is_done) {
+        struct proto_message *held = s->held;
+        s->held = NULL;
+        on_hello(s, held);
+        free(held);
+    }
+}
+
 static void on_control(struct session *s)
 {
     if (pump_names(s)) {
@@ -633,16 +498,23 @@ static void on_control(struct session *s)
     struct proto_message m;
     int rc;
     while ((rc = control_read(&s->messages, s->control, &m)) == 1) {
-        if (m.type == PROTO_HELLO && !s->has_hello) {
-            on_hello(s, &m);
+        if (m.type == PROTO_HELLO && !s->has_hello && s->held == NULL) {
+            hold_hello(s, &m);
+        } else if (m.type == PROTO_RULE && s->held != NULL) {
+            on_rule(s, &m);
+        } else if (m.type == PROTO_SETTING && on_setting(s, &m)) {
+            continue;
+        } else if ((m.type == PROTO_WANT || m.type == PROTO_CURRENT) && s->push != NULL) {
+            push_on_answer(s->push, &m);
         } else if (m.type == PROTO_END && s->pull != NULL) {
             s->has_end = true;
             s->end_count = m.index;
+            s->end_failed = m.failed;
             answer_end(s);
         } else if (m.type == PROTO_TOTAL && s->has_hello) {
-            begin_survey(s);
+            session_begin_survey(s);
         } else if (m.type == PROTO_LIMIT && s->has_hello) {
-            on_limit(s, &m);
+            session_on_limit(s, &m);
         } else if (m.type == PROTO_DONE || m.type == PROTO_FAIL || m.type == PROTO_END) {
             continue; /* a receiving client reports; it is its own judge */
         } else {
@@ -725,6 +597,16 @@ static void begin_session(struct host *host, tern_conn *conn, bool is_early)
     tern_conn_set_user(conn, s);
 }
 
+/* It is there itself: it may have what was learnt of the path to it. */
+static void recall_path(struct session *s)
+{
+    tern_addr remote = tern_conn_remote(s->conn);
+    if (recall_take(&s->host->recall, &remote, &s->known, tern_udp_now())) {
+        int rc = tern_conn_recall_path(s->conn, &s->known);
+        (void)rc; /* then it starts as if nothing were known */
+    }
+}
+
 /* Early data waits in its streams until the client has proved its key: whoever has recorded it can make us
  * keep it for a while, and no more. That costs nothing, since we could not answer before. */
 static void on_connected(struct host *host, tern_conn *conn)
@@ -741,6 +623,7 @@ static void on_connected(struct host *host, tern_conn *conn)
               tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? "at once, by a ticket" : NULL,
               host->options->json, CLI_DEBUG);
     s->is_proved = true;
+    recall_path(s);
     if (s->control != NULL) {
         on_control(s);
     }
@@ -758,11 +641,22 @@ static void note_end(struct session *s, const tern_close_info *close)
     }
 }
 
+/* What this session has found, or else what the ones before had. */
+static void remember_path(const struct session *s)
+{
+    tern_path_memory memory = s->known;
+    tern_addr remote = tern_conn_remote(s->conn);
+    if (tern_conn_path_memory(s->conn, &memory) == 0 || memory.volume > 0) {
+        recall_put(&s->host->recall, &remote, &memory, tern_udp_now());
+    }
+}
+
 static void on_closed(struct session *s, const tern_close_info *close)
 {
-    end_names(s);
+    remember_path(s);
+    session_end_names(s);
     if (s->path != NULL) {
-        log_copy(s, close);
+        session_log_copy(s, close);
     }
     log_event(&s->peer, "disconnected", close->error == 0 ? NULL : tern_strerror(close->error),
               s->host->options->json, CLI_DEBUG);
@@ -780,7 +674,7 @@ static void on_opened(struct session *s, tern_stream *stream)
         }
     } else if (s->pull != NULL) {
         pull_on_opened(s->pull, stream);
-    } else if (!s->has_hello && s->early_count < EARLY_MAX) {
+    } else if (!s->has_hello && s->early_count < SESSION_EARLY_MAX) {
         s->early[s->early_count++] = stream;
     } else {
         int rc = tern_stream_stop(stream, PROTO_BAD_REQUEST);
@@ -807,7 +701,7 @@ static void on_stream_event(struct session *s, const tern_event *ev)
         } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && s->names != NULL) {
             names_serve_pump(s->names);
         } else if (ev->type == TERN_EVENT_STREAM_CLOSED) {
-            end_names(s);
+            session_end_names(s);
         }
         s->control = ev->type == TERN_EVENT_STREAM_CLOSED ? NULL : s->control;
     } else if (is_ours) {
@@ -855,39 +749,6 @@ void host_on_event(struct host *host, const tern_event *ev)
 
 /* --- all of them ------------------------------------------------------------------------------------- */
 
-/* Each session that receives may have TERNCP_FILES files open, with what there was of them and the folder
- * of each, and a folder a batch; one that sends, the files of its batches and its queue: no more sessions than
- * there are descriptors for, so that one client cannot take them all. */
-static unsigned sessions_for_files(void)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            (void)getrlimit(RLIMIT_NOFILE, &limit);
-        }
-    }
-    rlim_t each = 3 * TERNCP_FILES + TERNCP_PACKS + 130;
-    return limit.rlim_cur > SPARE_FILES + each ? (unsigned)((limit.rlim_cur - SPARE_FILES) / each)
-                                               : 1;
-}
-
-void house_init(struct house *house)
-{
-    unsigned most = sessions_for_files();
-    memset(house, 0, sizeof *house);
-    house->sessions_max = most < SESSIONS_MAX ? most : SESSIONS_MAX;
-}
-
-void house_allow(struct house *house, unsigned clients)
-{
-    unsigned most = sessions_for_files();
-    if (most < clients) {
-        cli_verbose(CLI_WARNING, "file descriptors suffice for %u clients only", most);
-    }
-    house->sessions_max = most < clients ? most : clients;
-}
-
 void host_init(struct host *host, const struct options *options, struct ev_loop *loop,
                struct work *work, int root)
 {
@@ -903,8 +764,8 @@ void host_init(struct host *host, const struct options *options, struct ev_loop 
 void host_tend(struct host *host)
 {
     for (struct session *s = host->first; s != NULL; s = s->next) {
-        limit(s);
-        check_limit(s);
+        session_limit(s);
+        session_check_limit(s);
         if (is_idle(s) && tern_udp_now() - s->born > HELLO_TIMEOUT) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "you ask for nothing");
         }

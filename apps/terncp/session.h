@@ -10,6 +10,7 @@
 
 #include "shared/keyring.h"
 #include "terncp/options.h"
+#include "terncp/recall.h"
 #include "terncp/work.h"
 
 #define SESSION_CLOSE_OK 0
@@ -44,7 +45,8 @@ struct host {
     tern_ev *binding;      /* woken after work that no event has brought about */
     struct session *first; /* of all sessions */
     unsigned sessions;
-    bool is_ending;              /* nobody is let in */
+    bool is_ending; /* nobody is let in */
+    struct recall recall;
     unsigned accepted, requests; /* clients and requests that ever came */
     struct host_result last;     /* of the session that ended last */
     char **offers; /* what a client may have, and nothing else; NULL: whatever it names */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terncp/tree.h"
+#include "terncp/passing.h"
 
 #define MEMORY_MAX ((size_t)32 << 20) /* passed on and not acknowledged, over all streams */
 
@@ -24,22 +24,14 @@ struct loan {
     uint8_t data[];
 };
 
-/* Where the names are in what passes. */
-struct scan {
-    uint8_t header[PROTO_HEADER_MAX];
-    size_t used;   /* of a header that is not whole yet */
-    uint64_t skip; /* bytes until the next one */
-    bool is_over;  /* a file's own stream has but one */
-};
-
 struct splice {
     struct splices *all;
     tern_stream *from, *to; /* NULL once closed; `to` is NULL until it can be opened, too */
     bool has_to, is_lost;   /* it could be opened; `from` was closed before */
     size_t ahead; /* bytes at the front of `from` that were looked at, and not passed on */
     bool forth_over, back_over; /* the end, a reset or a stop was passed on */
-    bool is_file;
-    struct scan scan;
+    struct passing passing;
+    char name[PROTO_PATH_MAX + 1]; /* the newest of its entries */
     struct splice *next, **link;
 };
 
@@ -92,8 +84,6 @@ static void on_released(void *arg, const void *data, size_t len)
     }
 }
 
-/* --- names -------------------------------------------------------------------------------------------- */
-
 static void refuse(struct splices *all, const char *why)
 {
     if (!all->is_bad) {
@@ -102,57 +92,15 @@ static void refuse(struct splices *all, const char *why)
     }
 }
 
-/* A whole header: is it a name that was asked for, and how far is it to the next? */
-static void on_entry(struct splice *s, const struct proto_entry *entry)
+/* What is tried again is not given up, and what is left out is no failure. */
+static void on_given_up(void *user, const char *name, uint64_t status)
 {
-    struct splices *all = s->all;
-    bool is_recursive = (all->request.flags & PROTO_FLAG_RECURSIVE) != 0;
-    if (!tree_is_safe(entry->name) ||
-        !tree_is_under(entry->name, all->request.only, is_recursive)) {
-        refuse(all, "it sends a name that was not asked for");
-        return;
-    }
-    memcpy(all->current, entry->name, strlen(entry->name) + 1);
-    if (s->is_file) {
-        s->scan.is_over = true;
-        return;
-    }
-    int64_t size = proto_packed_size(entry, all->request.flags);
-    if (size < 0) {
-        refuse(all, "it sends a malformed entry");
-        return;
-    }
-    s->scan.skip = (uint64_t)size;
-}
-
-static void look_at(struct splice *s, const uint8_t *data, size_t len)
-{
-    struct scan *scan = &s->scan;
-    while (len > 0 && !scan->is_over && !s->all->is_bad) {
-        if (scan->skip > 0) {
-            size_t n = len < scan->skip ? len : (size_t)scan->skip;
-            scan->skip -= n;
-            data += n;
-            len -= n;
-            continue;
-        }
-        struct proto_entry entry;
-        size_t before = scan->used, n = sizeof scan->header - before;
-        n = len < n ? len : n;
-        memcpy(scan->header + before, data, n);
-        scan->used += n;
-        int used = proto_entry_decode(&entry, scan->header, scan->used);
-        if (used == 0 && scan->used < sizeof scan->header) {
-            return;
-        }
-        if (used <= 0) {
-            refuse(s->all, "it sends a malformed entry");
-            return;
-        }
-        scan->used = 0;
-        data += (size_t)used - before;
-        len -= (size_t)used - before;
-        on_entry(s, &entry);
+    struct splices *all = user;
+    bool is_failure = status < PROTO_LEFT_OUT || status > PROTO_LEFT_OUTSIDE;
+    if (is_failure) {
+        all->request.given_up(
+            all->request.user, name[0] == '\0' ? "an entry" : name,
+            status > PROTO_OK && status < PROTO_LEFT_OUT ? (enum proto_status)status : PROTO_IO);
     }
 }
 
@@ -190,7 +138,11 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
     while (!s->all->is_bad) {
         int rc = tern_stream_peek(from, &data, &len);
         if (rc == TERN_ERR_RESET) {
-            rc = tern_stream_reset(to, tern_stream_reset_code(from));
+            uint64_t status = tern_stream_reset_code(from);
+            if (is_forth) {
+                on_given_up(s->all, s->name, status);
+            }
+            rc = tern_stream_reset(to, status);
             (void)rc; /* it may have ended itself */
             return true;
         }
@@ -199,8 +151,12 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
         }
         len = len > PROTO_BLOCK ? PROTO_BLOCK : len;
         if (is_forth && len > s->ahead) {
-            look_at(s, data + s->ahead, len - s->ahead);
+            const char *why = passing_look(&s->passing, data + s->ahead, len - s->ahead, s->name);
             s->ahead = len;
+            memcpy(s->all->current, s->name, strlen(s->name) + 1);
+            if (why != NULL) {
+                refuse(s->all, why);
+            }
         }
         if (s->all->is_bad) {
             return false;
@@ -224,7 +180,7 @@ static bool flow(struct splice *s, tern_stream *from, tern_stream *to, bool is_f
 /* Gives the stream its other end. False: the peer allows no more streams now. */
 static bool open_to(struct splice *s)
 {
-    enum tern_stream_kind kind = s->is_file ? TERN_STREAM_BIDI : TERN_STREAM_UNI;
+    enum tern_stream_kind kind = s->passing.is_file ? TERN_STREAM_BIDI : TERN_STREAM_UNI;
     if (!s->has_to && tern_conn_open_stream(s->all->request.to, kind, &s->to) == 0) {
         s->has_to = true;
         tern_stream_set_user(s->to, s);
@@ -247,6 +203,7 @@ static void pump(struct splice *s)
         return;
     }
     if (s->is_lost) { /* the receiver counts it, and must hear of it */
+        on_given_up(s->all, s->name, PROTO_IO);
         int rc = tern_stream_reset(s->to, PROTO_IO);
         (void)rc; /* the stream is fresh, or has ended since */
         s->is_lost = false;
@@ -257,7 +214,7 @@ static void pump(struct splice *s)
     if (!s->forth_over) {
         s->forth_over = flow(s, s->from, s->to, true);
     }
-    if (s->is_file && !s->back_over) {
+    if (s->passing.is_file && !s->back_over) {
         s->back_over = flow(s, s->to, s->from, false);
     }
 }
@@ -281,7 +238,11 @@ void splices_add(struct splices *all, tern_stream *stream)
     }
     s->all = all;
     s->from = stream;
-    s->is_file = tern_stream_kind_of(stream) == TERN_STREAM_BIDI;
+    s->passing = (struct passing){.is_file = tern_stream_kind_of(stream) == TERN_STREAM_BIDI,
+                                  .flags = all->request.flags,
+                                  .only = all->request.only,
+                                  .given_up = on_given_up,
+                                  .user = all};
     s->link = &all->list;
     s->next = all->list;
     if (s->next != NULL) {
@@ -344,8 +305,9 @@ void splices_free(struct splices *all)
     if (all == NULL) {
         return;
     }
-    while (all->list != NULL) {
-        struct splice *s = all->list;
+    struct splice *next;
+    for (struct splice *s = all->list; s != NULL; s = next) {
+        next = s->next;
         if (s->from != NULL) {
             tern_stream_set_user(s->from, NULL);
         }

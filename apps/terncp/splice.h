@@ -14,23 +14,25 @@ struct splices;
 struct splices_request {
     struct ev_loop *loop;
     tern_conn *to;    /* where streams that come are led on to */
-    uint32_t flags;   /* PROTO_FLAG_* of the copy */
+    uint64_t flags;   /* PROTO_FLAG_* of the copy */
     const char *only; /* as in struct place_request: no other name is passed on */
     /* A name that was not asked for, or something malformed: nothing more is passed on. */
     void (*refused)(void *user, const char *why);
+    /* The sender gave an entry up, as the receiver hears, too, who leaves it to the sender's side to tell. */
+    void (*given_up)(void *user, const char *name, enum proto_status status);
     void *user;
 };
 
 /* NULL: no memory. */
 struct splices *splices_new(const struct splices_request *request);
-void splices_free(struct splices *splices); /* while the streams' handles are good; NULL is fine */
+void splices_free(struct splices *all); /* while the streams' handles are good; NULL is fine */
 
 /* Leads a stream that the sender has opened on. */
-void splices_add(struct splices *splices, tern_stream *stream);
+void splices_add(struct splices *all, tern_stream *stream);
 /* An event of a stream of either connection, and OPENABLE of the second. */
-void splices_on_event(struct splices *splices, const tern_event *event);
+void splices_on_event(struct splices *all, const tern_event *event);
 
-uint64_t splices_bytes(const struct splices *splices); /* passed on and acknowledged */
-const char *splices_current(const struct splices *splices);
+uint64_t splices_bytes(const struct splices *all); /* passed on and acknowledged */
+const char *splices_current(const struct splices *all);
 
 #endif

@@ -57,6 +57,14 @@ static bool parse_number(const char *word, size_t len, unsigned most, unsigned *
     return len > 0;
 }
 
+/* Or "-"; no name that the far side would have us look up. */
+static bool is_address(const char *word, size_t len)
+{
+    bool is_v6 = memchr(word, ':', len) != NULL;
+    size_t digits = strspn(word, is_v6 ? "0123456789abcdefABCDEF.:" : "0123456789.");
+    return digits >= len || (is_v6 && word[digits] == '%') || (len == 1 && word[0] == '-');
+}
+
 enum ssh_found ssh_line_parse(struct ssh_line *line, const char *text)
 {
     size_t len = 0, used = 0;
@@ -89,7 +97,7 @@ enum ssh_found ssh_line_parse(struct ssh_line *line, const char *text)
         return SSH_NOISE;
     }
     word = next_word(&text, &len);
-    if (word == NULL || len >= sizeof line->address) {
+    if (word == NULL || len >= sizeof line->address || !is_address(word, len)) {
         return SSH_NOISE;
     }
     if (len != 1 || word[0] != '-') {
@@ -368,8 +376,8 @@ void ssh_real_host(const struct options *options, const struct target *target,
         return; /* whatever it is, it may not know this option and log in instead */
     }
     (void)snprintf(command.login, sizeof command.login, "%s", target->login);
-    if (!add(&command, "-G") || !add(&command, "--") || !add(&command, command.login) ||
-        !spawn(&ssh, &command)) {
+    if (!add(&command, "-T") || !add(&command, "-G") || !add(&command, "--") ||
+        !add(&command, command.login) || !spawn(&ssh, &command)) {
         return;
     }
     while (read_line(ssh.out, text, sizeof text, &total) == 1) {

@@ -15,6 +15,6 @@ struct survey *survey_new(int root, char *const *paths, int count, void (*wake)(
                           void *user);
 /* False: not done yet. */
 bool survey_read(const struct survey *survey, uint64_t *files, uint64_t *bytes);
-void survey_free(struct survey *survey); /* NULL is fine */
+void survey_free(struct survey *f); /* NULL is fine */
 
 #endif

@@ -11,8 +11,12 @@ void transport_config(tern_config *config, const struct options *options)
     config->idle_timeout = TERNCP_IDLE;
     config->keepalive = TERNCP_KEEPALIVE;
     config->handshake_timeout = options->connect_timeout;
-    config->stream_window = 1 << 20;
-    config->conn_window = 2 << 20;
+    /* A gigabit a second over 50 ms is 6 MB in flight and as much in a full queue; when one of those is
+     * lost there, two round trips of them come before it is sent again. */
+    config->stream_window = 4 << 20;
+    config->stream_window_max = config->stream_send_buffer = 32 << 20;
+    config->conn_window = 8 << 20;
+    config->conn_window_max = 40 << 20;
     config->max_datagram = TERNCP_DATAGRAM;
     config->max_streams_uni = TERNCP_PACKS;
     config->max_streams_bidi = TERNCP_FILES;

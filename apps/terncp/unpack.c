@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "terncp/hash.h"
+#include "terncp/tree.h"
 #include "terncp/zip.h"
 
 _Static_assert(UNPACK_CAPACITY >= 2 * PROTO_SMALL_MAX && UNPACK_CAPACITY >= PROTO_PACKED_MAX,
@@ -40,18 +41,26 @@ static int find_folder(const struct place *place, struct open_folder *open, cons
     return open->fd;
 }
 
-static int make_file(const struct place *place, const struct proto_entry *entry,
-                     const uint8_t *data, int folder, const char *last, uint32_t *number)
+/* An entry as it lies in the pack. */
+struct parcel {
+    const struct proto_entry *entry;
+    const uint8_t *attrs, *data; /* entry->attrs bytes; contents */
+};
+
+static int make_file(const struct place *place, const struct parcel *parcel, int folder,
+                     const char *last, uint32_t *number, bool *has_lost)
 {
+    const struct proto_entry *entry = parcel->entry;
     char temporary[PLACE_TEMPORARY_SIZE];
     mode_t mode = (mode_t)entry->mode & 0777;
     int fd = place_create(folder, mode, number, temporary);
     if (fd < 0) {
         return errno;
     }
-    int error = work_pwrite(fd, data, (size_t)entry->size, 0);
+    int error = work_pwrite(fd, parcel->data, (size_t)entry->size, 0);
     if (error == 0) {
-        error = place_give_name(place, entry, mode & ~place->mask, fd, folder, temporary, last);
+        error = place_give_name(place, entry, parcel->attrs, mode & ~place->mask, fd, folder,
+                                temporary, last, has_lost);
     }
     if (error != 0) {
         (void)unlinkat(folder, temporary, 0);
@@ -60,50 +69,102 @@ static int make_file(const struct place *place, const struct proto_entry *entry,
     return error;
 }
 
-static int make_link(const struct place *place, const struct proto_entry *entry,
-                     const uint8_t *data, int folder, const char *last, uint32_t *number)
+static int make_link(const struct place *place, const struct parcel *parcel, int folder,
+                     const char *last)
 {
     char text[PROTO_LINK_MAX + 1];
-    if (memchr(data, '\0', (size_t)entry->size) != NULL) {
+    size_t size = (size_t)parcel->entry->size;
+    if (memchr(parcel->data, '\0', size) != NULL) {
         return EINVAL;
     }
-    memcpy(text, data, (size_t)entry->size);
-    text[entry->size] = '\0';
-    return place_make_link(place, entry, text, folder, last, number);
+    memcpy(text, parcel->data, size);
+    text[size] = '\0';
+    return place_make_link(place, parcel->entry, parcel->attrs, text, folder, last);
 }
 
-static bool is_intact(const struct place *place, const struct proto_entry *entry,
-                      const uint8_t *data)
+static int make(const struct place *place, const struct parcel *parcel, int folder,
+                const char *last, uint32_t *number, bool *has_lost)
 {
+    switch (parcel->entry->type) {
+    case PROTO_FOLDER:
+        return place_make_folder(place, folder, last);
+    case PROTO_LINK:
+        return make_link(place, parcel, folder, last);
+    case PROTO_SAME: /* when everything else stands */
+    case PROTO_VOID:
+        return 0;
+    case PROTO_FILE:
+        break;
+    }
+    return make_file(place, parcel, folder, last, number, has_lost);
+}
+
+static bool is_intact(const struct place *place, const struct parcel *parcel)
+{
+    const struct proto_entry *entry = parcel->entry;
     uint8_t hash[PROTO_HASH_SIZE];
     if ((place->flags & PROTO_FLAG_NO_HASH) != 0 || entry->type == PROTO_FOLDER) {
         return true;
     }
-    hash_whole(place->session_key, entry->index, data, (size_t)entry->size, hash);
-    return sodium_memcmp(hash, data + entry->size, sizeof hash) == 0;
+    hash_whole(place->session_key, entry->index, parcel->data, (size_t)entry->size, hash);
+    return sodium_memcmp(hash, parcel->data + entry->size, sizeof hash) == 0;
 }
 
-static void settle(const struct place *place, const struct proto_entry *entry, const uint8_t *data,
-                   struct open_folder *open, uint32_t *number, struct unpack_result *result)
+static bool may_come(const struct place *place, const struct proto_entry *entry)
 {
+    return (entry->type != PROTO_LINK || (place->flags & PROTO_FLAG_LINKS) != 0) &&
+           (entry->type != PROTO_SAME || (place->flags & PROTO_FLAG_HARD_LINKS) != 0);
+}
+
+/* The answer to a question. In a folder that is not there everything is wanted. */
+static void answer(const struct place *place, const struct parcel *parcel, int folder,
+                   const char *last, struct unpack_result *result)
+{
+    bool is_missing = folder < 0 && errno == ENOENT;
+    if (folder < 0 && !is_missing) {
+        result->error = errno;
+        result->status = proto_status_of(errno);
+        return;
+    }
+    bool is_current =
+        !is_missing && place_is_current(place, parcel->entry, folder, last, parcel->data);
+    result->status = is_current ? PROTO_IS_CURRENT : PROTO_IS_WANTED;
+}
+
+static void settle(const struct place *place, const struct parcel *parcel, struct open_folder *open,
+                   uint32_t *number, struct unpack_result *result)
+{
+    const struct proto_entry *entry = parcel->entry;
     char target[PROTO_PATH_MAX + 1];
     const char *last = "";
-    if (place_map(place, entry->name, target) != NULL ||
-        (entry->type == PROTO_LINK && (place->flags & PROTO_FLAG_LINKS) == 0)) {
+    if (place_map(place, entry->name, target) != NULL || !may_come(place, entry)) {
         result->status = PROTO_REFUSED_PATH;
         return;
     }
-    if (!is_intact(place, entry, data)) {
+    if (entry->is_asked && (place->flags & PROTO_FLAG_DRY_RUN) != 0) {
+        int at = tree_open_parent(place->root, target, place->links, &last);
+        answer(place, parcel, at, last, result);
+        if (at >= 0) {
+            (void)close(at);
+        }
+        return;
+    }
+    if (!entry->is_asked && !is_intact(place, parcel)) {
         result->status = PROTO_INTEGRITY;
         return;
     }
+    if (!attrs_are_valid(parcel->attrs, entry->attrs)) {
+        result->status = PROTO_BAD_REQUEST;
+        return;
+    }
     int folder = find_folder(place, open, target, &last);
-    int error = folder < 0                    ? errno
-                : entry->type == PROTO_FOLDER ? place_make_folder(place, folder, last)
-                : entry->type == PROTO_LINK   ? make_link(place, entry, data, folder, last, number)
-                                              : make_file(place, entry, data, folder, last, number);
-    result->error = error;
-    result->status = proto_status_of(error);
+    if (entry->is_asked) {
+        answer(place, parcel, folder, last, result);
+        return;
+    }
+    result->error =
+        folder < 0 ? errno : make(place, parcel, folder, last, number, &result->has_lost);
+    result->status = proto_status_of(result->error);
 }
 
 /* Whole entries and nothing else? */
@@ -166,7 +227,9 @@ void unpack_run(struct work_job *job)
                                  ? (enum proto_status)entry.mode
                                  : PROTO_IO;
         } else {
-            settle(place, &entry, unpack->data + at + n, &open, &number, result);
+            const uint8_t *attrs = unpack->data + at + n;
+            struct parcel parcel = {.entry = &entry, .attrs = attrs, .data = attrs + entry.attrs};
+            settle(place, &parcel, &open, &number, result);
         }
         at += (size_t)n + (size_t)size;
     }

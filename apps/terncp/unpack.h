@@ -10,9 +10,10 @@
 #define UNPACK_CAPACITY PROTO_UNPACKED_MAX
 
 struct unpack_result {
-    size_t at; /* of the entry, in the data */
-    enum proto_status status;
-    int error; /* an errno that says more, or 0 */
+    size_t at;                /* of the entry, in the data */
+    enum proto_status status; /* PROTO_IS_CURRENT, PROTO_IS_WANTED: the answer to a question */
+    bool has_lost;            /* extended attributes that could not be set */
+    int error;                /* an errno that says more, or 0 */
 };
 
 struct unpack {

@@ -20,7 +20,8 @@ struct work {
     struct ev_async bell;
     pthread_mutex_t lock, writing; /* writing: held by the one that writes */
     pthread_cond_t has_jobs;
-    struct queue waiting, finished;
+    struct queue waiting, patient, finished; /* patient: those that may take long */
+    unsigned long_count;                     /* of such, with a thread */
     pthread_t threads[WORK_THREADS_MAX];
     unsigned thread_count;
     bool is_over;
@@ -105,12 +106,23 @@ void work_write(struct work_job *job)
     }
 }
 
+/* One thread is kept from jobs that may take long. */
+static struct work_job *next_job(struct work *work)
+{
+    struct work_job *job = pop(&work->waiting);
+    bool may_be_long = work->long_count == 0 || work->long_count + 1 < work->thread_count;
+    if (job == NULL && may_be_long && (job = pop(&work->patient)) != NULL) {
+        work->long_count++;
+    }
+    return job;
+}
+
 static void *run(void *arg)
 {
     struct work *work = arg;
     (void)pthread_mutex_lock(&work->lock);
     for (;;) {
-        struct work_job *job = work->is_over ? NULL : pop(&work->waiting);
+        struct work_job *job = work->is_over ? NULL : next_job(work);
         if (job == NULL && work->is_over) {
             break;
         }
@@ -121,6 +133,10 @@ static void *run(void *arg)
         (void)pthread_mutex_unlock(&work->lock);
         job->run(job);
         (void)pthread_mutex_lock(&work->lock);
+        if (job->is_long) {
+            work->long_count--;
+            (void)pthread_cond_signal(&work->has_jobs);
+        }
         push(&work->finished, job);
         ev_async_send(work->loop, &work->bell);
     }
@@ -128,19 +144,19 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* What is finished now: jobs that make more jobs must not keep the loop from everything else. */
 static void on_bell(struct ev_loop *loop, struct ev_async *bell, int events)
 {
     struct work *work = bell->data;
-    struct work_job *job;
     (void)loop;
     (void)events;
-    for (;;) {
-        (void)pthread_mutex_lock(&work->lock);
-        job = pop(&work->finished);
-        (void)pthread_mutex_unlock(&work->lock);
-        if (job == NULL) {
-            return;
-        }
+    (void)pthread_mutex_lock(&work->lock);
+    struct work_job *job = work->finished.head;
+    work->finished.head = NULL;
+    work->finished.tail = &work->finished.head;
+    (void)pthread_mutex_unlock(&work->lock);
+    for (struct work_job *next; job != NULL; job = next) {
+        next = job->next;
         job->done(job);
     }
 }
@@ -149,7 +165,9 @@ static void start_threads(struct work *work, unsigned count)
 {
     while (work->thread_count < count &&
            pthread_create(&work->threads[work->thread_count], NULL, run, work) == 0) {
+        (void)pthread_mutex_lock(&work->lock);
         work->thread_count++;
+        (void)pthread_mutex_unlock(&work->lock);
     }
 }
 
@@ -168,6 +186,7 @@ struct work *work_new(struct ev_loop *loop)
     }
     work->loop = loop;
     work->waiting.tail = &work->waiting.head;
+    work->patient.tail = &work->patient.head;
     work->finished.tail = &work->finished.head;
     (void)pthread_mutex_init(&work->lock, NULL);
     (void)pthread_mutex_init(&work->writing, NULL);
@@ -196,7 +215,8 @@ void work_free(struct work *work)
     for (unsigned i = 0; i < work->thread_count; i++) {
         (void)pthread_join(work->threads[i], NULL);
     }
-    for (struct work_job *job; (job = pop(&work->waiting)) != NULL;) {
+    for (struct work_job *job;
+         (job = pop(&work->waiting)) != NULL || (job = pop(&work->patient)) != NULL;) {
         job->error = ECANCELED;
         push(&work->finished, job);
     }
@@ -213,8 +233,11 @@ void work_submit(struct work *work, struct work_job *job)
 {
     job->work = work;
     job->error = 0;
+    if (job->is_long) { /* of the threads that there were, it may not have all */
+        work_grow(work);
+    }
     (void)pthread_mutex_lock(&work->lock);
-    push(&work->waiting, job);
+    push(job->is_long ? &work->patient : &work->waiting, job);
     (void)pthread_cond_signal(&work->has_jobs);
     (void)pthread_mutex_unlock(&work->lock);
 }

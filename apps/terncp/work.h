@@ -22,7 +22,8 @@ struct work_job {
     work_fn run;  /* on a worker's thread; not at all when work_free is quicker */
     work_fn done; /* on the loop's thread */
     void *owner;
-    int error; /* an errno, or 0; ECANCELED: not run */
+    int error;    /* an errno, or 0; ECANCELED: not run */
+    bool is_long; /* it may take minutes: others do not wait behind it */
     struct work *work;
     struct work_job *next; /* the work's own, while the job is out */
 };

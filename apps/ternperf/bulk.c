@@ -72,7 +72,9 @@ static void write_on(struct run *run, struct pipe *pipe)
             return; /* the next turn comes soon */
         }
         /* Lent: the one copy is into the packet. */
-        ptrdiff_t n = tern_stream_write_ref(pipe->stream, filling, len, NULL, NULL, 0);
+        ptrdiff_t n = run->options->copy
+                          ? tern_stream_write(pipe->stream, filling, len, 0)
+                          : tern_stream_write_ref(pipe->stream, filling, len, NULL, NULL, 0);
         if (n <= 0) {
             return;
         }

@@ -16,7 +16,6 @@
 #include "shared/cli.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
-#include "ternperf/qlog.h"
 #include "ternperf/serve.h"
 #include "ternperf/system.h"
 
@@ -191,7 +190,12 @@ int lab_open(struct lab *lab, const struct options *o, const tern_config *config
     lab->node.on_event = on_event;
     lab->node.user = lab;
     tern_addr local = {.family = lab->server.family};
-    int rc = node_open(&lab->node, config, &local);
+    tern_config own = *config;
+    code = node_trace(&lab->node, &own, o->qlog, "ternperf-client", (unsigned)o->seat);
+    if (code >= 0) {
+        return code;
+    }
+    int rc = node_open(&lab->node, &own, &local);
     if (rc == 0 && o->busy_poll) {
         node_busy_poll(&lab->node);
     }
@@ -212,7 +216,6 @@ void lab_close(struct lab *lab)
         tern_conn_close(lab->control, 0, "done");
     }
     node_close(&lab->node);
-    qlog_end();
     if (lab->child > 0) {
         (void)kill(lab->child, SIGTERM);
         (void)waitpid(lab->child, NULL, 0);

@@ -3,8 +3,24 @@
 #include "ternperf/node.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "shared/cli.h"
 #include "shared/net.h"
+#include "shared/qlog.h"
+
+int node_trace(struct node *node, tern_config *config, const char *folder, const char *name,
+               unsigned part)
+{
+    node->qlog = folder == NULL ? NULL : qlog_new(folder, name, part);
+    if (node->qlog != NULL) {
+        config->trace = qlog_sink(node->qlog);
+    } else if (folder != NULL) {
+        cli_error(folder, strerror(errno), "give --qlog a folder that can be written");
+        return CLI_LOCAL;
+    }
+    return -1;
+}
 
 static int new_endpoint(struct node *node, const tern_config *config)
 {
@@ -48,6 +64,8 @@ void node_close(struct node *node)
     tern_udp_close(node->udp);
     tern_endpoint_free(node->endpoint);
     tern_conditioner_free(node->conditioner);
+    qlog_free(node->qlog);
+    node->qlog = NULL;
     node->conditioner = NULL;
     node->udp = NULL;
     node->endpoint = NULL;

@@ -15,9 +15,15 @@ struct node {
     tern_udp *udp;
     tern_conditioner *conditioner; /* NULL: the network is as it is */
     struct heap heap;
+    struct qlog *qlog; /* NULL: no traces */
     node_event_fn on_event;
     void *user;
 };
+
+/* Before it is opened with this configuration: traces of its connections into the folder, unless that is NULL.
+ * `part` tells the nodes of a process apart. Returns -1, or the exit code to end with, having said why. */
+int node_trace(struct node *node, tern_config *config, const char *folder, const char *name,
+               unsigned part);
 
 /* `config` is taken but for its allocator. 0 or TERN_ERR_*; after TERN_ERR_SYSTEM errno says why. */
 int node_open(struct node *node, const tern_config *config, const tern_addr *local);

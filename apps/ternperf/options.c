@@ -12,8 +12,6 @@
 #include "shared/cli.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
-#include "shared/term.h"
-#include "ternperf/qlog.h"
 
 static const char help[] =
     "Usage: ternperf serve [--listen ADDR:PORT] [--shards N]\n"
@@ -62,6 +60,7 @@ static const char help_options[] =
     "10M\n"
     "                          (bytes a second)\n"
     "  -i, --interval T        bulk, trace: a line for each T\n"
+    "      --copy              bulk: write by copies, and do not lend the bytes\n"
     "      --size N            rr: bytes of a request and of an answer (default 128);\n"
     "                          messages: of each (default 64)\n"
     "      --unreliable, --reliable, --ordered, --latest\n"
@@ -95,7 +94,7 @@ static const char help_options[] =
     "trace` and\n"
     "                          for viewers\n"
     "      --color WHEN        trace: auto (default), always or never; NO_COLOR is heeded\n"
-    "      --log-level LEVEL   error, info (default) or debug: as -q, nothing, -v\n"
+    "      --log-level LEVEL   error, warning, info (default), debug or trace\n"
     "      --json              one JSON object at the end, on standard output\n"
     "  -q, --quiet   -v, --verbose   -h, --help   -V, --version\n"
     "\n"
@@ -104,6 +103,7 @@ static const char help_options[] =
 enum {
     OPT_LOOPBACK = 256,
     OPT_BUSY_POLL,
+    OPT_COPY,
     OPT_KEEPALIVE,
     OPT_MTU,
     OPT_WINDOW,
@@ -130,6 +130,7 @@ enum {
 
 static const struct option longs[] = {
     {"loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"copy", no_argument, NULL, OPT_COPY},
     {"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
     {"time", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'n'},
@@ -196,23 +197,9 @@ static bool parse_percent(const char *text, double *out)
     return end != text && *end == '\0' && percent >= 0 && percent <= 100;
 }
 
-/* Bytes a second: bits with their unit, or a size. */
 static bool parse_rate(const char *text, uint64_t *out)
 {
-    static const struct {
-        const char *unit;
-        double bits;
-    } units[] = {{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
-    char *end = NULL;
-    double value = strtod(text, &end);
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (end != text && strcmp(end, units[i].unit) == 0) {
-            double bytes = value * units[i].bits / 8;
-            *out = bytes >= 1000 && bytes < 1e12 ? (uint64_t)bytes : 0;
-            return *out != 0;
-        }
-    }
-    return parse_number(text, 1000, (uint64_t)1000000000000, out);
+    return cli_parse_rate(text, out) && *out >= 1000 && *out <= 1000000000000;
 }
 
 /* Numbers and times. -1: fine. */
@@ -278,24 +265,33 @@ static int parse_amount(struct options *o, int opt)
     }
 }
 
-static bool parse_color(const char *text, enum options_color *out)
+/* Which of the words; -1: none. */
+static int index_of(const char *text, const char *const *words, int count)
 {
-    static const char *const names[] = {
-        [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
-    for (unsigned i = 0; i <= COLOR_NEVER; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum options_color)i;
-            return true;
-        }
+    int i = count - 1;
+    while (i >= 0 && strcmp(text, words[i]) != 0) {
+        i--;
     }
-    return false;
+    return i;
+}
+
+static bool parse_color(const char *text)
+{
+    static const char *const names[] = {"auto", "always", "never"}; /* enum cli_color */
+    int i = index_of(text, names, 3);
+    if (i >= 0) {
+        cli_set_color((enum cli_color)i);
+    }
+    return i >= 0;
 }
 
 static bool parse_level(struct options *o, const char *text)
 {
-    o->quiet = strcmp(text, "error") == 0;
-    o->verbose = strcmp(text, "debug") == 0 ? 1 : 0;
-    return o->quiet || o->verbose > 0 || strcmp(text, "info") == 0;
+    static const char *const names[] = {"error", "warning", "info", "debug", "trace"};
+    int i = index_of(text, names, 5);
+    o->has_level = i >= 0;
+    o->level = CLI_ERROR + i;
+    return o->has_level;
 }
 
 static int load_key(struct options *o, const char *path)
@@ -333,13 +329,9 @@ static int parse_word(struct options *o, int opt)
     case OPT_KEY:
         return load_key(o, optarg);
     case OPT_COLOR:
-        return parse_color(optarg, &o->color)
-                   ? -1
-                   : cli_refuse("--color", optarg, "give auto, always or never");
+        return parse_color(optarg) ? -1 : cli_refuse("--color", optarg, "give " CLI_COLORS);
     case OPT_LOG_LEVEL:
-        return parse_level(o, optarg)
-                   ? -1
-                   : cli_refuse("--log-level", optarg, "give error, info or debug");
+        return parse_level(o, optarg) ? -1 : cli_refuse("--log-level", optarg, "give " CLI_LEVELS);
     default:
         o->listen = optarg;
         return -1;
@@ -367,6 +359,9 @@ static bool parse_switch(struct options *o, int opt)
         return true;
     case OPT_BUSY_POLL:
         o->busy_poll = true;
+        return true;
+    case OPT_COPY:
+        o->copy = true;
         return true;
     case OPT_LOOPBACK:
         o->loopback = true;
@@ -420,7 +415,6 @@ static int check_together(const struct options *o)
         {o->bidirectional && (o->mode != MODE_BULK || o->reverse), "--bidir",
          "is for bulk, without -R"},
         {o->rate > 0 && o->mode != MODE_BULK, "-b", "is for bulk"},
-        {o->qlog != NULL && o->shards > 1, "--qlog", "wants one shard"},
         {o->qlog != NULL && (o->mode == MODE_TRACE || o->mode == MODE_FLOOD), "--qlog",
          "is for connections"},
         {o->per_second > 0 && o->mode != MODE_MESSAGES, "--per-second", "is for messages"},
@@ -511,6 +505,9 @@ int options_parse(struct options *o, int argc, char **argv)
         }
     }
     cli_init("ternperf", o->quiet, o->verbose);
+    if (o->has_level) {
+        cli_set_level(o->level);
+    }
     return parse_target(o, argc, argv);
 }
 
@@ -521,21 +518,11 @@ void options_config(tern_config *config, const struct options *o)
     config->suites = o->suites;
     config->max_datagram = (size_t)o->mtu;
     config->secret_key = o->has_key ? o->key : NULL;
-    if (o->qlog != NULL) {
-        config->trace = qlog_sink(o->qlog);
-    }
     if (o->window > 0) {
         config->stream_window = config->stream_window_max = o->window;
         config->conn_window = config->conn_window_max = o->window;
         config->stream_send_buffer = o->window; /* or it would be the bound */
     }
-}
-
-bool options_has_color(const struct options *o, int fd)
-{
-    const char *no_color = getenv("NO_COLOR");
-    bool wants = (no_color == NULL || *no_color == '\0') && term_is_tty(fd);
-    return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && wants);
 }
 
 unsigned options_best_suite(unsigned allowed)

@@ -23,21 +23,20 @@ enum options_mode {
     MODES
 };
 
-enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-
 /* Of messages. */
 enum options_kind { KIND_UNRELIABLE, KIND_RELIABLE, KIND_ORDERED, KIND_LATEST };
 
 struct options {
     enum options_mode mode;
-    bool quiet, json, loopback, reverse, busy_poll;
+    bool quiet, json, loopback, reverse, busy_poll, copy;
     bool bidirectional; /* bulk: both ways at once */
     int verbose;
+    bool has_level; /* --log-level */
+    int level;
     int family; /* 0, 4 or 6 */
     const char *host, *listen, *cc, *pin;
     const char *qlog; /* folder; NULL: none */
-    enum options_color color;
-    bool has_key; /* --key: of either side; without, it is a new one */
+    bool has_key;     /* --key: of either side; without, it is a new one */
     uint8_t key[TERN_KEY_SIZE];
     unsigned suites;
     uint64_t time, count; /* -t in nanoseconds, -n; 0: not given */
@@ -60,9 +59,6 @@ struct options {
 int options_parse(struct options *options, int argc, char **argv);
 
 const char *options_mode_name(enum options_mode mode);
-
-/* Whether what goes there is colored: --color, NO_COLOR, and if it is a terminal. */
-bool options_has_color(const struct options *options, int fd);
 
 /* The configuration that follows, for either side. */
 void options_config(tern_config *config, const struct options *options);

@@ -17,7 +17,6 @@
 #include "shared/net.h"
 #include "ternperf/node.h"
 #include "ternperf/proto.h"
-#include "ternperf/qlog.h"
 #include "ternperf/system.h"
 #include "ternperf/tally.h"
 
@@ -360,6 +359,10 @@ static int open_nodes(struct shard *shards, unsigned count, tern_config *config,
         node->user = &shards[i];
         config->cid_prefix[0] = (uint8_t)i;
         config->cid_prefix_len = count == 1 ? 0 : 1;
+        if (node_trace(node, config, o->qlog, "ternperf-server", i) >= 0) {
+            rc = TERN_ERR_SYSTEM;
+            break;
+        }
         rc = count == 1 ? node_open(node, config, addr) : node_open_fd(node, config, fds[i]);
         used += rc == 0 ? 1 : 0;
         if (rc == 0 && o->busy_poll) {
@@ -454,6 +457,5 @@ int serve_run(const struct options *o, bool is_lab, serve_ready_fn ready, void *
         node_close(&shards[i].node);
     }
     free(shards);
-    qlog_end();
     return code;
 }

@@ -295,8 +295,7 @@ static int conclude(struct reading *r)
 int trace_run(const struct options *options)
 {
     struct options o = *options;
-    struct reading reading = {.options = &o,
-                              .has_color = options_has_color(options, STDOUT_FILENO)};
+    struct reading reading = {.options = &o, .has_color = cli_wants_color(STDOUT_FILENO)};
     bool is_input = strcmp(o.host, "-") == 0;
     FILE *file = is_input ? stdin : fopen(o.host, "re");
     char *line = NULL;

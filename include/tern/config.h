@@ -89,14 +89,16 @@ typedef struct tern_config {
     tern_time initial_rtt;   /* default 333 ms, RFC 9002 section 6.2.2 */
 
     /* Sizes in bytes. Windows start at the first figure and grow to the second by autotuning. */
-    size_t max_datagram;         /* largest UDP payload to try, 1200..65507; default 1452 */
-    uint64_t stream_window;      /* default 256 KiB */
-    uint64_t stream_window_max;  /* default 16 MiB */
-    uint64_t conn_window;        /* default 1 MiB */
-    uint64_t conn_window_max;    /* default 24 MiB */
-    uint64_t stream_send_buffer; /* bytes a stream holds unacknowledged; default 16 MiB */
-    uint64_t max_streams_bidi;   /* that the peer may have open at once; default 128 */
-    uint64_t max_streams_uni;    /* the same; default 128 */
+    size_t max_datagram;        /* largest UDP payload to try, 1200..65507; default 1452 */
+    uint64_t stream_window;     /* default 256 KiB */
+    uint64_t stream_window_max; /* default 16 MiB */
+    uint64_t conn_window;       /* default 1 MiB */
+    uint64_t conn_window_max;   /* default 24 MiB */
+    /* Bytes a stream holds unacknowledged, at most; default 16 MiB. Over a path of less than 1.3 ms fewer copied
+     * ones: what 100 Gbit/s carry in its round trip, but 2 MiB at least. */
+    uint64_t stream_send_buffer;
+    uint64_t max_streams_bidi; /* that the peer may have open at once; default 128 */
+    uint64_t max_streams_uni;  /* the same; default 128 */
     size_t
         max_message; /* the longest message to take, at most TERN_MESSAGE_MAX; default 1 MiB; 0: take none */
     uint32_t

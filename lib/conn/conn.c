@@ -13,7 +13,8 @@
 #include "crypto/token.h"
 
 #define FETCH_PACKETS      2
-#define ACK_DELAY_EXPONENT 3 /* RFC 9000 §18.2: the default */
+#define FETCH_ACKED        16 /* packets that one ACK may be about */
+#define ACK_DELAY_EXPONENT 3  /* RFC 9000 §18.2: the default */
 
 static void init_streams(struct tern_conn *conn)
 {
@@ -443,7 +444,8 @@ static void fetch_keys(const struct tern_space *space, bool to_send)
     tern_prefetch(kp, offsetof(struct tern_key_phase, tx));
     tern_prefetch(to_send ? &kp->tx : &kp->rx, sizeof kp->tx);
     fetch_packets(sent, to_send ? sent->next_pn : sent->base,
-                  to_send ? sent->receipt_end : sent->receipt_base, FETCH_PACKETS);
+                  to_send ? sent->receipt_end : sent->receipt_base,
+                  to_send ? FETCH_PACKETS : FETCH_ACKED);
 }
 
 void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send)

@@ -14,7 +14,9 @@
 #define HANDSHAKE_PTO_MAX (1500 * TERN_MSEC)
 #define THIN_FLIGHT                                                                                \
     65536u /* an initial window (RFC 9002 §7.2), and what so many probes add to it */
-#define THIN_PTOS 64u
+#define THIN_PTOS  64u
+#define HOLD_RATE  12500u /* bytes a microsecond: 100 Gbit/s */
+#define HOLD_LEAST (2u << 20)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
 static int settle_lost(struct tern_conn *conn, enum tern_level level,
@@ -211,6 +213,15 @@ static void tune_cadence(struct tern_conn *conn, const struct tern_loss *loss, u
                         loss->packet_threshold);
 }
 
+/* What is copied into the send buffer has left the cache when it is sent, if much more is there than leaves in
+ * a round trip. The window is no measure of that over the shortest paths, where it grows until something
+ * overflows: what the fastest network carries in a round trip without queues is. */
+static void tune_hold(struct tern_conn *conn)
+{
+    uint64_t most = conn->path.rtt.min / TERN_USEC * HOLD_RATE;
+    conn->streams.hold = TERN_MAX(most, (uint64_t)HOLD_LEAST);
+}
+
 static bool wants_forecast(const struct tern_conn *conn)
 {
     return conn->env->config->bandwidth_events || conn->cc_ops == &tern_cc_media;
@@ -265,6 +276,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     tern_pacer_set_rate(&path->pacer, rate, datagram, now);
     if (conn->life.is_confirmed && level == TERN_LEVEL_APP) {
         tune_cadence(conn, &space->loss, rate);
+        tune_hold(conn);
     }
     if (conn->life.is_confirmed && wants_forecast(conn) &&
         tern_forecast_on_ack(&conn->forecast, path, now)) {

@@ -284,16 +284,24 @@ int tern_endpoint_connect(tern_endpoint *ep, const tern_peer *peer, tern_conn **
 
 int tern_endpoint_receive(tern_endpoint *ep, const tern_datagram *in, size_t n, tern_time now)
 {
-    int result = 0;
+    struct tern_route_item batch[TERN_ROUTE_BATCH];
+    size_t count = 0;
+    int result = 0, rc = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t segment = in[i].segment == 0 ? in[i].len : TERN_MIN(in[i].segment, in[i].len);
-        for (size_t at = 0; at < in[i].len; at += TERN_ROUTE_AHEAD * segment) {
-            size_t len = TERN_MIN(TERN_ROUTE_AHEAD * segment, in[i].len - at);
-            int rc = tern_route_train(ep, &in[i], in[i].data + at, len, segment, now);
-            result = result == 0 ? rc : result;
+        size_t segment = in[i].segment == 0 ? in[i].len : in[i].segment;
+        for (size_t at = 0; at < in[i].len; at += segment) {
+            batch[count].in = &in[i];
+            batch[count].data = in[i].data + at;
+            batch[count].len = TERN_MIN(segment, in[i].len - at);
+            if (++count == TERN_ROUTE_BATCH) {
+                rc = tern_route_batch(ep, batch, count, now);
+                result = result == 0 ? rc : result;
+                count = 0;
+            }
         }
     }
-    return result;
+    rc = tern_route_batch(ep, batch, count, now);
+    return result == 0 ? rc : result;
 }
 
 /* The peer is proved, but there is no place for it. The application has not heard of it and does not. */

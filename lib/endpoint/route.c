@@ -175,19 +175,20 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
 }
 
 /* Where a datagram leads, if it is a 1-RTT packet's; mostly where the one before it did. */
-static void foresee(const struct tern_endpoint *ep, struct tern_route_memo *memo,
-                    const struct tern_route_memo *before, const uint8_t *data, size_t len)
+static void foresee(const struct tern_endpoint *ep, struct tern_route_item *item,
+                    const struct tern_route_memo *before)
 {
+    struct tern_route_memo *memo = &item->memo;
     memo->found = NULL;
-    if (len <= TERN_CID_SIZE || (data[0] & LONG_HEADER) != 0) {
+    if (item->len <= TERN_CID_SIZE || (item->data[0] & LONG_HEADER) != 0) {
         return;
     }
     if (before != NULL && before->found != NULL &&
-        memcmp(before->cid, data + 1, TERN_CID_SIZE) == 0) {
+        memcmp(before->cid, item->data + 1, TERN_CID_SIZE) == 0) {
         *memo = *before;
         return;
     }
-    memcpy(memo->cid, data + 1, TERN_CID_SIZE);
+    memcpy(memo->cid, item->data + 1, TERN_CID_SIZE);
     memo->found = tern_map_find(&ep->routes, memo->cid, TERN_CID_SIZE);
     memo->changes = ep->routes.changes;
 }
@@ -199,12 +200,12 @@ static bool is_conn(const void *found)
 
 /* With thousands of connections nothing of theirs is in the cache. Asked for together it comes in the time
  * that it takes for one. */
-static void fetch(const struct tern_route_memo *memo, size_t n)
+static void fetch(const struct tern_route_item *items, size_t n)
 {
     for (unsigned step = 0; step < TERN_FETCH_STEPS; step++) {
         const void *before = NULL;
         for (size_t i = 0; i < n; i++) {
-            const void *found = memo[i].found;
+            const void *found = items[i].memo.found;
             if (found != NULL && found != before && (step == 0 || is_conn(found))) {
                 tern_conn_fetch(found, step, false);
             }
@@ -213,24 +214,22 @@ static void fetch(const struct tern_route_memo *memo, size_t n)
     }
 }
 
-int tern_route_train(struct tern_endpoint *ep, const tern_datagram *in, uint8_t *data, size_t len,
-                     size_t segment, tern_time now)
+int tern_route_batch(struct tern_endpoint *ep, struct tern_route_item *items, size_t n,
+                     tern_time now)
 {
-    struct tern_route_memo memo[TERN_ROUTE_AHEAD];
-    size_t n = 0;
     int result = 0;
-    for (size_t at = 0; at < len && n < TERN_ROUTE_AHEAD; at += segment, n++) {
-        foresee(ep, &memo[n], n == 0 ? NULL : &memo[n - 1], data + at, len - at);
+    for (size_t i = 0; i < n; i++) {
+        foresee(ep, &items[i], i == 0 ? NULL : &items[i - 1].memo);
     }
-    if (n > 1 && memo[0].found != memo[n - 1].found) { /* one alone stays in the cache */
-        fetch(memo, n);
+    if (n > 1 &&
+        items[0].memo.found != items[n - 1].memo.found) { /* one alone stays in the cache */
+        fetch(items, n);
     }
     for (size_t i = 0; i < n; i++) {
-        size_t at = i * segment;
-        if (memo[i].found != NULL) {
-            ep->latest = memo[i];
+        if (items[i].memo.found != NULL) {
+            ep->latest = items[i].memo;
         }
-        int rc = tern_route_datagram(ep, in, data + at, TERN_MIN(segment, len - at), now);
+        int rc = tern_route_datagram(ep, items[i].in, items[i].data, items[i].len, now);
         result = result == 0 ? rc : result;
     }
     return result;

@@ -10,9 +10,15 @@
 TERN_MUST_CHECK int tern_route_datagram(struct tern_endpoint *endpoint, const tern_datagram *in,
                                         uint8_t *data, size_t len, tern_time now);
 
-/* The same for up to TERN_ROUTE_AHEAD of them, each of `segment` bytes but for the last. */
-#define TERN_ROUTE_AHEAD 16
-TERN_MUST_CHECK int tern_route_train(struct tern_endpoint *endpoint, const tern_datagram *in,
-                                     uint8_t *data, size_t len, size_t segment, tern_time now);
+/* The same for some of them, whose connections are looked for ahead. */
+#define TERN_ROUTE_BATCH 16
+struct tern_route_item {
+    const tern_datagram *in;
+    uint8_t *data; /* this one, where `in` is a GRO train */
+    size_t len;
+    struct tern_route_memo memo; /* made by the call */
+};
+TERN_MUST_CHECK int tern_route_batch(struct tern_endpoint *endpoint, struct tern_route_item *items,
+                                     size_t n, tern_time now);
 
 #endif

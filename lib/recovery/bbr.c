@@ -17,8 +17,9 @@
 #define GUESSED_RTT        TERN_MSEC
 #define MATCH_PART         64 /* an RTT within this part of the least is as good */
 #define TRAIN_PART         8  /* a train's least length in round trips, and its most delay */
-#define TRAIN_DATAGRAMS    8
-#define TRAIN_PACING       400 /* in hundredths */
+#define TRAIN_DATAGRAMS                                                                            \
+    6 /* a first window is ten small ones, or eight large, and one ACK is its beginning */
+#define TRAIN_PACING 400 /* in hundredths */
 
 static const uint16_t pacing_gain[] = {
     [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
@@ -333,7 +334,7 @@ static void update_extra_acked(const struct tern_cc *cc, struct tern_bbr *bbr,
 
 /* Startup doubles the window each round, because a sample of the bandwidth is the mean of a round, and
  * all but the last rounds pause when the window is full. But what left between two pauses shows what the
- * path surely carries: a train of an eighth of a round and eight datagrams, whose ACKs came as fast as it
+ * path surely carries: a train of an eighth of a round and six datagrams, whose ACKs came as fast as it
  * had left and without delay. Twice its product may be in flight, the bound that Startup always has, as
  * soon as it is known; and sent at four times its rate it is half a round long, which the next train
  * proves. So the window quadruples while there are no signs of a queue, as SUSS does for slow start

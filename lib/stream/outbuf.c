@@ -124,10 +124,20 @@ static uint64_t spans_left(const struct tern_outbuf *b)
     return tern_sub_sat(b->limit / TERN_PAGE_SIZE + TERN_OUTBUF_SPANS, b->tail - b->head);
 }
 
+static size_t room_below(const struct tern_outbuf *b, uint64_t limit)
+{
+    uint64_t room = tern_sub_sat(limit, b->end - b->base);
+    return (size_t)TERN_MIN(room, spans_left(b) * TERN_PAGE_SIZE + tail_room(b));
+}
+
 size_t tern_outbuf_room(const struct tern_outbuf *b)
 {
-    uint64_t room = tern_sub_sat(b->limit, b->end - b->base);
-    return (size_t)TERN_MIN(room, spans_left(b) * TERN_PAGE_SIZE + tail_room(b));
+    return room_below(b, b->hold == NULL ? b->limit : TERN_MIN(b->limit, *b->hold));
+}
+
+size_t tern_outbuf_room_lent(const struct tern_outbuf *b)
+{
+    return room_below(b, b->limit);
 }
 
 static int push_page(struct tern_outbuf *b)

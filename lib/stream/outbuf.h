@@ -27,7 +27,8 @@ struct tern_outbuf_span {
 struct tern_outbuf {
     struct tern_mem *mem;
     struct tern_pool *pages;
-    uint64_t limit; /* on end - base */
+    uint64_t limit;       /* on end - base */
+    const uint64_t *hold; /* the same for copies, for now, if that is less; NULL: it is not */
     struct tern_outbuf_span *ring;
     size_t slots;        /* a power of two */
     uint64_t head, tail; /* numbers of the first span and of the one after the last */
@@ -46,7 +47,9 @@ void tern_outbuf_init(struct tern_outbuf *b, struct tern_mem *mem, struct tern_p
 void tern_outbuf_clear(
     struct tern_outbuf *b); /* gives all back, runs release hooks; keeps `sent` */
 
-size_t tern_outbuf_room(const struct tern_outbuf *b);
+size_t tern_outbuf_room(const struct tern_outbuf *b); /* for copies */
+size_t tern_outbuf_room_lent(
+    const struct tern_outbuf *b); /* for loans, which take no memory of ours */
 /* Copies what fits: the count, or TERN_ERR_NOMEM when nothing could be taken for that reason. */
 TERN_MUST_CHECK ptrdiff_t tern_outbuf_write(struct tern_outbuf *b, const uint8_t *data, size_t len);
 /* Lends all of len (> 0): len, or 0 (full), or TERN_ERR_NOMEM. An empty buffer takes any length. */

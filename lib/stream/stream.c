@@ -34,6 +34,7 @@ void tern_stream_init(struct tern_stream *s, struct tern_streams *t, uint64_t id
     s->send = is_bidi || s->is_local ? TERN_SEND_OPEN : TERN_SEND_NONE;
     s->recv = is_bidi || !s->is_local ? TERN_RECV_OPEN : TERN_RECV_NONE;
     tern_outbuf_init(&s->out, t->mem, t->pages, t->config.send_buffer);
+    s->out.hold = &t->hold;
     tern_flow_out_init(&s->out_flow, first_send_limit(t, s->kind, s->is_local));
     tern_inbuf_init(&s->in, t->mem, t->pages);
     tern_flow_in_init(&s->in_flow, t->config.stream_window, t->config.stream_window_max);
@@ -145,7 +146,8 @@ void tern_stream_offer_room(struct tern_stream *s)
     }
     uint64_t quarter = s->out.limit / 4;
     uint64_t enough = TERN_MAX(TERN_MIN(quarter, WRITABLE_ENOUGH), s->wants_room);
-    if (s->out.base == s->out.end || tern_outbuf_room(&s->out) >= enough) {
+    size_t room = s->wants_room > 0 ? tern_outbuf_room_lent(&s->out) : tern_outbuf_room(&s->out);
+    if (s->out.base == s->out.end || room >= enough) {
         s->wants_writable = false;
         tern_stream_raise(s, BIT(TERN_STREAM_IS_WRITABLE));
     }

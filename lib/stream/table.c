@@ -20,6 +20,7 @@ void tern_streams_init(struct tern_streams *t, struct tern_mem *mem, struct tern
     t->owner = owner;
     t->config = *config;
     t->pages = config->pages;
+    t->hold = UINT64_MAX;
     tern_pool_init(&t->objects, mem, sizeof(struct tern_stream), KEEP_STREAMS);
     tern_map_init(&t->by_id, mem, random);
     tern_flow_in_init(&t->conn_in, config->conn_window, config->conn_window_max);

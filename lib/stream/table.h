@@ -31,6 +31,7 @@ struct tern_streams {
     struct tern_mem *mem;
     struct tern_pool *pages;  /* for inbuf and outbuf */
     struct tern_pool objects; /* for struct tern_stream */
+    uint64_t hold;            /* copied bytes that a stream holds unacknowledged, for now */
     void *owner;              /* the connection; for tern_stream_conn only */
     struct tern_streams_config config;
     struct tern_map by_id;

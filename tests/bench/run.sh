@@ -32,11 +32,11 @@ priority=${BENCH_PRIORITY:-yes} # real-time priority where we may have it, so th
 
 # What each ratio is to reach: its name, "ratio" or "ours" (our own figure), and the bound.
 bars='
-bulk.aegis        ratio >= 0.75   tls.rate          ratio >= 1.30   tls.sender_cpu    ours  <= 0.60
+bulk.aegis        ratio >= 0.75   tls.rate          ratio >= 1.35   tls.sender_cpu    ours  <= 0.60
 bulk.aes          ratio >= 0.75   tls.receiver_cpu  ours  <= 0.45   rr.p50            ratio <= 1.25
-bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.40   handshakes.x25519 ratio >= 0.60
-many.100          ratio >= 0.80   many.1000         ratio >= 0.50   shards.2          ratio >= 0.90
-messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ratio <= 1.25
+bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.25   handshakes.x25519 ratio >= 0.60
+many.100          ratio >= 0.80   many.1000         ratio >= 0.80   shards.2          ratio >= 0.80
+messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ours  <= 32
 idle.1000         ratio <= 1.00   idle.10000        ratio <= 1.00   idle.100000       ratio <= 1.00
 copy.scp          ratio >= 1.30   rr.busy           ours  <= 15
 '
@@ -220,34 +220,20 @@ part_tls() {
     done
 }
 
-# ternperf measures bare UDP beside itself where it can; else rate_echo does.
+# Each run measures bare UDP with the same cipher as well, before and after.
 rr_turn() {
     ternperf rr.tern rr -t "$whole" --size 128
-    take rr.udp "$bin/rate_echo" epoll "$seconds" 128
-    if "$bin/ternperf" --help | grep -q -e --busy-poll; then
-        ternperf rr.busy rr -t "$whole" --size 128 --busy-poll
-        take rr.busy_udp "$bin/rate_echo" busy "$seconds" 128
-    fi
-}
-
-# floor KEY OTHER QUANTILE: of bare UDP, in us
-floor() {
-    if jq -es 'all(.raw_latency_ms.p50 != null)' "$work/$1.runs" >/dev/null; then
-        median "$1" ".raw_latency_ms.$3 * 1e3"
-    else
-        median "$2" ".${3}_us"
-    fi
+    ternperf rr.busy rr -t "$whole" --size 128 --busy-poll
 }
 
 part_rr() {
     turns rr_turn
     for p in p50 p99; do
         row "rr.$p" "128 bytes there and back, $p" "$(median rr.tern ".latency_ms.$p * 1e3")" \
-            "UDP with the cipher, epoll" "$(floor rr.tern rr.udp "$p")" us lower
+            "UDP with the cipher, epoll" "$(median rr.tern ".raw_latency_ms.$p * 1e3")" us lower
     done
-    [ -f "$work/rr.busy.runs" ] || return 0
     row rr.busy "... without sleep, p50" "$(median rr.busy '.latency_ms.p50 * 1e3')" \
-        "UDP with the cipher, without sleep" "$(floor rr.busy rr.busy_udp p50)" us lower
+        "UDP with the cipher, without sleep" "$(median rr.busy '.raw_latency_ms.p50 * 1e3')" us lower
 }
 
 handshakes_turn() {
@@ -304,12 +290,12 @@ part_messages() {
 }
 
 memory_turn() {
-    ternperf memory bulk -t "$whole" --window 64M --cc bbr --delay 10ms --loss 0.1
+    ternperf memory bulk -t "$whole" --window 64M --cc bbr --delay 10ms
 }
 
 part_memory() {
     turns memory_turn
-    row memory.window "receiver's process, 20 ms, 0.1 % lost" "$(median memory '.server_rss_bytes / 1048576')" \
+    row memory.window "receiver's process, 20 ms, nothing lost" "$(median memory '.server_rss_bytes / 1048576')" \
         "its window" 64 MiB lower
 }
 
@@ -343,9 +329,10 @@ part_scale() {
 part_copy() {
     if [ ! -x /usr/sbin/sshd ]; then
         left_out "copying (openssh-server is not installed)"
-    elif BENCH_RUNS=$runs BENCH_JSON=$work/copy.runs sh tests/bench/copy.sh >"$work/copy.log" 2>&1; then
-        row copy.scp "terncp, 1 GiB from memory to memory" "$(median copy .terncp_mib_s)" scp \
-            "$(median copy .scp_mib_s)" MiB/s higher
+    elif BENCH_RUNS=$runs BENCH_JSON=$work/copy.runs BENCH_ROWS=large BENCH_MIB=1024 \
+        BENCH_PEERS='terncp scp' sh tests/bench/copy.sh >"$work/copy.log" 2>&1; then
+        row copy.scp "terncp, 1 GiB from memory to memory" "$(median copy .terncp.mib_s)" scp \
+            "$(median copy .scp.mib_s)" MiB/s higher
     else
         tail -n 5 "$work/copy.log" >&2
         fail "tests/bench/copy.sh failed"
@@ -396,7 +383,7 @@ write_json() {
 }
 
 # By how much a ratio may be worse: what is counted does not vary, what is timed does, and what sleeps most of all.
-tolerances='{"idle": 0.03, "handshakes": 0.1, "bulk": 0.15, "tls": 0.2, "rr": 0.3, "rr.p99": 1, "many": 0.25, "shards": 0.15,
+tolerances='{"idle": 0.03, "handshakes": 0.1, "bulk": 0.15, "tls": 0.2, "rr": 0.3, "rr.p99": 1, "many": 0.25, "many.1000": 0.4, "shards": 0.15,
     "messages": 0.3, "memory": 0.3, "copy": 0.3}'
 
 update_baseline() {

@@ -27,7 +27,11 @@ case_chat_plain_talk() {
     echo "/away" >&4
     is_told bob 'you are away'
     echo "/topic trees" >&4
-    sees ann 'bob set the topic: trees'
+    is_told bob 'only a moderator may set the topic'
+    echo "/topic trees" >&3
+    sees bob 'ann set the topic: trees'
+    echo "/topic" >&4
+    is_told bob ' trees$'
     echo "/join work" >&4
     is_told bob 'in work are 1'
     echo "in work" >&4

@@ -298,7 +298,8 @@ case_chat_server_refuses_nick() {
     is_told ann 'in lobby are'
     screen eve 80 20
     types eve "$ternchat --accept-new --nick ann $server 2>$work/eve.log" Enter
-    shows eve 'somebody else has that name'
+    shows eve 'that name is taken; trying ann-2'
+    shows eve ' ann-2 in lobby (2)'
     types eve "/nick eve" Enter
     shows eve ' eve in lobby (2)'
     exec 3>&-

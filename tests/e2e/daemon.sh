@@ -113,6 +113,23 @@ case_daemon_shards() {
     expect 2 "$terncp" serve --shards 0 --anonymous
 }
 
+# Clients of several shards write to unfinished files at the same time.
+case_daemon_shards_writers() {
+    serve --shards 3
+    random here/file 4000
+    started=
+    for i in 1 2 3 4 5 6 7 8; do
+        "$terncp" --quiet --accept-new here/file "tern://$server/file$i" &
+        started="$started $!"
+    done
+    for pid in $started; do
+        wait "$pid" || fail "a copy failed"
+    done
+    for i in 1 2 3 4 5 6 7 8; do
+        same here/file "there/file$i"
+    done
+}
+
 case_daemon_clients() {
     serve --max-clients 1
     link --rate 10
@@ -237,7 +254,7 @@ case_daemon_end_at_once() {
         serve --shards $shards
         link --rate 10
         random here/file 40000
-        begin_copy here/file "tern://$link/file"
+        begin_copy --no-resume here/file "tern://$link/file"
         wait_for 60 part_has there 262144 || fail "no temporary file grows"
         kill "$server_pid"
         logged 'ending when 1 copy is done'
@@ -249,7 +266,7 @@ case_daemon_end_at_once() {
     done
     serve --stop-time 300ms
     link --rate 10
-    begin_copy here/file "tern://$link/file"
+    begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
     kill "$server_pid"
     end_copy 3

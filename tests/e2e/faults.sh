@@ -116,7 +116,7 @@ case_interrupt_push() {
     serve
     link --rate 40
     random here/file 8000
-    begin_copy here/file "tern://$link/file"
+    begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     kill -INT "$client_pid"
     end_copy 130
@@ -128,7 +128,7 @@ case_interrupt_pull() {
     serve
     link --rate 40
     random there/file 8000
-    begin_copy "tern://$link/file" here/file
+    begin_copy --no-resume "tern://$link/file" here/file
     wait_for 60 part_has here 1048576 || fail "no temporary file grows"
     kill -INT "$client_pid"
     end_copy 130
@@ -141,7 +141,7 @@ case_server_stops() {
     serve --stop-time 0
     link --rate 40
     random here/file 8000
-    begin_copy here/file "tern://$link/file"
+    begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     kill "$server_pid"
     wait "$server_pid" || fail "the server ended with $?"
@@ -157,7 +157,7 @@ case_server_vanishes() {
     serve
     link --rate 40
     random there/file 8000
-    begin_copy "tern://$link/file" here/file
+    begin_copy --no-resume "tern://$link/file" here/file
     wait_for 60 part_has here 1048576 || fail "no temporary file grows"
     murder "$server_pid"
     end_copy 3
@@ -171,7 +171,7 @@ case_client_vanishes() {
     serve
     link --rate 40
     random here/file 8000
-    begin_copy here/file "tern://$link/file"
+    begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     murder "$client_pid"
     wait_for 60 has_no_parts there || fail "a temporary file is left"

@@ -13,6 +13,7 @@
 #include "shared/transport.h"
 #include "terncp/hash.h"
 #include "terncp/proto.h"
+#include "terncp/zip.h"
 
 #define ROOM ((size_t)4 << 20)
 
@@ -275,6 +276,81 @@ static void hoard(struct hostile *h)
     }
 }
 
+/* Holes of exabytes: nothing on the wire, and no reason to keep others waiting. */
+static void hole(struct hostile *h)
+{
+    const uint64_t size = (uint64_t)1 << 62;
+    char name[32];
+    hello(h, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        tern_stream *file = open_stream(h, TERN_STREAM_BIDI);
+        (void)snprintf(name, sizeof name, "hole-%u", (unsigned)i);
+        put_entry(h, PROTO_FILE, i, size, name);
+        put_step(h, PROTO_STEP_HOLE, 0, size);
+        put_step(h, PROTO_STEP_END, 0, 0);
+        flush(h, file, 0);
+    }
+}
+
+/* Entries in a packed run: hardly any bytes on the wire. */
+static void put_run(struct hostile *h, tern_stream *pack)
+{
+    static uint8_t packed[PROTO_UNPACKED_MAX];
+    struct proto_packed head = {.len = (uint32_t)h->len};
+    uint8_t front[PROTO_PACKED_HEAD];
+    head.packed = (uint32_t)zip_pack(h->out, h->len, packed, 1);
+    if (head.packed == 0) {
+        die("it does not shrink");
+    }
+    h->len = proto_packed_encode(&head, front, sizeof front);
+    memcpy(h->out, front, h->len);
+    put_bytes(h, packed, head.packed);
+    flush(h, pack, 0);
+}
+
+/* One folder again and again, by a long name, and the receiver is to remember its times. */
+static void folders(struct hostile *h)
+{
+    if (!zip_is_there()) {
+        (void)printf("no zstd\n");
+    }
+    char name[PROTO_PATH_MAX + 1];
+    uint32_t index = 0;
+    memset(name, 'f', sizeof name);
+    for (size_t i = 250; i < PROTO_PATH_MAX; i += 251) {
+        name[i] = '/';
+    }
+    name[PROTO_PATH_MAX - 90] = '\0';
+    hello(h, PROTO_FLAG_ZSTD | PROTO_FLAG_PRESERVE | PROTO_FLAG_NO_HASH);
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    for (unsigned runs = 0; runs < 1000; runs++) {
+        for (unsigned i = 0; i < 120; i++) {
+            put_entry(h, PROTO_FOLDER, index++, 0, name);
+        }
+        put_run(h, pack);
+    }
+    flush(h, pack, TERN_FIN);
+    end(h, index);
+}
+
+/* More folders in one another than anybody could remove again. */
+static void depth(struct hostile *h)
+{
+    char name[PROTO_PATH_MAX + 1];
+    for (size_t i = 0; i < PROTO_PATH_MAX; i++) {
+        name[i] = i % 2 == 0 ? 'd' : '/';
+    }
+    hello(h, 0);
+    name[2 * 130 - 1] = '\0';
+    tern_stream *pack = open_stream(h, TERN_STREAM_UNI);
+    put_packed(h, PROTO_FILE, 0, name, "contents");
+    name[2 * 130 - 1] = '/';
+    name[PROTO_PATH_MAX - 1] = '\0';
+    put_packed(h, PROTO_FOLDER, 1, name, "");
+    flush(h, pack, TERN_FIN);
+    end(h, 2);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct hostile *h);
@@ -282,7 +358,8 @@ static const struct {
     {"names", names},     {"links", links},     {"unasked-link", unasked_link},
     {"steps", steps},     {"hashes", hashes},   {"garbage", garbage},
     {"cut-off", cut_off}, {"control", control}, {"packed-garbage", packed_garbage},
-    {"hoard", hoard},
+    {"hoard", hoard},     {"hole", hole},       {"folders", folders},
+    {"depth", depth},
 };
 
 /* --- what comes back --------------------------------------------------------------------------------- */
@@ -306,6 +383,11 @@ static void on_message(struct hostile *h, const struct proto_message *m)
     case PROTO_READY:
     case PROTO_LIMIT:
     case PROTO_TOTAL:
+    case PROTO_SETTING:
+    case PROTO_RULE:
+    case PROTO_WANT:
+    case PROTO_CURRENT:
+    case PROTO_GONE:
     case PROTO_HELLO:
         break;
     }

@@ -36,6 +36,7 @@ case_hostile_names() {
 
 case_hostile_links() {
     mkdir outside
+    ln -s ../outside there/link # else the larger file, if it is faster, makes a folder of that name
     serve
     attack links
     said 'DONE 0 2'
@@ -82,6 +83,51 @@ case_hostile_garbage() {
     done
     survives
     absent there/cut
+}
+
+# While one file is being made out of a hole of exabytes, the others are served.
+case_hostile_hole() {
+    serve
+    "$TERN_HOSTILE" "$server" hole >said 2>err &
+    hostile=$!
+    pids="$pids $hostile"
+    wait_for 20 has_files there || fail "nothing has begun"
+    random here/good 300
+    copy --connect-timeout 10s here/good "tern://$server/good"
+    same here/good there/good
+    forget $hostile
+    wait $hostile || fail "the attack failed"
+}
+
+has_files() {
+    [ -n "$(ls -A "$1")" ]
+}
+
+# A few kilobytes of packed folders cost no gigabyte.
+case_hostile_folders() {
+    serve
+    attack folders
+    ! grep -q 'no zstd' said || skip "built without zstd"
+    has_line "$serve_log" 'too many folders' || fail "it remembers all of them"
+    case $(ldd "$terncp") in
+    *asan* | *tsan*) ;;
+    *)
+        high=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server_pid/status")
+        [ "$high" -lt 196608 ] || fail "the server took $high KiB"
+        ;;
+    esac
+    random here/good 300
+    copy here/good "tern://$server/good"
+    same here/good there/good
+}
+
+case_hostile_depth() {
+    serve
+    attack depth
+    said '^FAIL 2 0 '
+    said '^FAIL 2 1 '
+    survives
+    [ "$(find there | wc -l)" = 2 ] || fail "folders were made"
 }
 
 # Streams that never end take memory, but no more than there is room for; and it comes back.

@@ -193,6 +193,11 @@ end_copy() {
     [ $got = "$1" ] || fail "exit code $got, not $1"
 }
 
+# figure NAME: of the summary that the last command gave with --json.
+figure() {
+    sed -n "s/.*\"event\":\"summary\".*\"$1\":\([0-9]*\).*/\1/p" "$work/out"
+}
+
 # --- checks ---------------------------------------------------------------------------------------
 
 # says PATTERN: the last command told so on standard error.
@@ -219,4 +224,17 @@ absent() {
 # random FILE KIB
 random() {
     head -c $(($2 * 1024)) /dev/urandom >"$1"
+}
+
+# begin_faults ERROR NAME FROM: what is started now lives in a world where such files break. A sanitizer wants
+# to be the first library that is loaded, but need not be.
+begin_faults() {
+    [ -f "${TERN_FAULTY:-}" ] || skip "no library that breaks files"
+    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+    export FAULTY_ERROR="$1" FAULTY_NAME="$2" FAULTY_FROM="$3"
+    export LD_PRELOAD="$TERN_FAULTY"
+}
+
+end_faults() {
+    unset LD_PRELOAD
 }

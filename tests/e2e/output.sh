@@ -21,9 +21,9 @@ every_line() {
 
 progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,"seconds":[0-9.]+,"files":[0-9]+,"files_total":[0-9]+,"total_is_final":(true|false),"rtt_ms":[0-9.]+,"packets_sent":[0-9]+,"packets_lost":[0-9]+,"name":"([^"\\]|\\.)*"\}'
 file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
-left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*"\}'
+left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*","why":"[a-z]+"\}'
 error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
-summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"left_out":[0-9]+,"exit":[0-9]+\}'
+summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"moved":[0-9]+,"resumed":[0-9]+,"from_old":[0-9]+,"left_out":[0-9]+,"deleted":[0-9]+,"skipped":\{("[a-z]+":[0-9]+,?)+\},"exit":[0-9]+\}'
 
 case_json() {
     serve
@@ -170,7 +170,7 @@ case_qlog() {
 }
 
 case_usage() {
-    for arguments in '' 'one' '--no-such-option a b' '-Z a b' 'a b' \
+    for arguments in '' 'one' '--no-such-option a b' '-Z a b' \
         'a tern://h/b c' '--cc nonsense a tern://h/b' '--cipher nonsense a tern://h/b' \
         '--connect-timeout never a tern://h/b' '--progress loud a tern://h/b' \
         'keygen extra' 'id extra' 'serve extra' '--pin a tern://h/b' '--cc' \

@@ -64,7 +64,7 @@ case_links_in_tree() {
     ln -s /etc/passwd here/tree/out
     mkfifo here/tree/pipe
     expect 0 "$terncp" --accept-new -r here/tree "tern://$server/tree"
-    says 'link.*neither file nor folder'
+    says 'link: symbolic link'
     says 'pipe.*neither file nor folder'
     says '2 entries, .*verified$'
     same here/tree/file there/tree/file

@@ -6,6 +6,7 @@
 
 # offer [RUNNER... --] FILES...: terncp send in the background. Sets code and sender_pid.
 offer() {
+    rm -f code send.log # of the one before
     "$@" >code 2>send.log &
     sender_pid=$!
     pids="$pids $sender_pid"

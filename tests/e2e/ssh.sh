@@ -55,7 +55,8 @@ LogLevel ERROR
 ControlPath none
 END
     far_ssh="ssh -F $work/ssh/client"
-    far_terncp=$terncp
+    ln -s "$terncp" far-terncp # a name that no other test's far side has
+    far_terncp=$work/far-terncp
 }
 
 # copy_far ARGS...: a copy over that sshd that must go well.
@@ -64,7 +65,7 @@ copy_far() {
 }
 
 no_far_side() {
-    ! pgrep -f "$terncp --stdio" >/dev/null
+    ! pgrep -f "$work/far-terncp --stdio" >/dev/null
 }
 
 case_ssh_push_and_pull() {
@@ -130,6 +131,31 @@ case_ssh_paths() {
     # A slash before the colon: a local name.
     copy_far far:file ./here/with:colon
     same here/file here/with:colon
+}
+
+# Patterns are for the shell there, and so are their quotes.
+case_ssh_patterns() {
+    ssh_server
+    for name in one.c two.c three.h .hidden.c 'odd[1].c'; do
+        random "there/$name" 1
+    done
+    mkdir -p there/dir.c/sub
+    random there/dir.c/sub/deep 1
+    expect 1 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.c" here/
+    says 'dir.c'
+    same there/one.c here/one.c
+    same there/two.c here/two.c
+    same "there/odd[1].c" "here/odd[1].c"
+    absent here/three.h
+    absent here/.hidden.c
+    rm here/*
+    copy_far "far:$work/there/odd[1].c" here/ # there is a file of that name
+    same "there/odd[1].c" "here/odd[1].c"
+    copy_far -r "far:$work/there/d*" here
+    same_tree there/dir.c here/dir.c
+    expect 6 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.none" here/
+    expect 5 "$terncp" -e "$far_ssh" --terncp-path "$terncp" "far:$work/there/*.c" here/name
+    absent here/name
 }
 
 case_ssh_ipv6() {
@@ -244,7 +270,7 @@ case_ssh_secret() {
 case_ssh_client_dies() {
     ssh_server
     random here/file 60000
-    begin_copy -e "$far_ssh" --terncp-path "$terncp" --cc newreno here/file "far:$work/there/file"
+    begin_copy -e "$far_ssh" --terncp-path "$far_terncp" --cc newreno here/file "far:$work/there/file"
     wait_for 20 part_has there 1 || fail "nothing arrives"
     murder "$client_pid"
     wait_for 30 no_far_side || fail "the far side lives on"

@@ -21,7 +21,7 @@ static void run_seeds(const char *name, shape_fn shape, unsigned phases, unsigne
         struct kit_result result;
         kit_plan_init(&plan, name, seed);
         plan.cc = controllers[seed % 4];
-        plan.up_bytes = plan.down_bytes = 800000;
+        plan.up_bytes = plan.down_bytes = 1200000;
         plan.up.rate = plan.down.rate = 8000000;
         plan.up.queue = plan.down.queue = 40000;
         shape(&plan);

@@ -68,6 +68,7 @@ static void shape_rebind_lossy(struct kit_plan *plan)
 
 static void shape_move(struct kit_plan *plan)
 {
+    plan->up_bytes = plan->down_bytes = 2000000;
     plan->migrate_every = 300 * TERN_MSEC;
 }
 

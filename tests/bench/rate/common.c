@@ -75,10 +75,10 @@ static int sender(const struct rate_peer *peer, struct rate_run *run)
         return 1;
     }
     (void)printf("{\"peer\":\"%s\",\"mode\":\"%s\",\"seconds\":%.3f,\"sent\":%llu,\"count\":%lld,"
-                 "\"per_second\":%.0f,\"sender_cpu_s\":%.6f,\"receiver_cpu_s\":%.6f%s}\n",
+                 "\"per_second\":%.0f,\"sender_cpu_s\":%.6f,\"receiver_cpu_s\":%.6f}\n",
                  peer->name, run->mode, run->took, (unsigned long long)run->sent,
                  (long long)outcome.received, (double)outcome.received / run->took, cpu,
-                 outcome.cpu, run->more);
+                 outcome.cpu);
     return 0;
 }
 

@@ -14,8 +14,7 @@ struct rate_run {
     uint16_t port;  /* on 127.0.0.1: the receiver chooses one and says it by rate_tell */
     int pipe;       /* ... through this */
     uint64_t sent;
-    double took;    /* from the first message until none is under way */
-    char more[128]; /* of JSON, to stand at the end of the object; empty: nothing */
+    double took; /* from the first message until none is under way */
 };
 
 struct rate_peer {

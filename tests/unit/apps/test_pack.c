@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sys/xattr.h>
 
 #include "terncp/batch.h"
 #include "terncp/block.h"
@@ -12,14 +13,20 @@
 static const uint8_t session_key[PROTO_KEY_SIZE] = "the same at both ends, 32 bytes";
 
 /* What push does with a batch. */
-static struct batch *scan(const struct folder *folder, const char *path, uint32_t flags)
+static struct batch *scan(const struct folder *folder, const char *path, uint64_t flags)
 {
     struct batch *batch = batch_new();
     assert_non_null(batch);
-    batch->walk = tree_walk_new(folder->fd, path, "top", true, (flags & PROTO_FLAG_LINKS) != 0);
+    bool has_links = (flags & PROTO_FLAG_LINKS) != 0;
+    struct tree_rules rules = {.links = has_links ? TREE_LINKS_KEPT : TREE_LINKS_LEFT_OUT};
+    batch->walk = tree_walk_new(folder->fd, path, "top", true, &rules);
     assert_non_null(batch->walk);
     batch->job.error = 0;
+    batch->flags = flags;
+    batch->hardlinks = (flags & PROTO_FLAG_HARD_LINKS) != 0 ? hardlinks_new(65536) : NULL;
     batch_scan(&batch->job);
+    hardlinks_free(batch->hardlinks);
+    batch->hardlinks = NULL;
     assert_true(batch->is_end);
     tree_walk_free(batch->walk);
     uint32_t index = 0;
@@ -32,7 +39,7 @@ static struct batch *scan(const struct folder *folder, const char *path, uint32_
     return batch;
 }
 
-static void place_at(struct place *place, int root, uint32_t flags)
+static void place_at(struct place *place, int root, uint64_t flags)
 {
     *place = (struct place){.root = root, .is_into = true, .flags = flags, .references = 100};
     place->mask = umask(022);
@@ -89,7 +96,7 @@ static void entries_come_out_as_they_went_in(void **state)
     char link[16] = "";
     struct stat st;
     make_source(folder);
-    uint32_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_PRESERVE | PROTO_FLAG_LINKS;
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_PRESERVE | PROTO_FLAG_LINKS;
     struct batch *batch = scan(folder, "from", flags);
     assert_int_equal(batch->count, 6);
     batch_fill(&batch->job);
@@ -388,6 +395,129 @@ static void blocks_are_put_together_and_holes_left_out(void **state)
     (void)close(fd);
 }
 
+/* Packs a tree of one file with flags, and unpacks it where these are the flags. */
+static enum proto_status pass_one(const struct folder *folder, uint64_t packed, uint64_t flags,
+                                  void (*spoil)(uint8_t *data, size_t len))
+{
+    struct place place;
+    static struct unpack out;
+    struct batch *batch = scan(folder, "from/a", packed);
+    assert_int_equal(batch->count, 1);
+    batch_fill(&batch->job);
+    if (spoil != NULL) {
+        spoil(batch->data, batch->len);
+    }
+    place_at(&place, folder->fd, flags);
+    unpack(&out, &place, batch->data, batch->len);
+    assert_int_equal(out.count, 1);
+    batch_free(batch);
+    return out.results[0].status;
+}
+
+static void make_security(uint8_t *data, size_t len)
+{
+    uint8_t *name = memmem(data, len, "user.secu.rity", 14);
+    assert_non_null(name);
+    memcpy(name, "security.rity!", 14);
+}
+
+static void make_shorter(uint8_t *data, size_t len)
+{
+    uint8_t *name = memmem(data, len, "user.secu.rity", 14);
+    assert_non_null(name);
+    name[-1]++; /* the value's length */
+}
+
+static void attributes_are_of_kinds_that_are_allowed(void **state)
+{
+    struct folder *folder = *state;
+    char value[8];
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_XATTRS;
+    make_source(folder);
+    int fd = openat(folder->fd, "from/a", O_RDONLY | O_CLOEXEC);
+    bool has_xattrs = fsetxattr(fd, "user.secu.rity", "red", 3, 0) == 0;
+    (void)close(fd);
+    if (!has_xattrs) {
+        skip();
+    }
+    assert_int_equal(pass_one(folder, flags, flags, make_security), PROTO_BAD_REQUEST);
+    assert_int_equal(pass_one(folder, flags, flags, make_shorter), PROTO_BAD_REQUEST);
+    assert_int_equal(faccessat(folder->fd, "to/top", F_OK, 0), -1);
+    assert_int_equal(pass_one(folder, flags, flags, NULL), PROTO_OK);
+    fd = openat(folder->fd, "to/top", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fgetxattr(fd, "user.secu.rity", value, sizeof value), 3);
+    (void)close(fd);
+}
+
+/* What `flags` say of the file "a" that is asked about. */
+static enum proto_status ask(const struct folder *folder, uint64_t flags)
+{
+    struct place place;
+    static struct unpack out;
+    struct batch *batch = scan(folder, "from/a", flags | PROTO_FLAG_PRESERVE);
+    batch->items[0].is_asked = true;
+    batch_fill(&batch->job);
+    place_at(&place, folder->fd, flags | PROTO_FLAG_PRESERVE);
+    unpack(&out, &place, batch->data, batch->len);
+    batch_free(batch);
+    return out.results[0].status;
+}
+
+static void questions_are_answered_and_make_nothing(void **state)
+{
+    struct folder *folder = *state;
+    struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    make_source(folder);
+    assert_int_equal(ask(folder, PROTO_FLAG_UPDATE), PROTO_IS_WANTED);
+    assert_int_equal(ask(folder, PROTO_FLAG_CHECKSUM), PROTO_IS_WANTED);
+    assert_int_equal(faccessat(folder->fd, "to/top", F_OK, 0), -1);
+    folder_write(folder, "to/top", "the contents of b", 0644); /* as long, and newer */
+    assert_int_equal(ask(folder, PROTO_FLAG_UPDATE), PROTO_IS_CURRENT);
+    assert_int_equal(ask(folder, PROTO_FLAG_CHECKSUM), PROTO_IS_WANTED);
+    folder_write(folder, "to/top", "the contents of a", 0644);
+    assert_int_equal(utimensat(folder->fd, "to/top", old, 0), 0);
+    assert_int_equal(ask(folder, PROTO_FLAG_UPDATE), PROTO_IS_WANTED);
+    assert_int_equal(ask(folder, PROTO_FLAG_CHECKSUM | PROTO_FLAG_DRY_RUN), PROTO_IS_CURRENT);
+    struct stat st;
+    assert_int_equal(fstatat(folder->fd, "to/top", &st, 0), 0);
+    assert_int_equal(st.st_mtim.tv_sec, 1000);
+    assert_int_equal(ask(folder, PROTO_FLAG_CHECKSUM), PROTO_IS_CURRENT);
+    assert_int_equal(fstatat(folder->fd, "to/top", &st, 0), 0);
+    assert_int_not_equal(st.st_mtim.tv_sec, 1000);
+    assert_int_equal(unlinkat(folder->fd, "to/top", 0), 0);
+    assert_int_equal(symlinkat("../from/a", folder->fd, "to/top"), 0); /* a link is no file */
+    assert_int_equal(ask(folder, PROTO_FLAG_CHECKSUM), PROTO_IS_WANTED);
+}
+
+static void other_names_are_told_and_wait(void **state)
+{
+    struct folder *folder = *state;
+    struct place place;
+    static struct unpack out;
+    unsigned same = 0, refused = 0;
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_HARD_LINKS;
+    make_source(folder);
+    assert_int_equal(linkat(folder->fd, "from/a", folder->fd, "from/sub/again", 0), 0);
+    struct batch *batch = scan(folder, "from", flags);
+    for (unsigned i = 0; i < batch->count; i++) {
+        same += batch->items[i].type == PROTO_SAME ? 1 : 0;
+    }
+    assert_int_equal(same, 1);
+    batch_fill(&batch->job);
+    place_at(&place, folder->fd, flags);
+    unpack(&out, &place, batch->data, batch->len);
+    for (unsigned i = 0; i < out.count; i++) {
+        assert_int_equal(out.results[i].status, PROTO_OK);
+    }
+    place_at(&place, folder->fd, PROTO_FLAG_RECURSIVE); /* nobody has asked for them here */
+    unpack(&out, &place, batch->data, batch->len);
+    for (unsigned i = 0; i < out.count; i++) {
+        refused += out.results[i].status == PROTO_REFUSED_PATH ? 1 : 0;
+    }
+    assert_int_equal(refused, 1);
+    batch_free(batch);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(entries_come_out_as_they_went_in, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(links_are_left_out_unless_asked_for, folder_make,
@@ -403,6 +533,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_gauge_stops_trying_for_a_while),
     cmocka_unit_test_setup_teardown(blocks_are_put_together_and_holes_left_out, folder_make,
                                     folder_remove),
+    cmocka_unit_test_setup_teardown(attributes_are_of_kinds_that_are_allowed, folder_make,
+                                    folder_remove),
+    cmocka_unit_test_setup_teardown(questions_are_answered_and_make_nothing, folder_make,
+                                    folder_remove),
+    cmocka_unit_test_setup_teardown(other_names_are_told_and_wait, folder_make, folder_remove),
 };
 
 TERN_TEST_MAIN(tests)

@@ -31,16 +31,6 @@ static int decode_entry(struct proto_entry *e, const uint8_t *data, size_t len)
     return n;
 }
 
-static int decode_plan(struct proto_plan *plan, const uint8_t *data, size_t len)
-{
-    uint8_t *copy = malloc(len > 0 ? len : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, len);
-    int n = proto_plan_decode(plan, copy, len);
-    free(copy);
-    return n;
-}
-
 static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
 {
     uint8_t *copy = malloc(len > 0 ? len : 1);
@@ -52,6 +42,7 @@ static int decode_step(struct proto_step *step, const uint8_t *data, size_t len)
 }
 
 static const struct proto_message messages[] = {
+    {.type = PROTO_SETTING, .setting = PROTO_PARTIAL_DIR, .text = "a folder"},
     {.type = PROTO_HELLO,
      .version = PROTO_VERSION,
      .direction = PROTO_PULL,
@@ -66,7 +57,12 @@ static const struct proto_message messages[] = {
      .ranges = {{0, 1}, {7, 4000}, {PROTO_INDEX_NONE - 1, 1}},
      .range_count = 3},
     {.type = PROTO_DONE},
-    {.type = PROTO_END, .index = 4000000000u},
+    {.type = PROTO_END, .index = 4000000000u, .failed = 7, .excluded = 1ull << 40},
+    {.type = PROTO_RULE, .text = "- *.o"},
+    {.type = PROTO_RULE, .text = ""},
+    {.type = PROTO_WANT, .ranges = {{3, 4}}, .range_count = 1},
+    {.type = PROTO_CURRENT, .ranges = {{3, 4}}, .range_count = 1},
+    {.type = PROTO_GONE, .index = 5, .text = "old"},
     {.type = PROTO_LIMIT, .rate = UINT64_C(0x0102030405060708), .is_background = true},
     {.type = PROTO_LIMIT},
     {.type = PROTO_TOTAL, .files = UINT64_C(1) << 40, .bytes = UINT64_MAX},
@@ -89,6 +85,8 @@ static void messages_round_trip(void **state)
         assert_memory_equal(out.key, in->key, sizeof out.key);
         assert_int_equal(out.status, in->status);
         assert_int_equal(out.index, in->index);
+        assert_int_equal(out.failed, in->failed);
+        assert_int_equal(out.excluded, in->excluded);
         assert_string_equal(out.text, in->text);
         assert_int_equal(out.rate, in->rate);
         assert_int_equal(out.is_background, in->is_background);
@@ -102,13 +100,13 @@ static void messages_round_trip(void **state)
 static void message_layout_is_as_specified(void **state)
 {
     (void)state;
-    static const uint8_t hello[] = {1, 0, 0, 0,           40,          2,   2,  0,
-                                    0, 1, 3, [11] = 0x4b, [42] = 0x59, 'a', 'b'};
+    static const uint8_t hello[] = {1, 0, 0, 0, 44, 2,           2,           0,   0,  1,
+                                    0, 0, 0, 1, 3,  [15] = 0x4b, [46] = 0x59, 'a', 'b'};
     static const uint8_t fail[] = {3, 0, 0, 0, 6, 5, 0, 0, 1, 2, '!'};
     static const uint8_t done[] = {4, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 1, 0};
-    static const uint8_t end[] = {5, 0, 0, 0, 4, 0, 1, 0, 0};
+    static const uint8_t end[] = {5, 0, 0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 2};
     static struct proto_message m = {
-        .type = PROTO_HELLO, .version = 2, .direction = 2, .flags = 0x103, .text = "ab"};
+        .type = PROTO_HELLO, .version = 2, .direction = 2, .flags = 0x10000000103, .text = "ab"};
     m.key[0] = 0x4b;
     m.key[31] = 0x59;
     uint8_t buf[64];
@@ -120,7 +118,7 @@ static void message_layout_is_as_specified(void **state)
     m = (struct proto_message){.type = PROTO_DONE, .ranges = {{5, 256}}, .range_count = 1};
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof done);
     assert_memory_equal(buf, done, sizeof done);
-    m = (struct proto_message){.type = PROTO_END, .index = 65536};
+    m = (struct proto_message){.type = PROTO_END, .index = 65536, .failed = 3, .excluded = 258};
     assert_int_equal(proto_encode(&m, buf, sizeof buf), sizeof end);
     assert_memory_equal(buf, end, sizeof end);
 }
@@ -160,21 +158,24 @@ static void messages_behind_each_other_are_told_apart(void **state)
 static void hostile_messages_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t bad[][50] = {
+    static const uint8_t bad[][54] = {
         {0, 0, 0, 0, 0},                                        /* no type 0 */
-        {6, 0, 0, 0, 0},                                        /* nor 6 */
+        {11, 0, 0, 0, 0},                                       /* nor 11 */
+        {8, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1},                   /* WANT with a part of a range */
+        {10, 0, 0, 0, 3, 0, 0, 0},                              /* GONE without a count */
+        {7, 0, 0, 0, 3, '-', 0, 'x'},                           /* a NUL in a rule */
         {255, 0, 0, 0, 0},                                      /* nor 255 */
-        {1, 0, 0, 0, 37, 1, 1},                                 /* HELLO with its key cut off */
+        {1, 0, 0, 0, 41, 1, 1},                                 /* HELLO with its key cut off */
         {1, 0xff, 0xff, 0xff, 0xff},                            /* 4 GiB of path */
         {1, 0, 0, 0x10, 0x41},                                  /* one more than there may be */
-        {2, 0, 0, 0, 5, 0, 0, 0, 0, 0},                         /* READY has flags alone */
+        {2, 0, 0, 0, 9, 0, 0, 0, 0, 0},                         /* READY has flags alone */
         {3, 0, 0, 0, 4, 1, 0, 0, 0},                            /* FAIL too short */
         {4, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1},                   /* DONE with a part of a range */
         {4, 0, 0, 0x10, 8},                                     /* and with one too many */
         {4, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0},                /* of nothing */
         {4, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xf0, 0, 0, 0, 0x0f}, /* beyond the last index */
         {5, 0, 0, 0, 3, 0, 0, 0},                               /* END too short */
-        {1, 0, 0, 0, 41, 1, 1, [43] = 'a', 0, 'b'},             /* a NUL in the path */
+        {1, 0, 0, 0, 45, 1, 1, [47] = 'a', 0, 'b'},             /* a NUL in the path */
     };
     static struct proto_message out;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -190,12 +191,12 @@ static void longest_path_fits_and_no_longer_one(void **state)
     in = (struct proto_message){.type = PROTO_HELLO};
     memset(in.text, 'x', PROTO_PATH_MAX);
     size_t len = proto_encode(&in, buf, sizeof buf);
-    assert_int_equal(len, 5 + 6 + PROTO_KEY_SIZE + PROTO_PATH_MAX);
+    assert_int_equal(len, 5 + 10 + PROTO_KEY_SIZE + PROTO_PATH_MAX);
     assert_int_equal(decode(&out, buf, len), (int)len);
     assert_string_equal(out.text, in.text);
-    buf[3] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 7) >>
+    buf[3] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 11) >>
              8; /* a path of one more byte, within the body's limit */
-    buf[4] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 7) & 0xff;
+    buf[4] = (PROTO_PATH_MAX + PROTO_KEY_SIZE + 11) & 0xff;
     buf[len] = 'x';
     assert_int_equal(decode(&out, buf, len + 1), -1);
 }
@@ -247,18 +248,19 @@ static void hostile_entries_are_refused(void **state)
         uint8_t value;
     } changes[] = {
         {0, 0},     /* no type */
-        {0, 5},     /* none of ours */
+        {0, 6},     /* none of ours */
         {17, 0x3c}, /* nanoseconds of more than a second */
         {21, 0x80}, /* a negative size */
-        {29, 0xff}, /* a name of 64 KiB */
-        {30, 0},    /* of nothing */
-        {32, 0},    /* with a NUL inside */
+        {29, 1},    /* attributes of 16 MiB */
+        {33, 0xff}, /* a name of 64 KiB */
+        {34, 0},    /* of nothing */
+        {36, 0},    /* with a NUL inside */
     };
     static struct proto_entry out;
     static uint8_t buf[PROTO_HEADER_MAX];
     struct proto_entry in = {.type = PROTO_FILE, .index = 1, .size = 5, .name = "abc"};
     size_t len = proto_entry_encode(&in, buf, sizeof buf);
-    assert_int_equal(len, 34);
+    assert_int_equal(len, 38);
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         uint8_t old = buf[changes[i].at];
         buf[changes[i].at] = changes[i].value;
@@ -278,9 +280,9 @@ static void names_at_the_limit(void **state)
     assert_int_equal(proto_entry_encode(&in, buf, sizeof buf), 0); /* no name */
     memset(in.name, 'n', PROTO_PATH_MAX);
     size_t len = proto_entry_encode(&in, buf, sizeof buf);
-    assert_int_equal(len, 31 + PROTO_PATH_MAX);
+    assert_int_equal(len, 35 + PROTO_PATH_MAX);
     assert_int_equal(decode_entry(&out, buf, len), (int)len);
-    buf[30]++;
+    buf[34]++;
     assert_int_equal(decode_entry(&out, buf, len), -1);
 }
 
@@ -353,50 +355,6 @@ static void packed_runs_are_bounded(void **state)
     assert_int_equal(proto_packed_decode(&out, buf, sizeof buf), -1);
 }
 
-static void plans_round_trip(void **state)
-{
-    (void)state;
-    static const struct proto_plan plans[] = {
-        {.kind = PROTO_PLAN_WHOLE},
-        {.kind = PROTO_PLAN_SKIP},
-        {.kind = PROTO_PLAN_PARTIAL, .count = PROTO_PLAN_LEAVES_MAX},
-        {.kind = PROTO_PLAN_BASE, .size = INT64_MAX, .average = 16, .count = PROTO_PLAN_CHUNKS_MAX},
-    };
-    for (size_t i = 0; i < COUNT_OF(plans); i++) {
-        uint8_t buf[PROTO_PLAN_HEAD_MAX];
-        struct proto_plan out;
-        size_t len = proto_plan_encode(&plans[i], buf, sizeof buf);
-        assert_true(len > 0);
-        assert_int_equal(decode_plan(&out, buf, len), (int)len);
-        assert_int_equal(out.kind, plans[i].kind);
-        assert_int_equal(out.count, plans[i].count);
-        assert_true(out.size == plans[i].size);
-        assert_int_equal(out.average, plans[i].average);
-        for (size_t cut = 0; cut < len; cut++) {
-            assert_int_equal(decode_plan(&out, buf, cut), 0);
-            assert_int_equal(proto_plan_encode(&plans[i], buf, cut), 0);
-        }
-    }
-}
-
-static void hostile_plans_are_refused(void **state)
-{
-    (void)state;
-    static const uint8_t bad[][PROTO_PLAN_HEAD_MAX] = {
-        {0},
-        {5},
-        {2, 1, 0, 0, 1},                                /* more leaves than there may be */
-        {3, 0x80, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1}, /* a negative size */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 5, 0, 0, 0, 1},     /* chunks of 32 bytes */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 31, 0, 0, 0, 1},    /* of 2 GiB */
-        {3, 0, 0, 0, 0, 0, 0, 0, 9, 16, 0, 4, 0, 1},    /* too many */
-    };
-    struct proto_plan out;
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_int_equal(decode_plan(&out, bad[i], sizeof bad[i]), -1);
-    }
-}
-
 static void steps_round_trip(void **state)
 {
     (void)state;
@@ -407,6 +365,7 @@ static void steps_round_trip(void **state)
         {.kind = PROTO_STEP_COPY, .offset = INT64_MAX - 5, .len = 5},
         {.kind = PROTO_STEP_HOLE, .len = INT64_MAX},
         {.kind = PROTO_STEP_END},
+        {.kind = PROTO_STEP_KEEP, .len = PROTO_BLOCK},
     };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         uint8_t buf[PROTO_STEP_MAX];
@@ -430,7 +389,7 @@ static void hostile_steps_are_refused(void **state)
     (void)state;
     static const uint8_t bad[][PROTO_STEP_MAX] = {
         {0},
-        {6},
+        {7},
         {1, 0, 0, 0, 0},                /* of nothing */
         {1, 0, 0x10, 0, 1},             /* of more than a block */
         {2, 0, 0, 0, 5, 0, 0, 0, 5},    /* packed, but no shorter */
@@ -441,6 +400,8 @@ static void hostile_steps_are_refused(void **state)
         {3, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0},
         {4, 0, 0, 0, 0, 0, 0, 0, 0},
         {4, 0x80, 0, 0, 0, 0, 0, 0, 0},
+        {6, 0, 0, 0, 0, 0, 0, 0, 0},
+        {6, 0x80, 0, 0, 0, 0, 0, 0, 0},
     };
     struct proto_step out;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -462,10 +423,8 @@ static void random_bytes_do_no_harm(void **state)
             data[i] = (uint8_t)((seed >> 24) & (i < 8 && round % 2 == 0 ? 7 : 255));
         }
         size_t len = seed % sizeof data;
-        static struct proto_plan plan;
         static struct proto_step step;
         assert_in_range(decode(&m, data, len) + 1, 0, len + 1);
-        assert_in_range(decode_plan(&plan, data, len) + 1, 0, len + 1);
         assert_in_range(decode_step(&step, data, len) + 1, 0, len + 1);
         assert_in_range(decode_entry(&e, data, len) + 1, 0, len + 1);
     }
@@ -509,8 +468,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(indices_gather_in_ranges),
     cmocka_unit_test(what_belongs_in_a_pack),
     cmocka_unit_test(packed_runs_are_bounded),
-    cmocka_unit_test(plans_round_trip),
-    cmocka_unit_test(hostile_plans_are_refused),
     cmocka_unit_test(steps_round_trip),
     cmocka_unit_test(hostile_steps_are_refused),
     cmocka_unit_test(random_bytes_do_no_harm),

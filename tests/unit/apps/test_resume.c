@@ -77,6 +77,31 @@ static void too_old_or_from_the_future(void **state)
     assert_false(resume_age(&r, &age));
 }
 
+static void a_path_belongs_to_both_of_its_ends(void **state)
+{
+    const tern_addr remote = {.family = 4, .ip = {127, 0, 0, 1}, .port = 7437};
+    const tern_addr moved = {.family = 4, .ip = {127, 0, 0, 2}, .port = 7437};
+    tern_path_memory path = {.size = sizeof path, .volume = 5000000, .min_rtt = 50 * TERN_MSEC};
+    tern_path_memory known;
+    struct resume r;
+    (void)state;
+    resume_make(&r, NULL);
+    memcpy(r.server, server, sizeof server);
+    r.has_server = true;
+    resume_on_path(&r, &remote, &path);
+    resume_put(&r);
+    resume_take(&r, server, NULL);
+    assert_true(resume_path(&r, &remote, &known));
+    assert_int_equal(known.volume, path.volume);
+    assert_int_equal(known.min_rtt, path.min_rtt);
+    assert_true(known.age < 10 * TERN_SEC);
+    assert_false(resume_path(&r, &moved, &known));
+    r.path_at -= 3600 * 1000;
+    assert_false(resume_path(&r, &remote, &known)); /* an hour ago */
+    r.path_at += 7200 * 1000;
+    assert_false(resume_path(&r, &remote, &known)); /* the clock was set back since */
+}
+
 static void damaged_files_are_dropped(void **state)
 {
     struct resume r;
@@ -115,6 +140,7 @@ int main(void)
         cmocka_unit_test(kept_and_taken_once),
         cmocka_unit_test(of_another_identity_of_no_use),
         cmocka_unit_test(too_old_or_from_the_future),
+        cmocka_unit_test(a_path_belongs_to_both_of_its_ends),
         cmocka_unit_test(damaged_files_are_dropped),
     };
     return cmocka_run_group_tests(tests, set_state, folder_remove);

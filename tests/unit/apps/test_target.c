@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "terncp/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tern_test.h"
@@ -111,6 +112,16 @@ static void other_lines_are_noise_and_other_versions_told(void **state)
     assert_int_equal(ssh_line_parse(&line, "terncp-stdio 1 0 k s -"), SSH_NOISE);
     assert_int_equal(ssh_line_parse(&line, "terncp-stdio 1 70000 k s -"), SSH_NOISE);
     assert_int_equal(ssh_line_parse(&line, "terncp-stdio 2 anything"), SSH_VERSION);
+    static const char good[] =
+        "terncp-stdio 1 60001 tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff ";
+    static const char *const addresses[] = {
+        "192.0.2.1", "2001:db8::A", "-", "fe80::1%eth0", "inside.example", "beef.de", "192.0.2.1;"};
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        char text[SSH_LINE_MAX];
+        (void)snprintf(text, sizeof text, "%s%s", good, addresses[i]);
+        assert_int_equal(ssh_line_parse(&line, text), i < 4 ? SSH_LINE : SSH_NOISE);
+    }
 }
 
 int main(void)

@@ -7,6 +7,8 @@
 
 #include "unit/apps/folder.h"
 
+static const struct tree_rules plain = {.links = TREE_LINKS_LEFT_OUT};
+
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
 
 static void safe_names_are_told_from_others(void **state)
@@ -32,6 +34,19 @@ static void safe_names_are_told_from_others(void **state)
     assert_false(tree_is_safe(component));
 }
 
+static void deep_names_are_told_from_others(void **state)
+{
+    char name[2 * (TREE_DEPTH_MAX + 2)] = "";
+    (void)state;
+    for (size_t i = 0; i < sizeof name - 1; i++) {
+        name[i] = i % 2 == 0 ? 'd' : '/';
+    }
+    assert_false(tree_is_shallow(name));
+    name[2 * TREE_DEPTH_MAX + 1] = '\0';
+    assert_true(tree_is_shallow(name));
+    assert_true(tree_is_shallow("d"));
+}
+
 /* A server is asked for "photos": it may send no ".bashrc" beside it. */
 static void names_are_those_asked_for(void **state)
 {
@@ -46,6 +61,20 @@ static void names_are_those_asked_for(void **state)
         assert_false(tree_is_under(others[i], "photos", false));
         assert_true(tree_is_under(others[i], "", true));
     }
+}
+
+static void what_a_pattern_stands_for_was_asked_for(void **state)
+{
+    (void)state;
+    assert_true(tree_is_under("one.c", "*.c", false));
+    assert_true(tree_is_under("*.c", "*.c", false));
+    assert_true(tree_is_under("a1/b", "a[0-9]", true));
+    assert_false(tree_is_under("a1/b", "a[0-9]", false));
+    assert_false(tree_is_under("one.h", "*.c", true));
+    assert_false(tree_is_under(".c", "*.c", true));
+    assert_false(tree_is_under(".bashrc", "*", true));
+    assert_false(tree_is_under("x/one.c", "*.c", true));
+    assert_false(tree_is_under("", "*", true));
 }
 
 /* root/{file, folder/file, in -> folder/file, out -> ../outside, etc -> /etc, loop -> loop}, and
@@ -170,7 +199,7 @@ static void a_walk_finds_all_and_follows_no_link(void **state)
     int root = open_root(*state);
     unsigned files = 0, folders = 0, skipped = 0;
     enum tree_result result;
-    struct tree_walk *walk = tree_walk_new(root, ".", "top", true, false);
+    struct tree_walk *walk = tree_walk_new(root, ".", "top", true, &plain);
     assert_non_null(walk);
     while ((result = tree_walk_next(walk, &entry)) != TREE_END) {
         assert_int_equal(strncmp(entry.name, "top", 3), 0);
@@ -198,38 +227,148 @@ static void a_walk_starts_where_it_may(void **state)
     static struct tree_entry entry;
     struct folder *folder = *state;
     int root = open_root(folder);
-    assert_null(tree_walk_new(root, "folder", "f", false, false));
+    assert_null(tree_walk_new(root, "folder", "f", false, &plain));
     assert_int_equal(errno, EISDIR);
-    assert_null(tree_walk_new(root, "out", "f", true, false));
+    assert_null(tree_walk_new(root, "out", "f", true, &plain));
     assert_int_equal(errno, EXDEV);
-    assert_null(tree_walk_new(root, "none", "f", true, false));
+    assert_null(tree_walk_new(root, "none", "f", true, &plain));
     assert_int_equal(errno, ENOENT);
     assert_int_equal(mkfifoat(folder->fd, "root/pipe", 0600), 0);
-    assert_null(tree_walk_new(root, "pipe", "f", true, false));
+    assert_null(tree_walk_new(root, "pipe", "f", true, &plain));
     assert_int_equal(errno, EINVAL);
-    struct tree_walk *walk = tree_walk_new(root, "file", "other name", false, false);
+    struct tree_walk *walk = tree_walk_new(root, "file", "other name", false, &plain);
     assert_non_null(walk);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
     assert_string_equal(entry.name, "other name");
     (void)close(entry.fd);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_END);
     tree_walk_free(walk);
-    walk = tree_walk_new(root, ".", "dropped half way", true, false);
+    walk = tree_walk_new(root, ".", "dropped half way", true, &plain);
     assert_int_equal(tree_walk_next(walk, &entry), TREE_ENTRY);
     tree_walk_free(walk);
     tree_walk_free(NULL);
     (void)close(root);
 }
 
+struct found {
+    unsigned files, folders, links, why[6];
+};
+
+/* Beneath a root, or as a user writes it (the descriptor's own path). */
+static struct found walk_all(int root, bool is_beneath, const struct tree_rules *rules)
+{
+    static struct tree_entry entry;
+    struct found found = {0};
+    enum tree_result result;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", root);
+    struct tree_walk *walk = is_beneath ? tree_walk_new(root, ".", "top", true, rules)
+                                        : tree_walk_new(-1, path, "top", true, rules);
+    assert_non_null(walk);
+    while ((result = tree_walk_next(walk, &entry)) != TREE_END) {
+        if (result == TREE_SKIPPED) {
+            found.why[entry.why]++;
+        } else if (entry.fd >= 0) {
+            found.files++;
+            (void)close(entry.fd);
+        } else if (S_ISLNK(entry.st.st_mode)) {
+            found.links++;
+            assert_true(tree_walk_target(walk)[0] != '\0');
+        } else {
+            found.folders++;
+            assert_true(tree_walk_folder(walk) >= 0);
+        }
+    }
+    tree_walk_free(walk);
+    return found;
+}
+
+static void links_are_kept_as_they_are(void **state)
+{
+    int root = open_root(*state);
+    struct tree_rules rules = {.links = TREE_LINKS_KEPT};
+    assert_int_equal(mkfifoat(root, "fifo", 0600), 0);
+    struct found found = walk_all(root, true, &rules);
+    assert_int_equal(found.files, 2);
+    assert_int_equal(found.folders, 2);
+    assert_int_equal(found.links, 6);
+    assert_int_equal(found.why[TREE_WHY_SPECIAL], 1);
+    rules.links = TREE_LINKS_LEFT_OUT;
+    found = walk_all(root, true, &rules);
+    assert_int_equal(found.why[TREE_WHY_LINK], 6);
+    (void)close(root);
+}
+
+/* "in" and "within" lead to what is inside; "loop" to itself; the others outside. */
+static void followed_links_end_and_stay_beneath(void **state)
+{
+    const struct folder *folder = *state;
+    int root = open_root(folder);
+    struct tree_rules rules = {.links = TREE_LINKS_FOLLOWED};
+    assert_int_equal(symlinkat("..", root, "folder/up"), 0);
+    assert_int_equal(unlinkat(root, "etc", 0), 0);
+    assert_int_equal(symlinkat("gone", root, "broken"), 0);
+    struct found found = walk_all(root, true, &rules);
+    assert_int_equal(found.files, 4); /* file, folder/file, in, within/file */
+    assert_int_equal(found.folders, 3);
+    assert_int_equal(found.why[TREE_WHY_LOOP], 3);    /* loop, folder/up, within/up */
+    assert_int_equal(found.why[TREE_WHY_OUTSIDE], 2); /* out, outfile */
+    assert_int_equal(found.why[TREE_WHY_ERROR], 1);   /* broken */
+    found = walk_all(root, false, &rules);
+    assert_int_equal(found.files, 6); /* out/file and outfile, too */
+    assert_int_equal(found.why[TREE_WHY_OUTSIDE], 0);
+    (void)close(root);
+}
+
+static void a_filter_spares_what_it_leaves_out(void **state)
+{
+    int root = open_root(*state);
+    struct filter *filter = filter_new();
+    struct tree_rules rules = {.links = TREE_LINKS_FOLLOWED, .filter = filter};
+    assert_int_equal(filter_add(filter, false, "/folder/"), FILTER_OK);
+    assert_int_equal(filter_add(filter, false, "out*"), FILTER_OK);
+    assert_int_equal(filter_add(filter, false, "etc"), FILTER_OK);
+    assert_int_equal(filter_add(filter, false, "within/"), FILTER_OK); /* a link to a folder */
+    struct found found = walk_all(root, true, &rules);
+    assert_int_equal(found.files, 2); /* file, in */
+    assert_int_equal(found.folders, 1);
+    assert_int_equal(found.why[TREE_WHY_LOOP], 1);
+    filter_free(filter);
+    (void)close(root);
+}
+
+static void depth_has_an_end(void **state)
+{
+    const struct folder *folder = *state;
+    struct tree_rules rules = {.links = TREE_LINKS_KEPT};
+    int at = dup(folder->fd);
+    for (unsigned i = 0; i < TREE_DEPTH_MAX + 5; i++) {
+        assert_int_equal(mkdirat(at, "d", 0700), 0);
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        (void)close(at);
+        at = next;
+    }
+    (void)close(at);
+    struct found found = walk_all(folder->fd, true, &rules);
+    assert_int_equal(found.folders, TREE_DEPTH_MAX);
+    assert_int_equal(found.why[TREE_WHY_DEEP], 1);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_those_asked_for),
+    cmocka_unit_test(what_a_pattern_stands_for_was_asked_for),
     cmocka_unit_test(safe_names_are_told_from_others),
+    cmocka_unit_test(deep_names_are_told_from_others),
     cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(parents_stay_inside, make_root, folder_remove),
     cmocka_unit_test(last_components_are_found),
     cmocka_unit_test_setup_teardown(a_walk_finds_all_and_follows_no_link, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(a_walk_starts_where_it_may, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(links_are_kept_as_they_are, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(followed_links_end_and_stay_beneath, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(a_filter_spares_what_it_leaves_out, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(depth_has_an_end, folder_make, folder_remove),
 };
 
 TERN_TEST_MAIN(tests)

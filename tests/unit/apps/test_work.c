@@ -4,7 +4,9 @@
 #include "terncp/work.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include "terncp/hash.h"
 #include "unit/apps/folder.h"
@@ -210,6 +212,48 @@ static void failures_come_back(void **state)
     (void)close(fd);
 }
 
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_for_test(struct work_job *job)
+{
+    (void)job;
+    (void)pthread_mutex_lock(&held);
+    (void)pthread_mutex_unlock(&held);
+}
+
+static void run_at_once(struct work_job *job)
+{
+    (void)job;
+}
+
+/* However many of them there are: a peer may ask for them. */
+static void others_do_not_wait_behind_long_jobs(void **state)
+{
+    struct bench bench = {.done = 1};
+    struct work_job jobs[8], quick = {.run = run_at_once, .done = on_done, .owner = &bench};
+    (void)state;
+    (void)alarm(30);
+    (void)pthread_mutex_lock(&held);
+    bench_open(&bench);
+    for (unsigned i = 0; i < 8; i++) {
+        jobs[i] = (struct work_job){
+            .run = wait_for_test, .done = on_done, .owner = &bench, .is_long = true};
+        work_submit(bench.work, &jobs[i]);
+    }
+    work_submit(bench.work, &quick);
+    ev_ref(bench.loop);
+    (void)ev_run(bench.loop, 0);
+    assert_int_equal(bench.done, 0);
+    bench.done = 8;
+    (void)pthread_mutex_unlock(&held);
+    (void)ev_run(bench.loop, 0);
+    assert_int_equal(bench.done, 0);
+    ev_unref(bench.loop);
+    work_free(bench.work);
+    ev_loop_destroy(bench.loop);
+    (void)alarm(0);
+}
+
 static void every_job_comes_back_before_the_end(void **state)
 {
     struct folder *folder = *state;
@@ -246,6 +290,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(order_and_size_count),
     cmocka_unit_test(zeros_have_a_leaf_of_zeros),
     cmocka_unit_test_setup_teardown(failures_come_back, folder_make, folder_remove),
+    cmocka_unit_test(others_do_not_wait_behind_long_jobs),
     cmocka_unit_test_setup_teardown(every_job_comes_back_before_the_end, folder_make,
                                     folder_remove),
 };

@@ -431,7 +431,7 @@ static void loss_ends_startup_although_application_limited(void **state)
     (void)state;
     p->loss_every = 5;
     for (int i = 0; i < 100 && bbr()->phase == TERN_BBR_STARTUP; i++) {
-        p->limit = p->next + 40;
+        p->limit = p->next + 60;
         (void)run(100 * TERN_MSEC, TERN_BBR_DRAIN);
     }
     assert_true(bbr()->is_full_bw_reached);

@@ -85,6 +85,27 @@ static void write_takes_what_fits(void **state)
     end(&f);
 }
 
+/* Fewer copies than the limit allows, for now; loans are not held. */
+static void copies_are_held_and_loans_are_not(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint64_t hold = 30000;
+    begin(&f, 100000);
+    f.b.hold = &hold;
+    assert_int_equal(put(&f, 50000), 30000);
+    assert_int_equal(tern_outbuf_room(&f.b), 0);
+    assert_int_equal(tern_outbuf_room_lent(&f.b), 70000);
+    assert_int_equal(lend(&f, 60000), 60000);
+    hold = 95000;
+    assert_int_equal(put(&f, 50000), 5000);
+    hold = 200000; /* the limit still holds */
+    assert_int_equal(put(&f, 50000), 5000);
+    hold = 10000;
+    assert_int_equal(tern_outbuf_room(&f.b), 0);
+    end(&f);
+}
+
 static void acked_pages_go_back(void **state)
 {
     (void)state;
@@ -392,6 +413,7 @@ static void agrees_with_a_flat_model(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(write_takes_what_fits),
+    cmocka_unit_test(copies_are_held_and_loans_are_not),
     cmocka_unit_test(acked_pages_go_back),
     cmocka_unit_test(lost_bytes_come_first),
     cmocka_unit_test(a_late_ack_cancels_the_resend),

@@ -1,0 +1,75 @@
+/* A session from within, for the files that make it up: session.c and session_care.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCP_SESSION_PARTS_H
+#define TERNCP_SESSION_PARTS_H
+
+#include "terncp/control.h"
+#include "terncp/log.h"
+#include "terncp/names_serve.h"
+#include "terncp/pull.h"
+#include "terncp/push.h"
+#include "terncp/request.h"
+#include "terncp/session.h"
+#include "terncp/shares.h"
+#include "terncp/survey.h"
+#include "terncp/transport.h"
+
+#define SESSION_EARLY_MAX (TERNCP_PACKS + TERNCP_FILES) /* streams that came before the HELLO */
+#define CLOSE_PROTOCOL    1
+#define CLOSE_BUSY        2
+
+struct session {
+    struct host *host;
+    tern_conn *conn;
+    tern_stream *control;
+    struct control messages;
+    bool is_proved; /* the client is there itself, and no recording of it */
+    bool has_hello, has_end, end_sent;
+    char partial_dir[PROTO_PATH_MAX + 1]; /* for unfinished files; empty: beside final names */
+    uint32_t end_count, end_failed;
+    struct request_rules rules;
+    struct proto_message *held; /* HELLO, until its rules are there */
+    struct request_answers answers;
+    struct push *push;
+    struct pull *pull;
+    tern_stream *early[SESSION_EARLY_MAX];
+    size_t early_count;
+    struct control_done done;  /* told in one message, when `teller` gets its turn */
+    struct ev_watcher teller;  /* never started: fed */
+    struct names_serve *names; /* then `control` is its stream */
+    struct log_peer peer;
+    tern_time born, begun; /* at the connection's and the request's beginning */
+    char *path;            /* of a copy; NULL: none was asked for */
+    bool is_push;          /* by the client: we receive */
+    char why[300];         /* a refusal, or the first failure */
+    bool is_refused;
+    uint64_t asked_rate, told_rate; /* limits that the client has set, and that it was told */
+    struct shares_watch watch;
+    struct survey *survey; /* while it counts for the client's bar */
+    struct ev_async counted;
+    struct session *next, **link; /* in the host */
+    tern_path_memory
+        known; /* of the path, from earlier sessions of this client; volume 0: nothing */
+};
+
+/* An answer that cannot be given must not be missed: the connection ends instead, and this is false. */
+bool session_answer(struct session *s, const struct proto_message *m);
+
+/* The log. The first failure is told in the line of its request, too. */
+void session_keep_failure(struct session *s, const char *name, const char *why);
+void session_log_name(const struct session *s, const char *verb, const char *name, const char *why);
+/* What came of a copy. */
+void session_log_copy(const struct session *s, const tern_close_info *close);
+/* Ends a request about names and says what came of it. */
+void session_end_names(struct session *s);
+
+/* Limits of rate: what the session may have now; what the client tells; and who does not keep to it must go. */
+void session_limit(struct session *s);
+void session_on_limit(struct session *s, const struct proto_message *m);
+void session_check_limit(struct session *s);
+
+/* How much there is, for a client that shows a bar. */
+void session_begin_survey(struct session *s);
+void session_end_survey(struct session *s);
+
+#endif

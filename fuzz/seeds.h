@@ -1,0 +1,13 @@
+/* What the writers of seeds share.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERN_SEEDS_H
+#define TERN_SEEDS_H
+
+#include <stddef.h>
+
+/* A file in the target's corpus. */
+void save(const char *target, const char *name, const void *data, size_t len);
+
+void seed_terncp(void);
+
+#endif
