@@ -153,6 +153,7 @@ static void on_state(void *user, enum client_state state)
     if (state == CLIENT_OVER) {
         ev_break(p->loop, EVBREAK_ALL);
     } else if (state == CLIENT_LOST) {
+        answer_clear(&p->answer); /* the rest of it will not come */
         cli_note("connection lost; trying again");
     } else if (state == CLIENT_ONLINE) {
         cli_verbose(1, "connected");

@@ -239,7 +239,9 @@ static void on_state(void *user, enum client_state state)
     struct view *v = user;
     v->state = state;
     old(v);
-    if (state == CLIENT_OVER) {
+    if (state == CLIENT_LOST) {
+        answer_clear(&v->answer); /* the rest of it will not come */
+    } else if (state == CLIENT_OVER) {
         ev_break(v->loop, EVBREAK_ALL);
     } else if (state == CLIENT_ONLINE && !v->is_open) {
         open_screen(v);

@@ -20,6 +20,11 @@ chat_serve() {
     server=$(sed -n 's/^listening on //p' "$serve_log")
 }
 
+has_history() {
+    "$ternchat" serve --listen 127.0.0.1:0 --history /nowhere/at/all >/dev/null 2>probe.log || true
+    ! grep -q 'without SQLite' probe.log || skip 'built without SQLite'
+}
+
 # The same server again, where it was.
 chat_serve_again() {
     murder "$server_pid"

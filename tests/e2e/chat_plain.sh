@@ -52,6 +52,68 @@ case_chat_plain_talk() {
     exec 3>&-
 }
 
+# Words for one alone, and what only the one may who made the room.
+case_chat_moderator_and_private_words() {
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    person bob "$server"
+    exec 4>"$work/bob.in"
+    sees ann 'bob came'
+    echo "/msg bob just you" >&3
+    sees bob ' ann <ann> just you'
+    echo "/go ann" >&4
+    echo "and you" >&4
+    sees ann ' bob <bob> and you'
+    echo "/go lobby" >&3
+    echo "/go lobby" >&4
+    echo "/kick ann" >&4
+    is_told bob 'only a moderator'
+    echo "/invite" >&3
+    is_told ann 'only a moderator of the server may invite'
+    echo "/ban bob" >&3
+    is_told bob 'you are no longer in that room'
+    sees ann 'ann put out bob'
+    echo "/join lobby" >&4
+    is_told bob 'lobby: refused: '
+    echo "/pardon bob" >&3
+    echo "/kick bob" >&3
+    is_told ann 'nobody of that name is in this room'
+    echo "/go lobby" >&3
+    echo "pardoned" >&3
+    sees ann '<ann> pardoned'
+    echo "/join lobby" >&4
+    is_told bob 'in lobby are 2'
+    exec 3>&- 4>&-
+}
+
+# What is not here any more, or never was, the server still has.
+case_chat_asks_the_server() {
+    has_history
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    echo "/open wide" >&3
+    is_told ann 'in wide are 1'
+    say_lines ann 130 >&3
+    sees ann '<ann> ann says 130'
+    person bob "$server" --room wide
+    exec 4>"$work/bob.in"
+    sees bob '<ann> ann says 130'
+    ! grep -q 'ann says 7$' "$work/bob.out" || fail "all is here: nothing to ask for"
+    echo "/list" >&4
+    is_told bob 'wide: 2 people, open'
+    echo "/search 7" >&4
+    is_told bob '<ann> ann says 7$'
+    echo "/before" >&4
+    is_told bob '<ann> ann says 2$'
+    echo "/before" >&4
+    is_told bob 'the server has nothing older'
+    exec 3>&- 4>&-
+}
+
 # The end of the input is the end, once the server has all of it.
 case_chat_input_closed() {
     chat_serve

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-ternchat=$TERN_BIN/ternchat
+# shellcheck source=tests/e2e/chat_lib.sh
+. "$(dirname "$0")/chat_lib.sh"
 
 # start_chat OPTIONS: a server; $address and $server are set.
 start_chat() {
@@ -31,11 +31,6 @@ talk() {
 # What NAME is shown of a room within SECONDS.
 listen_to() {
     sleep "$3" | talk "$1" "$2"
-}
-
-has_history() {
-    "$ternchat" serve --listen 127.0.0.1:0 --history /nowhere/at/all >/dev/null 2>probe.log || true
-    ! grep -q 'without SQLite' probe.log || skip 'built without SQLite'
 }
 
 case_chat_survives_a_killed_server() {

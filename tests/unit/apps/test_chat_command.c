@@ -6,6 +6,7 @@
 #include <locale.h>
 
 #include "chat_server.h"
+#include "ternchat/answer.h"
 #include "ternchat/complete.h"
 
 static char said[64][1200];
@@ -148,6 +149,128 @@ static void the_rest_does_what_it_says(void **state)
     model_free(model);
 }
 
+static void somebody_is_talked_to_alone(void **state)
+{
+    (void)state;
+    struct model *model = begin();
+    (void)run(model, "/msg nobody hello");
+    assert_int_equal(said_count, 1);
+    assert_null(went);
+    (void)run(model, "/msg ann hello"); /* ourselves */
+    assert_null(went);
+    (void)run(model, "/msg bob hello you");
+    assert_non_null(went);
+    assert_string_equal(went->title, "bob");
+    assert_int_equal(sent_packet(0).type, CHAT_OPEN);
+    assert_memory_equal(sent_packet(0).key, bob_key, sizeof bob_key);
+    struct model_room *room = went;
+    admit(model, 2, room->name, 0);
+    assert_int_equal(sent_packet(0).type, CHAT_SAY);
+    assert_int_equal(sents[sent_count - 1].channel, 2);
+    assert_memory_equal(sent_packet(0).body.data, "hello you", 9);
+    (void)run(model, "/go 1");
+    (void)run(model, "/go bob");
+    assert_ptr_equal(went, room);
+    (void)run(model, "/leave bob");
+    assert_int_equal(sent_packet(0).type, CHAT_LEAVE);
+    assert_null(model_room_at(model, 1));
+    model_free(model);
+}
+
+static void moderators_ask_the_server(void **state)
+{
+    (void)state;
+    struct model *model = begin();
+    event(model, 1, 1, CHAT_KIND_TEXT, bob_key, 0, "words");
+    const struct {
+        const char *line;
+        uint8_t code;
+    } kicks[] = {{"/kick bob", 0}, {"/ban bob", 1}, {"/pardon bob", 2}};
+    for (size_t i = 0; i < 3; i++) {
+        (void)run(model, kicks[i].line);
+        assert_int_equal(sent_packet(0).type, CHAT_KICK);
+        assert_int_equal(sent_packet(0).code, kicks[i].code);
+        assert_int_equal(sent_packet(0).channel, 1);
+        assert_memory_equal(sent_packet(0).key, bob_key, sizeof bob_key);
+    }
+    (void)run(model, "/invite");
+    assert_int_equal(sent_packet(0).type, CHAT_INVITE);
+    assert_int_equal(said_count, 0);
+    (void)run(model, "/kick eve");
+    (void)run(model, "/pardon eve");
+    (void)run(model, "/topic");
+    assert_int_equal(said_count, 3);
+    assert_string_equal(said[2], "this room has no topic");
+    model_free(model);
+}
+
+static void the_server_is_asked_for_what_is_not_here(void **state)
+{
+    (void)state;
+    struct model *model = begin();
+    (void)run(model, "/search there"); /* on the screen */
+    assert_int_equal(said_count, 0);
+    (void)run(model, "/search elsewhere");
+    assert_non_null(strstr(said[0], "cannot read"));
+    model_find(model, "lobby")->flags = CHAT_FLAG_OPEN;
+    (void)run(model, "/search elsewhere");
+    assert_true(sent_packet(0).type == CHAT_SEARCH && sent_packet(0).text.len == 9);
+    front.has_screen = false;
+    (void)run(model, "/search there");
+    assert_int_equal(sent_packet(0).text.len, 5);
+    (void)run(model, "/before");
+    assert_int_equal(sent_packet(0).type, CHAT_BEFORE);
+    model_note(model, model_find(model, "lobby"), "without a number");
+    event(model, 1, 1, CHAT_KIND_TEXT, bob_key, 0, "words");
+    event(model, 1, 2, CHAT_KIND_TEXT, bob_key, 0, "words");
+    (void)run(model, "/before");
+    assert_int_equal(sent_packet(0).seq, 1);
+    (void)run(model, "/open wide");
+    assert_true(sent_packet(0).type == CHAT_JOIN && sent_packet(0).flags == CHAT_FLAG_OPEN);
+    model_free(model);
+}
+
+static void answers_are_lines(void **state)
+{
+    (void)state;
+    struct model *model = begin();
+    static struct answer got;
+    struct chat_packet rooms = {
+        .type = CHAT_ROOMS, .count = 1, .room = chat_text("den"), .text = chat_text("a\x1b[2J")};
+    struct chat_packet invited = {.type = CHAT_INVITED, .text = chat_text("1-two")};
+    struct chat_packet found = {.type = CHAT_FOUND,
+                                .channel = 1,
+                                .id = ANSWER_BEFORE,
+                                .nick = chat_text("bob"),
+                                .body = chat_text("w\x07")};
+    answer_take(&got, model, &rooms, note, NULL);
+    assert_string_equal(said[0], "den: 1 person; a\\x1b[2J");
+    rooms.room.len = 0; /* the list's end */
+    answer_take(&got, model, &rooms, note, NULL);
+    answer_take(&got, model, &invited, note, NULL);
+    assert_int_equal(said_count, 2);
+    assert_non_null(strstr(said[1], "1-two"));
+    for (uint64_t seq = 200; seq > 100; seq--) { /* too many do no harm */
+        found.seq = seq;
+        found.kind = seq == 200 ? CHAT_KIND_ACTION : seq == 199 ? CHAT_KIND_JOIN : CHAT_KIND_TEXT;
+        answer_take(&got, model, &found, note, NULL);
+    }
+    assert_int_equal(said_count, 2);
+    found.kind = 0;
+    answer_take(&got, model, &found, note, NULL);
+    assert_int_equal(said_count, 2 + ANSWER_LINES);
+    assert_non_null(strstr(said[2], " <bob> w\\x07"));
+    assert_non_null(strstr(said[1 + ANSWER_LINES], " * bob w\\x07")); /* the newest is the last */
+    (void)run(model, "/before");
+    assert_int_equal(sent_packet(0).seq, 101);
+    answer_take(&got, model, &found, note, NULL);
+    assert_string_equal(said[(said_count - 1) % 64], "the server has nothing older");
+    found.kind = CHAT_KIND_TEXT;
+    answer_take(&got, model, &found, note, NULL);
+    answer_clear(&got);
+    model_free(model);
+}
+
 /* /help tells of every command, and each of them can be run: none is only a name. */
 static void help_covers_everything(void **state)
 {
@@ -235,6 +358,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(too_much_is_for_later),
     cmocka_unit_test(rooms_are_entered_and_left),
     cmocka_unit_test(the_rest_does_what_it_says),
+    cmocka_unit_test(somebody_is_talked_to_alone),
+    cmocka_unit_test(moderators_ask_the_server),
+    cmocka_unit_test(the_server_is_asked_for_what_is_not_here),
+    cmocka_unit_test(answers_are_lines),
     cmocka_unit_test(help_covers_everything),
     cmocka_unit_test(what_makes_no_sense_is_told),
     cmocka_unit_test(tab_goes_through_what_fits),
