@@ -194,14 +194,8 @@ static void names_that_look_alike_are_one(void **state)
         kit_hello(b, alike[i]);
         kit_expect_refusal(b, CHAT_REFUSED_NICK);
     }
-    static const char *const bad[] = {"",
-                                      "a b",
-                                      "a\x1b[2J",
-                                      "a\xe2\x80\xae"
-                                      "b",
-                                      "\xff",
-                                      "#a",
-                                      "a@b"};
+    static const char *const bad[] = {"",     "a b", "a\x1b[2J", "a\xe2\x80\xae.b",
+                                      "\xff", "#a",  "a@b"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         kit_hello(b, bad[i]);
         kit_expect_refusal(b, CHAT_REFUSED_NICK);
