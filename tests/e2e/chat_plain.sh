@@ -13,6 +13,7 @@ case_chat_plain_talk() {
     is_told ann 'be kind'
     is_told ann 'in lobby are 1'
     person bob "$server"
+    bob_pid=$person_pid
     exec 4>"$work/bob.in"
     sees ann 'bob came'
     echo "hello bob" >&3
@@ -49,6 +50,7 @@ case_chat_plain_talk() {
     echo "/quit" >&4
     exec 4>&-
     sees ann 'robert left'
+    ends "$bob_pid" 1 # the topic was refused
     exec 3>&-
 }
 

@@ -290,7 +290,7 @@ static void a_moderator_of_the_server_may_all(void **state)
     struct kit_client *a = kit_come(&kit, 1, "alice"), *c = kit_come(&kit, 3, "carol");
     uint16_t in_a = kit_join(a, "den", 0, CHAT_SINCE_NONE);
     kit_ask(c, "den", 0, CHAT_SINCE_NONE);
-    uint16_t in_c;
+    uint16_t in_c = 0;
     assert_true(kit_next(c, CHAT_JOINED, &p, &in_c));
     assert_true((p.flags & CHAT_FLAG_MAY) != 0);
     p = (struct chat_packet){
@@ -330,7 +330,7 @@ static void a_private_conversation_calls_the_other_one(void **state)
     struct kit kit;
     struct chat_packet p;
     char name[CHAT_NAME_MAX + 1];
-    uint16_t in_a, in_b;
+    uint16_t in_a = 0, in_b = 0;
     (void)state;
     kit_open(&kit, NULL);
     struct kit_client *a = kit_come(&kit, 1, "alice"), *b = kit_come(&kit, 2, "bob");
