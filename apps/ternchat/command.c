@@ -384,7 +384,7 @@ static void help_of(const struct call *c, const struct command *command)
 {
     char usage[40];
     (void)snprintf(usage, sizeof usage, "%s %s", command->name, command->what);
-    note(c, "%-16s %s", usage, command->help);
+    note(c, "%-18s %s", usage, command->help);
 }
 
 static enum command_result do_help(const struct call *c)
@@ -401,7 +401,7 @@ static enum command_result do_help(const struct call *c)
     if (!is_found) {
         note(c, "there is no such command: /help tells of all");
     } else if (name[0] == '\0') {
-        note(c, "%-16s %s", "//WORDS", "says words that begin with a slash");
+        note(c, "%-18s %s", "//WORDS", "says words that begin with a slash");
         note(c, "All else that you type is said in the room.");
     }
     return COMMAND_DONE;

@@ -260,7 +260,7 @@ static void who_was_called_in_vain_is_called_after_a_restart(void **state)
 {
     struct kit kit;
     struct chat_packet p;
-    uint16_t in;
+    uint16_t in = 0;
     (void)state;
     make_folder();
     kit_open(&kit, path);
