@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "seeds.h"
 #include "stream/fec_out.h"
+#include "ternchat/proto.h"
 #include "wire/encode.h"
 #include "wire/params.h"
 
@@ -419,6 +420,61 @@ static void seed_endpoint(void)
     save("fuzz_endpoint_receive", "forged", forged, sizeof forged);
 }
 
+/* Records as fuzz_chat.c has them: client 0 to 2 on a channel. */
+static void put_chat(struct tern_writer *w, unsigned client, unsigned channel,
+                     struct chat_packet *p)
+{
+    uint8_t buf[600];
+    size_t len = chat_encode(p, buf, sizeof buf);
+    failures += len == 0 ? 1 : 0;
+    put_number(w, 3, 1);
+    put_number(w, channel * 3 + client, 1);
+    put_number(w, len, 2);
+    tern_write_bytes(w, buf, len);
+}
+
+static void seed_chat(void)
+{
+    static const uint8_t lost[] = {1, 0, 0, 200, 2, 1, 0, 255};
+    static const struct chat_packet control[] = {
+        {.type = CHAT_HELLO, .version = CHAT_VERSION, .nick = {bytes, 1}},
+        {.type = CHAT_NICK, .nick = {(const uint8_t *)"bob", 3}},
+        {.type = CHAT_STATE, .code = CHAT_AWAY},
+        {.type = CHAT_LIST},
+        {.type = CHAT_SEARCH, .channel = 1, .text = {(const uint8_t *)"hi", 2}},
+        {.type = CHAT_BEFORE, .channel = 1, .seq = 9},
+        {.type = CHAT_KICK, .channel = 1, .code = 1, .key = {2}},
+        {.type = CHAT_OPEN, .seq = CHAT_SINCE_NONE, .key = {2}},
+        {.type = CHAT_INVITE}};
+    uint8_t buf[4096];
+    struct tern_writer w;
+    tern_writer_init(&w, buf, sizeof buf);
+    for (unsigned client = 0; client < 3; client++) {
+        struct chat_packet p = {.type = CHAT_HELLO, .version = CHAT_VERSION};
+        p.nick = chat_text(client == 1 ? "bob" : "alice");
+        put_chat(&w, client, 0, &p);
+        p = (struct chat_packet){
+            .type = CHAT_JOIN, .seq = CHAT_SINCE_NONE, .room = chat_text("den")};
+        put_chat(&w, client, 0, &p);
+        p = (struct chat_packet){
+            .type = CHAT_SAY, .id = 1ull << 32 | 1, .kind = 1, .body = chat_text("hi")};
+        put_chat(&w, client, 1, &p);
+    }
+    save("fuzz_chat", "talk", buf, tern_writer_used(&w));
+    for (size_t i = 0; i < TERN_COUNT_OF(control); i++) {
+        struct chat_packet p = control[i];
+        if (p.key[0] != 0) {
+            memset(p.key, p.key[0], sizeof p.key);
+        }
+        put_chat(&w, (unsigned)i % 2, 0, &p);
+    }
+    save("fuzz_chat", "control", buf, tern_writer_used(&w));
+    tern_write_bytes(&w, lost, sizeof lost);
+    struct chat_packet leave = {.type = CHAT_LEAVE};
+    put_chat(&w, 1, 1, &leave);
+    save("fuzz_chat", "lost", buf, tern_writer_used(&w));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -428,6 +484,7 @@ int main(int argc, char **argv)
     root = argv[1];
     (void)mkdir(root, 0777);
     seed_headers();
+    seed_chat();
     seed_stream_frames();
     seed_message_frames();
     seed_ack_frames();

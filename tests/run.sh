@@ -82,6 +82,7 @@ install() {
     case $what in
     all | e2e | coverage)
         need_command ip iproute2
+        need_command tmux tmux
         need_command sshd openssh-server
         need_command ssh openssh-client
         need_command nft nftables

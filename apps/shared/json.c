@@ -8,7 +8,11 @@
 
 void json_put(FILE *out, const char *text)
 {
-    size_t left = strlen(text);
+    json_put_bytes(out, text, strlen(text));
+}
+
+void json_put_bytes(FILE *out, const char *text, size_t left)
+{
     (void)fputc('"', out);
     for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
         size_t n = term_printable(p, left);

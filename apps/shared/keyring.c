@@ -104,19 +104,18 @@ bool keyring_state_path(const char *name, char path[KEYRING_PATH_SIZE])
     return place("XDG_STATE_HOME", ".local/state", name, path);
 }
 
-/* Makes the folders above a path, each for us alone. */
-static int make_folders(const char *path)
+bool keyring_make_folders(const char *path)
 {
     char folder[KEYRING_PATH_SIZE];
     (void)snprintf(folder, sizeof folder, "%s", path);
     for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-            return -1;
+            return false;
         }
         *slash = '/';
     }
-    return 0;
+    return true;
 }
 
 static bool write_all(int fd, const void *data, size_t len)
@@ -148,7 +147,7 @@ static enum keyring_result write_file(const char *path, mode_t mode, const void 
 {
     bool exclusive = how == WRITE_ONCE;
     char temporary[KEYRING_PATH_SIZE + 8];
-    if (make_folders(path) != 0) {
+    if (!keyring_make_folders(path)) {
         return KEYRING_SYSTEM;
     }
     (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
@@ -253,17 +252,11 @@ enum keyring_result keyring_known(const char *path, const char *host, uint8_t ke
     return result;
 }
 
-enum keyring_result keyring_remember(const char *path, const char *host,
-                                     const uint8_t key[TERN_KEY_SIZE])
+/* line: with an empty one before it, in case that the last line has no end. */
+static enum keyring_result append_line(const char *path, const char *line)
 {
-    char text[KEYRING_TEXT_SIZE], line[LINE_MAX_SIZE];
-    keyring_format(key, text);
-    int len = snprintf(line, sizeof line, "\n%s %s\n", host, text);
-    if (len <= 0 || (size_t)len >= sizeof line) {
-        errno = ENAMETOOLONG;
-        return KEYRING_SYSTEM;
-    }
-    if (make_folders(path) != 0) {
+    size_t len = strlen(line);
+    if (!keyring_make_folders(path)) {
         return KEYRING_SYSTEM;
     }
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -276,9 +269,30 @@ enum keyring_result keyring_remember(const char *path, const char *host,
     off_t size = lseek(fd, 0, SEEK_END);
     bool is_good = size == 0 || (size > 0 && pread(fd, &last, 1, size - 1) == 1);
     size_t skip = last == '\n' ? 1 : 0;
-    is_good = is_good && write_all(fd, line + skip, (size_t)len - skip);
+    is_good = is_good && write_all(fd, line + skip, len - skip);
     is_good = close(fd) == 0 && is_good;
     return is_good ? KEYRING_OK : KEYRING_SYSTEM;
+}
+
+enum keyring_result keyring_remember(const char *path, const char *host,
+                                     const uint8_t key[TERN_KEY_SIZE])
+{
+    char text[KEYRING_TEXT_SIZE], line[LINE_MAX_SIZE];
+    keyring_format(key, text);
+    int len = snprintf(line, sizeof line, "\n%s %s\n", host, text);
+    if (len <= 0 || (size_t)len >= sizeof line) {
+        errno = ENAMETOOLONG;
+        return KEYRING_SYSTEM;
+    }
+    return append_line(path, line);
+}
+
+enum keyring_result keyring_authorize(const char *path, const uint8_t key[TERN_KEY_SIZE])
+{
+    char text[KEYRING_TEXT_SIZE], line[KEYRING_TEXT_SIZE + 16];
+    keyring_format(key, text);
+    (void)snprintf(line, sizeof line, "\n%s invited\n", text);
+    return append_line(path, line);
 }
 
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE])

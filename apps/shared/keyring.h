@@ -32,6 +32,8 @@ void keyring_words(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_WORDS_SIZ
 bool keyring_path(const char *name, char path[KEYRING_PATH_SIZE]);
 /* The same under $XDG_STATE_HOME/tern (or ~/.local/state/tern): what programs remember by themselves. */
 bool keyring_state_path(const char *name, char path[KEYRING_PATH_SIZE]);
+/* Makes the folders above a path, each for us alone. False: errno says why. */
+bool keyring_make_folders(const char *path);
 /* Writes a file of ours, mode 0600, whole or not at all, with the folders above it. */
 enum keyring_result keyring_save(const char *path, const void *data, size_t len);
 
@@ -45,7 +47,9 @@ enum keyring_result keyring_remember(const char *path, const char *host,
 
 /* Is the key in the list? KEYRING_ABSENT when not. */
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE]);
-/* The same, with the comment behind the key; "" when there is none. */
+/* Adds a key to the list. */
+enum keyring_result keyring_authorize(const char *path, const uint8_t key[TERN_KEY_SIZE]);
+/* Is it in it, with the comment behind the key; "" when there is none. */
 enum keyring_result keyring_comment(const char *path, const uint8_t key[TERN_KEY_SIZE],
                                     char *comment, size_t size);
 

@@ -1,0 +1,12 @@
+# ncurses with wide characters, for ternchat on a terminal. TERN_HAVE_CURSES says whether it is there.
+set(TERN_HAVE_CURSES OFF)
+if(TERN_CURSES STREQUAL "AUTO")
+    pkg_check_modules(NCURSES QUIET IMPORTED_TARGET ncursesw)
+elseif(TERN_CURSES)
+    pkg_check_modules(NCURSES REQUIRED IMPORTED_TARGET ncursesw)
+endif()
+if(TERN_CURSES AND NCURSES_FOUND)
+    set(TERN_HAVE_CURSES ON)
+elseif(TERN_CURSES)
+    message(STATUS "ncursesw was not found (Debian: libncurses-dev): ternchat has plain lines only")
+endif()

@@ -1,0 +1,403 @@
+/* First contact asks for trust; then attempt after attempt, with pauses that grow, until the person goes.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternchat/client.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/cli.h"
+#include "shared/identity.h"
+#include "shared/net.h"
+#include "shared/term.h"
+#include "shared/transport.h"
+#include "shared/trust.h"
+#include "ternchat/invite.h"
+
+#define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
+#define KEEPALIVE (15 * TERN_SEC)
+#define PAUSE_MIN 0.2 /* s between attempts, doubled each time */
+#define PAUSE_MAX 5.0
+#define RETRY     1.0 /* s between tries of what the server had no room for */
+#define CLOSE_BYE 1   /* the person has left */
+
+struct client {
+    const struct options *options;
+    struct ev_loop *loop;
+    struct client_front front;
+    struct model *model;
+    struct trust trust;
+    char host[256];
+    tern_addr addr;
+    uint8_t secret[TERN_KEY_SIZE];
+    struct transport transport;
+    bool is_open;
+    tern_conn *conn;
+    bool only_key, is_closing, was_online;
+    enum client_state state;
+    int code;
+    double pause;
+    struct ev_timer again, retry;
+};
+
+static void set_state(struct client *c, enum client_state state)
+{
+    if (c->state != state) {
+        c->state = state;
+        c->front.on_state(c->front.user, state);
+    }
+}
+
+static void end(struct client *c, int code)
+{
+    c->code = code;
+    ev_timer_stop(c->loop, &c->retry);
+    set_state(c, CLIENT_OVER);
+}
+
+/* --- sending ----------------------------------------------------------------------------------------- */
+
+static bool on_send(void *user, uint16_t channel, const uint8_t *data, size_t len, bool is_latest)
+{
+    struct client *c = user;
+    tern_send_options o;
+    tern_send_options_init(&o);
+    o.channel = channel;
+    o.order = is_latest ? TERN_LATEST : TERN_ORDERED;
+    o.priority = is_latest ? 4 : 2;
+    return c->conn != NULL && tern_conn_send(c->conn, data, len, &o, tern_udp_now()) == 0;
+}
+
+static void on_line(void *user, struct model_room *room, const struct line *line)
+{
+    struct client *c = user;
+    c->front.model.on_line(c->front.user, room, line);
+}
+
+static void on_note(void *user, const char *text)
+{
+    struct client *c = user;
+    c->front.model.on_note(c->front.user, text);
+}
+
+static void on_joined(void *user, struct model_room *room)
+{
+    struct client *c = user;
+    c->front.model.on_joined(c->front.user, room);
+}
+
+static void on_heard(void *user, struct model_room *room, uint64_t id)
+{
+    struct client *c = user;
+    c->front.model.on_heard(c->front.user, room, id);
+}
+
+static void on_refused(void *user, struct model_room *room, uint64_t id)
+{
+    struct client *c = user;
+    c->front.model.on_refused(c->front.user, room, id);
+}
+
+static void on_answer(void *user, const struct chat_packet *p)
+{
+    struct client *c = user;
+    c->front.model.on_answer(c->front.user, p);
+}
+
+static void on_left(void *user, struct model_room *room)
+{
+    struct client *c = user;
+    c->front.model.on_left(c->front.user, room);
+}
+
+/* What the server had no room for, it may have now. */
+static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct client *c = timer->data;
+    (void)loop;
+    (void)events;
+    model_retry(c->model);
+    tern_ev_wake(c->transport.binding);
+}
+
+/* --- attempts ---------------------------------------------------------------------------------------- */
+
+static void attempt(struct client *c, const uint8_t *key)
+{
+    tern_peer peer;
+    tern_peer_init(&peer);
+    peer.addr = c->addr;
+    peer.key = key;
+    c->only_key = key == NULL;
+    int rc = tern_endpoint_connect(c->transport.endpoint, &peer, &c->conn, tern_udp_now());
+    if (rc != 0) {
+        cli_error(c->trust.name, tern_strerror(rc), "check the address and the options");
+        end(c, CLI_CONNECT);
+        return;
+    }
+    tern_ev_wake(c->transport.binding);
+}
+
+static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct client *c = timer->data;
+    (void)loop;
+    (void)events;
+    attempt(c, c->trust.key);
+}
+
+static void try_later(struct client *c)
+{
+    set_state(c, CLIENT_LOST);
+    ev_timer_set(&c->again, c->pause, 0);
+    ev_timer_start(c->loop, &c->again);
+    c->pause = 2 * c->pause < PAUSE_MAX ? 2 * c->pause : PAUSE_MAX;
+}
+
+static void on_first_key(struct client *c)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    if (tern_conn_peer_key(c->conn, key) != 0) {
+        return;
+    }
+    tern_conn_close(c->conn, 0, "");
+    int code = trust_decide(&c->trust, key);
+    c->code = code < 0 ? CLI_OK : code;
+}
+
+static void on_connected(struct client *c)
+{
+    if (c->only_key) {
+        on_first_key(c);
+        return;
+    }
+    c->was_online = true;
+    c->pause = PAUSE_MIN;
+    set_state(c, CLIENT_ONLINE);
+    model_connected(c->model);
+}
+
+static void say_why(const struct client *c, const tern_close_info *close)
+{
+    char reason[600];
+    (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
+    cli_error(c->trust.name,
+              reason[0] != '\0'                  ? reason
+              : close->by == TERN_CLOSED_TIMEOUT ? "no answer"
+                                                 : tern_strerror(close->error),
+              close->error == TERN_ERR_REFUSED ? "ask its owner to let your key in: ternchat id"
+                                               : "check the address, and that it runs");
+}
+
+static void on_closed(struct client *c, const tern_close_info *close)
+{
+    bool was_key = c->only_key;
+    c->conn = NULL;
+    model_lost(c->model);
+    if (c->is_closing) {
+        end(c, c->code);
+    } else if (was_key && c->trust.has_key) {
+        attempt(c, c->trust.key);
+    } else if (was_key && c->code > 0) { /* the person does not trust it */
+        end(c, c->code);
+    } else if (!c->was_online || close->error == TERN_ERR_REFUSED) {
+        say_why(c, close);
+        end(c, close->error == TERN_ERR_REFUSED ? CLI_IDENTITY : CLI_CONNECT);
+    } else {
+        try_later(c);
+    }
+}
+
+static void on_messages(struct client *c)
+{
+    tern_message m = {.size = sizeof m};
+    while (c->conn != NULL && tern_conn_receive(c->conn, &m) == 1) {
+        model_receive(c->model, (uint16_t)m.channel, m.data, m.len);
+    }
+}
+
+static void on_ready(tern_ev *binding, void *user)
+{
+    struct client *c = user;
+    tern_event ev;
+    (void)binding;
+    while (c->state != CLIENT_OVER && tern_endpoint_poll(c->transport.endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            on_connected(c);
+        } else if (ev.type == TERN_EVENT_MESSAGES) {
+            on_messages(c);
+        } else if (ev.type == TERN_EVENT_MESSAGES_WRITABLE) {
+            model_on_writable(c->model);
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            on_messages(c); /* what came before the end counts */
+            on_closed(c, &ev.close);
+        }
+    }
+}
+
+/* --- birth and death --------------------------------------------------------------------------------- */
+
+static int find_server(struct client *c)
+{
+    const struct options *o = c->options;
+    uint16_t port = CHAT_PORT;
+    const char *reason = NULL;
+    char host[300];
+    if (strchr(o->host, '@') != NULL) {
+        int rc = invite_take(o, c->loop, c->secret, host, sizeof host);
+        if (rc >= 0) {
+            return rc;
+        }
+    } else {
+        (void)snprintf(host, sizeof host, "%s", o->host);
+    }
+    if (!net_split(host, c->host, sizeof c->host, &port)) {
+        cli_error(o->host, "not a host", "give host, host:port or [v6]:port");
+        return CLI_USAGE;
+    }
+    if (tern_udp_resolve(&c->addr, c->host, port, o->family, &reason) != 0) {
+        cli_error(c->host, reason, "check the name");
+        return CLI_CONNECT;
+    }
+    struct trust_options trust = {.pin = o->pin,
+                                  .known_hosts = o->known_hosts,
+                                  .accept_new = o->accept_new,
+                                  .batch = o->batch};
+    return trust_find(&c->trust, &trust, c->host, port);
+}
+
+static int load_key(struct client *c)
+{
+    bool has_key = false;
+    int code = identity_load(c->options->key, c->secret, &has_key);
+    if (code < 0 && !has_key && strchr(c->options->host, '@') != NULL) {
+        code = identity_keygen(c->options->key); /* an invitation is for a key that stays */
+        code = code == CLI_OK ? identity_load(c->options->key, c->secret, &has_key) : code;
+    }
+    if (code < 0 &&
+        !has_key) { /* the same for all attempts, or rooms would see a stranger each time */
+        uint8_t pub[TERN_KEY_SIZE];
+        tern_key_generate(c->secret, pub);
+    }
+    return code;
+}
+
+static int open_client(struct client *c)
+{
+    tern_config config;
+    tern_config_init(&config);
+    config.secret_key = c->secret;
+    config.cc = c->options->cc;
+    config.suites = c->options->suites;
+    config.handshake_timeout = c->options->connect_timeout;
+    config.idle_timeout = IDLE;
+    config.keepalive = KEEPALIVE;
+    int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
+    if (rc != 0) {
+        cli_error("socket", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
+                  "check the options");
+        return CLI_CONNECT;
+    }
+    c->is_open = true;
+    return -1;
+}
+
+struct client *client_new(const struct options *options, struct ev_loop *loop,
+                          const struct client_front *front, const char *nick, int *code)
+{
+    struct client *c = calloc(1, sizeof *c);
+    struct model_front down = {.user = c,
+                               .send = on_send,
+                               .on_line = on_line,
+                               .on_note = on_note,
+                               .on_joined = on_joined,
+                               .on_heard = on_heard,
+                               .on_refused = on_refused,
+                               .on_answer = on_answer,
+                               .on_left = on_left};
+    if (c == NULL || (c->model = model_new(&down, nick)) == NULL) {
+        cli_error("ternchat", "out of memory", NULL);
+        *code = CLI_LOCAL;
+        free(c);
+        return NULL;
+    }
+    c->options = options;
+    c->loop = loop;
+    c->front = *front;
+    c->pause = PAUSE_MIN;
+    ev_timer_init(&c->again, on_again, 0, 0);
+    c->again.data = c;
+    ev_timer_init(&c->retry, on_retry, RETRY, RETRY);
+    c->retry.data = c;
+    *code = load_key(c);
+    *code = *code < 0 ? find_server(c) : *code;
+    if (*code < 0) {
+        *code = open_client(c);
+    }
+    if (*code >= 0) {
+        client_free(c);
+        return NULL;
+    }
+    c->code = CLI_OK;
+    ev_timer_start(c->loop, &c->retry);
+    attempt(c, c->trust.has_key ? c->trust.key : NULL);
+    return c;
+}
+
+void client_free(struct client *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    ev_timer_stop(c->loop, &c->again);
+    ev_timer_stop(c->loop, &c->retry);
+    if (c->is_open) {
+        transport_close(&c->transport);
+    }
+    model_free(c->model);
+    sodium_memzero(c->secret, sizeof c->secret);
+    free(c);
+}
+
+struct model *client_model(struct client *c)
+{
+    return c->model;
+}
+
+void client_wake(struct client *c)
+{
+    tern_ev_wake(c->transport.binding);
+}
+
+void client_close(struct client *c)
+{
+    c->is_closing = true;
+    ev_timer_stop(c->loop, &c->again);
+    if (c->conn == NULL) {
+        end(c, c->code);
+        return;
+    }
+    tern_conn_close(c->conn, CLOSE_BYE, "");
+    tern_ev_wake(c->transport.binding);
+    end(c, c->code);
+}
+
+int client_exit_code(const struct client *c)
+{
+    return c->code;
+}
+
+bool client_health(const struct client *c, double *rtt_ms, double *loss)
+{
+    tern_stats stats = {.size = sizeof stats};
+    if (c->conn == NULL || c->state != CLIENT_ONLINE) {
+        return false;
+    }
+    tern_conn_stats(c->conn, &stats);
+    *rtt_ms = (double)stats.smoothed_rtt / 1e6;
+    *loss = (double)stats.loss_rate / 1e4;
+    return true;
+}

@@ -1,0 +1,77 @@
+/* The server without its network: who is there, which rooms there are, who gets what.
+ *
+ * A person is a key. Whoever shows that key on a connection is a session of that person, and there may
+ * be several. A room holds members, who are persons: a member whose sessions are all gone is kept for
+ * HUB_GRACE, so that a lost network is no leave. Each session has a cursor in each room, the next event
+ * that it is to get, and is served from there: a returning one from where it stopped, a slow one when
+ * there is room again, one at the tip at once. So nobody misses anything, or gets it twice.
+ *
+ * The hub does no I/O and reads no clock: packets leave by the port, time comes in as an argument.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCHAT_HUB_H
+#define TERNCHAT_HUB_H
+
+#include "ternchat/proto.h"
+
+#define HUB_GRACE        (10 * 60 * TERN_SEC)
+#define HUB_ROOM_MEMBERS 1000   /* in one room */
+#define HUB_ROOMS_EACH   256    /* rooms that one session is in */
+#define HUB_ROOMS        100000 /* in all */
+
+struct hub;
+struct hub_session;
+
+/* How packets leave. */
+struct hub_port {
+    void *user;
+    /* False: there is no room now; hub_on_writable will follow. is_latest: only the newest of its channel
+     * matters, nothing is kept for it, and the answer is true. */
+    bool (*send)(void *user, void *conn, uint16_t channel, const uint8_t *data, size_t len,
+                 bool is_latest);
+    /* hub_left follows, after this call of the hub has returned. */
+    void (*close)(void *user, void *conn, const char *why);
+    uint64_t (*wall)(void *user); /* ms since 1970, for what people read */
+    /* The rest may be NULL. May they moderate every room, and invite? */
+    bool (*is_moderator)(void *user, const uint8_t key[TERN_KEY_SIZE]);
+    /* Writes a one-time code for somebody new; or why not. */
+    const char *(*invite)(void *user, char *code, size_t size);
+    /* For the log: "came", "went", "lost", "joined", "left", "kicked", "invited", and "history-failed", with
+     * the reason in `room`. key may be NULL. */
+    void (*note)(void *user, const char *what, const uint8_t *key, const char *nick,
+                 const char *room);
+};
+
+struct hub_config {
+    const char *motd;
+    const char *path;       /* of the history; NULL: none is kept */
+    uint64_t history_bytes; /* 0: any */
+    uint64_t history_age;   /* ms; 0: any */
+};
+
+#define HUB_WHY_SIZE 256
+
+/* NULL: no memory, or the history cannot be opened; `why` says so. */
+struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
+                    char why[HUB_WHY_SIZE]);
+void hub_free(struct hub *hub);
+
+/* A connection has proved its key. NULL: no memory. */
+struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN_KEY_SIZE],
+                             tern_time now);
+/* It is gone; is_bye: its person said so (and leaves all rooms), else the network may have lost it. */
+void hub_left(struct hub_session *session, bool is_bye, tern_time now);
+
+void hub_receive(struct hub_session *session, uint16_t channel, const uint8_t *data, size_t len,
+                 tern_time now);
+void hub_on_writable(struct hub_session *session);
+
+/* Tells what people are doing, and lets those leave who did not come back. Call it ten times a second. */
+void hub_tick(struct hub *hub, tern_time now);
+
+struct hub_counts {
+    size_t sessions, rooms;
+    uint64_t events, refusals, store_failures, store_bytes;
+};
+void hub_count(const struct hub *hub, struct hub_counts *out);
+
+#endif

@@ -1,0 +1,70 @@
+/* What the files of the hub share.
+ * SPDX-License-Identifier: MIT */
+#ifndef TERNCHAT_HUB_PARTS_H
+#define TERNCHAT_HUB_PARTS_H
+
+#include "ternchat/session.h"
+#include "ternchat/store.h"
+
+struct hub {
+    struct hub_port port;
+    struct hub_config config;
+    struct store *store;              /* NULL: nothing is kept */
+    void *by_key, *by_nick, *by_name; /* trees of tsearch; nicks by their skeletons */
+    struct person *persons;
+    struct room *rooms;
+    size_t room_count, session_count;
+    struct room *news; /* rooms whose status has changed */
+    tern_time swept, now;
+    uint64_t events, refusals, store_failures;
+};
+
+void hub_refuse(struct hub_session *s, enum chat_refusal code, uint16_t channel, uint64_t id,
+                const char *why);
+void hub_refuse_room(struct hub_session *s, enum chat_refusal code, const char *room,
+                     const char *why);
+void hub_on_store_failure(struct hub *hub); /* counts it, and says so */
+void hub_note(struct hub *hub, const char *what, const struct person *person, const char *room);
+
+/* False: not now. `burst` at once, and `rate` a second. */
+bool hub_may(struct hub *hub, struct allowance *a, double burst, double rate);
+/* The same for what costs the server, with a refusal. */
+bool hub_may_ask(struct hub_session *s, const struct chat_packet *p);
+
+void hub_nick_release(struct hub *hub, struct person *person);
+struct person *hub_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]); /* NULL: no memory */
+struct person *hub_find_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]); /* or NULL */
+void hub_forget_if_idle(struct hub *hub, struct person *person);
+
+void hub_mark(struct room *room); /* its status has news */
+/* What the server says of somebody. 0: it could not be stored. */
+uint64_t hub_announce(struct member *m, enum chat_kind kind, struct chat_slice body);
+/* Found, loaded or made, by that person. NULL: *code and *why say why not. */
+struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
+                      enum chat_refusal *code, const char **why);
+void hub_remove_room(struct room *room);
+/* Seats a member's session, tells it and serves it. last: of the room, before the member came. */
+bool hub_seat(struct hub_session *s, struct member *m, uint64_t since, uint64_t last);
+struct seat *hub_seat_in(const struct hub_session *s, const struct member *m); /* or NULL */
+
+bool hub_take_nick(struct hub_session *s, struct chat_slice nick); /* else it is refused */
+
+void hub_on_list(struct hub_session *s);
+void hub_on_search(struct hub_session *s, const struct chat_packet *p);
+void hub_on_before(struct hub_session *s, const struct chat_packet *p);
+void hub_on_invite(struct hub_session *s);
+
+bool hub_is_banned(struct room *room, const struct person *person);
+bool hub_is_moderator(const struct room *room, const struct person *person);
+void hub_on_kick(struct hub_session *s, const struct chat_packet *p);
+/* Sets the topic, or refuses it; true: it may be said. */
+bool hub_may_set_topic(struct hub_session *s, struct seat *seat, const struct chat_packet *p);
+
+void hub_on_open(struct hub_session *s, const struct chat_packet *p);
+void hub_call(struct room *room, const struct person *from); /* the other one of a conversation */
+void hub_call_back(struct hub_session *s); /* all conversations with something new */
+void hub_on_pair_read(struct member *m);
+void hub_on_pair_left(struct person *person); /* its last session is gone */
+bool hub_is_pair_over(const struct room *room, tern_time now);
+
+#endif

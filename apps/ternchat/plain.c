@@ -1,0 +1,353 @@
+/* Lines from standard input are said, lines that are said come out on standard output.
+ *
+ * With --batch the input is what a program says, word for word; else lines that begin with "/" are
+ * commands. It ends at the end of the input, once the server has all of it.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ternchat/plain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/cli.h"
+#include "shared/json.h"
+#include "shared/term.h"
+#include "ternchat/answer.h"
+#include "ternchat/client.h"
+#include "ternchat/command.h"
+#include "ternchat/start.h"
+
+#define WAIT_FULL 0.05 /* s until the next try, when too much waits to be heard */
+
+struct plain {
+    const struct options *options;
+    struct ev_loop *loop;
+    struct client *client;
+    struct model_room *room; /* that lines go to */
+    struct ev_io input;
+    struct ev_timer retry;
+    bool is_over; /* the input has ended */
+    char in[2 * CHAT_BODY_MAX];
+    size_t used;
+    bool is_skipping; /* the rest of a line that was too long */
+    int code;
+    struct answer answer;
+};
+
+/* --- out ---------------------------------------------------------------------------------------------- */
+
+static void print_json(const struct model_room *room, const struct line *line, const char *kind)
+{
+    (void)printf("{\"event\":\"%s\",\"room\":", kind);
+    json_put_bytes(stdout, room->name, strlen(room->name));
+    (void)printf(",\"seq\":%llu,\"time_ms\":%llu,\"nick\":", (unsigned long long)line->seq,
+                 (unsigned long long)line->time);
+    json_put_bytes(stdout, line->nick, strlen(line->nick));
+    (void)printf(",\"own\":%s,\"replay\":%s,\"text\":", line->is_own ? "true" : "false",
+                 line->is_replay ? "true" : "false");
+    json_put_bytes(stdout, line->text, line->len);
+    (void)puts("}");
+}
+
+static void print_line(const struct plain *p, const struct model_room *room,
+                       const struct line *line)
+{
+    char text[4 * CHAT_BODY_MAX + 1], when[16];
+    time_t at = (time_t)(line->time / 1000);
+    struct tm local;
+    (void)term_escape(line->text, line->len, text, sizeof text);
+    if (p->options->batch) {
+        if (line->kind == LINE_TEXT && !line->is_own) { /* or a program would answer itself */
+            (void)printf("%s: %s\n", line->nick, text);
+        }
+        return;
+    }
+    (void)strftime(when, sizeof when, "%H:%M", localtime_r(&at, &local));
+    (void)printf(line->kind == LINE_TEXT     ? "%s %s <%s> %s\n"
+                 : line->kind == LINE_ACTION ? "%s %s * %s %s\n"
+                                             : "%s %s -%s- %s\n",
+                 when, room->title, line->kind >= LINE_NOTE ? "" : line->nick, text);
+}
+
+static void on_line(void *user, struct model_room *room, const struct line *line)
+{
+    static const char *const kinds[] = {"text", "action", "note", "gap"};
+    struct plain *p = user;
+    if (p->options->json) {
+        print_json(room, line, kinds[line->kind]);
+    } else {
+        print_line(p, room, line);
+    }
+    (void)fflush(stdout);
+    if (line->kind == LINE_GAP) {
+        cli_error(room->title, line->text, NULL);
+        p->code = CLI_PARTIAL;
+    }
+}
+
+static void on_note(void *user, const char *text)
+{
+    (void)user;
+    cli_note("%s", text);
+}
+
+static void on_joined(void *user, struct model_room *room)
+{
+    struct plain *p = user;
+    if (!p->options->batch) {
+        cli_note("in %s are %zu", room->title, room->people_count);
+    }
+}
+
+static void end_if_done(struct plain *p)
+{
+    if (p->is_over && model_unheard(client_model(p->client)) == 0) {
+        client_close(p->client);
+    }
+}
+
+static void on_heard(void *user, struct model_room *room, uint64_t id)
+{
+    struct plain *p = user;
+    (void)room;
+    (void)id;
+    if (p->is_over) {
+        ev_timer_set(&p->retry, 0, 0); /* not inside of the client's call */
+        ev_timer_start(p->loop, &p->retry);
+    }
+}
+
+/* Its words are lost, but the rest goes on. */
+static void on_refused(void *user, struct model_room *room, uint64_t id)
+{
+    struct plain *p = user;
+    p->code = CLI_PARTIAL;
+    on_heard(user, room, id);
+}
+
+static void on_answer(void *user, const struct chat_packet *packet)
+{
+    struct plain *p = user;
+    answer_take(&p->answer, client_model(p->client), packet, on_note, p);
+}
+
+static void on_left(void *user, struct model_room *room)
+{
+    struct plain *p = user;
+    if (p->room == room) {
+        struct model *model = client_model(p->client);
+        p->room =
+            model_room_at(model, 0) == room ? model_room_at(model, 1) : model_room_at(model, 0);
+    }
+}
+
+static void on_state(void *user, enum client_state state)
+{
+    struct plain *p = user;
+    if (state == CLIENT_OVER) {
+        ev_break(p->loop, EVBREAK_ALL);
+    } else if (state == CLIENT_LOST) {
+        answer_clear(&p->answer); /* the rest of it will not come */
+        cli_note("connection lost; trying again");
+    } else if (state == CLIENT_ONLINE) {
+        cli_verbose(1, "connected");
+    }
+}
+
+/* --- in ----------------------------------------------------------------------------------------------- */
+
+static bool say(struct plain *p, enum chat_kind kind, const char *text, size_t len)
+{
+    uint64_t id;
+    return p->room == NULL || len == 0 ||
+           model_say(client_model(p->client), p->room, kind, text, len, &id);
+}
+
+/* --- what commands want ------------------------------------------------------------------------------- */
+
+static void go(void *user, struct model_room *room)
+{
+    struct plain *p = user;
+    p->room = room;
+}
+
+static void quit(void *user)
+{
+    struct plain *p = user;
+    p->is_over = true;
+}
+
+/* False: not now, there is too much that waits. */
+static bool command(struct plain *p, const char *line)
+{
+    const struct command_front front = {.user = p, .note = on_note, .go = go, .quit = quit};
+    return command_run(client_model(p->client), p->room, &front, line) == COMMAND_DONE;
+}
+
+/* False: keep the line, and come again. */
+static bool take_line(struct plain *p, char *line, size_t len)
+{
+    if (len > CHAT_BODY_MAX) {
+        cli_error("standard input", "a line is longer than 65536 bytes: not said",
+                  "say it in parts");
+        p->code = CLI_PARTIAL;
+        return true;
+    }
+    if (line[0] == '/' && !p->options->batch) {
+        char copy[CHAT_BODY_MAX + 1];
+        memcpy(copy, line, len);
+        copy[len] = '\0';
+        return command(p, copy);
+    }
+    return say(p, CHAT_KIND_TEXT, line, len);
+}
+
+/* Takes whole lines from the front of the input. False: the next one has to wait. */
+static bool take_lines(struct plain *p)
+{
+    size_t at = 0;
+    bool is_taken = true;
+    while (at < p->used) {
+        char *end = memchr(p->in + at, '\n', p->used - at);
+        size_t len = end == NULL ? p->used - at : (size_t)(end - (p->in + at));
+        if (end == NULL && !p->is_over && len <= CHAT_BODY_MAX && !p->is_skipping) {
+            break;
+        }
+        if (!p->is_skipping && !(is_taken = take_line(p, p->in + at, len))) {
+            break;
+        }
+        p->is_skipping = end == NULL && !p->is_over;
+        at += len + (end == NULL ? 0 : 1);
+    }
+    p->used -= at;
+    memmove(p->in, p->in + at, p->used);
+    return is_taken;
+}
+
+static void go_on(struct plain *p)
+{
+    bool is_taken = take_lines(p);
+    if (!is_taken) {
+        ev_io_stop(p->loop, &p->input);
+        ev_timer_set(&p->retry, WAIT_FULL, 0);
+        ev_timer_start(p->loop, &p->retry);
+    } else if (!p->is_over) {
+        ev_io_start(p->loop, &p->input);
+    } else {
+        end_if_done(p);
+    }
+    client_wake(p->client);
+}
+
+static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    go_on(timer->data);
+}
+
+static void on_input(struct ev_loop *loop, struct ev_io *io, int events)
+{
+    struct plain *p = io->data;
+    (void)events;
+    ssize_t n = read(STDIN_FILENO, p->in + p->used, sizeof p->in - p->used);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        p->is_over = true;
+        ev_io_stop(loop, io);
+        if (n < 0) {
+            cli_error("standard input", strerror(errno), NULL);
+            p->code = CLI_LOCAL;
+        }
+    } else {
+        p->used += (size_t)n;
+    }
+    go_on(p);
+}
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+    struct plain *p = w->data;
+    (void)loop;
+    (void)events;
+    p->code = model_unheard(client_model(p->client)) > 0 ? CLI_INTERRUPTED : p->code;
+    client_close(p->client);
+}
+
+/* --- birth and death ---------------------------------------------------------------------------------- */
+
+static void run(struct plain *p)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct ev_signal signals[3];
+    for (size_t i = 0; i < 3; i++) {
+        ev_signal_init(&signals[i], on_signal, numbers[i]);
+        signals[i].data = p;
+        ev_signal_start(p->loop, &signals[i]);
+    }
+    ev_timer_init(&p->retry, on_retry, 0, 0);
+    p->retry.data = p;
+    ev_io_init(&p->input, on_input, STDIN_FILENO, EV_READ);
+    p->input.data = p;
+    ev_io_start(p->loop, &p->input);
+    p->room = model_join(client_model(p->client), p->options->room, 0);
+    if (p->room == NULL) {
+        p->code = CLI_USAGE;
+    } else {
+        (void)ev_run(p->loop, 0);
+    }
+    ev_io_stop(p->loop, &p->input);
+    ev_timer_stop(p->loop, &p->retry);
+    for (size_t i = 0; i < 3; i++) {
+        ev_signal_stop(p->loop, &signals[i]);
+    }
+}
+
+int plain_run(const struct options *options)
+{
+    struct client_front front = {.model = {.on_line = on_line,
+                                           .on_note = on_note,
+                                           .on_joined = on_joined,
+                                           .on_heard = on_heard,
+                                           .on_refused = on_refused,
+                                           .on_answer = on_answer,
+                                           .on_left = on_left},
+                                 .on_state = on_state};
+    struct plain *p = calloc(1, sizeof *p);
+    int code = CLI_LOCAL;
+    if (p == NULL) {
+        cli_error("ternchat", "out of memory", NULL);
+        return code;
+    }
+    p->options = options;
+    p->loop = ev_default_loop(0);
+    front.user = p;
+    char nick[CHAT_NAME_MAX + 1], about[START_ABOUT];
+    struct options mine = *options;
+    mine.accept_new = mine.accept_new || start_is_first(options);
+    code = start_find(options, nick, about);
+    if (code < 0 && about[0] != '\0') {
+        cli_note("%s", about);
+    }
+    p->client = code < 0 ? client_new(&mine, p->loop, &front, nick, &code) : NULL;
+    if (p->client != NULL) {
+        run(p);
+        code = client_exit_code(p->client) != CLI_OK ? client_exit_code(p->client) : p->code;
+        if (options->nick == NULL && term_is_tty(STDIN_FILENO) &&
+            strcmp(nick, model_nick_now(client_model(p->client))) != 0) {
+            start_remember(model_nick_now(client_model(p->client)));
+        }
+        client_free(p->client);
+        answer_clear(&p->answer);
+    }
+    free(p);
+    return code;
+}

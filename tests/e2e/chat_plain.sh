@@ -1,0 +1,244 @@
+#!/bin/sh
+# ternchat in plain lines and in batch: for screen readers, dumb terminals, pipes and bots.
+# SPDX-License-Identifier: MIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/chat_lib.sh
+. "$(dirname "$0")/chat_lib.sh"
+
+case_chat_plain_talk() {
+    chat_serve --motd 'be kind'
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'be kind'
+    is_told ann 'in lobby are 1'
+    person bob "$server"
+    bob_pid=$person_pid
+    exec 4>"$work/bob.in"
+    sees ann 'bob came'
+    echo "hello bob" >&3
+    sees bob 'lobby <ann> hello bob'
+    echo "/me waves" >&4
+    sees ann 'lobby \* bob waves'
+    echo "//etc/hosts" >&4
+    sees ann 'lobby <bob> /etc/hosts'
+    echo "/who" >&3
+    is_told ann ' ann$'
+    is_told ann ' bob$'
+    echo "/away" >&4
+    is_told bob 'you are away'
+    echo "/topic trees" >&4
+    is_told bob 'only a moderator may set the topic'
+    echo "/topic trees" >&3
+    sees bob 'ann set the topic: trees'
+    echo "/topic" >&4
+    is_told bob ' trees$'
+    echo "/join work" >&4
+    is_told bob 'in work are 1'
+    echo "in work" >&4
+    sees bob 'work <bob> in work'
+    echo "/rooms" >&4
+    is_told bob '2 work: 1 person, .* (here)'
+    echo "/leave" >&4
+    echo "in lobby again" >&4
+    sees ann 'lobby <bob> in lobby again'
+    echo "/nick robert" >&4
+    sees ann 'robert was called bob'
+    echo "/help" >&4
+    is_told bob '/search\|/join ROOM'
+    ! grep -q '/theme' "$work/bob.log" || fail "/help tells of what is not there"
+    echo "/quit" >&4
+    exec 4>&-
+    sees ann 'robert left'
+    ends "$bob_pid" 1 # the topic was refused
+    exec 3>&-
+}
+
+# Words for one alone, and what only the one may who made the room.
+case_chat_moderator_and_private_words() {
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    person bob "$server"
+    exec 4>"$work/bob.in"
+    sees ann 'bob came'
+    echo "/msg bob just you" >&3
+    sees bob ' ann <ann> just you'
+    echo "/go ann" >&4
+    echo "and you" >&4
+    sees ann ' bob <bob> and you'
+    echo "/go lobby" >&3
+    echo "/go lobby" >&4
+    echo "/kick ann" >&4
+    is_told bob 'only a moderator'
+    echo "/invite" >&3
+    is_told ann 'only a moderator of the server may invite'
+    echo "/ban bob" >&3
+    is_told bob 'you are no longer in that room'
+    sees ann 'ann put out bob'
+    echo "/join lobby" >&4
+    is_told bob 'lobby: refused: '
+    echo "/pardon bob" >&3
+    echo "/kick bob" >&3
+    is_told ann 'nobody of that name is in this room'
+    echo "/go lobby" >&3
+    echo "pardoned" >&3
+    sees ann '<ann> pardoned'
+    echo "/join lobby" >&4
+    is_told bob 'in lobby are 2'
+    exec 3>&- 4>&-
+}
+
+# What is not here any more, or never was, the server still has.
+case_chat_asks_the_server() {
+    has_history
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    echo "/open wide" >&3
+    is_told ann 'in wide are 1'
+    say_lines ann 130 >&3
+    sees ann '<ann> ann says 130'
+    person bob "$server" --room wide
+    exec 4>"$work/bob.in"
+    sees bob '<ann> ann says 130'
+    ! grep -q 'ann says 7$' "$work/bob.out" || fail "all is here: nothing to ask for"
+    echo "/list" >&4
+    is_told bob 'wide: 2 people, open'
+    echo "/search 7" >&4
+    is_told bob '<ann> ann says 7$'
+    echo "/before" >&4
+    is_told bob '<ann> ann says 2$'
+    echo "/before" >&4
+    is_told bob 'the server has nothing older'
+    exec 3>&- 4>&-
+}
+
+# The end of the input is the end, once the server has all of it.
+case_chat_input_closed() {
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    person bob "$server"
+    bob_pid=$person_pid
+    printf 'first\nlast without a line feed' >"$work/bob.in"
+    ends "$bob_pid" 0
+    sees ann '<bob> first'
+    sees ann '<bob> last without a line feed'
+    person eve "$server"
+    eve_pid=$person_pid
+    : >"$work/eve.in"
+    ends "$eve_pid" 0
+    got=0
+    XDG_CONFIG_HOME="$work/config-dan" "$ternchat" --accept-new --nick dan "$server" \
+        <&- >"$work/dan.out" 2>"$work/dan.log" || got=$?
+    [ $got = 0 ] || fail "exit code $got without a standard input"
+    exec 3>&-
+}
+
+# A terminal that cannot be drawn on gets plain lines, without a single escape sequence.
+case_chat_dumb_terminal() {
+    need_screens
+    chat_serve
+    screen ann 80 20
+    types ann "TERM=dumb $ternchat --accept-new --nick ann $server; echo ended \$?" Enter
+    shows ann 'in lobby are 1'
+    types ann "plain words" Enter
+    shows ann 'lobby <ann> plain words'
+    [ "$(tm display-message -p -t ann '#{alternate_on}')" = 0 ] || fail "it draws"
+    types ann /quit Enter
+    shows ann '^ended 0'
+    types ann "clear; $ternchat --plain --nick ann $server; echo ended \$?" Enter
+    shows ann 'in lobby are 1'
+    types ann C-d
+    shows ann '^ended 0'
+}
+
+case_chat_json() {
+    chat_serve
+    person ann "$server" --json
+    exec 3>"$work/ann.in"
+    sees ann '"event":"note","room":"lobby"'
+    printf 'a "quoted" \033 word\n' >&3
+    sees ann '"event":"text".*"own":true,"replay":false,"text":"a \\"quoted\\" \\u001b word"'
+    exec 3>&-
+}
+
+# talkers ADDRESS...: as many programs, p1 and so on, whose words are read from descriptors 3 and so on.
+talkers() {
+    count=0
+    for address in "$@"; do
+        count=$((count + 1))
+        person "p$count" "$address" --batch --room talk
+        eval "pid$count=$person_pid"
+    done
+    i=1
+    while [ $i -le $count ]; do
+        eval "exec $((i + 2))>\"\$work/p$i.in\""
+        i=$((i + 1))
+    done
+}
+
+# say_lines NAME COUNT
+say_lines() {
+    n=1
+    while [ $n -le "$2" ]; do
+        echo "$1 says $n"
+        n=$((n + 1))
+    done
+}
+
+has_lines() {
+    [ "$(grep -c "^$2: $2 says" "$work/$1.out")" -ge "$3" ]
+}
+
+# heard WHO FROM LINES: each line once, in order.
+heard() {
+    wait_for 120 has_lines "$1" "$2" "$3" || fail "$1 did not hear all of $2"
+    say_lines "$2" "$3" | sed "s/^/$2: /" >"$work/wanted"
+    grep "^$2: $2 says" "$work/$1.out" | diff - "$work/wanted" >"$work/difference.log" ||
+        fail "$1 heard something else of $2"
+}
+
+# Everybody is in the room: who comes later is shown only the end of what was said.
+waits_for_each_other() {
+    echo "here" >&3
+    echo "here" >&4
+    wait_for 60 has_line "$work/p1.out" '^p2: here' || fail "p2 is not there"
+    wait_for 60 has_line "$work/p2.out" '^p1: here' || fail "p1 is not there"
+}
+
+case_chat_batch() {
+    chat_serve
+    talkers "$server" "$server"
+    waits_for_each_other
+    say_lines p1 200 >&3
+    say_lines p2 200 >&4
+    heard p1 p2 200
+    heard p2 p1 200
+    exec 3>&- 4>&-
+    # shellcheck disable=SC2154
+    ends "$pid1" 0
+    # shellcheck disable=SC2154
+    ends "$pid2" 0
+}
+
+# Loss, reordering, duplicates and a client whose address is another one every three seconds.
+case_chat_rough_network() {
+    chat_serve
+    link --loss 5 --delay 5 --jitter 5 --dup 2 --rebind 3 --seed 7
+    talkers "$link" "$server"
+    waits_for_each_other
+    say_lines p1 600 >&3
+    say_lines p2 600 >&4
+    heard p1 p2 600
+    heard p2 p1 600
+    exec 3>&- 4>&-
+    ends "$pid1" 0
+    ends "$pid2" 0
+}
+
+run_case "$@"
