@@ -87,6 +87,7 @@ struct tern_conn_env {
     struct tern_space
         resting[TERN_LEVELS]; /* discarded ones, for whoever looks and never written */
     uint64_t next_number;
+    bool has_company;   /* what leaves next leaves right behind another's train to the same host */
     size_t early_bytes; /* held for handshakes in progress, all together */
 };
 

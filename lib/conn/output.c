@@ -21,6 +21,8 @@
 #define SKIP_REACH_MIN 192
 #define SKIP_REACH_MAX 4096
 #define WAKE_AGAIN     (100 * TERN_MSEC) /* when there was no memory to wake up */
+#define COMPANY_STEP   64
+#define COMPANY_MAX    256
 #define QUIET_MAX      32 /* ACK-only packets in a row before one asks for an ACK (RFC 9000 §13.2.4) */
 
 /* One packet of a datagram, filled but not sealed. */
@@ -194,6 +196,18 @@ static void pad_for_sample(struct tern_plan *plan)
     plan->fill.is_padded = was_padded; /* a byte or three: not worth the congestion window */
 }
 
+/* ACKs of many connections to one host are hardly ever of one length, and what is not leaves in a send of its
+ * own and comes as a datagram of its own. In such steps nearly all are. */
+static void pad_for_company(struct tern_plan *plan)
+{
+    size_t size = plan_size(plan), odd = size % COMPANY_STEP;
+    if (plan->fill.conn->env->has_company && odd > 0 && size < COMPANY_MAX) {
+        bool was_padded = plan->fill.is_padded;
+        tern_fill_padding(&plan->fill, tern_writer_used(&plan->fill.w) + COMPANY_STEP - odd);
+        plan->fill.is_padded = was_padded; /* as above */
+    }
+}
+
 /* RFC 9000 §14.1: a datagram with an Initial that elicits an ACK, or any from a client, and one
  * with a PATH frame, is expanded to 1200 bytes. */
 static bool must_expand(const struct tern_plan *plans, size_t n)
@@ -261,6 +275,7 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit,
             continue;
         }
         pad_for_sample(plan);
+        pad_for_company(plan);
         total += plan_size(plan);
         n++;
     }

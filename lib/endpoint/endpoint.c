@@ -427,6 +427,14 @@ static void fetch_following(const struct tern_endpoint *ep)
     }
 }
 
+/* Does its train leave right behind one of another connection, to the same host? */
+static bool has_company(const struct tern_endpoint *ep, const struct tern_conn *conn, tern_time now)
+{
+    const struct tern_parting *latest = &ep->latest_out;
+    return latest->at == now && latest->number != conn->number &&
+           tern_addr_equal(&latest->remote, &conn->path.remote);
+}
+
 int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
 {
     if (train->capacity < TERN_PMTUD_BASE) {
@@ -439,8 +447,12 @@ int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
     while (!tern_list_is_empty(&ep->ready)) {
         struct tern_conn *conn = TERN_CONTAINER_OF(ep->ready.next, struct tern_conn, ready_node);
         fetch_following(ep);
+        ep->env.has_company = has_company(ep, conn, now);
         size_t count = tern_conn_transmit(conn, train, now);
         ep->datagrams_sent += count;
+        if (count > 0) {
+            ep->latest_out = (struct tern_parting){conn->number, train->remote, now};
+        }
         if (count > 0 && !conn->has_said_all) {
             /* To the end of the line, so that many busy connections share by turns. */
             tern_list_drop(&conn->ready_node);

@@ -18,6 +18,13 @@ struct tern_route_memo {
     uint64_t changes; /* of the routes, when it was found */
 };
 
+/* The latest train of a connection: whose, where to, and when. */
+struct tern_parting {
+    uint64_t number;
+    tern_addr remote;
+    tern_time at;
+};
+
 struct tern_endpoint {
     struct tern_mem mem;
     struct tern_random random;
@@ -25,6 +32,7 @@ struct tern_endpoint {
     struct tern_conn_env env;
     struct tern_map routes; /* identifier to connection */
     struct tern_route_memo latest;
+    struct tern_parting latest_out;
     struct tern_heap timers;
     struct tern_list conns, ready, eventful;
     struct tern_list dormants; /* half-open ones at rest */
