@@ -5,9 +5,10 @@
  * SPDX-License-Identifier: MIT */
 #include <tern/trace.h>
 
-#include "fuzz.h"
+#include "reframe.h"
 
 #define TEXT_MAX 60000
+#define FRONT    10 /* before the payload */
 
 /* --- JSON (RFC 8259), as strictly as it matters ---------------------------------------------------- */
 
@@ -109,6 +110,13 @@ static void check_qlog(const tern_trace_event *event, size_t small)
     FUZZ_CHECK(tern_trace_qlog(event, cut, small + 1) == len);
     FUZZ_CHECK(strncmp(cut, text, small) == 0 && memchr(cut, 0, small + 1) != NULL);
     free(cut);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return size <= FRONT || seed % 8 == 0
+               ? LLVMFuzzerMutate(data, size, max_size)
+               : FRONT + reframe_mutate(data + FRONT, size - FRONT, max_size - FRONT, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "pair.h"
 
+#include <stdio.h>
+
 static const uint8_t secrets[2][TERN_KEY_SIZE] = {"a server's secret key, 32 bytes",
                                                   "a client's secret key, 32 bytes"};
 
@@ -10,6 +12,14 @@ static tern_addr address(size_t end, uint8_t variant)
     return (tern_addr){.family = 4,
                        .ip = {10, 0, (uint8_t)(variant & 1), (uint8_t)end},
                        .port = (uint16_t)(4000 + (variant >> 1 & 1))};
+}
+
+static void print(void *user, const tern_trace_event *event)
+{
+    char line[1000];
+    (void)user;
+    (void)tern_trace_text(event, line, sizeof line);
+    (void)fprintf(stderr, "%s\n", line);
 }
 
 void pair_init(struct pair *pair, const uint8_t *data, size_t size)
@@ -25,6 +35,7 @@ void pair_init(struct pair *pair, const uint8_t *data, size_t size)
         config->allocator = fuzz_heap_hooks(&pair->heap);
         config->secret_key = secrets[i];
         config->accept = i == PAIR_SERVER;
+        config->trace.event = getenv("FUZZ_TRACE") != NULL ? print : NULL;
     }
 }
 

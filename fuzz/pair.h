@@ -1,5 +1,6 @@
 /* Two endpoints on a wire that a fuzz target owns: what they say waits here until it is delivered, changed or
- * dropped. All memory of theirs is counted, and comes back.
+ * dropped. All memory of theirs is counted, and comes back. FUZZ_TRACE in the environment: the course of an
+ * input is printed, packet by packet.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_FUZZ_PAIR_H
 #define TERN_FUZZ_PAIR_H
