@@ -4,10 +4,7 @@
  * A record is an octet of what to do, and for packets: client and channel in one octet, a length of 16
  * bits, and the bytes.
  * SPDX-License-Identifier: MIT */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "ternchat/hub.h"
 
 #define CLIENTS 3
@@ -25,7 +22,7 @@ static bool on_send(void *user, void *conn, uint16_t channel, const uint8_t *dat
     struct chat_packet p;
     (void)user;
     bool is_ours = chat_decode(&p, data, len) && p.type >= CHAT_WELCOME;
-    assert(is_ours && (channel == CHAT_CONTROL) == (p.type < CHAT_JOINED));
+    FUZZ_CHECK(is_ours && (channel == CHAT_CONTROL) == (p.type < CHAT_JOINED));
     if (c->room == 0) {
         return is_latest;
     }
@@ -116,8 +113,6 @@ static size_t step(struct hub *hub, struct client *clients, const uint8_t *at, s
     }
     return left < 4 ? 0 : 4 + len;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -110,6 +110,15 @@ static void flip(struct world *w, struct packet *packet)
     packet->data[at % packet->len] ^= fuzz_u8(&w->in);
 }
 
+static void read_packet(struct fuzz_input *in, struct packet *out)
+{
+    const uint8_t *bytes = fuzz_bytes(in, fuzz_u8(in), &out->len);
+    memset(out->data, 0, sizeof out->data);
+    if (out->len > 0) {
+        memcpy(out->data, bytes, out->len);
+    }
+}
+
 static void act(struct world *w, size_t end, uint8_t what)
 {
     static const uint8_t bytes[3000];
@@ -137,9 +146,7 @@ static void step(struct world *w)
     uint8_t how = op >> 4;
     switch (op & 7) {
     case 0: /* a datagram of the fuzzer's own, of up to 255 bytes or padded to a first flight's size */
-        packet.len = fuzz_u8(&w->in);
-        memset(packet.data, 0, sizeof packet.data);
-        memcpy(packet.data, fuzz_bytes(&w->in, packet.len, &packet.len), packet.len);
+        read_packet(&w->in, &packet);
         deliver(w, to, packet.data, how & 8 ? 1200 : packet.len, how);
         break;
     case 1: /* the next one goes through */

@@ -8,13 +8,9 @@
 
 #define HELD_MAX (TERN_FEC_LANES * (3u * TERN_FEC_LANE_BYTES + 65536u))
 
-static uint32_t number_of(struct fuzz_input *in, size_t bytes)
+static uint32_t number_of(struct fuzz_input *in, unsigned bytes)
 {
-    uint32_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value = value << 8 | fuzz_u8(in);
-    }
-    return value;
+    return (uint32_t)fuzz_number(in, bytes);
 }
 
 /* As the connection would hand it on: within its total, that within the longest message. */

@@ -2,7 +2,7 @@
  *
  * Input: a packet's payload.
  * SPDX-License-Identifier: MIT */
-#include "fuzz.h"
+#include "reframe.h"
 #include "wire/decode.h"
 #include "wire/encode.h"
 
@@ -210,6 +210,11 @@ static void check_rewrite(const struct tern_frame *f)
     FUZZ_CHECK(rewrite(&w2, &again) && !w2.failed);
     FUZZ_CHECK(tern_writer_used(&w) == tern_writer_used(&w2));
     FUZZ_CHECK(memcmp(first, second, tern_writer_used(&w)) == 0);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return reframe_mutate(data, size, max_size, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,7 +3,8 @@
  *
  * Input: one octet of configuration, then steps. A step: an octet that says what, one with channel and
  * lane, one or nine for the number; a part: two for the total, two for the offset, two for the length; a
- * skip: nine for the count, two for the cost. SPDX-License-Identifier: MIT */
+ * skip: nine for the count, two for the cost.
+ * SPDX-License-Identifier: MIT */
 #include "fuzz.h"
 #include "stream/message_in.h"
 
@@ -26,61 +27,18 @@ struct fuzz {
     struct tern_msgin_config config;
     struct tern_msgin *m;
     struct lane lanes[CHANNELS][TERN_LANES];
-    uint64_t told, held; /* the peer's credit; bytes that the allocator has given out */
-    size_t size;         /* of the input */
+    struct fuzz_heap heap;
+    uint64_t told; /* the peer's credit */
+    size_t size;   /* of the input */
 };
 
-/* --- an allocator that counts ------------------------------------------------------------------ */
-
-#define HEADER 16
-
-static void *count_alloc(void *user, size_t size)
-{
-    struct fuzz *f = user;
-    uint8_t *block = malloc(size + HEADER);
-    FUZZ_CHECK(block != NULL);
-    memcpy(block, &size, sizeof size);
-    f->held += size;
-    return block + HEADER;
-}
-
-static void count_free(void *user, void *ptr)
-{
-    struct fuzz *f = user;
-    size_t size;
-    uint8_t *block = (uint8_t *)ptr - HEADER;
-    memcpy(&size, block, sizeof size);
-    FUZZ_CHECK(f->held >= size);
-    f->held -= size;
-    free(block);
-}
-
-static void *count_realloc(void *user, void *ptr, size_t size)
-{
-    size_t old;
-    memcpy(&old, (uint8_t *)ptr - HEADER, sizeof old);
-    void *moved = count_alloc(user, size);
-    memcpy(moved, ptr, TERN_MIN(old, size));
-    count_free(user, ptr);
-    return moved;
-}
-
 /* --- steps ------------------------------------------------------------------------------------- */
-
-static uint64_t read_number(struct fuzz *f, unsigned bytes)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | fuzz_u8(&f->in);
-    }
-    return value;
-}
 
 /* Mostly small; 0xff stands before any. */
 static uint64_t read_any(struct fuzz *f)
 {
     uint8_t first = fuzz_u8(&f->in);
-    return first == 0xff ? read_number(f, 8) : first;
+    return first == 0xff ? fuzz_number(&f->in, 8) : first;
 }
 
 static void check_result(int rc)
@@ -95,7 +53,7 @@ static void check_bounds(const struct fuzz *f)
     FUZZ_CHECK(held <= f->config.window + f->config.queue);
     /* The slab keeps nothing. A message with its pieces takes at most three times what it counts for; the
      * page of lanes and the lanes are few, and a gap in their numbers takes several bytes of input. */
-    FUZZ_CHECK(f->held <= 3 * held + 30000 + 24 * f->size);
+    FUZZ_CHECK(f->heap.held <= 3 * held + 30000 + 24 * f->size);
     FUZZ_CHECK(tern_msgin_has_message(f->m) || !tern_msgin_has_event(f->m));
 }
 
@@ -112,10 +70,10 @@ static void one_part(struct fuzz *f, uint8_t what, uint8_t where)
                                      .uses_credit = (what & 8) != 0,
                                      .is_fragment = (what & 16) != 0,
                                      .number = read_any(f)};
-    part.total = part.len = (uint32_t)read_number(f, 2);
+    part.total = part.len = (uint32_t)fuzz_number(&f->in, 2);
     if (part.is_fragment) {
-        part.offset = (uint32_t)read_number(f, 2);
-        part.len = (uint32_t)read_number(f, 2);
+        part.offset = (uint32_t)fuzz_number(&f->in, 2);
+        part.len = (uint32_t)fuzz_number(&f->in, 2);
     }
     uint64_t before = tern_msgin_held(f->m);
     bool is_inside = (uint64_t)part.offset + part.len <= LONGEST - 7;
@@ -131,7 +89,7 @@ static void one_skip(struct fuzz *f, uint8_t where)
                                      .lane = (enum tern_lane)(where / 8 % (TERN_LANES + 1)),
                                      .first = read_any(f),
                                      .count = read_any(f)};
-    skip.cost = read_number(f, 2);
+    skip.cost = fuzz_number(&f->in, 2);
     check_result(tern_msgin_on_skip(f->m, &skip));
 }
 
@@ -199,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof body; i++) {
         body[i] = (uint8_t)(i * 31 + i / 256);
     }
-    tern_allocator hooks = {count_alloc, count_realloc, count_free, &f};
+    tern_allocator hooks = fuzz_heap_hooks(&f.heap);
     tern_mem_init(&f.mem, &hooks);
     tern_slab_init(&f.slab, &f.mem, 0);
     f.in = (struct fuzz_input){data, size};
@@ -220,6 +178,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     tern_msgin_free(f.m);
     tern_slab_clear(&f.slab);
-    FUZZ_CHECK(f.held == 0);
+    FUZZ_CHECK(f.heap.held == 0);
     return 0;
 }

@@ -8,11 +8,12 @@
 
 #include "conn/conn.h"
 #include "endpoint/endpoint.h"
-#include "fuzz.h"
+#include "reframe.h"
 
 #define DATAGRAM_MAX 1500
 #define PACKETS_MAX  64
 #define MESSAGE_MAX  4096
+#define PAYLOAD_MAX  1020 /* of a packet: its length has ten bits */
 
 struct world {
     tern_endpoint *ends[2]; /* the server, the client */
@@ -184,6 +185,31 @@ static void begin(struct world *w, bool is_xk)
     tern_endpoint_public_key(w->ends[0], server_public);
     peer.key = is_xk ? server_public : NULL;
     FUZZ_CHECK(tern_endpoint_connect(w->ends[1], &peer, &conn, w->now) == 0);
+}
+
+/* In one of the packets; those behind it move. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    uint8_t payload[PAYLOAD_MAX + 1];
+    size_t at = 1, len = 0;
+    for (unsigned left = seed % 5; at + 2 < size; left--, at += 2 + len) {
+        len = (size_t)data[at] << 2 | (data[at + 1] & 3u);
+        len = TERN_MIN(len, size - at - 2);
+        if (left == 0) {
+            break;
+        }
+    }
+    if (at + 2 >= size || seed % 7 == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    memcpy(payload, data + at + 2, len);
+    size_t room = TERN_MIN((size_t)PAYLOAD_MAX, len + (max_size - size));
+    size_t now = reframe_mutate(payload, len, room, seed / 7);
+    memmove(data + at + 2 + now, data + at + 2 + len, size - (at + 2 + len));
+    memcpy(data + at + 2, payload, now);
+    data[at] = (uint8_t)(now >> 2);
+    data[at + 1] = (uint8_t)((data[at + 1] & 0xfc) | (now & 3));
+    return size - len + now;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,4 +1,5 @@
-/* Writes the seeds of the fuzz corpora, a few small files for each target, from our own encoders.
+/* Writes the seeds of the fuzz corpora, a few small files for each target, from our own encoders and from traffic
+ * of the simulator.
  *
  *     build/fuzz/bin/seeds fuzz/corpus
  *
@@ -34,6 +35,12 @@ void save(const char *target, const char *name, const void *data, size_t len)
         perror(path);
         failures++;
     }
+}
+
+void failed(const char *what)
+{
+    (void)fprintf(stderr, "seeds: %s: failed\n", what);
+    failures++;
 }
 
 /* --- headers ------------------------------------------------------------------------------------- */
@@ -499,5 +506,7 @@ int main(int argc, char **argv)
     seed_fec("fragments-lost", 0x08, 90, 40);
     seed_endpoint();
     seed_terncp();
+    seed_ops();
+    seed_traffic();
     return failures == 0 ? 0 : 1;
 }

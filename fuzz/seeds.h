@@ -8,6 +8,11 @@
 /* A file in the target's corpus. */
 void save(const char *target, const char *name, const void *data, size_t len);
 
+/* Something could not be made: the program will end with 1. */
+void failed(const char *what);
+
+void seed_ops(void);
 void seed_terncp(void);
+void seed_traffic(void);
 
 #endif

@@ -6,7 +6,7 @@
 #   sh tests/run.sh lint|unit|sim|e2e  one layer of it
 #   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
-#   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (20)
+#   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
 #   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
 set -eu
 unset CDPATH
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 . .ci/need.sh
 
 what=${1:-all}
-seconds=${2:-20}
+seconds=${2:-15}
 jobs=$(nproc 2>/dev/null || echo 2)
 passed=0
 failed=0
@@ -261,9 +261,28 @@ same_packets() {
 # One fuzz target from its committed corpus; what it finds on the way goes to build/.
 fuzz_one() {
     mkdir -p "build/fuzz/corpus/$1" "build/fuzz/crashes"
-    "build/fuzz/bin/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    dict=
+    [ ! -f "fuzz/$1.dict" ] || dict=-dict=fuzz/$1.dict
+    "build/fuzz/bin/$1" ${dict:+"$dict"} -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
         -artifact_prefix="build/fuzz/crashes/$1-" "build/fuzz/corpus/$1" "fuzz/corpus/$1" \
         >"build/fuzz/$1.log" 2>&1
+}
+
+# What the last status line of a log says: edges, features, files of the corpus; and the runs in all.
+fuzz_row() {
+    awk -v name="$1" '
+        / cov: [0-9]+ ft: / {
+            for (i = 1; i < NF; i++) {
+                if ($i == "cov:") edges = $(i + 1)
+                if ($i == "ft:") features = $(i + 1)
+            }
+        }
+        / INITED | DONE / {
+            split(substr($0, index($0, "corp: ") + 6), part, "/")
+            files = part[1]
+        }
+        /^Done / { runs = $2 }
+        END { printf "  %-24s %8d %8d %8d %10d\n", name, edges, features, files, runs }' "build/fuzz/$1.log"
 }
 
 fuzz() {
@@ -273,6 +292,7 @@ fuzz() {
     bad=0
     since=$(date +%s)
     echo "fuzz: $(echo "$targets" | wc -l) targets, $seconds s each, $jobs at a time"
+    printf '  %-24s %8s %8s %8s %10s\n' target edges features corpus runs
     # shellcheck disable=SC2086
     set -- $targets
     while [ $# -gt 0 ]; do
@@ -287,7 +307,7 @@ fuzz() {
         for pair in $running; do
             if wait "${pair#*=}"; then
                 good=$((good + 1))
-                echo "  ${pair%=*}: $(sed -n 's/^Done \(.*\)$/\1/p' "build/fuzz/${pair%=*}.log")"
+                fuzz_row "${pair%=*}"
             else
                 bad=$((bad + 1))
                 echo "  ${pair%=*}: FAILED"
@@ -352,6 +372,7 @@ all)
     for label in lint unit sim model e2e; do
         layer "$label" asan-ubsan
     done
+    layer fuzz asan-ubsan replay
     engines
     same_packets asan-ubsan release-clang
     tidy release-clang

@@ -239,7 +239,7 @@ static void draw_input(struct frame *frame, const struct scene *s, unsigned y)
         x = canvas_say(canvas, y, x, canvas->columns, STYLE_PROMPT, "> ");
     }
     /* The cursor needs a column of its own; the front goes out of sight by thirds of the line. */
-    unsigned room = canvas->columns > x + 1 ? canvas->columns - x - 1 : 1;
+    unsigned room = canvas->columns > x + 1 ? canvas->columns - x - 1 : 0;
     size_t from = 0;
     while (text_columns(e->text + from, e->at - from) > room) {
         size_t step = text_fit(e->text + from, e->at - from, room / 3 + 1);

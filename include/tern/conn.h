@@ -104,7 +104,7 @@ TERN_API TERN_MUST_CHECK int tern_conn_path_memory(const tern_conn *conn, tern_p
  * as it knows its client; once the first window is out, or from a memory of TERN_PATH_MEMORY_LIFE or with
  * little in it, it does nothing. A memory is good for one connection at a time: two that start by it
  * at once may be too much for the path.
- * 0 · TERN_ERR_INVALID (size) · TERN_ERR_CLOSED */
+ * 0 · TERN_ERR_INVALID (size) · TERN_ERR_CLOSED · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_conn_recall_path(tern_conn *conn, const tern_path_memory *memory);
 
 /* A pointer of yours that rides on the connection. */

@@ -110,8 +110,8 @@ typedef struct tern_message {
     size_t len;
     uint32_t channel;
     tern_order order;
-    uint64_t
-        number; /* rises by one with each message of this order that the sender put on the channel */
+    uint64_t number;   /* rises by one with each message of this order of the channel that began to
+                             leave; what was given up before that has none */
     bool is_recovered; /* put together from forward error correction */
 } tern_message;
 

@@ -27,7 +27,8 @@ typedef void (*tern_release_fn)(void *arg, const void *data, size_t len);
 
 /* The same without a copy: the bytes are lent until `release` is called, once, after all of them
  * were acknowledged or the stream died. All or nothing: returns len, or 0 when the buffer is full
- * (nothing was taken then, WRITABLE follows), or an error as above (release is not called). */
+ * (nothing was taken then, WRITABLE follows), or an error as above (release is not called). A len of 0 is
+ * never too much, and released at once. */
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_write_ref(tern_stream *stream, const void *data,
                                                          size_t len, tern_release_fn release,
                                                          void *arg, unsigned flags);

@@ -77,8 +77,10 @@ int tern_conn_path_memory(const tern_conn *conn, tern_path_memory *out)
 int tern_conn_recall_path(tern_conn *conn, const tern_path_memory *memory)
 {
     int rc = memory->size != sizeof *memory ? TERN_ERR_INVALID : check_alive(conn);
+    rc = rc == 0 ? tern_rest_rouse(conn) : rc;
     if (rc == 0) {
         tern_path_recall(&conn->path, memory);
+        tern_conn_mark_ready(conn);
     }
     return rc;
 }

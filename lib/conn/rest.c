@@ -176,6 +176,11 @@ int tern_rest_wake(struct tern_conn *conn, tern_time now)
     return 0;
 }
 
+int tern_rest_rouse(struct tern_conn *conn)
+{
+    return conn->rest == NULL ? 0 : tern_rest_wake(conn, conn->rest->since);
+}
+
 void tern_rest_clear(struct tern_conn *conn)
 {
     struct tern_space app;

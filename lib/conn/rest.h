@@ -20,6 +20,9 @@ void tern_rest_settle(struct tern_conn *conn, tern_time now);
  * 0 · TERN_ERR_NOMEM (it rests on) */
 TERN_MUST_CHECK int tern_rest_wake(struct tern_conn *conn, tern_time now);
 
+/* The same for a call of the application that knows no time: it may rest on as soon as it is looked at. */
+TERN_MUST_CHECK int tern_rest_rouse(struct tern_conn *conn);
+
 /* Frees the spaces or the record, and wipes. */
 void tern_rest_clear(struct tern_conn *conn);
 

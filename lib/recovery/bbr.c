@@ -349,7 +349,7 @@ static void begin_train(struct tern_bbr *bbr, const struct tern_cc_ack *ack, ter
 static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    tern_time part = bbr->min_rtt / TRAIN_PART;
+    tern_time part = TERN_MAX(bbr->min_rtt / TRAIN_PART, TERN_USEC); /* clocks may be coarse */
     if (bbr->is_round_start || bbr->train_at == 0 || ack->largest_sent_at < bbr->train_sent_at) {
         begin_train(bbr, ack, now);
         return;

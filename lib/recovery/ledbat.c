@@ -60,6 +60,13 @@ static const struct ledbat *state_in(const struct tern_cc *cc)
     return (const struct ledbat *)(const void *)cc->state->own;
 }
 
+static void note_before(struct tern_cc *cc)
+{
+    struct ledbat *state = state_of(cc);
+    state->before = (struct ledbat_before){
+        .target = state->target, .phase = state->phase, .cwnd = cc->cwnd, .ssthresh = cc->ssthresh};
+}
+
 static void ledbat_init(struct tern_cc *cc, tern_time now)
 {
     struct ledbat *state = state_of(cc);
@@ -72,6 +79,7 @@ static void ledbat_init(struct tern_cc *cc, tern_time now)
     }
     state->minute_at = now;
     state->target = TARGET;
+    note_before(cc);
 }
 
 static tern_time least_of(const tern_time *times, size_t count)
@@ -161,6 +169,7 @@ static void ledbat_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern
         state->interval = SLOWDOWN_INTERVAL * ADOPTED_SLOWDOWN * state->smoothed;
         state->due = now + state->interval;
     }
+    note_before(cc); /* a loss of before may yet be taken back: to here */
 }
 
 /* Time in which there was nothing to send is no part of a slowdown, and drains the queue as one. */
@@ -314,8 +323,7 @@ static void aim_lower(struct ledbat *state)
 static void reduce(struct tern_cc *cc, tern_time sent_at, tern_time now)
 {
     struct ledbat *state = state_of(cc);
-    state->before = (struct ledbat_before){
-        .target = state->target, .phase = state->phase, .cwnd = cc->cwnd, .ssthresh = cc->ssthresh};
+    note_before(cc);
     cc->recovery_start = TERN_MAX(now, (tern_time)1);
     state->acked = 0;
     aim_lower(state);

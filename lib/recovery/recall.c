@@ -112,6 +112,12 @@ static void hold_back(struct tern_cc *cc, const struct tern_cc_ack *ack)
     }
 }
 
+/* The figures above are of the datagrams of that time, which may have grown since. */
+static void keep_least(struct tern_cc *cc)
+{
+    cc->cwnd = TERN_MAX(cc->cwnd, tern_cc_min_window(cc));
+}
+
 void tern_recall_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_recall *recall = &cc->state->recall;
@@ -125,6 +131,7 @@ void tern_recall_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_
     } else if (recall->phase == TERN_RECALL_RETREATING) {
         hold_back(cc, ack);
     }
+    keep_least(cc);
 }
 
 void tern_recall_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
@@ -142,6 +149,7 @@ void tern_recall_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, te
         cc->recovery_start = TERN_MAX(now, (tern_time)1);
     }
     cc->cwnd = TERN_MIN(cc->cwnd, recall->window);
+    keep_least(cc);
     cc->ssthresh = TERN_MIN(cc->ssthresh, cc->cwnd);
     cc->state->episode.lost = UINT64_MAX / 2; /* not to be taken back: the memory was wrong */
     tern_prr_end(&cc->state->prr);            /* nor to be gradual, when so much may be too much */

@@ -366,6 +366,24 @@ static void the_end_comes_at_rest(void **state)
 }
 
 /* clang-format off: one a line, so that the build finds their names */
+/* Its controller is asked then, which it must not be while it rests (found by fuzz_api). */
+static void a_path_is_recalled_at_rest(void **state)
+{
+    (void)state;
+    const tern_path_memory memory = {
+        .size = sizeof memory, .volume = 1000000, .min_rtt = 40 * TERN_MSEC};
+    to_rest();
+    server->heap.fail_at = server->heap.calls + 1;
+    assert_int_equal(tern_conn_recall_path(server->conn, &memory), TERN_ERR_NOMEM);
+    server->heap.fail_at = 0;
+    assert_int_equal(tern_conn_recall_path(server->conn, &memory), 0);
+    pair_advance(p, TERN_MSEC);
+    assert_non_null(server->conn->rest); /* there was nothing else to stay up for */
+    write_and_read(server, client, "awake");
+    assert_null(server->conn->rest);
+    assert_int_equal(server->conn->path.cc.state->recall.volume, memory.volume);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(each_holds_little, setup, teardown),
     cmocka_unit_test_setup_teardown(it_takes_a_second, setup, teardown),
@@ -381,6 +399,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(an_open_question_keeps_it_awake, setup, teardown),
     cmocka_unit_test_setup_teardown(it_wakes_when_it_can, setup, teardown),
     cmocka_unit_test_setup_teardown(the_end_comes_at_rest, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_path_is_recalled_at_rest, setup, teardown),
 };
 /* clang-format on */
 

@@ -536,6 +536,24 @@ static void leaves_more_room_beside_others(void **state)
     assert_int_equal(tern_bbr_with_headroom(&p->cc), 700 * MDS);
 }
 
+/* An application whose clock moves once a frame brings a flight and its ACKs at one instant: they are no train,
+ * and have no rate (found by fuzz_cc, as a division by the length of it). */
+static void a_clock_may_stand_still(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        while (tern_cc_room(&p->cc) >= MDS) {
+            send_one();
+        }
+        p->now++; /* loss.c makes no sample smaller */
+        while (p->first < p->next) {
+            receive_one();
+        }
+        p->now += round % 4 == 3 ? 16 * TERN_MSEC : 0;
+    }
+    assert_int_equal(bbr()->train_rate, 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(guesses_a_rate_before_the_first_sample, setup),
     cmocka_unit_test_setup(leaves_more_room_beside_others, setup),
@@ -567,6 +585,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(idle_minute_then_burst_is_paced, setup),
     cmocka_unit_test_setup(fifty_microseconds_at_ten_gigabits, setup),
     cmocka_unit_test_setup(a_kilobyte_a_second_crawls_on, setup),
+    cmocka_unit_test_setup(a_clock_may_stand_still, setup),
 };
 
 TERN_TEST_MAIN(tests)

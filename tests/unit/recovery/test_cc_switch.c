@@ -105,11 +105,45 @@ static void an_old_episode_is_over(void **state)
     }
 }
 
+/* Packets that had left before the switch are lost after it, and come after all: there is nothing to take back,
+ * and what LEDBAT++ took back was a target of nothing, by which it then divided (found by fuzz_cc). */
+static void what_was_never_reduced_is_not_taken_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NAMES; i++) {
+        bench_init(&b, &tern_cc_newreno);
+        bench_fill(&b);
+        b.pn = 3;
+        bench_lose(&b, MDS, b.now, false);
+        tern_cc_switch(&b.cc, tern_cc_find(names[i]), &b.rtt, &b.rate, b.now);
+        uint64_t threshold = b.cc.ssthresh;
+        struct tern_cc_loss late = {.lost_bytes = MDS,
+                                    .lost_packets = 1,
+                                    .next_pn = 12,
+                                    .latest_sent_at = b.now,
+                                    .largest_pn = 4,
+                                    .prior_in_flight = b.cc.bytes_in_flight,
+                                    .rtt = &b.rtt,
+                                    .rate = &b.rate};
+        tern_cc_on_loss(&b.cc, &late, b.now);
+        tern_cc_on_spurious(&b.cc, 4, b.now, b.now);
+        assert_int_equal(b.cc.ssthresh, threshold);
+        for (int k = 0; k < 40; k++) { /* with a queue as long as LEDBAT++ wants none */
+            b.now += 400 * TERN_MSEC;
+            b.pn += 20;
+            bench_fill(&b);
+            bench_ack(&b, MDS, b.now - 300 * TERN_MSEC, 300 * TERN_MSEC);
+            assert_true(b.cc.cwnd >= tern_cc_min_window(&b.cc));
+        }
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_pair_goes_on_where_it_was),
     cmocka_unit_test(a_search_goes_on),
     cmocka_unit_test(nothing_is_known_before_the_first_round_trip),
     cmocka_unit_test(an_old_episode_is_over),
+    cmocka_unit_test(what_was_never_reduced_is_not_taken_back),
 };
 
 TERN_TEST_MAIN(tests)

@@ -123,6 +123,24 @@ static void loss_retreats_to_half_of_what_came(void **state)
     assert_int_equal(b.cc.ssthresh, (pipe + 50 * MDS) / 2);
 }
 
+/* What is held to was measured in the datagrams of then (found by fuzz_cc). */
+static void a_retreat_leaves_room_for_larger_datagrams(void **state)
+{
+    (void)state;
+    scout();
+    bench_fill(&b);
+    b.now += RTT;
+    b.pn = recall()->from;
+    lose(200 * MDS);
+    assert_int_equal(recall()->phase, TERN_RECALL_RETREATING);
+    tern_cc_set_datagram(&b.cc, 65507);
+    b.pn = recall()->until - 2;
+    bench_ack(&b, MDS, b.now - RTT / 2, RTT);
+    assert_true(b.cc.cwnd >= tern_cc_min_window(&b.cc));
+    lose(MDS);
+    assert_true(b.cc.cwnd >= tern_cc_min_window(&b.cc));
+}
+
 static void loss_while_scouting_is_an_ordinary_loss(void **state)
 {
     struct bench plain;
@@ -216,6 +234,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(slow_start_goes_on_from_what_was_validated, setup),
     cmocka_unit_test_setup(what_was_not_used_is_given_back, setup),
     cmocka_unit_test_setup(loss_retreats_to_half_of_what_came, setup),
+    cmocka_unit_test_setup(a_retreat_leaves_room_for_larger_datagrams, setup),
     cmocka_unit_test_setup(loss_while_scouting_is_an_ordinary_loss, setup),
     cmocka_unit_test_setup(another_round_trip_is_another_path, setup),
     cmocka_unit_test_setup(a_memory_of_little_is_not_used, setup),
