@@ -36,7 +36,7 @@ static enum command_result say(const struct call *c, enum chat_kind kind, const 
     size_t len = strlen(text);
     if (c->room == NULL) {
         note(c, "you are in no room: /join one");
-    } else if (len > CHAT_BODY_MAX) {
+    } else if (len > CHAT_WORDS_MAX) {
         note(c, "that is longer than 65536 bytes: say it in parts");
     } else if (len > 0 && !model_say(c->model, c->room, kind, text, len, &id)) {
         return COMMAND_LATER;

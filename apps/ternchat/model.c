@@ -314,7 +314,7 @@ bool model_leave(struct model *model, struct model_room *room)
 bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
                size_t len, uint64_t *id)
 {
-    struct unheard *u = len > CHAT_BODY_MAX || room->unheard_count >= MODEL_UNHEARD
+    struct unheard *u = len > CHAT_WORDS_MAX || room->unheard_count >= MODEL_UNHEARD
                             ? NULL
                             : malloc(sizeof *u + len);
     if (u == NULL) {

@@ -193,14 +193,14 @@ static bool command(struct plain *p, const char *line)
 /* False: keep the line, and come again. */
 static bool take_line(struct plain *p, char *line, size_t len)
 {
-    if (len > CHAT_BODY_MAX) {
+    if (len > CHAT_WORDS_MAX) {
         cli_error("standard input", "a line is longer than 65536 bytes: not said",
                   "say it in parts");
         p->code = CLI_PARTIAL;
         return true;
     }
     if (line[0] == '/' && !p->options->batch) {
-        char copy[CHAT_BODY_MAX + 1];
+        char copy[CHAT_WORDS_MAX + 1];
         memcpy(copy, line, len);
         copy[len] = '\0';
         return command(p, copy);
@@ -216,7 +216,7 @@ static bool take_lines(struct plain *p)
     while (at < p->used) {
         char *end = memchr(p->in + at, '\n', p->used - at);
         size_t len = end == NULL ? p->used - at : (size_t)(end - (p->in + at));
-        if (end == NULL && !p->is_over && len <= CHAT_BODY_MAX && !p->is_skipping) {
+        if (end == NULL && !p->is_over && len <= CHAT_WORDS_MAX && !p->is_skipping) {
             break;
         }
         if (!p->is_skipping && !(is_taken = take_line(p, p->in + at, len))) {
