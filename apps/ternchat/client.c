@@ -333,6 +333,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     ev_timer_init(&c->retry, on_retry, RETRY, RETRY);
     c->retry.data = c;
     *code = load_key(c);
+    model_identify(c->model, c->secret);
     *code = *code < 0 ? find_server(c) : *code;
     if (*code < 0) {
         *code = open_client(c);

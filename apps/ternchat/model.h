@@ -5,6 +5,7 @@
 #define TERNCHAT_MODEL_H
 
 #include "ternchat/proto.h"
+#include "ternchat/words.h"
 
 #define MODEL_ROOMS   64
 #define MODEL_LINES   2000 /* kept of a room, to scroll back in */
@@ -13,8 +14,9 @@
 enum line_kind {
     LINE_TEXT,
     LINE_ACTION,
-    LINE_NOTE, /* somebody came, left, ...; `text` says it whole, and it is safe to print */
-    LINE_GAP   /* some of it is lost: `text` says so */
+    LINE_NOTE,   /* somebody came, left, ...; `text` says it whole, and it is safe to print */
+    LINE_GAP,    /* some of it is lost: `text` says so */
+    LINE_WARNING /* somebody lies: `text` says who may, and is safe to print */
 };
 
 struct line {
@@ -32,10 +34,12 @@ struct model_person {
     char nick[CHAT_NAME_MAX + 1];
     uint8_t presence;
     bool is_typing;
+    bool is_unseen; /* nobody has told of their coming yet */
     uint64_t read;
 };
 
 struct unheard;
+struct room_seal;
 
 struct model_room {
     char name[CHAT_NAME_MAX + 1];
@@ -57,7 +61,9 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
-    void *look; /* the front end's own; it lets go of it in on_left */
+    struct room_seal *seal; /* NULL: the room is open, or nobody has let us in yet */
+    bool is_known;          /* we were in it: `flags` are true */
+    void *look;             /* the front end's own; it lets go of it in on_left */
 };
 
 struct model;
@@ -82,6 +88,8 @@ struct model_front {
 
 struct model *model_new(const struct model_front *front, const char *nick);
 void model_free(struct model *model);
+/* Who we are, by our static key. Without it nothing can be said in sealed rooms. */
+void model_identify(struct model *model, const uint8_t secret[TERN_KEY_SIZE]);
 
 void model_connected(struct model *model); /* says who we are, and joins again */
 void model_lost(struct model *model);
@@ -124,6 +132,12 @@ enum model_kick { MODEL_KICK = 0, MODEL_BAN = 1, MODEL_PARDON = 2 };
 bool model_kick(struct model *model, const struct model_room *room,
                 const uint8_t key[TERN_KEY_SIZE], enum model_kick what);
 bool model_topic(struct model *model, struct model_room *room, const char *topic);
+/* Words that both see, if there is nobody between the two. False: we have no key. */
+bool model_words(const struct model *model, const uint8_t key[TERN_KEY_SIZE],
+                 char text[WORDS_SIZE]);
+/* The words were compared, or that is not to count any more. False: no room to remember it. */
+bool model_verified(struct model *model, const uint8_t key[TERN_KEY_SIZE], bool is_verified);
+bool model_is_verified(const struct model *model, const uint8_t key[TERN_KEY_SIZE]);
 /* Somebody in the room by nick; NULL: nobody. */
 struct model_person *model_person(struct model_room *room, const char *nick);
 

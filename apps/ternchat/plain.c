@@ -77,7 +77,7 @@ static void print_line(const struct plain *p, const struct model_room *room,
 
 static void on_line(void *user, struct model_room *room, const struct line *line)
 {
-    static const char *const kinds[] = {"text", "action", "note", "gap"};
+    static const char *const kinds[] = {"text", "action", "note", "gap", "warning"};
     struct plain *p = user;
     if (p->options->json) {
         print_json(room, line, kinds[line->kind]);
