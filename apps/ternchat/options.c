@@ -105,6 +105,7 @@ static int show_version(struct options *o, const char *value)
 static const struct rule rules[OPT_COUNT] = {
     [OPT_ROOM] = TEXT(room),
     [OPT_NICK] = TEXT(nick),
+    [OPT_OPEN] = SWITCH(open),
     [OPT_PLAIN] = SWITCH(plain),
     [OPT_BATCH] = SWITCH(batch),
     [OPT_THEME] = CHOICE(theme, "dark, light or mono"),

@@ -11,7 +11,7 @@ enum options_command { COMMAND_TALK, COMMAND_SERVE, COMMAND_KEYGEN, COMMAND_ID }
 
 struct options {
     enum options_command command;
-    bool quiet, json, batch, plain, accept_new, anonymous, silent;
+    bool quiet, json, batch, plain, open, accept_new, anonymous, silent;
     int verbose, family;
     int theme, color, log_level;    /* theme: dark, light or mono; the others as in shared/cli.h */
     const char *host, *room, *nick; /* talk */

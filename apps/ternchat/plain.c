@@ -85,9 +85,9 @@ static void on_line(void *user, struct model_room *room, const struct line *line
         print_line(p, room, line);
     }
     (void)fflush(stdout);
-    if (line->kind == LINE_GAP) {
+    if (line->kind == LINE_GAP || line->kind == LINE_WARNING) {
         cli_error(room->title, line->text, NULL);
-        p->code = CLI_PARTIAL;
+        p->code = line->kind == LINE_GAP ? CLI_PARTIAL : p->code;
     }
 }
 
@@ -298,7 +298,8 @@ static void run(struct plain *p)
     ev_io_init(&p->input, on_input, STDIN_FILENO, EV_READ);
     p->input.data = p;
     ev_io_start(p->loop, &p->input);
-    p->room = model_join(client_model(p->client), p->options->room, 0);
+    p->room = model_join(client_model(p->client), p->options->room,
+                         p->options->open ? CHAT_FLAG_OPEN : 0);
     if (p->room == NULL) {
         p->code = CLI_USAGE;
     } else {

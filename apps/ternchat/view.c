@@ -170,6 +170,9 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     struct view *v = user;
     struct talk_look *look = v->model == NULL ? NULL : look_of(room);
     old(v);
+    if (line->kind == LINE_WARNING) {
+        screen_bell();
+    }
     if (look == NULL || line->is_own || line->is_replay || line->kind > LINE_ACTION) {
         return;
     }
@@ -666,7 +669,7 @@ static void init_timer(struct view *v, struct ev_timer *timer,
 static void run(struct view *v)
 {
     v->model = client_model(v->client);
-    v->room = model_join(v->model, v->options->room, 0);
+    v->room = model_join(v->model, v->options->room, v->options->open ? CHAT_FLAG_OPEN : 0);
     if (v->room == NULL) { /* no memory: the console says so */
         v->room = model_console(v->model);
     }
