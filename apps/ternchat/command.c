@@ -256,10 +256,53 @@ static enum command_result do_who(const struct call *c)
     static const char *const words[] = {"", " (away)", " (lost)"};
     for (size_t i = 0; c->room != NULL && i < c->room->people_count; i++) {
         const struct model_person *p = &c->room->people[i];
-        note(c, "%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
-             p->is_typing ? " (typing)" : "");
+        note(c, "%s%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
+             p->is_typing ? " (typing)" : "",
+             model_is_verified(c->model, p->key) ? " (verified)" : "");
     }
     return COMMAND_DONE;
+}
+
+static enum command_result do_verify(const struct call *c)
+{
+    char words[WORDS_SIZE];
+    const struct model_person *person = person_named(c, false, NULL);
+    if (person == NULL) {
+        return COMMAND_DONE;
+    }
+    if (!model_words(c->model, person->key, words)) {
+        note(c, "there is no key of ours to compare");
+        return COMMAND_DONE;
+    }
+    note(c, "%s: %s", person->nick, words);
+    note(c,
+         "%s sees the same words with /verify, if nobody is between you. Compare them by voice or "
+         "face to face, not here; then: /verified %s",
+         person->nick, person->nick);
+    return COMMAND_DONE;
+}
+
+static enum command_result verified(const struct call *c, bool is_verified)
+{
+    const struct model_person *person = person_named(c, false, NULL);
+    if (person != NULL && !model_verified(c->model, person->key, is_verified)) {
+        note(c, "out of memory");
+    } else if (person != NULL) {
+        note(c,
+             is_verified ? "%s is marked: their words were compared" : "%s is not marked any more",
+             person->nick);
+    }
+    return COMMAND_DONE;
+}
+
+static enum command_result do_verified(const struct call *c)
+{
+    return verified(c, true);
+}
+
+static enum command_result do_unverified(const struct call *c)
+{
+    return verified(c, false);
 }
 
 static enum command_result do_nick(const struct call *c)
@@ -352,6 +395,10 @@ static const struct command {
     {"/me", "WORDS", "says what you do: \"/me waves\" is \"* ann waves\"", WANT_WORDS, do_me,
      false},
     {"/msg", "NICK [WORDS]", "talks with somebody alone", WANT_WORDS, do_msg, false},
+    {"/verify", "NICK", "shows words by which you two can tell that nobody is between you",
+     WANT_WORDS, do_verify, false},
+    {"/verified", "NICK", "remembers that you have compared them", WANT_WORDS, do_verified, false},
+    {"/unverified", "NICK", "forgets it", WANT_WORDS, do_unverified, false},
     {"/topic", "[WORDS]", "says what this room is about (moderators), or tells it", WANT_ANY,
      do_topic, false},
     {"/kick", "NICK", "puts somebody out of this room (moderators)", WANT_WORDS, do_kick, false},
