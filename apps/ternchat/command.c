@@ -226,8 +226,12 @@ static enum command_result do_before(const struct call *c)
         }
         seq = seq == 0 ? UINT64_MAX : seq;
     }
-    if (c->room == NULL || !model_before(c->model, c->room, seq, ANSWER_BEFORE)) {
+    if (c->room == NULL) {
         refuse(c);
+    } else if (!model_before(c->model, c->room, seq, ANSWER_BEFORE)) {
+        note(c, (c->room->flags & CHAT_FLAG_OPEN) != 0
+                    ? "not connected now: try again"
+                    : "the server cannot read this room, and there is no memory of it");
     }
     return COMMAND_DONE;
 }
@@ -339,12 +343,14 @@ static enum command_result do_search(const struct call *c)
         refuse(c);
     } else if (words[0] == '\0') {
         note(c, "search for what? /search WORDS");
-    } else if ((c->room->flags & CHAT_FLAG_OPEN) == 0) {
-        note(c, "not found here, and the server cannot read what is said in this room");
     } else if (strlen(words) > CHAT_TEXT_MAX) {
         note(c, "that is longer than 1024 bytes");
     } else if (!model_search(c->model, c->room, words, ANSWER_SEARCH)) {
-        refuse(c);
+        note(
+            c,
+            (c->room->flags & CHAT_FLAG_OPEN) != 0
+                ? "not found here, and the server cannot be asked now"
+                : "not found here; the server cannot read this room, and there is no memory of it");
     }
     return COMMAND_DONE;
 }

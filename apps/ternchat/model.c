@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "shared/term.h"
+#include "ternchat/model_memory.h"
 #include "ternchat/model_seal.h"
 #include "ternchat/name.h"
 
@@ -249,8 +250,9 @@ void model_lost(struct model *model)
 
 /* --- wishes ------------------------------------------------------------------------------------------ */
 
+/* with: of a private room, or NULL. */
 static struct model_room *add_room(struct model *model, const char *name, const char *title,
-                                   uint8_t flags)
+                                   uint8_t flags, const uint8_t *with)
 {
     struct model_room *room = model->room_count == MODEL_ROOMS ? NULL : calloc(1, sizeof *room);
     if (room == NULL) {
@@ -262,6 +264,10 @@ static struct model_room *add_room(struct model *model, const char *name, const 
     room->flags = flags;
     room->unheard_tail = &room->unheard;
     model->rooms[model->room_count++] = room;
+    if (with != NULL) {
+        memcpy(room->with, with, sizeof room->with);
+    }
+    model_memory_enter(model, room);
     return room;
 }
 
@@ -277,7 +283,7 @@ struct model_room *model_join(struct model *model, const char *name, uint8_t fla
                    "that is not a name for a room: no blanks, \"/\" or \"@\", at most 64 bytes");
         return NULL;
     }
-    room = add_room(model, checked, checked, flags);
+    room = add_room(model, checked, checked, flags, NULL);
     if (room != NULL) {
         send_join(model, room);
     }
@@ -294,8 +300,14 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
     }
     name_private(model->key, key, name);
     struct model_room *room = model_find(model, name);
-    if (room == NULL && (room = add_room(model, name, nick, CHAT_FLAG_PRIVATE)) != NULL) {
-        memcpy(room->with, key, sizeof room->with);
+    return room != NULL ? room : model_reopen(model, name, nick, key);
+}
+
+struct model_room *model_reopen(struct model *model, const char *name, const char *title,
+                                const uint8_t key[TERN_KEY_SIZE])
+{
+    struct model_room *room = model_find(model, name);
+    if (room == NULL && (room = add_room(model, name, title, CHAT_FLAG_PRIVATE, key)) != NULL) {
         send_join(model, room);
     }
     return room;
@@ -311,6 +323,7 @@ static void remove_room(struct model *model, struct model_room *room)
     memmove(&model->rooms[i], &model->rooms[i + 1],
             (model->room_count - i) * sizeof model->rooms[0]);
     model->front.on_left(model->front.user, room);
+    model_memory_leave(model, room);
     room_clear(room);
     free(room);
 }
@@ -326,22 +339,35 @@ bool model_leave(struct model *model, struct model_room *room)
     return true;
 }
 
-bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
-               size_t len, uint64_t *id)
+struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
+                            const void *body, size_t len)
 {
     struct unheard *u = len > CHAT_WORDS_MAX || room->unheard_count >= MODEL_UNHEARD
                             ? NULL
                             : malloc(sizeof *u + len);
     if (u == NULL) {
-        return false;
+        return NULL;
     }
-    *u = (struct unheard){.id = model->next_id++, .kind = (uint8_t)kind, .len = len};
-    memcpy(u->body, body, len);
+    *u = (struct unheard){.id = id, .kind = (uint8_t)kind, .len = len};
+    if (len > 0) {
+        memcpy(u->body, body, len);
+    }
     *room->unheard_tail = u;
     room->unheard_tail = &u->next;
     room->unheard_count++;
     room->unsent = room->unsent == NULL ? u : room->unsent;
-    *id = u->id;
+    return u;
+}
+
+bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
+               size_t len, uint64_t *id)
+{
+    struct unheard *u = model_queue(room, model->next_id, kind, body, len);
+    if (u == NULL) {
+        return false;
+    }
+    *id = model->next_id++;
+    model_memory_said(model, room, u);
     model_send_unsent(model, room);
     return true;
 }
@@ -382,6 +408,7 @@ void model_line(struct model *model, struct model_room *room, const struct line 
     struct line **place = &room->lines[room->line_count++ % MODEL_LINES];
     free(*place);
     *place = line;
+    model_memory_line(model, room, line);
     room->unread += line->kind <= LINE_ACTION && !line->is_own && !line->is_replay ? 1 : 0;
     model->front.on_line(model->front.user, room, line);
 }
@@ -508,6 +535,7 @@ static bool on_own(struct model *model, struct model_room *room, const struct ch
     said.kind = (*at)->kind;
     said.body = (struct chat_slice){(*at)->body, (*at)->len};
     model_seal_on_heard(room, *at);
+    model_memory_heard(model, room, p->id);
     model_show(model, room, &said, about);
     drop_unheard(room, at);
     model->front.on_heard(model->front.user, room, p->id);
@@ -537,6 +565,7 @@ static void on_event(struct model *model, struct model_room *room, const struct 
         model_seal_on_gap(room);
     }
     room->last = p->seq;
+    model_memory_last(model, room);
     about.is_own = memcmp(p->key, model->key, sizeof p->key) == 0;
     if (!(about.is_own && on_own(model, room, p, &about)) &&
         !model_seal_take(model, room, p, &about)) {
@@ -596,6 +625,7 @@ static bool is_as_before(struct model *model, struct model_room *room, bool is_o
         uint64_t id = room->unheard->id;
         model_tell(model, "words for a sealed room were not said: say them again if you will");
         drop_unheard(room, &room->unheard);
+        model_memory_heard(model, room, id);
         model->front.on_refused(model->front.user, room, id);
     }
     room->is_known = true;
@@ -624,6 +654,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
         room->last = room->asked = 0; /* the server has lost its memory: all is new */
     }
     room->unsent = room->unheard;
+    model_memory_joined(model, room);
     model_seal_on_joined(model, room);
     model->front.on_joined(model->front.user, room);
     model_send_unsent(model, room);
@@ -654,6 +685,7 @@ static void on_words_refused(struct model *model, struct model_room *room, uint6
         return;
     }
     drop_unheard(room, at);
+    model_memory_heard(model, room, id);
     model->front.on_refused(model->front.user, room, id);
 }
 
@@ -706,6 +738,7 @@ static void on_room_packet(struct model *model, struct model_room *room,
     } else if (p->type == CHAT_CAUGHT_UP) {
         room->is_replay = false;
         room->last = p->seq > room->last ? p->seq : room->last;
+        model_memory_last(model, room);
         model_people_caught_up(model, room);
         model_seal_on_caught_up(model, room);
         model_send_unsent(model, room);

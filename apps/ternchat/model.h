@@ -25,6 +25,7 @@ struct line {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
     bool is_own, is_replay;
+    bool is_remembered; /* it was seen at an earlier start */
     size_t len;
     char text[]; /* as it came, terminated: escape it before it gets to a terminal */
 };
@@ -61,6 +62,7 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
+    int64_t remembered;     /* the memory's number for it; 0: none */
     struct room_seal *seal; /* NULL: the room is open, or nobody has let us in yet */
     bool is_known;          /* we were in it: `flags` are true */
     void *look;             /* the front end's own; it lets go of it in on_left */
@@ -90,6 +92,13 @@ struct model *model_new(const struct model_front *front, const char *nick);
 void model_free(struct model *model);
 /* Who we are, by our static key. Without it nothing can be said in sealed rooms. */
 void model_identify(struct model *model, const uint8_t secret[TERN_KEY_SIZE]);
+
+struct memory;
+/* From now on; it stays the caller's, who closes it after the model. lines: so many a room begins with. */
+void model_remember(struct model *model, struct memory *memory, size_t lines);
+void model_rejoin(struct model *model); /* the rooms that were not left */
+/* What has happened since is in the memory when it returns. False: it could not be; a note said so. */
+bool model_keep(struct model *model);
 
 void model_connected(struct model *model); /* says who we are, and joins again */
 void model_lost(struct model *model);
@@ -124,9 +133,9 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
                               const char *nick);
 /* Questions, answered by on_answer: false: not connected, or no room for it now. */
 bool model_list(struct model *model);
-bool model_search(struct model *model, const struct model_room *room, const char *text,
-                  uint64_t id);
-bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id);
+/* Of a sealed room, or without a connection, the memory is asked. */
+bool model_search(struct model *model, struct model_room *room, const char *text, uint64_t id);
+bool model_before(struct model *model, struct model_room *room, uint64_t seq, uint64_t id);
 bool model_invite(struct model *model);
 enum model_kick { MODEL_KICK = 0, MODEL_BAN = 1, MODEL_PARDON = 2 };
 bool model_kick(struct model *model, const struct model_room *room,

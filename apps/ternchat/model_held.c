@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "ternchat/model_memory.h"
 #include "ternchat/model_seal.h"
+#include "ternchat/name.h"
 
 #define OLD ((uint64_t)24 * 3600 * 1000) /* ms between writing and coming that people are told of */
 
@@ -63,6 +65,7 @@ static void give_up(struct model *model, struct model_room *room, size_t count, 
     }
     model_line(model, room, &about, chat_text(text));
     while (count-- > 0) {
+        model_memory_let_go(model, room, s->held->seq);
         drop_first(s);
     }
 }
@@ -122,6 +125,7 @@ static bool take(struct model *model, struct model_room *room, struct chat_packe
     enum seal_result result = seal_open(room->seal->seal, p->key, p->id, (enum chat_kind)p->kind,
                                         p->body, plain, &opened);
     if (result == SEAL_DONE) {
+        model_memory_chain(model, room, p->key, p->body);
         tell_of(model, room, about, &opened);
         p->body = (struct chat_slice){plain, opened.len};
         model_show(model, room, p, about);
@@ -134,15 +138,10 @@ static bool take(struct model *model, struct model_room *room, struct chat_packe
     return result != SEAL_NO_KEY;
 }
 
-void model_hold(struct model *model, struct model_room *room, const struct chat_packet *p,
-                struct line *about)
+static bool keep(struct model *model, struct model_room *room, const struct chat_packet *p,
+                 const struct line *about)
 {
     struct room_seal *s = room->seal;
-    struct chat_packet copy = *p;
-    if (take(model, room, &copy, about)) {
-        return;
-    }
-    s->wants_ask = s->wants_ask || (!about->is_replay && s->is_caught_up);
     while (s->held_count > 0 &&
            (s->held_count == HELD_WORDS || s->held_bytes + p->body.len > HELD_BYTES)) {
         give_up(model, room, 1, false);
@@ -150,7 +149,7 @@ void model_hold(struct model *model, struct model_room *room, const struct chat_
     struct held *h = malloc(sizeof *h + p->body.len);
     if (h == NULL) {
         model_tell(model, "out of memory: a line is not shown");
-        return;
+        return false;
     }
     *h = (struct held){.id = p->id, .kind = p->kind, .len = p->body.len, .seq = p->seq};
     h->time = p->time;
@@ -163,6 +162,32 @@ void model_hold(struct model *model, struct model_room *room, const struct chat_
     s->held_tail = &h->next;
     s->held_count++;
     s->held_bytes += h->len;
+    return true;
+}
+
+void model_hold(struct model *model, struct model_room *room, const struct chat_packet *p,
+                struct line *about)
+{
+    struct room_seal *s = room->seal;
+    struct chat_packet copy = *p;
+    if (take(model, room, &copy, about)) {
+        return;
+    }
+    s->wants_ask = s->wants_ask || (!about->is_replay && s->is_caught_up);
+    if (keep(model, room, p, about)) {
+        model_memory_hold(model, room, p);
+    }
+}
+
+void model_held_restore(struct model *model, struct model_room *room, const struct chat_packet *p)
+{
+    struct line about = {.is_replay = true};
+    memcpy(about.key, p->key, sizeof about.key);
+    if (!name_take(p->nick, NAME_NICK, about.nick)) {
+        (void)snprintf(about.nick, sizeof about.nick, "?");
+    }
+    about.is_own = memcmp(p->key, model->key, sizeof p->key) == 0;
+    (void)keep(model, room, p, &about);
 }
 
 void model_held_retry(struct model *model, struct model_room *room,
@@ -185,6 +210,7 @@ void model_held_retry(struct model *model, struct model_room *room,
             at = &h->next;
             continue;
         }
+        model_memory_let_go(model, room, h->seq);
         *at = h->next;
         s->held_count--;
         s->held_bytes -= h->len;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ternchat/model_parts.h"
+#include "ternchat/model_memory.h"
 #include "ternchat/words.h"
 
 static struct known *find(struct model *model, const uint8_t key[TERN_KEY_SIZE])
@@ -71,8 +71,9 @@ void model_known_see(struct model *model, struct model_room *room,
         return;
     }
     k->seen = ++model->known_seen;
-    if (strcmp(k->nick, person->nick) != 0) {
+    if (is_other || strcmp(k->nick, person->nick) != 0) {
         memcpy(k->nick, person->nick, sizeof k->nick);
+        model_memory_known(model, k);
     }
     if (is_other) {
         struct line about = {.time = model_clock()};
@@ -101,6 +102,8 @@ bool model_verified(struct model *model, const uint8_t key[TERN_KEY_SIZE], bool 
     struct known *k = model_known_add(model, key);
     if (k != NULL) {
         k->is_verified = is_verified;
+        model_memory_known(model, k);
+        (void)model_keep(model);
     }
     return k != NULL;
 }

@@ -39,6 +39,8 @@ struct model {
     size_t room_count;
     enum chat_presence presence;
     struct model_room console;
+    struct memory *memory; /* NULL: none */
+    size_t recalled;       /* lines that a room begins with */
     struct known *known;
     size_t known_count, known_room;
     uint64_t known_seen;
@@ -79,6 +81,12 @@ void model_known_see(struct model *model, struct model_room *room,
 struct known *model_known_add(struct model *model, const uint8_t key[TERN_KEY_SIZE]);
 struct model_person *model_person_in(const struct model_room *room,
                                      const uint8_t key[TERN_KEY_SIZE]);
+/* Adds it to what is to be said. NULL: no memory, or too much waits. */
+struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
+                            const void *body, size_t len);
+/* A private conversation that was here before, even if we are not welcome yet. */
+struct model_room *model_reopen(struct model *model, const char *name, const char *title,
+                                const uint8_t key[TERN_KEY_SIZE]);
 /* As much as there is room for of what was said in the room. */
 void model_send_unsent(struct model *model, struct model_room *room);
 

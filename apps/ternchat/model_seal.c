@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ternchat/model_memory.h"
+
 #define GIVEN_AT_ONCE 1000 /* to so many in one event */
 #define CHAIN_WORDS   1000 /* then a new one is begun */
 #define PAIR_EVENTS                                                                                \
@@ -261,24 +263,31 @@ void model_seal_on_gap(struct model_room *room)
 
 /* --- coming and going --------------------------------------------------------------------------------- */
 
-void model_seal_on_joined(struct model *model, struct model_room *room)
+bool model_seal_make(struct model *model, struct model_room *room)
 {
     struct room_seal *s = room->seal;
-    if ((room->flags & CHAT_FLAG_OPEN) != 0 || !model->has_identity) {
+    if (s != NULL || !model->has_identity) {
+        return s != NULL;
+    }
+    s = calloc(1, sizeof *s);
+    if (s == NULL || (s->seal = seal_new(room->name, model->secret)) == NULL) {
+        free(s);
+        model_tell(model, "out of memory: nothing can be said in this room");
+        return false;
+    }
+    s->keys_tail = &s->keys;
+    s->held_tail = &s->held;
+    s->is_fresh = true;
+    room->seal = s;
+    return true;
+}
+
+void model_seal_on_joined(struct model *model, struct model_room *room)
+{
+    if ((room->flags & CHAT_FLAG_OPEN) != 0 || !model_seal_make(model, room)) {
         return;
     }
-    if (s == NULL) {
-        s = room->seal = calloc(1, sizeof *s);
-        if (s == NULL || (s->seal = seal_new(room->name, model->secret)) == NULL) {
-            free(s);
-            room->seal = NULL;
-            model_tell(model, "out of memory: nothing can be said in this room");
-            return;
-        }
-        s->keys_tail = &s->keys;
-        s->held_tail = &s->held;
-        s->is_fresh = true;
-    }
+    struct room_seal *s = room->seal;
     s->unsent = s->keys;
     s->is_caught_up = false;
     s->is_dirty = true;
@@ -357,6 +366,7 @@ static void on_keys(struct model *model, struct model_room *room, const struct c
     }
     enum seal_result result = seal_take_keys(s->seal, p->key, p->id, p->body);
     if (result == SEAL_DONE) {
+        model_memory_chain(model, room, p->key, p->body);
         model_held_retry(model, room, p->key);
     } else if (result == SEAL_FALSE) {
         model_warn(model, room, about, "keys came as those of ", " that are not: not taken");

@@ -45,6 +45,8 @@ struct room_seal {
     unsigned ask_pause; /* ticks until we ask again */
 };
 
+/* Begins sealing in a room. False: no memory, or nobody knows who we are. */
+bool model_seal_make(struct model *model, struct model_room *room);
 /* The room's channel is there, with who is in it. */
 void model_seal_on_joined(struct model *model, struct model_room *room);
 void model_seal_on_caught_up(struct model *model, struct model_room *room);
@@ -74,6 +76,8 @@ void model_seal_tick(struct model *model, struct model_room *room); /* about onc
 /* Opens it and shows it, or keeps it until its key comes. */
 void model_hold(struct model *model, struct model_room *room, const struct chat_packet *p,
                 struct line *about);
+/* One that was kept when the program ended. */
+void model_held_restore(struct model *model, struct model_room *room, const struct chat_packet *p);
 /* Somebody's keys have come. */
 void model_held_retry(struct model *model, struct model_room *room,
                       const uint8_t from[TERN_KEY_SIZE]);

@@ -108,6 +108,7 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_OPEN] = SWITCH(open),
     [OPT_PLAIN] = SWITCH(plain),
     [OPT_BATCH] = SWITCH(batch),
+    [OPT_NO_MEMORY] = SWITCH(no_memory),
     [OPT_THEME] = CHOICE(theme, "dark, light or mono"),
     [OPT_CC] = OWN(set_cc),
     [OPT_CIPHER] = OWN(set_suites),

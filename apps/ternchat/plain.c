@@ -23,7 +23,8 @@
 #include "ternchat/command.h"
 #include "ternchat/start.h"
 
-#define WAIT_FULL 0.05 /* s until the next try, when too much waits to be heard */
+#define LINES_AT_START 50   /* of a room that we were in */
+#define WAIT_FULL      0.05 /* s until the next try, when too much waits to be heard */
 
 struct plain {
     const struct options *options;
@@ -63,7 +64,8 @@ static void print_line(const struct plain *p, const struct model_room *room,
     struct tm local;
     (void)term_escape(line->text, line->len, text, sizeof text);
     if (p->options->batch) {
-        if (line->kind == LINE_TEXT && !line->is_own) { /* or a program would answer itself */
+        if (line->kind == LINE_TEXT && !line->is_own && !line->is_remembered) {
+            /* or a program would answer itself, or twice */
             (void)printf("%s: %s\n", line->nick, text);
         }
         return;
@@ -298,11 +300,19 @@ static void run(struct plain *p)
     ev_io_init(&p->input, on_input, STDIN_FILENO, EV_READ);
     p->input.data = p;
     ev_io_start(p->loop, &p->input);
+    char about[MEMORY_WHY_SIZE];
+    client_remember(p->client, LINES_AT_START, about);
+    if (about[0] != '\0') {
+        cli_error("ternchat", about, NULL);
+    }
     p->room = model_join(client_model(p->client), p->options->room,
                          p->options->open ? CHAT_FLAG_OPEN : 0);
     if (p->room == NULL) {
         p->code = CLI_USAGE;
     } else {
+        if (!p->options->batch && !p->options->json) {
+            model_rejoin(client_model(p->client));
+        }
         (void)ev_run(p->loop, 0);
     }
     ev_io_stop(p->loop, &p->input);

@@ -112,7 +112,7 @@ case_chat_asks_the_server() {
     echo "/before" >&4
     is_told bob '<ann> ann says 2$'
     echo "/before" >&4
-    is_told bob 'the server has nothing older'
+    is_told bob 'there is nothing older'
     exec 3>&- 4>&-
 }
 

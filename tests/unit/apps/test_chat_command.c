@@ -214,7 +214,7 @@ static void the_server_is_asked_for_what_is_not_here(void **state)
     assert_int_equal(said_count, 0);
     model_find(model, "lobby")->flags = 0;
     (void)run(model, "/search elsewhere");
-    assert_non_null(strstr(said[0], "cannot read"));
+    assert_non_null(strstr(said[0], "no memory"));
     model_find(model, "lobby")->flags = CHAT_FLAG_OPEN;
     (void)run(model, "/search elsewhere");
     assert_true(sent_packet(0).type == CHAT_SEARCH && sent_packet(0).text.len == 9);
@@ -267,7 +267,7 @@ static void answers_are_lines(void **state)
     (void)run(model, "/before");
     assert_int_equal(sent_packet(0).seq, 101);
     answer_take(&got, model, &found, note, NULL);
-    assert_string_equal(said[(said_count - 1) % 64], "the server has nothing older");
+    assert_string_equal(said[(said_count - 1) % 64], "there is nothing older");
     found.kind = CHAT_KIND_TEXT;
     answer_take(&got, model, &found, note, NULL);
     answer_clear(&got);

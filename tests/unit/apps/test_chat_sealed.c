@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include <sodium.h>
 
+#include <unistd.h>
+
 #include "chat_kit.h"
+#include "ternchat/memory.h"
 #include "ternchat/model_seal.h"
 #include "ternchat/name.h"
 
@@ -20,7 +23,10 @@ struct program {
     size_t line_count, read;
     size_t refused, heard;
     char note[300];
-    size_t room;            /* packets that leave now */
+    size_t room;         /* packets that leave now */
+    char found[60][200]; /* what was asked for */
+    size_t found_count;
+    struct memory *memory;
     unsigned sealed, plain; /* words that left sealed, and those that did not */
 };
 
@@ -87,8 +93,12 @@ static void on_refused(void *user, struct model_room *room, uint64_t id)
 
 static void on_answer(void *user, const struct chat_packet *packet)
 {
-    (void)user;
-    (void)packet;
+    struct program *p = user;
+    assert_true(p->found_count < 60);
+    (void)snprintf(p->found[p->found_count++], 200, "%.*s %.*s", (int)packet->nick.len,
+                   packet->nick.len == 0 ? "" : (const char *)packet->nick.data,
+                   (int)packet->body.len,
+                   packet->body.len == 0 ? "" : (const char *)packet->body.data);
 }
 
 static struct program *start(uint8_t person, const char *nick)
@@ -168,6 +178,51 @@ static void tick(unsigned count)
     }
 }
 
+static char folder[] = "/tmp/tern-sealed.XXXXXX";
+
+/* With a memory: what was there at the last start is there again. */
+static struct program *start_with_memory(uint8_t person, const char *nick)
+{
+    static char about[MEMORY_WHY_SIZE];
+    char path[100];
+    if (!memory_is_built_in()) {
+        skip();
+    }
+    struct program *p = start(person, nick);
+    (void)snprintf(path, sizeof path, "%s/%s.db", folder, nick);
+    p->memory = memory_open(path, about);
+    assert_string_equal(about, "");
+    assert_non_null(p->memory);
+    model_remember(p->model, p->memory, 100);
+    return p;
+}
+
+static void finish(struct program *p, bool is_bye)
+{
+    if (p->conn != NULL) {
+        lose(p, is_bye);
+    }
+    assert_int_equal(p->plain, 0);
+    model_free(p->model);
+    memory_close(p->memory);
+    free(p);
+}
+
+/* The program is gone, the server thinks that the network has lost it, and it starts again. */
+static struct program *restart(struct program *p)
+{
+    uint8_t person = p->secret[0];
+    char nick[16];
+    size_t i = 0;
+    memcpy(nick, p->nick, sizeof nick);
+    while (programs[i] != p) {
+        i++;
+    }
+    programs[i] = programs[--program_count];
+    finish(p, false);
+    return start_with_memory(person, nick);
+}
+
 static struct program *come(uint8_t person, const char *nick, const char *room)
 {
     struct program *p = start(person, nick);
@@ -229,13 +284,7 @@ static int end(void **state)
 {
     (void)state;
     for (size_t i = 0; i < program_count; i++) {
-        struct program *p = programs[i];
-        if (p->conn != NULL) {
-            lose(p, true);
-        }
-        assert_int_equal(p->plain, 0);
-        model_free(p->model);
-        free(p);
+        finish(programs[i], true);
     }
     hub_free(kit.hub);
     return 0;
@@ -774,6 +823,194 @@ static void few_words_wait_for_keys(void **state)
     assert_true(has_line(bob, LINE_TEXT, "now that bob has asked"));
 }
 
+/* --- the memory --------------------------------------------------------------------------------------- */
+
+static int begin_remembering(void **state)
+{
+    memcpy(folder, "/tmp/tern-sealed.XXXXXX", sizeof folder);
+    assert_non_null(mkdtemp(folder));
+    return begin(state);
+}
+
+static int end_remembering(void **state)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+    static const char *const nicks[] = {"ann", "bob"};
+    char path[100];
+    (void)end(state);
+    for (size_t i = 0; i < 8; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s.db%s", folder, nicks[i / 4], ends[i % 4]);
+        (void)unlink(path);
+    }
+    return rmdir(folder);
+}
+
+static void a_restart_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    say(bob, "one");
+    say(ann, "two");
+    settle();
+    ann = restart(ann);
+    say(bob, "three"); /* by a chain that ann was given before */
+    model_rejoin(ann->model);
+    assert_string_equal(next_words(ann), "one");
+    assert_string_equal(next_words(ann), "two");
+    assert_string_equal(next_words(ann), "");
+    connect_program(ann);
+    settle();
+    assert_string_equal(next_words(ann), "three");
+    say(ann, "four");
+    settle();
+    say(bob, "five");
+    settle();
+    assert_string_equal(next_words(ann), "four");
+    assert_string_equal(next_words(ann), "five");
+    assert_string_equal(next_words(ann), "");
+    assert_true(has_line(bob, LINE_TEXT, "four"));
+    assert_false(has_line(ann, LINE_WARNING, "") || has_line(ann, LINE_GAP, ""));
+    assert_false(has_line(bob, LINE_WARNING, "") || has_line(bob, LINE_GAP, ""));
+}
+
+static unsigned count_lines(const struct program *p, const char *text)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < p->line_count; i++) {
+        count += strcmp(p->lines[i].text, text) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* Some left and got their place, some left and were lost, some never left. */
+static void what_was_said_before_a_crash_is_there_once(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    say(ann, "one"); /* the server has it, and ann is not told */
+    ann->room = 0;
+    say(ann, "two"); /* it never left */
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    assert_int_equal(model_unheard(ann->model), 2);
+    connect_program(ann);
+    settle();
+    say(ann, "three");
+    settle();
+    assert_int_equal(model_unheard(ann->model), 0);
+    static const char *const words[] = {"one", "two", "three"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(next_words(bob), words[i]);
+        assert_int_equal(count_lines(bob, words[i]), 1);
+        assert_int_equal(count_lines(ann, words[i]), 1);
+    }
+    assert_false(has_line(bob, LINE_WARNING, "") || has_line(bob, LINE_GAP, ""));
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    assert_int_equal(model_unheard(ann->model), 0);
+    assert_int_equal(count_lines(ann, "two"), 1);
+}
+
+static void sealed_words_are_found_without_the_server(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    say(bob, "the birch is a tree");
+    say(bob, "the heron is a bird");
+    settle();
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    struct model_room *room = model_room_at(ann->model, 0);
+    assert_true(model_search(ann->model, room, "TREE birch", 1));
+    assert_int_equal(ann->found_count, 2);
+    assert_string_equal(ann->found[0], "bob the birch is a tree");
+    assert_string_equal(ann->found[1], " "); /* the end */
+    assert_true(model_before(ann->model, room, UINT64_MAX, 2));
+    assert_int_equal(ann->found_count, 5);
+    assert_string_equal(ann->found[2], "bob the heron is a bird");
+    assert_false(model_search(bob->model, model_room_at(bob->model, 0), "tree", 1));
+}
+
+static void words_that_waited_for_their_key_wait_on(void **state)
+{
+    uint16_t channel;
+    static uint8_t buf[CHAT_PACKET_MAX];
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    say(bob, "sealed");
+    struct chat_packet keys = intercept(ann, CHAT_KIND_KEYS, &channel, buf);
+    settle();
+    assert_string_equal(next_words(ann), "");
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    connect_program(ann);
+    settle();
+    channel = model_room_at(ann->model, 0)->channel;
+    keys.seq = model_room_at(ann->model, 0)->last + 1;
+    tell(ann, channel, &keys);
+    assert_string_equal(next_words(ann), "sealed");
+}
+
+static void a_room_that_was_left_is_not_entered_again(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    assert_non_null(model_join(ann->model, "work", 0));
+    settle();
+    assert_true(model_leave(ann->model, model_find(ann->model, "den")));
+    settle();
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    assert_null(model_find(ann->model, "den"));
+    assert_non_null(model_find(ann->model, "work"));
+}
+
+static void private_talk_and_marks_outlast_a_restart(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    settle();
+    say_in(ann, open_with(ann, bob), "psst");
+    settle();
+    assert_true(model_verified(ann->model, bob->key, true));
+    ann = restart(ann);
+    model_rejoin(ann->model);
+    assert_true(model_is_verified(ann->model, bob->key));
+    struct model_room *room = model_room_at(ann->model, 0);
+    assert_non_null(room);
+    assert_string_equal(room->title, "bob");
+    assert_string_equal(next_words(ann), "psst");
+    say_in(ann, room, "still there?");
+    connect_program(ann);
+    settle();
+    assert_true(has_line(bob, LINE_TEXT, "still there?"));
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    room = model_find(ann->model, "den");
+    struct chat_packet lie = {.type = CHAT_EVENT,
+                              .seq = room->last + 1,
+                              .kind = CHAT_KIND_JOIN,
+                              .nick = chat_text("bob")};
+    memset(lie.key, 9, sizeof lie.key);
+    tell(ann, room->channel, &lie);
+    assert_true(has_line(ann, LINE_WARNING, "another key than the one whose words"));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(members_read_each_other, begin, end),
     cmocka_unit_test_setup_teardown(what_waits_is_shown_as_it_was_typed, begin, end),
@@ -798,6 +1035,18 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(another_key_under_a_nick_is_told_loudly, begin, end),
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),
     cmocka_unit_test_setup_teardown(few_words_wait_for_keys, begin, end),
+    cmocka_unit_test_setup_teardown(a_restart_goes_on_where_it_was, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(what_was_said_before_a_crash_is_there_once, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(sealed_words_are_found_without_the_server, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(words_that_waited_for_their_key_wait_on, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(a_room_that_was_left_is_not_entered_again, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(private_talk_and_marks_outlast_a_restart, begin_remembering,
+                                    end_remembering),
 };
 
 TERN_TEST_MAIN(tests)
