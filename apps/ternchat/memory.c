@@ -27,6 +27,8 @@ static const char schema[] =
     " kind INTEGER NOT NULL, body BLOB NOT NULL);"
     "CREATE TABLE held(n INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " packet BLOB NOT NULL);"
+    "CREATE TABLE people(room INTEGER, key BLOB, nick TEXT NOT NULL, PRIMARY KEY(room, key))"
+    " WITHOUT ROWID;"
     "CREATE TABLE known(key BLOB PRIMARY KEY, nick TEXT NOT NULL, verified INTEGER NOT NULL,"
     " seen INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE VIRTUAL TABLE words USING fts5(place, body, tokenize='unicode61 remove_diacritics 2');";
@@ -43,6 +45,7 @@ enum statement {
     LEFT_CHAINS,
     LEFT_UNHEARD,
     LEFT_HELD,
+    LEFT_PEOPLE,
     LINE,
     WORDS,
     CHAIN,
@@ -50,11 +53,14 @@ enum statement {
     HEARD,
     HOLD,
     LET_GO,
+    PERSON,
+    NO_PERSON,
     KNOWN,
     ROOMS,
     CHAINS,
     UNHEARD,
     HELD,
+    PEOPLE,
     ALL_KNOWN,
     LINES,
     BEFORE,
@@ -80,6 +86,7 @@ static const char *const texts[STATEMENTS] = {
     [LEFT_CHAINS] = "DELETE FROM chains WHERE room = ?",
     [LEFT_UNHEARD] = "DELETE FROM unheard WHERE room = ?",
     [LEFT_HELD] = "DELETE FROM held WHERE room = ?",
+    [LEFT_PEOPLE] = "DELETE FROM people WHERE room = ?",
     [LINE] = "INSERT INTO lines(room, seq, time, kind, key, nick, own, is_words, text)"
              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WORDS] = "INSERT INTO words(rowid, place, body) VALUES(?, ?, ?)",
@@ -88,12 +95,15 @@ static const char *const texts[STATEMENTS] = {
     [HEARD] = "DELETE FROM unheard WHERE room = ? AND id = ?",
     [HOLD] = "INSERT INTO held(room, seq, packet) VALUES(?, ?, ?)",
     [LET_GO] = "DELETE FROM held WHERE room = ? AND seq = ?",
+    [PERSON] = "REPLACE INTO people VALUES(?, ?, ?)",
+    [NO_PERSON] = "DELETE FROM people WHERE room = ? AND key = ?",
     [KNOWN] = "REPLACE INTO known VALUES(?, ?, ?, ?)",
     [ROOMS] =
         "SELECT id, name, title, flags, other, last, is_in FROM rooms WHERE is_in ORDER BY id",
     [CHAINS] = "SELECT key, program, dump FROM chains WHERE room = ?",
     [UNHEARD] = "SELECT id, kind, body FROM unheard WHERE room = ? ORDER BY n",
     [HELD] = "SELECT packet FROM held WHERE room = ? ORDER BY n",
+    [PEOPLE] = "SELECT key, nick FROM people WHERE room = ?",
     [ALL_KNOWN] = "SELECT key, nick, verified, seen FROM known ORDER BY seen",
     [LINES] = "SELECT " LINE_COLUMNS " FROM (SELECT * FROM lines WHERE room = ? ORDER BY id DESC"
               " LIMIT ?) ORDER BY id",
@@ -259,7 +269,7 @@ void memory_last(struct memory *m, int64_t room, uint64_t last)
 
 void memory_leave(struct memory *m, int64_t room)
 {
-    for (unsigned which = LEFT; which <= LEFT_HELD && may_write(m); which++) {
+    for (unsigned which = LEFT; which <= LEFT_PEOPLE && may_write(m); which++) {
         (void)write_it(m, db_ask(&m->db, which, "i", room));
     }
 }
@@ -319,6 +329,21 @@ void memory_let_go(struct memory *m, int64_t room, uint64_t seq)
 {
     if (may_write(m)) {
         (void)write_it(m, db_ask(&m->db, LET_GO, "ii", room, (int64_t)seq));
+    }
+}
+
+void memory_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                   const char *nick)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, PERSON, "ikt", room, key, nick));
+    }
+}
+
+void memory_no_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE])
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, NO_PERSON, "ik", room, key));
     }
 }
 
@@ -424,6 +449,21 @@ void memory_held(struct memory *m, int64_t room, memory_held_each *each, void *u
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         each(user, take_bytes(statement, 0));
+    }
+    finish(m, statement, rc);
+}
+
+void memory_people(struct memory *m, int64_t room, memory_person_each *each, void *user)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    char nick[CHAT_NAME_MAX + 1];
+    sqlite3_stmt *statement = db_ask(&m->db, PEOPLE, "i", room);
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        take_text(statement, 1, nick);
+        if (db_take_blob(statement, 0, key, sizeof key)) {
+            each(user, key, nick);
+        }
     }
     finish(m, statement, rc);
 }

@@ -62,6 +62,9 @@ void memory_heard(struct memory *memory, int64_t room, uint64_t id);
 void memory_hold(struct memory *memory, int64_t room, uint64_t seq, const uint8_t *packet,
                  size_t len);
 void memory_let_go(struct memory *memory, int64_t room, uint64_t seq);
+void memory_person(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                   const char *nick); /* is in it */
+void memory_no_person(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE]);
 void memory_known(struct memory *memory, const uint8_t key[TERN_KEY_SIZE], const char *nick,
                   bool is_verified, uint64_t seen);
 
@@ -75,6 +78,8 @@ typedef void memory_unheard_each(void *user, uint64_t id, uint8_t kind, struct c
 void memory_unheard(struct memory *memory, int64_t room, memory_unheard_each *each, void *user);
 typedef void memory_held_each(void *user, struct chat_slice packet);
 void memory_held(struct memory *memory, int64_t room, memory_held_each *each, void *user);
+typedef void memory_person_each(void *user, const uint8_t key[TERN_KEY_SIZE], const char *nick);
+void memory_people(struct memory *memory, int64_t room, memory_person_each *each, void *user);
 typedef void memory_known_each(void *user, const uint8_t key[TERN_KEY_SIZE], const char *nick,
                                bool is_verified, uint64_t seen);
 void memory_all_known(struct memory *memory, memory_known_each *each, void *user);

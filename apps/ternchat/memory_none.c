@@ -110,6 +110,30 @@ void memory_let_go(struct memory *memory, int64_t room, uint64_t seq)
     (void)seq;
 }
 
+void memory_person(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                   const char *nick)
+{
+    (void)memory;
+    (void)room;
+    (void)key;
+    (void)nick;
+}
+
+void memory_no_person(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE])
+{
+    (void)memory;
+    (void)room;
+    (void)key;
+}
+
+void memory_people(struct memory *memory, int64_t room, memory_person_each *each, void *user)
+{
+    (void)memory;
+    (void)room;
+    (void)each;
+    (void)user;
+}
+
 void memory_known(struct memory *memory, const uint8_t key[TERN_KEY_SIZE], const char *nick,
                   bool is_verified, uint64_t seen)
 {

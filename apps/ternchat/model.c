@@ -231,6 +231,7 @@ void model_retry(struct model *model)
             model->rooms[i]->unsent = model->rooms[i]->unheard;
             model_seal_say_again(model->rooms[i]);
         }
+        model_people_tick(model, model->rooms[i]);
         model_seal_tick(model, model->rooms[i]);
     }
     model_on_writable(model);
@@ -449,11 +450,8 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
         p->body.len == TERN_KEY_SIZE ? model_person_in(room, p->body.data) : NULL;
     char nick[CHAT_NAME_MAX + 1];
     (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
-    if (who != NULL && !room->is_replay) {
-        model_person_remove(room, p->body.data);
-    }
     if (p->body.len == TERN_KEY_SIZE) {
-        model_seal_on_gone(room, p->body.data);
+        model_person_left(model, room, p->body.data);
     }
     model_happening(model, room, about, " put out ", nick);
 }
@@ -485,10 +483,7 @@ static void on_happening(struct model *model, struct model_room *room, const str
         model_seal_on_came(model, room, p->key);
         break;
     case CHAT_KIND_LEAVE:
-        if (!room->is_replay) {
-            model_person_remove(room, p->key);
-        }
-        model_seal_on_gone(room, p->key);
+        model_person_left(model, room, p->key);
         model_happening(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
         break;
     case CHAT_KIND_NICK:

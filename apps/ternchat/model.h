@@ -36,6 +36,8 @@ struct model_person {
     uint8_t presence;
     bool is_typing;
     bool is_unseen; /* nobody has told of their coming yet */
+    unsigned
+        absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */
     uint64_t read;
 };
 
@@ -62,6 +64,7 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
+    bool is_entering;       /* as it was at the last start */
     int64_t remembered;     /* the memory's number for it; 0: none */
     struct room_seal *seal; /* NULL: the room is open, or nobody has let us in yet */
     bool is_known;          /* we were in it: `flags` are true */

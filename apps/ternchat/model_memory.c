@@ -104,6 +104,12 @@ static void on_unheard(void *user, uint64_t id, uint8_t kind, struct chat_slice 
     (void)model_queue(at->room, id, (enum chat_kind)kind, body.data, body.len);
 }
 
+static void on_person(void *user, const uint8_t key[TERN_KEY_SIZE], const char *nick)
+{
+    const struct place *at = user;
+    model_person_add(at->model, at->room, key, chat_text(nick), CHAT_GONE);
+}
+
 static void on_held(void *user, struct chat_slice packet)
 {
     const struct place *at = user;
@@ -133,6 +139,11 @@ void model_memory_enter(struct model *model, struct model_room *room)
         memory_lines(model->memory, r.id, model->recalled, on_line, &at);
     }
     model_memory_joined(model, room);
+    if (is_there && room->is_known) {
+        room->is_entering = true;
+        memory_people(model->memory, r.id, on_person, &at);
+        room->is_entering = false;
+    }
     if (is_there && (room->flags & CHAT_FLAG_OPEN) == 0 && room->is_known &&
         model_seal_make(model, room)) {
         memory_chains(model->memory, r.id, on_chain, &at);
@@ -244,6 +255,24 @@ void model_memory_let_go(struct model *model, struct model_room *room, uint64_t 
     struct memory *m = memory_of(model, room);
     if (m != NULL) {
         memory_let_go(m, room->remembered, seq);
+    }
+}
+
+void model_memory_person(struct model *model, struct model_room *room,
+                         const struct model_person *person)
+{
+    struct memory *m = memory_of(model, room);
+    if (m != NULL && !room->is_entering) {
+        memory_person(m, room->remembered, person->key, person->nick);
+    }
+}
+
+void model_memory_no_person(struct model *model, struct model_room *room,
+                            const uint8_t key[TERN_KEY_SIZE])
+{
+    struct memory *m = memory_of(model, room);
+    if (m != NULL) {
+        memory_no_person(m, room->remembered, key);
     }
 }
 

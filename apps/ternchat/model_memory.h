@@ -19,6 +19,10 @@ void model_memory_chain(struct model *model, struct model_room *room,
                         const uint8_t from[TERN_KEY_SIZE], struct chat_slice body);
 void model_memory_hold(struct model *model, struct model_room *room, const struct chat_packet *p);
 void model_memory_let_go(struct model *model, struct model_room *room, uint64_t seq);
+void model_memory_person(struct model *model, struct model_room *room,
+                         const struct model_person *person);
+void model_memory_no_person(struct model *model, struct model_room *room,
+                            const uint8_t key[TERN_KEY_SIZE]);
 void model_memory_known(struct model *model, const struct known *known);
 
 /* Questions that it answers in the server's place, by on_answer. False: there is no memory. */

@@ -68,12 +68,15 @@ void model_happening(struct model *model, struct model_room *room, struct line *
 
 void model_person_add(struct model *model, struct model_room *room,
                       const uint8_t key[TERN_KEY_SIZE], struct chat_slice nick, uint8_t presence);
-void model_person_remove(struct model_room *room, const uint8_t key[TERN_KEY_SIZE]);
-/* All of them, as JOINED has it. was_here: whoever is new in it has come meanwhile. */
+void model_person_left(struct model *model, struct model_room *room,
+                       const uint8_t key[TERN_KEY_SIZE]);
+/* All of them, as JOINED has it, and those who were there before, until a leave is told of or they do not
+ * come back. was_here: whoever is new in it has come meanwhile. */
 void model_people_set(struct model *model, struct model_room *room, struct chat_slice list,
                       bool was_here);
 /* Tells of those of whose coming the server has not told. */
 void model_people_caught_up(struct model *model, struct model_room *room);
+void model_people_tick(struct model *model, struct model_room *room); /* once a second */
 void model_on_status(struct model_room *room, struct chat_slice list);
 /* Warns when somebody else had the nick before. */
 void model_known_see(struct model *model, struct model_room *room,

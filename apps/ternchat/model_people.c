@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ternchat/model_parts.h"
+#include "ternchat/model_memory.h"
+#include "ternchat/model_seal.h"
 #include "ternchat/name.h"
 
 struct model_person *model_person_in(const struct model_room *room,
@@ -36,6 +37,9 @@ static struct model_person *make_person(struct model_room *room, const uint8_t k
     return person;
 }
 
+/* A server that starts again knows nobody until they are back. */
+#define ABSENT_MAX 600 /* s for which they are members all the same */
+
 void model_person_add(struct model *model, struct model_room *room,
                       const uint8_t key[TERN_KEY_SIZE], struct chat_slice nick, uint8_t presence)
 {
@@ -48,18 +52,29 @@ void model_person_add(struct model *model, struct model_room *room,
     }
     person->presence = presence;
     person->is_unseen = false;
+    person->absent = 0;
     if ((room->flags & CHAT_FLAG_PRIVATE) != 0 && memcmp(key, room->with, TERN_KEY_SIZE) == 0) {
         memcpy(room->title, person->nick, sizeof room->title);
     }
+    model_memory_person(model, room, person);
     model_known_see(model, room, person);
 }
 
-void model_person_remove(struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
+static void drop_person(struct model *model, struct model_room *room, struct model_person *person)
+{
+    model_memory_no_person(model, room, person->key);
+    *person = room->people[--room->people_count];
+}
+
+void model_person_left(struct model *model, struct model_room *room,
+                       const uint8_t key[TERN_KEY_SIZE])
 {
     struct model_person *person = model_person_in(room, key);
-    if (person != NULL) {
-        *person = room->people[--room->people_count];
+    /* Who has left before the list was made, and is in it, has come again. */
+    if (person != NULL && (!room->is_replay || person->absent > 0)) {
+        drop_person(model, room, person);
     }
+    model_seal_on_gone(room, key);
 }
 
 static bool is_among(const struct model_person *people, size_t count,
@@ -87,7 +102,31 @@ void model_people_set(struct model *model, struct model_room *room, struct chat_
             person->is_unseen = was_here && !is_among(before, count, m.key);
         }
     }
+    for (size_t i = 0; i < count; i++) {
+        struct model_person *person = model_person_in(room, before[i].key);
+        if (person == NULL && (person = make_person(room, before[i].key)) != NULL) {
+            *person = before[i];
+            person->presence = CHAT_GONE;
+            person->absent = 1;
+        }
+    }
     free(before);
+}
+
+void model_people_tick(struct model *model, struct model_room *room)
+{
+    for (size_t i = room->people_count; room->channel != 0 && i-- > 0;) {
+        struct model_person *person = &room->people[i];
+        person->absent += person->absent > 0 ? 1 : 0;
+        if (person->absent > ABSENT_MAX) {
+            struct line about = {.time = model_clock()};
+            memcpy(about.key, person->key, sizeof about.key);
+            memcpy(about.nick, person->nick, sizeof about.nick);
+            drop_person(model, room, person);
+            model_seal_on_gone(room, about.key);
+            model_happening(model, room, &about, " was lost", "");
+        }
+    }
 }
 
 void model_people_caught_up(struct model *model, struct model_room *room)
@@ -108,7 +147,7 @@ void model_on_status(struct model_room *room, struct chat_slice list)
 {
     struct chat_status s;
     for (size_t i = 0; i < room->people_count; i++) {
-        room->people[i].presence = CHAT_HERE;
+        room->people[i].presence = room->people[i].absent > 0 ? CHAT_GONE : CHAT_HERE;
         room->people[i].is_typing = false;
     }
     while (chat_status_next(&list, &s)) {

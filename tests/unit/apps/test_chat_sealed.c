@@ -125,6 +125,16 @@ static struct program *start(uint8_t person, const char *nick)
     return p;
 }
 
+/* Another server in its place, which knows nobody. */
+static void kit_restart(void)
+{
+    char why[HUB_WHY_SIZE];
+    hub_free(kit.hub);
+    kit.wall += 1000;
+    kit.hub = kit_hub(&kit, NULL, 0, 0, why);
+    assert_non_null(kit.hub);
+}
+
 /* What the server has sent, until nobody has anything to say to it. */
 static bool pump(struct program *p)
 {
@@ -885,6 +895,46 @@ static unsigned count_lines(const struct program *p, const char *text)
     return count;
 }
 
+/* A server that starts again knows nobody until they are back: they are to read all the same. */
+static void who_is_back_later_reads_what_was_said(void **state)
+{
+    (void)state;
+    struct program *ann = start_with_memory(1, "ann"), *bob = come(2, "bob", "den");
+    connect_program(ann);
+    assert_non_null(model_join(ann->model, "den", 0));
+    settle();
+    say(ann, "one");
+    settle();
+    lose(bob, false);
+    ann = restart(ann);
+    kit_restart();
+    model_rejoin(ann->model);
+    connect_program(ann);
+    settle();
+    struct model_person *person = model_person(model_room_at(ann->model, 0), "bob");
+    assert_non_null(person);
+    assert_int_equal(person->presence, CHAT_GONE);
+    say(ann, "two");
+    settle();
+    connect_program(bob);
+    settle();
+    assert_true(has_line(bob, LINE_TEXT, "two"));
+    assert_int_equal(model_person(model_room_at(ann->model, 0), "bob")->presence, CHAT_HERE);
+    lose(bob, false);
+    lose(ann, false);
+    kit_restart(); /* and again, but this time he does not come back */
+    connect_program(ann);
+    settle();
+    tick(599);
+    assert_non_null(model_person(model_room_at(ann->model, 0), "bob"));
+    tick(2);
+    assert_null(model_person(model_room_at(ann->model, 0), "bob"));
+    assert_true(has_line(ann, LINE_NOTE, "bob was lost"));
+    say(ann, "three");
+    settle();
+    assert_false(seal_is_reader(model_room_at(ann->model, 0)->seal->seal, bob->key));
+}
+
 /* Some left and got their place, some left and were lost, some never left. */
 static void what_was_said_before_a_crash_is_there_once(void **state)
 {
@@ -1036,6 +1086,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),
     cmocka_unit_test_setup_teardown(few_words_wait_for_keys, begin, end),
     cmocka_unit_test_setup_teardown(a_restart_goes_on_where_it_was, begin_remembering,
+                                    end_remembering),
+    cmocka_unit_test_setup_teardown(who_is_back_later_reads_what_was_said, begin_remembering,
                                     end_remembering),
     cmocka_unit_test_setup_teardown(what_was_said_before_a_crash_is_there_once, begin_remembering,
                                     end_remembering),
