@@ -66,9 +66,9 @@ static void show(struct answer *answer, const struct chat_packet *p, note_fn not
         note(user, answer->lines[i]);
     }
     if (answer->count == 0) {
-        note(user, p->id == ANSWER_SEARCH ? "the server has found nothing"
+        note(user, p->id == ANSWER_SEARCH ? "nothing was found"
                    : answer->is_any       ? "nobody spoke then; /before goes on further back"
-                                          : "the server has nothing older");
+                                          : "there is nothing older");
     }
     answer_clear(answer);
 }

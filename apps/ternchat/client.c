@@ -16,6 +16,7 @@
 #include "shared/transport.h"
 #include "shared/trust.h"
 #include "ternchat/invite.h"
+#include "ternchat/remember.h"
 
 #define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
 #define KEEPALIVE (15 * TERN_SEC)
@@ -29,6 +30,8 @@ struct client {
     struct ev_loop *loop;
     struct client_front front;
     struct model *model;
+    struct memory *memory;
+    bool has_key; /* one that stays */
     struct trust trust;
     char host[256];
     tern_addr addr;
@@ -120,6 +123,7 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)loop;
     (void)events;
     model_retry(c->model);
+    (void)model_keep(c->model);
     tern_ev_wake(c->transport.binding);
 }
 
@@ -236,6 +240,7 @@ static void on_ready(tern_ev *binding, void *user)
             on_closed(c, &ev.close);
         }
     }
+    (void)model_keep(c->model);
 }
 
 /* --- birth and death --------------------------------------------------------------------------------- */
@@ -282,6 +287,7 @@ static int load_key(struct client *c)
         uint8_t pub[TERN_KEY_SIZE];
         tern_key_generate(c->secret, pub);
     }
+    c->has_key = has_key;
     return code;
 }
 
@@ -333,6 +339,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     ev_timer_init(&c->retry, on_retry, RETRY, RETRY);
     c->retry.data = c;
     *code = load_key(c);
+    model_identify(c->model, c->secret);
     *code = *code < 0 ? find_server(c) : *code;
     if (*code < 0) {
         *code = open_client(c);
@@ -358,6 +365,7 @@ void client_free(struct client *c)
         transport_close(&c->transport);
     }
     model_free(c->model);
+    memory_close(c->memory);
     sodium_memzero(c->secret, sizeof c->secret);
     free(c);
 }
@@ -367,8 +375,18 @@ struct model *client_model(struct client *c)
     return c->model;
 }
 
+void client_remember(struct client *c, size_t lines, char about[MEMORY_WHY_SIZE])
+{
+    about[0] = '\0';
+    if (c->has_key && !c->options->no_memory) {
+        c->memory = remember_open(c->options, c->secret, about);
+        model_remember(c->model, c->memory, lines);
+    }
+}
+
 void client_wake(struct client *c)
 {
+    (void)model_keep(c->model);
     tern_ev_wake(c->transport.binding);
 }
 

@@ -5,6 +5,7 @@
 
 #include <ev.h>
 
+#include "ternchat/memory.h"
 #include "ternchat/model.h"
 #include "ternchat/options.h"
 
@@ -24,6 +25,9 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
 void client_free(struct client *client);
 
 struct model *client_model(struct client *client);
+/* The model goes on where it was at the last start, unless we have no key that stays, or --no-memory says
+ * otherwise. lines: so many a room begins with. about: "", or what the person must be told. */
+void client_remember(struct client *client, size_t lines, char about[MEMORY_WHY_SIZE]);
 /* After acting on the model from outside its own calls: sends what that brought. */
 void client_wake(struct client *client);
 void client_close(

@@ -36,7 +36,7 @@ static enum command_result say(const struct call *c, enum chat_kind kind, const 
     size_t len = strlen(text);
     if (c->room == NULL) {
         note(c, "you are in no room: /join one");
-    } else if (len > CHAT_BODY_MAX) {
+    } else if (len > CHAT_WORDS_MAX) {
         note(c, "that is longer than 65536 bytes: say it in parts");
     } else if (len > 0 && !model_say(c->model, c->room, kind, text, len, &id)) {
         return COMMAND_LATER;
@@ -226,8 +226,12 @@ static enum command_result do_before(const struct call *c)
         }
         seq = seq == 0 ? UINT64_MAX : seq;
     }
-    if (c->room == NULL || !model_before(c->model, c->room, seq, ANSWER_BEFORE)) {
+    if (c->room == NULL) {
         refuse(c);
+    } else if (!model_before(c->model, c->room, seq, ANSWER_BEFORE)) {
+        note(c, (c->room->flags & CHAT_FLAG_OPEN) != 0
+                    ? "not connected now: try again"
+                    : "the server cannot read this room, and there is no memory of it");
     }
     return COMMAND_DONE;
 }
@@ -256,10 +260,53 @@ static enum command_result do_who(const struct call *c)
     static const char *const words[] = {"", " (away)", " (lost)"};
     for (size_t i = 0; c->room != NULL && i < c->room->people_count; i++) {
         const struct model_person *p = &c->room->people[i];
-        note(c, "%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
-             p->is_typing ? " (typing)" : "");
+        note(c, "%s%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
+             p->is_typing ? " (typing)" : "",
+             model_is_verified(c->model, p->key) ? " (verified)" : "");
     }
     return COMMAND_DONE;
+}
+
+static enum command_result do_verify(const struct call *c)
+{
+    char words[WORDS_SIZE];
+    const struct model_person *person = person_named(c, false, NULL);
+    if (person == NULL) {
+        return COMMAND_DONE;
+    }
+    if (!model_words(c->model, person->key, words)) {
+        note(c, "there is no key of ours to compare");
+        return COMMAND_DONE;
+    }
+    note(c, "%s: %s", person->nick, words);
+    note(c,
+         "%s sees the same words with /verify, if nobody is between you. Compare them by voice or "
+         "face to face, not here; then: /verified %s",
+         person->nick, person->nick);
+    return COMMAND_DONE;
+}
+
+static enum command_result verified(const struct call *c, bool is_verified)
+{
+    const struct model_person *person = person_named(c, false, NULL);
+    if (person != NULL && !model_verified(c->model, person->key, is_verified)) {
+        note(c, "out of memory");
+    } else if (person != NULL) {
+        note(c,
+             is_verified ? "%s is marked: their words were compared" : "%s is not marked any more",
+             person->nick);
+    }
+    return COMMAND_DONE;
+}
+
+static enum command_result do_verified(const struct call *c)
+{
+    return verified(c, true);
+}
+
+static enum command_result do_unverified(const struct call *c)
+{
+    return verified(c, false);
 }
 
 static enum command_result do_nick(const struct call *c)
@@ -296,12 +343,14 @@ static enum command_result do_search(const struct call *c)
         refuse(c);
     } else if (words[0] == '\0') {
         note(c, "search for what? /search WORDS");
-    } else if ((c->room->flags & CHAT_FLAG_OPEN) == 0) {
-        note(c, "not found here, and the server cannot read what is said in this room");
     } else if (strlen(words) > CHAT_TEXT_MAX) {
         note(c, "that is longer than 1024 bytes");
     } else if (!model_search(c->model, c->room, words, ANSWER_SEARCH)) {
-        refuse(c);
+        note(
+            c,
+            (c->room->flags & CHAT_FLAG_OPEN) != 0
+                ? "not found here, and the server cannot be asked now"
+                : "not found here; the server cannot read this room, and there is no memory of it");
     }
     return COMMAND_DONE;
 }
@@ -352,6 +401,10 @@ static const struct command {
     {"/me", "WORDS", "says what you do: \"/me waves\" is \"* ann waves\"", WANT_WORDS, do_me,
      false},
     {"/msg", "NICK [WORDS]", "talks with somebody alone", WANT_WORDS, do_msg, false},
+    {"/verify", "NICK", "shows words by which you two can tell that nobody is between you",
+     WANT_WORDS, do_verify, false},
+    {"/verified", "NICK", "remembers that you have compared them", WANT_WORDS, do_verified, false},
+    {"/unverified", "NICK", "forgets it", WANT_WORDS, do_unverified, false},
     {"/topic", "[WORDS]", "says what this room is about (moderators), or tells it", WANT_ANY,
      do_topic, false},
     {"/kick", "NICK", "puts somebody out of this room (moderators)", WANT_WORDS, do_kick, false},

@@ -13,19 +13,12 @@
 #include <time.h>
 
 #include "shared/term.h"
-#include "ternchat/model_parts.h"
+#include "ternchat/model_memory.h"
+#include "ternchat/model_seal.h"
 #include "ternchat/name.h"
 
 #define MODEL_NEW_ROOM 1000000 /* a gap of so many is a new room */
 #define NICK_TRIES     9
-
-struct unheard {
-    struct unheard *next;
-    uint64_t id;
-    uint8_t kind;
-    size_t len;
-    uint8_t body[];
-};
 
 struct model *model_new(const struct model_front *front, const char *nick)
 {
@@ -36,26 +29,45 @@ struct model *model_new(const struct model_front *front, const char *nick)
         memcpy(model->wished, model->nick, sizeof model->wished);
         /* The program's number: never 0, which the server takes for none. */
         model->next_id = (uint64_t)(1 + randombytes_uniform(UINT32_MAX - 1)) << 32 | 1;
+        model->next_keys_id = (uint64_t)(1 + randombytes_uniform(UINT32_MAX - 1)) << 32 | 1;
     }
     return model;
 }
 
-static void drop_unheard(struct model_room *room)
+void model_identify(struct model *model, const uint8_t secret[TERN_KEY_SIZE])
 {
-    struct unheard *first = room->unheard;
-    room->unheard = first->next;
-    if (room->unheard == NULL) {
-        room->unheard_tail = &room->unheard;
+    model->has_identity = true;
+    memcpy(model->secret, secret, sizeof model->secret);
+    (void)crypto_scalarmult_base(model->key, secret);
+}
+
+static struct unheard **find_unheard(struct model_room *room, uint64_t id)
+{
+    struct unheard **at = &room->unheard;
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->next;
     }
+    return at;
+}
+
+static void drop_unheard(struct model_room *room, struct unheard **at)
+{
+    struct unheard *u = *at;
+    *at = u->next;
+    room->unheard_tail = *at == NULL ? at : room->unheard_tail;
+    room->unsent = room->unsent == u ? u->next : room->unsent;
     room->unheard_count--;
-    free(first);
+    sodium_memzero(u->body, u->len);
+    free(u->sealed);
+    free(u);
 }
 
 static void room_clear(struct model_room *room)
 {
     while (room->unheard != NULL) {
-        drop_unheard(room);
+        drop_unheard(room, &room->unheard);
     }
+    model_seal_clear(room);
     for (size_t i = 0; i < MODEL_LINES; i++) {
         free(room->lines[i]);
     }
@@ -70,6 +82,8 @@ void model_free(struct model *model)
     }
     if (model != NULL) {
         room_clear(&model->console);
+        free(model->known);
+        sodium_memzero(model->secret, sizeof model->secret);
     }
     free(model);
 }
@@ -122,7 +136,7 @@ struct model_room *model_console(struct model *model)
 bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
                    struct chat_slice *text)
 {
-    const struct unheard *u = room->unheard;
+    const struct unheard *u = room->unheard; /* as they were typed; what leaves is beside it */
     while (u != NULL && i > 0) {
         u = u->next;
         i--;
@@ -159,14 +173,13 @@ bool model_send(struct model *model, uint16_t channel, const struct chat_packet 
     return len > 0 && model->front.send(model->front.user, channel, buf, len, is_latest);
 }
 
-/* As much as there is room for of what the room's person has said. */
-static void send_unsent(struct model *model, struct model_room *room)
+void model_send_unsent(struct model *model, struct model_room *room)
 {
     while (room->channel != 0 && room->unsent != NULL && !room->is_held) {
-        const struct unheard *u = room->unsent;
-        struct chat_packet p = {
-            .type = CHAT_SAY, .id = u->id, .kind = u->kind, .body = {u->body, u->len}};
-        if (!model_send(model, room->channel, &p, false)) {
+        struct unheard *u = room->unsent;
+        struct chat_packet p = {.type = CHAT_SAY, .id = u->id, .kind = u->kind};
+        if (!model_seal_word(model, room, u, &p.body) ||
+            !model_send(model, room->channel, &p, false)) {
             return;
         }
         room->unsent = u->next;
@@ -192,7 +205,7 @@ void model_on_writable(struct model *model)
 {
     for (size_t i = 0; i < model->room_count; i++) {
         send_join(model, model->rooms[i]);
-        send_unsent(model, model->rooms[i]);
+        model_send_unsent(model, model->rooms[i]);
     }
 }
 
@@ -216,7 +229,10 @@ void model_retry(struct model *model)
         if (model->rooms[i]->is_held) {
             model->rooms[i]->is_held = false;
             model->rooms[i]->unsent = model->rooms[i]->unheard;
+            model_seal_say_again(model->rooms[i]);
         }
+        model_people_tick(model, model->rooms[i]);
+        model_seal_tick(model, model->rooms[i]);
     }
     model_on_writable(model);
 }
@@ -229,13 +245,15 @@ void model_lost(struct model *model)
         model->rooms[i]->is_joining = false;
         model->rooms[i]->is_held = false;
         model->rooms[i]->unsent = NULL;
+        model_seal_on_lost(model->rooms[i]);
     }
 }
 
 /* --- wishes ------------------------------------------------------------------------------------------ */
 
+/* with: of a private room, or NULL. */
 static struct model_room *add_room(struct model *model, const char *name, const char *title,
-                                   uint8_t flags)
+                                   uint8_t flags, const uint8_t *with)
 {
     struct model_room *room = model->room_count == MODEL_ROOMS ? NULL : calloc(1, sizeof *room);
     if (room == NULL) {
@@ -247,6 +265,10 @@ static struct model_room *add_room(struct model *model, const char *name, const 
     room->flags = flags;
     room->unheard_tail = &room->unheard;
     model->rooms[model->room_count++] = room;
+    if (with != NULL) {
+        memcpy(room->with, with, sizeof room->with);
+    }
+    model_memory_enter(model, room);
     return room;
 }
 
@@ -262,7 +284,7 @@ struct model_room *model_join(struct model *model, const char *name, uint8_t fla
                    "that is not a name for a room: no blanks, \"/\" or \"@\", at most 64 bytes");
         return NULL;
     }
-    room = add_room(model, checked, checked, flags);
+    room = add_room(model, checked, checked, flags, NULL);
     if (room != NULL) {
         send_join(model, room);
     }
@@ -279,8 +301,14 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
     }
     name_private(model->key, key, name);
     struct model_room *room = model_find(model, name);
-    if (room == NULL && (room = add_room(model, name, nick, CHAT_FLAG_PRIVATE)) != NULL) {
-        memcpy(room->with, key, sizeof room->with);
+    return room != NULL ? room : model_reopen(model, name, nick, key);
+}
+
+struct model_room *model_reopen(struct model *model, const char *name, const char *title,
+                                const uint8_t key[TERN_KEY_SIZE])
+{
+    struct model_room *room = model_find(model, name);
+    if (room == NULL && (room = add_room(model, name, title, CHAT_FLAG_PRIVATE, key)) != NULL) {
         send_join(model, room);
     }
     return room;
@@ -296,6 +324,7 @@ static void remove_room(struct model *model, struct model_room *room)
     memmove(&model->rooms[i], &model->rooms[i + 1],
             (model->room_count - i) * sizeof model->rooms[0]);
     model->front.on_left(model->front.user, room);
+    model_memory_leave(model, room);
     room_clear(room);
     free(room);
 }
@@ -311,23 +340,36 @@ bool model_leave(struct model *model, struct model_room *room)
     return true;
 }
 
-bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
-               size_t len, uint64_t *id)
+struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
+                            const void *body, size_t len)
 {
-    struct unheard *u = len > CHAT_BODY_MAX || room->unheard_count >= MODEL_UNHEARD
+    struct unheard *u = len > CHAT_WORDS_MAX || room->unheard_count >= MODEL_UNHEARD
                             ? NULL
                             : malloc(sizeof *u + len);
     if (u == NULL) {
-        return false;
+        return NULL;
     }
-    *u = (struct unheard){.id = model->next_id++, .kind = (uint8_t)kind, .len = len};
-    memcpy(u->body, body, len);
+    *u = (struct unheard){.id = id, .kind = (uint8_t)kind, .len = len};
+    if (len > 0) {
+        memcpy(u->body, body, len);
+    }
     *room->unheard_tail = u;
     room->unheard_tail = &u->next;
     room->unheard_count++;
     room->unsent = room->unsent == NULL ? u : room->unsent;
-    *id = u->id;
-    send_unsent(model, room);
+    return u;
+}
+
+bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
+               size_t len, uint64_t *id)
+{
+    struct unheard *u = model_queue(room, model->next_id, kind, body, len);
+    if (u == NULL) {
+        return false;
+    }
+    *id = model->next_id++;
+    model_memory_said(model, room, u);
+    model_send_unsent(model, room);
     return true;
 }
 
@@ -348,79 +390,10 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
     }
 }
 
-/* --- people ------------------------------------------------------------------------------------------ */
-
-static struct model_person *person_in(struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
-{
-    for (size_t i = 0; i < room->people_count; i++) {
-        if (memcmp(room->people[i].key, key, TERN_KEY_SIZE) == 0) {
-            return &room->people[i];
-        }
-    }
-    return NULL;
-}
-
-static void set_nick(struct model_person *person, struct chat_slice nick)
-{
-    if (!name_take(nick, NAME_NICK, person->nick)) {
-        (void)snprintf(person->nick, sizeof person->nick, "?");
-    }
-}
-
-static void add_person(struct model_room *room, const uint8_t key[TERN_KEY_SIZE],
-                       struct chat_slice nick, uint8_t presence)
-{
-    struct model_person *person = person_in(room, key);
-    if (person == NULL && room->people_count == room->people_room) {
-        size_t more = room->people_room == 0 ? 16 : 2 * room->people_room;
-        struct model_person *people = realloc(room->people, more * sizeof *people);
-        if (people == NULL) {
-            return; /* the list lacks somebody; their words still come */
-        }
-        room->people = people;
-        room->people_room = more;
-    }
-    if (person == NULL) {
-        person = &room->people[room->people_count++];
-        memset(person, 0, sizeof *person);
-        memcpy(person->key, key, sizeof person->key);
-    }
-    set_nick(person, nick);
-    person->presence = presence;
-    if ((room->flags & CHAT_FLAG_PRIVATE) != 0 && memcmp(key, room->with, TERN_KEY_SIZE) == 0) {
-        memcpy(room->title, person->nick, sizeof room->title);
-    }
-}
-
-static void remove_person(struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
-{
-    struct model_person *person = person_in(room, key);
-    if (person != NULL) {
-        *person = room->people[--room->people_count];
-    }
-}
-
-static void on_status(struct model_room *room, struct chat_slice list)
-{
-    struct chat_status s;
-    for (size_t i = 0; i < room->people_count; i++) {
-        room->people[i].presence = CHAT_HERE;
-        room->people[i].is_typing = false;
-    }
-    while (chat_status_next(&list, &s)) {
-        struct model_person *person = person_in(room, s.key);
-        if (person != NULL) {
-            person->presence = s.presence;
-            person->is_typing = s.is_typing;
-            person->read = s.read > person->read ? s.read : person->read;
-        }
-    }
-}
-
 /* --- lines ------------------------------------------------------------------------------------------- */
 
-static void add_line(struct model *model, struct model_room *room, const struct line *about,
-                     struct chat_slice text)
+void model_line(struct model *model, struct model_room *room, const struct line *about,
+                struct chat_slice text)
 {
     struct line *line = malloc(sizeof *line + text.len + 1);
     if (line == NULL) {
@@ -436,18 +409,29 @@ static void add_line(struct model *model, struct model_room *room, const struct 
     struct line **place = &room->lines[room->line_count++ % MODEL_LINES];
     free(*place);
     *place = line;
+    model_memory_line(model, room, line);
     room->unread += line->kind <= LINE_ACTION && !line->is_own && !line->is_replay ? 1 : 0;
     model->front.on_line(model->front.user, room, line);
 }
 
-static void add_note(struct model *model, struct model_room *room, struct line *about,
-                     const char *format, const char *more)
+void model_happening(struct model *model, struct model_room *room, struct line *about,
+                     const char *what, const char *more)
 {
     char safe[CHAT_TEXT_MAX], text[CHAT_TEXT_MAX + 200];
     (void)term_escape(more, strlen(more), safe, sizeof safe);
-    (void)snprintf(text, sizeof text, "%s%s%s", about->nick, format, safe);
+    (void)snprintf(text, sizeof text, "%s%s%s", about->nick, what, safe);
     about->kind = LINE_NOTE;
-    add_line(model, room, about, chat_text(text));
+    model_line(model, room, about, chat_text(text));
+}
+
+void model_warn(struct model *model, struct model_room *room, const struct line *about,
+                const char *before, const char *after)
+{
+    char text[CHAT_NAME_MAX + 300];
+    struct line warning = *about;
+    warning.kind = LINE_WARNING;
+    (void)snprintf(text, sizeof text, "WARNING: %s%s%s", before, about->nick, after);
+    model_line(model, room, &warning, chat_text(text));
 }
 
 static void set_topic(struct model_room *room, struct chat_slice topic)
@@ -463,22 +447,26 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
                       struct line *about)
 {
     const struct model_person *who =
-        p->body.len == TERN_KEY_SIZE ? person_in(room, p->body.data) : NULL;
+        p->body.len == TERN_KEY_SIZE ? model_person_in(room, p->body.data) : NULL;
     char nick[CHAT_NAME_MAX + 1];
     (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
-    if (who != NULL && !room->is_replay) {
-        remove_person(room, p->body.data);
+    if (p->body.len == TERN_KEY_SIZE) {
+        model_person_left(model, room, p->body.data);
     }
-    add_note(model, room, about, " put out ", nick);
+    model_happening(model, room, about, " put out ", nick);
+}
+
+uint64_t model_clock(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void model_note(struct model *model, struct model_room *room, const char *text)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct line about = {.kind = LINE_NOTE,
-                         .time = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000};
-    add_line(model, room == NULL ? &model->console : room, &about, chat_text(text));
+    struct line about = {.kind = LINE_NOTE, .time = model_clock()};
+    model_line(model, room == NULL ? &model->console : room, &about, chat_text(text));
 }
 
 /* What the server itself has to say of somebody. */
@@ -490,44 +478,63 @@ static void on_happening(struct model *model, struct model_room *room, const str
                    p->body.len == 0 ? "" : (const char *)p->body.data);
     switch (p->kind) {
     case CHAT_KIND_JOIN:
-        add_person(room, p->key, p->nick, CHAT_HERE);
-        add_note(model, room, about, " came", "");
+        model_person_add(model, room, p->key, p->nick, CHAT_HERE);
+        model_happening(model, room, about, " came", "");
+        model_seal_on_came(model, room, p->key);
         break;
     case CHAT_KIND_LEAVE:
-        if (!room->is_replay) {
-            remove_person(room, p->key);
-        }
-        add_note(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
+        model_person_left(model, room, p->key);
+        model_happening(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
         break;
     case CHAT_KIND_NICK:
-        add_person(room, p->key, p->nick, CHAT_HERE);
+        if (model_person_in(room, p->key) != NULL) { /* or nobody would see them come */
+            model_person_add(model, room, p->key, p->nick, CHAT_HERE);
+        }
         if (memcmp(p->key, model->key, sizeof p->key) == 0 && !room->is_replay) {
             (void)name_take(p->nick, NAME_NICK, model->nick);
         }
-        add_note(model, room, about, " was called ", more);
+        model_happening(model, room, about, " was called ", more);
         break;
     case CHAT_KIND_KICK:
         on_kicked(model, room, p, about);
         break;
     case CHAT_KIND_TOPIC:
         set_topic(room, p->body);
-        add_note(model, room, about, " set the topic: ", more);
+        model_happening(model, room, about, " set the topic: ", more);
         break;
     default:
         break; /* of a later version: its number counts all the same */
     }
 }
 
-static void on_own(struct model *model, struct model_room *room, uint64_t id)
+void model_show(struct model *model, struct model_room *room, const struct chat_packet *p,
+                struct line *about)
 {
-    /* Events of a room come in the order in which its words left. */
-    if (room->unheard != NULL && room->unheard->id == id) {
-        if (room->unsent == room->unheard) {
-            room->unsent = room->unheard->next;
-        }
-        drop_unheard(room);
-        model->front.on_heard(model->front.user, room, id);
+    if (p->kind == CHAT_KIND_TEXT || p->kind == CHAT_KIND_ACTION) {
+        about->kind = p->kind == CHAT_KIND_TEXT ? LINE_TEXT : LINE_ACTION;
+        model_line(model, room, about, p->body);
+    } else {
+        on_happening(model, room, p, about);
     }
+}
+
+/* One of ours has come back: what it says we know. False: another program of ours has said it. */
+static bool on_own(struct model *model, struct model_room *room, const struct chat_packet *p,
+                   struct line *about)
+{
+    struct unheard **at = find_unheard(room, p->id);
+    struct chat_packet said = *p;
+    if (*at == NULL) {
+        return false;
+    }
+    said.kind = (*at)->kind;
+    said.body = (struct chat_slice){(*at)->body, (*at)->len};
+    model_seal_on_heard(room, *at);
+    model_memory_heard(model, room, p->id);
+    model_show(model, room, &said, about);
+    drop_unheard(room, at);
+    model->front.on_heard(model->front.user, room, p->id);
+    return true;
 }
 
 static void on_event(struct model *model, struct model_room *room, const struct chat_packet *p)
@@ -549,18 +556,15 @@ static void on_event(struct model *model, struct model_room *room, const struct 
         if (lost > MODEL_NEW_ROOM) { /* numbers begin at the time at which a room is made */
             (void)snprintf(text, sizeof text, "the server has lost what was said here before");
         }
-        add_line(model, room, &gap, chat_text(text));
+        model_line(model, room, &gap, chat_text(text));
+        model_seal_on_gap(room);
     }
     room->last = p->seq;
+    model_memory_last(model, room);
     about.is_own = memcmp(p->key, model->key, sizeof p->key) == 0;
-    if (p->kind == CHAT_KIND_TEXT || p->kind == CHAT_KIND_ACTION) {
-        about.kind = p->kind == CHAT_KIND_TEXT ? LINE_TEXT : LINE_ACTION;
-        add_line(model, room, &about, p->body);
-    } else {
-        on_happening(model, room, p, &about);
-    }
-    if (about.is_own) {
-        on_own(model, room, p->id);
+    if (!(about.is_own && on_own(model, room, p, &about)) &&
+        !model_seal_take(model, room, p, &about)) {
+        model_show(model, room, p, &about);
     }
 }
 
@@ -570,7 +574,9 @@ static void on_welcome(struct model *model, const struct chat_packet *p)
 {
     char motd[2 * CHAT_TEXT_MAX];
     model->is_welcome = true;
-    memcpy(model->key, p->key, sizeof model->key);
+    if (!model->has_identity) { /* else we know better than anybody who we are */
+        memcpy(model->key, p->key, sizeof model->key);
+    }
     (void)name_take(p->nick, NAME_NICK, model->nick);
     if (p->text.len > 0) {
         model_tell(model, term_escape((const char *)p->text.data, p->text.len, motd, sizeof motd));
@@ -593,31 +599,60 @@ static struct model_room *room_named(struct model *model, struct chat_slice from
     return model_find(model, name);
 }
 
+/* A room is open or sealed once and for all. False: the server says another thing now, and we have left.
+ * What was said in a room that we took for a sealed one is not sent to an open one. */
+static bool is_as_before(struct model *model, struct model_room *room, bool is_open)
+{
+    bool is_surprise = is_open && (room->flags & CHAT_FLAG_OPEN) == 0;
+    if (is_surprise && (room->is_known || (room->flags & CHAT_FLAG_PRIVATE) != 0)) {
+        char text[CHAT_NAME_MAX + 100];
+        (void)snprintf(text, sizeof text,
+                       "WARNING: the server says that %s is open now, which it was not: left",
+                       room->title);
+        model_tell(model, text);
+        (void)model_leave(model, room);
+        return false;
+    }
+    if (is_surprise) {
+        model_note(model, room, "this room is open: the server can read what is said here");
+    }
+    while (is_surprise && room->unheard != NULL) {
+        uint64_t id = room->unheard->id;
+        model_tell(model, "words for a sealed room were not said: say them again if you will");
+        drop_unheard(room, &room->unheard);
+        model_memory_heard(model, room, id);
+        model->front.on_refused(model->front.user, room, id);
+    }
+    room->is_known = true;
+    return true;
+}
+
 static void on_joined(struct model *model, uint16_t channel, const struct chat_packet *p)
 {
-    struct chat_slice list = p->body;
-    struct chat_member m;
     struct model_room *room = room_named(model, p->room);
     if (room == NULL || model_on(model, channel) != NULL) {
         return; /* we have left meanwhile, and said so */
     }
     room->is_joining = false;
     room->channel = channel;
+    bool was_known = room->is_known;
+    if (!is_as_before(model, room, (p->flags & CHAT_FLAG_OPEN) != 0)) {
+        return;
+    }
     room->flags = (uint8_t)((p->flags & CHAT_FLAG_OPEN) | (room->flags & CHAT_FLAG_PRIVATE));
     room->may = (p->flags & CHAT_FLAG_MAY) != 0;
     room->is_held = false;
     room->is_replay = true;
     set_topic(room, p->text);
-    room->people_count = 0;
-    while (chat_member_next(&list, &m)) {
-        add_person(room, m.key, m.nick, m.presence);
-    }
+    model_people_set(model, room, p->body, was_known);
     if (p->seq < room->last) {
         room->last = room->asked = 0; /* the server has lost its memory: all is new */
     }
     room->unsent = room->unheard;
+    model_memory_joined(model, room);
+    model_seal_on_joined(model, room);
     model->front.on_joined(model->front.user, room);
-    send_unsent(model, room);
+    model_send_unsent(model, room);
 }
 
 /* Another name, like the one that was wished. False: they are all taken. */
@@ -639,20 +674,13 @@ static bool try_nick(struct model *model)
 static void on_words_refused(struct model *model, struct model_room *room, uint64_t id,
                              bool is_later)
 {
-    struct unheard **at = &room->unheard, *u;
-    while (*at != NULL && (*at)->id != id) {
-        at = &(*at)->next;
-    }
-    u = *at;
-    if (u == NULL || is_later) {
-        room->is_held = u != NULL;
+    struct unheard **at = find_unheard(room, id);
+    if (*at == NULL || is_later) {
+        room->is_held = *at != NULL || model_seal_is_keys(room, id);
         return;
     }
-    *at = u->next;
-    room->unheard_tail = *at == NULL ? at : room->unheard_tail;
-    room->unsent = room->unsent == u ? u->next : room->unsent;
-    room->unheard_count--;
-    free(u);
+    drop_unheard(room, at);
+    model_memory_heard(model, room, id);
     model->front.on_refused(model->front.user, room, id);
 }
 
@@ -698,13 +726,17 @@ static void on_room_packet(struct model *model, struct model_room *room,
     if (p->type == CHAT_EVENT) {
         on_event(model, room, p);
     } else if (p->type == CHAT_STATUS) {
-        on_status(room, p->body);
+        model_on_status(room, p->body);
     } else if (p->type == CHAT_PARTED) {
         model_tell(model, "you are no longer in that room");
         (void)model_leave(model, room);
     } else if (p->type == CHAT_CAUGHT_UP) {
         room->is_replay = false;
         room->last = p->seq > room->last ? p->seq : room->last;
+        model_memory_last(model, room);
+        model_people_caught_up(model, room);
+        model_seal_on_caught_up(model, room);
+        model_send_unsent(model, room);
     }
 }
 

@@ -5,6 +5,7 @@
 #define TERNCHAT_MODEL_H
 
 #include "ternchat/proto.h"
+#include "ternchat/words.h"
 
 #define MODEL_ROOMS   64
 #define MODEL_LINES   2000 /* kept of a room, to scroll back in */
@@ -13,8 +14,9 @@
 enum line_kind {
     LINE_TEXT,
     LINE_ACTION,
-    LINE_NOTE, /* somebody came, left, ...; `text` says it whole, and it is safe to print */
-    LINE_GAP   /* some of it is lost: `text` says so */
+    LINE_NOTE,   /* somebody came, left, ...; `text` says it whole, and it is safe to print */
+    LINE_GAP,    /* some of it is lost: `text` says so */
+    LINE_WARNING /* somebody lies: `text` says who may, and is safe to print */
 };
 
 struct line {
@@ -23,6 +25,7 @@ struct line {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
     bool is_own, is_replay;
+    bool is_remembered; /* it was seen at an earlier start */
     size_t len;
     char text[]; /* as it came, terminated: escape it before it gets to a terminal */
 };
@@ -32,10 +35,14 @@ struct model_person {
     char nick[CHAT_NAME_MAX + 1];
     uint8_t presence;
     bool is_typing;
+    bool is_unseen; /* nobody has told of their coming yet */
+    unsigned
+        absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */
     uint64_t read;
 };
 
 struct unheard;
+struct room_seal;
 
 struct model_room {
     char name[CHAT_NAME_MAX + 1];
@@ -57,7 +64,11 @@ struct model_room {
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;
-    void *look; /* the front end's own; it lets go of it in on_left */
+    bool is_entering;       /* as it was at the last start */
+    int64_t remembered;     /* the memory's number for it; 0: none */
+    struct room_seal *seal; /* NULL: the room is open, or nobody has let us in yet */
+    bool is_known;          /* we were in it: `flags` are true */
+    void *look;             /* the front end's own; it lets go of it in on_left */
 };
 
 struct model;
@@ -82,6 +93,15 @@ struct model_front {
 
 struct model *model_new(const struct model_front *front, const char *nick);
 void model_free(struct model *model);
+/* Who we are, by our static key. Without it nothing can be said in sealed rooms. */
+void model_identify(struct model *model, const uint8_t secret[TERN_KEY_SIZE]);
+
+struct memory;
+/* From now on; it stays the caller's, who closes it after the model. lines: so many a room begins with. */
+void model_remember(struct model *model, struct memory *memory, size_t lines);
+void model_rejoin(struct model *model); /* the rooms that were not left */
+/* What has happened since is in the memory when it returns. False: it could not be; a note said so. */
+bool model_keep(struct model *model);
 
 void model_connected(struct model *model); /* says who we are, and joins again */
 void model_lost(struct model *model);
@@ -116,14 +136,20 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
                               const char *nick);
 /* Questions, answered by on_answer: false: not connected, or no room for it now. */
 bool model_list(struct model *model);
-bool model_search(struct model *model, const struct model_room *room, const char *text,
-                  uint64_t id);
-bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id);
+/* Of a sealed room, or without a connection, the memory is asked. */
+bool model_search(struct model *model, struct model_room *room, const char *text, uint64_t id);
+bool model_before(struct model *model, struct model_room *room, uint64_t seq, uint64_t id);
 bool model_invite(struct model *model);
 enum model_kick { MODEL_KICK = 0, MODEL_BAN = 1, MODEL_PARDON = 2 };
 bool model_kick(struct model *model, const struct model_room *room,
                 const uint8_t key[TERN_KEY_SIZE], enum model_kick what);
 bool model_topic(struct model *model, struct model_room *room, const char *topic);
+/* Words that both see, if there is nobody between the two. False: we have no key. */
+bool model_words(const struct model *model, const uint8_t key[TERN_KEY_SIZE],
+                 char text[WORDS_SIZE]);
+/* The words were compared, or that is not to count any more. False: no room to remember it. */
+bool model_verified(struct model *model, const uint8_t key[TERN_KEY_SIZE], bool is_verified);
+bool model_is_verified(const struct model *model, const uint8_t key[TERN_KEY_SIZE]);
 /* Somebody in the room by nick; NULL: nobody. */
 struct model_person *model_person(struct model_room *room, const char *nick);
 

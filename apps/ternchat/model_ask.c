@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ternchat/model_parts.h"
+#include "ternchat/model_memory.h"
 #include "ternchat/name.h"
 
 static bool tell(struct model *model, const struct chat_packet *p)
@@ -25,15 +25,26 @@ bool model_list(struct model *model)
     return tell(model, &p);
 }
 
-bool model_search(struct model *model, const struct model_room *room, const char *text, uint64_t id)
+static bool server_knows(const struct model *model, const struct model_room *room)
 {
-    struct chat_packet p = {
-        .type = CHAT_SEARCH, .channel = room->channel, .id = id, .text = chat_text(text)};
-    return room->channel != 0 && tell(model, &p);
+    return model->is_welcome && room->channel != 0 && (room->flags & CHAT_FLAG_OPEN) != 0;
 }
 
-bool model_before(struct model *model, const struct model_room *room, uint64_t seq, uint64_t id)
+bool model_search(struct model *model, struct model_room *room, const char *text, uint64_t id)
 {
+    if (!server_knows(model, room)) {
+        return model_memory_search(model, room, text, id);
+    }
+    struct chat_packet p = {
+        .type = CHAT_SEARCH, .channel = room->channel, .id = id, .text = chat_text(text)};
+    return tell(model, &p);
+}
+
+bool model_before(struct model *model, struct model_room *room, uint64_t seq, uint64_t id)
+{
+    if (!server_knows(model, room)) {
+        return model_memory_before(model, room, seq, id);
+    }
     struct chat_packet p = {.type = CHAT_BEFORE, .channel = room->channel, .id = id, .seq = seq};
     return room->channel != 0 && tell(model, &p);
 }

@@ -105,8 +105,10 @@ static int show_version(struct options *o, const char *value)
 static const struct rule rules[OPT_COUNT] = {
     [OPT_ROOM] = TEXT(room),
     [OPT_NICK] = TEXT(nick),
+    [OPT_OPEN] = SWITCH(open),
     [OPT_PLAIN] = SWITCH(plain),
     [OPT_BATCH] = SWITCH(batch),
+    [OPT_NO_MEMORY] = SWITCH(no_memory),
     [OPT_THEME] = CHOICE(theme, "dark, light or mono"),
     [OPT_CC] = OWN(set_cc),
     [OPT_CIPHER] = OWN(set_suites),

@@ -11,14 +11,14 @@ enum options_command { COMMAND_TALK, COMMAND_SERVE, COMMAND_KEYGEN, COMMAND_ID }
 
 struct options {
     enum options_command command;
-    bool quiet, json, batch, plain, accept_new, anonymous, silent;
+    bool quiet, json, batch, plain, open, accept_new, anonymous, silent;
     int verbose, family;
     int theme, color, log_level;    /* theme: dark, light or mono; the others as in shared/cli.h */
     const char *host, *room, *nick; /* talk */
     const char *key, *known_hosts, *pin, *cc, *out_file;
     const char *listen, *authorized_keys, *motd; /* serve */
     const char *history, *moderators;
-    bool no_history, invite;
+    bool no_history, no_memory, invite;
     uint64_t history_size, history_age, stats_interval; /* bytes; ns; ns. 0: any, any, never */
     unsigned suites;
     uint64_t connect_timeout;

@@ -23,7 +23,8 @@
 #include "ternchat/command.h"
 #include "ternchat/start.h"
 
-#define WAIT_FULL 0.05 /* s until the next try, when too much waits to be heard */
+#define LINES_AT_START 50   /* of a room that we were in */
+#define WAIT_FULL      0.05 /* s until the next try, when too much waits to be heard */
 
 struct plain {
     const struct options *options;
@@ -63,7 +64,8 @@ static void print_line(const struct plain *p, const struct model_room *room,
     struct tm local;
     (void)term_escape(line->text, line->len, text, sizeof text);
     if (p->options->batch) {
-        if (line->kind == LINE_TEXT && !line->is_own) { /* or a program would answer itself */
+        if (line->kind == LINE_TEXT && !line->is_own && !line->is_remembered) {
+            /* or a program would answer itself, or twice */
             (void)printf("%s: %s\n", line->nick, text);
         }
         return;
@@ -77,7 +79,7 @@ static void print_line(const struct plain *p, const struct model_room *room,
 
 static void on_line(void *user, struct model_room *room, const struct line *line)
 {
-    static const char *const kinds[] = {"text", "action", "note", "gap"};
+    static const char *const kinds[] = {"text", "action", "note", "gap", "warning"};
     struct plain *p = user;
     if (p->options->json) {
         print_json(room, line, kinds[line->kind]);
@@ -85,9 +87,9 @@ static void on_line(void *user, struct model_room *room, const struct line *line
         print_line(p, room, line);
     }
     (void)fflush(stdout);
-    if (line->kind == LINE_GAP) {
+    if (line->kind == LINE_GAP || line->kind == LINE_WARNING) {
         cli_error(room->title, line->text, NULL);
-        p->code = CLI_PARTIAL;
+        p->code = line->kind == LINE_GAP ? CLI_PARTIAL : p->code;
     }
 }
 
@@ -193,14 +195,14 @@ static bool command(struct plain *p, const char *line)
 /* False: keep the line, and come again. */
 static bool take_line(struct plain *p, char *line, size_t len)
 {
-    if (len > CHAT_BODY_MAX) {
+    if (len > CHAT_WORDS_MAX) {
         cli_error("standard input", "a line is longer than 65536 bytes: not said",
                   "say it in parts");
         p->code = CLI_PARTIAL;
         return true;
     }
     if (line[0] == '/' && !p->options->batch) {
-        char copy[CHAT_BODY_MAX + 1];
+        char copy[CHAT_WORDS_MAX + 1];
         memcpy(copy, line, len);
         copy[len] = '\0';
         return command(p, copy);
@@ -216,7 +218,7 @@ static bool take_lines(struct plain *p)
     while (at < p->used) {
         char *end = memchr(p->in + at, '\n', p->used - at);
         size_t len = end == NULL ? p->used - at : (size_t)(end - (p->in + at));
-        if (end == NULL && !p->is_over && len <= CHAT_BODY_MAX && !p->is_skipping) {
+        if (end == NULL && !p->is_over && len <= CHAT_WORDS_MAX && !p->is_skipping) {
             break;
         }
         if (!p->is_skipping && !(is_taken = take_line(p, p->in + at, len))) {
@@ -298,10 +300,19 @@ static void run(struct plain *p)
     ev_io_init(&p->input, on_input, STDIN_FILENO, EV_READ);
     p->input.data = p;
     ev_io_start(p->loop, &p->input);
-    p->room = model_join(client_model(p->client), p->options->room, 0);
+    char about[MEMORY_WHY_SIZE];
+    client_remember(p->client, LINES_AT_START, about);
+    if (about[0] != '\0') {
+        cli_error("ternchat", about, NULL);
+    }
+    p->room = model_join(client_model(p->client), p->options->room,
+                         p->options->open ? CHAT_FLAG_OPEN : 0);
     if (p->room == NULL) {
         p->code = CLI_USAGE;
     } else {
+        if (!p->options->batch && !p->options->json) {
+            model_rejoin(client_model(p->client));
+        }
         (void)ev_run(p->loop, 0);
     }
     ev_io_stop(p->loop, &p->input);

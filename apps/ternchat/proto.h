@@ -13,7 +13,8 @@
 #define CHAT_PORT       7438
 #define CHAT_NAME_MAX   64   /* bytes of a room's name or a nick */
 #define CHAT_TEXT_MAX   1024 /* of words between programs, such as why something failed */
-#define CHAT_BODY_MAX   ((size_t)64 * 1024)    /* of what a person says, sealed */
+#define CHAT_WORDS_MAX  ((size_t)64 * 1024)    /* of what a person says */
+#define CHAT_BODY_MAX   (CHAT_WORDS_MAX + 192) /* the same, sealed */
 #define CHAT_PACKET_MAX (CHAT_BODY_MAX + 2048) /* more than the front of any packet needs */
 #define CHAT_CONTROL    0                      /* the channel of all that belongs to no room */
 #define CHAT_ROOM_FIRST 1                      /* channels of rooms, chosen by the server */

@@ -1,31 +1,21 @@
-/* The file: tables, statements, and a worker that moves the log into it.
+/* The file: tables, and statements over them.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "ternchat/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <sqlite3.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#define APPLICATION   0x7465726e /* "tern", so that no other program's file is taken for ours */
-#define SCHEMA        1
-#define CHECKED_BYTES (256 << 20) /* a larger file is not read through at each start */
-#define CHECKPOINT    2           /* s between moves of the log into the database */
-#define DAY           ((uint64_t)24 * 3600 * 1000) /* ms */
-#define TIDY_EVENTS   200                          /* forgotten at once */
-#define INDEX_EVENTS  200                          /* whose words are added at once */
-#define INDEX_ROUNDS  50                           /* of that before a search */
-#define SEARCH_STEPS  2000 /* thousands of SQLite's, that one question may cost */
+#include "ternchat/db.h"
+
+#define APPLICATION  0x7465726e /* "tern", so that no other program's file is taken for ours */
+#define SCHEMA       1
+#define DAY          ((uint64_t)24 * 3600 * 1000) /* ms */
+#define TIDY_EVENTS  200                          /* forgotten at once */
+#define INDEX_EVENTS 200                          /* whose words are added at once */
+#define INDEX_ROUNDS 50                           /* of that before a search */
+#define SEARCH_STEPS 2000 /* thousands of SQLite's, that one question may cost */
 
 static const char schema[] =
     "CREATE TABLE rooms(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, flags INTEGER NOT NULL,"
@@ -126,19 +116,10 @@ static const char *const texts[STATEMENTS] = {
 };
 
 struct store {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
+    struct db db;
     struct store_limits limits;
-    int lock;
     int64_t newest, indexed; /* events: the last, and the last whose words can be searched */
     unsigned steps;          /* that the question under way has cost */
-    char why[STORE_WHY_SIZE];
-    /* The worker, on a connection of its own. */
-    sqlite3 *worker_db;
-    pthread_t worker;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    bool has_worker, is_ending;
 };
 
 bool store_is_built_in(void)
@@ -148,232 +129,34 @@ bool store_is_built_in(void)
 
 const char *store_why(const struct store *s)
 {
-    return s->why;
-}
-
-/* --- statements -------------------------------------------------------------------------------------- */
-
-static int fail(struct store *s)
-{
-    (void)snprintf(s->why, sizeof s->why, "%s", sqlite3_errmsg(s->db));
-    return -1;
-}
-
-/* A statement with its values: i int64_t, t text, b bytes and their length, k a key. NULL: it failed. */
-static sqlite3_stmt *ask(struct store *s, enum statement which, const char *types, ...)
-{
-    sqlite3_stmt **place = &s->statements[which];
-    if (*place == NULL && sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                             place, NULL) != SQLITE_OK) {
-        (void)fail(s);
-        return NULL;
-    }
-    va_list values;
-    va_start(values, types);
-    for (int i = 1; *types != '\0'; types++, i++) {
-        if (*types == 'i') {
-            (void)sqlite3_bind_int64(*place, i, va_arg(values, int64_t));
-        } else if (*types == 't') {
-            (void)sqlite3_bind_text(*place, i, va_arg(values, const char *), -1, SQLITE_STATIC);
-        } else if (*types == 'k') {
-            (void)sqlite3_bind_blob(*place, i, va_arg(values, const uint8_t *), TERN_KEY_SIZE,
-                                    SQLITE_STATIC);
-        } else {
-            const uint8_t *data = va_arg(values, const uint8_t *);
-            (void)sqlite3_bind_blob(*place, i, data, (int)va_arg(values, size_t), SQLITE_STATIC);
-        }
-    }
-    va_end(values);
-    return *place;
-}
-
-/* Ends it: 1, or -1 after a step that was neither a row nor the end. */
-static int finish(struct store *s, sqlite3_stmt *statement, int rc)
-{
-    int result = rc == SQLITE_DONE || rc == SQLITE_ROW ? 1 : fail(s);
-    if (statement != NULL) {
-        (void)sqlite3_reset(statement);
-        (void)sqlite3_clear_bindings(statement);
-    }
-    return result;
-}
-
-static int run(struct store *s, sqlite3_stmt *statement)
-{
-    return statement == NULL ? -1 : finish(s, statement, sqlite3_step(statement));
-}
-
-/* A row's bytes, of exactly that many. */
-static bool take_blob(sqlite3_stmt *statement, int column, void *out, size_t len)
-{
-    const void *data = sqlite3_column_blob(statement, column);
-    if (data == NULL || sqlite3_column_bytes(statement, column) != (int)len) {
-        return false;
-    }
-    memcpy(out, data, len);
-    return true;
-}
-
-static int begin(struct store *s)
-{
-    return run(s, ask(s, BEGIN, ""));
-}
-
-/* is_whole: everything since begin has worked. */
-static int end(struct store *s, bool is_whole)
-{
-    if (is_whole && run(s, ask(s, COMMIT, "")) > 0) {
-        return 1;
-    }
-    if (sqlite3_get_autocommit(s->db) == 0) { /* some errors have rolled it back already */
-        char why[STORE_WHY_SIZE];
-        memcpy(why, s->why, sizeof why);
-        (void)run(s, ask(s, ROLLBACK, ""));
-        memcpy(s->why, why, sizeof why);
-    }
-    return -1;
-}
-
-/* --- the worker -------------------------------------------------------------------------------------- */
-
-static void *work(void *user)
-{
-    struct store *s = user;
-    (void)pthread_mutex_lock(&s->mutex);
-    while (!s->is_ending) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += CHECKPOINT;
-        (void)pthread_cond_timedwait(&s->wake, &s->mutex, &until);
-        (void)pthread_mutex_unlock(&s->mutex);
-        /* On failure (a full disk) the log grows until one works. */
-        (void)sqlite3_wal_checkpoint_v2(s->worker_db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        (void)pthread_mutex_lock(&s->mutex);
-    }
-    (void)pthread_mutex_unlock(&s->mutex);
-    return NULL;
-}
-
-static bool start_worker(struct store *s, const char *path)
-{
-    return sqlite3_open_v2(path, &s->worker_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                           NULL) == SQLITE_OK &&
-           sqlite3_exec(s->worker_db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) == SQLITE_OK &&
-           pthread_create(&s->worker, NULL, work, s) == 0;
-}
-
-static void stop_worker(struct store *s)
-{
-    if (s->has_worker) {
-        (void)pthread_mutex_lock(&s->mutex);
-        s->is_ending = true;
-        (void)pthread_cond_signal(&s->wake);
-        (void)pthread_mutex_unlock(&s->mutex);
-        (void)pthread_join(s->worker, NULL);
-    }
-    (void)sqlite3_close(s->worker_db);
+    return s->db.why;
 }
 
 /* --- birth and death --------------------------------------------------------------------------------- */
-
-static int64_t number(struct store *s, const char *text)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(s->db, text, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        value = sqlite3_column_int64(statement, 0);
-    }
-    (void)sqlite3_finalize(statement);
-    return value;
-}
-
-static bool is_sound(struct store *s, const char *path)
-{
-    struct stat st;
-    sqlite3_stmt *statement = NULL;
-    if (stat(path, &st) == 0 && st.st_size > CHECKED_BYTES) {
-        return true;
-    }
-    bool is_ok =
-        sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
-    (void)sqlite3_finalize(statement);
-    return is_ok;
-}
-
-static const char damaged[] =
-    "the file is damaged; put back a copy of it, or move it away to begin "
-    "anew (names and bans are lost then), or use --no-history";
-
-static const char *prepare(struct store *s, const char *path)
-{
-    char text[sizeof schema + 100];
-    int64_t application = number(s, "PRAGMA application_id");
-    int64_t version = number(s, "PRAGMA user_version");
-    int64_t tables = number(s, "SELECT count(*) FROM sqlite_schema");
-    if (application < 0 || version < 0 || tables < 0) {
-        return damaged;
-    }
-    if (tables > 0 && application != APPLICATION) {
-        return "another program's database; name another file";
-    }
-    if (version > SCHEMA) {
-        return "a later version of ternchat wrote it; use that one, or another file";
-    }
-    if (tables > 0 && !is_sound(s, path)) {
-        return damaged;
-    }
-    (void)snprintf(text, sizeof text,
-                   "PRAGMA application_id=%d; BEGIN; %s PRAGMA user_version=%d; COMMIT",
-                   APPLICATION, schema, SCHEMA);
-    if (tables == 0 && sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        return sqlite3_errmsg(s->db);
-    }
-    return NULL;
-}
-
-static const char *open_file(struct store *s, const char *path)
-{
-    char lock[4200];
-    if (snprintf(lock, sizeof lock, "%s.lock", path) >= (int)sizeof lock) {
-        return "the name is too long";
-    }
-    s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock < 0) {
-        return strerror(errno);
-    }
-    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
-        return "another server uses it; name another file with --history, or use --no-history";
-    }
-    mode_t mask = umask(077); /* what people said is nobody else's to read */
-    int rc = sqlite3_open_v2(
-        path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_exec(s->db,
-                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                          "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384",
-                          NULL, NULL, NULL);
-    }
-    const char *why = rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT ? damaged
-                      : rc != SQLITE_OK                           ? sqlite3_errmsg(s->db)
-                                                                  : prepare(s, path);
-    if (why == NULL) {
-        s->newest = number(s, "SELECT ifnull(max(id), 0) FROM events");
-        s->indexed = number(s, "SELECT ifnull(max(rowid), 0) FROM words");
-    }
-    if (why == NULL && !(s->has_worker = start_worker(s, path))) {
-        why = "no thread for it";
-    }
-    (void)umask(mask);
-    return why;
-}
 
 static int count_steps(void *user)
 {
     struct store *s = user;
     return ++s->steps > SEARCH_STEPS;
+}
+
+static const char *problem_of(struct store *s, const char *path)
+{
+    static const struct db_layout layout = {schema, APPLICATION, SCHEMA};
+    switch (db_open(&s->db, path, &layout)) {
+    case DB_OPEN:
+        return NULL;
+    case DB_DAMAGED:
+        return "the file is damaged; put back a copy of it, or move it away to begin anew (names "
+               "and "
+               "bans are lost then), or use --no-history";
+    case DB_USED:
+        return "another server uses it; name another file with --history, or use --no-history";
+    case DB_FOREIGN:
+    case DB_FAILED:
+        break;
+    }
+    return s->db.why;
 }
 
 struct store *store_open(const char *path, const struct store_limits *limits,
@@ -385,47 +168,37 @@ struct store *store_open(const char *path, const struct store_limits *limits,
         return NULL;
     }
     s->limits = *limits;
-    s->lock = -1;
-    (void)pthread_mutex_init(&s->mutex, NULL);
-    (void)pthread_cond_init(&s->wake, NULL);
-    const char *problem = open_file(s, path);
+    db_init(&s->db, texts, STATEMENTS, BEGIN, COMMIT, ROLLBACK);
+    const char *problem = problem_of(s, path);
     if (problem != NULL) {
         (void)snprintf(why, STORE_WHY_SIZE, "%s", problem);
         store_close(s);
         return NULL;
     }
+    s->newest = db_number(&s->db, "SELECT ifnull(max(id), 0) FROM events");
+    s->indexed = db_number(&s->db, "SELECT ifnull(max(rowid), 0) FROM words");
     return s;
 }
 
 void store_close(struct store *s)
 {
-    if (s == NULL) {
-        return;
+    if (s != NULL) {
+        db_close(&s->db);
+        free(s);
     }
-    stop_worker(s);
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        (void)sqlite3_finalize(s->statements[i]);
-    }
-    (void)sqlite3_close(s->db); /* the last connection moves the rest of the log into the file */
-    if (s->lock >= 0) {
-        (void)close(s->lock);
-    }
-    (void)pthread_cond_destroy(&s->wake);
-    (void)pthread_mutex_destroy(&s->mutex);
-    free(s);
 }
 
 /* --- rooms ------------------------------------------------------------------------------------------- */
 
 int store_room_find(struct store *s, const char *name, struct store_room *out)
 {
-    sqlite3_stmt *statement = ask(s, ROOM_FIND, "t", name);
+    sqlite3_stmt *statement = db_ask(&s->db, ROOM_FIND, "t", name);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement), found = 0;
     if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
         found = 1;
         out->id = sqlite3_column_int64(statement, 0);
         out->flags = (uint8_t)sqlite3_column_int(statement, 1);
-        if (!take_blob(statement, 2, out->creator, sizeof out->creator)) {
+        if (!db_take_blob(statement, 2, out->creator, sizeof out->creator)) {
             memset(out->creator, 0, sizeof out->creator);
         }
         const unsigned char *topic = sqlite3_column_text(statement, 3);
@@ -433,14 +206,14 @@ int store_room_find(struct store *s, const char *name, struct store_room *out)
                        topic == NULL ? "" : (const char *)topic);
         out->next = (uint64_t)sqlite3_column_int64(statement, 4) + 1;
     }
-    return finish(s, statement, rc) < 0 ? -1 : found;
+    return db_finish(&s->db, statement, rc) < 0 ? -1 : found;
 }
 
 int store_room_make(struct store *s, const char *name, struct store_room *out)
 {
-    int rc = run(s, ask(s, ROOM_MAKE, "tiik", name, (int64_t)out->flags, (int64_t)out->next - 1,
-                        out->creator));
-    out->id = sqlite3_last_insert_rowid(s->db);
+    int rc = db_run(&s->db, db_ask(&s->db, ROOM_MAKE, "tiik", name, (int64_t)out->flags,
+                                   (int64_t)out->next - 1, out->creator));
+    out->id = sqlite3_last_insert_rowid(s->db.handle);
     return rc;
 }
 
@@ -450,26 +223,27 @@ static bool add_event(struct store *s, int64_t room, const struct chat_packet *p
                       const struct log_event *event)
 {
     char topic[CHAT_TEXT_MAX + 1];
-    if (run(s, ask(s, EVENT_ADD, "iiib", room, (int64_t)event->seq, (int64_t)p->time, event->packet,
-                   event->len)) < 0) {
+    if (db_run(&s->db, db_ask(&s->db, EVENT_ADD, "iiib", room, (int64_t)event->seq,
+                              (int64_t)p->time, event->packet, event->len)) < 0) {
         return false;
     }
-    s->newest = sqlite3_last_insert_rowid(s->db);
+    s->newest = sqlite3_last_insert_rowid(s->db.handle);
     if (p->kind == CHAT_KIND_TOPIC) {
         (void)snprintf(topic, sizeof topic, "%.*s", (int)p->body.len,
                        p->body.len == 0 ? "" : (const char *)p->body.data);
-        if (run(s, ask(s, ROOM_TOPIC, "ti", topic, room)) < 0) {
+        if (db_run(&s->db, db_ask(&s->db, ROOM_TOPIC, "ti", topic, room)) < 0) {
             return false;
         }
     }
-    return p->id == 0 || run(s, ask(s, SAID_SET, "ikii", room, p->key, (int64_t)(p->id >> 32),
-                                    (int64_t)(uint32_t)p->id)) > 0;
+    return p->id == 0 ||
+           db_run(&s->db, db_ask(&s->db, SAID_SET, "ikii", room, p->key, (int64_t)(p->id >> 32),
+                                 (int64_t)(uint32_t)p->id)) > 0;
 }
 
 int store_append(struct store *s, int64_t room, const struct chat_packet *p,
                  const struct log_event *event)
 {
-    return begin(s) < 0 ? -1 : end(s, add_event(s, room, p, event));
+    return db_begin(&s->db) < 0 ? -1 : db_end(&s->db, add_event(s, room, p, event));
 }
 
 /* --- words ------------------------------------------------------------------------------------------- */
@@ -491,7 +265,8 @@ static bool add_words(struct store *s, int64_t event, int64_t room, const void *
     }
     memcpy(text, p.body.data, p.body.len);
     text[p.body.len] = '\0'; /* a zero in it ends what is searched for, no more */
-    return run(s, ask(s, WORDS_ADD, "itt", event, place_word(room, place), text)) > 0;
+    return db_run(&s->db, db_ask(&s->db, WORDS_ADD, "itt", event, place_word(room, place), text)) >
+           0;
 }
 
 /* Many in one transaction, since each costs FTS5 a segment of its own. */
@@ -501,10 +276,10 @@ static int index_some(struct store *s)
     if (last >= s->newest) {
         return 1;
     }
-    if (begin(s) < 0) {
+    if (db_begin(&s->db) < 0) {
         return -1;
     }
-    sqlite3_stmt *statement = ask(s, UNINDEXED, "ii", last, (int64_t)INDEX_EVENTS);
+    sqlite3_stmt *statement = db_ask(&s->db, UNINDEXED, "ii", last, (int64_t)INDEX_EVENTS);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     bool is_whole = true;
     for (; is_whole && rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
@@ -514,8 +289,8 @@ static int index_some(struct store *s)
                              sqlite3_column_blob(statement, 2),
                              (size_t)sqlite3_column_bytes(statement, 2));
     }
-    is_whole = finish(s, statement, is_whole ? rc : SQLITE_ROW) > 0 && is_whole;
-    if (end(s, is_whole) < 0) {
+    is_whole = db_finish(&s->db, statement, is_whole ? rc : SQLITE_ROW) > 0 && is_whole;
+    if (db_end(&s->db, is_whole) < 0) {
         return -1;
     }
     s->newest = last > s->indexed ? s->newest : last; /* nothing more: what was newest failed */
@@ -535,62 +310,29 @@ static int each_row(struct store *s, sqlite3_stmt *statement, store_each *each, 
         }
         rc = sqlite3_step(statement);
     }
-    return finish(s, statement, rc);
+    return db_finish(&s->db, statement, rc);
 }
 
 int store_replay(struct store *s, int64_t room, uint64_t from, uint64_t before, store_each *each,
                  void *user)
 {
-    return each_row(s, ask(s, REPLAY, "iii", room, (int64_t)from, (int64_t)before), each, user);
+    return each_row(s, db_ask(&s->db, REPLAY, "iii", room, (int64_t)from, (int64_t)before), each,
+                    user);
 }
 
 int store_before(struct store *s, int64_t room, uint64_t seq, store_each *each, void *user)
 {
     int64_t before = seq > INT64_MAX ? INT64_MAX : (int64_t)seq;
-    return each_row(s, ask(s, BEFORE, "iii", room, before, (int64_t)STORE_FOUND), each, user);
+    return each_row(s, db_ask(&s->db, BEFORE, "iii", room, before, (int64_t)STORE_FOUND), each,
+                    user);
 }
 
-/* Is there anything in it that FTS5 takes for a letter? Without, it would find everything. */
-static bool has_letters(const uint8_t *word, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (word[i] >= 0x80 || (word[i] >= '0' && word[i] <= '9') ||
-            ((word[i] | 0x20) >= 'a' && (word[i] | 0x20) <= 'z')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The query of FTS5: each word between quotes means itself, the last one also as a beginning. False: there
- * are no words, or too many. */
+/* False: there are no words, or too many. */
 static bool make_query(int64_t room, struct chat_slice text, char *out, size_t size)
 {
     char place[32];
-    size_t used = (size_t)snprintf(out, size, "place:%s", place_word(room, place));
-    size_t first = used;
-    for (size_t i = 0, len; i < text.len; i += len) {
-        for (len = 0; i + len < text.len && text.data[i + len] > ' '; len++) {
-        }
-        if (len == 0 || !has_letters(text.data + i, len)) {
-            len += len == 0 ? 1 : 0;
-            continue;
-        }
-        if (used + 2 * len + 12 > size) {
-            return false;
-        }
-        used += (size_t)snprintf(out + used, size - used, " body:\"");
-        for (size_t k = 0; k < len; k++) {
-            if (text.data[i + k] == '"') {
-                out[used++] = '"';
-            }
-            out[used++] = (char)text.data[i + k];
-        }
-        out[used++] = '"';
-    }
-    out[used++] = '*';
-    out[used] = '\0';
-    return used > first + 1;
+    int used = snprintf(out, size, "place:%s", place_word(room, place));
+    return db_words("body", text.data, text.len, out + used, size - (size_t)used);
 }
 
 int store_search(struct store *s, int64_t room, struct chat_slice text, store_each *each,
@@ -606,19 +348,20 @@ int store_search(struct store *s, int64_t room, struct chat_slice text, store_ea
         }
     }
     s->steps = 0;
-    sqlite3_progress_handler(s->db, 1000, count_steps, s);
-    int rc = each_row(s, ask(s, SEARCH, "tii", query, room, (int64_t)STORE_FOUND), each, user);
-    sqlite3_progress_handler(s->db, 0, NULL, NULL);
+    sqlite3_progress_handler(s->db.handle, 1000, count_steps, s);
+    int rc =
+        each_row(s, db_ask(&s->db, SEARCH, "tii", query, room, (int64_t)STORE_FOUND), each, user);
+    sqlite3_progress_handler(s->db.handle, 0, NULL, NULL);
     return s->steps > SEARCH_STEPS ? 1 : rc; /* what was found so far is an answer, too */
 }
 
 int store_said(struct store *s, int64_t room, const uint8_t key[TERN_KEY_SIZE], uint32_t instance,
                uint32_t *last)
 {
-    sqlite3_stmt *statement = ask(s, SAID, "iki", room, key, (int64_t)instance);
+    sqlite3_stmt *statement = db_ask(&s->db, SAID, "iki", room, key, (int64_t)instance);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     *last = rc == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
-    return finish(s, statement, rc);
+    return db_finish(&s->db, statement, rc);
 }
 
 /* --- people ------------------------------------------------------------------------------------------ */
@@ -627,80 +370,82 @@ int store_nick_owner(struct store *s, const char *skeleton, uint64_t now,
                      uint8_t key[TERN_KEY_SIZE], bool *is_fresh)
 {
     uint64_t since = now > STORE_NICK_AGE ? now - STORE_NICK_AGE : 0;
-    sqlite3_stmt *statement = ask(s, NICK_OWNER, "ti", skeleton, (int64_t)since);
+    sqlite3_stmt *statement = db_ask(&s->db, NICK_OWNER, "ti", skeleton, (int64_t)since);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
-    int found = rc == SQLITE_ROW && take_blob(statement, 0, key, TERN_KEY_SIZE);
+    int found = rc == SQLITE_ROW && db_take_blob(statement, 0, key, TERN_KEY_SIZE);
     *is_fresh = found == 1 && (uint64_t)sqlite3_column_int64(statement, 1) + DAY > now;
-    return finish(s, statement, rc) < 0 ? -1 : found;
+    return db_finish(&s->db, statement, rc) < 0 ? -1 : found;
 }
 
 int store_nick_claim(struct store *s, const char *skeleton, const char *nick,
                      const uint8_t key[TERN_KEY_SIZE], uint64_t now)
 {
-    return begin(s) < 0
+    return db_begin(&s->db) < 0
                ? -1
-               : end(s, run(s, ask(s, NICK_CLAIM, "ttki", skeleton, nick, key, (int64_t)now)) > 0 &&
-                            run(s, ask(s, NICK_TRIM, "ki", key, (int64_t)STORE_NICKS)) > 0);
+               : db_end(&s->db, db_run(&s->db, db_ask(&s->db, NICK_CLAIM, "ttki", skeleton, nick,
+                                                      key, (int64_t)now)) > 0 &&
+                                    db_run(&s->db, db_ask(&s->db, NICK_TRIM, "ki", key,
+                                                          (int64_t)STORE_NICKS)) > 0);
 }
 
 int store_nick_of(struct store *s, const uint8_t key[TERN_KEY_SIZE], char nick[CHAT_NAME_MAX + 1])
 {
-    sqlite3_stmt *statement = ask(s, NICK_OF, "k", key);
+    sqlite3_stmt *statement = db_ask(&s->db, NICK_OF, "k", key);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement), found = 0;
     if (rc == SQLITE_ROW && sqlite3_column_text(statement, 0) != NULL) {
         found = 1;
         (void)snprintf(nick, CHAT_NAME_MAX + 1, "%s",
                        (const char *)sqlite3_column_text(statement, 0));
     }
-    return finish(s, statement, rc) < 0 ? -1 : found;
+    return db_finish(&s->db, statement, rc) < 0 ? -1 : found;
 }
 
 int store_ban(struct store *s, int64_t room, const uint8_t key[TERN_KEY_SIZE], bool is_banned)
 {
-    return run(s, ask(s, is_banned ? BAN : UNBAN, "ik", room, key));
+    return db_run(&s->db, db_ask(&s->db, is_banned ? BAN : UNBAN, "ik", room, key));
 }
 
 int store_is_banned(struct store *s, int64_t room, const uint8_t key[TERN_KEY_SIZE])
 {
-    sqlite3_stmt *statement = ask(s, IS_BANNED, "ik", room, key);
+    sqlite3_stmt *statement = db_ask(&s->db, IS_BANNED, "ik", room, key);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
-    return finish(s, statement, rc) < 0 ? -1 : rc == SQLITE_ROW;
+    return db_finish(&s->db, statement, rc) < 0 ? -1 : rc == SQLITE_ROW;
 }
 
 int store_pair(struct store *s, int64_t room, const uint8_t one[TERN_KEY_SIZE],
                const uint8_t other[TERN_KEY_SIZE])
 {
-    return run(s, ask(s, PAIR, "kik", one, room, other));
+    return db_run(&s->db, db_ask(&s->db, PAIR, "kik", one, room, other));
 }
 
 int store_pair_read(struct store *s, int64_t room, const uint8_t key[TERN_KEY_SIZE], uint64_t seq)
 {
-    return run(s, ask(s, PAIR_READ, "iki", (int64_t)seq, key, room));
+    return db_run(&s->db, db_ask(&s->db, PAIR_READ, "iki", (int64_t)seq, key, room));
 }
 
 int store_pairs_unread(struct store *s, const uint8_t key[TERN_KEY_SIZE], store_pair_each *each,
                        void *user)
 {
-    sqlite3_stmt *statement = ask(s, PAIRS_UNREAD, "k", key);
+    sqlite3_stmt *statement = db_ask(&s->db, PAIRS_UNREAD, "k", key);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     while (rc == SQLITE_ROW) {
         uint8_t other[TERN_KEY_SIZE];
-        if (take_blob(statement, 0, other, sizeof other)) {
+        if (db_take_blob(statement, 0, other, sizeof other)) {
             each(user, other, (uint64_t)sqlite3_column_int64(statement, 1));
         }
         rc = sqlite3_step(statement);
     }
-    return finish(s, statement, rc);
+    return db_finish(&s->db, statement, rc);
 }
 
 /* --- limits ------------------------------------------------------------------------------------------ */
 
 uint64_t store_bytes(struct store *s)
 {
-    sqlite3_stmt *statement = ask(s, PAGES, "");
+    sqlite3_stmt *statement = db_ask(&s->db, PAGES, "");
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     int64_t bytes = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    (void)finish(s, statement, rc);
+    (void)db_finish(&s->db, statement, rc);
     return (uint64_t)bytes;
 }
 
@@ -710,23 +455,25 @@ static int64_t too_old(struct store *s, uint64_t now)
     if (s->limits.bytes > 0 && store_bytes(s) > s->limits.bytes) {
         return INT64_MAX;
     }
-    sqlite3_stmt *statement = s->limits.age == 0 ? NULL : ask(s, OLDEST, "");
+    sqlite3_stmt *statement = s->limits.age == 0 ? NULL : db_ask(&s->db, OLDEST, "");
     int rc = statement == NULL ? SQLITE_DONE : sqlite3_step(statement);
     bool is_old =
         rc == SQLITE_ROW && (uint64_t)sqlite3_column_int64(statement, 0) + s->limits.age < now;
-    (void)finish(s, statement, rc);
+    (void)db_finish(&s->db, statement, rc);
     return is_old ? (int64_t)(now - s->limits.age) : 0;
 }
 
 /* Numbers of rooms stay where they are: `floor` remembers what was forgotten. */
 static bool drop_oldest(struct store *s, int64_t before)
 {
-    sqlite3_stmt *statement = ask(s, SPAN, "ii", (int64_t)TIDY_EVENTS, before);
+    sqlite3_stmt *statement = db_ask(&s->db, SPAN, "ii", (int64_t)TIDY_EVENTS, before);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
     int64_t last = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     s->indexed = s->indexed > last ? s->indexed : last;
-    return finish(s, statement, rc) > 0 && run(s, ask(s, FLOORS, "i", last)) > 0 &&
-           run(s, ask(s, WORDS_DROP, "i", last)) > 0 && run(s, ask(s, EVENTS_DROP, "i", last)) > 0;
+    return db_finish(&s->db, statement, rc) > 0 &&
+           db_run(&s->db, db_ask(&s->db, FLOORS, "i", last)) > 0 &&
+           db_run(&s->db, db_ask(&s->db, WORDS_DROP, "i", last)) > 0 &&
+           db_run(&s->db, db_ask(&s->db, EVENTS_DROP, "i", last)) > 0;
 }
 
 int store_tidy(struct store *s, uint64_t now)
@@ -738,5 +485,5 @@ int store_tidy(struct store *s, uint64_t now)
     if (before == 0) {
         return 0;
     }
-    return begin(s) < 0 ? -1 : end(s, drop_oldest(s, before));
+    return db_begin(&s->db) < 0 ? -1 : db_end(&s->db, drop_oldest(s, before));
 }

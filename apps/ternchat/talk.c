@@ -230,10 +230,11 @@ static void draw_front(const struct talk *talk, struct canvas *canvas, unsigned 
     if (talk->columns >= NARROW) {
         (void)canvas_say(canvas, y, 0, talk->columns, STYLE_TIME, line->is_waiting ? " ..." : time);
     }
-    enum style style = line->kind >= LINE_NOTE ? STYLE_NOTE
-                       : is_mention            ? STYLE_MENTION
-                       : line->is_own          ? STYLE_OWN
-                                               : talk_nick_style(line->key);
+    enum style style = line->kind == LINE_WARNING ? STYLE_MENTION
+                       : line->kind >= LINE_NOTE  ? STYLE_NOTE
+                       : is_mention               ? STYLE_MENTION
+                       : line->is_own             ? STYLE_OWN
+                                                  : talk_nick_style(line->key);
     (void)canvas_put(canvas, y, f->label_at, talk->columns, style, f->label, f->label_len);
 }
 
@@ -268,10 +269,11 @@ static void draw_row(const struct talk *talk, struct canvas *canvas, unsigned y,
     if (row->kind == ROW_FIRST) {
         draw_front(talk, canvas, y, line, &f, is_mention);
     }
-    enum style style = line->is_waiting          ? STYLE_WAITING
-                       : line->kind >= LINE_NOTE ? STYLE_NOTE
-                       : is_mention              ? STYLE_MENTION
-                                                 : STYLE_TEXT;
+    enum style style = line->is_waiting             ? STYLE_WAITING
+                       : line->kind == LINE_WARNING ? STYLE_MENTION
+                       : line->kind >= LINE_NOTE    ? STYLE_NOTE
+                       : is_mention                 ? STYLE_MENTION
+                                                    : STYLE_TEXT;
     draw_words(talk, canvas, y, row->kind == ROW_FIRST ? f.first : f.more, talk->text + row->from,
                row->len, style, search);
 }

@@ -20,14 +20,15 @@
 #include "ternchat/screen.h"
 #include "ternchat/start.h"
 
-#define PAUSE_MIN   0.0005 /* s between two frames, and as long as the last one took */
-#define PAUSE_MAX   0.01
-#define HEALTH      1.0  /* s between two looks at the connection */
-#define HINT        4.0  /* s for which a hint stands */
-#define TYPING      5.0  /* s without a key after which nobody is typing any more */
-#define TYPING_MORE 2.0  /* s between two words of it to the server */
-#define RETRY       0.05 /* s until the next try, when too much waits to be heard */
-#define SIGNALS     6
+#define PAUSE_MIN      0.0005 /* s between two frames, and as long as the last one took */
+#define PAUSE_MAX      0.01
+#define HEALTH         1.0  /* s between two looks at the connection */
+#define HINT           4.0  /* s for which a hint stands */
+#define TYPING         5.0  /* s without a key after which nobody is typing any more */
+#define TYPING_MORE    2.0  /* s between two words of it to the server */
+#define RETRY          0.05 /* s until the next try, when too much waits to be heard */
+#define SIGNALS        6
+#define LINES_AT_START 1000 /* of a room that we were in */
 
 struct view {
     const struct options *options;
@@ -43,7 +44,7 @@ struct view {
     struct scene scene;
     enum client_state state;
     bool is_open, is_old, is_pasting, is_over, is_typing;
-    char hint[200], about[START_ABOUT];
+    char hint[200], about[START_ABOUT], remembers[MEMORY_WHY_SIZE];
     char errors[1024];
     size_t errors_used;
     ev_tstamp drawn, pause, typed; /* drawn: when; pause: until the next frame */
@@ -170,6 +171,9 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     struct view *v = user;
     struct talk_look *look = v->model == NULL ? NULL : look_of(room);
     old(v);
+    if (line->kind == LINE_WARNING) {
+        screen_bell();
+    }
     if (look == NULL || line->is_own || line->is_replay || line->kind > LINE_ACTION) {
         return;
     }
@@ -654,6 +658,9 @@ static void open_screen(struct view *v)
     if (v->about[0] != '\0') {
         note(v, v->about);
     }
+    if (v->remembers[0] != '\0') {
+        note(v, v->remembers);
+    }
 }
 
 static void init_timer(struct view *v, struct ev_timer *timer,
@@ -666,10 +673,12 @@ static void init_timer(struct view *v, struct ev_timer *timer,
 static void run(struct view *v)
 {
     v->model = client_model(v->client);
-    v->room = model_join(v->model, v->options->room, 0);
+    client_remember(v->client, LINES_AT_START, v->remembers);
+    v->room = model_join(v->model, v->options->room, v->options->open ? CHAT_FLAG_OPEN : 0);
     if (v->room == NULL) { /* no memory: the console says so */
         v->room = model_console(v->model);
     }
+    model_rejoin(v->model);
     if (v->state != CLIENT_OVER) {
         (void)ev_run(v->loop, 0);
     }

@@ -25,7 +25,7 @@ keys() {
 
 # talk NAME ROOM: says what comes in, ends once the server has all of it.
 talk() {
-    "$ternchat" --batch --accept-new --key "$1.id" --nick "$1" "$address" "$2" 2>>"$1.log"
+    "$ternchat" --batch --open --accept-new --key "$1.id" --nick "$1" "$address" "$2" 2>>"$1.log"
 }
 
 # What NAME is shown of a room within SECONDS.

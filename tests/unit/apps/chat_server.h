@@ -146,6 +146,7 @@ static inline void admit(struct model *model, uint16_t channel, const char *room
     len += chat_member_encode(&bob, list + len, sizeof list - len);
     struct chat_packet p = {
         .type = CHAT_JOINED, .seq = last, .room = chat_text(room), .body = {list, len}};
+    p.flags = room[0] == '@' ? CHAT_FLAG_PRIVATE : CHAT_FLAG_OPEN;
     answer(model, channel, &p);
 }
 
@@ -174,7 +175,7 @@ static inline struct model *begin_in_lobby(void)
 {
     struct model *model = begin_model();
     welcome_model(model);
-    assert_non_null(model_join(model, "lobby", 0));
+    assert_non_null(model_join(model, "lobby", CHAT_FLAG_OPEN));
     admit(model, 1, "lobby", 0);
     catch_up(model, 1, 0);
     return model;

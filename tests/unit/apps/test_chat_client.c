@@ -155,6 +155,7 @@ static void joined(struct bench *b, uint16_t channel, const char *name, uint64_t
     }
     struct chat_packet p = {
         .type = CHAT_JOINED, .seq = seq, .room = chat_text(name), .body = {list, used}};
+    p.flags = name[0] == '@' ? CHAT_FLAG_PRIVATE : CHAT_FLAG_OPEN;
     put(b, channel, &p);
 }
 
@@ -187,7 +188,7 @@ static void what_was_not_heard_is_said_again(void **state)
     uint64_t ids[3];
     (void)state;
     welcome(b);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 1, "den", 10);
     for (int i = 0; i < 3; i++) {
         assert_true(model_say(b->model, room, CHAT_KIND_TEXT, "abc", 3, &ids[i]));
@@ -221,7 +222,7 @@ static void repeats_are_shown_once_and_gaps_are_told(void **state)
     struct bench *b = bench_new();
     (void)state;
     welcome(b);
-    (void)model_join(b->model, "den", 0);
+    (void)model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 1, "den", 5);
     event(b, 1, 6, 2, 1, "one");
     event(b, 1, 6, 2, 1, "one");
@@ -247,7 +248,7 @@ static void words_wait_for_a_full_disk_and_keep_their_order(void **state)
     uint64_t one, two;
     (void)state;
     welcome(b);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 1, "den", 1);
     assert_true(model_say(b->model, room, CHAT_KIND_TEXT, "1", 1, &one));
     refused(b, CHAT_REFUSED_HISTORY, 1, one);
@@ -269,7 +270,7 @@ static void words_that_are_refused_for_good_are_dropped(void **state)
     uint64_t ids[3];
     (void)state;
     welcome(b);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 1, "den", 1);
     for (int i = 0; i < 3; i++) {
         assert_true(model_say(b->model, room, CHAT_KIND_TOPIC, "1", 1, &ids[i]));
@@ -326,8 +327,8 @@ static void who_is_called_opens_the_conversation(void **state)
     assert_string_equal(room->title, "bob");
     joined(b, 1, name, 9);
     assert_int_equal(room->channel, 1);
-    event(b, 1, 9, 2, 1, "psst");
-    assert_int_equal(b->line_count, 1);
+    event(b, 1, 9, 2, 1, "psst"); /* what is not sealed is not shown there */
+    assert_int_equal(b->line_count, 0);
     model_lost(b->model);
     b->taken = b->count;
     welcome(b);
@@ -348,7 +349,7 @@ static void who_is_put_out_leaves_the_room(void **state)
     uint8_t other[TERN_KEY_SIZE];
     (void)state;
     welcome(b);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 4, "den", 1);
     memset(other, 2, sizeof other);
     struct chat_packet kick = {.type = CHAT_EVENT,
@@ -378,7 +379,7 @@ static void a_full_connection_is_filled_again_in_order(void **state)
     uint64_t id, first = 0;
     (void)state;
     welcome(b);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     joined(b, 1, "den", 1);
     b->taken = b->count;
     b->room = 3;
@@ -407,7 +408,7 @@ static void away_and_questions_reach_the_server(void **state)
     assert_true(model_list(b->model));
     put(b, CHAT_CONTROL, &p);
     assert_int_equal(b->answers, 1);
-    struct model_room *room = model_join(b->model, "den", 0);
+    struct model_room *room = model_join(b->model, "den", CHAT_FLAG_OPEN);
     assert_false(model_search(b->model, room, "words", 1)); /* it has no seat yet */
     joined(b, 1, "den", 1);
     assert_true(model_search(b->model, room, "words", 1));

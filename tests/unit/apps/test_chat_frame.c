@@ -143,7 +143,7 @@ static void rooms_show_what_is_unread(void **state)
     (void)state;
     struct model *model = begin();
     struct talk_look other = {.is_mentioned = true};
-    struct model_room *room = model_join(model, "work", 0);
+    struct model_room *room = model_join(model, "work", CHAT_FLAG_OPEN);
     assert_non_null(room);
     admit(model, 2, "work", 0);
     catch_up(model, 2, 0);

@@ -6,7 +6,7 @@ static void it_says_who_it_is_and_joins(void **state)
 {
     (void)state;
     struct model *model = begin_model();
-    struct model_room *room = model_join(model, "lobby", 0);
+    struct model_room *room = model_join(model, "lobby", CHAT_FLAG_OPEN);
     assert_non_null(room);
     assert_int_equal(sent_count, 0);
     model_connected(model);
@@ -16,8 +16,8 @@ static void it_says_who_it_is_and_joins(void **state)
     assert_true(sent_packet(0).seq == CHAT_SINCE_NONE);
     admit(model, 1, "lobby", 5);
     assert_int_equal(room->people_count, 2);
-    assert_ptr_equal(model_join(model, "lobby", 0), room);
-    assert_null(model_join(model, "no room", 0));
+    assert_ptr_equal(model_join(model, "lobby", CHAT_FLAG_OPEN), room);
+    assert_null(model_join(model, "no room", CHAT_FLAG_OPEN));
     model_free(model);
 }
 
@@ -106,7 +106,7 @@ static void only_what_is_new_is_unread(void **state)
     (void)state;
     struct model *model = begin_model();
     welcome_model(model);
-    struct model_room *room = model_join(model, "lobby", 0);
+    struct model_room *room = model_join(model, "lobby", CHAT_FLAG_OPEN);
     admit(model, 1, "lobby", 2);
     event(model, 1, 1, CHAT_KIND_TEXT, bob_key, 0, "old");
     event(model, 1, 2, CHAT_KIND_TEXT, own_key, 9, "my own");
@@ -178,7 +178,7 @@ static void rooms_end(void **state)
 {
     (void)state;
     struct model *model = begin_in_lobby();
-    struct model_room *other = model_join(model, "secret", 0);
+    struct model_room *other = model_join(model, "secret", CHAT_FLAG_OPEN);
     struct chat_packet refused = {.type = CHAT_REFUSED,
                                   .code = CHAT_REFUSED_BANNED,
                                   .room = chat_text("secret"),

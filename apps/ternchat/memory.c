@@ -1,0 +1,524 @@
+/* The file: tables, and statements over them. A transaction begins with the first write and ends in
+ * memory_keep.
+ * SPDX-License-Identifier: MIT */
+#include "ternchat/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ternchat/db.h"
+
+#define APPLICATION 0x74636d65 /* "tcme", so that no other program's file is taken for ours */
+#define SCHEMA      1
+
+static const char schema[] =
+    "CREATE TABLE rooms(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL,"
+    " flags INTEGER NOT NULL, other BLOB NOT NULL, last INTEGER NOT NULL, is_in INTEGER NOT NULL);"
+    "CREATE TABLE lines(id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
+    " nick TEXT NOT NULL, own INTEGER NOT NULL, is_words INTEGER NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX lines_room ON lines(room, id);"
+    "CREATE TABLE chains(room INTEGER, key BLOB, program INTEGER, dump BLOB NOT NULL,"
+    " PRIMARY KEY(room, key, program)) WITHOUT ROWID;"
+    "CREATE TABLE unheard(n INTEGER PRIMARY KEY, room INTEGER NOT NULL, id INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE held(n INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " packet BLOB NOT NULL);"
+    "CREATE TABLE people(room INTEGER, key BLOB, nick TEXT NOT NULL, PRIMARY KEY(room, key))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE known(key BLOB PRIMARY KEY, nick TEXT NOT NULL, verified INTEGER NOT NULL,"
+    " seen INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE VIRTUAL TABLE words USING fts5(place, body, tokenize='unicode61 remove_diacritics 2');";
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    ROOM,
+    ROOM_PUT,
+    ROOM_SET,
+    LAST,
+    LEFT,
+    LEFT_CHAINS,
+    LEFT_UNHEARD,
+    LEFT_HELD,
+    LEFT_PEOPLE,
+    LINE,
+    WORDS,
+    CHAIN,
+    SAY,
+    HEARD,
+    HOLD,
+    LET_GO,
+    PERSON,
+    NO_PERSON,
+    KNOWN,
+    ROOMS,
+    CHAINS,
+    UNHEARD,
+    HELD,
+    PEOPLE,
+    ALL_KNOWN,
+    LINES,
+    BEFORE,
+    SEARCH,
+    OLD_WORDS,
+    OLD_LINES,
+    STATEMENTS
+};
+
+#define LINE_COLUMNS "seq, time, kind, key, nick, own, text"
+
+static const char *const texts[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [ROOM] = "SELECT id, name, title, flags, other, last, is_in FROM rooms WHERE name = ?",
+    [ROOM_PUT] =
+        "INSERT INTO rooms(name, title, flags, other, last, is_in) VALUES(?, ?, ?, ?, ?, ?)",
+    [ROOM_SET] =
+        "UPDATE rooms SET title = ?, flags = ?, other = ?, last = ?, is_in = ? WHERE id = ?",
+    [LAST] = "UPDATE rooms SET last = ? WHERE id = ?",
+    [LEFT] = "UPDATE rooms SET is_in = 0 WHERE id = ?",
+    [LEFT_CHAINS] = "DELETE FROM chains WHERE room = ?",
+    [LEFT_UNHEARD] = "DELETE FROM unheard WHERE room = ?",
+    [LEFT_HELD] = "DELETE FROM held WHERE room = ?",
+    [LEFT_PEOPLE] = "DELETE FROM people WHERE room = ?",
+    [LINE] = "INSERT INTO lines(room, seq, time, kind, key, nick, own, is_words, text)"
+             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WORDS] = "INSERT INTO words(rowid, place, body) VALUES(?, ?, ?)",
+    [CHAIN] = "REPLACE INTO chains VALUES(?, ?, ?, ?)",
+    [SAY] = "INSERT INTO unheard(room, id, kind, body) VALUES(?, ?, ?, ?)",
+    [HEARD] = "DELETE FROM unheard WHERE room = ? AND id = ?",
+    [HOLD] = "INSERT INTO held(room, seq, packet) VALUES(?, ?, ?)",
+    [LET_GO] = "DELETE FROM held WHERE room = ? AND seq = ?",
+    [PERSON] = "REPLACE INTO people VALUES(?, ?, ?)",
+    [NO_PERSON] = "DELETE FROM people WHERE room = ? AND key = ?",
+    [KNOWN] = "REPLACE INTO known VALUES(?, ?, ?, ?)",
+    [ROOMS] =
+        "SELECT id, name, title, flags, other, last, is_in FROM rooms WHERE is_in ORDER BY id",
+    [CHAINS] = "SELECT key, program, dump FROM chains WHERE room = ?",
+    [UNHEARD] = "SELECT id, kind, body FROM unheard WHERE room = ? ORDER BY n",
+    [HELD] = "SELECT packet FROM held WHERE room = ? ORDER BY n",
+    [PEOPLE] = "SELECT key, nick FROM people WHERE room = ?",
+    [ALL_KNOWN] = "SELECT key, nick, verified, seen FROM known ORDER BY seen",
+    [LINES] = "SELECT " LINE_COLUMNS " FROM (SELECT * FROM lines WHERE room = ? ORDER BY id DESC"
+              " LIMIT ?) ORDER BY id",
+    [BEFORE] = "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
+               " ORDER BY id DESC LIMIT ?",
+    [SEARCH] = "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
+               " WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?",
+    [OLD_WORDS] = "DELETE FROM words WHERE rowid <= (SELECT max(id) FROM lines) - ?",
+    [OLD_LINES] = "DELETE FROM lines WHERE id <= (SELECT max(id) FROM lines) - ?",
+};
+
+struct memory {
+    struct db db;
+    bool is_writing, has_failed, was_told;
+};
+
+bool memory_is_built_in(void)
+{
+    return true;
+}
+
+/* --- birth and death --------------------------------------------------------------------------------- */
+
+static const struct db_layout layout = {schema, APPLICATION, SCHEMA};
+
+/* Moves the file away, with its log. False: it cannot. */
+static bool set_aside(const char *path, char *name, size_t size)
+{
+    char log[4400], log_name[4400];
+    (void)snprintf(name, size, "%s.damaged-%lld", path, (long long)time(NULL));
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    (void)snprintf(log_name, sizeof log_name, "%s-wal", name);
+    (void)rename(log, log_name);
+    (void)snprintf(log, sizeof log, "%s-shm", path);
+    (void)unlink(log);
+    return rename(path, name) == 0;
+}
+
+static enum db_opened open_db(struct memory *m, const char *path)
+{
+    db_init(&m->db, texts, STATEMENTS, BEGIN, COMMIT, ROLLBACK);
+    return db_open(&m->db, path, &layout);
+}
+
+static void drop_old(struct memory *m)
+{
+    if (db_begin(&m->db) > 0) {
+        (void)db_end(&m->db,
+                     db_run(&m->db, db_ask(&m->db, OLD_WORDS, "i", (int64_t)MEMORY_LINES)) > 0 &&
+                         db_run(&m->db, db_ask(&m->db, OLD_LINES, "i", (int64_t)MEMORY_LINES)) > 0);
+    }
+}
+
+struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
+{
+    char name[4300];
+    struct memory *m = calloc(1, sizeof *m);
+    about[0] = '\0';
+    if (m == NULL) {
+        (void)snprintf(about, MEMORY_WHY_SIZE, "out of memory: nothing is remembered");
+        return NULL;
+    }
+    enum db_opened opened = open_db(m, path);
+    if (opened == DB_DAMAGED) {
+        db_close(&m->db);
+        bool is_aside = set_aside(path, name, sizeof name);
+        (void)snprintf(about, MEMORY_WHY_SIZE,
+                       is_aside ? "the memory was damaged; it is set aside as %s, and a new one is "
+                                  "begun: words of before cannot be read again"
+                                : "the memory is damaged and cannot be set aside as %s: nothing is "
+                                  "remembered",
+                       name);
+        opened = open_db(m, path);
+    } else if (opened == DB_USED) {
+        (void)snprintf(about, MEMORY_WHY_SIZE,
+                       "another ternchat of yours has the memory: this one remembers nothing");
+    } else if (opened != DB_OPEN) {
+        (void)snprintf(about, MEMORY_WHY_SIZE, "%s: %s: nothing is remembered", path, m->db.why);
+    }
+    if (opened != DB_OPEN) {
+        memory_close(m);
+        return NULL;
+    }
+    /* What was deleted of keys is not to be found in the file. */
+    (void)sqlite3_exec(m->db.handle, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+    drop_old(m);
+    return m;
+}
+
+void memory_close(struct memory *m)
+{
+    if (m != NULL) {
+        (void)memory_keep(m);
+        db_close(&m->db);
+        free(m);
+    }
+}
+
+/* --- writing ----------------------------------------------------------------------------------------- */
+
+static void fail(struct memory *m)
+{
+    m->has_failed = true;
+    if (m->is_writing) {
+        m->is_writing = false;
+        (void)db_end(&m->db, false);
+    }
+}
+
+const char *memory_keep(struct memory *m)
+{
+    if (m->is_writing) {
+        m->is_writing = false;
+        m->has_failed = db_end(&m->db, true) < 0;
+    }
+    if (!m->has_failed || m->was_told) {
+        return NULL;
+    }
+    m->was_told = true;
+    return m->db.why;
+}
+
+/* Is there a transaction to write in? */
+static bool may_write(struct memory *m)
+{
+    if (!m->has_failed && !m->is_writing) {
+        m->is_writing = db_begin(&m->db) > 0;
+        m->has_failed = !m->is_writing;
+    }
+    return !m->has_failed;
+}
+
+static bool write_it(struct memory *m, sqlite3_stmt *statement)
+{
+    if (db_run(&m->db, statement) > 0) {
+        return true;
+    }
+    fail(m);
+    return false;
+}
+
+void memory_room_put(struct memory *m, struct memory_room *r)
+{
+    struct db *db = &m->db;
+    if (!may_write(m)) {
+        return;
+    }
+    if (r->id != 0) {
+        (void)write_it(m, db_ask(db, ROOM_SET, "tikiii", r->title, (int64_t)r->flags, r->with,
+                                 (int64_t)r->last, (int64_t)r->is_in, r->id));
+    } else if (write_it(m, db_ask(db, ROOM_PUT, "ttikii", r->name, r->title, (int64_t)r->flags,
+                                  r->with, (int64_t)r->last, (int64_t)r->is_in))) {
+        r->id = sqlite3_last_insert_rowid(db->handle);
+    }
+}
+
+void memory_last(struct memory *m, int64_t room, uint64_t last)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, LAST, "ii", (int64_t)last, room));
+    }
+}
+
+void memory_leave(struct memory *m, int64_t room)
+{
+    for (unsigned which = LEFT; which <= LEFT_PEOPLE && may_write(m); which++) {
+        (void)write_it(m, db_ask(&m->db, which, "i", room));
+    }
+}
+
+/* A word that is in every line of the room, so that a search looks at no other room's. */
+static const char *place_word(int64_t room, char out[32])
+{
+    (void)snprintf(out, 32, "room%lld", (long long)room);
+    return out;
+}
+
+void memory_line(struct memory *m, int64_t room, const struct memory_line *l, bool is_words)
+{
+    char place[32];
+    struct db *db = &m->db;
+    if (may_write(m) &&
+        write_it(m, db_ask(db, LINE, "iiiiktiit", room, (int64_t)l->seq, (int64_t)l->time,
+                           (int64_t)l->kind, l->key, l->nick, (int64_t)l->is_own, (int64_t)is_words,
+                           l->text)) &&
+        is_words) {
+        (void)write_it(m, db_ask(db, WORDS, "itt", (int64_t)sqlite3_last_insert_rowid(db->handle),
+                                 place_word(room, place), l->text));
+    }
+}
+
+void memory_chain(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                  uint32_t program, const uint8_t *dump, size_t len)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, CHAIN, "ikib", room, key, (int64_t)program, dump, len));
+    }
+}
+
+void memory_say(struct memory *m, int64_t room, uint64_t id, uint8_t kind, struct chat_slice body)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, SAY, "iiib", room, (int64_t)id, (int64_t)kind,
+                                 body.len == 0 ? (const uint8_t *)"" : body.data, body.len));
+    }
+}
+
+void memory_heard(struct memory *m, int64_t room, uint64_t id)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, HEARD, "ii", room, (int64_t)id));
+    }
+}
+
+void memory_hold(struct memory *m, int64_t room, uint64_t seq, const uint8_t *packet, size_t len)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, HOLD, "iib", room, (int64_t)seq, packet, len));
+    }
+}
+
+void memory_let_go(struct memory *m, int64_t room, uint64_t seq)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, LET_GO, "ii", room, (int64_t)seq));
+    }
+}
+
+void memory_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                   const char *nick)
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, PERSON, "ikt", room, key, nick));
+    }
+}
+
+void memory_no_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE])
+{
+    if (may_write(m)) {
+        (void)write_it(m, db_ask(&m->db, NO_PERSON, "ik", room, key));
+    }
+}
+
+void memory_known(struct memory *m, const uint8_t key[TERN_KEY_SIZE], const char *nick,
+                  bool is_verified, uint64_t seen)
+{
+    if (may_write(m)) {
+        (void)write_it(
+            m, db_ask(&m->db, KNOWN, "ktii", key, nick, (int64_t)is_verified, (int64_t)seen));
+    }
+}
+
+/* --- reading ----------------------------------------------------------------------------------------- */
+
+static void take_text(sqlite3_stmt *statement, int column, char out[CHAT_NAME_MAX + 1])
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    (void)snprintf(out, CHAT_NAME_MAX + 1, "%s", text == NULL ? "" : (const char *)text);
+}
+
+static struct chat_slice take_bytes(sqlite3_stmt *statement, int column)
+{
+    const uint8_t *data = sqlite3_column_blob(statement, column);
+    return (struct chat_slice){data,
+                               data == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column)};
+}
+
+static void take_room(sqlite3_stmt *statement, struct memory_room *out)
+{
+    memset(out, 0, sizeof *out);
+    out->id = sqlite3_column_int64(statement, 0);
+    take_text(statement, 1, out->name);
+    take_text(statement, 2, out->title);
+    out->flags = (uint8_t)sqlite3_column_int(statement, 3);
+    (void)db_take_blob(statement, 4, out->with, sizeof out->with);
+    out->last = (uint64_t)sqlite3_column_int64(statement, 5);
+    out->is_in = sqlite3_column_int(statement, 6) != 0;
+}
+
+static int step(sqlite3_stmt *statement)
+{
+    return statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
+}
+
+/* A failure to read is one like any other: what follows is not to be built upon it. */
+static void finish(struct memory *m, sqlite3_stmt *statement, int rc)
+{
+    if (db_finish(&m->db, statement, rc) < 0) {
+        fail(m);
+    }
+}
+
+int memory_room(struct memory *m, const char *name, struct memory_room *out)
+{
+    sqlite3_stmt *statement = db_ask(&m->db, ROOM, "t", name);
+    int rc = step(statement);
+    if (rc == SQLITE_ROW) {
+        take_room(statement, out);
+    }
+    finish(m, statement, rc);
+    return rc == SQLITE_ROW;
+}
+
+void memory_rooms(struct memory *m, memory_room_each *each, void *user)
+{
+    struct memory_room room;
+    sqlite3_stmt *statement = db_ask(&m->db, ROOMS, "");
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        take_room(statement, &room);
+        each(user, &room);
+    }
+    finish(m, statement, rc);
+}
+
+void memory_chains(struct memory *m, int64_t room, memory_chain_each *each, void *user)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    sqlite3_stmt *statement = db_ask(&m->db, CHAINS, "i", room);
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        if (db_take_blob(statement, 0, key, sizeof key)) {
+            each(user, key, (uint32_t)sqlite3_column_int64(statement, 1), take_bytes(statement, 2));
+        }
+    }
+    finish(m, statement, rc);
+}
+
+void memory_unheard(struct memory *m, int64_t room, memory_unheard_each *each, void *user)
+{
+    sqlite3_stmt *statement = db_ask(&m->db, UNHEARD, "i", room);
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        each(user, (uint64_t)sqlite3_column_int64(statement, 0),
+             (uint8_t)sqlite3_column_int(statement, 1), take_bytes(statement, 2));
+    }
+    finish(m, statement, rc);
+}
+
+void memory_held(struct memory *m, int64_t room, memory_held_each *each, void *user)
+{
+    sqlite3_stmt *statement = db_ask(&m->db, HELD, "i", room);
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        each(user, take_bytes(statement, 0));
+    }
+    finish(m, statement, rc);
+}
+
+void memory_people(struct memory *m, int64_t room, memory_person_each *each, void *user)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    char nick[CHAT_NAME_MAX + 1];
+    sqlite3_stmt *statement = db_ask(&m->db, PEOPLE, "i", room);
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        take_text(statement, 1, nick);
+        if (db_take_blob(statement, 0, key, sizeof key)) {
+            each(user, key, nick);
+        }
+    }
+    finish(m, statement, rc);
+}
+
+void memory_all_known(struct memory *m, memory_known_each *each, void *user)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    char nick[CHAT_NAME_MAX + 1];
+    sqlite3_stmt *statement = db_ask(&m->db, ALL_KNOWN, "");
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        take_text(statement, 1, nick);
+        if (db_take_blob(statement, 0, key, sizeof key)) {
+            each(user, key, nick, sqlite3_column_int(statement, 2) != 0,
+                 (uint64_t)sqlite3_column_int64(statement, 3));
+        }
+    }
+    finish(m, statement, rc);
+}
+
+static void each_line(struct memory *m, sqlite3_stmt *statement, memory_line_each *each, void *user)
+{
+    int rc;
+    while ((rc = step(statement)) == SQLITE_ROW) {
+        struct memory_line line = {.seq = (uint64_t)sqlite3_column_int64(statement, 0),
+                                   .time = (uint64_t)sqlite3_column_int64(statement, 1),
+                                   .kind = (uint8_t)sqlite3_column_int(statement, 2),
+                                   .is_own = sqlite3_column_int(statement, 5) != 0};
+        (void)db_take_blob(statement, 3, line.key, sizeof line.key);
+        take_text(statement, 4, line.nick);
+        line.text = (const char *)sqlite3_column_text(statement, 6);
+        if (line.text != NULL) {
+            each(user, &line);
+        }
+    }
+    finish(m, statement, rc);
+}
+
+void memory_lines(struct memory *m, int64_t room, size_t count, memory_line_each *each, void *user)
+{
+    each_line(m, db_ask(&m->db, LINES, "ii", room, (int64_t)count), each, user);
+}
+
+void memory_before(struct memory *m, int64_t room, uint64_t seq, memory_line_each *each, void *user)
+{
+    int64_t before = seq > INT64_MAX ? INT64_MAX : (int64_t)seq;
+    each_line(m, db_ask(&m->db, BEFORE, "iii", room, before, (int64_t)MEMORY_FOUND), each, user);
+}
+
+void memory_search(struct memory *m, int64_t room, struct chat_slice text, memory_line_each *each,
+                   void *user)
+{
+    char query[8 * CHAT_TEXT_MAX], place[32]; /* words of one letter take the most */
+    int used = snprintf(query, sizeof query, "place:%s", place_word(room, place));
+    if (db_words("body", text.data, text.len, query + used, sizeof query - (size_t)used)) {
+        each_line(m, db_ask(&m->db, SEARCH, "ti", query, (int64_t)MEMORY_FOUND), each, user);
+    }
+}
