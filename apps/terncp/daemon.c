@@ -176,7 +176,7 @@ static void configure(const struct daemon *d, tern_config *config)
     config->accept = true;
     config->early_data = true;
     config->silent = o->silent;
-    config->max_per_address = o->max_per_address;
+    config->max_per_address = (size_t)o->max_per_address;
     config->unix_time =
         (uint64_t)time(NULL); /* what proves an address to one shard does so to all */
 }

@@ -4,6 +4,7 @@
 #define TERN_BASE_DEF_H
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -79,8 +79,8 @@ bool tern_fill_message(struct tern_fill *fill, tern_time now)
     struct tern_msgout_chunk chunk;
     size_t kept = fill->has_immediate_ack ? 0 : 1; /* for the byte that it is */
     if (!tern_fill_has_receipt_room(fill) ||
-        !tern_msgout_next(out, tern_sub_sat(tern_writer_left(&fill->w), kept),
-                          tern_sub_sat(fill->full, 1), &chunk)) {
+        !tern_msgout_next(out, (size_t)tern_sub_sat(tern_writer_left(&fill->w), kept),
+                          (size_t)tern_sub_sat(fill->full, 1), &chunk)) {
         return false;
     }
     bool wants_ack = chunk.immediate_ack;

@@ -32,7 +32,7 @@ struct tern_key_phase {
 
 /* A phase that nothing moves: the current keys' seeds, and the books. */
 struct tern_key_fold {
-    uint8_t books[offsetof(struct tern_key_phase, tx)];
+    alignas(8) uint8_t books[offsetof(struct tern_key_phase, tx)];
     struct tern_packet_seed tx, rx;
 };
 

@@ -256,7 +256,7 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit,
                         at + total, limit - total)) {
             continue;
         }
-        plan->fill.full = tern_sub_sat(leave->full, plan->header_len + plan->tag_len);
+        plan->fill.full = (size_t)tern_sub_sat(leave->full, plan->header_len + plan->tag_len);
         plan->fill.is_small = leave->is_small;
         bool may = leave->size > 0 || conn->spaces[level].probes > 0;
         int rc = tern_fill_packet(&plan->fill, may, now);
@@ -290,7 +290,7 @@ static size_t least_datagram(struct tern_conn *conn, size_t full)
     }
     size_t around = (size_t)2 + tern_cids_remote(&conn->cids)->len + TERN_PN_MAX_SIZE +
                     tern_suite_tag_size(app->keys->tx.suite);
-    size_t frame = tern_messages_urgent_size(conn, tern_sub_sat(full, around));
+    size_t frame = tern_messages_urgent_size(conn, (size_t)tern_sub_sat(full, around));
     return frame == 0 ? 0 : around + TERN_MAX(frame, (size_t)TERN_PLAN_ROOM_MIN);
 }
 

@@ -12,7 +12,8 @@
 enum tern_level { TERN_LEVEL_INITIAL, TERN_LEVEL_HANDSHAKE, TERN_LEVEL_APP, TERN_LEVELS };
 
 struct tern_space {
-    struct tern_mem *mem;
+    alignas(8) struct tern_mem
+        *mem; /* whole words, for rest.c, also where 64 bits are aligned to 4 octets */
     struct tern_key_phase *keys; /* NULL: none yet, or discarded */
     bool is_discarded;
     struct tern_acks acks;

@@ -56,7 +56,7 @@ void tern_cpace_generator(uint8_t out[TERN_CPACE_SIZE], const struct tern_cpace_
     /* The first block holds the code and nothing of the session, so that how long the hash takes says
      * nothing about the code (§6.3). */
     size_t used = lv_size(setup->code.len) + lv_size(sizeof domain - 1) + 1;
-    struct tern_cpace_bytes pad = {.data = zeros, .len = tern_sub_sat(HASH_BLOCK, used)};
+    struct tern_cpace_bytes pad = {.data = zeros, .len = (size_t)tern_sub_sat(HASH_BLOCK, used)};
     (void)crypto_hash_sha512_init(&state);
     hash_lv(&state, text(domain));
     hash_lv(&state, setup->code);

@@ -90,7 +90,7 @@ struct tern_cc {
 
 /* What a controller needs only while packets come and go. It lies apart, for connections at rest. */
 struct tern_cc_state {
-    struct tern_prr prr;
+    alignas(8) struct tern_prr prr;
     struct tern_recall recall;
     /* The last congestion event: once all of its packets have turned out to be only late, it is taken
      * back. */

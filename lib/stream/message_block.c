@@ -248,7 +248,7 @@ void tern_channel_free(struct tern_msgout *m, struct tern_channel *c)
 void tern_lane_clear(struct tern_msgout *m, struct tern_lane_ring *r)
 {
     if (r->slots != NULL) {
-        tern_slab_give(m->slab, r->slots, r->capacity * sizeof *r->slots);
+        tern_slab_give(m->slab, r->slots, (size_t)r->capacity * sizeof *r->slots);
         r->slots = NULL;
         r->capacity = 0;
     }
@@ -264,7 +264,7 @@ bool tern_lane_has_room(struct tern_msgout *m, struct tern_lane_ring *r)
     if (grown.capacity > TERN_LANE_SLOTS_MAX) {
         return false;
     }
-    grown.slots = tern_slab_take(m->slab, grown.capacity * sizeof *grown.slots);
+    grown.slots = tern_slab_take(m->slab, (size_t)grown.capacity * sizeof *grown.slots);
     if (grown.slots == NULL) {
         return false;
     }

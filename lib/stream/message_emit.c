@@ -26,7 +26,7 @@ static size_t part_size(const struct tern_message_part *part)
 /* The most bytes that fit behind such a head. */
 static size_t bytes_in(const struct tern_message_part *part, size_t room)
 {
-    size_t head = head_size(part), left = tern_sub_sat(room, head + 1);
+    size_t head = head_size(part), left = (size_t)tern_sub_sat(room, head + 1);
     if (left < 64) {
         return left;
     }

@@ -467,9 +467,10 @@ static int check_skip(const struct tern_msgin *m, const struct tern_message_skip
     bool is_known = skip->channel < m->config.channels &&
                     (skip->lane == TERN_LANE_UNORDERED || skip->lane == TERN_LANE_ORDERED);
     bool is_in_range = skip->first < NUMBER_END && skip->count < NUMBER_END - skip->first;
-    bool is_cost = skip->cost == 0 ? skip->lane == TERN_LANE_UNORDERED
-                                   : skip->cost >= TERN_MESSAGE_EXTRA &&
-                                         skip->cost <= tern_message_cost(m->config.max_size);
+    bool is_cost = skip->cost == 0
+                       ? skip->lane == TERN_LANE_UNORDERED
+                       : skip->cost >= TERN_MESSAGE_EXTRA &&
+                             skip->cost <= tern_message_cost((size_t)m->config.max_size);
     return is_known && is_in_range && is_cost ? 0 : TERN_ERR_PROTOCOL;
 }
 
@@ -586,7 +587,8 @@ static uint64_t limit_of(const struct tern_msgin *m)
  * sender has left is the window less what is not said yet. */
 static uint64_t least_gain(const struct tern_msgin *m)
 {
-    uint64_t spare = tern_sub_sat(m->config.window, tern_message_cost(m->config.max_size)) + 1;
+    uint64_t spare =
+        tern_sub_sat(m->config.window, tern_message_cost((size_t)m->config.max_size)) + 1;
     return TERN_MAX(TERN_MIN(m->config.window / 8, spare), (uint64_t)1);
 }
 

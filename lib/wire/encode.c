@@ -259,7 +259,7 @@ void tern_frame_encode_connection_close(struct tern_writer *w, bool is_applicati
     if (!is_application) {
         tern_write_varint(w, frame_type);
     }
-    len = TERN_MIN(len, tern_sub_sat(tern_writer_left(w), tern_varint_size(len)));
+    len = TERN_MIN(len, (size_t)tern_sub_sat(tern_writer_left(w), tern_varint_size(len)));
     tern_write_varint(w, len);
     tern_write_bytes(w, reason, len);
 }

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Fetches libsodium, libev and cmocka for another processor into build/cross/ARCH, where .cmake/cross.cmake
+# finds them. Nothing of the system is changed: no foreign architecture is added to it.
+# SPDX-License-Identifier: MIT
+#
+#   sh tests/tools/cross-libs.sh ARCH     Debian's name: s390x, arm64, i386; does nothing when they are there
+#
+# The packages come by apt from where the machine has its own; apt checks their signatures. Exit status 77:
+# they cannot be had here.
+set -eu
+unset CDPATH
+cd "$(dirname "$0")/../.."
+arch=${1:?usage: sh tests/tools/cross-libs.sh ARCH}
+root=$PWD/build/cross/$arch
+packages="libsodium23 libsodium-dev libev4 libev-dev libcmocka0 libcmocka-dev"
+
+skip() {
+    echo "cross-libs: $*" >&2
+    exit 77
+}
+
+if [ -f "$root/complete" ]; then
+    exit 0
+fi
+for command in apt-get dpkg-deb; do
+    command -v "$command" >/dev/null 2>&1 || skip "there is no $command here"
+done
+rm -rf "$root"
+mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial" "$root/apt/packages"
+: >"$root/apt/status"
+
+apt_alone() {
+    apt-get -q -o APT::Architecture="$arch" -o APT::Architectures::="$arch" -o Dir::State::status="$root/apt/status" \
+        -o Dir::State::Lists="$root/apt/lists" -o Dir::Cache="$root/apt/cache" -o APT::Sandbox::User="$(id -un)" \
+        -o Acquire::Languages=none -o Acquire::Retries=2 "$@"
+}
+
+echo "fetching $packages for $arch"
+# An index that is being renewed just now is not missed, if the packages are in another. The list splits on purpose.
+# shellcheck disable=SC2086
+{ apt_alone update || true; (cd "$root/apt/packages" && apt_alone download $packages); } >"$root/log" 2>&1 || {
+    tail -n 5 "$root/log" >&2
+    skip "they could not be fetched for $arch"
+}
+for package in "$root"/apt/packages/*.deb; do
+    dpkg-deb -x "$package" "$root"
+done
+rm -rf "$root/apt"
+: >"$root/complete"
