@@ -23,6 +23,7 @@
 #define TRAIN_PACING    400 /* in hundredths */
 #define RESUME_ROUNDS   2
 #define FIRST_DATAGRAMS 24
+#define ALONE           3 /* times more rounds without a queue than with one */
 
 static const uint16_t pacing_gain[] = {
     [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
@@ -234,9 +235,9 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
 
 /* The draft has ProbeRTT for flows that keep a queue, and leaves it out after what has emptied it. But as
  * it is written only a sample below the least would tell, which a path without jitter never gives. Here
- * those that match it do, when ProbeRTT would be due and half of the rounds since had one: a flow that is
- * alone has them but in Up. Beside others they are rarer, and ProbeRTT stays, which gives those their
- * share. */
+ * those that match it do, when ProbeRTT would be due and three quarters had one of those rounds since in which
+ * we kept no queue ourselves: a flow that is alone has them in all. Beside others they are rarer, and
+ * ProbeRTT stays, which gives those their share. */
 static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_time sample)
 {
     tern_time slack = cc->datagram * (TERN_SEC / 4 * 5) / TERN_MAX(bbr->bw, (uint64_t)1);
@@ -244,15 +245,19 @@ static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_ti
     bool is_match = sample >= bbr->min_rtt && sample - bbr->min_rtt <= slack;
     bbr->is_matched = bbr->is_matched || is_match;
     if (bbr->is_round_start) {
-        bbr->matched += bbr->is_matched ? 1 : 0;
-        bbr->unmatched += bbr->is_matched ? 0 : 1;
+        bool is_calm = bbr->phase == TERN_BBR_CRUISE || bbr->phase == TERN_BBR_REFILL ||
+                       (bbr->phase == TERN_BBR_DOWN && bbr->watch_rounds > 0);
+        bool counts = is_calm && bbr->was_calm; /* all of the round */
+        bbr->matched += counts && bbr->is_matched ? 1 : 0;
+        bbr->unmatched += counts && !bbr->is_matched ? 1 : 0;
+        bbr->was_calm = is_calm;
         bbr->was_matched = bbr->is_matched;
         bbr->is_matched = is_match;
     }
     if (!bbr->is_probe_rtt_expired) {
         return false;
     }
-    bool is_empty = bbr->matched > bbr->unmatched;
+    bool is_empty = bbr->matched > ALONE * bbr->unmatched;
     bbr->matched = bbr->unmatched = 0;
     return is_empty;
 }

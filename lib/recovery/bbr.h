@@ -50,7 +50,8 @@ struct tern_bbr {
     bool has_rtt;
     bool is_matched;             /* this round had a round trip as short as the least ... */
     bool was_matched;            /* ... and the one before */
-    uint32_t matched, unmatched; /* rounds since ProbeRTT was last due */
+    bool was_calm;               /* it began where we keep no queue ourselves */
+    uint32_t matched, unmatched; /* such rounds since ProbeRTT was last due */
     bool is_shared;              /* others keep a queue in the bottleneck ... */
     bool was_shared;             /* ... or did since ProbeRTT */
     uint32_t cruise_rounds;
