@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/keyring.h"
 #include "terncp/control.h"
 #include "terncp/dest.h"
 #include "terncp/dial.h"
+#include "terncp/firsts.h"
 #include "terncp/pull.h"
 #include "terncp/push.h"
 #include "terncp/report.h"
@@ -72,6 +74,28 @@ static void on_left(void *user, const char *name, enum proto_status status)
 {
     struct client *c = user;
     report_left(&c->report, status, name);
+}
+
+static bool is_into_folder(const struct client *c)
+{
+    const char *path = c->dial.target.path;
+    size_t len = strlen(path);
+    return c->source_count > 1 || len == 0 || path[len - 1] == '/';
+}
+
+/* A server that ssh starts has a new key each time. */
+static bool is_new(void *user, const char *name)
+{
+    const struct client *c = user;
+    const struct options *o = c->options;
+    char server[KEYRING_TEXT_SIZE];
+    if (o->no_resume && o->whole_file) {
+        return true;
+    }
+    keyring_format(c->dial.trust.key, server);
+    /* A path that may be the file's own stands for whatever was sent to it, under any name. */
+    return firsts_mark(c->dial.target.kind == TARGET_SSH ? c->dial.target.login : server,
+                       c->dial.target.path, is_into_folder(c) ? name : "");
 }
 
 /* No event may follow: a worker was the last. */
@@ -184,11 +208,17 @@ static bool send_request(struct client *c, const struct proto_message *hello, bo
             request_send_rules(c->control, &c->options->tree));
 }
 
+/* What names will begin with in a pull. */
+static const char *first_of(const struct client *c, char only[256])
+{
+    tree_basename(c->dial.target.path, only, 256);
+    return c->is_offer ? "" : only[0] == '\0' ? "root" : only;
+}
+
 static void begin_pull(struct client *c, const struct proto_message *hello)
 {
     char only[256];
-    tree_basename(c->dial.target.path, only, sizeof only);
-    const char *first = c->is_offer ? "" : only[0] == '\0' ? "root" : only;
+    const char *first = first_of(c, only);
     if (c->is_pipe) {
         struct sink_request request = {.fd = STDOUT_FILENO,
                                        .only = first,
@@ -242,6 +272,7 @@ static void begin_push(struct client *c, const struct proto_message *hello)
                                    .failed = on_push_failed,
                                    .left = on_left,
                                    .counted = on_push_counted,
+                                   .is_new = is_new,
                                    .user = c};
     memcpy(request.key, hello->key, sizeof request.key);
     c->push = push_new(c->work, c->conn, &request);
@@ -256,14 +287,15 @@ static void begin_push(struct client *c, const struct proto_message *hello)
 
 static uint64_t flags_of(const struct client *c)
 {
-    const char *path = c->dial.target.path;
-    size_t len = strlen(path);
-    bool is_into = c->source_count > 1 || len == 0 || path[len - 1] == '/';
     uint64_t flags = client_wishes(c->options);
+    char only[256];
+    bool is_vacant = !c->is_push && !c->is_pipe && c->options->partial_dir == NULL &&
+                     dest_is_vacant(&c->dest, first_of(c, only));
     if (c->is_pipe) { /* one file's contents, and nothing that would need a look back */
         flags &= PROTO_FLAG_NO_HASH | PROTO_FLAG_SPARSE;
     }
-    return flags | (c->is_push && is_into ? PROTO_FLAG_INTO : 0) |
+    flags |= c->is_pipe || is_vacant ? PROTO_FLAG_AHEAD : 0;
+    return flags | (c->is_push && is_into_folder(c) ? PROTO_FLAG_INTO : 0) |
            (c->is_offer ? PROTO_FLAG_RECURSIVE : 0);
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "terncp/partial.h"
+
 static int open_above(struct dest *dest, const char *destination)
 {
     char folder[PROTO_PATH_MAX + 1];
@@ -37,4 +39,27 @@ int dest_open(struct dest *dest, const char *destination, bool must_be_folder)
     (void)snprintf(dest->target, sizeof dest->target, ".");
     dest->is_into = true;
     return dest->root < 0 ? errno : 0;
+}
+
+static bool is_absent(int root, const char *name)
+{
+    struct stat st;
+    return fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+bool dest_is_vacant(const struct dest *dest, const char *first)
+{
+    const char *last = dest->is_into ? first : dest->target;
+    char name[2 * PROTO_PATH_MAX + 3], unfinished[PARTIAL_NAME_SIZE];
+    if (last[0] == '\0' || strchr(last, '/') != NULL) {
+        return false;
+    }
+    const char *folder = dest->is_into ? dest->target : ".";
+    (void)snprintf(name, sizeof name, "%s/%s", folder, last);
+    if (!is_absent(dest->root, name)) {
+        return false;
+    }
+    partial_name(unfinished, last, NULL);
+    (void)snprintf(name, sizeof name, "%s/%s", folder, unfinished);
+    return is_absent(dest->root, name);
 }

@@ -16,4 +16,7 @@ struct dest {
 /* must_be_folder: there are several sources, or the sender said so. 0 or an errno. */
 int dest_open(struct dest *dest, const char *destination, bool must_be_folder);
 
+/* Is there nothing yet of what will come, whose names begin with `first`, neither whole nor unfinished? */
+bool dest_is_vacant(const struct dest *dest, const char *first);
+
 #endif

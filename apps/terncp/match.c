@@ -58,6 +58,11 @@ int match_init(struct match *match, const struct signs *base, unsigned level,
     return blocks > 0 && match->kept == NULL ? ENOMEM : 0;
 }
 
+void match_begin_at(struct match *match, uint64_t from)
+{
+    match->fed = match->told = match->cutter.open.offset = from;
+}
+
 void match_clear(struct match *match)
 {
     sodium_memzero(&match->cutter, sizeof match->cutter);

@@ -49,6 +49,8 @@ struct match {
 int match_init(struct match *match, const struct signs *base, unsigned level,
                const uint8_t key[PROTO_KEY_SIZE], bool is_in_place, uint64_t blocks);
 void match_clear(struct match *match);
+/* Right after init: the first block to be fed is the one at `from`, and what is before it was sent. */
+void match_begin_at(struct match *match, uint64_t from);
 
 /* The next block of the file: MATCH_BLOCK bytes, or fewer if it is the last one. Safe in a worker, as
  * long as nobody else touches the match. 0 or ENOMEM. */

@@ -34,6 +34,9 @@ struct push_counts {
     uint32_t entries;
 };
 
+/* Has the receiver surely nothing of what it will call so? */
+typedef bool (*push_is_new_fn)(void *user, const char *name);
+
 struct push_request {
     uint64_t flags;              /* PROTO_FLAG_* */
     uint8_t key[PROTO_KEY_SIZE]; /* of the hashes, as in the HELLO */
@@ -41,6 +44,7 @@ struct push_request {
     push_failed_fn failed;
     push_left_fn left;
     push_counted_fn counted;
+    push_is_new_fn is_new; /* NULL: PROTO_FLAG_AHEAD tells */
     void *user;
 };
 

@@ -12,11 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "terncp/hash.h"
 #include "terncp/holes.h"
-#include "terncp/pipe.h"
-#include "terncp/push_parts.h"
-#include "terncp/scan.h"
+#include "terncp/push_file.h"
 
 /* One change can look like two: a file system may set the time of a file that it has cut at the beginning of
  * that and again at its end. */
@@ -37,37 +34,6 @@ struct read_block {
     size_t packed_len;
 };
 
-struct push_file {
-    struct push_stream s;
-    struct proto_entry entry;
-    int fd;
-    uint64_t submitted, written;
-    struct read_block *first, **last; /* read or being read, in order */
-    unsigned waiting;                 /* in `first` */
-    unsigned out;                     /* of these, with the workers, who read from fd */
-    bool is_dead;                     /* free when the last of them is back */
-    uint8_t key[PROTO_KEY_SIZE];
-    struct hash_root root;
-    /* Bytes that are copied: header, heads of steps without data, the end. */
-    uint8_t front[PROTO_HEADER_MAX];
-    size_t front_len, front_at;
-    uint8_t *attrs; /* right behind the header */
-    size_t attrs_at;
-    bool has_index;
-    uint64_t data_end; /* up to here there is no hole */
-    bool has_end, is_over;
-    unsigned tries; /* that failed because it changed */
-    /* Of a pipe, whose size only its end tells: one block at a time is read. */
-    bool is_pipe, is_drained;
-    struct pipe_stop stop;
-    struct zip_gauge gauge;
-    struct plan plan;     /* as it comes */
-    struct scan *scan;    /* of what the plan has a bearing on; NULL: none, or it is over */
-    struct match_run run; /* what the scan told last; len: not done yet */
-    bool has_plan, has_slot;
-    struct push_file *next, **link;
-};
-
 /* --- blocks ---------------------------------------------------------------------------------------- */
 
 static void block_free(struct push *push, struct read_block *block)
@@ -80,24 +46,9 @@ static void block_free(struct push *push, struct read_block *block)
     free(block);
 }
 
-/* The plan was made use of, or is of no use. */
-static void drop_plan(struct push_file *file)
+void push_file_free(struct push_file *file)
 {
-    if (file->scan != NULL) {
-        scan_clear(file->scan);
-        free(file->scan);
-        file->scan = NULL;
-    }
-    plan_clear(&file->plan);
-    if (file->has_slot) {
-        file->has_slot = false;
-        file->s.push->planning--;
-    }
-}
-
-static void file_free(struct push_file *file)
-{
-    drop_plan(file);
+    push_plan_drop(file);
     while (file->first != NULL) {
         struct read_block *block = file->first;
         file->first = block->next;
@@ -147,7 +98,7 @@ static bool try_again(struct push_file *file)
     return true;
 }
 
-static void give_up(struct push_file *file, int error)
+void push_file_give_up(struct push_file *file, int error)
 {
     if (file->is_over) {
         return;
@@ -211,13 +162,13 @@ static void on_read(struct work_job *job)
         push->counts.total += block->work.len;
     }
     if (file->is_dead && file->out == 0) {
-        file_free(file);
+        push_file_free(file);
     }
     if (push_job_back(push)) {
         return;
     }
     if (error != 0) {
-        give_up(file, error);
+        push_file_give_up(file, error);
     }
     push_pump(push);
 }
@@ -225,6 +176,10 @@ static void on_read(struct work_job *job)
 /* How far the file may be read: to the end of a run, while there is a scan. */
 static uint64_t read_limit(const struct push_file *file)
 {
+    if (!file->has_plan || file->has_parts) {
+        uint64_t limit = file->has_plan ? file->submitted : push_plan_limit(file);
+        return limit < file->entry.size ? limit : file->entry.size;
+    }
     bool is_sending = file->run.kind == MATCH_SEND && file->run.len > 0;
     return file->scan == NULL ? file->entry.size
            : is_sending       ? file->run.offset + file->run.len
@@ -268,9 +223,10 @@ static bool pass_hole(struct push_file *file, size_t len)
 static bool read_ahead(struct push_file *file)
 {
     struct push *push = file->s.push;
-    uint64_t left = !file->is_pipe                      ? read_limit(file) - file->submitted
-                    : file->is_drained || file->out > 0 ? 0
-                                                        : PROTO_BLOCK;
+    uint64_t left = read_limit(file) - file->submitted;
+    if (file->is_pipe) {
+        left = file->is_drained || file->out > 0 || left == 0 ? 0 : PROTO_BLOCK;
+    }
     if ((push->request.flags & PROTO_FLAG_ZSTD) != 0 && !push->knows_zip) {
         return false; /* or the first blocks, which may be all, would go as they are */
     }
@@ -287,7 +243,7 @@ static bool read_ahead(struct push_file *file)
     if (block == NULL || (block->memory = malloc(HEAD_ROOM + len)) == NULL) {
         free(block);
         if (file->waiting == 0) {
-            give_up(file, ENOMEM);
+            push_file_give_up(file, ENOMEM);
         }
         return false;
     }
@@ -431,48 +387,7 @@ static bool write_block(struct push_file *file)
     return true;
 }
 
-/* --- the plan --------------------------------------------------------------------------------------- */
-
-static void on_scanned(struct work_job *job)
-{
-    struct push_file *file = job->owner;
-    struct push *push = file->s.push;
-    bool is_gone = file->is_dead;
-    file->out--;
-    int error = scan_back(file->scan, &file->root);
-    if (is_gone && file->out == 0) {
-        file_free(file);
-    }
-    if (push_job_back(push) || is_gone) {
-        return;
-    }
-    if (error != 0) {
-        give_up(file, error);
-    }
-    push_pump(push);
-}
-
-static void scan_on(struct push_file *file)
-{
-    struct push *push = file->s.push;
-    if (!file->is_over && file->scan != NULL && scan_go(file->scan, push->work)) {
-        file->out++;
-        push->out++;
-    }
-}
-
-static void begin_scan(struct push_file *file)
-{
-    file->scan = calloc(1, sizeof *file->scan);
-    if (file->scan == NULL ||
-        scan_init(file->scan, &file->plan, file->fd, file->entry.size, file->key) != 0) {
-        give_up(file, ENOMEM);
-        return;
-    }
-    file->scan->job.done = on_scanned;
-    file->scan->job.owner = file;
-    scan_on(file);
-}
+/* --- what the receiver has --------------------------------------------------------------------------- */
 
 /* What the receiver has already: a step, and no bytes. */
 static void write_run(struct push_file *file)
@@ -494,10 +409,10 @@ static void write_run(struct push_file *file)
 /* Goes on with what the scan has told. False: something must happen first. */
 static bool write_scanned(struct push_file *file)
 {
-    scan_on(file);
+    push_plan_go_on(file);
     if (file->run.len == 0) {
         if (scan_is_over(file->scan)) {
-            drop_plan(file); /* what is behind it is sent as if there had been no plan */
+            push_plan_drop(file); /* what is behind it is sent as if there had been no plan */
             return true;
         }
         if (!scan_pop(file->scan, &file->run)) {
@@ -511,54 +426,6 @@ static bool write_scanned(struct push_file *file)
     while (read_ahead(file)) {
     }
     return write_block(file);
-}
-
-/* The first byte of a plan tells whether it takes memory, which few may have at once. */
-static bool may_read_plan(struct push_file *file, const uint8_t *data)
-{
-    struct push *push = file->s.push;
-    if (file->has_slot || data[0] != PLAN_PARTS) {
-        return true;
-    }
-    if (push->planning >= PUSH_PLANS) {
-        return false;
-    }
-    push->planning++;
-    file->has_slot = true;
-    return true;
-}
-
-/* False: it is not there yet, or is none. */
-static bool read_plan(struct push_file *file)
-{
-    const uint8_t *data;
-    size_t len;
-    if (file->has_plan) {
-        return true;
-    }
-    while (!file->plan.is_whole) {
-        if (tern_stream_peek(file->s.stream, &data, &len) != 0 ||
-            (len > 0 && !may_read_plan(file, data))) {
-            return false;
-        }
-        ptrdiff_t n =
-            len == 0 ? -1 : plan_read(&file->plan, file->entry.size, data, len); /* not an end */
-        if (n == -2) {
-            give_up(file, ENOMEM);
-            return false;
-        }
-        /* Of a pipe nothing can be read a second time, for a scan: who knows it has nothing of it. */
-        bool is_bad = file->is_pipe && file->plan.kind == PLAN_PARTS;
-        if (n < 0 || is_bad || tern_stream_consume(file->s.stream, (size_t)n) != 0) {
-            tern_conn_close(file->s.push->conn, 1, "malformed plan");
-            return false;
-        }
-    }
-    file->has_plan = true;
-    if (file->plan.kind == PLAN_PARTS) {
-        begin_scan(file);
-    }
-    return true;
 }
 
 /* What is left of the receiver's half is of no use, but its end is awaited. */
@@ -600,15 +467,19 @@ static void write_end(struct push_file *file)
 
 static void advance(struct push_file *file)
 {
-    if (!file->is_over && write_front(file) && read_plan(file) && file->plan.kind == PLAN_SKIP &&
-        !file->has_end) {
+    if (!file->is_over && write_front(file) && push_plan_read(file) &&
+        file->plan.kind == PLAN_SKIP && !file->has_end) {
         ptrdiff_t n = tern_stream_write(file->s.stream, NULL, 0, TERN_FIN);
         file->is_over = file->has_end = n == 0;
     }
-    while (!file->is_over && file->has_plan && write_front(file)) {
+    while (!file->is_over && (file->has_plan || file->is_blind) && write_front(file)) {
         if (file->has_end) {
             file->is_over = true;
             break;
+        }
+        if (file->has_parts && file->first == NULL && file->written < file->entry.size) {
+            push_plan_scan(file);
+            continue;
         }
         if (file->scan != NULL) {
             if (!write_scanned(file)) {
@@ -620,7 +491,7 @@ static void advance(struct push_file *file)
         }
         if (is_whole(file)) {
             if (!file->is_pipe && has_changed(file)) {
-                give_up(file, ESTALE);
+                push_file_give_up(file, ESTALE);
                 break;
             }
             write_end(file);
@@ -686,6 +557,7 @@ static bool begin(struct push *push)
         return false;
     }
     push_set_early(push, file->s.stream);
+    file->is_blind = push_plan_is_needless(push, file);
     push->queued = file->next;
     push->queued_last = push->queued == NULL ? &push->queued : push->queued_last;
     push->queued_count--;
@@ -740,7 +612,7 @@ static void file_drop(struct push_file *file)
     file->is_dead = true;
     pipe_stop(&file->stop);
     if (file->out == 0) {
-        file_free(file);
+        push_file_free(file);
     }
 }
 
@@ -769,6 +641,6 @@ void push_files_free(struct push *push)
     while (push->queued != NULL) {
         struct push_file *file = push->queued;
         push->queued = file->next;
-        file_free(file);
+        push_file_free(file);
     }
 }

@@ -31,6 +31,13 @@ int scan_init(struct scan *scan, const struct plan *plan, int fd, uint64_t size,
     return scan->buf == NULL ? ENOMEM : error;
 }
 
+void scan_begin_at(struct scan *scan, uint64_t from)
+{
+    scan->at = from;
+    scan->end = scan->end < from ? from : scan->end;
+    match_begin_at(&scan->match, from);
+}
+
 void scan_clear(struct scan *scan)
 {
     free(scan->buf);

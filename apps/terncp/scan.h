@@ -30,6 +30,8 @@ struct scan {
 int scan_init(struct scan *scan, const struct plan *plan, int fd, uint64_t size,
               const uint8_t key[PROTO_KEY_SIZE]);
 void scan_clear(struct scan *scan);
+/* Right after init: the file was sent up to `from`, whole blocks of it, before the plan came. */
+void scan_begin_at(struct scan *scan, uint64_t from);
 
 /* Hands the job to the workers, unless it is out, everything was read, or so many runs wait that they would
  * take memory. False: not so. */

@@ -10,6 +10,7 @@
 #define PROBE_RTT_GAIN     50
 #define FULL_BW_ROUNDS     3
 #define DRAIN_ROUNDS       3
+#define WATCH_GAIN         95 /* of pacing, in hundredths, while losses are counted */
 #define HEADROOM           15 /* in hundredths, alone ... */
 #define HEADROOM_SHARED    30 /* ... and beside flows that keep a queue */
 #define QUANTUM_MAX        65536
@@ -19,7 +20,10 @@
 #define TRAIN_PART         8  /* a train's least length in round trips, and its most delay */
 #define TRAIN_DATAGRAMS                                                                            \
     6 /* a first window is ten small ones, or eight large, and one ACK is its beginning */
-#define TRAIN_PACING 400 /* in hundredths */
+#define TRAIN_PACING    400 /* in hundredths */
+#define RESUME_ROUNDS   2
+#define FIRST_DATAGRAMS 24
+#define ALONE           3 /* times more rounds without a queue than with one */
 
 static const uint16_t pacing_gain[] = {
     [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
@@ -121,12 +125,16 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 /* --- pacing ----------------------------------------------------------------------------------- */
 
 /* SetPacingRateWithGain; while the pipe is not yet full the rate only grows. The margin keeps us just
- * below the bottleneck's bandwidth. The draft does not know of noise: what it takes besides, and
- * surely takes, is sent on top, but not in Down, which must stay below to measure it. */
+ * below the bottleneck's bandwidth, so that a queue goes away. In Cruise we leave it out in round trips
+ * that show there is none: one in a hundred would be given away for nothing. The draft does not know of
+ * noise: what it takes besides, and surely takes, is sent on top, but not in Down, which must stay below to
+ * measure it. */
 static void set_pacing(struct tern_cc *cc, uint64_t gain)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - PACING_MARGIN);
+    bool is_empty = bbr->phase == TERN_BBR_CRUISE && (bbr->is_matched || bbr->was_matched);
+    uint64_t margin = is_empty ? 0 : PACING_MARGIN;
+    uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - margin);
     if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP) {
         rate += tern_bbr_sure_noise(cc, rate);
     }
@@ -227,9 +235,9 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
 
 /* The draft has ProbeRTT for flows that keep a queue, and leaves it out after what has emptied it. But as
  * it is written only a sample below the least would tell, which a path without jitter never gives. Here
- * those that match it do, when ProbeRTT would be due and half of the rounds since had one: a flow that is
- * alone has them but in Up. Beside others they are rarer, and ProbeRTT stays, which gives those their
- * share. */
+ * those that match it do, when ProbeRTT would be due and three quarters had one of those rounds since in which
+ * we kept no queue ourselves: a flow that is alone has them in all. Beside others they are rarer, and
+ * ProbeRTT stays, which gives those their share. */
 static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_time sample)
 {
     tern_time slack = cc->datagram * (TERN_SEC / 4 * 5) / TERN_MAX(bbr->bw, (uint64_t)1);
@@ -237,14 +245,19 @@ static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_ti
     bool is_match = sample >= bbr->min_rtt && sample - bbr->min_rtt <= slack;
     bbr->is_matched = bbr->is_matched || is_match;
     if (bbr->is_round_start) {
-        bbr->matched += bbr->is_matched ? 1 : 0;
-        bbr->unmatched += bbr->is_matched ? 0 : 1;
+        bool is_calm = bbr->phase == TERN_BBR_CRUISE || bbr->phase == TERN_BBR_REFILL ||
+                       (bbr->phase == TERN_BBR_DOWN && bbr->watch_rounds > 0);
+        bool counts = is_calm && bbr->was_calm; /* all of the round */
+        bbr->matched += counts && bbr->is_matched ? 1 : 0;
+        bbr->unmatched += counts && !bbr->is_matched ? 1 : 0;
+        bbr->was_calm = is_calm;
+        bbr->was_matched = bbr->is_matched;
         bbr->is_matched = is_match;
     }
     if (!bbr->is_probe_rtt_expired) {
         return false;
     }
-    bool is_empty = bbr->matched > bbr->unmatched;
+    bool is_empty = bbr->matched > ALONE * bbr->unmatched;
     bbr->matched = bbr->unmatched = 0;
     return is_empty;
 }
@@ -498,7 +511,7 @@ static uint64_t bbr_window(const struct tern_cc *cc)
 }
 
 /* Careful resume: half of the remembered volume a round trip, for the two rounds that its packets and their
- * ACKs take. What its first train proves is Startup's then. */
+ * ACKs take, once the application has as much to send. What its first train proves is Startup's then. */
 static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc_ack *ack)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -507,7 +520,7 @@ static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc
         return;
     }
     bbr->resume_rate = volume * 1000000 / usecs;
-    bbr->resume_until = bbr->round_count + 2;
+    bbr->resume_until = bbr->round_count + RESUME_ROUNDS;
     bbr->resume_bw = tern_bbr_max_bw(bbr);
     set_pacing(cc, pacing_gain[bbr->phase]);
     set_cwnd(cc, ack);
@@ -518,7 +531,7 @@ void tern_bbr_retreat(struct tern_cc *cc, uint64_t delivered)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     bbr->max_bw[0] = 0;
-    bbr->max_bw[1] = TERN_MAX(bbr->resume_bw, bbr->train_seen / 2);
+    bbr->max_bw[1] = TERN_MAX(bbr->resume_bw, tern_bbr_scale(bbr->train_seen, TERN_BBR_BETA));
     bbr->train_seen = bbr->train_rate = bbr->resume_rate = 0;
     bbr->tainted_until = delivered + cc->bytes_in_flight;
     bbr->has_retreated = true;
@@ -553,11 +566,23 @@ static void bbr_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate
     bbr->is_cwnd_limited = bbr->is_cwnd_limited || tern_cc_room(cc) < cc->datagram;
 }
 
+/* Once the handshake has shown the round trip, the first window is spread over a quarter of it, and is larger for
+ * that: RFC 9002 §7.2 bounds what leaves into the unknown, as fast as it can. */
+static void widen_first_window(struct tern_cc *cc, const struct tern_cc_ack *ack)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    if (ack->lost_bytes == 0 && ack->rate->lost == 0 && ack->rate->delivered < bbr->initial_cwnd) {
+        bbr->initial_cwnd = TERN_MAX(bbr->initial_cwnd, FIRST_DATAGRAMS * (uint64_t)cc->datagram);
+        cc->cwnd = TERN_MAX(cc->cwnd, bbr->initial_cwnd);
+    }
+}
+
 static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     if (!bbr->has_rtt && ack->rtt_sample > 0) { /* the guess of 1 ms has served its time */
         bbr->has_rtt = true;
+        widen_first_window(cc, ack);
         guess_pacing(cc, ack->rtt->smoothed);
     }
     update_latest(bbr, ack);
@@ -572,8 +597,11 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
     if (bbr->phase == TERN_BBR_STARTUP && bbr->has_rtt) {
         note_train(cc, ack, now);
     }
+    if (bbr->is_round_start && tern_bbr_is_limited_sample(bbr, ack)) {
+        bbr->resume_until = bbr->round_count + RESUME_ROUNDS; /* it has not been made use of */
+    }
     if (bbr->resume_rate > 0 && bbr->round_count > bbr->resume_until) {
-        bbr->resume_rate = 0; /* it has been validated, or never used */
+        bbr->resume_rate = 0; /* it has been validated */
     }
     check_full_bw(bbr, ack);
     check_startup_and_drain(cc, ack, was_marked, now);
@@ -588,7 +616,8 @@ static void bbr_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         bbr->inflight_latest = ack->sample->delivered;
     }
     bbr->bw = TERN_MIN(tern_bbr_max_bw(bbr), bbr->bw_shortterm);
-    set_pacing(cc, pacing_gain[bbr->phase]);
+    set_pacing(cc, bbr->phase == TERN_BBR_DOWN && bbr->watch_rounds > 0 ? WATCH_GAIN
+                                                                        : pacing_gain[bbr->phase]);
     set_cwnd(cc, ack);
 }
 

@@ -284,6 +284,8 @@ void tern_bbr_check_startup_loss(struct tern_cc *cc, const struct tern_cc_ack *a
         /* Trains fill others' part of the queue before those can react. */
         if (bbr->train_rate == 0 && bbr->tainted_until == 0) {
             bbr->inflight_longterm = TERN_MAX(bbr->inflight_longterm, bbr->inflight_latest);
+        } else {
+            bbr->has_retreated = true;
         }
     }
 }

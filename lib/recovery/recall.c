@@ -53,24 +53,27 @@ static bool is_same_path(const struct tern_recall *recall, tern_time min_rtt)
 }
 
 /* Path confirmed: the jump is to no more than half of what is remembered. It waits for an application
- * that does not use the window that there is. */
+ * that does not use the window that there is, unless the controller does that itself; it then does not
+ * wait for the first window either: that the path has its round trip and carries our packets the handshake has
+ * shown, and ten more of them would say as little about how much it carries. */
 static void jump(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_recall *recall = &cc->state->recall;
     uint64_t volume = recall->volume / 2;
-    if (ack->rate->delivered < recall->first_until) {
+    bool has_model = cc->ops->resume != NULL;
+    if (!ack->rtt->has_sample || (!has_model && ack->rate->delivered < recall->first_until)) {
         return;
     }
     if (!is_same_path(recall, ack->rtt->min) || volume <= cc->cwnd || !tern_cc_is_starting(cc)) {
         end(cc);
         return;
     }
-    if (!tern_cc_is_window_used(cc)) {
-        return;
-    }
-    if (cc->ops->resume != NULL) {
+    if (has_model) {
         cc->ops->resume(cc, volume, ack);
         end(cc);
+        return;
+    }
+    if (!tern_cc_is_window_used(cc)) {
         return;
     }
     recall->phase = TERN_RECALL_JUMPED;

@@ -18,9 +18,10 @@ unset CDPATH
 export LC_ALL=C
 # large: one file over loopback; small: many; small-50: the same over 100 Mbit/s and 50 ms; lRTT-LOSS: 100 MB
 # over 100 Mbit/s; gRTT-LOSS: 1 GB over 1 Gbit/s; start: 100 MB over 1 Gbit/s and 50 ms to a server that
-# knows nothing of us; again: a second time; byte, byte-again: one byte over 200 ms. RTT in ms, LOSS in per cent.
-rows=${BENCH_ROWS:-large small small-50 l50-0 l50-0.1 l50-1 l50-2 l200-0 l200-1 g50-0 g50-0.1 g50-1 start
-    again byte byte-again}
+# knows nothing of us; byte: one byte over 200 ms. again, byte-again, l50-0-again and so on: the second copy within the
+# hour, of a file that is not there. RTT in ms, LOSS in per cent.
+rows=${BENCH_ROWS:-large small small-50 l50-0 l50-0-again l50-0.1 l50-1 l50-2 l200-0 l200-0-again l200-1 l200-1-again
+    g50-0 g50-0-again g50-0.1 g50-1 start again byte byte-again}
 peers=${BENCH_PEERS:-terncp scp rsync rsyncd tcp} # terncp/cubic: under another controller; rsync: over ssh
 runs=${BENCH_RUNS:-3}
 mib=${BENCH_MIB:-2048}                         # of the large file
@@ -107,14 +108,15 @@ wants() {
 # describe ROW: sets source, bytes (of contents), rate (Mbit/s; 0: as fast as it goes), rtt (ms), loss (%),
 # measure (percent, ratio or rtts) and bars.
 describe() {
+    link_row=${1%-again} # what is to be reached does not say which copy
     source=f100 bytes=100000000 rate=0 rtt=0 loss=0 measure=percent bars=''
     case $1 in
     large) source=large bytes=$((mib * 1048576)) measure=ratio bars='scp>=1.3 rsyncd>=1' ;;
     small) source=small bytes=$((count * 4096)) measure=ratio bars='rsyncd>=1' ;;
     # a fifth more than the line needs, and four round trips
     small-50) source=small bytes=$((count * 4096)) rate=100 rtt=50 bars='bound>=1' ;;
-    l*-*) rate=100 rtt=${1#l} rtt=${rtt%-*} loss=${1#*-} ;;
-    g*-*) source=f1000 bytes=1000000000 rate=1000 rtt=${1#g} rtt=${rtt%-*} loss=${1#*-} ;;
+    l*-*) rate=100 rtt=${link_row#l} rtt=${rtt%-*} loss=${link_row#*-} ;;
+    g*-*) source=f1000 bytes=1000000000 rate=1000 rtt=${link_row#g} rtt=${rtt%-*} loss=${link_row#*-} ;;
     start) rate=1000 rtt=50 bars='percent>=45' ;;
     again) rate=1000 rtt=50 bars='percent>=60' ;;
     # a tenth for what the programs take besides
@@ -122,7 +124,7 @@ describe() {
     byte-again) source=byte bytes=1 rtt=200 measure=rtts bars='rtts<=2.1' ;;
     *) fail "there is no row $1" ;;
     esac
-    case $1 in
+    case $link_row in
     l50-0) bars='percent>=93' ;;
     l50-0.1 | l200-0 | g50-0) bars='percent>=90' ;;
     l50-1 | g50-0.1) bars='percent>=85' ;;
@@ -377,7 +379,7 @@ measure() {
     case $2:$1 in
     terncp*:*again)
         send "$2" before
-        rm -f "$work/there/before"
+        rm -f "$work/there/before" "$XDG_STATE_HOME/tern/sent"
         ;;
     terncp*) rm -rf "$XDG_STATE_HOME" ;; # nothing is known but the server's key
     esac
@@ -386,7 +388,7 @@ measure() {
     took=$(($(date +%s%N) - began))
     diff -rq "$work/here/$source" "$work/there/copy" >/dev/null || fail "$2: the copy differs from the original"
     echo "$1 $2 $took" | awk '{ printf "%s %s %.4f\n", $1, $2, $3 / 1e9 }' >>"$work/all"
-    printf '  %-10s %-14s %9s s\n' "$1" "$2" "$(tail -n 1 "$work/all" | cut -d ' ' -f 3)"
+    printf '  %-12s %-14s %9s s\n' "$1" "$2" "$(tail -n 1 "$work/all" | cut -d ' ' -f 3)"
 }
 
 settings

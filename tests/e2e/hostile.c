@@ -27,6 +27,7 @@ struct hostile {
     size_t in_used;
     uint8_t *out; /* of the stream that is being made */
     size_t len;
+    size_t unplanned; /* bytes of a file that came although no plan was sent */
 };
 
 static const uint8_t key[PROTO_KEY_SIZE] = {7};
@@ -351,6 +352,27 @@ static void depth(struct hostile *h)
     end(h, 2);
 }
 
+/* Pulls a file and never says what it has of it. */
+static void pull_without_plan(struct hostile *h, uint64_t flags)
+{
+    static struct proto_message m;
+    m = (struct proto_message){
+        .type = PROTO_HELLO, .version = PROTO_VERSION, .direction = PROTO_PULL, .flags = flags};
+    memcpy(m.key, key, sizeof m.key);
+    (void)snprintf(m.text, sizeof m.text, "file");
+    tell(h, &m);
+}
+
+static void no_plan(struct hostile *h)
+{
+    pull_without_plan(h, 0);
+}
+
+static void no_plan_but_vacant(struct hostile *h)
+{
+    pull_without_plan(h, PROTO_FLAG_AHEAD);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct hostile *h);
@@ -359,7 +381,7 @@ static const struct {
     {"steps", steps},     {"hashes", hashes},   {"garbage", garbage},
     {"cut-off", cut_off}, {"control", control}, {"packed-garbage", packed_garbage},
     {"hoard", hoard},     {"hole", hole},       {"folders", folders},
-    {"depth", depth},
+    {"depth", depth},     {"no-plan", no_plan}, {"no-plan-but-vacant", no_plan_but_vacant},
 };
 
 /* --- what comes back --------------------------------------------------------------------------------- */
@@ -408,6 +430,20 @@ static void on_control(struct hostile *h)
     }
 }
 
+static void on_file(struct hostile *h, tern_stream *stream)
+{
+    const uint8_t *data;
+    size_t len;
+    while (tern_stream_peek(stream, &data, &len) == 0 && len > 0 &&
+           tern_stream_consume(stream, len) == 0) {
+        h->unplanned += len;
+    }
+    if (h->unplanned > PROTO_SMALL_MAX) {
+        (void)printf("UNPLANNED\n");
+        tern_conn_close(h->conn, 0, "");
+    }
+}
+
 static void begin(struct hostile *h)
 {
     if (tern_conn_open_stream(h->conn, TERN_STREAM_BIDI, &h->control) != 0) {
@@ -437,6 +473,8 @@ static void on_ready(tern_ev *binding, void *user)
             return;
         } else if (ev.type == TERN_EVENT_STREAM_READABLE && ev.stream == h->control) {
             on_control(h);
+        } else if (ev.type == TERN_EVENT_STREAM_READABLE) {
+            on_file(h, ev.stream);
         }
     }
 }

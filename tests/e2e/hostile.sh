@@ -130,6 +130,17 @@ case_hostile_depth() {
     [ "$(find there | wc -l)" = 2 ] || fail "folders were made"
 }
 
+# Data leaves before the plan only to a receiver who said that he has nothing.
+case_hostile_no_plan() {
+    random there/file 3000
+    serve
+    attack no-plan
+    said SILENCE
+    attack no-plan-but-vacant
+    said UNPLANNED
+    survives
+}
+
 # Streams that never end take memory, but no more than there is room for; and it comes back.
 case_hostile_hoard() {
     serve

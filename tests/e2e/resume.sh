@@ -142,6 +142,29 @@ case_resume_interrupted() {
     has_no_parts there || fail "an unfinished file is left"
 }
 
+# Whoever does not know that something is there sends some blocks before he is told, and no more.
+case_resume_by_another() {
+    serve
+    link --rate 200
+    random here/file 30000
+    begin_copy here/file "tern://$link/file"
+    wait_for 60 part_has there 20971520 || fail "no unfinished file grows"
+    kill -INT "$client_pid"
+    end_copy 130
+    wait_for 30 has_said "$serve_log" ': disconnected' "$server_pid"
+    there_is=$((block * $(blocks_of here/file there/.terncp-*.part)))
+    rm "$XDG_STATE_HOME/tern/sent"
+    copy --json here/file "tern://$server/file"
+    resumes $((there_is - 8 * block))
+    [ "$resumed" -lt $there_is ] || fail "nothing was sent ahead"
+    same here/file there/file
+    rm "$XDG_STATE_HOME/tern/sent" # the same with an old version
+    printf 'x' | dd of=here/file bs=1 seek=29000000 conv=notrunc 2>/dev/null
+    copy --json here/file "tern://$server/file"
+    [ "$(figure moved)" -lt $((9 * block)) ] || fail "$(figure moved) bytes moved"
+    same here/file there/file
+}
+
 # A daemon is restarted in mid-copy: the client says so, and the next run goes on.
 case_resume_daemon_restarted() {
     "$terncp" keygen >/dev/null 2>&1 || fail "no key"

@@ -63,6 +63,8 @@ static void shape_on_the_move(struct kit_plan *plan)
     shape_ratchet_lossy(plan);
     plan->client.keepalive = 500 * TERN_MSEC;
     plan->migrate_every = 300 * TERN_MSEC;
+    plan->up_bytes = plan->down_bytes =
+        2000000; /* or the quickest end before a ratchet has got through */
 }
 
 #define KEYUPDATE(shape, phases, rekeys)                                                           \

@@ -20,6 +20,8 @@ struct tally {
     uint64_t sent, copied, kept;
 };
 
+static uint64_t ahead; /* of it was sent before there was a plan */
+
 static int put(const struct folder *folder, const char *name, const uint8_t *data, size_t len)
 {
     int fd = openat(folder->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -54,7 +56,7 @@ static struct tally scan_all(const struct planner *planner, int fd, const uint8_
     struct plan plan;
     struct scan scan;
     struct match_run run;
-    uint64_t at = 0, leaves = 0;
+    uint64_t at = ahead, leaves = ahead / BLOCK;
     uint8_t *bytes = malloc(MATCH_RUN_MAX);
     assert_non_null(bytes);
     plan_init(&plan);
@@ -62,6 +64,7 @@ static struct tally scan_all(const struct planner *planner, int fd, const uint8_
                      planner->maker.len);
     assert_true(plan.is_whole);
     assert_int_equal(scan_init(&scan, &plan, fd, size, key), 0);
+    scan_begin_at(&scan, ahead);
     while (!scan_is_over(&scan)) {
         struct hash_root root = {0};
         hash_root_init(&root, key);
@@ -158,6 +161,33 @@ static void an_old_file_and_an_unfinished_one_help_together(void **state)
     free(data);
 }
 
+/* What was sent without a plan is not looked at again, and all that is behind it is found. */
+static void a_scan_begins_behind_what_was_sent(void **state)
+{
+    struct folder *folder = *state;
+    uint8_t *data = bytes_make(BYTES, 5);
+    uint64_t scanned;
+    int part = put(folder, "part", data, 5 * BLOCK + 5), old = put(folder, "old", data, BYTES);
+    ahead = 2 * BLOCK;
+    struct tally tally = try(folder, data, BYTES, part, -1, &scanned);
+    assert_int_equal(scanned, 5 * BLOCK);
+    assert_int_equal(tally.kept, 3 * BLOCK);
+    tally = try(folder, data, BYTES, -1, old, &scanned);
+    assert_int_equal(tally.sent + tally.copied, BYTES - ahead);
+    assert_true(tally.sent < 300000); /* until a cut is where one was */
+    tally = try(folder, data, BYTES, part, old, &scanned);
+    assert_int_equal(tally.kept, 3 * BLOCK);
+    assert_true(tally.sent < 300000);
+    ahead = 7 * BLOCK; /* further than what there was */
+    tally = try(folder, data, BYTES, part, -1, &scanned);
+    assert_int_equal(scanned, ahead);
+    assert_int_equal(tally.kept + tally.sent, 0);
+    ahead = 0;
+    (void)close(part);
+    (void)close(old);
+    free(data);
+}
+
 /* Nothing there at all, or nothing that can be read: a plan all the same. */
 static void what_cannot_be_read_is_not_told(void **state)
 {
@@ -215,6 +245,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(an_unfinished_file_is_gone_on_with, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(an_old_file_and_an_unfinished_one_help_together, folder_make,
                                     folder_remove),
+    cmocka_unit_test_setup_teardown(a_scan_begins_behind_what_was_sent, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(what_cannot_be_read_is_not_told, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(a_file_that_shrinks_is_noticed, folder_make, folder_remove),
 };

@@ -161,7 +161,54 @@ static void guesses_a_rate_before_the_first_sample(void **state)
     assert_int_equal(p->cc.cwnd, 12000);
     p->limit = 1;
     (void)run(50 * TERN_MSEC, -1);
-    assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 12000 * 4 * 1000 / 41, 1);
+    assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), 24 * MDS * 4 * 1000 / 41, 1);
+    assert_int_equal(p->cc.cwnd, 25 * MDS); /* 24 when the round trip is known, and one came */
+}
+
+static void losses_before_the_first_sample_leave_the_window_small(void **state)
+{
+    (void)state;
+    p->limit = 2;
+    send_some();
+    p->now += 50 * TERN_MSEC;
+    p->first = 1;
+    lose(&p->packets[0]);
+    receive_one();
+    assert_true(bbr()->has_rtt);
+    assert_true(p->cc.cwnd <= 13 * MDS);
+}
+
+static void cruise_gives_nothing_away_where_there_is_no_queue(void **state)
+{
+    (void)state;
+    assert_true(run(2 * TERN_SEC, TERN_BBR_CRUISE));
+    (void)run(100 * TERN_MSEC, -1);
+    assert_int_equal(bbr()->phase, TERN_BBR_CRUISE);
+    assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), bbr()->bw);
+    p->delay += 2 * TERN_MSEC; /* somebody's queue */
+    (void)run(150 * TERN_MSEC, -1);
+    assert_int_equal(bbr()->phase, TERN_BBR_CRUISE);
+    assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), bbr()->bw * 99 / 100);
+}
+
+/* The handshake's round trip is enough; who has little to say keeps it for later. */
+static void half_of_what_is_remembered_follows_the_handshake(void **state)
+{
+    const uint64_t volume = 5000000;
+    (void)state;
+    p->bottleneck = volume * 25; /* in 40 ms */
+    tern_recall_begin(&p->cc, volume, 40 * TERN_MSEC, &p->rate);
+    for (p->limit = 1; p->limit < 10; p->limit++) {
+        (void)run(100 * TERN_MSEC, -1);
+        assert_near(bbr()->resume_rate, volume / 2 * 25, 3);
+        assert_near(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), volume / 2 * 25, 3);
+    }
+    p->limit = UINT64_MAX;
+    (void)run(38 * TERN_MSEC, -1);
+    assert_in_range(p->cc.bytes_in_flight, volume * 4 / 10, volume / 2);
+    (void)run(120 * TERN_MSEC, -1);
+    assert_int_equal(bbr()->resume_rate, 0);
+    assert_true(p->cc.bytes_in_flight >= bdp());
 }
 
 static void startup_finds_the_bandwidth_and_drains(void **state)
@@ -216,6 +263,11 @@ static void probe_rtt_is_left_out_where_the_queue_empties_by_itself(void **state
     (void)state;
     assert_false(run(20 * TERN_SEC, TERN_BBR_PROBE_RTT));
     assert_near(bbr()->min_rtt, 40 * TERN_MSEC, 5);
+    (void)setup(
+        NULL); /* a long path, where our own probe and what drains it take most of the time */
+    p->delay = 200 * TERN_MSEC;
+    assert_false(run(20 * TERN_SEC, TERN_BBR_PROBE_RTT));
+    assert_near(bbr()->min_rtt, 200 * TERN_MSEC, 5);
 }
 
 /* Half a round trip of somebody's queue, which comes and goes: between two visits the least comes back. */
@@ -269,6 +321,9 @@ static void losses_end_startup_at_the_rate_of_its_trains(void **state)
     assert_true(bbr()->train_rate > 0 && bbr()->train_seen >= bbr()->train_rate);
     assert_true(tern_bbr_max_bw(bbr()) >= bbr()->train_seen);
     assert_true(tern_bbr_max_bw(bbr()) <= p->bottleneck * 101 / 100);
+    p->loss_every =
+        0; /* the bound is low then: what more there is room for is looked for at once */
+    assert_true(run(TERN_SEC, TERN_BBR_UP));
 }
 
 static void follows_a_faster_path_by_probing(void **state)
@@ -557,6 +612,9 @@ static void a_clock_may_stand_still(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(guesses_a_rate_before_the_first_sample, setup),
     cmocka_unit_test_setup(leaves_more_room_beside_others, setup),
+    cmocka_unit_test_setup(losses_before_the_first_sample_leave_the_window_small, setup),
+    cmocka_unit_test_setup(cruise_gives_nothing_away_where_there_is_no_queue, setup),
+    cmocka_unit_test_setup(half_of_what_is_remembered_follows_the_handshake, setup),
     cmocka_unit_test_setup(startup_finds_the_bandwidth_and_drains, setup),
     cmocka_unit_test_setup(cycle_goes_through_all_phases, setup),
     cmocka_unit_test_setup(queue_stays_small_after_startup, setup),

@@ -60,7 +60,7 @@ static void a_search_goes_on(void **state)
     for (size_t i = 0; i < NAMES * NAMES; i++) {
         unsigned share;
         path_init(p, names[i / NAMES], 0, 1);
-        path_run(p, 120 * TERN_MSEC);
+        path_run(p, 100 * TERN_MSEC);
         uint64_t before = p->cc.cwnd;
         assert_true(before < 200000);
         switch_to(names[i % NAMES]);
