@@ -426,7 +426,9 @@ static void change(tern_config *config, struct fuzz_input *in)
     if (which < 64) {
         *sizes[which % TERN_COUNT_OF(sizes)] = (size_t)number;
     } else if (which < 192) {
-        *numbers[which % TERN_COUNT_OF(numbers)] = number;
+        size_t i = which % TERN_COUNT_OF(numbers);
+        bool is_short = i < 5 && number < 256; /* who asks for a PING each nanosecond gets it */
+        *numbers[i] = is_short ? number * TERN_MSEC : number;
     } else if (which < 200) {
         config->cc = names[number % TERN_COUNT_OF(names)];
     } else if (which < 208) {

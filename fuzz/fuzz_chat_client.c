@@ -291,6 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                              .has_members = true};
     show(&w, model_console(w.model));
     model_connected(w.model);
+    draw(&w, 24, 80); /* sets where the talk is, for all that follows */
     for (int i = 0; i < STEPS_MAX && w.in.left > 0; i++) {
         step(&w);
     }

@@ -177,7 +177,7 @@ void pair_step(struct pair *pair, uint8_t op)
 void pair_run(struct pair *pair, tern_time length)
 {
     tern_time end = pair->now + length;
-    for (int i = 0; i < 4000 && pair->now < end; i++) {
+    for (int i = 0; i < 1000 && pair->now < end; i++) {
         struct pair_packet packet;
         bool has_moved = false;
         for (size_t to = 0; to < 2; to++) {

@@ -37,22 +37,25 @@ static size_t insert(uint8_t *payload, size_t len, size_t max, size_t at, const 
     return len + n;
 }
 
-/* A type that exists, and what the input has for its fields. */
+/* A type that exists, the last one in two octets, and what the input has for its fields. */
 static size_t insert_frame(uint8_t *payload, size_t len, size_t max, size_t at,
                            struct fuzz_input *in)
 {
-    static const uint8_t types[] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0e,
-                                    0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
-                                    0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20, 0x22, 0x24,
-                                    0x26, 0x28, 0x2a, 0x2c, 0x2d, 0x2e, 0x38, 0x39};
-    uint8_t frame[1 + NEW_MAX];
+    static const uint16_t types[] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,  0x0e,
+                                     0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,  0x18,
+                                     0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20, 0x22,  0x24,
+                                     0x26, 0x28, 0x2a, 0x2c, 0x2d, 0x2e, 0x38, 0x39, 0x40af};
+    uint8_t frame[2 + NEW_MAX];
     size_t n, want = fuzz_u8(in) % NEW_MAX;
-    frame[0] = types[fuzz_u8(in) % TERN_COUNT_OF(types)];
+    uint16_t type = types[fuzz_u8(in) % TERN_COUNT_OF(types)];
+    size_t front = type > 0xff ? 2 : 1;
+    frame[0] = (uint8_t)(front == 2 ? type >> 8 : type);
+    frame[1] = (uint8_t)type;
     const uint8_t *bytes = fuzz_bytes(in, want, &n);
     if (n > 0) {
-        memcpy(frame + 1, bytes, n);
+        memcpy(frame + front, bytes, n);
     }
-    return insert(payload, len, max, at, frame, 1 + n);
+    return insert(payload, len, max, at, frame, front + n);
 }
 
 /* As many octets as the varint at that place has, of a value at one of the edges or near the old one. */

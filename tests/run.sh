@@ -118,17 +118,15 @@ install_gcovr() {
 
 # --- building -------------------------------------------------------------------------------------
 
-# build FOLDER COMPILER PRESET [cmake options]: build/FOLDER. Ends the run when it does not build.
-build() {
+# made FOLDER COMPILER COMMAND...: build/FOLDER by a command. Ends the run when it does not build.
+made() {
     folder=build/$1
     compiler=$2
-    preset=$3
-    shift 3
+    shift 2
     mkdir -p "$folder"
     since=$(date +%s)
     printf '%s: building with %s ... ' "$folder" "$compiler"
-    if { CC=$compiler cmake --preset "$preset" -B "$folder" -DTERN_SODIUM_ROOT=OFF "$@" && cmake --build "$folder" -j "$jobs"; } \
-        >"$folder/run.log" 2>&1; then
+    if CC=$compiler "$@" >"$folder/run.log" 2>&1; then
         echo "done, $(($(date +%s) - since)) s"
         return
     fi
@@ -137,6 +135,22 @@ build() {
     echo "The whole log: $folder/run.log"
     count "build" 0 1 0 $(($(date +%s) - since))
     finish
+}
+
+# shellcheck disable=SC2317 # called by made
+preset() {
+    to=$1
+    preset=$2
+    shift 2
+    cmake --preset "$preset" -B "$to" -DTERN_SODIUM_ROOT=OFF "$@" && cmake --build "$to" -j "$jobs"
+}
+
+# build FOLDER COMPILER PRESET [cmake options]
+build() {
+    to=$1
+    compiler=$2
+    shift 2
+    made "$to" "$compiler" preset "build/$to" "$@"
 }
 
 # --- layers ---------------------------------------------------------------------------------------
@@ -258,12 +272,18 @@ same_packets() {
     count hashes $((total - bad)) "$bad" 0 "$took"
 }
 
+# As OSS-Fuzz builds, but with all libraries that are here.
+# shellcheck disable=SC2317 # called by made
+fuzz_build() {
+    OUT=build/fuzz/out WORK=build/fuzz OPTIONS=-DTERN_SODIUM_ROOT=OFF CMAKE_GENERATOR=Ninja sh fuzz/build.sh
+}
+
 # One fuzz target from its committed corpus; what it finds on the way goes to build/.
 fuzz_one() {
     mkdir -p "build/fuzz/corpus/$1" "build/fuzz/crashes"
     dict=
-    [ ! -f "fuzz/$1.dict" ] || dict=-dict=fuzz/$1.dict
-    "build/fuzz/bin/$1" ${dict:+"$dict"} -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    [ ! -f "build/fuzz/out/$1.dict" ] || dict=-dict=build/fuzz/out/$1.dict
+    "build/fuzz/out/$1" ${dict:+"$dict"} -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
         -artifact_prefix="build/fuzz/crashes/$1-" "build/fuzz/corpus/$1" "fuzz/corpus/$1" \
         >"build/fuzz/$1.log" 2>&1
 }
@@ -286,7 +306,7 @@ fuzz_row() {
 }
 
 fuzz() {
-    build fuzz clang fuzz
+    made fuzz clang fuzz_build
     targets=$(cd fuzz && find . -maxdepth 1 -name 'fuzz_*.c' | sed 's|^\./||; s|\.c$||' | LC_ALL=C sort)
     good=0
     bad=0
