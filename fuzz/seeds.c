@@ -282,17 +282,17 @@ static void seed_tickets(void)
 /* Each message of each pattern: raw, and as a mask over the true one. */
 static void seed_noise(void)
 {
+    static const char *const names[] = {"xx", "xk", "xx-psk", "xk-psk", "xx-hfs", "xk-hfs"};
     uint8_t buf[160];
-    char name[32];
-    for (unsigned mode = 0; mode < 16; mode++) {
-        if ((mode >> 1 & 3) == 3) {
-            continue;
-        }
-        buf[0] = (uint8_t)mode;
-        memset(buf + 1, (mode & 8) != 0 ? 0 : 9, sizeof buf - 1);
-        buf[(mode & 8) != 0 ? 40 : 1] = 1;
-        (void)snprintf(name, sizeof name, "%s-message-%u-%s", (mode & 1) != 0 ? "xk" : "xx",
-                       1 + (mode >> 1 & 3), (mode & 8) != 0 ? "mask" : "raw");
+    char name[40];
+    for (unsigned i = 0; i < 6 * TERN_COUNT_OF(names); i++) {
+        unsigned pattern = i / 6, message = i % 3;
+        bool is_mask = i % 6 >= 3;
+        buf[0] = (uint8_t)((pattern & 1) | pattern / 2 << 4 | message << 1 | (is_mask ? 8 : 0));
+        memset(buf + 1, is_mask ? 0 : 9, sizeof buf - 1);
+        buf[is_mask ? 40 : 1] = 1;
+        (void)snprintf(name, sizeof name, "%s-message-%u-%s", names[pattern], 1 + message,
+                       is_mask ? "mask" : "raw");
         save("fuzz_noise", name, buf, sizeof buf);
     }
 }
