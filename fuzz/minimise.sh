@@ -1,6 +1,7 @@
 #!/bin/sh
 # Takes what fuzzing has found of new code into the committed corpora, and keeps these small: what has a name
-# stays (seeds, findings), the rest is the smallest set of small files that reaches the same edges.
+# stays (seeds, findings), the rest is the smallest set of small files that reaches the same edges, and of a
+# large set the largest files.
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh fuzz 600 && sh fuzz/minimise.sh [TARGET...]
@@ -10,6 +11,7 @@ set -eu
 unset CDPATH
 cd "$(dirname "$0")/.."
 most=1024 # bytes of a file
+files=64  # without a name, of a target
 
 [ $# -gt 0 ] || set -- build/fuzz/bin/fuzz_*
 for target in "$@"; do
@@ -33,7 +35,9 @@ for target in "$@"; do
         exit 1
     }
     rm -f "$kept"/*
-    cp "$new"/* "$kept"
+    find "$new" -type f | grep -vE '/[0-9a-f]{40}$' | xargs -I FILE cp FILE "$kept"
+    find "$new" -type f -printf '%s %p\n' | sort -rn | sed 's/^[0-9]* //' | grep -E '/[0-9a-f]{40}$' |
+        head -n $files | xargs -I FILE cp FILE "$kept"
     printf '%-24s %4d named %4d more %8d bytes\n' "$target" "$named" \
         $(($(find "$kept" -type f | wc -l) - named)) "$(cat "$kept"/* | wc -c)"
 done
