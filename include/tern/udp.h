@@ -105,7 +105,7 @@ typedef struct tern_udp_counters {
     uint64_t send_errors; /* datagrams that the kernel refused, other than a full socket */
     int last_error;       /* errno of the latest of them */
     /* Of the socket, in bytes as the kernel counts them (Linux: twice what was asked for, since each
-     * datagram also holds its bookkeeping). 8 MiB are asked for; what the kernel grants a program without
+     * datagram also holds its bookkeeping). 16 and 8 MiB are asked for; what the kernel grants a program without
      * privileges is net.core.rmem_max and wmem_max there. What does not fit in the first is lost. */
     size_t receive_buffer, send_buffer;
 } tern_udp_counters;

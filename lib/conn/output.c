@@ -516,6 +516,9 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
     size_t limit = datagram_limit(conn, is_established);
     size_t count = 0;
     struct leave leave = {.full = limit};
+    if (conn->pacing_until > 0 && now > conn->pacing_until) {
+        tern_pacer_catch_up(&path->pacer, limit, now - conn->pacing_until, now);
+    }
     if (is_established) { /* ECN counts are kept for 1-RTT packets, which are alone in their train then */
         tern_ecn_choose(&path->ecn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP), now);
         train->ecn = path->ecn.mark;

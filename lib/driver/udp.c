@@ -12,7 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_LARGEST = 8 << 20, BUFFER_SMALLEST = 256 << 10 };
+enum {
+    RECEIVE_LARGEST =
+        16
+        << 20, /* what a thousand connections send while the reader is not scheduled for a moment */
+    SEND_LARGEST = 8 << 20,
+    BUFFER_SMALLEST = 256 << 10
+};
 
 /* Who does not keep up with what comes answers later, but no later than this. Then one ACK does for all that
  * came of a connection meanwhile, and lets the peer send as much in one train: with many connections each
@@ -35,9 +41,8 @@ tern_time tern_udp_now(void)
 
 /* Bursts of a fast path must fit while the application is busy. Refusal is no error: the kernel's
  * own bound then stays. */
-static void enlarge_buffer(int fd, int option, int force)
+static void enlarge_buffer(int fd, int option, int force, int size)
 {
-    int size = BUFFER_LARGEST;
     if (force != 0 && setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) == 0) {
         return;
     }
@@ -56,11 +61,11 @@ static size_t buffer_size(int fd, int option)
 static void enlarge_buffers(int fd)
 {
 #if defined(SO_RCVBUFFORCE) && defined(SO_SNDBUFFORCE)
-    enlarge_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE);
-    enlarge_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE);
+    enlarge_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, RECEIVE_LARGEST);
+    enlarge_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, SEND_LARGEST);
 #else
-    enlarge_buffer(fd, SO_RCVBUF, 0);
-    enlarge_buffer(fd, SO_SNDBUF, 0);
+    enlarge_buffer(fd, SO_RCVBUF, 0, RECEIVE_LARGEST);
+    enlarge_buffer(fd, SO_SNDBUF, 0, SEND_LARGEST);
 #endif
 }
 

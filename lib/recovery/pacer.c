@@ -3,6 +3,8 @@
 #include "recovery/pacer.h"
 
 #define BURST_DATAGRAMS 2
+#define LATE_DATAGRAMS  10 /* RFC 9002 §7.7: a burst may be an initial window */
+#define LATE_MSECS      4
 
 static uint64_t burst_of(uint64_t rate, size_t datagram)
 {
@@ -57,6 +59,15 @@ void tern_pacer_on_sent(struct tern_pacer *pacer, size_t bytes, tern_time now)
         earn(pacer, now);
         pacer->tokens = tern_sub_sat(pacer->tokens, bytes);
     }
+}
+
+void tern_pacer_catch_up(struct tern_pacer *pacer, size_t datagram, tern_time late, tern_time now)
+{
+    uint64_t most = TERN_MAX(LATE_DATAGRAMS * (uint64_t)datagram, pacer->rate / 1000 * LATE_MSECS);
+    bool is_much = late > 0 && pacer->rate > UINT64_MAX / late;
+    uint64_t missed = is_much ? most : pacer->rate * late / TERN_SEC;
+    earn(pacer, now);
+    pacer->tokens = TERN_MAX(pacer->tokens, TERN_MIN(tern_add_sat(missed, datagram), most));
 }
 
 tern_time tern_pacer_next(const struct tern_pacer *pacer, size_t bytes)

@@ -23,6 +23,10 @@ void tern_pacer_set_rate(struct tern_pacer *pacer, uint64_t rate, size_t datagra
 uint64_t tern_pacer_budget(struct tern_pacer *pacer, tern_time now);
 void tern_pacer_on_sent(struct tern_pacer *pacer, size_t bytes, tern_time now);
 
+/* Somebody might have gone on `late` ago and has his turn only now: a thread with many connections comes late to each.
+ * What he missed may leave at once, up to ten datagrams or what 4 ms carry. */
+void tern_pacer_catch_up(struct tern_pacer *pacer, size_t datagram, tern_time late, tern_time now);
+
 /* When `bytes` may leave; 0 when now. */
 tern_time tern_pacer_next(const struct tern_pacer *pacer, size_t bytes);
 

@@ -50,6 +50,13 @@ static bool has_eliciting(const struct tern_conn *conn)
     return tern_space_is_live(app) && app->loss.sent.eliciting_outstanding > 0;
 }
 
+/* Ten datagrams or what 4 ms carry, until the next look makes it the burst again. */
+static uint64_t pacer_most(const struct tern_path *path)
+{
+    uint64_t late = TERN_MAX(10 * (uint64_t)path->cc.datagram, path->pacer.rate / 1000 * 4);
+    return TERN_MAX(late, path->pacer.burst);
+}
+
 const char *invariants_broken(const tern_conn *conn, tern_time now)
 {
     const struct tern_path *path = &conn->path;
@@ -68,8 +75,8 @@ const char *invariants_broken(const tern_conn *conn, tern_time now)
     if (path->cc.cwnd < tern_cc_min_window(&path->cc)) {
         return "cwnd is at least two datagrams";
     }
-    if (path->pacer.rate > 0 && path->pacer.tokens > path->pacer.burst) {
-        return "the pacer holds no more than its burst";
+    if (path->pacer.rate > 0 && path->pacer.tokens > pacer_most(path)) {
+        return "the pacer holds no more than its burst, or what a late turn catches up on";
     }
     if (conn->life.state == TERN_LIFE_ESTABLISHED && has_eliciting(conn) &&
         tern_recover_deadline(conn) == TERN_TIME_NEVER) {

@@ -195,6 +195,52 @@ static void next_is_later_at_every_rate(void **state)
     }
 }
 
+/* A turn that comes 3 ms late sends what 3 ms carry, and the bucket is no larger after it. */
+static void who_is_late_catches_up(void **state)
+{
+    (void)state;
+    start(10000000);
+    pacer.tokens = 0;
+    tern_time due = tern_pacer_next(&pacer, MDS), now = due + 3 * TERN_MSEC;
+    tern_pacer_catch_up(&pacer, MDS, now - due, now);
+    assert_int_equal(pacer.tokens, 30000 + MDS);
+    assert_int_equal(tern_pacer_budget(&pacer, now), UINT64_MAX);
+    assert_in_range(tern_pacer_budget(&pacer, now + TERN_USEC), 10000, UINT64_MAX);
+    assert_in_range(pacer.tokens, 0, 10000); /* unused it is gone */
+}
+
+static void nobody_catches_up_on_more_than_a_little(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t rate, most;
+        tern_time late;
+    } cases[] = {
+        {125000, 10 * MDS, TERN_SEC}, /* an initial window */
+        {125000, MDS + 125, TERN_MSEC},
+        {10000000, 40000, TERN_SEC}, /* what 4 ms carry */
+        {10000000, 40000, 3600 * TERN_SEC},
+        {UINT64_MAX / 8, UINT64_MAX / 8 / 1000 * 4, TERN_SEC},
+        {125000, MDS, 0},
+    };
+    for (size_t i = 0; i < TERN_COUNT_OF(cases); i++) {
+        start(cases[i].rate);
+        pacer.tokens = 0;
+        pacer.at = NOW + cases[i].late;
+        tern_pacer_catch_up(&pacer, MDS, cases[i].late, NOW + cases[i].late);
+        assert_int_equal(pacer.tokens, cases[i].most);
+    }
+}
+
+/* It never takes away. */
+static void to_be_late_costs_nothing(void **state)
+{
+    (void)state;
+    start(10000000);
+    tern_pacer_catch_up(&pacer, MDS, 1, NOW + 1);
+    assert_int_equal(pacer.tokens, 2 * MDS);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_a_rate_nothing_waits),
     cmocka_unit_test(rates_are_kept_without_drift),
@@ -209,6 +255,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_burst_follows_the_rate),
     cmocka_unit_test(a_clock_that_stands_earns_nothing),
     cmocka_unit_test(next_is_later_at_every_rate),
+    cmocka_unit_test(who_is_late_catches_up),
+    cmocka_unit_test(nobody_catches_up_on_more_than_a_little),
+    cmocka_unit_test(to_be_late_costs_nothing),
 };
 
 TERN_TEST_MAIN(tests)
