@@ -16,14 +16,15 @@
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
 #define GUESSED_RTT        TERN_MSEC
-#define MATCH_PART         64 /* an RTT within this part of the least is as good */
-#define TRAIN_PART         8  /* a train's least length in round trips, and its most delay */
+#define MATCH_PART                                                                                 \
+    64 /* an RTT within this part of the least is as good; within half of it, too, for the margin */
+#define TRAIN_PART 8 /* a train's least length in round trips, and its most delay */
 #define TRAIN_DATAGRAMS                                                                            \
     6 /* a first window is ten small ones, or eight large, and one ACK is its beginning */
 #define TRAIN_PACING    400 /* in hundredths */
 #define RESUME_ROUNDS   2
 #define FIRST_DATAGRAMS 24
-#define ALONE           3 /* times more rounds without a queue than with one */
+#define ALONE           2 /* times more rounds without a queue than with one */
 
 static const uint16_t pacing_gain[] = {
     [TERN_BBR_STARTUP] = 277,   [TERN_BBR_DRAIN] = 50,   [TERN_BBR_DOWN] = 90,
@@ -132,7 +133,7 @@ void tern_bbr_reset_signals(struct tern_bbr *bbr)
 static void set_pacing(struct tern_cc *cc, uint64_t gain)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    bool is_empty = bbr->phase == TERN_BBR_CRUISE && (bbr->is_matched || bbr->was_matched);
+    bool is_empty = bbr->phase == TERN_BBR_CRUISE && (bbr->is_clear || bbr->was_clear);
     uint64_t margin = is_empty ? 0 : PACING_MARGIN;
     uint64_t rate = tern_bbr_scale(tern_bbr_scale(bbr->bw, gain), 100 - margin);
     if (bbr->phase >= TERN_BBR_CRUISE && bbr->phase <= TERN_BBR_UP) {
@@ -235,7 +236,7 @@ static void check_probe_rtt(struct tern_cc *cc, const struct tern_cc_ack *ack, t
 
 /* The draft has ProbeRTT for flows that keep a queue, and leaves it out after what has emptied it. But as
  * it is written only a sample below the least would tell, which a path without jitter never gives. Here
- * those that match it do, when ProbeRTT would be due and three quarters had one of those rounds since in which
+ * those that match it do, when ProbeRTT would be due and two thirds had one of those rounds since in which
  * we kept no queue ourselves: a flow that is alone has them in all. Beside others they are rarer, and
  * ProbeRTT stays, which gives those their share. */
 static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_time sample)
@@ -243,7 +244,9 @@ static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_ti
     tern_time slack = cc->datagram * (TERN_SEC / 4 * 5) / TERN_MAX(bbr->bw, (uint64_t)1);
     slack = TERN_MAX(slack, bbr->min_rtt / MATCH_PART);
     bool is_match = sample >= bbr->min_rtt && sample - bbr->min_rtt <= slack;
+    bool is_clear = is_match && sample - bbr->min_rtt <= slack / 2;
     bbr->is_matched = bbr->is_matched || is_match;
+    bbr->is_clear = bbr->is_clear || is_clear;
     if (bbr->is_round_start) {
         bool is_calm = bbr->phase == TERN_BBR_CRUISE || bbr->phase == TERN_BBR_REFILL ||
                        (bbr->phase == TERN_BBR_DOWN && bbr->watch_rounds > 0);
@@ -251,7 +254,8 @@ static bool is_refreshed(const struct tern_cc *cc, struct tern_bbr *bbr, tern_ti
         bbr->matched += counts && bbr->is_matched ? 1 : 0;
         bbr->unmatched += counts && !bbr->is_matched ? 1 : 0;
         bbr->was_calm = is_calm;
-        bbr->was_matched = bbr->is_matched;
+        bbr->was_clear = bbr->is_clear;
+        bbr->is_clear = is_clear;
         bbr->is_matched = is_match;
     }
     if (!bbr->is_probe_rtt_expired) {

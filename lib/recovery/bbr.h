@@ -48,8 +48,8 @@ struct tern_bbr {
     tern_time probe_rtt_until; /* 0: in flight has not yet come down */
     bool is_probe_rtt_expired, is_probe_rtt_due, is_probe_rtt_round_done;
     bool has_rtt;
-    bool is_matched;             /* this round had a round trip as short as the least ... */
-    bool was_matched;            /* ... and the one before */
+    bool is_matched;             /* this round had a round trip as short as the least */
+    bool is_clear, was_clear;    /* even closer to it: this one, and the one before */
     bool was_calm;               /* it began where we keep no queue ourselves */
     uint32_t matched, unmatched; /* such rounds since ProbeRTT was last due */
     bool is_shared;              /* others keep a queue in the bottleneck ... */

@@ -185,7 +185,7 @@ static void cruise_gives_nothing_away_where_there_is_no_queue(void **state)
     (void)run(100 * TERN_MSEC, -1);
     assert_int_equal(bbr()->phase, TERN_BBR_CRUISE);
     assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), bbr()->bw);
-    p->delay += 2 * TERN_MSEC; /* somebody's queue */
+    p->delay += 800 * TERN_USEC; /* somebody's queue, and hardly one */
     (void)run(150 * TERN_MSEC, -1);
     assert_int_equal(bbr()->phase, TERN_BBR_CRUISE);
     assert_int_equal(tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), bbr()->bw * 99 / 100);
