@@ -38,6 +38,37 @@ static void words_are_not_shown_as_anothers(void **state)
     assert_false(has_line(bob, LINE_TEXT, "I resign"));
 }
 
+/* A bad member and a bad server: words that are truly eve's, under another's nick. */
+static void words_are_not_shown_under_anothers_nick(void **state)
+{
+    uint16_t channel;
+    static uint8_t buf[CHAT_PACKET_MAX];
+    (void)state;
+    (void)come(1, "ann", "den");
+    struct program *bob = come(2, "bob", "den"), *eve = come(3, "eve", "den");
+    say(eve, "I am ann");
+    struct chat_packet e = intercept(bob, CHAT_KIND_TEXT, &channel, buf);
+    e.nick = chat_text("ann");
+    tell(bob, channel, &e);
+    assert_true(has_line(bob, LINE_TEXT, "I am ann"));
+    assert_string_equal(bob->lines[bob->line_count - 1].nick, "eve");
+}
+
+static void answers_that_nobody_asked_for_are_not_shown(void **state)
+{
+    (void)state;
+    struct program *ann = come(1, "ann", "den");
+    struct chat_packet lie = {.type = CHAT_FOUND,
+                              .channel = model_room_at(ann->model, 0)->channel,
+                              .id = 1,
+                              .seq = 1,
+                              .kind = CHAT_KIND_TEXT,
+                              .nick = chat_text("bob"),
+                              .body = chat_text("I said so then")};
+    tell(ann, CHAT_CONTROL, &lie);
+    assert_int_equal(ann->found_count, 0);
+}
+
 static void dropped_repeated_and_late_words_are_told_of(void **state)
 {
     uint16_t channel;
@@ -259,6 +290,8 @@ static void few_words_wait_for_keys(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(words_that_nobody_sealed_are_not_shown, begin, end),
     cmocka_unit_test_setup_teardown(words_are_not_shown_as_anothers, begin, end),
+    cmocka_unit_test_setup_teardown(words_are_not_shown_under_anothers_nick, begin, end),
+    cmocka_unit_test_setup_teardown(answers_that_nobody_asked_for_are_not_shown, begin, end),
     cmocka_unit_test_setup_teardown(dropped_repeated_and_late_words_are_told_of, begin, end),
     cmocka_unit_test_setup_teardown(a_sealed_room_does_not_become_an_open_one, begin, end),
     cmocka_unit_test_setup_teardown(words_for_a_sealed_room_do_not_go_to_an_open_one, begin, end),
