@@ -90,8 +90,7 @@ static const char *const texts[STATEMENTS] = {
     [LEFT_UNHEARD] = "DELETE FROM unheard WHERE room = ?",
     [LEFT_HELD] = "DELETE FROM held WHERE room = ?",
     [LEFT_PEOPLE] = "DELETE FROM people WHERE room = ?",
-    [LINE] = "INSERT INTO lines(room, seq, time, kind, key, nick, own, is_words, text)"
-             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [LINE] = "INSERT INTO lines VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WORDS] = "INSERT INTO words(rowid, place, body) VALUES(?, ?, ?)",
     [CHAIN] = "REPLACE INTO chains VALUES(?, ?, ?, ?, ?)",
     [SAY] = "INSERT INTO unheard(room, id, kind, body) VALUES(?, ?, ?, ?)",
