@@ -74,6 +74,7 @@ enum statement {
 };
 
 #define LINE_COLUMNS "seq, time, kind, key, nick, own, text"
+#define LAST_LINES   "(SELECT * FROM lines WHERE room = ? ORDER BY id DESC LIMIT ?)"
 
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -107,8 +108,7 @@ static const char *const texts[STATEMENTS] = {
     [HELD] = "SELECT packet FROM held WHERE room = ? ORDER BY n",
     [PEOPLE] = "SELECT key, nick FROM people WHERE room = ?",
     [ALL_KNOWN] = "SELECT key, nick, verified, seen FROM known ORDER BY seen",
-    [LINES] = "SELECT " LINE_COLUMNS " FROM (SELECT * FROM lines WHERE room = ? ORDER BY id DESC"
-              " LIMIT ?) ORDER BY id",
+    [LINES] = "SELECT " LINE_COLUMNS " FROM " LAST_LINES " ORDER BY id",
     [BEFORE] = "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
                " ORDER BY id DESC LIMIT ?",
     [SEARCH] = "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
