@@ -76,6 +76,17 @@ enum statement {
 #define LINE_COLUMNS "seq, time, kind, key, nick, own, text"
 #define LAST_LINES   "(SELECT * FROM lines WHERE room = ? ORDER BY id DESC LIMIT ?)"
 
+/* Those of more than one piece, by name. */
+static const char lines_text[] = "SELECT " LINE_COLUMNS " FROM " LAST_LINES " ORDER BY id";
+static const char before_text[] =
+    "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
+    " ORDER BY id DESC LIMIT ?";
+static const char search_text[] =
+    "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
+    " WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?";
+static const char old_known_text[] = "DELETE FROM known WHERE verified = 0 AND key NOT IN"
+                                     " (SELECT key FROM known ORDER BY seen DESC LIMIT ?)";
+
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -108,17 +119,14 @@ static const char *const texts[STATEMENTS] = {
     [HELD] = "SELECT packet FROM held WHERE room = ? ORDER BY n",
     [PEOPLE] = "SELECT key, nick FROM people WHERE room = ?",
     [ALL_KNOWN] = "SELECT key, nick, verified, seen FROM known ORDER BY seen",
-    [LINES] = "SELECT " LINE_COLUMNS " FROM " LAST_LINES " ORDER BY id",
-    [BEFORE] = "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
-               " ORDER BY id DESC LIMIT ?",
-    [SEARCH] = "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
-               " WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?",
+    [LINES] = lines_text,
+    [BEFORE] = before_text,
+    [SEARCH] = search_text,
     [OLD_WORDS] = "DELETE FROM words WHERE rowid <= (SELECT max(id) FROM lines) - ?",
     [OLD_LINES] = "DELETE FROM lines WHERE id <= (SELECT max(id) FROM lines) - ?",
     [OLD_CHAINS] =
         "DELETE FROM chains WHERE used < (SELECT last FROM rooms WHERE rooms.id = chains.room) - ?",
-    [OLD_KNOWN] = "DELETE FROM known WHERE verified = 0 AND key NOT IN"
-                  " (SELECT key FROM known ORDER BY seen DESC LIMIT ?)",
+    [OLD_KNOWN] = old_known_text,
 };
 
 struct memory {
