@@ -21,7 +21,8 @@ static const char schema[] =
     " seq INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
     " nick TEXT NOT NULL, own INTEGER NOT NULL, is_words INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX lines_room ON lines(room, id);"
-    "CREATE TABLE chains(room INTEGER, key BLOB, program INTEGER, dump BLOB NOT NULL,"
+    "CREATE TABLE chains(room INTEGER, key BLOB, program INTEGER, used INTEGER NOT NULL, dump BLOB "
+    "NOT NULL,"
     " PRIMARY KEY(room, key, program)) WITHOUT ROWID;"
     "CREATE TABLE unheard(n INTEGER PRIMARY KEY, room INTEGER NOT NULL, id INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, body BLOB NOT NULL);"
@@ -67,10 +68,24 @@ enum statement {
     SEARCH,
     OLD_WORDS,
     OLD_LINES,
+    OLD_CHAINS,
+    OLD_KNOWN,
     STATEMENTS
 };
 
 #define LINE_COLUMNS "seq, time, kind, key, nick, own, text"
+#define LAST_LINES   "(SELECT * FROM lines WHERE room = ? ORDER BY id DESC LIMIT ?)"
+
+/* Those of more than one piece, by name. */
+static const char lines_text[] = "SELECT " LINE_COLUMNS " FROM " LAST_LINES " ORDER BY id";
+static const char before_text[] =
+    "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
+    " ORDER BY id DESC LIMIT ?";
+static const char search_text[] =
+    "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
+    " WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?";
+static const char old_known_text[] = "DELETE FROM known WHERE verified = 0 AND key NOT IN"
+                                     " (SELECT key FROM known ORDER BY seen DESC LIMIT ?)";
 
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -87,10 +102,9 @@ static const char *const texts[STATEMENTS] = {
     [LEFT_UNHEARD] = "DELETE FROM unheard WHERE room = ?",
     [LEFT_HELD] = "DELETE FROM held WHERE room = ?",
     [LEFT_PEOPLE] = "DELETE FROM people WHERE room = ?",
-    [LINE] = "INSERT INTO lines(room, seq, time, kind, key, nick, own, is_words, text)"
-             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [LINE] = "INSERT INTO lines VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WORDS] = "INSERT INTO words(rowid, place, body) VALUES(?, ?, ?)",
-    [CHAIN] = "REPLACE INTO chains VALUES(?, ?, ?, ?)",
+    [CHAIN] = "REPLACE INTO chains VALUES(?, ?, ?, ?, ?)",
     [SAY] = "INSERT INTO unheard(room, id, kind, body) VALUES(?, ?, ?, ?)",
     [HEARD] = "DELETE FROM unheard WHERE room = ? AND id = ?",
     [HOLD] = "INSERT INTO held(room, seq, packet) VALUES(?, ?, ?)",
@@ -100,19 +114,19 @@ static const char *const texts[STATEMENTS] = {
     [KNOWN] = "REPLACE INTO known VALUES(?, ?, ?, ?)",
     [ROOMS] =
         "SELECT id, name, title, flags, other, last, is_in FROM rooms WHERE is_in ORDER BY id",
-    [CHAINS] = "SELECT key, program, dump FROM chains WHERE room = ?",
+    [CHAINS] = "SELECT key, program, dump FROM chains WHERE room = ? ORDER BY used",
     [UNHEARD] = "SELECT id, kind, body FROM unheard WHERE room = ? ORDER BY n",
     [HELD] = "SELECT packet FROM held WHERE room = ? ORDER BY n",
     [PEOPLE] = "SELECT key, nick FROM people WHERE room = ?",
     [ALL_KNOWN] = "SELECT key, nick, verified, seen FROM known ORDER BY seen",
-    [LINES] = "SELECT " LINE_COLUMNS " FROM (SELECT * FROM lines WHERE room = ? ORDER BY id DESC"
-              " LIMIT ?) ORDER BY id",
-    [BEFORE] = "SELECT " LINE_COLUMNS " FROM lines WHERE room = ? AND seq < ? AND is_words"
-               " ORDER BY id DESC LIMIT ?",
-    [SEARCH] = "SELECT " LINE_COLUMNS " FROM words JOIN lines ON lines.id = words.rowid"
-               " WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?",
+    [LINES] = lines_text,
+    [BEFORE] = before_text,
+    [SEARCH] = search_text,
     [OLD_WORDS] = "DELETE FROM words WHERE rowid <= (SELECT max(id) FROM lines) - ?",
     [OLD_LINES] = "DELETE FROM lines WHERE id <= (SELECT max(id) FROM lines) - ?",
+    [OLD_CHAINS] =
+        "DELETE FROM chains WHERE used < (SELECT last FROM rooms WHERE rooms.id = chains.room) - ?",
+    [OLD_KNOWN] = old_known_text,
 };
 
 struct memory {
@@ -150,11 +164,18 @@ static enum db_opened open_db(struct memory *m, const char *path)
 
 static void drop_old(struct memory *m)
 {
-    if (db_begin(&m->db) > 0) {
-        (void)db_end(&m->db,
-                     db_run(&m->db, db_ask(&m->db, OLD_WORDS, "i", (int64_t)MEMORY_LINES)) > 0 &&
-                         db_run(&m->db, db_ask(&m->db, OLD_LINES, "i", (int64_t)MEMORY_LINES)) > 0);
+    static const struct {
+        enum statement which;
+        int64_t most;
+    } limits[] = {{OLD_WORDS, MEMORY_LINES},
+                  {OLD_LINES, MEMORY_LINES},
+                  {OLD_CHAINS, MEMORY_EVENTS},
+                  {OLD_KNOWN, MEMORY_KNOWN}};
+    bool is_whole = db_begin(&m->db) > 0;
+    for (size_t i = 0; is_whole && i < sizeof limits / sizeof limits[0]; i++) {
+        is_whole = db_run(&m->db, db_ask(&m->db, limits[i].which, "i", limits[i].most)) > 0;
     }
+    (void)db_end(&m->db, is_whole);
 }
 
 struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
@@ -296,10 +317,11 @@ void memory_line(struct memory *m, int64_t room, const struct memory_line *l, bo
 }
 
 void memory_chain(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
-                  uint32_t program, const uint8_t *dump, size_t len)
+                  uint32_t program, uint64_t seq, struct chat_slice dump)
 {
     if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, CHAIN, "ikib", room, key, (int64_t)program, dump, len));
+        (void)write_it(m, db_ask(&m->db, CHAIN, "ikiib", room, key, (int64_t)program, (int64_t)seq,
+                                 dump.data, dump.len));
     }
 }
 

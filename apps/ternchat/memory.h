@@ -13,6 +13,8 @@
 #define MEMORY_WHY_SIZE 4600
 #define MEMORY_FOUND    50     /* lines that one search brings */
 #define MEMORY_LINES    200000 /* that are kept in all; the oldest go at the next start */
+#define MEMORY_KNOWN    10000  /* keys that are kept whose words were not compared */
+#define MEMORY_EVENTS   100000 /* of a room, after which a chain that was not used is forgotten */
 
 struct memory;
 
@@ -53,8 +55,9 @@ void memory_leave(struct memory *memory, int64_t room);
 
 void memory_line(struct memory *memory, int64_t room, const struct memory_line *line,
                  bool is_words);
+/* seq: the event that has brought it so far. */
 void memory_chain(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE],
-                  uint32_t program, const uint8_t *dump, size_t len);
+                  uint32_t program, uint64_t seq, struct chat_slice dump);
 void memory_say(struct memory *memory, int64_t room, uint64_t id, uint8_t kind,
                 struct chat_slice body);
 void memory_heard(struct memory *memory, int64_t room, uint64_t id);

@@ -66,14 +66,14 @@ void memory_line(struct memory *memory, int64_t room, const struct memory_line *
 }
 
 void memory_chain(struct memory *memory, int64_t room, const uint8_t key[TERN_KEY_SIZE],
-                  uint32_t program, const uint8_t *dump, size_t len)
+                  uint32_t program, uint64_t seq, struct chat_slice dump)
 {
     (void)memory;
     (void)room;
     (void)key;
     (void)program;
+    (void)seq;
     (void)dump;
-    (void)len;
 }
 
 void memory_say(struct memory *memory, int64_t room, uint64_t id, uint8_t kind,

@@ -537,6 +537,24 @@ static bool on_own(struct model *model, struct model_room *room, const struct ch
     return true;
 }
 
+static bool is_open(const struct model_room *room)
+{
+    return room != NULL && (room->flags & CHAT_FLAG_OPEN) != 0;
+}
+
+/* In a sealed room words go by their key, and the nick is the one under which that is in the room: or a server
+ * could show the words of one as those of another. */
+static void name_writer(const struct model_room *room, const struct chat_packet *p,
+                        char nick[CHAT_NAME_MAX + 1])
+{
+    const struct model_person *person = model_person_in(room, p->key);
+    if (person != NULL && p->kind < CHAT_KIND_TOPIC && !is_open(room)) {
+        memcpy(nick, person->nick, sizeof person->nick);
+    } else if (!name_take(p->nick, NAME_NICK, nick)) {
+        (void)snprintf(nick, CHAT_NAME_MAX + 1, "?");
+    }
+}
+
 static void on_event(struct model *model, struct model_room *room, const struct chat_packet *p)
 {
     struct line about = {.seq = p->seq, .time = p->time, .is_replay = room->is_replay};
@@ -544,9 +562,7 @@ static void on_event(struct model *model, struct model_room *room, const struct 
         return;
     }
     memcpy(about.key, p->key, sizeof about.key);
-    if (!name_take(p->nick, NAME_NICK, about.nick)) {
-        (void)snprintf(about.nick, sizeof about.nick, "?");
-    }
+    name_writer(room, p, about.nick);
     if (room->last != 0 && p->seq != room->last + 1) {
         struct line gap = {.kind = LINE_GAP, .seq = p->seq - 1, .time = p->time};
         char text[100];
@@ -759,6 +775,8 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
         on_refused(model, &p);
     } else if (p.type == CHAT_CALLED && model->is_welcome) {
         on_called(model, &p);
+    } else if (p.type == CHAT_FOUND && !is_open(model_on(model, p.channel))) {
+        return; /* nobody asks the server for sealed words: these are its own */
     } else if (p.type < CHAT_JOINED && p.type > CHAT_REFUSED) {
         model->front.on_answer(model->front.user, &p);
     }

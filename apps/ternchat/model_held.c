@@ -117,7 +117,7 @@ static void tell_of(struct model *model, struct model_room *room, const struct l
 }
 
 /* False: its key is not here. */
-static bool take(struct model *model, struct model_room *room, struct chat_packet *p,
+static bool take(struct model *model, struct model_room *room, const struct chat_packet *p,
                  struct line *about)
 {
     uint8_t plain[CHAT_BODY_MAX];
@@ -127,8 +127,9 @@ static bool take(struct model *model, struct model_room *room, struct chat_packe
     if (result == SEAL_DONE) {
         model_memory_chain(model, room, p->key, p->body);
         tell_of(model, room, about, &opened);
-        p->body = (struct chat_slice){plain, opened.len};
-        model_show(model, room, p, about);
+        struct chat_packet shown = *p;
+        shown.body = (struct chat_slice){plain, opened.len};
+        model_show(model, room, &shown, about);
         sodium_memzero(plain, opened.len);
     } else if (result == SEAL_FALSE) {
         model_warn(model, room, about, "words came as those of ", " that are not: not shown");
@@ -169,8 +170,7 @@ void model_hold(struct model *model, struct model_room *room, const struct chat_
                 struct line *about)
 {
     struct room_seal *s = room->seal;
-    struct chat_packet copy = *p;
-    if (take(model, room, &copy, about)) {
+    if (take(model, room, p, about)) {
         return;
     }
     s->wants_ask = s->wants_ask || (!about->is_replay && s->is_caught_up);

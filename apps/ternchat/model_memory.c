@@ -235,7 +235,8 @@ void model_memory_chain(struct model *model, struct model_room *room,
     uint32_t program = seal_program(body);
     size_t len = m == NULL ? 0 : seal_dump(room->seal->seal, from, program, dump);
     if (len > 0) {
-        memory_chain(m, room->remembered, from, program, dump, len);
+        memory_chain(m, room->remembered, from, program, room->last,
+                     (struct chat_slice){dump, len});
         sodium_memzero(dump, sizeof dump);
     }
 }

@@ -92,7 +92,7 @@ static bool give(struct model *model, struct room_seal *s, size_t chain, const u
 
 static void ask(struct model *model, struct room_seal *s)
 {
-    uint8_t body[1];
+    uint8_t body[1] = {0};
     s->wants_ask = !queue(s, model->next_keys_id++, body, seal_ask(body, sizeof body));
     s->ask_pause = ASK_PAUSE;
 }

@@ -16,7 +16,6 @@ _Static_assert(sizeof SEAL_KEYS_NAME == SEAL_NAME + 1 && sizeof SEAL_WORD_NAME =
 _Static_assert(SEAL_MORE >= SEAL_WORD_FRONT + SEAL_TIME + SEAL_PAD +
                                 crypto_aead_xchacha20poly1305_ietf_ABYTES + crypto_sign_BYTES,
                "what sealing adds");
-_Static_assert(CHAT_BODY_MAX == CHAT_WORDS_MAX + SEAL_MORE, "all words fit when they are sealed");
 
 void seal_put_number(uint8_t *at, uint64_t value, size_t size)
 {

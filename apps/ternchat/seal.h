@@ -10,7 +10,7 @@
 
 #include "ternchat/proto.h"
 
-#define SEAL_MORE    192   /* bytes that sealing adds at most */
+#define SEAL_MORE    (CHAT_BODY_MAX - CHAT_WORDS_MAX) /* bytes that sealing adds at most */
 #define SEAL_CHAINS  8     /* of our own, with words that are still on their way */
 #define SEAL_EPOCHS  3     /* chains that are kept of each program of the others */
 #define SEAL_SENDERS 2048  /* programs of others that a room remembers */

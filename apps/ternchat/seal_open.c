@@ -75,12 +75,14 @@ static struct sender *find(const struct seal *seal, const uint8_t key[TERN_KEY_S
 static void drop_last(struct seal *seal)
 {
     struct sender **at = &seal->senders;
-    while ((*at)->next != NULL) {
+    while (*at != NULL && (*at)->next != NULL) {
         at = &(*at)->next;
     }
-    free_sender(*at);
-    *at = NULL;
-    seal->sender_count--;
+    if (*at != NULL) {
+        free_sender(*at);
+        *at = NULL;
+        seal->sender_count--;
+    }
 }
 
 static void move_to_front(struct seal *seal, struct sender *sender)

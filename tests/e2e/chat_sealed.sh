@@ -17,7 +17,7 @@ member() {
 
 memory_of() {
     # shellcheck disable=SC2012
-    ls "$XDG_STATE_HOME"/tern/chat-*.db 2>/dev/null | head -n "${1:-1}" | tail -n 1
+    ls "$XDG_STATE_HOME"/tern/chat-*.db 2>/dev/null | head -n 1
 }
 
 # What lies on the server's disk, its log with it.

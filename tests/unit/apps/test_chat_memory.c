@@ -109,8 +109,8 @@ static void what_was_kept_is_there_again(void **state)
     memory_room_put(m, &den);
     add(m, 1, "one");
     memory_last(m, den.id, 1);
-    memory_chain(m, den.id, key, 7, (const uint8_t *)"old", 3);
-    memory_chain(m, den.id, key, 7, (const uint8_t *)"new", 3);
+    memory_chain(m, den.id, key, 7, 1, chat_text("old"));
+    memory_chain(m, den.id, key, 7, 1, chat_text("new"));
     memory_say(m, den.id, (uint64_t)9 << 32 | 1, 1, chat_text("a"));
     memory_say(m, den.id, 2, 1, chat_text(""));
     memory_heard(m, den.id, 2);
@@ -284,7 +284,36 @@ static void what_cannot_be_written_is_told_once(void **state)
     free(much);
 }
 
+/* What grows with time is cut at the next start. */
+static void what_is_old_is_forgotten(void **state)
+{
+    uint8_t other[TERN_KEY_SIZE] = {6};
+    (void)state;
+    struct memory *m = open_memory();
+    memory_room_put(m, &den);
+    add(m, 1, "first");
+    for (unsigned i = 2; i <= MEMORY_LINES + 1; i++) {
+        struct memory_line line = {.seq = i, .nick = "bob", .text = "x"};
+        memcpy(line.key, key, sizeof line.key);
+        memory_line(m, den.id, &line, false);
+    }
+    memory_chain(m, den.id, other, 7, 1, chat_text("old"));
+    memory_chain(m, den.id, key, 7, 5, chat_text("new"));
+    memory_last(m, den.id, MEMORY_EVENTS + 5);
+    memory_close(m);
+    m = open_memory();
+    memory_chains(m, den.id, on_chain, NULL);
+    assert_int_equal(got_count, 1);
+    assert_string_equal(got[0], "7 new");
+    got_count = 0;
+    memory_search(m, den.id, chat_text("first"), on_line, NULL);
+    memory_before(m, den.id, 2, on_line, NULL);
+    assert_int_equal(got_count, 0);
+    memory_close(m);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(what_is_old_is_forgotten, begin, end),
     cmocka_unit_test_setup_teardown(what_was_kept_is_there_again, begin, end),
     cmocka_unit_test_setup_teardown(lines_are_found, begin, end),
     cmocka_unit_test_setup_teardown(only_one_program_has_it, begin, end),
