@@ -19,6 +19,19 @@
 #define MESSAGES_MAX      1024 /* in a packet, where datagrams are huge */
 #define CRYPTO_MIN_ROOM   24   /* a CRYPTO frame with less than this is not worth its header */
 
+/* One by one, not as a whole: it is done for each packet, and clearing that much takes longer. */
+void tern_fill_init(struct tern_fill *fill, struct tern_conn *conn, enum tern_level level)
+{
+    fill->conn = conn;
+    fill->level = level;
+    fill->space = &conn->spaces[level];
+    fill->path = &conn->path;
+    fill->full = 0;
+    fill->receipts_max = 0;
+    fill->is_small = fill->is_eliciting = fill->has_ack = fill->has_immediate_ack = false;
+    fill->has_message = fill->is_padded = fill->needs_full_size = false;
+}
+
 void tern_fill_note(struct tern_fill *fill, struct tern_receipt receipt)
 {
     tern_sent_note(&fill->space->loss.sent, &receipt);

@@ -25,6 +25,9 @@ struct tern_fill {
     bool needs_full_size; /* a PATH_* frame: expand to 1200 (RFC 9000 §8.2.1) */
 };
 
+/* An empty one, for the path in use; its writer and `full` are the caller's to set. */
+void tern_fill_init(struct tern_fill *fill, struct tern_conn *conn, enum tern_level level);
+
 /* Puts into the packet what is wanted, in order of importance. `may_elicit`: congestion control,
  * pacing and the amplification limit allow more than an ACK. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_fill_packet(struct tern_fill *fill, bool may_elicit, tern_time now);

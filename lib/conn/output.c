@@ -102,8 +102,7 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
-    plan->fill =
-        (struct tern_fill){.conn = conn, .level = level, .space = space, .path = &conn->path};
+    tern_fill_init(&plan->fill, conn, level);
     tern_writer_init(&plan->fill.w, at + plan->header_len, room - plan->header_len - plan->tag_len);
     return true;
 }

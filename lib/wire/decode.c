@@ -370,12 +370,16 @@ static enum tern_frame_type family_of(uint64_t type)
 int tern_frame_decode(struct tern_frame *out, struct tern_reader *r)
 {
     const uint8_t *start = r->at;
-    memset(out, 0, sizeof *out);
     uint64_t type = tern_read_varint(r);
+    out->type = TERN_FRAME_PADDING;
+    out->padding = 0;
     if (r->failed || tern_frame_rule(type) == NULL) {
         return TERN_ERR_FRAME_ENCODING;
     }
     out->type = family_of(type);
+    if (out->type != TERN_FRAME_STREAM) { /* of which every field is set, and which most frames are */
+        memset(&out->u, 0, sizeof out->u);
+    }
     if ((size_t)(r->at - start) != tern_varint_size(type)) {
         return TERN_ERR_PROTOCOL;
     }

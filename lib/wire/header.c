@@ -9,13 +9,21 @@
 #define MASKED_SHORT 0x1fu
 #define LENGTH_MAX   16383u
 
+/* Nearly all have the length that we issue, and a copy of a length that the compiler knows is one move. */
+static void copy_cid(uint8_t *to, const uint8_t *from, size_t len)
+{
+    if (len == TERN_CID_SIZE) {
+        memcpy(to, from, TERN_CID_SIZE);
+    } else if (len > 0) {
+        memcpy(to, from, len);
+    }
+}
+
 static void set_cid(struct tern_cid *cid, const uint8_t *bytes, size_t len)
 {
     tern_assert(len <= TERN_CID_MAX);
     cid->len = (uint8_t)len;
-    if (len > 0) {
-        memcpy(cid->bytes, bytes, len);
-    }
+    copy_cid(cid->bytes, bytes, len);
 }
 
 static int decode_short(struct tern_header *out, const uint8_t *data, size_t len,
@@ -148,7 +156,7 @@ void tern_header_encode_short(struct tern_writer *w, const struct tern_cid *dcid
         return;
     }
     *at++ = (uint8_t)(FIXED_BIT | (key_phase ? PHASE_BIT : 0) | (pn_len - 1));
-    memcpy(at, dcid->bytes, dcid->len);
+    copy_cid(at, dcid->bytes, dcid->len);
     at += dcid->len;
     for (size_t i = 0; i < pn_len; i++) {
         at[i] = (uint8_t)(pn >> (8 * (pn_len - 1 - i)));
