@@ -13,6 +13,7 @@
 #include "conn/migrate.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
+#include "conn/run.h"
 #include "wire/frame.h"
 #include "wire/header.h"
 #include "wire/limits.h"
@@ -51,16 +52,9 @@ static size_t plan_size(const struct tern_plan *plan)
     return plan->header_len + tern_writer_used(&plan->fill.w) + plan->tag_len;
 }
 
-/* RFC 9000 §17.1 asks for twice the distance to what is acknowledged. A packet that comes a round trip
- * late finds the receiver farther on, in slow start by twice the flight, and would not open: in 1-RTT
- * eight times the distance is allowed for, and never less than two bytes. */
 static size_t number_size(enum tern_level level, uint64_t pn, uint64_t acked)
 {
-    if (level != TERN_LEVEL_APP) {
-        return tern_pn_size(pn, acked);
-    }
-    uint64_t distance = acked == TERN_PN_NONE ? pn + 1 : pn - acked;
-    return TERN_MAX(tern_pn_size(4 * distance, 0), (size_t)2);
+    return level == TERN_LEVEL_APP ? tern_pn_size_generous(pn, acked) : tern_pn_size(pn, acked);
 }
 
 /* RFC 9000 §21.4: who acknowledges what it has not received should be found out before it has won a
@@ -537,6 +531,9 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         }
         if (size < limit || !is_established || leave.is_small || note_size(conn, size)) {
             break;
+        }
+        if (limit == leave.full) {
+            count += tern_run_transmit(conn, train, limit, TERN_TRAIN_MAX - count, now);
         }
     }
     return count;

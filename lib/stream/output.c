@@ -96,6 +96,39 @@ void tern_streams_on_chunk_sent(struct tern_streams *t, const struct tern_stream
     }
 }
 
+/* --- runs ------------------------------------------------------------------------------------ */
+
+bool tern_streams_begin_run(struct tern_streams *t, struct tern_stream_run *out)
+{
+    struct tern_sched_entry *top = tern_sched_top(&t->sched);
+    if (top == NULL || !tern_sched_keeps_turn(&t->sched, top)) {
+        return false;
+    }
+    struct tern_stream *s = stream_of_turn(top);
+    *out = (struct tern_stream_run){
+        .stream = s, .id = s->id, .offset = s->out.sent, .left = new_len(s)};
+    return out->left > 0 && !tern_outbuf_has_lost(&s->out);
+}
+
+void tern_stream_run_copy(struct tern_stream_run *run, size_t len, uint8_t *dst)
+{
+    tern_assert(len < run->left);
+    tern_outbuf_copy(&run->stream->out, run->offset, len, dst);
+    run->offset += len;
+    run->left -= len;
+}
+
+void tern_streams_end_run(struct tern_streams *t, const struct tern_stream_run *run)
+{
+    struct tern_stream *s = run->stream;
+    uint64_t sent = run->offset - s->out.sent;
+    tern_outbuf_on_sent(&s->out, s->out.sent, (size_t)sent, false);
+    t->bytes_sent += sent;
+    t->conn_out.used += sent;
+    s->out_flow.used += sent;
+    tern_sched_turn(&t->sched, &s->turn);
+}
+
 /* NULL unless the stream still cares about what became of its bytes. */
 static struct tern_stream *find_sender(struct tern_streams *t, uint64_t id)
 {

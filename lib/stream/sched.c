@@ -94,6 +94,15 @@ void tern_sched_turn(struct tern_sched *sched, struct tern_sched_entry *entry)
     level->turns_next = !entry->incremental;
 }
 
+bool tern_sched_keeps_turn(const struct tern_sched *sched, const struct tern_sched_entry *top)
+{
+    const struct tern_sched_level *level = &sched->levels[top->urgency];
+    if (!top->incremental) {
+        return tern_list_is_empty(&level->turns);
+    }
+    return tern_list_is_empty(&level->ordered) && level->turns.next->next == &level->turns;
+}
+
 void tern_sched_set(struct tern_sched *sched, struct tern_sched_entry *entry, unsigned urgency,
                     bool incremental)
 {

@@ -37,6 +37,9 @@ struct tern_sched_entry *tern_sched_top(const struct tern_sched *sched); /* NULL
 /* The entry has sent a packet's worth: the next one's turn. */
 void tern_sched_turn(struct tern_sched *sched, struct tern_sched_entry *entry);
 
+/* The top entry would be so again after its turn: no other has a share in it. */
+bool tern_sched_keeps_turn(const struct tern_sched *sched, const struct tern_sched_entry *top);
+
 /* Also while it is queued. */
 void tern_sched_set(struct tern_sched *sched, struct tern_sched_entry *entry, unsigned urgency,
                     bool incremental);

@@ -142,6 +142,20 @@ void tern_stream_chunk_copy(const struct tern_stream_chunk *chunk, uint8_t *dst)
 /* It is in a packet: advances, uses credit, turns the scheduler. */
 void tern_streams_on_chunk_sent(struct tern_streams *t, const struct tern_stream_chunk *chunk);
 
+/* Packet after packet of one stream's new bytes: most of what a transfer sends. `left` may be sent without
+ * anything else coming to be owed or having its turn, if at least one byte of it stays. */
+struct tern_stream_run {
+    struct tern_stream *stream;
+    uint64_t id, offset, left;
+};
+
+/* False: the next chunk is none of such a kind. */
+bool tern_streams_begin_run(struct tern_streams *t, struct tern_stream_run *out);
+/* Copies the next len bytes, fewer than are left, and moves on. */
+void tern_stream_run_copy(struct tern_stream_run *run, size_t len, uint8_t *dst);
+/* All that was copied is in packets. */
+void tern_streams_end_run(struct tern_streams *t, const struct tern_stream_run *run);
+
 void tern_streams_on_chunk_acked(struct tern_streams *t, uint64_t id, uint64_t offset, size_t len,
                                  bool fin);
 /* 0 · TERN_ERR_NOMEM */

@@ -377,7 +377,8 @@ int tern_frame_decode(struct tern_frame *out, struct tern_reader *r)
         return TERN_ERR_FRAME_ENCODING;
     }
     out->type = family_of(type);
-    if (out->type != TERN_FRAME_STREAM) { /* of which every field is set, and which most frames are */
+    if (out->type !=
+        TERN_FRAME_STREAM) { /* of which every field is set, and which most frames are */
         memset(&out->u, 0, sizeof out->u);
     }
     if ((size_t)(r->at - start) != tern_varint_size(type)) {

@@ -215,6 +215,12 @@ size_t tern_pn_size(uint64_t pn, uint64_t largest_acked)
     return size;
 }
 
+size_t tern_pn_size_generous(uint64_t pn, uint64_t largest_acked)
+{
+    uint64_t distance = largest_acked == TERN_PN_NONE ? pn + 1 : pn - largest_acked;
+    return TERN_MAX(tern_pn_size(4 * distance, 0), (size_t)2);
+}
+
 uint64_t tern_pn_decode(uint64_t expected, uint64_t truncated, size_t pn_len)
 {
     uint64_t window = UINT64_C(1) << (8 * pn_len);

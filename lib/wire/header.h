@@ -83,6 +83,11 @@ size_t tern_header_unmask(uint8_t *packet, size_t pn_offset, const uint8_t mask[
 /* Bytes that a packet number needs so that the receiver cannot mistake it: RFC 9000 A.2. */
 size_t tern_pn_size(uint64_t pn, uint64_t largest_acked);
 
+/* Of a 1-RTT packet. RFC 9000 §17.1 asks for twice the distance to what is acknowledged. A packet that comes a
+ * round trip late finds the receiver farther on, in slow start by twice the flight, and would not open: eight
+ * times the distance is allowed for, and never less than two bytes. */
+size_t tern_pn_size_generous(uint64_t pn, uint64_t largest_acked);
+
 /* The number that is meant, near `expected` (largest received + 1): RFC 9000 A.3. */
 uint64_t tern_pn_decode(uint64_t expected, uint64_t truncated, size_t pn_len);
 

@@ -244,7 +244,8 @@ int main(int argc, char **argv)
     qsort(receiver, ROUNDS, sizeof *receiver, compare);
     tern_stats stats = {.size = sizeof stats};
     tern_conn_stats(conn, &stats);
-    printf("{\"suite\":\"%s\",\"datagram\":%zu,\"sender_ns\":%.1f,\"receiver_ns\":%.1f,\"sender_best_ns\":%.1f,"
+    printf("{\"suite\":\"%s\",\"datagram\":%zu,\"sender_ns\":%.1f,\"receiver_ns\":%.1f,\"sender_"
+           "best_ns\":%.1f,"
            "\"receiver_best_ns\":%.1f,\"bytes\":%llu,\"lost\":%llu}\n",
            tern_suite_name(stats.suite), (size_t)stats.datagram_size, sender[ROUNDS / 2],
            receiver[ROUNDS / 2], sender[0], receiver[0], (unsigned long long)carried,
