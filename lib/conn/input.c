@@ -12,12 +12,15 @@
 #include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
+#include "wire/decode.h"
 #include "wire/limits.h"
 
 #define SAMPLE_OFFSET  4 /* RFC 9001 §5.4.2: as if the packet number were four bytes */
 #define RESERVED_LONG  0x0cu
 #define RESERVED_SHORT 0x18u
 #define PHASE_BIT      0x04u
+#define LONG_BIT       0x80u
+#define FIXED_BIT      0x40u
 
 #define INITIAL_KEPT_MAX 1500 /* a server's Initial packet is no longer */
 
@@ -103,6 +106,9 @@ static int open_in_space(struct tern_conn *conn, struct tern_space *space,
     if (keys == NULL || open_payload(opened, header, packet, header_len, keys) != 0) {
         int rc = tern_key_phase_on_failed(kp);
         return rc != 0 ? rc : TERN_ERR_CRYPTO;
+    }
+    if (choice == TERN_KEY_CURRENT && tern_key_phase_is_usual(kp, opened->pn)) {
+        return 0;
     }
     return tern_key_phase_on_opened(kp, choice, opened->pn, 3 * tern_conn_pto(conn, TERN_LEVEL_APP),
                                     space->loss.sent.next_pn, now);
@@ -230,6 +236,24 @@ static void receive_early(struct tern_conn *conn, const struct tern_header *head
     }
 }
 
+/* What open_in_space has said of a packet. */
+static void judge(struct tern_conn *conn, const struct tern_space *space,
+                  const struct tern_header *header, const tern_datagram *in,
+                  struct tern_opened *opened, int rc, tern_time now)
+{
+    if (rc == TERN_ERR_CRYPTO) {
+        drop(conn, "did not open", now);
+    } else if (rc != 0) {
+        tern_conn_fail(conn, rc, 0, NULL, now);
+    } else if (tern_acks_is_duplicate(&space->acks, opened->pn)) {
+        drop(conn, "duplicate", now);
+    } else if (!accept_scid(conn, header)) {
+        drop(conn, "source identifier changed", now);
+    } else {
+        on_opened(conn, header, in, opened, now);
+    }
+}
+
 /* A packet of a level that has keys. */
 static void receive_sealed(struct tern_conn *conn, struct tern_space *space,
                            const struct tern_header *header, const tern_datagram *in,
@@ -237,17 +261,7 @@ static void receive_sealed(struct tern_conn *conn, struct tern_space *space,
 {
     struct tern_opened opened;
     int rc = open_in_space(conn, space, header, packet, &opened, now);
-    if (rc == TERN_ERR_CRYPTO) {
-        drop(conn, "did not open", now);
-    } else if (rc != 0) {
-        tern_conn_fail(conn, rc, 0, NULL, now);
-    } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
-        drop(conn, "duplicate", now);
-    } else if (!accept_scid(conn, header)) {
-        drop(conn, "source identifier changed", now);
-    } else {
-        on_opened(conn, header, in, &opened, now);
-    }
+    judge(conn, space, header, in, &opened, rc, now);
 }
 
 /* A client that has heeded a Retry: an answer to its first attempt shows that the Retry was forged, which
@@ -381,6 +395,15 @@ static bool is_from_server(const struct tern_conn *conn, const tern_datagram *in
     return remote->port == in->remote.port && tern_path_is_same_host(remote, &in->remote);
 }
 
+/* What the application has not heard of. */
+static void tell(struct tern_conn *conn)
+{
+    if (tern_streams_has_event(&conn->streams) || conn->streams.is_openable ||
+        tern_messages_has_event(conn)) {
+        tern_conn_mark_eventful(conn);
+    }
+}
+
 void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
                            size_t len, tern_time now)
 {
@@ -409,8 +432,115 @@ void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint
     }
     receive_all(conn, in, data, len, now);
     shed(conn, in, now);
-    if (tern_streams_has_event(&conn->streams) || conn->streams.is_openable ||
-        tern_messages_has_event(conn)) {
-        tern_conn_mark_eventful(conn);
+    tell(conn);
+}
+
+/* --- trains -------------------------------------------------------------------------------------- */
+
+/* 1-RTT packets on the path in use, of a connection that is past its beginning and not yet at its end. What has
+ * to be asked of each datagram is asked once, and so is what follows from stream data: what came in one train
+ * came at one moment. Whatever else a packet may hold, it is dealt with as one that came alone. */
+struct intake {
+    struct tern_conn *conn;
+    struct tern_space *space;
+    const tern_datagram *in;
+    struct tern_header header; /* the same of each, but for the length */
+    struct tern_stream_intake stream;
+};
+
+static bool is_usual(struct tern_conn *conn, const tern_datagram *in)
+{
+    return conn->life.state == TERN_LIFE_ESTABLISHED && conn->life.is_confirmed &&
+           conn->handshake == NULL && conn->awake != NULL && conn->rest == NULL &&
+           !conn->awaits_proof && !conn->is_half_open &&
+           tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]) &&
+           conn->spaces[TERN_LEVEL_APP].has_opened && conn->path.used.len == TERN_CID_SIZE &&
+           conn->path.local.family != 0 && tern_migrate_path(conn, in) == &conn->path;
+}
+
+/* A short header, with the identifier that the path's packets bear. */
+static bool is_on_path(const struct tern_path *path, const uint8_t *data, size_t len)
+{
+    return len > 1 + TERN_CID_SIZE && (data[0] & (LONG_BIT | FIXED_BIT)) == FIXED_BIT &&
+           memcmp(path->used.bytes, data + 1, TERN_CID_SIZE) == 0;
+}
+
+static void begin_intake(struct intake *k, struct tern_conn *conn, const tern_datagram *in,
+                         const uint8_t *data)
+{
+    k->conn = conn;
+    k->space = &conn->spaces[TERN_LEVEL_APP];
+    k->in = in;
+    k->stream = (struct tern_stream_intake){.stream = NULL};
+    int rc = tern_header_decode(&k->header, data, 1 + TERN_CID_SIZE, TERN_CID_SIZE);
+    tern_assert(rc == 0); /* is_on_path has seen to it */
+    (void)rc;
+}
+
+/* The next bytes of one stream, in the next packet or a later one. False: it is another, and nothing has happened. */
+static bool take_stream(struct intake *k, const struct tern_opened *opened, tern_time now)
+{
+    struct tern_conn *conn = k->conn;
+    struct tern_space *space = k->space;
+    struct tern_frame_stream s;
+    tern_time rtt = conn->path.rtt.smoothed;
+    if (opened->pn <= space->largest_opened || opened->has_reserved_bits ||
+        opened->pn <= space->acks.largest || !space->acks.has_any ||
+        !tern_frame_is_stream_alone(&s, opened->payload, opened->payload_len) ||
+        !tern_streams_take_next(&conn->streams, &k->stream, s.id, s.offset, s.data, s.len, rtt,
+                                now)) {
+        return false;
     }
+    conn->counters.packets_received++;
+    tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, TERN_PACKET_ONE_RTT, opened->pn,
+                      k->header.packet_len, opened->payload, opened->payload_len, now);
+    space->largest_opened = opened->pn;
+    int rc = note_received(conn, space, opened, true, k->in->ecn, now);
+    if (rc != 0) {
+        tern_conn_fail(conn, rc, TERN_FRAME_STREAM, NULL, now);
+    }
+    return rc == 0;
+}
+
+/* False: the packets behind it have to be looked at anew. */
+static bool take(struct intake *k, uint8_t *packet, size_t len, tern_time now)
+{
+    struct tern_opened opened;
+    k->header.packet_len = len;
+    int rc = open_in_space(k->conn, k->space, &k->header, packet, &opened, now);
+    if (rc == 0 && take_stream(k, &opened, now)) {
+        return true;
+    }
+    tern_streams_end_intake(&k->conn->streams, &k->stream, k->conn->path.rtt.smoothed, now);
+    k->stream.is_long = false;
+    if (!tern_life_is_over(&k->conn->life)) {
+        judge(k->conn, k->space, &k->header, k->in, &opened, rc, now);
+    }
+    return false;
+}
+
+size_t tern_conn_on_train(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
+                          size_t len, size_t segment, tern_time now)
+{
+    struct intake k;
+    size_t count = 0, at = 0;
+    if (!is_usual(conn, in) || !is_on_path(&conn->path, data, TERN_MIN(segment, len))) {
+        return 0;
+    }
+    begin_intake(&k, conn, in, data);
+    tern_conn_mark_ready(conn);
+    for (bool goes_on = true; goes_on && at < len;) {
+        size_t size = TERN_MIN(segment, len - at);
+        if (!is_on_path(&conn->path, data + at, size)) {
+            break;
+        }
+        conn->counters.bytes_received += size;
+        tern_path_on_received(&conn->path, size);
+        goes_on = take(&k, data + at, size, now);
+        at += size;
+        count++;
+    }
+    tern_streams_end_intake(&conn->streams, &k.stream, conn->path.rtt.smoothed, now);
+    tell(conn);
+    return count;
 }

@@ -30,4 +30,10 @@ TERN_MUST_CHECK int tern_packet_would_open(const struct tern_header *header, con
 void tern_conn_on_datagram(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
                            size_t len, tern_time now);
 
+/* The same for packets one behind the other, all of `segment` bytes but the last, that came in one train: the first
+ * of them whose beginning says that they are of the connection's usual kind. Returns how many were dealt with, 0
+ * where the first or the connection is in any way special; then nothing has happened. */
+size_t tern_conn_on_train(struct tern_conn *conn, const tern_datagram *in, uint8_t *data,
+                          size_t len, size_t segment, tern_time now);
+
 #endif

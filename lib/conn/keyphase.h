@@ -66,6 +66,12 @@ TERN_MUST_CHECK int tern_key_phase_on_opened(struct tern_key_phase *kp, enum ter
                                              uint64_t pn, tern_time three_pto, uint64_t next_pn,
                                              tern_time now);
 
+/* Nothing would follow from such a packet that opened with the current keys. */
+static inline bool tern_key_phase_is_usual(const struct tern_key_phase *kp, uint64_t pn)
+{
+    return kp->has_rx_pn && pn >= kp->first_rx_pn;
+}
+
 /* A forgery or an accident. 0 · TERN_ERR_AEAD_LIMIT */
 TERN_MUST_CHECK int tern_key_phase_on_failed(struct tern_key_phase *kp);
 

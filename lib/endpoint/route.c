@@ -214,6 +214,26 @@ static void fetch(const struct tern_route_item *items, size_t n)
     }
 }
 
+/* Several that came in one train for one connection, if that has no need of more ado. Returns how many. */
+static size_t route_train(struct tern_endpoint *ep, const struct tern_route_item *items, size_t n,
+                          tern_time now)
+{
+    const struct tern_route_memo *memo = &items[0].memo;
+    size_t count = 1;
+    while (count < n && items[count].in == items[0].in && items[count].memo.found == memo->found) {
+        count++;
+    }
+    if (count == 1 || memo->found == NULL || memo->changes != ep->routes.changes ||
+        !is_conn(memo->found)) {
+        return 0;
+    }
+    const struct tern_route_item *last = &items[count - 1];
+    size_t len = (size_t)(last->data - items[0].data) + last->len;
+    count = tern_conn_on_train(memo->found, items[0].in, items[0].data, len, items[0].len, now);
+    ep->datagrams_received += count;
+    return count;
+}
+
 int tern_route_batch(struct tern_endpoint *ep, struct tern_route_item *items, size_t n,
                      tern_time now)
 {
@@ -225,12 +245,18 @@ int tern_route_batch(struct tern_endpoint *ep, struct tern_route_item *items, si
         items[0].memo.found != items[n - 1].memo.found) { /* one alone stays in the cache */
         fetch(items, n);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n;) {
+        size_t taken = route_train(ep, items + i, n - i, now);
+        i += taken;
+        if (taken > 0) {
+            continue;
+        }
         if (items[i].memo.found != NULL) {
             ep->latest = items[i].memo;
         }
         int rc = tern_route_datagram(ep, items[i].in, items[i].data, items[i].len, now);
         result = result == 0 ? rc : result;
+        i++;
     }
     return result;
 }

@@ -96,6 +96,55 @@ int tern_streams_on_stream(struct tern_streams *t, uint64_t id, uint64_t offset,
     return 0;
 }
 
+/* --- frame after frame --------------------------------------------------------------------- */
+
+/* The first of them, or one for the same stream as before it. NULL: something about it needs a closer look. */
+static struct tern_stream *taker(struct tern_streams *t, const struct tern_stream_intake *intake,
+                                 uint64_t id)
+{
+    struct tern_stream *s = intake->stream;
+    if (s == NULL) {
+        s = tern_streams_find(t, id);
+        bool is_open = s != NULL && s->recv == TERN_RECV_OPEN && !s->is_stopping && !s->has_final;
+        return is_open && s->in.above.count == 0 ? s : NULL;
+    }
+    return s->id == id ? s : NULL;
+}
+
+bool tern_streams_take_next(struct tern_streams *t, struct tern_stream_intake *intake, uint64_t id,
+                            uint64_t offset, const uint8_t *data, size_t len, tern_time rtt,
+                            tern_time now)
+{
+    struct tern_stream *s = taker(t, intake, id);
+    if (s == NULL || len == 0 || offset != s->in.ready || !tern_flow_in_allows(&s->in_flow, len) ||
+        !tern_flow_in_allows(&t->conn_in, len) ||
+        tern_inbuf_write(&s->in, offset, data, len) != 0) {
+        return false;
+    }
+    account(s, len);
+    t->bytes_received += len;
+    intake->is_long = intake->stream != NULL;
+    if (intake->stream == NULL) {
+        intake->stream = s;
+        tern_stream_raise(s, BIT(TERN_STREAM_IS_READABLE));
+        tune(s, rtt, now);
+    }
+    return true;
+}
+
+/* Between the first and the last nothing is read, so that a window grows after the first or not at all; how far
+ * it is spent shows after the last. */
+void tern_streams_end_intake(struct tern_streams *t, const struct tern_stream_intake *intake,
+                             tern_time rtt, tern_time now)
+{
+    (void)t;
+    if (intake->is_long) {
+        tune(intake->stream, rtt, now);
+    }
+}
+
+/* --- the other frames ------------------------------------------------------------------------ */
+
 int tern_streams_on_reset(struct tern_streams *t, uint64_t id, uint64_t code, uint64_t final_size)
 {
     struct tern_stream *s = NULL;

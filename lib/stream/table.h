@@ -85,6 +85,19 @@ void tern_streams_on_early(struct tern_streams *t, uint64_t id, uint64_t end);
 TERN_MUST_CHECK int tern_streams_on_stream(struct tern_streams *t, uint64_t id, uint64_t offset,
                                            const uint8_t *data, size_t len, bool fin, tern_time rtt,
                                            tern_time now);
+
+/* Frame after frame of one stream, each where the one before it ended, that come at one moment: most of what a
+ * transfer receives. What the application is told, and what it is granted, need not be looked at for each. */
+struct tern_stream_intake {
+    struct tern_stream *stream; /* NULL: nothing has been taken yet */
+    bool is_long;               /* more than one frame */
+};
+/* As tern_streams_on_stream would take it. False: it is none of such a kind, and nothing has happened. */
+bool tern_streams_take_next(struct tern_streams *t, struct tern_stream_intake *intake, uint64_t id,
+                            uint64_t offset, const uint8_t *data, size_t len, tern_time rtt,
+                            tern_time now);
+void tern_streams_end_intake(struct tern_streams *t, const struct tern_stream_intake *intake,
+                             tern_time rtt, tern_time now);
 TERN_MUST_CHECK int tern_streams_on_reset(struct tern_streams *t, uint64_t id, uint64_t code,
                                           uint64_t final_size);
 TERN_MUST_CHECK int tern_streams_on_stop(struct tern_streams *t, uint64_t id, uint64_t code);

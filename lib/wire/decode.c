@@ -3,10 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/decode.h"
 
-#define STREAM_FIN 0x01u
-#define STREAM_LEN 0x02u
-#define STREAM_OFF 0x04u
-
 #define MESSAGE_CREDIT   0x01u
 #define MESSAGE_FRAGMENT 0x02u
 #define MESSAGE_LATEST   2u
@@ -114,10 +110,10 @@ static void decode_crypto(struct tern_frame *out, struct tern_reader *r)
 static void decode_stream(struct tern_frame *out, struct tern_reader *r, uint64_t type)
 {
     struct tern_frame_stream *s = &out->u.stream;
-    s->fin = (type & STREAM_FIN) != 0;
+    s->fin = (type & TERN_STREAM_FIN) != 0;
     s->id = tern_read_varint(r);
-    s->offset = (type & STREAM_OFF) != 0 ? tern_read_varint(r) : 0;
-    uint64_t len = (type & STREAM_LEN) != 0 ? tern_read_varint(r) : tern_reader_left(r);
+    s->offset = (type & TERN_STREAM_OFF) != 0 ? tern_read_varint(r) : 0;
+    uint64_t len = (type & TERN_STREAM_LEN) != 0 ? tern_read_varint(r) : tern_reader_left(r);
     s->data = tern_read_bytes(r, len);
     s->len = (size_t)len;
     check_span(r, s->offset, len);

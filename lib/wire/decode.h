@@ -11,6 +11,25 @@
  * that is not encoded in its shortest form, RFC 9000 §12.4) */
 TERN_MUST_CHECK int tern_frame_decode(struct tern_frame *out, struct tern_reader *r);
 
+/* A payload that is one STREAM frame and nothing else, and does not end the stream. False: it is another. */
+static inline bool tern_frame_is_stream_alone(struct tern_frame_stream *out, const uint8_t *payload,
+                                              size_t len)
+{
+    struct tern_reader r;
+    if (len == 0 || (payload[0] & ~(TERN_STREAM_LEN | TERN_STREAM_OFF)) != TERN_FRAME_STREAM) {
+        return false;
+    }
+    tern_reader_init(&r, payload + 1, len - 1);
+    out->fin = false;
+    out->id = tern_read_varint(&r);
+    out->offset = (payload[0] & TERN_STREAM_OFF) != 0 ? tern_read_varint(&r) : 0;
+    uint64_t size =
+        (payload[0] & TERN_STREAM_LEN) != 0 ? tern_read_varint(&r) : tern_reader_left(&r);
+    out->data = r.at;
+    out->len = (size_t)size;
+    return !r.failed && size == tern_reader_left(&r) && size <= TERN_VARINT_MAX - out->offset;
+}
+
 /* The ranges of an ACK, from the largest down, both ends inclusive. */
 struct tern_ack_iter {
     struct tern_reader r;

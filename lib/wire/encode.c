@@ -2,10 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/encode.h"
 
-#define STREAM_FIN 0x01u
-#define STREAM_LEN 0x02u
-#define STREAM_OFF 0x04u
-
 #define MESSAGE_CREDIT   0x01u
 #define MESSAGE_FRAGMENT 0x02u
 
@@ -128,8 +124,8 @@ size_t tern_frame_stream_size(uint64_t id, uint64_t offset, size_t len)
 void tern_frame_encode_stream(struct tern_writer *w, uint64_t id, uint64_t offset, size_t len,
                               bool fin)
 {
-    unsigned type =
-        TERN_FRAME_STREAM | STREAM_LEN | (fin ? STREAM_FIN : 0) | (offset > 0 ? STREAM_OFF : 0);
+    unsigned type = TERN_FRAME_STREAM | TERN_STREAM_LEN | (fin ? TERN_STREAM_FIN : 0) |
+                    (offset > 0 ? TERN_STREAM_OFF : 0);
     tern_write_u8(w, (uint8_t)type);
     tern_write_varint(w, id);
     if (offset > 0) {

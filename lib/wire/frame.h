@@ -187,6 +187,11 @@ struct tern_frame_rule {
     bool is_flow_controlled;
 };
 
+/* Bits of the types 08-0f: RFC 9000 §19.8. */
+#define TERN_STREAM_FIN 0x01u
+#define TERN_STREAM_LEN 0x02u
+#define TERN_STREAM_OFF 0x04u
+
 /* The row of a type (any of 08-0f for STREAM, of 20-2b for MESSAGE), or NULL: unknown. */
 const struct tern_frame_rule *tern_frame_rule(uint64_t type);
 
