@@ -37,6 +37,7 @@ struct plan {
     unsigned lost;     /* one packet of so many; 0: none */
     unsigned repeated; /* the same: comes twice */
     unsigned spoiled;  /* the same: a bit of it is another */
+    uint64_t window;   /* at first; 0: as usual */
     bool has_messages, has_rekeys, is_slow;
 };
 
@@ -253,7 +254,10 @@ static void open_all(uint64_t states[2])
     tern_peer peer;
     uint8_t secret[2][TERN_KEY_SIZE] = {{1}, {2}}, key[TERN_KEY_SIZE];
     tern_config_init(&config);
-    config.stream_send_buffer = 100000;
+    config.stream_send_buffer = 400000;
+    if (plan->window > 0) {
+        config.stream_window = config.conn_window = plan->window;
+    }
     for (int i = 0; i < 2; i++) {
         config.secret_key = secret[i];
         open_side(i, &config, &states[i]);
@@ -353,6 +357,14 @@ static void a_slow_reader(void **state)
     compare(&(struct plan){.seed = 6, .bytes = 200000, .streams = 1, .is_slow = true});
 }
 
+static void windows_that_grow(void **state)
+{
+    (void)state;
+    for (uint64_t window = 20000; window < 200000; window += 17000) {
+        compare(&(struct plan){.seed = window, .bytes = 4000000, .streams = 1, .window = window});
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_stream),
     cmocka_unit_test(several_streams),
@@ -360,6 +372,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(repetitions_and_forgeries),
     cmocka_unit_test(messages_and_new_keys_between),
     cmocka_unit_test(a_slow_reader),
+    cmocka_unit_test(windows_that_grow),
 };
 
 REPLAY_TEST_MAIN(tests)
