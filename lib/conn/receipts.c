@@ -12,6 +12,30 @@ static struct tern_stream_control control_of(const struct tern_receipt *r)
     return c;
 }
 
+void tern_receipts_end_run(struct tern_conn *conn, struct tern_receipt_run *run)
+{
+    if (run->len > 0) {
+        tern_streams_on_chunk_acked(&conn->streams, run->id, run->offset, (size_t)run->len, false);
+        run->len = 0;
+    }
+}
+
+static void stream_acked(struct tern_conn *conn, const struct tern_receipt *r,
+                         struct tern_receipt_run *run)
+{
+    bool is_end = (r->flags & TERN_RECEIPT_FIN) != 0;
+    if (!is_end && run->len > 0 && run->id == r->id && run->offset + run->len == r->offset) {
+        run->len += r->len;
+        return;
+    }
+    tern_receipts_end_run(conn, run);
+    if (is_end) {
+        tern_streams_on_chunk_acked(&conn->streams, r->id, r->offset, r->len, true);
+    } else {
+        *run = (struct tern_receipt_run){.id = r->id, .offset = r->offset, .len = r->len};
+    }
+}
+
 static void acked(struct tern_conn *conn, enum tern_level level, const struct tern_receipt *r)
 {
     struct tern_space *space = &conn->spaces[level];
@@ -20,9 +44,7 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
     case TERN_RECEIPT_ACK:
         tern_acks_on_acked(&space->acks, r->id);
         break;
-    case TERN_RECEIPT_STREAM:
-        tern_streams_on_chunk_acked(&conn->streams, r->id, r->offset, r->len,
-                                    (r->flags & TERN_RECEIPT_FIN) != 0);
+    case TERN_RECEIPT_STREAM: /* in a run */
         break;
     case TERN_RECEIPT_CONTROL:
         control = control_of(r);
@@ -100,14 +122,21 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
 }
 
 void tern_receipts_on_acked(struct tern_conn *conn, enum tern_level level,
-                            const struct tern_sent_packet *packet, uint64_t pn, tern_time now)
+                            const struct tern_sent_packet *packet, uint64_t pn,
+                            struct tern_receipt_run *run, tern_time now)
 {
     const struct tern_sent *sent = &conn->spaces[level].loss.sent;
     if (level == TERN_LEVEL_APP && packet->path == conn->path.id) {
         tern_pmtud_on_acked(&conn->path.pmtud, pn, packet->size, now);
     }
     for (size_t i = 0; i < packet->receipt_count; i++) {
-        acked(conn, level, tern_sent_receipt(sent, packet, i));
+        const struct tern_receipt *receipt = tern_sent_receipt(sent, packet, i);
+        if (receipt->kind == TERN_RECEIPT_STREAM) {
+            stream_acked(conn, receipt, run);
+        } else {
+            tern_receipts_end_run(conn, run);
+            acked(conn, level, receipt);
+        }
     }
 }
 

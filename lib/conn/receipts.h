@@ -24,10 +24,18 @@ enum tern_receipt_kind {
 
 #define TERN_RECEIPT_FIN 0x01u
 
-/* The frames of an acknowledged or lost packet, each told to whom it concerns.
- * 0 · TERN_ERR_NOMEM */
+/* Bytes of one stream that packets of one ACK held one behind the other: the stream hears of them together. All
+ * zero at first. */
+struct tern_receipt_run {
+    uint64_t id, offset, len;
+};
+
+/* The frames of an acknowledged or lost packet, each told to whom it concerns; of acknowledged stream bytes the
+ * last are kept in the run until tern_receipts_end_run. 0 · TERN_ERR_NOMEM */
 void tern_receipts_on_acked(struct tern_conn *conn, enum tern_level level,
-                            const struct tern_sent_packet *packet, uint64_t pn, tern_time now);
+                            const struct tern_sent_packet *packet, uint64_t pn,
+                            struct tern_receipt_run *run, tern_time now);
+void tern_receipts_end_run(struct tern_conn *conn, struct tern_receipt_run *run);
 TERN_MUST_CHECK int tern_receipts_on_lost(struct tern_conn *conn, enum tern_level level,
                                           const struct tern_sent_packet *packet, uint64_t pn,
                                           tern_time now);

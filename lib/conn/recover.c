@@ -93,12 +93,13 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
     struct tern_space *space = &conn->spaces[level];
     struct tern_path *path = &conn->path;
     struct tern_rate_sample sample = {0};
+    struct tern_receipt_run run = {0};
     const struct tern_sent_packet *packet;
     uint64_t pn;
     while ((packet = tern_loss_next_acked(&space->loss, &pn)) != NULL) {
         if (packet->path != path->id) {
             tern_migrate_settle(conn, packet);
-            tern_receipts_on_acked(conn, level, packet, pn, now);
+            tern_receipts_on_acked(conn, level, packet, pn, &run, now);
             continue;
         }
         if (packet->lost_at > 0 && level == TERN_LEVEL_APP) {
@@ -106,8 +107,9 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
             tern_cc_on_spurious(&path->cc, pn, packet->lost_at, now);
         }
         tern_rate_on_acked(&path->rate, packet, &sample, now);
-        tern_receipts_on_acked(conn, level, packet, pn, now);
+        tern_receipts_on_acked(conn, level, packet, pn, &run, now);
     }
+    tern_receipts_end_run(conn, &run);
     tern_rate_finish(&path->rate, &sample, path->rtt.min);
     path->delivery_rate = sample.rate > 0 ? sample.rate : path->delivery_rate;
     tern_capacity_note(&path->capacity, &sample, now);

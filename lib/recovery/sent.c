@@ -135,15 +135,3 @@ void tern_sent_skip(struct tern_sent *sent)
     packet->skips_before = sent->skips++;
     sent->skipped = sent->next_pn;
 }
-
-struct tern_sent_packet *tern_sent_find(const struct tern_sent *sent, uint64_t pn)
-{
-    return pn < sent->base || pn >= sent->next_pn ? NULL : slot_of(sent, pn);
-}
-
-const struct tern_receipt *tern_sent_receipt(const struct tern_sent *sent,
-                                             const struct tern_sent_packet *packet, size_t index)
-{
-    tern_assert(index < packet->receipt_count);
-    return &sent->receipts[(packet->receipts + index) & (sent->receipt_capacity - 1)];
-}

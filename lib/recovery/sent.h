@@ -83,10 +83,20 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
 /* Leaves one number out (needs a reserve too). */
 void tern_sent_skip(struct tern_sent *sent);
 
-/* The slot of a number, or NULL when it is below base or not yet used. */
-struct tern_sent_packet *tern_sent_find(const struct tern_sent *sent, uint64_t pn);
+/* The slot of a number, or NULL when it is below base or not yet used. Here, for an ACK asks for each slot several
+ * times. */
+static inline struct tern_sent_packet *tern_sent_find(const struct tern_sent *sent, uint64_t pn)
+{
+    return pn < sent->base || pn >= sent->next_pn ? NULL
+                                                  : &sent->packets[pn & (sent->capacity - 1)];
+}
 
-const struct tern_receipt *tern_sent_receipt(const struct tern_sent *sent,
-                                             const struct tern_sent_packet *packet, size_t index);
+static inline const struct tern_receipt *tern_sent_receipt(const struct tern_sent *sent,
+                                                           const struct tern_sent_packet *packet,
+                                                           size_t index)
+{
+    tern_assert(index < packet->receipt_count);
+    return &sent->receipts[(packet->receipts + index) & (sent->receipt_capacity - 1)];
+}
 
 #endif

@@ -54,7 +54,9 @@ static int lose(struct tern_conn *conn, const struct tern_sent_packet *packet)
 
 static void ack(struct tern_conn *conn, const struct tern_sent_packet *packet)
 {
-    tern_receipts_on_acked(conn, TERN_LEVEL_APP, packet, sent_of(conn)->next_pn - 1, k.now);
+    struct tern_receipt_run run = {0};
+    tern_receipts_on_acked(conn, TERN_LEVEL_APP, packet, sent_of(conn)->next_pn - 1, &run, k.now);
+    tern_receipts_end_run(conn, &run);
 }
 
 static void handshake_done_leaves_until_it_is_heard(void **state)
@@ -295,7 +297,8 @@ static void full_size_that_arrives_is_no_black_hole(void **state)
     }
     assert_int_equal(client->path.pmtud.current, FULL);
     const struct tern_sent_packet early = {.size = FULL};
-    tern_receipts_on_acked(client, TERN_LEVEL_HANDSHAKE, &early, UINT64_MAX - 1, k.now);
+    tern_receipts_on_acked(client, TERN_LEVEL_HANDSHAKE, &early, UINT64_MAX - 1,
+                           &(struct tern_receipt_run){0}, k.now);
     assert_int_equal(lose(client, packet_with(client, ping, 0, FULL)), 0);
     assert_int_equal(client->path.pmtud.current, TERN_PMTUD_BASE);
 }
