@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "ternperf/cipher.h"
 
+#include <assert.h>
 #include <string.h>
 #include <tern/config.h>
 
@@ -74,6 +75,18 @@ static void seal_gcm(const struct cipher *c, uint8_t *packet, const uint8_t *fro
                                                 nonce, &c->aes);
 }
 
+#ifdef TERN_HAVE_IPSEC_MB
+/* In constant time and by words, as tern does it: byte by byte it is a third of what opening takes. */
+static bool is_same_tag(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t x[2], y[2];
+    static_assert(sizeof x == crypto_aead_aes256gcm_ABYTES, "two words");
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+#endif
+
 static bool open_gcm(const struct cipher *c, uint8_t *packet, size_t len, const uint8_t *nonce)
 {
     uint8_t *body = packet + CIPHER_HEADER;
@@ -84,7 +97,7 @@ static bool open_gcm(const struct cipher *c, uint8_t *packet, size_t len, const 
         size_t inside = len < sizeof tag ? 0 : len - sizeof tag;
         mb->gcm256_dec(&c->gcm, &context, body, body, inside, nonce, packet, CIPHER_HEADER, tag,
                        sizeof tag);
-        return len >= sizeof tag && sodium_memcmp(tag, body + inside, sizeof tag) == 0;
+        return len >= sizeof tag && is_same_tag(tag, body + inside);
     }
 #endif
     return crypto_aead_aes256gcm_decrypt_afternm(body, NULL, NULL, body, len, packet, CIPHER_HEADER,

@@ -46,7 +46,8 @@ struct shared {
 };
 
 static uint8_t arena[(size_t)SLOTS * SLOT_SIZE];
-static const uint8_t filling[BUNDLE_MAX];
+/* A buffer of the application's, as large as what `bulk` writes at once, and what a packet may reach beyond it. */
+static const uint8_t filling[2 * SLOT_SIZE];
 
 /* --- sockets ------------------------------------------------------------------------------------------ */
 
@@ -133,13 +134,17 @@ struct sender {
     int fd;
     size_t datagram, bundle;
     uint64_t number, sent;
+    size_t
+        from; /* in the application's buffer, as large as `bulk` writes: what a packet holds has to be read */
 };
 
+/* Every packet has bytes of its own, a number and a nonce of its own. */
 static void fill(struct sender *s)
 {
-    size_t around = CIPHER_HEADER + s->cipher.tag;
+    size_t len = s->datagram - CIPHER_HEADER - s->cipher.tag;
     for (size_t at = 0; s->cipher.suite != 0 && at < BUNDLES * s->bundle; at += s->datagram) {
-        cipher_seal(&s->cipher, arena + at, filling, s->datagram - around, s->number++);
+        cipher_seal(&s->cipher, arena + at, filling + s->from, len, s->number++);
+        s->from = (s->from + len) % SLOT_SIZE;
     }
 }
 
