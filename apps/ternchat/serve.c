@@ -526,7 +526,7 @@ int serve_run(const struct options *options)
     }
     server.hub = open_hub(&server);
     if (server.hub == NULL) {
-        return CLI_LOCAL;
+        return options->broker != NULL ? CLI_USAGE : CLI_LOCAL;
     }
     server.secret = has_key ? secret : NULL;
     code = open_server(&server, server.secret);

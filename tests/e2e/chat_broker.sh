@@ -48,20 +48,212 @@ two_servers() {
     two_pid=$server_pid
 }
 
-case_chat_broker_rooms_span_servers() {
-    two_servers
-    person ann "$one" --plain
+# Somebody at each: ann at the one, bob at the other, both in the lobby.
+ann_and_bob() {
+    person ann "$one" "$@"
     exec 3>"$work/ann.in"
     is_told ann 'in lobby are 1'
-    person bob "$two" --plain
+    person bob "$two" "$@"
+    bob_pid=$person_pid
     exec 4>"$work/bob.in"
     is_told bob 'in lobby are 2'
-    is_told ann 'bob'
+    sees ann 'bob came'
+}
+
+case_chat_broker_rooms_span_servers() {
+    two_servers
+    ann_and_bob
     echo 'hello from the one' >&3
-    sees bob '<ann> hello from the one'
+    sees bob 'lobby <ann> hello from the one'
     echo 'and from the other' >&4
-    sees ann '<bob> and from the other'
+    sees ann 'lobby <bob> and from the other'
+    echo '/topic trees' >&3
+    sees bob 'ann set the topic: trees'
+    echo '/nick robert' >&4
+    sees ann 'robert was called bob'
+    echo '/away' >&4
+    is_told bob 'you are away'
+    wait_for 20 knows_away ann robert || fail 'ann does not know that robert is away'
+    echo '/join work' >&4
+    is_told bob 'in work are 1'
+    echo '/rooms' >&3
+    echo '/list' >&3
+    is_told ann 'work: 1 person'
+    echo '/msg robert just you' >&3
+    sees bob ' ann <ann> just you'
+    echo '/go ann' >&4
+    echo 'and you' >&4
+    sees ann ' robert <robert> and you'
+    echo '/quit' >&4
+    exec 4>&-
+    sees ann 'robert left'
+    ends "$bob_pid" 0
+    exec 3>&-
+}
+
+knows_away() {
+    echo '/who' >&3
+    has_line "$work/$1.log" "$2.*away"
+}
+
+# Who comes later gets what was said, from Redis; questions go there, too.
+case_chat_broker_keeps_what_was_said() {
+    two_servers
+    person ann "$one"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    echo "/open wide" >&3
+    is_told ann 'in wide are 1'
+    say_lines ann 130 >&3
+    sees ann '<ann> ann says 130'
+    person bob "$two" --room wide
+    exec 4>"$work/bob.in"
+    sees bob '<ann> ann says 130'
+    ! grep -q 'ann says 7$' "$work/bob.out" || fail "all is here: nothing to ask for"
+    echo "/before" >&4
+    echo "/before" >&4
+    is_told bob '<ann> ann says 2$'
+    echo "/search 7" >&4
+    is_told bob 'broker, which does not search'
     exec 3>&- 4>&-
+}
+
+case_chat_broker_names_and_rights_are_one() {
+    two_servers
+    ann_and_bob
+    person ANN "$two"
+    exec 5>"$work/ANN.in"
+    is_told ANN 'that name is taken; trying ANN-2'
+    sees ann 'ANN-2 came'
+    echo '/kick ann' >&4
+    is_told bob 'only a moderator'
+    echo '/ban bob' >&3
+    is_told bob 'you are no longer in that room'
+    sees ann 'ann put out bob'
+    echo '/join lobby' >&4
+    is_told bob 'lobby: refused: you were put out of it for good'
+    echo '/pardon bob' >&3
+    echo '/kick bob' >&3
+    is_told ann 'nobody of that name is in this room'
+    echo '/join lobby' >&4
+    wait_for 20 has_line "$work/bob.log" 'in lobby are 3' || fail 'bob is not let in again'
+    exec 3>&- 4>&- 5>&-
+}
+
+# Both say their lines, each at a server of their own, while a third listens.
+two_talk() {
+    talkers "$one,$two" "$two,$one" "$two,$one"
+    exec 5>"$work/p3.in"
+    waits_for_each_other
+    echo here >&5
+    wait_for 60 has_line "$work/p1.out" '^p3: here' || fail 'p3 is not there'
+    (slowly p1 500 >&3) &
+    first=$!
+    (slowly p2 500 >&4) &
+    second=$!
+}
+
+slowly() {
+    say_lines "$1" "$2" | while read -r line; do
+        echo "$line"
+        sleep 0.02
+    done
+}
+
+# Everybody has all of it, once and in the same order.
+all_heard() {
+    wait $first $second
+    heard p1 p2 500
+    heard p2 p1 500
+    heard p3 p1 500
+    heard p3 p2 500
+    grep ' says ' "$work/p3.out" >order
+    grep -c . order | grep -qx 1000 || fail 'not 1000 lines'
+    exec 3>&- 4>&- 5>&-
+    # shellcheck disable=SC2154
+    ends "$pid1" 0
+    # shellcheck disable=SC2154
+    ends "$pid2" 0
+}
+
+case_chat_broker_survives_a_server() {
+    two_servers
+    person watch "$two" --room talk
+    exec 6>"$work/watch.in"
+    is_told watch 'in talk are 1'
+    two_talk
+    sees p3 'p1 says 150$'
+    murder "$one_pid"
+    all_heard
+    sees watch 'p1 says 500'
+    [ "$(grep -c 'p1 came' "$work/watch.out")" = 1 ] || fail 'p1 came again'
+    exec 6>&-
+}
+
+case_chat_broker_survives_its_redis() {
+    two_servers
+    two_talk
+    sees p3 'p1 says 150$'
+    murder "$redis_pid"
+    sees p1 'p2 says 1'
+    redis_up || fail 'Redis does not come back'
+    all_heard
+}
+
+# It neither answers nor ends: words are refused, said again, and there once.
+case_chat_broker_that_hangs() {
+    two_servers
+    two_talk
+    sees p3 'p1 says 100$'
+    kill -STOP "$redis_pid"
+    wait_for 30 has_line "$work/p1.log" 'not now: the server does not reach its broker' || {
+        kill -CONT "$redis_pid"
+        fail 'p1 is not told'
+    }
+    kill -CONT "$redis_pid"
+    all_heard
+}
+
+# Who does not return leaves, once, though their server cannot say so: here the ten minutes are over.
+case_chat_broker_lost_members_leave() {
+    two_servers
+    ann_and_bob
+    murder "$bob_pid"
+    murder "$two_pid"
+    wait_for 40 is_lost || fail 'bob is not lost'
+    member=$(ask_redis --raw zrange tern:3:gone 0 0)
+    printf '*4\r\n$4\r\nZADD\r\n$11\r\ntern:3:gone\r\n$1\r\n1\r\n$%s\r\n%s\r\n' "$(printf %s "$member" | wc -c)" \
+        "$member" >command
+    ask_redis --pipe <command >pipe.log || fail 'no word to Redis'
+    sees ann 'bob left'
+    [ "$(ask_redis hlen tern:3:members:lobby)" = 1 ] || fail 'bob is a member still'
+    exec 3>&- 4>&-
+}
+
+is_lost() {
+    [ "$(ask_redis zcard tern:3:gone)" = 1 ]
+}
+
+case_chat_broker_url_is_checked() {
+    need_broker
+    for url in "redis://:wrong@127.0.0.1:$redis_port" "redis://127.0.0.1:$redis_port"; do
+        "$ternchat" serve --listen 127.0.0.1:0 --broker "$url" >url.log 2>&1 &
+        pids="$pids $!"
+        wait_for 20 grep -q 'the broker: \(WRONGPASS\|NOAUTH\)' url.log || fail "no word of $url"
+    done
+    for url in rediss://host http://host redis:// redis://host:99999 redis://host/x unix:relative; do
+        code=0
+        "$ternchat" serve --listen 127.0.0.1:0 --broker "$url" >/dev/null 2>url.log || code=$?
+        [ $code = 2 ] && grep -q -e '--broker: ' url.log || fail "$url: $code"
+    done
+    code=0
+    "$ternchat" serve --broker "$broker" --history x.db >/dev/null 2>url.log || code=$?
+    [ $code = 2 ] || fail "with a history: $code"
+    chat_serve --broker "unix://:a%3Ab%40c@$work/redis/socket?db=3"
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    exec 3>&-
 }
 
 run_case "$@"
