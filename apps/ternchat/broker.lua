@@ -402,8 +402,6 @@ function ask.say(room, key, id, kind, body)
     if number <= tonumber(call('HGET', said, program) or '0') then
         return {'said'}
     end
-    call('HSET', said, program, text(number))
-    call('PEXPIRE', said, SAID_AGE)
     kind = tonumber(kind)
     if kind == TEXT_TOPIC then
         call('HSET', P .. 'room:' .. room, 'topic', body)
@@ -413,6 +411,8 @@ function ask.say(room, key, id, kind, body)
         nick = nick_of(key)
     end
     local seq = append(room, key, id, kind, nick, body)
+    call('HSET', said, program, text(number))
+    call('PEXPIRE', said, SAID_AGE)
     if math.floor(flags / PRIVATE) % 2 == 1 then
         call_other(room, key, nick, seq)
     end

@@ -10,6 +10,7 @@
 #include "ternchat/spread_parts.h"
 
 #define TRIES        3
+#define PATIENCE     (4 * TERN_SEC) /* then who has said something is told why it takes so long */
 #define LISTED       1000
 #define ANSWER_BYTES ((size_t)256 * 1024) /* of one question */
 #define RENAMES      5.0                  /* as in hub_names.c */
@@ -18,6 +19,7 @@
 #define MAKE_RATE    (1.0 / 60)
 
 static const char no_answer[] = "the server does not reach its broker now";
+static const char cannot[] = "the broker cannot store it now";
 
 /* --- small things ------------------------------------------------------------------------------------- */
 
@@ -58,9 +60,11 @@ static bool may_all(const struct ask *a)
 
 static void on_answer(void *user, const redisReply *reply);
 
-static void send_question(struct ask *a, const struct broker_question *q)
+/* Words wait for as long as it takes: were they refused, who says them again could not know whether they
+ * were taken, nor we what may follow them. */
+static void send_question(struct ask *a, const struct broker_question *q, bool is_patient)
 {
-    if (!broker_ask(a->spread->broker, a->spread->id, q, false, on_answer, a)) {
+    if (!broker_ask(a->spread->broker, a->spread->id, q, is_patient, on_answer, a)) {
         on_answer(a, NULL);
     }
 }
@@ -154,7 +158,7 @@ static void put(struct ask *a)
     } else {
         ask_before(a, &q, &p, number);
     }
-    send_question(a, &q);
+    send_question(a, &q, p.type == CHAT_SAY);
 }
 
 /* --- answers: names ----------------------------------------------------------------------------------- */
@@ -300,7 +304,7 @@ static void on_said(struct ask *a, const struct chat_packet *p, const redisReply
     if (!spread_is_ok(reply) && !spread_is(reply, "said") && !spread_is(reply, "gone") &&
         seat != NULL) {
         seat->refused = p->id;
-        refuse(a, CHAT_REFUSED_HISTORY, p->id, no_answer);
+        refuse(a, CHAT_REFUSED_HISTORY, p->id, cannot);
     }
 }
 
@@ -430,6 +434,7 @@ static struct ask *begin(struct hub_session *s, uint16_t channel, const uint8_t 
     memcpy(a->data, data, len);
     memcpy(a->key, s->person->key, sizeof a->key);
     (void)memccpy(a->room, room, '\0', sizeof a->room);
+    a->since = s->hub->now;
     s->ask = a;
     return a;
 }
@@ -577,6 +582,15 @@ static void take_room_packet(struct hub_session *s, struct seat *seat, const str
         m->is_typing = p->code != 0;
         m->room->has_tales = true;
         hub_mark(m->room);
+    }
+}
+
+void spread_tell_why(struct hub_session *s)
+{
+    struct chat_packet p = {0};
+    if (s->ask != NULL && !s->ask->is_told && s->hub->now - s->ask->since >= PATIENCE) {
+        s->ask->is_told = true;
+        session_refuse(s, &p, CHAT_REFUSED_HISTORY, no_answer);
     }
 }
 

@@ -117,6 +117,30 @@ static void take_guests(struct spread *spread, const redisReply *list)
     }
 }
 
+/* A question about one of our numbers: by the time of its answer there may be another. */
+struct about {
+    struct spread *spread;
+    uint8_t id[BROKER_ID];
+};
+
+static bool ask_about(struct spread *spread, const uint8_t id[BROKER_ID], const char *operation,
+                      broker_answer *answer)
+{
+    struct broker_question q;
+    struct about *about = calloc(1, sizeof *about);
+    if (about == NULL) {
+        return false;
+    }
+    about->spread = spread;
+    memcpy(about->id, id, BROKER_ID);
+    spread_question(&q, operation);
+    if (!broker_ask(spread->broker, id, &q, false, answer, about)) {
+        free(about);
+        return false;
+    }
+    return true;
+}
+
 /* --- coming and going --------------------------------------------------------------------------------- */
 
 static void on_begun(void *user, const redisReply *reply)
@@ -127,35 +151,20 @@ static void on_begun(void *user, const redisReply *reply)
     }
 }
 
-struct ending {
-    struct spread *spread;
-    uint8_t id[BROKER_ID];
-};
-
 static void end_server(struct spread *spread, const uint8_t id[BROKER_ID]);
 
 static void on_ended(void *user, const redisReply *reply)
 {
-    struct ending *ending = user;
-    if (!ending->spread->is_ending && spread_is(reply, "more")) {
-        end_server(ending->spread, ending->id);
+    struct about *about = user;
+    if (!about->spread->is_ending && spread_is(reply, "more")) {
+        end_server(about->spread, about->id);
     }
-    free(ending);
+    free(about);
 }
 
 static void end_server(struct spread *spread, const uint8_t id[BROKER_ID])
 {
-    struct broker_question q;
-    struct ending *ending = calloc(1, sizeof *ending);
-    if (ending == NULL) {
-        return; /* its lease ends it */
-    }
-    ending->spread = spread;
-    memcpy(ending->id, id, BROKER_ID);
-    spread_question(&q, "end");
-    if (!broker_ask(spread->broker, id, &q, false, on_ended, ending)) {
-        free(ending);
-    }
+    (void)ask_about(spread, id, "end", on_ended); /* else its lease ends it */
 }
 
 static void tell_online(struct spread *spread)
@@ -213,13 +222,13 @@ static void on_down(void *user, const char *why)
 
 static void on_beaten(void *user, const redisReply *reply)
 {
-    struct spread *spread = user;
-    if (spread->is_ending) {
-        return;
-    }
-    if (spread_is_ok(reply)) {
+    struct about *about = user;
+    struct spread *spread = about->spread;
+    bool is_now = !spread->is_ending && memcmp(about->id, spread->id, BROKER_ID) == 0;
+    free(about);
+    if (is_now && spread_is_ok(reply)) {
         take_guests(spread, spread_at(reply, 1));
-    } else if (spread_is(reply, "stale")) { /* we slept too long, or it has lost its memory */
+    } else if (is_now && spread_is(reply, "stale")) { /* we slept too long, or it has lost its memory */
         broker_renew(spread->broker);
     }
 }
@@ -430,7 +439,6 @@ static void tell_tales(struct room *room)
 
 void spread_tick(struct spread *spread, tern_time now)
 {
-    struct broker_question q;
     for (struct room *room = spread->hub->news; room != NULL; room = room->next_news) {
         if (room->has_tales) {
             room->has_tales = false;
@@ -441,11 +449,15 @@ void spread_tick(struct spread *spread, tern_time now)
         return;
     }
     spread->beaten = now;
-    spread_question(&q, "beat");
-    (void)broker_ask(spread->broker, spread->id, &q, false, on_beaten, spread);
+    (void)ask_about(spread, spread->id, "beat", on_beaten);
     if (spread->heard != 0 && now - spread->heard > SILENCE) {
         spread->heard = now;
         broker_on_silence(spread->broker);
+    }
+    for (struct person *p = spread->is_told ? spread->hub->persons : NULL; p != NULL; p = p->next) {
+        for (struct hub_session *s = p->sessions; s != NULL; s = s->next) {
+            spread_tell_why(s);
+        }
     }
     for (struct room *room = spread->hub->rooms; room != NULL; room = room->next) {
         if (room->is_blind || room->waiting != NULL) {

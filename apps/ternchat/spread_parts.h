@@ -28,6 +28,8 @@ struct ask {
     char room[CHAT_NAME_MAX + 1];
     char nick[CHAT_NAME_MAX + 1];
     unsigned tries;
+    tern_time since;
+    bool is_told; /* that it takes long */
     uint64_t before, until; /* JOIN: the room's last before it; until the picture has that one, it waits */
     struct ask *next_waiting;
     uint16_t channel;
@@ -74,6 +76,7 @@ size_t spread_event(const redisReply *entry, uint64_t *seq, uint8_t *flags,
 /* Asks. */
 void spread_sit(struct ask *a, struct room *room); /* the picture has got there */
 void spread_refuse_waiting(struct room *room);
+void spread_tell_why(struct hub_session *s); /* it waits */
 void spread_state(struct person *person, uint8_t state);
 
 #endif

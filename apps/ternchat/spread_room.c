@@ -246,10 +246,6 @@ static void conclude(struct room *room, const struct chat_packet *p, uint8_t fla
             was_typing = was_typing || e->is_typing;
             e->is_typing = false;
         }
-        for (struct seat *seat = m->seats; seat != NULL; seat = seat->next_of_member) {
-            /* It was refused, since there was no answer, but has been said. */
-            seat->refused = seat->refused == p->id ? 0 : seat->refused;
-        }
         if ((room->flags & CHAT_FLAG_PRIVATE) != 0) {
             m->read = p->seq;
         }

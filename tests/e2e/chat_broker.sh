@@ -10,7 +10,7 @@
 redis_up() {
     mkdir -p redis
     "$redis" --port "$redis_port" --bind 127.0.0.1 --dir "$work/redis" --appendonly yes --save '' \
-        --requirepass 'a:b@c' --unixsocket "$work/redis/socket" --daemonize no >>redis.log 2>&1 &
+        --requirepass 'a:b@c' --unixsocket "$work/redis/socket" --daemonize no >>redis.log 2>&1 3>&- 4>&- 5>&- 6>&- &
     redis_pid=$!
     pids="$pids $redis_pid"
     broker=redis://:a%3Ab%40c@127.0.0.1:$redis_port/3
