@@ -37,7 +37,7 @@ struct request {
     struct request *next, *prev; /* in the order of asking */
     char *command;
     size_t len;
-    ev_tstamp deadline; /* 0: none */
+    ev_tstamp deadline;      /* 0: none */
     bool is_sent, is_urgent; /* urgent: it is about one connection, and ends with that */
     broker_answer *answer;
     void *user;
@@ -119,8 +119,8 @@ static void send_request(struct request *r)
     struct broker *b = r->broker;
     char *sha = memmem(r->command, r->len, "$40\r\n", 5);
     memcpy(sha + 5, b->sha, SHA);
-    r->is_sent = redisAsyncFormattedCommand(b->asking.ac, on_reply, r, r->command, r->len) ==
-                 REDIS_OK;
+    r->is_sent =
+        redisAsyncFormattedCommand(b->asking.ac, on_reply, r, r->command, r->len) == REDIS_OK;
 }
 
 bool broker_ask(struct broker *b, const uint8_t server[BROKER_ID], const struct broker_question *q,
@@ -129,7 +129,8 @@ bool broker_ask(struct broker *b, const uint8_t server[BROKER_ID], const struct 
     const char *words[BROKER_WORDS + 6];
     size_t sizes[BROKER_WORDS + 6];
     static const char sha[] = "0000000000000000000000000000000000000000";
-    const char *front[] = {"EVALSHA", sha, "0", q->words[0], b->prefix, b->age, (const char *)server};
+    const char *front[] = {"EVALSHA",           sha, "0", q->words[0], b->prefix, b->age,
+                           (const char *)server};
     struct request *r = b->waiting >= WAITING && !b->is_greeting ? NULL : calloc(1, sizeof *r);
     if (r == NULL) {
         return false;
@@ -296,14 +297,13 @@ static void greet(struct line *line)
     const char *load[] = {"SCRIPT", "LOAD", (const char *)broker_lua};
     size_t load_sizes[] = {6, 4, sizeof broker_lua};
     line->state = LINE_GREETING;
-    line->greetings =
-        1u + (b->url.password[0] != '\0' ? 1 : 0) + (line->is_listening ? 0 : 1);
+    line->greetings = 1u + (b->url.password[0] != '\0' ? 1 : 0) + (line->is_listening ? 0 : 1);
     if (b->url.password[0] != '\0' && b->url.user[0] == '\0') {
         auth[1] = b->url.password;
     }
     if (b->url.password[0] != '\0') {
-        (void)redisAsyncCommandArgv(line->ac, on_greeted, line, b->url.user[0] == '\0' ? 2 : 3, auth,
-                                    NULL);
+        (void)redisAsyncCommandArgv(line->ac, on_greeted, line, b->url.user[0] == '\0' ? 2 : 3,
+                                    auth, NULL);
     }
     (void)snprintf(db, sizeof db, "%u", b->url.db);
     (void)redisAsyncCommandArgv(line->ac, on_greeted, line, 2, select, NULL);
@@ -375,7 +375,8 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
     while (r != NULL && (r->deadline == 0 || r->deadline > now || !r->is_sent)) {
         r = r->next;
     }
-    if (r != NULL) { /* it may still do that one: numbers and leases see to it that it does no harm */
+    if (r !=
+        NULL) { /* it may still do that one: numbers and leases see to it that it does no harm */
         hang_up(&b->asking, "no answer");
     }
     for (r = b->first; r != NULL; r = next) {

@@ -70,7 +70,8 @@ bool broker_is_idle(const struct broker *broker); /* nothing waits for an answer
 
 bool broker_listen(struct broker *broker, const char *channel); /* without the prefix */
 void broker_unlisten(struct broker *broker, const char *channel);
-void broker_renew(struct broker *broker);      /* the asking connection, and so on_up */
-void broker_on_silence(struct broker *broker); /* the listening connection hears nothing: a new one */
+void broker_renew(struct broker *broker); /* the asking connection, and so on_up */
+void broker_on_silence(
+    struct broker *broker); /* the listening connection hears nothing: a new one */
 
 #endif

@@ -83,7 +83,8 @@ static bool take_host(struct broker_url *url, const char *from, size_t len)
         return false;
     }
     url->port = (uint16_t)port;
-    return port > 0 && end > from && take(url->place, sizeof url->place, from, (size_t)(end - from));
+    return port > 0 && end > from &&
+           take(url->place, sizeof url->place, from, (size_t)(end - from));
 }
 
 static bool parse_host(struct broker_url *url, const char *text, char why[BROKER_WHY_SIZE])
@@ -132,11 +133,11 @@ bool broker_url_parse(struct broker_url *url, const char *text, char why[BROKER_
     }
     text += is_host ? strlen(host) : strlen(path);
     text += !is_host && strncmp(text, "//", 2) == 0 ? 2 : 0;
-    const char *end = text + (is_host ? strcspn(text, "/?") : strcspn(text, "?")), *at = end;
+    const char *end = text + strcspn(text, "/?"), *at = end;
     while (at > text && *at != '@') { /* a password may have one, too */
         at--;
     }
-    if (*at == '@' && at < end && (is_host || *text != '/')) {
+    if (at < end && *at == '@') {
         if (!take_secret(url, text, (size_t)(at - text))) {
             return refuse(why, "the name or the password is too long, or has a wrong %XX");
         }

@@ -23,10 +23,10 @@
 #define SILENCE       (6 * TERN_SEC)
 #define KEEPALIVE_TOO (2 * TERN_SEC)
 #define HANDSHAKE_TOO (4 * TERN_SEC)
-#define PAUSE_MIN 0.2 /* s between attempts, doubled each time */
-#define PAUSE_MAX 5.0
-#define RETRY     1.0 /* s between tries of what the server had no room for */
-#define CLOSE_BYE 1   /* the person has left */
+#define PAUSE_MIN     0.2 /* s between attempts, doubled each time */
+#define PAUSE_MAX     5.0
+#define RETRY         1.0 /* s between tries of what the server had no room for */
+#define CLOSE_BYE     1   /* the person has left */
 
 struct client {
     const struct options *options;
@@ -37,7 +37,8 @@ struct client {
     bool has_key; /* one that stays */
     struct places places;
     struct place *rival_at;
-    tern_conn *rival; /* an attempt at another server, while this one is silent, or to learn its key */
+    tern_conn
+        *rival; /* an attempt at another server, while this one is silent, or to learn its key */
     uint64_t received; /* packets on this one, when that was last asked */
     tern_time heard;
     size_t failed; /* places in a row, before the first success */
@@ -231,7 +232,8 @@ static void try_another(struct client *c, bool is_silent)
     for (size_t i = 1; i <= c->places.count && c->rival == NULL; i++) {
         struct place *place = &c->places.all[(from + i) % c->places.count];
         bool is_unknown = !place->trust.has_key && !place->is_strange;
-        if (place != places_now(&c->places) && (is_unknown || (is_silent && place->trust.has_key))) {
+        if (place != places_now(&c->places) &&
+            (is_unknown || (is_silent && place->trust.has_key))) {
             c->rival_at = place;
             c->rival = connect_to(c, place, &c->rival) == 0 ? c->rival : NULL;
         }
@@ -267,9 +269,8 @@ static void on_rival(struct client *c, const tern_event *ev)
     if (ev->type == TERN_EVENT_CLOSED) {
         c->rival = NULL;
     } else if (ev->type == TERN_EVENT_CONNECTED && !c->rival_at->trust.has_key) {
-        c->rival_at->is_strange =
-            tern_conn_peer_key(c->rival, key) == 0 &&
-            places_decide(&c->places, c->rival_at, key, false) >= 0;
+        c->rival_at->is_strange = tern_conn_peer_key(c->rival, key) == 0 &&
+                                  places_decide(&c->places, c->rival_at, key, false) >= 0;
         tern_conn_close(c->rival, 0, "");
         c->rival = NULL;
     } else if (ev->type == TERN_EVENT_CONNECTED) {
@@ -374,9 +375,8 @@ static int open_client(struct client *c)
     config.keepalive = KEEPALIVE;
     if (c->places.count > 1) {
         config.keepalive = KEEPALIVE_TOO;
-        config.handshake_timeout = config.handshake_timeout < HANDSHAKE_TOO
-                                       ? config.handshake_timeout
-                                       : HANDSHAKE_TOO;
+        config.handshake_timeout =
+            config.handshake_timeout < HANDSHAKE_TOO ? config.handshake_timeout : HANDSHAKE_TOO;
     }
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc != 0) {

@@ -102,7 +102,7 @@ static void kick(struct hub_session *s, struct member *by, struct member *m, boo
     }
     hub_note(s->hub, "kicked", person, room->name);
     hub_put_out(m, is_ban ? "a moderator has put you out of this room for good"
-                      : "a moderator has put you out of this room");
+                          : "a moderator has put you out of this room");
     if (room->member_count == 0) { /* they have put out themselves */
         hub_remove_room(room);
     }

@@ -92,7 +92,7 @@ struct seat {
     uint16_t channel;
     uint64_t refused; /* words that could not be stored: those after them wait for them; 0: none */
     uint64_t cursor;  /* the next event to send */
-    uint64_t caught_up; /* tell, when the cursor gets there; 0: it was told */
+    uint64_t caught_up;  /* tell, when the cursor gets there; 0: it was told */
     struct fetch *fetch; /* older events, on their way from the broker */
     struct seat *next_of_member, **link_of_member;
 };

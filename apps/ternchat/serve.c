@@ -114,8 +114,8 @@ static const char *on_invite(void *user, char *code, size_t size)
     }
     if (server->desk == NULL) {
         tern_addr local = tern_udp_local(server->transport.udp);
-        server->desk = desk_new(server->loop, server->secret, &local, server->authorized,
-                                on_guest, server);
+        server->desk =
+            desk_new(server->loop, server->secret, &local, server->authorized, on_guest, server);
     }
     return server->desk == NULL || !desk_invite(server->desk, code, size)
                ? "the server cannot make a code now"

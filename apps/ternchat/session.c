@@ -46,7 +46,8 @@ void session_seat_close(struct hub_session *s, uint16_t channel)
 static bool send_now(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
                      bool is_latest)
 {
-    return s->conn == NULL || s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
+    return s->conn == NULL ||
+           s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
 }
 
 bool session_send(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,

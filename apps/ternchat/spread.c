@@ -262,8 +262,8 @@ static bool on_joined(struct ask *a, const redisReply *reply)
     }
     struct room *room = hub_find_room(spread->hub, a->room);
     if (room == NULL) {
-        room = spread->hub->room_count < HUB_ROOMS ? spread_picture(spread, a->room, snapshot)
-                                                   : NULL;
+        room =
+            spread->hub->room_count < HUB_ROOMS ? spread_picture(spread, a->room, snapshot) : NULL;
         if (room == NULL) {
             refuse(a, CHAT_REFUSED_FULL, 0, "the server has no room for it");
             return true;
@@ -351,8 +351,7 @@ static void on_found(struct ask *a, const struct chat_packet *question, const re
             bytes += len;
         }
     }
-    p = (struct chat_packet){
-        .type = CHAT_FOUND, .channel = question->channel, .id = question->id};
+    p = (struct chat_packet){.type = CHAT_FOUND, .channel = question->channel, .id = question->id};
     session_tell(a->session, &p);
 }
 
@@ -566,8 +565,8 @@ static void take_room_packet(struct hub_session *s, struct seat *seat, const str
 {
     struct member *m = seat->member;
     if (p->type == CHAT_SAY) {
-        struct ask *a = hub_may_say(s, seat, p) ? begin(s, seat->channel, data, len, m->room->name)
-                                                : NULL;
+        struct ask *a =
+            hub_may_say(s, seat, p) ? begin(s, seat->channel, data, len, m->room->name) : NULL;
         if (a != NULL) {
             put(a);
         }

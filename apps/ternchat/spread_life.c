@@ -12,48 +12,6 @@
 #define SILENCE (12 * TERN_SEC) /* nothing was heard, not even our own beats */
 #define ONLINE  1000            /* persons in one question */
 
-/* --- answers ------------------------------------------------------------------------------------------ */
-
-const redisReply *spread_at(const redisReply *reply, size_t at)
-{
-    return reply == NULL || reply->type != REDIS_REPLY_ARRAY || at >= reply->elements
-               ? NULL
-               : reply->element[at];
-}
-
-struct chat_slice spread_bytes(const redisReply *reply)
-{
-    struct chat_slice none = {NULL, 0};
-    return reply == NULL || reply->type != REDIS_REPLY_STRING
-               ? none
-               : (struct chat_slice){(const uint8_t *)reply->str, (size_t)reply->len};
-}
-
-uint64_t spread_number(const redisReply *reply)
-{
-    return reply == NULL || reply->type != REDIS_REPLY_STRING ? 0 : strtoull(reply->str, NULL, 10);
-}
-
-bool spread_key(const redisReply *reply, uint8_t key[TERN_KEY_SIZE])
-{
-    struct chat_slice bytes = spread_bytes(reply);
-    if (bytes.len == TERN_KEY_SIZE) {
-        memcpy(key, bytes.data, TERN_KEY_SIZE);
-    }
-    return bytes.len == TERN_KEY_SIZE;
-}
-
-bool spread_is(const redisReply *reply, const char *word)
-{
-    struct chat_slice first = spread_bytes(spread_at(reply, 0));
-    return first.len == strlen(word) && memcmp(first.data, word, first.len) == 0;
-}
-
-bool spread_is_ok(const redisReply *reply)
-{
-    return spread_is(reply, "ok");
-}
-
 void spread_question(struct broker_question *q, const char *operation)
 {
     q->count = 0;
@@ -228,7 +186,8 @@ static void on_beaten(void *user, const redisReply *reply)
     free(about);
     if (is_now && spread_is_ok(reply)) {
         take_guests(spread, spread_at(reply, 1));
-    } else if (is_now && spread_is(reply, "stale")) { /* we slept too long, or it has lost its memory */
+    } else if (is_now &&
+               spread_is(reply, "stale")) { /* we slept too long, or it has lost its memory */
         broker_renew(spread->broker);
     }
 }
@@ -263,10 +222,10 @@ static void call_person(struct spread *spread, const uint8_t *data, size_t len)
 
 static void on_online(struct spread *spread, const uint8_t *data, size_t len)
 {
-    struct person *person = len == BROKER_ID + TERN_KEY_SIZE + 1 &&
-                                    memcmp(data, spread->id, BROKER_ID) != 0
-                                ? hub_find_person(spread->hub, data + BROKER_ID)
-                                : NULL;
+    struct person *person =
+        len == BROKER_ID + TERN_KEY_SIZE + 1 && memcmp(data, spread->id, BROKER_ID) != 0
+            ? hub_find_person(spread->hub, data + BROKER_ID)
+            : NULL;
     for (struct member *m = person == NULL ? NULL : person->members; m != NULL;
          m = m->next_of_person) {
         if ((m->room->flags & CHAT_FLAG_PRIVATE) != 0) {

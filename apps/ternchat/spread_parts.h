@@ -12,7 +12,8 @@
 struct spread {
     struct hub *hub;
     struct broker *broker;
-    uint8_t id[BROKER_ID]; /* ours; a new one with each connection, so that nothing old is taken for new */
+    uint8_t id
+        [BROKER_ID]; /* ours; a new one with each connection, so that nothing old is taken for new */
     bool has_id, is_ending, is_told; /* told: that the broker is not there */
     tern_time beaten, heard;
     struct room *suspects; /* in which nobody may sit any more */
@@ -30,7 +31,8 @@ struct ask {
     unsigned tries;
     tern_time since;
     bool is_told; /* that it takes long */
-    uint64_t before, until; /* JOIN: the room's last before it; until the picture has that one, it waits */
+    uint64_t before,
+        until; /* JOIN: the room's last before it; until the picture has that one, it waits */
     struct ask *next_waiting;
     uint16_t channel;
     size_t len;
@@ -53,6 +55,13 @@ struct chat_slice spread_bytes(const redisReply *reply);         /* empty: not a
 uint64_t spread_number(const redisReply *reply);                 /* of a string, or 0 */
 bool spread_key(const redisReply *reply, uint8_t key[TERN_KEY_SIZE]);
 
+/* The packet of an event, of its number, its time and the rest; its length, or 0: it makes no sense. */
+size_t spread_packet(uint64_t seq, uint64_t time, const uint8_t *entry, size_t len,
+                     uint8_t packet[CHAT_PACKET_MAX]);
+/* The same of an entry of a stream. */
+size_t spread_event(const redisReply *entry, uint64_t *seq, uint8_t *flags,
+                    uint8_t packet[CHAT_PACKET_MAX]);
+
 void spread_question(struct broker_question *q, const char *operation);
 /* No answer matters. is_patient: however long it takes. */
 void spread_tell(struct spread *spread, const struct broker_question *q, bool is_patient);
@@ -69,10 +78,6 @@ void spread_on_tale(struct room *room, const uint8_t *data, size_t len);
 void spread_merge(struct member *m); /* its presence, of all that is known */
 void spread_set_elsewhere(struct member *m, const uint8_t server[BROKER_ID], uint8_t presence);
 bool spread_is_online(const struct person *person); /* here */
-/* An event as Redis has it; its packet's length, or 0: it makes no sense. */
-size_t spread_event(const redisReply *entry, uint64_t *seq, uint8_t *flags,
-                    uint8_t packet[CHAT_PACKET_MAX]);
-
 /* Asks. */
 void spread_sit(struct ask *a, struct room *room); /* the picture has got there */
 void spread_refuse_waiting(struct room *room);

@@ -7,9 +7,8 @@
 #include "ternchat/name.h"
 #include "ternchat/spread_parts.h"
 
-#define ENTRIES     200 /* that a look brings, as broker.lua has it */
-#define FETCHED     100 /* events that a seat gets at once */
-#define ENTRY_FRONT (1 + 8 + 8)
+#define ENTRIES 200 /* that a look brings, as broker.lua has it */
+#define FETCHED 100 /* events that a seat gets at once */
 
 static uint64_t number64(const uint8_t *data)
 {
@@ -18,40 +17,6 @@ static uint64_t number64(const uint8_t *data)
         n = n << 8 | data[i];
     }
     return n;
-}
-
-static void put64(uint8_t *out, uint64_t n)
-{
-    for (int i = 7; i >= 0; i--, n >>= 8) {
-        out[i] = (uint8_t)n;
-    }
-}
-
-static size_t make_packet(uint64_t seq, uint64_t time, const uint8_t *entry, size_t len,
-                          uint8_t packet[CHAT_PACKET_MAX])
-{
-    struct chat_packet p;
-    if (len > CHAT_PACKET_MAX - ENTRY_FRONT) {
-        return 0;
-    }
-    packet[0] = CHAT_EVENT;
-    put64(packet + 1, seq);
-    put64(packet + 9, time);
-    memcpy(packet + ENTRY_FRONT, entry, len);
-    return chat_decode(&p, packet, ENTRY_FRONT + len) ? ENTRY_FRONT + len : 0;
-}
-
-size_t spread_event(const redisReply *entry, uint64_t *seq, uint8_t *flags,
-                    uint8_t packet[CHAT_PACKET_MAX])
-{
-    const redisReply *fields = spread_at(entry, 1);
-    *seq = spread_number(spread_at(entry, 0));
-    struct chat_slice flag = spread_bytes(spread_at(fields, 3));
-    struct chat_slice rest = spread_bytes(spread_at(fields, 5));
-    *flags = flag.len == 1 ? flag.data[0] : 0;
-    return rest.len == 0 ? 0
-                         : make_packet(*seq, spread_number(spread_at(fields, 1)), rest.data,
-                                       rest.len, packet);
 }
 
 /* --- who is where ------------------------------------------------------------------------------------- */
@@ -206,8 +171,7 @@ static void expel(struct member *m)
 
 static void on_kicked(struct room *room, struct chat_slice key, bool is_ban)
 {
-    struct person *person =
-        key.len == TERN_KEY_SIZE ? hub_find_person(room->hub, key.data) : NULL;
+    struct person *person = key.len == TERN_KEY_SIZE ? hub_find_person(room->hub, key.data) : NULL;
     struct member *m = person == NULL ? NULL : room_member(room, person);
     if (m != NULL) {
         hub_put_out(m, is_ban ? "a moderator has put you out of this room for good"
@@ -312,7 +276,7 @@ void spread_on_event(struct room *room, const uint8_t *data, size_t len)
         return;
     }
     uint64_t seq = number64(data);
-    size_t size = make_packet(seq, number64(data + 8), data + 17, len - 17, packet);
+    size_t size = spread_packet(seq, number64(data + 8), data + 17, len - 17, packet);
     if (seq > room->log.next || (seq == room->log.next && size == 0)) {
         spread_look(room);
     } else if (seq == room->log.next) {

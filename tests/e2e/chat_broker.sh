@@ -221,12 +221,42 @@ case_chat_broker_lost_members_leave() {
     murder "$bob_pid"
     murder "$two_pid"
     wait_for 40 is_lost || fail 'bob is not lost'
-    member=$(ask_redis --raw zrange tern:3:gone 0 0)
-    printf '*4\r\n$4\r\nZADD\r\n$11\r\ntern:3:gone\r\n$1\r\n1\r\n$%s\r\n%s\r\n' "$(printf %s "$member" | wc -c)" \
-        "$member" >command
-    ask_redis --pipe <command >pipe.log || fail 'no word to Redis'
-    sees ann 'bob left'
+    ask_redis eval "for _, m in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
+        redis.call('zadd', KEYS[1], 1, m) end" 1 tern:3:gone >lost.log
+    sees ann 'bob was lost'
     [ "$(ask_redis hlen tern:3:members:lobby)" = 1 ] || fail 'bob is a member still'
+    exec 3>&- 4>&-
+}
+
+# A server that is told to end says so to the others, and its clients: nobody leaves, all is there.
+case_chat_broker_server_ends() {
+    two_servers
+    ann_and_bob
+    person cat "$one,$two"
+    exec 5>"$work/cat.in"
+    sees bob 'cat came'
+    kill "$one_pid"
+    ends "$one_pid" 0
+    echo 'who is there?' >&4
+    sees cat '<bob> who is there?'
+    echo 'I am' >&5
+    sees bob '<cat> I am'
+    ! grep -q 'cat left' "$work/bob.out" || fail 'cat has left'
+    [ "$(grep -c 'cat came' "$work/bob.out")" = 1 ] || fail 'cat came twice'
+    exec 3>&- 4>&- 5>&-
+}
+
+# Redis forgets everything: rooms are made anew, by those who were in them, and the talk goes on.
+case_chat_broker_that_forgets() {
+    two_servers
+    ann_and_bob
+    echo 'before' >&3
+    sees bob '<ann> before'
+    ask_redis flushall >flush.log
+    echo 'after' >&3
+    sees bob '<ann> after'
+    echo 'and after that' >&4
+    sees ann '<bob> and after that'
     exec 3>&- 4>&-
 }
 
