@@ -37,23 +37,23 @@ need_broker() {
     fail 'no port for Redis'
 }
 
-# two_servers OPTIONS...: sets one, two and their one_pid, two_pid.
+# Sets one, two and their one_pid, two_pid.
 two_servers() {
     need_broker
-    chat_serve --broker "$broker" "$@"
+    chat_serve --broker "$broker"
     one=$server
     one_pid=$server_pid
-    chat_serve --broker "$broker" "$@"
+    chat_serve --broker "$broker"
     two=$server
     two_pid=$server_pid
 }
 
 # Somebody at each: ann at the one, bob at the other, both in the lobby.
 ann_and_bob() {
-    person ann "$one" "$@"
+    person ann "$one"
     exec 3>"$work/ann.in"
     is_told ann 'in lobby are 1'
-    person bob "$two" "$@"
+    person bob "$two"
     bob_pid=$person_pid
     exec 4>"$work/bob.in"
     is_told bob 'in lobby are 2'
@@ -162,7 +162,7 @@ slowly() {
 
 # Everybody has all of it, once and in the same order.
 all_heard() {
-    wait $first $second
+    wait "$first" "$second"
     heard p1 p2 500
     heard p2 p1 500
     heard p3 p1 500
@@ -246,6 +246,26 @@ case_chat_broker_server_ends() {
     exec 3>&- 4>&- 5>&-
 }
 
+# Who comes in by a code at the one server may come to the other.
+case_chat_broker_guests_may_come_everywhere() {
+    need_broker
+    : >first.keys
+    : >second.keys
+    chat_serve --broker "$broker" --authorized-keys first.keys --invite
+    wait_for 20 has_line "$serve_log" '^code ' || fail 'no code'
+    code=$(sed -n 's/^code //p' "$serve_log")
+    chat_serve --broker "$broker" --authorized-keys second.keys
+    for name in ann bob; do
+        "$ternchat" keygen -f "$name.id" >"$name.keygen.log" 2>&1
+    done
+    ! echo hi | "$ternchat" --batch --accept-new --key ann.id --nick ann "$server" den 2>err.log ||
+        fail 'let in without a code'
+    echo hi | "$ternchat" --batch --key ann.id --nick ann "${code%%@*}@127.0.0.1:${code##*:}" den
+    echo hi | "$ternchat" --batch --accept-new --key ann.id --nick ann "$server" den || fail 'not let in'
+    ! echo hi | "$ternchat" --batch --accept-new --key bob.id --nick bob "$server" den 2>err.log ||
+        fail 'bob is let in'
+}
+
 # Redis forgets everything: rooms are made anew, by those who were in them, and the talk goes on.
 case_chat_broker_that_forgets() {
     two_servers
@@ -274,7 +294,8 @@ case_chat_broker_url_is_checked() {
     for url in rediss://host http://host redis:// redis://host:99999 redis://host/x unix:relative; do
         code=0
         "$ternchat" serve --listen 127.0.0.1:0 --broker "$url" >/dev/null 2>url.log || code=$?
-        [ $code = 2 ] && grep -q -e '--broker: ' url.log || fail "$url: $code"
+        [ $code = 2 ] || fail "$url: $code"
+        has_line url.log 'ternchat: --broker: ' || fail "$url is not explained"
     done
     code=0
     "$ternchat" serve --broker "$broker" --history x.db >/dev/null 2>url.log || code=$?
