@@ -638,7 +638,7 @@ static void go_on(struct hub_session *s)
     }
 }
 
-static void drop(struct hub_session *s)
+void spread_drop(struct hub_session *s)
 {
     while (s->behind != NULL) {
         struct behind *b = s->behind;
@@ -654,7 +654,7 @@ static void drop(struct hub_session *s)
 bool spread_lingers(struct hub_session *s, bool is_bye)
 {
     if (!is_bye || s->ask == NULL) {
-        drop(s);
+        spread_drop(s);
         return false;
     }
     s->conn = NULL;

@@ -464,6 +464,11 @@ void spread_free(struct spread *spread)
         return;
     }
     spread->is_ending = true;
+    for (struct person *p = spread->hub->persons; p != NULL; p = p->next) {
+        for (struct hub_session *s = p->sessions; s != NULL; s = s->next) {
+            spread_drop(s);
+        }
+    }
     for (struct room *room = spread->hub->rooms; room != NULL; room = room->next) {
         while (room->waiting != NULL) {
             struct ask *a = room->waiting;

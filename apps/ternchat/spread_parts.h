@@ -81,6 +81,7 @@ bool spread_is_online(const struct person *person); /* here */
 /* Asks. */
 void spread_sit(struct ask *a, struct room *room); /* the picture has got there */
 void spread_refuse_waiting(struct room *room);
+void spread_drop(struct hub_session *s);     /* what it waits for, and what is behind that */
 void spread_tell_why(struct hub_session *s); /* it waits */
 void spread_state(struct person *person, uint8_t state);
 

@@ -266,6 +266,33 @@ case_chat_broker_guests_may_come_everywhere() {
         fail 'bob is let in'
 }
 
+# Redis comes back without what it heard last, as after a power failure: the talk goes on behind a gap, and
+# no new word is taken for one that was forgotten.
+case_chat_broker_that_forgets_its_end() {
+    two_servers
+    ann_and_bob
+    echo 'kept' >&3
+    sees bob '<ann> kept'
+    cp -r redis/appendonlydir kept
+    for i in 1 2 3 4 5; do
+        echo "forgotten $i" >&3
+    done
+    sees bob '<ann> forgotten 5'
+    murder "$redis_pid"
+    rm -r redis/appendonlydir
+    mv kept redis/appendonlydir
+    redis_up || fail 'Redis does not come back'
+    echo 'after' >&3
+    sees bob '<ann> after'
+    echo 'and after that' >&4
+    sees ann '<bob> and after that'
+    person cat "$one"
+    exec 5>"$work/cat.in"
+    sees cat '<bob> and after that'
+    ! grep -q forgotten "$work/cat.out" || fail 'nothing was forgotten'
+    exec 3>&- 4>&- 5>&-
+}
+
 # Redis forgets everything: rooms are made anew, by those who were in them, and the talk goes on.
 case_chat_broker_that_forgets() {
     two_servers
