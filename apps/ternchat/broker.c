@@ -83,12 +83,19 @@ void broker_text(struct broker_question *q, const char *text)
     broker_word(q, text, strlen(text));
 }
 
-static void unlink_request(struct request *r)
+static void unlink_request(struct broker *b, struct request *r)
 {
-    struct broker *b = r->broker;
     b->urgent = b->urgent == r ? r->prev : b->urgent;
-    *(r->prev == NULL ? &b->first : &r->prev->next) = r->next;
-    *(r->next == NULL ? &b->last : &r->next->prev) = r->prev;
+    if (b->first == r) {
+        b->first = r->next;
+    } else {
+        r->prev->next = r->next;
+    }
+    if (b->last == r) {
+        b->last = r->prev;
+    } else {
+        r->next->prev = r->prev;
+    }
     b->waiting--;
 }
 
@@ -98,14 +105,22 @@ static void link_request(struct request *r, struct request *after)
     struct broker *b = r->broker;
     r->prev = after;
     r->next = after == NULL ? b->first : after->next;
-    *(r->prev == NULL ? &b->first : &r->prev->next) = r;
-    *(r->next == NULL ? &b->last : &r->next->prev) = r;
+    if (after == NULL) {
+        b->first = r;
+    } else {
+        after->next = r;
+    }
+    if (r->next == NULL) {
+        b->last = r;
+    } else {
+        r->next->prev = r;
+    }
     b->waiting++;
 }
 
-static void finish(struct request *r, const redisReply *reply)
+static void finish(struct broker *b, struct request *r, const redisReply *reply)
 {
-    unlink_request(r);
+    unlink_request(b, r);
     r->answer(r->user, reply);
     free(r->command);
     free(r);
@@ -214,12 +229,12 @@ static void on_reply(redisAsyncContext *ac, void *data, void *user)
             hang_up(ac->data, why); /* a new one finds out what is the matter */
         } else if (!is_passing) {
             b->front.on_down(b->front.user, why);
-            finish(r, NULL);
+            finish(b, r, NULL);
         } else {
             r->is_sent = false;
         }
     } else {
-        finish(r, reply);
+        finish(b, r, reply);
     }
     b->front.on_done(b->front.user);
 }
@@ -239,14 +254,10 @@ static void subscribe(struct channel *c)
     }
 }
 
-static void drop_urgent(struct broker *b)
+static void drop_urgent(struct broker *b) /* they are in front of all others */
 {
-    struct request *next;
-    for (struct request *r = b->first; r != NULL; r = next) {
-        next = r->next;
-        if (r->is_urgent) {
-            finish(r, NULL);
-        }
+    while (b->first != NULL && b->first->is_urgent) {
+        finish(b, b->first, NULL);
     }
     b->urgent = NULL;
 }
@@ -366,25 +377,41 @@ static void tend(struct line *line)
     }
 }
 
+/* The first that such a function picks; NULL: none. */
+static struct request *pick(const struct broker *b, bool (*is_it)(const struct request *r))
+{
+    struct request *r = b->first;
+    while (r != NULL && !is_it(r)) {
+        r = r->next;
+    }
+    return r;
+}
+
+static bool is_overdue(const struct request *r)
+{
+    return r->deadline != 0 && r->deadline <= ev_now(r->broker->loop);
+}
+
+static bool is_unanswered(const struct request *r)
+{
+    return r->is_sent && is_overdue(r);
+}
+
+static bool is_unsent(const struct request *r)
+{
+    return !r->is_sent && is_overdue(r);
+}
+
 static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct broker *b = timer->data;
-    ev_tstamp now = ev_now(loop);
+    (void)loop;
     (void)events;
-    struct request *next, *r = b->first;
-    while (r != NULL && (r->deadline == 0 || r->deadline > now || !r->is_sent)) {
-        r = r->next;
-    }
-    if (r !=
-        NULL) { /* it may still do that one: numbers and leases see to it that it does no harm */
+    if (pick(b, is_unanswered) != NULL) { /* it may be done still: numbers and leases see to that */
         hang_up(&b->asking, "no answer");
     }
-    for (r = b->first; r != NULL; r = next) {
-        next = r->next;
-        if (r->deadline != 0 && r->deadline <= now && !r->is_sent) {
-            finish(r, NULL);
-            next = b->first; /* the answer may have asked for more */
-        }
+    for (struct request *r; (r = pick(b, is_unsent)) != NULL;) {
+        finish(b, r, NULL);
     }
     tend(&b->asking);
     tend(&b->listening);
@@ -575,10 +602,8 @@ void broker_free(struct broker *b)
     hang_up(&b->asking, "");
     hang_up(&b->listening, "");
     while (b->first != NULL) {
-        finish(b->first, NULL);
+        finish(b, b->first, NULL);
     }
-    while (b->channels != NULL) {
-        drop_channel(b->channels);
-    }
+    tdestroy(b->by_name, free);
     free(b);
 }

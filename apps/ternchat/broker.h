@@ -68,8 +68,8 @@ bool broker_ask(struct broker *broker, const uint8_t server[BROKER_ID],
                 void *user);
 bool broker_is_idle(const struct broker *broker); /* nothing waits for an answer */
 
-bool broker_listen(struct broker *broker, const char *channel); /* without the prefix */
-void broker_unlisten(struct broker *broker, const char *channel);
+bool broker_listen(struct broker *broker, const char *name); /* of a channel, without the prefix */
+void broker_unlisten(struct broker *broker, const char *name);
 void broker_renew(struct broker *broker); /* the asking connection, and so on_up */
 void broker_on_silence(
     struct broker *broker); /* the listening connection hears nothing: a new one */
