@@ -51,6 +51,7 @@ two_servers() {
 # Somebody at each: ann at the one, bob at the other, both in the lobby.
 ann_and_bob() {
     person ann "$one"
+    ann_pid=$person_pid
     exec 3>"$work/ann.in"
     is_told ann 'in lobby are 1'
     person bob "$two"
@@ -266,6 +267,14 @@ case_chat_broker_guests_may_come_everywhere() {
         fail 'bob is let in'
 }
 
+# ended PID...: however they end, since they were told that something is lost.
+ended() {
+    for pid in "$@"; do
+        forget "$pid"
+        wait "$pid" || true
+    done
+}
+
 # Redis comes back without what it heard last, as after a power failure: the talk goes on behind a gap, and
 # no new word is taken for one that was forgotten.
 case_chat_broker_that_forgets_its_end() {
@@ -291,6 +300,7 @@ case_chat_broker_that_forgets_its_end() {
     sees cat '<bob> and after that'
     ! grep -q forgotten "$work/cat.out" || fail 'nothing was forgotten'
     exec 3>&- 4>&- 5>&-
+    ended "$ann_pid" "$bob_pid" "$person_pid"
 }
 
 # Redis forgets everything: rooms are made anew, by those who were in them, and the talk goes on.
@@ -305,6 +315,7 @@ case_chat_broker_that_forgets() {
     echo 'and after that' >&4
     sees ann '<bob> and after that'
     exec 3>&- 4>&-
+    ended "$ann_pid" "$bob_pid"
 }
 
 is_lost() {
