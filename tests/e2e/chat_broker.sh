@@ -269,9 +269,9 @@ case_chat_broker_guests_may_come_everywhere() {
 
 # ended PID...: however they end, since they were told that something is lost.
 ended() {
-    for pid in "$@"; do
-        forget "$pid"
-        wait "$pid" || true
+    for one_of in "$@"; do
+        forget "$one_of"
+        wait "$one_of" || true
     done
 }
 
