@@ -185,10 +185,8 @@ bool broker_is_idle(const struct broker *b)
 static void down(struct line *line, const char *why)
 {
     struct broker *b = line->broker;
-    bool was_up = line->state == LINE_UP;
     line->state = LINE_DOWN;
     line->ac = NULL;
-    line->pause = was_up ? PAUSE_MIN : line->pause;
     line->next = ev_now(b->loop) + line->pause;
     line->pause = 2 * line->pause < PAUSE_MAX ? 2 * line->pause : PAUSE_MAX;
     for (struct channel *c = line->is_listening ? b->channels : NULL; c != NULL; c = c->next) {
@@ -234,6 +232,7 @@ static void on_reply(redisAsyncContext *ac, void *data, void *user)
             r->is_sent = false;
         }
     } else {
+        b->asking.pause = PAUSE_MIN;
         finish(b, r, reply);
     }
     b->front.on_done(b->front.user);
@@ -282,8 +281,8 @@ static void on_greeted(redisAsyncContext *ac, void *data, void *user)
         return;
     }
     line->state = LINE_UP;
-    line->pause = PAUSE_MIN;
     if (line->is_listening) {
+        line->pause = PAUSE_MIN;
         for (struct channel *c = b->channels; c != NULL; c = c->next) {
             subscribe(c);
         }

@@ -17,6 +17,7 @@ struct hub_session {
     size_t late_bytes;
     struct ask *ask;                      /* what the broker is asked for it */
     struct behind *behind, **behind_tail; /* packets that wait for that */
+    bool is_in_call;                      /* a packet of it is being taken */
     bool is_leaving;                      /* once they are done; conn is NULL */
     struct hub_session *next, **link;     /* of the person */
 };

@@ -612,18 +612,23 @@ bool spread_receive(struct hub_session *s, uint16_t channel, const struct chat_p
         return true;
     }
     struct seat *seat = channel == CHAT_CONTROL ? NULL : session_seat(s, channel);
+    bool is_taken = seat != NULL;
+    s->is_in_call = true;
     if (channel == CHAT_CONTROL) {
-        return take_control(s, p, data, len);
-    }
-    if (seat != NULL) {
+        is_taken = take_control(s, p, data, len);
+    } else if (seat != NULL) {
         take_room_packet(s, seat, p, data, len);
     }
-    return seat != NULL;
+    s->is_in_call = false;
+    return is_taken;
 }
 
 static void go_on(struct hub_session *s)
 {
     struct hub *hub = s->hub;
+    if (s->is_in_call) { /* it could not even be asked: whoever gave us the packet has the next one */
+        return;
+    }
     while (s->ask == NULL && s->behind != NULL) {
         struct behind *b = s->behind;
         s->behind = b->next;
