@@ -207,6 +207,32 @@ case_chat_broker_survives_its_redis() {
     all_heard
 }
 
+# All connections to Redis end, again and again, whatever was on its way.
+case_chat_broker_connections_break() {
+    two_servers
+    two_talk
+    for line in 50 100 150 200 250 300 350 400; do
+        sees p3 "p1 says $line\$"
+        ask_redis client kill type pubsub >>kill.log
+        ask_redis client kill type normal skipme yes >>kill.log
+    done
+    all_heard
+}
+
+# The servers are there first.
+case_chat_broker_comes_later() {
+    need_broker
+    murder "$redis_pid"
+    chat_serve --broker "$broker"
+    wait_for 20 has_line "$serve_log" 'the broker: ' || fail 'the server does not tell'
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    wait_for 20 has_line "$work/ann.log" 'trying again' || fail 'ann is let in without a broker'
+    redis_up || fail 'no Redis'
+    is_told ann 'in lobby are 1'
+    exec 3>&-
+}
+
 # It neither answers nor ends: words are refused, said again, and there once.
 case_chat_broker_that_hangs() {
     two_servers
