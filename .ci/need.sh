@@ -70,6 +70,7 @@ want_engines() {
     need_library libzstd libzstd-dev
     need_library sqlite3 libsqlite3-dev
     need_library ncursesw libncurses-dev
+    need_library hiredis libhiredis-dev
     need_install 2>/dev/null || need_list=
     case $(uname -m) in
     x86_64 | amd64)

@@ -83,6 +83,8 @@ install() {
     all | e2e | coverage)
         need_command ip iproute2
         need_command tmux tmux
+        need_command redis-server redis-server
+        need_command redis-cli redis-tools
         need_command sshd openssh-server
         need_command ssh openssh-client
         need_command nft nftables

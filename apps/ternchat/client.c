@@ -14,16 +14,19 @@
 #include "shared/net.h"
 #include "shared/term.h"
 #include "shared/transport.h"
-#include "shared/trust.h"
-#include "ternchat/invite.h"
+#include "ternchat/places.h"
 #include "ternchat/remember.h"
 
 #define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
 #define KEEPALIVE (15 * TERN_SEC)
-#define PAUSE_MIN 0.2 /* s between attempts, doubled each time */
-#define PAUSE_MAX 5.0
-#define RETRY     1.0 /* s between tries of what the server had no room for */
-#define CLOSE_BYE 1   /* the person has left */
+/* With several servers: so long is one waited for, before another is tried beside it. */
+#define SILENCE       (6 * TERN_SEC)
+#define KEEPALIVE_TOO (2 * TERN_SEC)
+#define HANDSHAKE_TOO (4 * TERN_SEC)
+#define PAUSE_MIN     0.2 /* s between attempts, doubled each time */
+#define PAUSE_MAX     5.0
+#define RETRY         1.0 /* s between tries of what the server had no room for */
+#define CLOSE_BYE     1   /* the person has left */
 
 struct client {
     const struct options *options;
@@ -32,9 +35,13 @@ struct client {
     struct model *model;
     struct memory *memory;
     bool has_key; /* one that stays */
-    struct trust trust;
-    char host[256];
-    tern_addr addr;
+    struct places places;
+    struct place *rival_at;
+    tern_conn
+        *rival; /* an attempt at another server, while this one is silent, or to learn its key */
+    uint64_t received; /* packets on this one, when that was last asked */
+    tern_time heard;
+    size_t failed; /* places in a row, before the first success */
     uint8_t secret[TERN_KEY_SIZE];
     struct transport transport;
     bool is_open;
@@ -116,6 +123,8 @@ static void on_left(void *user, struct model_room *room)
     c->front.model.on_left(c->front.user, room);
 }
 
+static void look_around(struct client *c);
+
 /* What the server had no room for, it may have now. */
 static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
@@ -124,21 +133,28 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)events;
     model_retry(c->model);
     (void)model_keep(c->model);
+    look_around(c);
     tern_ev_wake(c->transport.binding);
 }
 
 /* --- attempts ---------------------------------------------------------------------------------------- */
 
-static void attempt(struct client *c, const uint8_t *key)
+static int connect_to(struct client *c, const struct place *place, tern_conn **conn)
 {
     tern_peer peer;
     tern_peer_init(&peer);
-    peer.addr = c->addr;
-    peer.key = key;
-    c->only_key = key == NULL;
-    int rc = tern_endpoint_connect(c->transport.endpoint, &peer, &c->conn, tern_udp_now());
+    peer.addr = place->addr;
+    peer.key = place->trust.has_key ? place->trust.key : NULL;
+    return tern_endpoint_connect(c->transport.endpoint, &peer, conn, tern_udp_now());
+}
+
+static void attempt(struct client *c)
+{
+    const struct place *place = places_now(&c->places);
+    c->only_key = !place->trust.has_key;
+    int rc = connect_to(c, place, &c->conn);
     if (rc != 0) {
-        cli_error(c->trust.name, tern_strerror(rc), "check the address and the options");
+        cli_error(place->trust.name, tern_strerror(rc), "check the address and the options");
         end(c, CLI_CONNECT);
         return;
     }
@@ -150,12 +166,13 @@ static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
     struct client *c = timer->data;
     (void)loop;
     (void)events;
-    attempt(c, c->trust.key);
+    attempt(c);
 }
 
 static void try_later(struct client *c)
 {
     set_state(c, CLIENT_LOST);
+    (void)places_next(&c->places);
     ev_timer_set(&c->again, c->pause, 0);
     ev_timer_start(c->loop, &c->again);
     c->pause = 2 * c->pause < PAUSE_MAX ? 2 * c->pause : PAUSE_MAX;
@@ -168,7 +185,7 @@ static void on_first_key(struct client *c)
         return;
     }
     tern_conn_close(c->conn, 0, "");
-    int code = trust_decide(&c->trust, key);
+    int code = places_decide(&c->places, places_now(&c->places), key, !c->was_online);
     c->code = code < 0 ? CLI_OK : code;
 }
 
@@ -180,6 +197,7 @@ static void on_connected(struct client *c)
     }
     c->was_online = true;
     c->pause = PAUSE_MIN;
+    c->received = 0;
     set_state(c, CLIENT_ONLINE);
     model_connected(c->model);
 }
@@ -188,12 +206,80 @@ static void say_why(const struct client *c, const tern_close_info *close)
 {
     char reason[600];
     (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
-    cli_error(c->trust.name,
+    cli_error(c->places.all[c->places.at].trust.name,
               reason[0] != '\0'                  ? reason
               : close->by == TERN_CLOSED_TIMEOUT ? "no answer"
                                                  : tern_strerror(close->error),
               close->error == TERN_ERR_REFUSED ? "ask its owner to let your key in: ternchat id"
                                                : "check the address, and that it runs");
+}
+
+/* --- another server ----------------------------------------------------------------------------------- */
+
+/* The silent one is given up for it. */
+static void take_rival(struct client *c)
+{
+    c->conn = c->rival;
+    c->rival = NULL;
+    c->only_key = false;
+    c->places.at = (size_t)(c->rival_at - c->places.all);
+}
+
+/* The next one whose key we lack, so that we have it when we need it; or, when all is silent, the next one. */
+static void try_another(struct client *c, bool is_silent)
+{
+    size_t from = c->rival_at == NULL ? c->places.at : (size_t)(c->rival_at - c->places.all);
+    for (size_t i = 1; i <= c->places.count && c->rival == NULL; i++) {
+        struct place *place = &c->places.all[(from + i) % c->places.count];
+        bool is_unknown = !place->trust.has_key && !place->is_strange;
+        if (place != places_now(&c->places) &&
+            (is_unknown || (is_silent && place->trust.has_key))) {
+            c->rival_at = place;
+            c->rival = connect_to(c, place, &c->rival) == 0 ? c->rival : NULL;
+        }
+    }
+}
+
+/* Is nothing heard of the server any more, though it must answer? Then another one is tried beside it, and
+ * whichever is heard first is the one to stay with. */
+static void look_around(struct client *c)
+{
+    tern_stats stats = {.size = sizeof stats};
+    tern_time now = tern_udp_now();
+    if (c->places.count == 1 || c->conn == NULL || c->state != CLIENT_ONLINE) {
+        return;
+    }
+    tern_conn_stats(c->conn, &stats);
+    if (stats.packets_received != c->received) {
+        c->received = stats.packets_received;
+        c->heard = now;
+        if (c->rival != NULL && c->rival_at->trust.has_key) {
+            tern_conn_close(c->rival, 0, "");
+            c->rival = NULL;
+        }
+    }
+    if (c->rival == NULL) {
+        try_another(c, now - c->heard >= SILENCE);
+    }
+}
+
+static void on_rival(struct client *c, const tern_event *ev)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    if (ev->type == TERN_EVENT_CLOSED) {
+        c->rival = NULL;
+    } else if (ev->type == TERN_EVENT_CONNECTED && !c->rival_at->trust.has_key) {
+        c->rival_at->is_strange = tern_conn_peer_key(c->rival, key) == 0 &&
+                                  places_decide(&c->places, c->rival_at, key, false) >= 0;
+        tern_conn_close(c->rival, 0, "");
+        c->rival = NULL;
+    } else if (ev->type == TERN_EVENT_CONNECTED) {
+        tern_conn_close(c->conn, 0, "");
+        model_lost(c->model);
+        set_state(c, CLIENT_LOST);
+        take_rival(c);
+        on_connected(c);
+    }
 }
 
 static void on_closed(struct client *c, const tern_close_info *close)
@@ -203,10 +289,21 @@ static void on_closed(struct client *c, const tern_close_info *close)
     model_lost(c->model);
     if (c->is_closing) {
         end(c, c->code);
-    } else if (was_key && c->trust.has_key) {
-        attempt(c, c->trust.key);
+    } else if (c->rival != NULL && c->rival_at->trust.has_key) {
+        set_state(c, CLIENT_LOST);
+        take_rival(c);
+    } else if (was_key && places_now(&c->places)->trust.has_key) {
+        attempt(c);
+    } else if (was_key && c->code > 0 && c->was_online) { /* another server is as good */
+        c->code = CLI_OK;
+        try_later(c);
     } else if (was_key && c->code > 0) { /* the person does not trust it */
         end(c, c->code);
+    } else if (!c->was_online && ++c->failed < c->places.count &&
+               close->error != TERN_ERR_REFUSED) {
+        say_why(c, close);
+        (void)places_next(&c->places);
+        attempt(c);
     } else if (!c->was_online || close->error == TERN_ERR_REFUSED) {
         say_why(c, close);
         end(c, close->error == TERN_ERR_REFUSED ? CLI_IDENTITY : CLI_CONNECT);
@@ -229,7 +326,11 @@ static void on_ready(tern_ev *binding, void *user)
     tern_event ev;
     (void)binding;
     while (c->state != CLIENT_OVER && tern_endpoint_poll(c->transport.endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_CONNECTED) {
+        if (ev.conn == c->rival && c->rival != NULL) {
+            on_rival(c, &ev);
+        } else if (ev.conn != c->conn) {
+            continue; /* one that was given up */
+        } else if (ev.type == TERN_EVENT_CONNECTED) {
             on_connected(c);
         } else if (ev.type == TERN_EVENT_MESSAGES) {
             on_messages(c);
@@ -244,35 +345,6 @@ static void on_ready(tern_ev *binding, void *user)
 }
 
 /* --- birth and death --------------------------------------------------------------------------------- */
-
-static int find_server(struct client *c)
-{
-    const struct options *o = c->options;
-    uint16_t port = CHAT_PORT;
-    const char *reason = NULL;
-    char host[300];
-    if (strchr(o->host, '@') != NULL) {
-        int rc = invite_take(o, c->loop, c->secret, host, sizeof host);
-        if (rc >= 0) {
-            return rc;
-        }
-    } else {
-        (void)snprintf(host, sizeof host, "%s", o->host);
-    }
-    if (!net_split(host, c->host, sizeof c->host, &port)) {
-        cli_error(o->host, "not a host", "give host, host:port or [v6]:port");
-        return CLI_USAGE;
-    }
-    if (tern_udp_resolve(&c->addr, c->host, port, o->family, &reason) != 0) {
-        cli_error(c->host, reason, "check the name");
-        return CLI_CONNECT;
-    }
-    struct trust_options trust = {.pin = o->pin,
-                                  .known_hosts = o->known_hosts,
-                                  .accept_new = o->accept_new,
-                                  .batch = o->batch};
-    return trust_find(&c->trust, &trust, c->host, port);
-}
 
 static int load_key(struct client *c)
 {
@@ -301,6 +373,11 @@ static int open_client(struct client *c)
     config.handshake_timeout = c->options->connect_timeout;
     config.idle_timeout = IDLE;
     config.keepalive = KEEPALIVE;
+    if (c->places.count > 1) {
+        config.keepalive = KEEPALIVE_TOO;
+        config.handshake_timeout =
+            config.handshake_timeout < HANDSHAKE_TOO ? config.handshake_timeout : HANDSHAKE_TOO;
+    }
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc != 0) {
         cli_error("socket", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
@@ -340,7 +417,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     c->retry.data = c;
     *code = load_key(c);
     model_identify(c->model, c->secret);
-    *code = *code < 0 ? find_server(c) : *code;
+    *code = *code < 0 ? places_find(&c->places, c->options, c->loop, c->secret) : *code;
     if (*code < 0) {
         *code = open_client(c);
     }
@@ -350,7 +427,7 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     }
     c->code = CLI_OK;
     ev_timer_start(c->loop, &c->retry);
-    attempt(c, c->trust.has_key ? c->trust.key : NULL);
+    attempt(c);
     return c;
 }
 

@@ -157,6 +157,7 @@ struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN
     hub->session_count++;
     s->hub = hub;
     s->late_tail = &s->late;
+    s->behind_tail = &s->behind;
     s->conn = conn;
     s->person = person;
     s->next = person->sessions;
@@ -270,21 +271,17 @@ static struct room *load_room(struct hub *hub, const char *name, uint8_t flags, 
     return found == 1 ? room_load(hub, name, &stored) : make_room(hub, name, flags, by, code, why);
 }
 
-struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
-                      enum chat_refusal *code, const char **why)
+struct room *hub_find_room(struct hub *hub, const char *name)
 {
     struct room like;
     (void)memccpy(like.name, name, '\0', sizeof like.name);
-    struct room *room = find(&hub->by_name, &like, compare_names);
-    *code = CHAT_REFUSED_FULL;
-    *why = "the server has no room for it";
-    if (room != NULL || hub->room_count == HUB_ROOMS ||
-        (room = load_room(hub, name, flags, by, code, why)) == NULL) {
-        return room;
-    }
+    return find(&hub->by_name, &like, compare_names);
+}
+
+bool hub_add_room(struct hub *hub, struct room *room)
+{
     if (tsearch(room, &hub->by_name, compare_names) == NULL) {
-        room_free(room);
-        return NULL;
+        return false;
     }
     room->next = hub->rooms;
     room->link = &hub->rooms;
@@ -293,6 +290,23 @@ struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct p
     }
     hub->rooms = room;
     hub->room_count++;
+    return true;
+}
+
+struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
+                      enum chat_refusal *code, const char **why)
+{
+    struct room *room = hub_find_room(hub, name);
+    *code = CHAT_REFUSED_FULL;
+    *why = "the server has no room for it";
+    if (room != NULL || hub->room_count == HUB_ROOMS ||
+        (room = load_room(hub, name, flags, by, code, why)) == NULL) {
+        return room;
+    }
+    if (!hub_add_room(hub, room)) {
+        room_free(room);
+        return NULL;
+    }
     return room;
 }
 
@@ -399,7 +413,7 @@ static void on_leave(struct hub_session *s, struct seat *seat)
     }
 }
 
-static void welcome(struct hub_session *s)
+void hub_welcome(struct hub_session *s)
 {
     struct chat_packet p = {.type = CHAT_WELCOME,
                             .version = CHAT_VERSION,
@@ -411,7 +425,9 @@ static void welcome(struct hub_session *s)
     s->is_welcome = true;
     session_tell(s, &p);
     hub_note(s->hub, "came", s->person, NULL);
-    hub_call_back(s);
+    if (s->hub->spread == NULL) {
+        hub_call_back(s);
+    }
 }
 
 static void on_hello(struct hub_session *s, const struct chat_packet *p)
@@ -421,7 +437,7 @@ static void on_hello(struct hub_session *s, const struct chat_packet *p)
         return;
     }
     if (hub_take_nick(s, p->nick) && !s->is_welcome) {
-        welcome(s);
+        hub_welcome(s);
     }
 }
 
@@ -437,7 +453,7 @@ static bool is_out_of_turn(struct seat *seat, uint64_t id)
     return false;
 }
 
-static bool may_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
+bool hub_may_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
 {
     const struct room *room = seat->member->room;
     if (p->kind == 0 || p->kind >= CHAT_KIND_JOIN) {
@@ -478,7 +494,7 @@ static void on_said(struct hub_session *s, struct seat *seat, const struct chat_
 static void on_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p)
 {
     struct chat_packet event = *p;
-    if (!may_say(s, seat, p)) {
+    if (!hub_may_say(s, seat, p)) {
         return;
     }
     memcpy(event.key, s->person->key, sizeof event.key);
@@ -568,7 +584,12 @@ void hub_receive(struct hub_session *s, uint16_t channel, const uint8_t *data, s
     s->hub->now = now;
     if (!chat_decode(&p, data, len) || (channel == CHAT_CONTROL) != (p.type < CHAT_SAY) ||
         p.type >= CHAT_WELCOME) {
-        s->hub->port.close(s->hub->port.user, s->conn, "not a packet of ternchat");
+        if (s->conn != NULL) {
+            s->hub->port.close(s->hub->port.user, s->conn, "not a packet of ternchat");
+        }
+        return;
+    }
+    if (s->hub->spread != NULL && spread_receive(s, channel, &p, data, len)) {
         return;
     }
     if (channel == CHAT_CONTROL) {
@@ -598,6 +619,13 @@ void hub_on_writable(struct hub_session *s)
 
 void hub_left(struct hub_session *s, bool is_bye, tern_time now)
 {
+    if (s->hub->spread == NULL || !spread_lingers(s, is_bye)) {
+        hub_finish(s, is_bye, now);
+    }
+}
+
+void hub_finish(struct hub_session *s, bool is_bye, tern_time now)
+{
     struct hub *hub = s->hub;
     struct person *person = s->person;
     *s->link = s->next;
@@ -610,6 +638,10 @@ void hub_left(struct hub_session *s, bool is_bye, tern_time now)
             continue;
         }
         room_rise(s->seats[i]);
+        if (hub->spread != NULL) {
+            spread_on_rise(m, is_bye ? "left" : "lost");
+            continue;
+        }
         bool is_pair = (m->room->flags & CHAT_FLAG_PRIVATE) != 0;
         if (m->seats == NULL && is_bye && !is_pair) {
             part(m, "left", now);
@@ -623,9 +655,14 @@ void hub_left(struct hub_session *s, bool is_bye, tern_time now)
     free(s);
     hub->session_count--;
     hub_note(hub, is_bye ? "went" : "lost", person, NULL);
+    if (hub->spread != NULL) {
+        spread_on_gone(hub, person);
+    }
     if (person->sessions == NULL) {
         person->state = CHAT_HERE;
-        hub_on_pair_left(person);
+        if (hub->spread == NULL) {
+            hub_on_pair_left(person);
+        }
     }
     hub_forget_if_idle(hub, person);
 }
@@ -660,13 +697,16 @@ static void sweep(struct hub *hub, tern_time now)
 void hub_tick(struct hub *hub, tern_time now)
 {
     hub->now = now;
+    if (hub->spread != NULL) {
+        spread_tick(hub->spread, now);
+    }
     while (hub->news != NULL) {
         struct room *room = hub->news;
         hub->news = room->next_news;
         room->has_news = false;
         room_tell_status(room);
     }
-    if (now - hub->swept >= TERN_SEC) {
+    if (hub->spread == NULL && now - hub->swept >= TERN_SEC) {
         hub->swept = now;
         sweep(hub, now);
     }
@@ -692,6 +732,8 @@ void hub_free(struct hub *hub)
     if (hub == NULL) {
         return;
     }
+    spread_free(hub->spread);
+    hub->spread = NULL;
     for (struct room *room = hub->rooms; room != NULL; room = next_room) {
         next_room = room->next;
         hub_remove_room(room);

@@ -35,8 +35,11 @@ struct hub_port {
     bool (*is_moderator)(void *user, const uint8_t key[TERN_KEY_SIZE]);
     /* Writes a one-time code for somebody new; or why not. */
     const char *(*invite)(void *user, char *code, size_t size);
-    /* For the log: "came", "went", "lost", "joined", "left", "kicked", "invited", and "history-failed", with
-     * the reason in `room`. key may be NULL. */
+    /* What a session has sent is done: its connection may be read on. conn NULL: of none, but packets were
+     * sent outside of the hub's other calls. */
+    void (*resume)(void *user, void *conn);
+    /* For the log: "came", "went", "lost", "joined", "left", "kicked", "invited", and, with the
+     * reason in `room` and no key, "history-failed", "broker-lost" and "broker-back". */
     void (*note)(void *user, const char *what, const uint8_t *key, const char *nick,
                  const char *room);
 };
@@ -55,6 +58,16 @@ struct hub *hub_new(const struct hub_port *port, const struct hub_config *config
                     char why[HUB_WHY_SIZE]);
 void hub_free(struct hub *hub);
 
+/* Before anybody comes: from now on the hub is one of several, on a broker. False: `why` says why not. */
+struct ev_loop;
+bool hub_spread(struct hub *hub, struct ev_loop *loop, const char *url, uint64_t age,
+                char why[HUB_WHY_SIZE]);
+void hub_end(struct hub *hub,
+             struct ev_loop *loop); /* tells the others that it ends; may take a second */
+/* Keys that were let in by a code, at this server or another. */
+bool hub_is_guest(const struct hub *hub, const uint8_t key[TERN_KEY_SIZE]);
+void hub_add_guest(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]);
+
 /* A connection has proved its key. NULL: no memory. */
 struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN_KEY_SIZE],
                              tern_time now);
@@ -63,6 +76,8 @@ void hub_left(struct hub_session *session, bool is_bye, tern_time now);
 
 void hub_receive(struct hub_session *session, uint16_t channel, const uint8_t *data, size_t len,
                  tern_time now);
+/* It waits for a broker: what comes over its connection now is better left there, until `resume`. */
+bool hub_is_busy(const struct hub_session *session);
 void hub_on_writable(struct hub_session *session);
 
 /* Tells what people are doing, and lets those leave who did not come back. Call it ten times a second. */

@@ -4,12 +4,14 @@
 #define TERNCHAT_HUB_PARTS_H
 
 #include "ternchat/session.h"
+#include "ternchat/spread.h"
 #include "ternchat/store.h"
 
 struct hub {
     struct hub_port port;
     struct hub_config config;
     struct store *store;              /* NULL: nothing is kept */
+    struct spread *spread;            /* NULL: there is no broker */
     void *by_key, *by_nick, *by_name; /* trees of tsearch; nicks by their skeletons */
     struct person *persons;
     struct room *rooms;
@@ -43,6 +45,12 @@ uint64_t hub_announce(struct member *m, enum chat_kind kind, struct chat_slice b
 struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
                       enum chat_refusal *code, const char **why);
 void hub_remove_room(struct room *room);
+struct room *hub_find_room(struct hub *hub, const char *name); /* in memory; or NULL */
+bool hub_add_room(struct hub *hub, struct room *room);         /* false: no memory */
+void hub_welcome(struct hub_session *s);
+/* May it be said now? Else it is refused, or ignored. */
+bool hub_may_say(struct hub_session *s, struct seat *seat, const struct chat_packet *p);
+void hub_finish(struct hub_session *s, bool is_bye, tern_time now); /* it has left */
 /* Seats a member's session, tells it and serves it. last: of the room, before the member came. */
 bool hub_seat(struct hub_session *s, struct member *m, uint64_t since, uint64_t last);
 struct seat *hub_seat_in(const struct hub_session *s, const struct member *m); /* or NULL */
@@ -56,6 +64,8 @@ void hub_on_invite(struct hub_session *s);
 
 bool hub_is_banned(struct room *room, const struct person *person);
 bool hub_is_moderator(const struct room *room, const struct person *person);
+/* Their seats and their membership end; the event that says so was told. */
+void hub_put_out(struct member *m, const char *why);
 void hub_on_kick(struct hub_session *s, const struct chat_packet *p);
 /* Sets the topic, or refuses it; true: it may be said. */
 bool hub_may_set_topic(struct hub_session *s, struct seat *seat, const struct chat_packet *p);

@@ -74,8 +74,7 @@ static bool set_ban(struct room *room, const uint8_t key[TERN_KEY_SIZE], bool is
     return true;
 }
 
-/* The last event of theirs was told already. */
-static void put_out(struct member *m, const char *why)
+void hub_put_out(struct member *m, const char *why)
 {
     struct room *room = m->room;
     struct chat_packet p = {.type = CHAT_PARTED, .text = chat_text(why)};
@@ -102,8 +101,8 @@ static void kick(struct hub_session *s, struct member *by, struct member *m, boo
         return;
     }
     hub_note(s->hub, "kicked", person, room->name);
-    put_out(m, is_ban ? "a moderator has put you out of this room for good"
-                      : "a moderator has put you out of this room");
+    hub_put_out(m, is_ban ? "a moderator has put you out of this room for good"
+                          : "a moderator has put you out of this room");
     if (room->member_count == 0) { /* they have put out themselves */
         hub_remove_room(room);
     }

@@ -22,6 +22,8 @@ struct desk {
     struct transport transport;
     uint16_t server_port;
     char authorized[KEYRING_PATH_SIZE];
+    desk_guest *on_guest;
+    void *user;
 };
 
 /* --- the server --------------------------------------------------------------------------------------- */
@@ -44,6 +46,7 @@ static void on_desk(tern_ev *binding, void *user)
             continue;
         }
         if (let_in(desk->authorized, key)) {
+            desk->on_guest(desk->user, key);
             (void)snprintf(port, sizeof port, "%u", (unsigned)desk->server_port);
             tern_conn_close(ev.conn, CLOSE_INVITED, port);
             cli_note("the code was used: somebody new may come in");
@@ -55,7 +58,7 @@ static void on_desk(tern_ev *binding, void *user)
 }
 
 struct desk *desk_new(struct ev_loop *loop, const uint8_t *secret, const tern_addr *server,
-                      const char *authorized)
+                      const char *authorized, desk_guest *on_guest, void *user)
 {
     struct desk *desk = calloc(1, sizeof *desk);
     char code[TERN_CODE_SIZE];
@@ -71,6 +74,8 @@ struct desk *desk_new(struct ev_loop *loop, const uint8_t *secret, const tern_ad
     tern_addr local = *server;
     desk->server_port = server->port;
     (void)snprintf(desk->authorized, sizeof desk->authorized, "%s", authorized);
+    desk->on_guest = on_guest;
+    desk->user = user;
     local.port++;
     int rc = transport_open(&desk->transport, loop, &config, &local, on_desk, desk);
     if (rc != 0) {

@@ -15,9 +15,12 @@
 
 struct desk;
 
+/* Called with the key of whoever came in by a code. */
+typedef void desk_guest(void *user, const uint8_t key[TERN_KEY_SIZE]);
+
 /* server: its own address. The port after it if that is free, any other else. NULL: it cannot be opened. */
 struct desk *desk_new(struct ev_loop *loop, const uint8_t *secret, const tern_addr *server,
-                      const char *authorized);
+                      const char *authorized, desk_guest *on_guest, void *user);
 void desk_free(struct desk *desk);
 /* A new code in place of the one before, as "CODE@:PORT": the host goes between them. */
 bool desk_invite(struct desk *desk, char *text, size_t size);

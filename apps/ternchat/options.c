@@ -123,6 +123,7 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_AUTHORIZED_KEYS] = TEXT(authorized_keys),
     [OPT_MOTD] = TEXT(motd),
     [OPT_HISTORY] = TEXT(history),
+    [OPT_BROKER] = TEXT(broker),
     [OPT_NO_HISTORY] = SWITCH(no_history),
     [OPT_HISTORY_SIZE] = SIZE(history_size),
     [OPT_HISTORY_AGE] = SPAN(history_age),
@@ -265,6 +266,9 @@ int options_parse(struct options *o, int argc, char **argv)
     cli_init("ternchat", o->quiet, o->verbose);
     if (o->history != NULL && o->no_history) {
         return usage("--history and --no-history", "they exclude each other");
+    }
+    if (o->broker != NULL && o->history != NULL) {
+        return usage("--history and --broker", "with a broker the broker keeps it");
     }
     if (o->invite && o->authorized_keys == NULL) {
         return usage("--invite", "without --authorized-keys everybody may come");

@@ -17,7 +17,7 @@ struct options {
     const char *host, *room, *nick; /* talk */
     const char *key, *known_hosts, *pin, *cc, *out_file;
     const char *listen, *authorized_keys, *motd; /* serve */
-    const char *history, *moderators;
+    const char *history, *moderators, *broker;
     bool no_history, no_memory, invite;
     uint64_t history_size, history_age, stats_interval; /* bytes; ns; ns. 0: any, any, never */
     unsigned suites;

@@ -20,7 +20,8 @@ static void name_file(const char *host, const uint8_t secret[TERN_KEY_SIZE], cha
     (void)crypto_scalarmult_base(pub, secret);
     (void)crypto_generichash_init(&state, NULL, 0, sizeof hash);
     (void)crypto_generichash_update(&state, pub, sizeof pub);
-    (void)crypto_generichash_update(&state, (const uint8_t *)host, strlen(host));
+    /* Of several servers of one chat the first names it. */
+    (void)crypto_generichash_update(&state, (const uint8_t *)host, strcspn(host, ","));
     (void)crypto_generichash_final(&state, hash, sizeof hash);
     (void)snprintf(name, size, "chat-%s.db", sodium_bin2hex(hex, sizeof hex, hash, sizeof hash));
 }

@@ -115,6 +115,11 @@ void room_exit(struct member *m)
         m->next_of_person->link_of_person = m->link_of_person;
     }
     m->room->member_count--;
+    while (m->elsewhere != NULL) {
+        struct elsewhere *e = m->elsewhere;
+        m->elsewhere = e->next;
+        free(e);
+    }
     free(m);
 }
 
@@ -141,6 +146,7 @@ struct seat *room_sit(struct member *member, struct hub_session *session, uint16
         seat->next_of_member->link_of_member = &seat->next_of_member;
     }
     member->seats = seat;
+    member->room->seat_count++;
     session_seat_set(session, channel, seat);
     return seat;
 }
@@ -152,6 +158,8 @@ void room_rise(struct seat *seat)
         seat->next_of_member->link_of_member = seat->link_of_member;
     }
     session_seat_set(seat->session, seat->channel, NULL);
+    seat->member->room->seat_count--;
+    spread_forget_fetch(seat->fetch);
     free(seat);
 }
 
@@ -229,6 +237,10 @@ static bool serve_old(struct seat *seat)
     const struct log *log = &room->log;
     uint64_t before =
         seat->caught_up != 0 && seat->caught_up < log->first ? seat->caught_up : log->first;
+    if (room->hub->spread != NULL) {
+        spread_fetch(seat);
+        return false;
+    }
     if (room->stored == 0) {
         seat->cursor = log->first; /* the gap in the numbers tells the client what it has missed */
         return true;
@@ -297,12 +309,21 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
 
 #define READERS_MAX 16 /* in a larger room nobody looks who has read what */
 
+static bool is_typing(const struct member *m)
+{
+    bool is_so = m->is_typing;
+    for (const struct elsewhere *e = m->elsewhere; e != NULL; e = e->next) {
+        is_so = is_so || e->is_typing;
+    }
+    return is_so;
+}
+
 void room_tell_status(struct room *room)
 {
     uint8_t list[CHAT_BODY_MAX], buf[CHAT_PACKET_MAX];
     size_t used = 0;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
-        struct chat_status s = {.presence = m->presence, .is_typing = m->is_typing};
+        struct chat_status s = {.presence = m->presence, .is_typing = is_typing(m)};
         s.read = room->member_count <= READERS_MAX ? m->read : 0;
         if (s.presence != CHAT_HERE || s.is_typing || s.read != 0) {
             memcpy(s.key, m->person->key, sizeof s.key);

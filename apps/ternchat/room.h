@@ -45,8 +45,25 @@ struct room {
     struct member *members;
     uint32_t member_count;
     bool has_news; /* a status has changed */
+    uint32_t seat_count;
+    /* With a broker. */
+    struct ask *waiting; /* to sit down, once the log is far enough */
+    bool is_looking;     /* how the room is now: the answer is on its way */
+    bool has_moved;      /* somebody, since that was asked */
+    bool is_blind;       /* there was no answer */
+    bool has_tales;      /* who types, and what was read, is to be told to the other servers */
+    bool is_suspect;     /* maybe nobody sits here any more */
+    struct room *next_suspect;
     struct room *next_news;
     struct room *next, **link; /* of the hub */
+};
+
+/* With a broker: a member's seats at another server. */
+struct elsewhere {
+    struct elsewhere *next;
+    uint8_t server[8];
+    uint8_t presence;
+    bool is_typing;
 };
 
 /* A person in a room. */
@@ -58,6 +75,9 @@ struct member {
     bool is_typing;
     uint64_t read;
     struct seat *seats;
+    struct elsewhere *elsewhere;
+    bool is_seen;     /* in what the broker tells */
+    bool is_expelled; /* no member any more; their sessions were told to come anew */
     /* What each program of theirs said last, the latest program first: the same again is no news. */
     struct {
         uint32_t instance, last;
@@ -72,7 +92,8 @@ struct seat {
     uint16_t channel;
     uint64_t refused; /* words that could not be stored: those after them wait for them; 0: none */
     uint64_t cursor;  /* the next event to send */
-    uint64_t caught_up; /* tell, when the cursor gets there; 0: it was told */
+    uint64_t caught_up;  /* tell, when the cursor gets there; 0: it was told */
+    struct fetch *fetch; /* older events, on their way from the broker */
     struct seat *next_of_member, **link_of_member;
 };
 

@@ -98,6 +98,13 @@ static bool on_is_moderator(void *user, const uint8_t key[TERN_KEY_SIZE])
            keyring_is_authorized(server->options->moderators, key) == KEYRING_OK;
 }
 
+/* At another server of the same chat they may come in, too. */
+static void on_guest(void *user, const uint8_t key[TERN_KEY_SIZE])
+{
+    const struct server *server = user;
+    hub_add_guest(server->hub, key);
+}
+
 /* Opens the desk where the invited come in, once there is one to come. */
 static const char *on_invite(void *user, char *code, size_t size)
 {
@@ -107,7 +114,8 @@ static const char *on_invite(void *user, char *code, size_t size)
     }
     if (server->desk == NULL) {
         tern_addr local = tern_udp_local(server->transport.udp);
-        server->desk = desk_new(server->loop, server->secret, &local, server->authorized);
+        server->desk =
+            desk_new(server->loop, server->secret, &local, server->authorized, on_guest, server);
     }
     return server->desk == NULL || !desk_invite(server->desk, code, size)
                ? "the server cannot make a code now"
@@ -134,13 +142,19 @@ static void on_note(void *user, const char *what, const uint8_t *key, const char
                     const char *room)
 {
     struct server *server = user;
-    if (key == NULL) { /* the history failed: it may do so with every word */
+    if (strcmp(what, "broker-back") == 0) {
+        server->told_failure = 0;
+        cli_note("%s", room);
+    } else if (key == NULL) { /* the history failed: it may do so with every word */
         tern_time now = tern_udp_now();
         if (server->told_failure != 0 && now - server->told_failure < FAILURE_EVERY) {
             return;
         }
         server->told_failure = now;
-        cli_error("the history", room, "make room on the disk; words are refused until then");
+        bool is_broker = strcmp(what, "broker-lost") == 0;
+        cli_error(is_broker ? "the broker" : "the history", room,
+                  is_broker ? "words are refused until it is there again"
+                            : "make room on the disk; words are refused until then");
     } else {
         cli_verbose(1, "%s: %s%s%s", what, nick, *room == '\0' ? "" : " in ", room);
     }
@@ -172,13 +186,24 @@ static void receive(struct peer *peer)
 {
     tern_message m = {.size = sizeof m};
     tern_time now = tern_udp_now();
-    while (may_talk(peer, now)) {
+    while (!hub_is_busy(peer->session) && may_talk(peer, now)) {
         if (tern_conn_receive(peer->conn, &m) != 1) {
             peer->allowed += 1;
             return;
         }
         hub_receive(peer->session, (uint16_t)m.channel, m.data, m.len, now);
     }
+}
+
+/* Its connection may be closed already, and its peer gone. */
+static void on_resume(void *user, void *conn)
+{
+    struct server *server = user;
+    struct peer *peer = conn == NULL ? NULL : tern_conn_user(conn);
+    if (peer != NULL) {
+        receive(peer);
+    }
+    tern_ev_wake(server->transport.binding);
 }
 
 static void stop_waiting(struct peer *peer)
@@ -293,7 +318,8 @@ static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZ
     const struct server *server = user;
     (void)conn;
     return server->authorized[0] == '\0' ||
-                   keyring_is_authorized(server->authorized, key) == KEYRING_OK
+                   keyring_is_authorized(server->authorized, key) == KEYRING_OK ||
+                   hub_is_guest(server->hub, key)
                ? 0
                : TERN_ERR_REFUSED;
 }
@@ -395,6 +421,10 @@ static int show_invitation(struct server *server)
 static int choose_history(struct server *server)
 {
     const struct options *o = server->options;
+    if (o->broker != NULL) {
+        cli_note("the broker keeps what is said: no history of our own");
+        return -1;
+    }
     if (o->no_history || (o->history == NULL && !store_is_built_in())) {
         if (!o->no_history) {
             cli_note("no history is kept: built without SQLite");
@@ -459,6 +489,7 @@ static struct hub *open_hub(struct server *server)
                             .wall = on_wall,
                             .is_moderator = on_is_moderator,
                             .invite = on_invite,
+                            .resume = on_resume,
                             .note = on_note};
     struct hub_config config = {.motd = o->motd,
                                 .path = server->history[0] == '\0' ? NULL : server->history,
@@ -468,6 +499,12 @@ static struct hub *open_hub(struct server *server)
     struct hub *hub = hub_new(&port, &config, why);
     if (hub == NULL) {
         cli_error(server->history[0] == '\0' ? "ternchat" : server->history, why, NULL);
+    }
+    if (hub != NULL && o->broker != NULL &&
+        !hub_spread(hub, server->loop, o->broker, config.history_age, why)) {
+        cli_error("--broker", why, NULL);
+        hub_free(hub);
+        return NULL;
     }
     return hub;
 }
@@ -489,12 +526,13 @@ int serve_run(const struct options *options)
     }
     server.hub = open_hub(&server);
     if (server.hub == NULL) {
-        return CLI_LOCAL;
+        return options->broker != NULL ? CLI_USAGE : CLI_LOCAL;
     }
     server.secret = has_key ? secret : NULL;
     code = open_server(&server, server.secret);
     if (code < 0) {
         code = run(&server);
+        hub_end(server.hub, server.loop);
         transport_close(&server.transport);
     }
     sodium_memzero(secret, sizeof secret);

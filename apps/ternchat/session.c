@@ -46,7 +46,8 @@ void session_seat_close(struct hub_session *s, uint16_t channel)
 static bool send_now(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
                      bool is_latest)
 {
-    return s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
+    return s->conn == NULL ||
+           s->hub->port.send(s->hub->port.user, s->conn, channel, data, len, is_latest);
 }
 
 bool session_send(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
@@ -98,7 +99,9 @@ void session_tell_on(struct hub_session *s, uint16_t channel, const struct chat_
     size_t len = chat_encode(p, buf, sizeof buf);
     if (len == 0 ||
         (!session_send(s, channel, buf, len, false) && !send_later(s, channel, buf, len))) {
-        s->hub->port.close(s->hub->port.user, s->conn, "too slow");
+        if (s->conn != NULL) {
+            s->hub->port.close(s->hub->port.user, s->conn, "too slow");
+        }
     }
 }
 

@@ -15,7 +15,11 @@ struct hub_session {
         [HUB_ROOMS_EACH]; /* PARTED left on that channel, and the client's LEAVE is not here */
     struct late *late, **late_tail; /* packets that must go out before all that seats have */
     size_t late_bytes;
-    struct hub_session *next, **link; /* of the person */
+    struct ask *ask;                      /* what the broker is asked for it */
+    struct behind *behind, **behind_tail; /* packets that wait for that */
+    bool is_in_call;                      /* a packet of it is being taken */
+    bool is_leaving;                      /* once they are done; conn is NULL */
+    struct hub_session *next, **link;     /* of the person */
 };
 
 /* Channels of rooms begin at CHAT_ROOM_FIRST. seat NULL: it is free again. */

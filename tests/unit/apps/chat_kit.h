@@ -94,8 +94,13 @@ static inline void kit_note(void *user, const char *what, const uint8_t *key, co
 static inline struct hub *kit_hub(struct kit *kit, const char *path, uint64_t bytes, uint64_t age,
                                   char why[HUB_WHY_SIZE])
 {
-    struct hub_port port = {kit,        kit_send, kit_close, kit_wall, kit_is_moderator,
-                            kit_invite, kit_note};
+    struct hub_port port = {.user = kit,
+                            .send = kit_send,
+                            .close = kit_close,
+                            .wall = kit_wall,
+                            .is_moderator = kit_is_moderator,
+                            .invite = kit_invite,
+                            .note = kit_note};
     struct hub_config config = {
         .motd = "hello", .path = path, .history_bytes = bytes, .history_age = age};
     return hub_new(&port, &config, why);

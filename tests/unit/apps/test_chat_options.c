@@ -81,6 +81,10 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_int_equal(PARSE(&o, "-q"), CLI_USAGE);
     assert_int_equal(PARSE(&o, "a", "b", "c"), CLI_USAGE);
     assert_int_equal(PARSE(&o, "id", "b"), CLI_USAGE);
+    assert_int_equal(PARSE(&o, "serve", "--broker", "redis://host", "--history", "file"),
+                     CLI_USAGE);
+    assert_int_equal(PARSE(&o, "serve", "--broker", "redis://host"), -1);
+    assert_string_equal(o.broker, "redis://host");
 }
 
 static const struct CMUnitTest tests[] = {
