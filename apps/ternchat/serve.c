@@ -30,9 +30,12 @@
 #define WINDOW        (256u << 10) /* of messages that wait so */
 #define QUEUE         (1u << 20)   /* of messages to one client; then its seats wait */
 #define MAX_PACKET    CHAT_PACKET_MAX
-#define CLOSE_BYE     1
-#define CLOSE_BAD     2
-#define CLOSE_DOWN    3
+/* Handshakes at once before the others get a Retry: what a busy core does within a client's patience. After a
+ * restart all come back together, and those beyond should wait rather than find themselves forgotten. */
+#define HALF_OPEN  2000
+#define CLOSE_BYE  1
+#define CLOSE_BAD  2
+#define CLOSE_DOWN 3
 
 struct server {
     const struct options *options;
@@ -183,13 +186,14 @@ static void receive(struct peer *peer)
 
 static void stop_waiting(struct peer *peer)
 {
-    for (struct peer **at = &peer->server->waiting; *at != NULL; at = &(*at)->next_waiting) {
-        if (*at == peer) {
-            *at = peer->next_waiting;
-            break;
-        }
+    struct peer **at = &peer->server->waiting;
+    while (peer->is_waiting && *at != peer) {
+        at = &(*at)->next_waiting;
     }
-    peer->is_waiting = false;
+    if (peer->is_waiting) {
+        *at = peer->next_waiting;
+        peer->is_waiting = false;
+    }
 }
 
 static void on_came(struct server *server, tern_conn *conn)
@@ -323,6 +327,7 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.idle_timeout = IDLE;
     config.max_message = MAX_PACKET;
     config.message_window = WINDOW;
+    config.retry_half_open = HALF_OPEN;
     config.message_buffer = QUEUE;
     config.verify = on_verify;
     config.verify_user = server;
