@@ -20,7 +20,8 @@
 
 #define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
 #define KEEPALIVE (15 * TERN_SEC)
-#define PAUSE_MIN 0.2 /* s between attempts, doubled each time */
+#define PROBE     (20 * TERN_MSEC) /* or a round trip: the person waits for the end of a blackout */
+#define PAUSE_MIN 0.2              /* s between attempts, doubled each time */
 #define PAUSE_MAX 5.0
 #define RETRY     1.0 /* s between tries of what the server had no room for */
 #define CLOSE_BYE 1   /* the person has left */
@@ -301,6 +302,7 @@ static int open_client(struct client *c)
     config.handshake_timeout = c->options->connect_timeout;
     config.idle_timeout = IDLE;
     config.keepalive = KEEPALIVE;
+    config.probe_interval = PROBE;
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc != 0) {
         cli_error("socket", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),

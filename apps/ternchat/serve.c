@@ -23,6 +23,7 @@
 #include "ternchat/store.h"
 
 #define IDLE          (90 * TERN_SEC)
+#define PROBE         TERN_SEC /* for a client that is silent and gone: it asks more often itself */
 #define FAILURE_EVERY (60 * TERN_SEC) /* messages about a history that fails */
 #define TICK          0.1             /* s */
 #define BURST         200.0           /* packets that somebody may send at once */
@@ -325,6 +326,7 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.suites = o->suites;
     config.cc = o->cc;
     config.idle_timeout = IDLE;
+    config.probe_interval = PROBE;
     config.max_message = MAX_PACKET;
     config.message_window = WINDOW;
     config.retry_half_open = HALF_OPEN;
