@@ -213,7 +213,7 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     } else if (level != TERN_LEVEL_INITIAL) { /* message 3 may come from where a NAT has put it */
         follow_peer(conn, &handle, is_newest, now);
         if (level == TERN_LEVEL_APP && conn->life.is_confirmed) {
-            tern_recover_on_heard(conn);
+            tern_recover_on_heard(conn, now);
         }
     }
 }

@@ -321,13 +321,13 @@ static bool is_thin(const struct tern_conn *conn, enum tern_level level)
 }
 
 /* What the application asked for that knows of somebody who waits: a probe at least so often, though not more
- * than one in a round trip. */
+ * than one in a round trip. That the answer to the first may be late its own wait has allowed for. */
 static tern_time wanted_interval(const struct tern_conn *conn, enum tern_level level)
 {
     tern_time every = conn->env->config->probe_interval;
     return every == 0 || level != TERN_LEVEL_APP || !conn->life.is_confirmed || conn->pto_count == 0
                ? TERN_TIME_NEVER
-               : TERN_MAX(every, tern_rtt_pto(&conn->path.rtt, 0));
+               : TERN_MAX(every, conn->path.rtt.smoothed + TERN_RTT_GRANULARITY);
 }
 
 /* The backoff is to spare a path that may be congested, and a packet or two in five seconds spare any.
@@ -337,15 +337,15 @@ static tern_time wanted_interval(const struct tern_conn *conn, enum tern_level l
 static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
 {
     tern_time pto = tern_conn_pto(conn, level);
+    tern_time most = conn->life.is_confirmed ? PTO_MAX : HANDSHAKE_PTO_MAX;
     uint32_t count = conn->pto_count;
     if (is_thin(conn, level)) {
-        if (count > 0 && count <= THIN_PTOS) {
-            return tern_rtt_pto(&conn->path.rtt, 0); /* the probe asks for an ACK without delay */
+        if (count > 0 && count <= THIN_PTOS) { /* the probe asks for an ACK without delay */
+            return TERN_MIN(tern_rtt_pto(&conn->path.rtt, 0), wanted_interval(conn, level));
         }
         count -= TERN_MIN(count, (uint32_t)THIN_PTOS);
     }
     tern_time wait = pto << TERN_MIN(count, (uint32_t)PTO_BACKOFF_MAX);
-    tern_time most = conn->life.is_confirmed ? PTO_MAX : HANDSHAKE_PTO_MAX;
     return TERN_MIN(TERN_MAX(pto, TERN_MIN(wait, most)), wanted_interval(conn, level));
 }
 
@@ -430,14 +430,6 @@ static int on_probe_time(struct tern_conn *conn, enum tern_level level)
     return repeat_oldest(conn, level, is_awaited);
 }
 
-/* Who speaks again after probes that were not answered may do so because the network is back, and often it is
- * a probe of theirs. What waits here leaves a round trip after the last attempt, or now, and not when the backoff
- * says so: no more often than they speak. */
-void tern_recover_on_heard(struct tern_conn *conn)
-{
-    conn->pto_count = TERN_MIN(conn->pto_count, 1u);
-}
-
 static void probe_now(struct tern_conn *conn, tern_time now)
 {
     struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
@@ -449,6 +441,21 @@ static void probe_now(struct tern_conn *conn, tern_time now)
     tern_conn_mark_ready(conn);
     if (rc != 0) {
         tern_conn_fail(conn, rc, 0, "out of memory", now);
+    }
+}
+
+/* Who speaks again after probes that were not answered may do so because the network is back, and often it is
+ * a probe of theirs. What waits here leaves a round trip after the last attempt, or now, and not when the backoff
+ * says so: no more often than they speak. By the timer alone what is said anew would put it off. */
+void tern_recover_on_heard(struct tern_conn *conn, tern_time now)
+{
+    if (conn->pto_count < 2) {
+        return;
+    }
+    tern_time tried = conn->spaces[TERN_LEVEL_APP].loss.sent.last_eliciting_at;
+    conn->pto_count = 1;
+    if (now >= tern_add_sat(tried, conn->path.rtt.smoothed)) {
+        probe_now(conn, now);
     }
 }
 
