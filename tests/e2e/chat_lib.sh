@@ -62,6 +62,55 @@ ends() {
     [ $got = "$2" ] || fail "exit code $got, not $2"
 }
 
+# --- bots -----------------------------------------------------------------------------------------
+
+# talkers ADDRESS...: as many programs, p1 and so on, whose words are read from descriptors 3 and so on.
+talkers() {
+    count=0
+    for address in "$@"; do
+        count=$((count + 1))
+        person "p$count" "$address" --batch --room talk
+        eval "pid$count=$person_pid"
+    done
+    i=1
+    while [ $i -le $count ]; do
+        eval "exec $((i + 2))>\"\$work/p$i.in\""
+        i=$((i + 1))
+    done
+}
+
+# say_lines NAME COUNT
+say_lines() {
+    n=1
+    while [ $n -le "$2" ]; do
+        echo "$1 says $n"
+        n=$((n + 1))
+    done
+}
+
+has_lines() {
+    [ "$(grep -c "^$2: $2 says" "$work/$1.out")" -ge "$3" ]
+}
+
+# heard WHO FROM LINES: each line once, in order.
+heard() {
+    wait_for 120 has_lines "$1" "$2" "$3" || fail "$1 did not hear all of $2"
+    say_lines "$2" "$3" | sed "s/^/$2: /" >"$work/wanted"
+    grep "^$2: $2 says" "$work/$1.out" | diff - "$work/wanted" >"$work/difference.log" ||
+        fail "$1 heard something else of $2"
+}
+
+both_are_here() {
+    echo "here" >&3
+    echo "here" >&4
+    has_line "$work/p1.out" '^p2: here' && has_line "$work/p2.out" '^p1: here'
+}
+
+# Everybody is in the room: who comes later cannot read what was said before.
+waits_for_each_other() {
+    wait_for 60 both_are_here || fail "they do not hear each other"
+}
+
 # --- screens --------------------------------------------------------------------------------------
 
 need_screens() {
