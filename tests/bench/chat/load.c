@@ -1,5 +1,6 @@
 /* Thousands of people in one process: they come all at once, talk in rooms at a steady rate, and hear each
- * other out. Each is ternchat's own model on a connection of its own, with a key of its own; all share a socket.
+ * other out. Each has a connection and a key of its own and speaks ternchat's protocol; all share a socket. What
+ * they say nobody seals, which is all the same to a server: it stores and hands on what it cannot read.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "load.h"
@@ -13,7 +14,7 @@
 #include "shared/keyring.h"
 #include "shared/net.h"
 #include "shared/transport.h"
-#include "ternchat/model.h"
+#include "ternchat/proto.h"
 
 #define PATIENCE  (60 * TERN_SEC) /* for all to come in, and for the last words to be heard */
 #define HANDSHAKE (10 * TERN_SEC) /* these three as ternchat's own client has them */
@@ -28,11 +29,12 @@ struct load;
 struct one {
     struct load *load;
     tern_conn *conn;
-    struct model *model;
-    struct model_room *room;
     size_t index;
+    uint16_t channel;               /* of the room; 0: not in it yet */
+    unsigned renamed;               /* so often, for the name was taken */
     tern_time began, joined, again; /* again: when to try once more */
     bool wants_read;
+    uint64_t seq;    /* the last event's */
     uint32_t said;   /* its last number */
     uint32_t *heard; /* of each in the room, the last number */
 };
@@ -50,7 +52,7 @@ struct load {
     tern_time began, since, due; /* all; of this phase; the next words */
     tern_addr addr;
     uint8_t key[TERN_KEY_SIZE];
-    size_t joined, closed, again, refusals;
+    size_t joined, closed, again;
     uint64_t said, heard, counted, wrong; /* wrong: lost, twice or out of order */
     uint64_t dice;
     struct samples joins, delays;
@@ -60,30 +62,80 @@ struct load {
 
 /* --- one of them -------------------------------------------------------------------------------------- */
 
-static bool on_send(void *user, uint16_t channel, const uint8_t *data, size_t len, bool is_latest)
+static bool put(struct one *one, uint16_t channel, const struct chat_packet *p, bool is_latest)
 {
-    const struct one *one = user;
+    uint8_t buf[CHAT_PACKET_MAX];
     tern_send_options o;
+    size_t len = chat_encode(p, buf, sizeof buf);
     tern_send_options_init(&o);
     o.channel = channel;
     o.order = is_latest ? TERN_LATEST : TERN_ORDERED;
     o.priority = is_latest ? 4 : 2;
-    return one->conn != NULL && tern_conn_send(one->conn, data, len, &o, tern_udp_now()) == 0;
+    return len > 0 && one->conn != NULL &&
+           tern_conn_send(one->conn, buf, len, &o, tern_udp_now()) == 0;
 }
 
-/* "from number time": each in a room hears each other's numbers rise by one. */
-static void on_line(void *user, struct model_room *room, const struct line *line)
+static void say_who(struct one *one)
 {
-    struct one *one = user;
+    char name[40];
+    (void)snprintf(name, sizeof name, "u%zu-%u", one->index, one->renamed);
+    struct chat_packet p = {.type = CHAT_HELLO, .version = CHAT_VERSION, .nick = chat_text(name)};
+    (void)put(one, CHAT_CONTROL, &p, false);
+}
+
+static void ask_in(struct one *one)
+{
+    const struct load_options *o = &one->load->options;
+    char name[32];
+    (void)snprintf(name, sizeof name, "r%zu", one->index % o->rooms);
+    struct chat_packet p = {.type = CHAT_JOIN,
+                            .flags = o->is_open ? CHAT_FLAG_OPEN : 0,
+                            .seq = CHAT_SINCE_NONE,
+                            .room = chat_text(name)};
+    (void)put(one, CHAT_CONTROL, &p, false);
+}
+
+static void on_joined(struct one *one, uint16_t channel)
+{
     struct load *load = one->load;
-    unsigned long long at = 0;
-    size_t from = 0;
-    unsigned number = 0;
-    (void)room;
-    if (line->kind == LINE_GAP) {
-        load->wrong++;
+    one->channel = channel;
+    if (one->joined == 0) {
+        one->joined = tern_udp_now();
+        load->joined++;
+        samples_add(&load->joins, (double)(one->joined - one->began) / 1e6);
     }
-    if (line->kind != LINE_TEXT || sscanf(line->text, "%zu %u %llu", &from, &number, &at) != 3) {
+}
+
+static void on_refused(struct one *one, const struct chat_packet *p)
+{
+    if (p->code ==
+        CHAT_REFUSED_NICK) { /* an attempt before holds it, which the server has not given up yet */
+        one->renamed++;
+        say_who(one);
+    } else if (one->load->wrong++ < 5) {
+        (void)fprintf(stderr, "chat_load: %zu is refused: %.*s\n", one->index, (int)p->text.len,
+                      (const char *)p->text.data);
+    }
+}
+
+/* "from number time": each in a room hears each other's numbers rise by one, as all events' numbers do. */
+static void on_event(struct one *one, const struct chat_packet *p)
+{
+    struct load *load = one->load;
+    char text[64];
+    unsigned long long at = 0;
+    size_t from = 0, len = p->body.len < sizeof text ? p->body.len : sizeof text - 1;
+    unsigned number = 0;
+    load->wrong += one->seq != 0 && p->seq != one->seq + 1 ? 1 : 0;
+    one->seq = p->seq;
+    if (p->kind != CHAT_KIND_TEXT) {
+        return;
+    }
+    memcpy(text, p->body.data, len);
+    text[len] = '\0';
+    if (sscanf(text, "%zu %u %llu", &from, &number, &at) != 3 ||
+        from >= load->options.connections) {
+        load->wrong++;
         return;
     }
     uint32_t *last = &one->heard[from / load->options.rooms];
@@ -96,53 +148,20 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     one->wants_read = load->options.reads;
 }
 
-static void on_joined(void *user, struct model_room *room)
+static void on_packet(struct one *one, uint16_t channel, const uint8_t *data, size_t len)
 {
-    struct one *one = user;
-    struct load *load = one->load;
-    (void)room;
-    if (one->joined == 0) {
-        one->joined = tern_udp_now();
-        load->joined++;
-        samples_add(&load->joins, (double)(one->joined - one->began) / 1e6);
+    struct chat_packet p;
+    if (!chat_decode(&p, data, len)) {
+        one->load->wrong++;
+    } else if (p.type == CHAT_WELCOME) {
+        ask_in(one);
+    } else if (p.type == CHAT_REFUSED) {
+        on_refused(one, &p);
+    } else if (p.type == CHAT_JOINED) {
+        on_joined(one, channel);
+    } else if (p.type == CHAT_EVENT) {
+        on_event(one, &p);
     }
-}
-
-static void on_note(void *user, const char *text)
-{
-    struct one *one = user;
-    one->load->refusals++;
-    if (one->load->refusals <= 5) {
-        (void)fprintf(stderr, "chat_load: %zu is told: %s\n", one->index, text);
-    }
-}
-
-static void on_heard(void *user, struct model_room *room, uint64_t id)
-{
-    (void)user;
-    (void)room;
-    (void)id;
-}
-
-static void on_refused(void *user, struct model_room *room, uint64_t id)
-{
-    struct one *one = user;
-    (void)room;
-    (void)id;
-    one->load->wrong++;
-}
-
-static void on_answer(void *user, const struct chat_packet *p)
-{
-    (void)user;
-    (void)p;
-}
-
-static void on_left(void *user, struct model_room *room)
-{
-    struct one *one = user;
-    (void)room;
-    one->room = NULL;
 }
 
 static bool attempt(struct one *one, tern_time now)
@@ -164,28 +183,11 @@ static bool attempt(struct one *one, tern_time now)
 static bool begin_one(struct load *load, size_t index)
 {
     struct one *one = &load->ones[index];
-    char name[32];
-    struct model_front front = {.user = one,
-                                .send = on_send,
-                                .on_line = on_line,
-                                .on_note = on_note,
-                                .on_joined = on_joined,
-                                .on_heard = on_heard,
-                                .on_refused = on_refused,
-                                .on_answer = on_answer,
-                                .on_left = on_left};
-    (void)snprintf(name, sizeof name, "u%zu", index);
     one->load = load;
     one->index = index;
     one->began = tern_udp_now();
     one->heard = calloc(load->in_room, sizeof *one->heard);
-    one->model = one->heard == NULL ? NULL : model_new(&front, name);
-    if (one->model == NULL) {
-        return false;
-    }
-    (void)snprintf(name, sizeof name, "r%zu", index % load->options.rooms);
-    one->room = model_join(one->model, name, 0);
-    return attempt(one, one->began);
+    return one->heard != NULL && attempt(one, one->began);
 }
 
 /* --- all of them -------------------------------------------------------------------------------------- */
@@ -193,7 +195,6 @@ static bool begin_one(struct load *load, size_t index)
 static void say(struct load *load, tern_time now)
 {
     char text[CHAT_BODY_MAX];
-    uint64_t id;
     load->dice ^= load->dice << 13;
     load->dice ^= load->dice >> 7;
     load->dice ^= load->dice << 17;
@@ -202,7 +203,11 @@ static void say(struct load *load, tern_time now)
                        (unsigned long long)now);
     memset(text + len, 'x', load->options.size);
     size_t size = (size_t)len > load->options.size ? (size_t)len : load->options.size;
-    if (one->room != NULL && model_say(one->model, one->room, CHAT_KIND_TEXT, text, size, &id)) {
+    struct chat_packet p = {.type = CHAT_SAY,
+                            .id = (uint64_t)(one->index + 1) << 32 | (one->said + 1),
+                            .kind = CHAT_KIND_TEXT,
+                            .body = {(const uint8_t *)text, size}};
+    if (one->channel != 0 && put(one, one->channel, &p, false)) {
         one->said++;
         load->said++;
     } else {
@@ -280,10 +285,11 @@ static void receive(struct one *one)
 {
     tern_message m = {.size = sizeof m};
     while (one->conn != NULL && tern_conn_receive(one->conn, &m) == 1) {
-        model_receive(one->model, (uint16_t)m.channel, m.data, m.len);
+        on_packet(one, (uint16_t)m.channel, m.data, m.len);
     }
-    if (one->wants_read && one->room != NULL) {
-        model_read(one->model, one->room);
+    if (one->wants_read) {
+        struct chat_packet p = {.type = CHAT_READ, .seq = one->seq};
+        (void)put(one, one->channel, &p, true);
         one->wants_read = false;
     }
 }
@@ -292,7 +298,8 @@ static void on_closed(struct one *one, const tern_close_info *close)
 {
     struct load *load = one->load;
     one->conn = NULL;
-    model_lost(one->model);
+    one->channel = 0;
+    one->seq = 0;
     one->again = one->joined == 0 ? tern_udp_now() + PAUSE : TERN_TIME_NEVER;
     if (load->phase != DONE && one->joined != 0 && ++load->closed <= 5) {
         (void)fprintf(stderr, "chat_load: %zu was closed: %.*s (%s)\n", one->index,
@@ -309,11 +316,9 @@ static void on_ready(tern_ev *binding, void *user)
     while (tern_endpoint_poll(load->transport.endpoint, &ev) == 1) {
         struct one *one = tern_conn_user(ev.conn);
         if (ev.type == TERN_EVENT_CONNECTED) {
-            model_connected(one->model);
+            say_who(one);
         } else if (ev.type == TERN_EVENT_MESSAGES) {
             receive(one);
-        } else if (ev.type == TERN_EVENT_MESSAGES_WRITABLE) {
-            model_on_writable(one->model);
         } else if (ev.type == TERN_EVENT_CLOSED) {
             receive(one);
             on_closed(one, &ev.close);
@@ -397,7 +402,6 @@ static void end(struct load *load)
         transport_close(&load->transport);
     }
     for (size_t i = 0; load->ones != NULL && i < load->options.connections; i++) {
-        model_free(load->ones[i].model);
         free(load->ones[i].heard);
     }
     free(load->ones);
@@ -405,13 +409,19 @@ static void end(struct load *load)
     samples_free(&load->delays);
 }
 
-static const struct option longs[] = {
-    {"server", required_argument, NULL, 's'},  {"key", required_argument, NULL, 'k'},
-    {"pid", required_argument, NULL, 'p'},     {"connections", required_argument, NULL, 'c'},
-    {"rooms", required_argument, NULL, 'r'},   {"rate", required_argument, NULL, 'm'},
-    {"seconds", required_argument, NULL, 't'}, {"warmup", required_argument, NULL, 'w'},
-    {"size", required_argument, NULL, 'z'},    {"reads", no_argument, NULL, 'R'},
-    {"idle", no_argument, NULL, 'i'},          {NULL, 0, NULL, 0}};
+static const struct option longs[] = {{"server", required_argument, NULL, 's'},
+                                      {"key", required_argument, NULL, 'k'},
+                                      {"pid", required_argument, NULL, 'p'},
+                                      {"connections", required_argument, NULL, 'c'},
+                                      {"rooms", required_argument, NULL, 'r'},
+                                      {"rate", required_argument, NULL, 'm'},
+                                      {"seconds", required_argument, NULL, 't'},
+                                      {"warmup", required_argument, NULL, 'w'},
+                                      {"size", required_argument, NULL, 'z'},
+                                      {"reads", no_argument, NULL, 'R'},
+                                      {"idle", no_argument, NULL, 'i'},
+                                      {"open", no_argument, NULL, 'o'},
+                                      {NULL, 0, NULL, 0}};
 
 static bool take(struct load_options *o, int opt, const char *value)
 {
@@ -449,6 +459,9 @@ static bool take(struct load_options *o, int opt, const char *value)
     case 'i':
         o->is_idle = true;
         return true;
+    case 'o':
+        o->is_open = true;
+        return true;
     default:
         return false;
     }
@@ -474,11 +487,10 @@ int main(int argc, char **argv)
         is_fine = is_fine && take(&load.options, opt, optarg);
     }
     if (!is_fine || !makes_sense(&load.options)) {
-        (void)fprintf(
-            stderr,
-            "usage: chat_load --server HOST:PORT --key tern:... [--pid SERVER] "
-            "[--connections 10000] [--rooms 1000]\n"
-            "       [--rate 1000] [--seconds 20] [--warmup 5] [--size 100] [--reads] [--idle]\n");
+        (void)fprintf(stderr, "usage: chat_load --server HOST:PORT --key tern:... [--pid SERVER] "
+                              "[--connections 10000] [--rooms 1000]\n"
+                              "       [--rate 1000] [--seconds 20] [--warmup 5] [--size 100] "
+                              "[--reads] [--open] [--idle]\n");
         return 2;
     }
     load.loop = ev_default_loop(0);

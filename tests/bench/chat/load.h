@@ -18,6 +18,7 @@ struct load_options {
     size_t size;    /* bytes of what is said */
     bool reads;     /* everybody tells at once how far they have read */
     bool is_idle;   /* nobody says anything */
+    bool is_open;   /* the server can read the rooms, and makes them ready to be searched */
 };
 
 /* Delays in ms, in any order until they are sorted. */
