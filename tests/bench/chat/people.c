@@ -52,6 +52,7 @@ static struct {
 static struct pair *pairs;
 static struct samples delays[SIDES], waits[SIDES];
 static uint64_t wrong;
+static double file_s; /* what the file took */
 static char folder[] = "/tmp/chat_people.XXXXXX";
 
 static double now_ms(void)
@@ -150,6 +151,8 @@ static void start_person(struct pair *pair, unsigned index, int side)
                     "--room",
                     room,
                     side == 0 && pair->link > 0 ? pair->address : (char *)(size_t)options.server,
+                    options.file != NULL ? "--downloads" : NULL,
+                    home,
                     NULL};
     struct person *p = &pair->side[side];
     (void)snprintf(program, sizeof program, "%s/ternchat", options.bin);
@@ -298,21 +301,49 @@ static void wait_for_all(void)
 
 /* --- what is measured --------------------------------------------------------------------------------- */
 
-/* A line each way now and then, at no fixed beat. */
+/* Has the side that gets the file said that it is there? */
+static bool is_file_here(void)
+{
+    char path[160], line[512];
+    bool is_here = false;
+    (void)snprintf(path, sizeof path, "%s/p0-%d.log", folder, options.is_backward ? 0 : 1);
+    FILE *log = fopen(path, "re");
+    while (log != NULL && !is_here && fgets(line, sizeof line, log) != NULL) {
+        is_here = strstr(line, " is here: ") != NULL;
+    }
+    if (log != NULL) {
+        (void)fclose(log);
+    }
+    return is_here;
+}
+
+/* Offers the file and takes it, and waits until it is on its way. */
+static void start_file(void)
+{
+    int from = options.is_backward ? 1 : 0;
+    char line[600];
+    (void)snprintf(line, sizeof line, "/send %s\n", options.file);
+    write_line(&pairs[0].side[from], line);
+    wait_until(now_ms() + 1000);
+    write_line(&pairs[0].side[1 - from], "/get\n");
+    wait_until(now_ms() + 200);
+}
+
+/* A line each way now and then, at no fixed beat; with a file until it is there. */
 static void talk(void)
 {
-    char line[600];
     if (options.file != NULL) {
-        (void)snprintf(line, sizeof line, "/send %s\n", options.file);
-        write_line(&pairs[0].side[options.is_backward ? 1 : 0], line);
-        wait_until(now_ms() + 1500);
+        start_file();
     }
-    double at = now_ms();
-    for (unsigned i = 0; i < options.lines; i++) {
+    double began = now_ms(), at = began;
+    unsigned said = 0;
+    while (said < options.lines && !(options.file != NULL && is_file_here())) {
         at += options.every * (0.5 + (double)(random() % 1000) / 1000.0);
         wait_until(at);
-        say(&pairs[0].side[i % SIDES]);
+        say(&pairs[0].side[said++ % SIDES]);
     }
+    file_s = options.file != NULL && is_file_here() ? (now_ms() - began) / 1e3 : 0;
+    wrong += options.file != NULL && file_s == 0 ? 1 : 0;
     wait_for_all();
 }
 
@@ -434,9 +465,9 @@ int main(int argc, char **argv)
     } else {
         talk();
     }
-    (void)printf("{\"link\":\"%s\",\"blackout_s\":%.0f,\"file\":%s,\"wrong\":%llu",
-                 options.link == NULL ? "" : options.link, options.blackout,
-                 options.file == NULL ? "false" : "true", (unsigned long long)wrong);
+    (void)printf("{\"link\":\"%s\",\"blackout_s\":%.0f,\"file_s\":%.1f,\"wrong\":%llu",
+                 options.link == NULL ? "" : options.link, options.blackout, file_s,
+                 (unsigned long long)wrong);
     print_samples(options.blackout > 0 ? "out_after_ms" : "out_ms",
                   options.blackout > 0 ? &waits[0] : &delays[0]);
     print_samples(options.blackout > 0 ? "in_after_ms" : "in_ms",
