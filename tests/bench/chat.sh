@@ -137,10 +137,10 @@ if wants talk || wants file || wants blackout; then
     if wants blackout; then
         keep blackout "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
             --blackout "$dark" --pairs "$pairs"
-        bar "after $dark s without a network, a line out, p50" "$(figure blackout out_after_ms p50)" \
-            $((2 * delay + 1)) ms
-        bar "... a line in, p50" "$(figure blackout in_after_ms p50)" $((3 * delay + 1)) ms
-        echo "at the most $(figure blackout out_after_ms max) and $(figure blackout in_after_ms max) ms"
+        echo "after $dark s without a network all lines of the far side were there in" \
+            "$(figure blackout out_after_ms p50) ms (p50), all for it in $(figure blackout in_after_ms p50)"
+        bar "... out, at the most" "$(figure blackout out_after_ms max)" $((4 * delay)) ms
+        bar "... in, at the most" "$(figure blackout in_after_ms max)" $((5 * delay)) ms
     fi
     stop
 fi

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -156,9 +157,10 @@ static void start_person(struct pair *pair, unsigned index, int side)
                     NULL};
     struct person *p = &pair->side[side];
     (void)snprintf(program, sizeof program, "%s/ternchat", options.bin);
-    (void)snprintf(name, sizeof name, "p%u-%d", index, side);
-    (void)snprintf(room, sizeof room, "room%u", index);
-    (void)snprintf(home, sizeof home, "%s/%s", folder, name);
+    /* A server may know those of an earlier run. */
+    (void)snprintf(name, sizeof name, "p%d.%u-%d", (int)getpid(), index, side);
+    (void)snprintf(room, sizeof room, "room%d.%u", (int)getpid(), index);
+    (void)snprintf(home, sizeof home, "%s/p%u-%d", folder, index, side);
     (void)snprintf(log, sizeof log, "%s.log", home);
     (void)mkdir(home, 0700);
     p->said = calloc(LINES_MAX, sizeof *p->said);
@@ -377,6 +379,14 @@ static void print_samples(const char *name, struct samples *s)
                  samples_percentile(s, 99), samples_percentile(s, 100));
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
 static void stop_all(void)
 {
     for (unsigned i = 0; i < options.pairs; i++) {
@@ -474,5 +484,6 @@ int main(int argc, char **argv)
                   options.blackout > 0 ? &waits[1] : &delays[1]);
     (void)puts("}");
     stop_all();
+    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return wrong == 0 ? 0 : 1;
 }
