@@ -128,9 +128,11 @@ if wants talk || wants file || wants blackout; then
     if wants file && "$bin/ternchat" --help | grep -q -e --files; then
         head -c "${megabytes}M" /dev/urandom >"$work/file"
         for way in file file_back; do
+            back=
+            [ $way = file ] || back=--backward
             # shellcheck disable=SC2086
             keep $way $quick "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
-                --lines 4000 --every 10 --file "$work/file" $([ $way = file ] || echo --backward)
+                --lines 4000 --every 10 --file "$work/file" $back
             talk_bars $way
         done
     fi
