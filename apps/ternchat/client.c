@@ -19,6 +19,7 @@
 
 #define IDLE      (90 * TERN_SEC) /* a tunnel is no goodbye */
 #define KEEPALIVE (15 * TERN_SEC)
+#define PROBE     (20 * TERN_MSEC) /* or a round trip: the person waits for the end of a blackout */
 /* With several servers: so long is one waited for, before another is tried beside it. */
 #define SILENCE       (6 * TERN_SEC)
 #define KEEPALIVE_TOO (2 * TERN_SEC)
@@ -373,6 +374,7 @@ static int open_client(struct client *c)
     config.handshake_timeout = c->options->connect_timeout;
     config.idle_timeout = IDLE;
     config.keepalive = KEEPALIVE;
+    config.probe_interval = PROBE;
     if (c->places.count > 1) {
         config.keepalive = KEEPALIVE_TOO;
         config.handshake_timeout =

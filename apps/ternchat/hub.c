@@ -599,18 +599,17 @@ void hub_receive(struct hub_session *s, uint16_t channel, const uint8_t *data, s
     struct seat *seat = session_seat(s, channel);
     if (seat != NULL) { /* else it has just left, or was put out */
         on_room_packet(s, seat, &p);
-    } else if (p.type == CHAT_LEAVE && channel >= CHAT_ROOM_FIRST &&
-               channel < CHAT_ROOM_FIRST + HUB_ROOMS_EACH) {
-        s->is_parted[channel - CHAT_ROOM_FIRST] = false;
+    } else if (p.type == CHAT_LEAVE) {
+        session_on_leave(s, channel);
     }
 }
 
 void hub_on_writable(struct hub_session *s)
 {
     session_send_late(s);
-    for (size_t i = 0; i < HUB_ROOMS_EACH; i++) {
-        if (s->seats[i] != NULL) {
-            room_serve(s->seats[i]);
+    for (size_t i = 0; i < s->place_count; i++) {
+        if (s->places[i].seat != NULL) {
+            room_serve(s->places[i].seat);
         }
     }
 }
@@ -632,12 +631,13 @@ void hub_finish(struct hub_session *s, bool is_bye, tern_time now)
     if (s->next != NULL) {
         s->next->link = s->link;
     }
-    for (size_t i = 0; i < HUB_ROOMS_EACH; i++) {
-        struct member *m = s->seats[i] == NULL ? NULL : s->seats[i]->member;
+    for (size_t i = 0; i < s->place_count; i++) {
+        struct seat *seat = s->places[i].seat;
+        struct member *m = seat == NULL ? NULL : seat->member;
         if (m == NULL) {
             continue;
         }
-        room_rise(s->seats[i]);
+        room_rise(seat);
         if (hub->spread != NULL) {
             spread_on_rise(m, is_bye ? "left" : "lost");
             continue;
@@ -651,8 +651,7 @@ void hub_finish(struct hub_session *s, bool is_bye, tern_time now)
             hub_mark(m->room);
         }
     }
-    session_drop_late(s);
-    free(s);
+    session_free(s);
     hub->session_count--;
     hub_note(hub, is_bye ? "went" : "lost", person, NULL);
     if (hub->spread != NULL) {
@@ -743,8 +742,7 @@ void hub_free(struct hub *hub)
         struct hub_session *after;
         for (struct hub_session *s = person->sessions; s != NULL; s = after) {
             after = s->next;
-            session_drop_late(s);
-            free(s);
+            session_free(s);
         }
         person->sessions = NULL;
         hub_forget_if_idle(hub, person);

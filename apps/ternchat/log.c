@@ -65,6 +65,13 @@ void log_keep(struct log *log, struct log_event *event)
     *place(log, log->next++) = event;
 }
 
+void log_trim(struct log *log, size_t events)
+{
+    while (log->next - log->first > events) {
+        drop_oldest(log);
+    }
+}
+
 const struct log_event *log_append(struct log *log, struct chat_packet *p)
 {
     struct log_event *event = log_make(log, p);

@@ -31,6 +31,7 @@ void log_clear(struct log *log);
  * fit a packet. */
 struct log_event *log_make(const struct log *log, struct chat_packet *p);
 void log_keep(struct log *log, struct log_event *event); /* which is the log's from now on */
+void log_trim(struct log *log, size_t events);           /* keeps so many at the most */
 const struct log_event *log_append(struct log *log, struct chat_packet *p); /* both */
 
 /* Takes an event from where it was stored; it must be the next one. False: no memory, or it is not. */

@@ -646,8 +646,12 @@ static bool is_as_before(struct model *model, struct model_room *room, bool is_o
 static void on_joined(struct model *model, uint16_t channel, const struct chat_packet *p)
 {
     struct model_room *room = room_named(model, p->room);
+    if (room == NULL && model_on(model, channel) == NULL) { /* we have left before it came */
+        struct chat_packet leave = {.type = CHAT_LEAVE};
+        (void)model_send(model, channel, &leave, false);
+    }
     if (room == NULL || model_on(model, channel) != NULL) {
-        return; /* we have left meanwhile, and said so */
+        return;
     }
     room->is_joining = false;
     room->channel = channel;

@@ -8,6 +8,8 @@
 #include "ternchat/hub_parts.h"
 #include "ternchat/session.h"
 
+#define STORED_EVENTS 128 /* in memory too: what newcomers are shown, and a little more */
+
 struct room *room_new(struct hub *hub, const char *name, uint8_t flags, uint64_t next)
 {
     struct room *room = calloc(1, sizeof *room);
@@ -298,6 +300,9 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
         return 0;
     }
     log_keep(&room->log, event);
+    if (room->stored != 0) {
+        log_trim(&room->log, STORED_EVENTS);
+    }
     room->hub->events++;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
         for (struct seat *seat = m->seats; seat != NULL; seat = seat->next_of_member) {

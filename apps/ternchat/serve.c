@@ -23,6 +23,7 @@
 #include "ternchat/store.h"
 
 #define IDLE          (90 * TERN_SEC)
+#define PROBE         TERN_SEC /* for a client that is silent and gone: it asks more often itself */
 #define FAILURE_EVERY (60 * TERN_SEC) /* messages about a history that fails */
 #define TICK          0.1             /* s */
 #define BURST         200.0           /* packets that somebody may send at once */
@@ -30,9 +31,12 @@
 #define WINDOW        (256u << 10) /* of messages that wait so */
 #define QUEUE         (1u << 20)   /* of messages to one client; then its seats wait */
 #define MAX_PACKET    CHAT_PACKET_MAX
-#define CLOSE_BYE     1
-#define CLOSE_BAD     2
-#define CLOSE_DOWN    3
+/* Handshakes at once before the others get a Retry: what a busy core does within a client's patience. After a
+ * restart all come back together, and those beyond should wait rather than find themselves forgotten. */
+#define HALF_OPEN  2000
+#define CLOSE_BYE  1
+#define CLOSE_BAD  2
+#define CLOSE_DOWN 3
 
 struct server {
     const struct options *options;
@@ -208,13 +212,14 @@ static void on_resume(void *user, void *conn)
 
 static void stop_waiting(struct peer *peer)
 {
-    for (struct peer **at = &peer->server->waiting; *at != NULL; at = &(*at)->next_waiting) {
-        if (*at == peer) {
-            *at = peer->next_waiting;
-            break;
-        }
+    struct peer **at = &peer->server->waiting;
+    while (peer->is_waiting && *at != peer) {
+        at = &(*at)->next_waiting;
     }
-    peer->is_waiting = false;
+    if (peer->is_waiting) {
+        *at = peer->next_waiting;
+        peer->is_waiting = false;
+    }
 }
 
 static void on_came(struct server *server, tern_conn *conn)
@@ -347,8 +352,10 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.suites = o->suites;
     config.cc = o->cc;
     config.idle_timeout = IDLE;
+    config.probe_interval = PROBE;
     config.max_message = MAX_PACKET;
     config.message_window = WINDOW;
+    config.retry_half_open = HALF_OPEN;
     config.message_buffer = QUEUE;
     config.verify = on_verify;
     config.verify_user = server;

@@ -7,7 +7,8 @@
 
 #include "ternchat/hub_parts.h"
 
-#define LATE_BYTES ((size_t)2 << 20) /* of packets that wait for room, to one session */
+#define LATE_BYTES   ((size_t)2 << 20) /* of packets that wait for room, to one session */
+#define PLACES_FIRST 4
 
 struct late {
     struct late *next;
@@ -18,29 +19,58 @@ struct late {
 
 void session_seat_set(struct hub_session *s, uint16_t channel, struct seat *seat)
 {
-    s->seats[channel - CHAT_ROOM_FIRST] = seat;
+    s->places[channel - CHAT_ROOM_FIRST].seat = seat;
+}
+
+static struct session_place *place(const struct hub_session *s, uint16_t channel)
+{
+    return channel < CHAT_ROOM_FIRST || channel >= CHAT_ROOM_FIRST + s->place_count
+               ? NULL
+               : &s->places[channel - CHAT_ROOM_FIRST];
 }
 
 struct seat *session_seat(const struct hub_session *s, uint16_t channel)
 {
-    return channel < CHAT_ROOM_FIRST || channel >= CHAT_ROOM_FIRST + HUB_ROOMS_EACH
-               ? NULL
-               : s->seats[channel - CHAT_ROOM_FIRST];
+    const struct session_place *at = place(s, channel);
+    return at == NULL ? NULL : at->seat;
 }
 
-uint16_t session_free_channel(const struct hub_session *s)
+/* Twice as many as there were. */
+static bool make_places(struct hub_session *s)
 {
-    for (uint16_t i = 0; i < HUB_ROOMS_EACH; i++) {
-        if (s->seats[i] == NULL && !s->is_parted[i]) {
-            return (uint16_t)(CHAT_ROOM_FIRST + i);
-        }
+    uint16_t count = s->place_count == 0 ? PLACES_FIRST : (uint16_t)(2 * s->place_count);
+    count = count < HUB_ROOMS_EACH ? count : HUB_ROOMS_EACH;
+    struct session_place *places =
+        count == s->place_count ? NULL : realloc(s->places, count * sizeof *places);
+    if (places == NULL) {
+        return false;
     }
-    return 0;
+    memset(places + s->place_count, 0, (size_t)(count - s->place_count) * sizeof *places);
+    s->places = places;
+    s->place_count = count;
+    return true;
+}
+
+uint16_t session_free_channel(struct hub_session *s)
+{
+    uint16_t i = 0;
+    while (i < s->place_count && (s->places[i].seat != NULL || s->places[i].is_parted)) {
+        i++;
+    }
+    return i < s->place_count || make_places(s) ? (uint16_t)(CHAT_ROOM_FIRST + i) : 0;
 }
 
 void session_seat_close(struct hub_session *s, uint16_t channel)
 {
-    s->is_parted[channel - CHAT_ROOM_FIRST] = true;
+    s->places[channel - CHAT_ROOM_FIRST].is_parted = true;
+}
+
+void session_on_leave(struct hub_session *s, uint16_t channel)
+{
+    struct session_place *at = place(s, channel);
+    if (at != NULL) {
+        at->is_parted = false;
+    }
 }
 
 static bool send_now(struct hub_session *s, uint16_t channel, const uint8_t *data, size_t len,
@@ -84,13 +114,15 @@ void session_send_late(struct hub_session *s)
     s->late_tail = s->late == NULL ? &s->late : s->late_tail;
 }
 
-void session_drop_late(struct hub_session *s)
+void session_free(struct hub_session *s)
 {
     while (s->late != NULL) {
         struct late *first = s->late;
         s->late = first->next;
         free(first);
     }
+    free(s->places);
+    free(s);
 }
 
 void session_tell_on(struct hub_session *s, uint16_t channel, const struct chat_packet *p)

@@ -130,5 +130,5 @@ int start_find(const struct options *o, char nick[CHAT_NAME_MAX + 1], char about
             return CLI_USAGE;
         }
     }
-    return is_person ? make_key(o, about) : -1;
+    return o->batch ? -1 : make_key(o, about);
 }

@@ -84,7 +84,11 @@ typedef struct tern_config {
     /* Times in nanoseconds. */
     tern_time handshake_timeout; /* default 10 s */
     tern_time idle_timeout;      /* default 30 s; the smaller of both ends counts; 0 = none */
-    tern_time keepalive;     /* PING when silent for this long, or 0.1 % less; default 0 = never */
+    tern_time keepalive; /* PING when silent for this long, or 0.1 % less; default 0 = never */
+    /* While something of ours is not acknowledged, ask again at least so often, however long nothing was
+     * heard, but not more than once in a round trip: for people who wait for the end of a blackout.
+     * Default 0: seldom and seldomer, in the end every 5 s. */
+    tern_time probe_interval;
     tern_time max_ack_delay; /* default 25 ms */
     tern_time initial_rtt;   /* default 333 ms, RFC 9002 section 6.2.2 */
 

@@ -130,6 +130,11 @@ TERN_API tern_addr tern_conn_local(const tern_conn *conn);
  * · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_conn_migrate(tern_conn *conn, const tern_addr *local);
 
+/* Something tells that the network may be back (tern_udp_roam calls it when a route is): what is not
+ * acknowledged is asked for now, and not when the next probe is due; if that is nothing, and nothing was heard
+ * for a second, whether the peer is there. Nothing happens when all is well. */
+TERN_API void tern_conn_probe(tern_conn *conn, tern_time now);
+
 TERN_API tern_endpoint *tern_conn_endpoint(const tern_conn *conn);
 
 /* Wishes for fresh keys: the client's next packets bring a new Diffie-Hellman exchange, and the keys that

@@ -9,6 +9,7 @@
 #include "conn/handshake.h"
 #include "conn/messages.h"
 #include "conn/migrate.h"
+#include "conn/recover.h"
 #include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
@@ -211,6 +212,9 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
         tern_conn_fail(conn, rc, handle.frame_type, handle.reason, now);
     } else if (level != TERN_LEVEL_INITIAL) { /* message 3 may come from where a NAT has put it */
         follow_peer(conn, &handle, is_newest, now);
+        if (level == TERN_LEVEL_APP && conn->life.is_confirmed) {
+            tern_recover_on_heard(conn, now);
+        }
     }
 }
 

@@ -289,6 +289,13 @@ void tern_messages_repeat(struct tern_conn *conn, const struct tern_receipt *rec
     owe_again(conn, receipt);
 }
 
+void tern_messages_repeat_small(struct tern_conn *conn, size_t room)
+{
+    if (tern_messages_out(conn) != NULL) {
+        tern_msgout_repeat_small(tern_messages_out(conn), room);
+    }
+}
+
 /* --- output and time ------------------------------------------------------------------------------ */
 
 bool tern_messages_are_waiting(const struct tern_conn *conn)

@@ -62,6 +62,8 @@ void tern_messages_on_acked(struct tern_conn *conn, const struct tern_receipt *r
 void tern_messages_on_lost(struct tern_conn *conn, const struct tern_receipt *receipt,
                            tern_time now);
 void tern_messages_repeat(struct tern_conn *conn, const struct tern_receipt *receipt);
+/* For a probe with so much room: small ones that are on their way. */
+void tern_messages_repeat_small(struct tern_conn *conn, size_t room);
 
 /* --- output and time --- */
 /* Something was sent, or is to be, that is not yet acknowledged or given up. */

@@ -15,6 +15,7 @@
 #define THIN_FLIGHT                                                                                \
     65536u /* an initial window (RFC 9002 §7.2), and what so many probes add to it */
 #define THIN_PTOS  64u
+#define PROBE_ROOM 1000   /* of a probe of 1200 bytes */
 #define HOLD_RATE  12500u /* bytes a microsecond: 100 Gbit/s */
 #define HOLD_LEAST (2u << 20)
 
@@ -319,6 +320,16 @@ static bool is_thin(const struct tern_conn *conn, enum tern_level level)
            conn->path.cc.bytes_in_flight <= THIN_FLIGHT && tern_messages_are_waiting(conn);
 }
 
+/* What the application asked for that knows of somebody who waits: a probe at least so often, though not more
+ * than one in a round trip. That the answer to the first may be late its own wait has allowed for. */
+static tern_time wanted_interval(const struct tern_conn *conn, enum tern_level level)
+{
+    tern_time every = conn->env->config->probe_interval;
+    return every == 0 || level != TERN_LEVEL_APP || !conn->life.is_confirmed || conn->pto_count == 0
+               ? TERN_TIME_NEVER
+               : TERN_MAX(every, conn->path.rtt.smoothed + TERN_RTT_GRANULARITY);
+}
+
 /* The backoff is to spare a path that may be congested, and a packet or two in five seconds spare any.
  * Without an end, a connection would sleep as long as a blackout lasted once that is over. A handshake has
  * few small datagrams and an end soon ([P §10.3]): while it lasts the wait stays shorter still, so that it
@@ -326,16 +337,16 @@ static bool is_thin(const struct tern_conn *conn, enum tern_level level)
 static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
 {
     tern_time pto = tern_conn_pto(conn, level);
+    tern_time most = conn->life.is_confirmed ? PTO_MAX : HANDSHAKE_PTO_MAX;
     uint32_t count = conn->pto_count;
     if (is_thin(conn, level)) {
-        if (count > 0 && count <= THIN_PTOS) {
-            return tern_rtt_pto(&conn->path.rtt, 0); /* the probe asks for an ACK without delay */
+        if (count > 0 && count <= THIN_PTOS) { /* the probe asks for an ACK without delay */
+            return TERN_MIN(tern_rtt_pto(&conn->path.rtt, 0), wanted_interval(conn, level));
         }
         count -= TERN_MIN(count, (uint32_t)THIN_PTOS);
     }
     tern_time wait = pto << TERN_MIN(count, (uint32_t)PTO_BACKOFF_MAX);
-    tern_time most = conn->life.is_confirmed ? PTO_MAX : HANDSHAKE_PTO_MAX;
-    return TERN_MAX(pto, TERN_MIN(wait, most));
+    return TERN_MIN(TERN_MAX(pto, TERN_MIN(wait, most)), wanted_interval(conn, level));
 }
 
 static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level)
@@ -381,13 +392,33 @@ static int on_loss_time(struct tern_conn *conn, enum tern_level level, tern_time
     return rc;
 }
 
+/* The frames of the two oldest packets; and of the small messages that somebody waits for as many as there is
+ * room for in one probe: they would not be known to be lost before that one is answered. */
+static int repeat_oldest(struct tern_conn *conn, enum tern_level level, bool with_messages)
+{
+    uint64_t cursor = 0;
+    int rc = 0;
+    for (unsigned i = 0; i < 2 && rc == 0; i++) {
+        const struct tern_sent_packet *packet =
+            tern_loss_oldest(&conn->spaces[level].loss, &cursor);
+        if (packet == NULL) {
+            break;
+        }
+        rc = tern_receipts_repeat(conn, level, packet);
+    }
+    if (with_messages) {
+        tern_messages_repeat_small(conn, PROBE_ROOM);
+    }
+    return rc;
+}
+
 /* RFC 9002 §6.2.4: two probes, with what is still unacknowledged rather than bare PINGs. */
 static int on_probe_time(struct tern_conn *conn, enum tern_level level)
 {
     struct tern_space *space = &conn->spaces[level];
-    uint64_t cursor = 0;
-    int rc = 0;
-    space->probes = conn->pto_count > 0 && is_thin(conn, level) ? 1 : 2;
+    bool is_awaited = wanted_interval(conn, level) != TERN_TIME_NEVER ||
+                      (conn->pto_count > 0 && is_thin(conn, level));
+    space->probes = is_awaited ? 1 : 2;
     conn->pto_count++;
     conn->counters.ptos++;
     if (level == TERN_LEVEL_HANDSHAKE && !conn->is_server &&
@@ -396,14 +427,49 @@ static int on_probe_time(struct tern_conn *conn, enum tern_level level)
          * answer then, and tells it where a NAT has put us. */
         conn->spaces[TERN_LEVEL_APP].probes = 1;
     }
-    for (unsigned i = 0; i < 2 && rc == 0; i++) {
-        const struct tern_sent_packet *packet = tern_loss_oldest(&space->loss, &cursor);
-        if (packet == NULL) {
-            break;
-        }
-        rc = tern_receipts_repeat(conn, level, packet);
+    return repeat_oldest(conn, level, is_awaited);
+}
+
+static void probe_now(struct tern_conn *conn, tern_time now)
+{
+    struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
+    if (!tern_space_is_live(space) || space->loss.sent.eliciting_outstanding == 0) {
+        return;
     }
-    return rc;
+    space->probes = TERN_MAX(space->probes, 1u);
+    int rc = repeat_oldest(conn, TERN_LEVEL_APP, true);
+    tern_conn_mark_ready(conn);
+    if (rc != 0) {
+        tern_conn_fail(conn, rc, 0, "out of memory", now);
+    }
+}
+
+/* Who speaks again after probes that were not answered may do so because the network is back, and often it is
+ * a probe of theirs. What waits here leaves a round trip after the last attempt, or now, and not when the backoff
+ * says so: no more often than they speak. By the timer alone what is said anew would put it off. */
+void tern_recover_on_heard(struct tern_conn *conn, tern_time now)
+{
+    if (conn->pto_count < 2) {
+        return;
+    }
+    tern_time tried = conn->spaces[TERN_LEVEL_APP].loss.sent.last_eliciting_at;
+    conn->pto_count = 1;
+    if (now >= tern_add_sat(tried, conn->path.rtt.smoothed)) {
+        probe_now(conn, now);
+    }
+}
+
+void tern_conn_probe(tern_conn *conn, tern_time now)
+{
+    if (conn->life.state != TERN_LIFE_ESTABLISHED || !conn->life.is_confirmed) {
+        return; /* a handshake's own timer is short */
+    }
+    if (conn->pto_count > 0) {
+        probe_now(conn, now);
+    } else if (tern_sub_sat(now, TERN_MAX(conn->idle_from, conn->last_eliciting_at)) > TERN_SEC) {
+        conn->wants_ping = true;
+        tern_conn_mark_ready(conn);
+    }
 }
 
 void tern_recover_on_timer(struct tern_conn *conn, tern_time now)

@@ -14,4 +14,7 @@ TERN_MUST_CHECK int tern_recover_on_ack(struct tern_conn *conn, enum tern_level 
 tern_time tern_recover_deadline(const struct tern_conn *conn);
 void tern_recover_on_timer(struct tern_conn *conn, tern_time now);
 
+/* A 1-RTT packet of the peer's has come. */
+void tern_recover_on_heard(struct tern_conn *conn, tern_time now);
+
 #endif

@@ -47,7 +47,11 @@ bool tern_udp_move_all(struct tern_udp *udp)
             continue;
         }
         tern_addr source = source_for(&remote);
-        if (source.family == 0 || is_same_ip(&source, &local)) {
+        if (source.family == 0) {
+            continue;
+        }
+        if (is_same_ip(&source, &local)) { /* an interface that was down may be up */
+            tern_conn_probe(conn, tern_udp_now());
             continue;
         }
         source.port = udp->local.port;

@@ -382,6 +382,38 @@ void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *p
     tern_sending_queue_again(m, s);
 }
 
+/* The oldest of a lane that are on their way. Returns the room that is left. */
+static size_t repeat_lane(struct tern_msgout *m, const struct tern_lane_ring *r, size_t room)
+{
+    for (uint64_t number = r->base; number < r->next; number++) {
+        struct tern_message_sending *s = tern_lane_message(*tern_lane_slot(r, number));
+        if (s == NULL || s->is_long || s->reliability != TERN_RELIABLE ||
+            tern_sending_is_superseded(m, s)) {
+            continue;
+        }
+        if (s->len + TERN_MESSAGE_EXTRA > room) {
+            break;
+        }
+        room -= s->len + TERN_MESSAGE_EXTRA;
+        if (s->place != TERN_PLACE_AGAIN && s->place != TERN_PLACE_TWICE) {
+            tern_sending_queue_again(m, s);
+        }
+    }
+    return room;
+}
+
+void tern_msgout_repeat_small(struct tern_msgout *m, size_t room)
+{
+    struct tern_list *node, *following;
+    TERN_LIST_EACH(node, following, &m->channels)
+    {
+        const struct tern_channel *c = TERN_CONTAINER_OF(node, struct tern_channel, link);
+        for (size_t i = 0; i < TERN_LANES; i++) {
+            room = repeat_lane(m, &c->lanes[i], room);
+        }
+    }
+}
+
 /* --- skips -------------------------------------------------------------------------------------- */
 
 static bool is_owed(uintptr_t slot)

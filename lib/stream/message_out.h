@@ -129,6 +129,8 @@ void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *
                          tern_time now);
 /* Still in flight, but a probe wants something to carry: what may be sent again is queued again. */
 void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *part);
+/* The oldest small ones that are on their way and must arrive: so many bytes of them leave again. */
+void tern_msgout_repeat_small(struct tern_msgout *m, size_t room);
 void tern_msgout_on_skip_acked(struct tern_msgout *m, const struct tern_message_skip *skip);
 void tern_msgout_on_skip_lost(struct tern_msgout *m, const struct tern_message_skip *skip);
 

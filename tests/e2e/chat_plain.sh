@@ -157,6 +157,42 @@ case_chat_dumb_terminal() {
     shows ann '^ended 0'
 }
 
+# Somebody who comes again is the same person: a key is made at the first start, but for programs.
+case_chat_plain_first_start() {
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'a key was made for you'
+    is_told ann 'in lobby are 1'
+    [ -s "$work/config-ann/tern/id" ] || fail "no key was made"
+    person bot "$server" --batch --room lobby
+    echo "beep" >"$work/bot.in"
+    sees ann '<bot> beep'
+    ends "$person_pid" 0
+    [ ! -e "$work/config-bot/tern/id" ] || fail "a program's key was made"
+    exec 3>&-
+}
+
+# The unit as it is installed: systemd takes it, and it closes what a chat does not need.
+case_chat_unit() {
+    command -v systemd-analyze >/dev/null || skip "there is no systemd-analyze"
+    command -v cmake >/dev/null || skip "there is no cmake to install with"
+    cmake "-DCMAKE_INSTALL_PREFIX=$work/inst" -P "$TERN_BIN/../apps/ternchat/cmake_install.cmake" \
+        >"$work/install.log" 2>&1 || fail "it cannot be installed"
+    unit=$work/inst/lib/systemd/system/ternchat.service
+    has_line "$unit" "^ExecStart=$work/inst/bin/ternchat serve" || fail "another prefix"
+    systemd-analyze verify --man=no "$unit" >"$work/verify.log" 2>&1 || fail "systemd does not take it"
+    [ ! -s "$work/verify.log" ] || fail "systemd-analyze complains"
+    for file in man/man1/ternchat.1 bash-completion/completions/ternchat zsh/site-functions/_ternchat \
+        fish/vendor_completions.d/ternchat.fish; do
+        [ -s "$work/inst/share/$file" ] || fail "no $file"
+    done
+    # 0 is closed, 10 open. Older ones have no such check of a file.
+    if ! systemd-analyze security --offline=true --threshold=25 "$unit" >"$work/judgement.log" 2>&1; then
+        has_line "$work/judgement.log" 'unrecognized option' || fail "the sandbox has holes"
+    fi
+}
+
 case_chat_json() {
     chat_serve
     person ann "$server" --json

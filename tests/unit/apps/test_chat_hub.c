@@ -174,6 +174,67 @@ static void who_is_far_too_slow_sees_a_gap_in_the_numbers(void **state)
     hub_free(kit.hub);
 }
 
+static uint64_t any_wall(void *user)
+{
+    (void)user;
+    return 1000;
+}
+
+/* What the last packet on the control channel, or the last JOINED, was. */
+static bool note_last(void *user, void *conn, uint16_t channel, const uint8_t *data, size_t len,
+                      bool is_latest)
+{
+    struct chat_packet *last = user;
+    struct chat_packet p;
+    (void)conn;
+    (void)is_latest;
+    assert_true(chat_decode(&p, data, len));
+    if (channel == CHAT_CONTROL || p.type == CHAT_JOINED) {
+        last->type = p.type;
+        last->code = p.code;
+    }
+    return true;
+}
+
+static void put(struct hub_session *s, const struct chat_packet *p)
+{
+    uint8_t buf[CHAT_PACKET_MAX];
+    hub_receive(s, CHAT_CONTROL, buf, chat_encode(p, buf, sizeof buf), TERN_SEC);
+}
+
+/* A flood of joins fills one room, in which there is then no place for more, and no other. */
+static void a_flood_fills_its_room(void **state)
+{
+    struct chat_packet last = {.type = CHAT_HELLO};
+    struct hub_port port = {.user = &last, .send = note_last, .close = kit_close, .wall = any_wall};
+    struct hub_config config = {.motd = NULL};
+    char why[HUB_WHY_SIZE], nick[16];
+    uint8_t key[TERN_KEY_SIZE] = {0};
+    (void)state;
+    struct hub *hub = hub_new(&port, &config, why);
+    assert_non_null(hub);
+    struct chat_packet join = {.type = CHAT_JOIN, .seq = CHAT_SINCE_NONE, .room = chat_text("den")};
+    for (unsigned i = 0; i <= HUB_ROOM_MEMBERS; i++) {
+        memcpy(key, &i, sizeof i);
+        (void)snprintf(nick, sizeof nick, "n%u", i);
+        struct hub_session *s = hub_came(hub, &last, key, TERN_SEC);
+        assert_non_null(s);
+        struct chat_packet hello = {
+            .type = CHAT_HELLO, .version = CHAT_VERSION, .nick = chat_text(nick)};
+        put(s, &hello);
+        assert_int_equal(last.type, CHAT_WELCOME);
+        put(s, &join);
+        assert_int_equal(last.type, i < HUB_ROOM_MEMBERS ? CHAT_JOINED : CHAT_REFUSED);
+        if (last.type == CHAT_REFUSED) {
+            assert_int_equal(last.code, CHAT_REFUSED_FULL);
+            join.room = chat_text("other");
+            put(s, &join);
+            assert_int_equal(last.type, CHAT_JOINED);
+        }
+    }
+    hub_free(hub);
+}
+
 static void names_that_look_alike_are_one(void **state)
 {
     static const char *const alike[] = {"ALICE",
@@ -460,6 +521,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_slow_reader_waits_and_then_gets_it_all),
     cmocka_unit_test(nothing_passes_what_waits),
     cmocka_unit_test(who_is_far_too_slow_sees_a_gap_in_the_numbers),
+    cmocka_unit_test(a_flood_fills_its_room),
     cmocka_unit_test(names_that_look_alike_are_one),
     cmocka_unit_test(a_new_name_is_told_and_too_many_are_refused),
     cmocka_unit_test(only_moderators_put_people_out),

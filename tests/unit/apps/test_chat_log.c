@@ -76,10 +76,29 @@ static void large_ones_make_room_by_bytes(void **state)
     log_clear(&log);
 }
 
+static void a_log_is_trimmed_to_its_newest(void **state)
+{
+    (void)state;
+    static struct log log;
+    log_init(&log, 1);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_non_null(append(&log, "x", 1));
+    }
+    log_trim(&log, 11);
+    assert_non_null(log_find(&log, 1));
+    log_trim(&log, 3);
+    assert_null(log_find(&log, 7));
+    assert_non_null(log_find(&log, 8));
+    assert_int_equal(append(&log, "x", 1)->seq, 11);
+    log_clear(&log);
+    assert_int_equal(log.bytes, 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(events_are_numbered_and_found),
     cmocka_unit_test(a_room_goes_on_where_it_was),
     cmocka_unit_test(the_oldest_make_room),
     cmocka_unit_test(large_ones_make_room_by_bytes),
+    cmocka_unit_test(a_log_is_trimmed_to_its_newest),
 };
 TERN_TEST_MAIN(tests)

@@ -196,6 +196,21 @@ static void rooms_end(void **state)
     model_free(model);
 }
 
+/* The answer to a wish that is no more: the server must not keep the seat. */
+static void who_left_before_they_were_in_leaves(void **state)
+{
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct model_room *room = model_join(model, "den", 0);
+    assert_non_null(room);
+    assert_true(model_leave(model, room));
+    admit(model, 3, "den", 9);
+    assert_null(model_find(model, "den"));
+    assert_int_equal(sent_packet(0).type, CHAT_LEAVE);
+    assert_int_equal(sents[sent_count - 1].channel, 3);
+    model_free(model);
+}
+
 static void lines_are_bounded(void **state)
 {
     (void)state;
@@ -243,6 +258,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(away_is_said_again_after_a_loss),
     cmocka_unit_test(a_nick_that_is_taken_can_be_changed),
     cmocka_unit_test(rooms_end),
+    cmocka_unit_test(who_left_before_they_were_in_leaves),
     cmocka_unit_test(lines_are_bounded),
     cmocka_unit_test(any_packets_do_no_harm),
 };

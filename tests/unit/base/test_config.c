@@ -17,6 +17,7 @@ static void config_has_the_documented_defaults(void **state)
     assert_int_equal(c.handshake_timeout, 10 * TERN_SEC);
     assert_int_equal(c.idle_timeout, 30 * TERN_SEC);
     assert_int_equal(c.keepalive, 0);
+    assert_int_equal(c.probe_interval, 0);
     assert_int_equal(c.max_ack_delay, 25 * TERN_MSEC);
     assert_int_equal(c.initial_rtt, 333 * TERN_MSEC);
     assert_int_equal(c.max_datagram, 1452);

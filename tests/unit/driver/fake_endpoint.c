@@ -112,6 +112,12 @@ bool tern_conn_is_server(const tern_conn *conn)
     return conn->is_server;
 }
 
+void tern_conn_probe(tern_conn *conn, tern_time now)
+{
+    (void)now;
+    conn->probes++;
+}
+
 int tern_conn_migrate(tern_conn *conn, const tern_addr *local)
 {
     conn->moves++;

@@ -18,7 +18,7 @@ struct tern_conn {
     tern_addr local, remote;
     bool is_server;
     int result; /* of tern_conn_migrate */
-    unsigned moves;
+    unsigned moves, probes;
     tern_addr moved_to;
 };
 

@@ -43,6 +43,8 @@ static void who_would_leave_from_elsewhere_moves(void **state)
     assert_false(tern_udp_move_all(udp));
     assert_int_equal(stale->moves, 1);
     assert_int_equal(fresh->moves, 0);
+    assert_int_equal(stale->probes, 0); /* its way may be a new one: it asks there */
+    assert_int_equal(fresh->probes, 1); /* its way may have been gone */
     tern_addr to = addr_of("127.0.0.1:1");
     to.port = tern_udp_local(udp).port;
     assert_true(tern_addr_equal(&stale->moved_to, &to));
