@@ -103,6 +103,11 @@ void push_file_give_up(struct push_file *file, int error)
     if (file->is_over) {
         return;
     }
+    if (file->is_blind &&
+        !file->has_plan) { /* a reset could overtake the header, and nobody knew what failed */
+        file->error = error;
+        return;
+    }
     bool is_again = error == ESTALE && file->tries < RETRIES && try_again(file);
     uint64_t code = (uint64_t)(is_again ? PROTO_AGAIN : proto_status_of(error));
     file->is_over = true;
@@ -472,7 +477,11 @@ static void advance(struct push_file *file)
         ptrdiff_t n = tern_stream_write(file->s.stream, NULL, 0, TERN_FIN);
         file->is_over = file->has_end = n == 0;
     }
-    while (!file->is_over && (file->has_plan || file->is_blind) && write_front(file)) {
+    if (file->error != 0 && file->has_plan) {
+        push_file_give_up(file, file->error);
+    }
+    while (!file->is_over && file->error == 0 && (file->has_plan || file->is_blind) &&
+           write_front(file)) {
         if (file->has_end) {
             file->is_over = true;
             break;

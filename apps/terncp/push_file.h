@@ -40,6 +40,7 @@ struct push_file {
     struct match_run run; /* what the scan told last; len: not done yet */
     bool has_plan, has_slot;
     bool is_blind;  /* its data need not wait for the plan */
+    int error;      /* to be told when it has come */
     bool has_parts; /* the plan has come: a scan is to begin when what was read before is written */
     struct push_file *next, **link;
 };
