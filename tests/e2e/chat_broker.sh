@@ -219,6 +219,20 @@ slowly() {
     done
 }
 
+# Words that Redis has twice: of one number, and of one person. Sealed ones, a client would show once.
+count_twice() {
+    ask_redis eval "local seen, count = {}, 0
+        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+            local e = entry[2][6]
+            local id = e:sub(1, 8) .. e:sub(10, 41)
+            if e:sub(1, 8) ~= string.rep(string.char(0), 8) then
+                count = count + (seen[id] and 1 or 0)
+                seen[id] = true
+            end
+        end
+        return count" 1 tern:3:log:talk
+}
+
 # Everybody has all of it, once and in the same order.
 all_heard() {
     wait "$first" "$second"
@@ -228,6 +242,7 @@ all_heard() {
     heard p3 p2 500
     grep ' says ' "$work/p3.out" >order
     grep -c . order | grep -qx 1000 || fail 'not 1000 lines'
+    [ "$(count_twice)" = 0 ] || fail 'Redis has words twice'
     exec 3>&- 4>&- 5>&-
     # shellcheck disable=SC2154
     ends "$pid1" 0
