@@ -476,6 +476,7 @@ static int run(struct server *server)
     if (code < 0) {
         (void)ev_run(server->loop, 0);
         (void)service_notify("STOPPING=1");
+        hub_end(server->hub, server->loop);
     }
     ev_timer_stop(server->loop, &server->ticker);
     for (size_t i = 0; i < 3; i++) {
@@ -539,7 +540,6 @@ int serve_run(const struct options *options)
     code = open_server(&server, server.secret);
     if (code < 0) {
         code = run(&server);
-        hub_end(server.hub, server.loop);
         transport_close(&server.transport);
     }
     sodium_memzero(secret, sizeof secret);

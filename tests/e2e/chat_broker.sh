@@ -141,6 +141,58 @@ case_chat_broker_names_and_rights_are_one() {
     exec 3>&- 4>&- 5>&-
 }
 
+# One key at both servers is one person: in a room as long as one of them is.
+case_chat_broker_one_person_at_both() {
+    two_servers
+    "$ternchat" keygen -f ann.id >ann.keygen.log 2>&1
+    person bob "$one"
+    exec 3>"$work/bob.in"
+    is_told bob 'in lobby are 1'
+    person first "$one" --key ann.id --nick ann
+    first_pid=$person_pid
+    exec 4>"$work/first.in"
+    sees bob 'ann came'
+    person second "$two" --key ann.id --nick ann
+    exec 5>"$work/second.in"
+    is_told second 'in lobby are 2'
+    echo '/quit' >&4
+    ends "$first_pid" 0
+    echo '/nick anna' >&5
+    sees bob 'anna was called ann'
+    [ "$(grep -c 'ann came' "$work/bob.out")" = 1 ] || fail 'ann came twice'
+    ! grep -q 'left' "$work/bob.out" || fail 'ann left too early'
+    echo '/quit' >&5
+    sees bob 'anna left'
+    exec 3>&- 4>&- 5>&-
+}
+
+# Who types, and how far they have read, is seen at the other server.
+case_chat_broker_shows_what_people_do() {
+    need_screens
+    two_servers
+    screen ann 80 20
+    screen bob 80 20
+    server=$one
+    joins ann
+    server=$two
+    joins bob
+    shows ann 'bob'
+    types bob 'so I think'
+    shows ann 'bob is typing'
+    types bob Enter
+    shows ann 'so I think'
+    lacks ann 'bob is typing'
+    wait_for 20 is_read || fail 'nobody has read it'
+    types ann /quit Enter
+    types bob /quit Enter
+    shows ann '^ended 0'
+    shows bob '^ended 0'
+}
+
+is_read() {
+    [ "$(ask_redis hlen tern:3:read:lobby)" -ge 1 ]
+}
+
 # Both say their lines, each at a server of their own, while a third listens.
 two_talk() {
     talkers "$one,$two" "$two,$one" "$two,$one"
@@ -167,6 +219,20 @@ slowly() {
     done
 }
 
+# Words that Redis has twice: of one number, and of one person. Sealed ones, a client would show once.
+count_twice() {
+    ask_redis eval "local seen, count = {}, 0
+        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+            local e = entry[2][6]
+            local id = e:sub(1, 8) .. e:sub(10, 41)
+            if e:sub(1, 8) ~= string.rep(string.char(0), 8) then
+                count = count + (seen[id] and 1 or 0)
+                seen[id] = true
+            end
+        end
+        return count" 1 tern:3:log:talk
+}
+
 # Everybody has all of it, once and in the same order.
 all_heard() {
     wait "$first" "$second"
@@ -176,6 +242,7 @@ all_heard() {
     heard p3 p2 500
     grep ' says ' "$work/p3.out" >order
     grep -c . order | grep -qx 1000 || fail 'not 1000 lines'
+    [ "$(count_twice)" = 0 ] || fail 'Redis has words twice'
     exec 3>&- 4>&- 5>&-
     # shellcheck disable=SC2154
     ends "$pid1" 0
@@ -217,6 +284,24 @@ case_chat_broker_connections_break() {
         ask_redis client kill type normal skipme yes >>kill.log
     done
     all_heard
+}
+
+# A server can end while it waits for an answer.
+case_chat_broker_end_without_an_answer() {
+    two_servers
+    ann_and_bob
+    kill -STOP "$redis_pid"
+    echo 'into the void' >&3
+    echo '/join elsewhere' >&3
+    echo '/nick other' >&4
+    is_told ann 'not now: the server does not reach its broker'
+    kill "$one_pid" "$two_pid"
+    ends "$one_pid" 0
+    ends "$two_pid" 0
+    kill -CONT "$redis_pid"
+    murder "$ann_pid"
+    murder "$bob_pid"
+    exec 3>&- 4>&-
 }
 
 # The servers are there first.
