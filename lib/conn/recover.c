@@ -45,8 +45,8 @@ static int settle_lost(struct tern_conn *conn, enum tern_level level,
             tern_migrate_settle(conn, packet);
         } else if ((packet->flags & TERN_SENT_PROBE) == 0) {
             tern_rate_on_lost(&path->rate, packet);
-            loss.tx_in_flight = packet->in_flight_before + packet->size;
-            loss.lost_since_sent = tern_sub_sat(path->rate.lost, packet->lost_before);
+            loss.tx_in_flight = (uint64_t)packet->in_flight_before + packet->size;
+            loss.lost_since_sent = tern_rate_lost_since(&path->rate, packet->lost_before);
             loss.delivered_since_sent = tern_sub_sat(path->rate.delivered, packet->delivered);
             bool is_marked = packet->ecn != TERN_ECN_NONE;
             was_ecn = (is_marked && tern_ecn_on_lost(&path->ecn, packet->sent_at)) || was_ecn;
@@ -103,7 +103,7 @@ static void settle_acked(struct tern_conn *conn, enum tern_level level,
             tern_receipts_on_acked(conn, level, packet, pn, &run, now);
             continue;
         }
-        if (packet->lost_at > 0 && level == TERN_LEVEL_APP) {
+        if ((packet->flags & TERN_SENT_WAS_LOST) != 0 && level == TERN_LEVEL_APP) {
             tern_rate_on_spurious(&path->rate, packet);
             tern_cc_on_spurious(&path->cc, pn, packet->lost_at, now);
         }

@@ -32,9 +32,15 @@ static void enqueue(struct tern_loss *loss, uint64_t *head, uint64_t *tail, uint
     if (*head == 0) {
         *head = pn + 1;
     } else {
-        tern_sent_find(&loss->sent, *tail - 1)->next = pn + 1;
+        tern_sent_find(&loss->sent, *tail - 1)->next = (int32_t)(pn + 1 - *tail);
     }
     *tail = pn + 1;
+}
+
+/* What stands behind a packet of a queue: number + 1, as it is itself given; 0: nothing. */
+static uint64_t beyond(uint64_t at, const struct tern_sent_packet *packet)
+{
+    return packet->next == 0 ? 0 : at + (uint64_t)(int64_t)packet->next;
 }
 
 static const struct tern_sent_packet *dequeue(struct tern_loss *loss, uint64_t *head,
@@ -45,7 +51,7 @@ static const struct tern_sent_packet *dequeue(struct tern_loss *loss, uint64_t *
     }
     *pn = *head - 1;
     const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, *pn);
-    *head = packet->next;
+    *head = beyond(*head, packet);
     *tail = *head == 0 ? 0 : *tail;
     return packet;
 }
@@ -81,7 +87,8 @@ static void ack_one(struct tern_loss *loss, struct tern_sent_packet *packet, uin
         }
         outcome->spurious_bytes += is_here ? packet->size : 0;
         packet->state = TERN_SENT_ACKED;
-        packet->flags &= (uint8_t)~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
+        packet->flags &=
+            TERN_SENT_FLAGS_MASK & ~TERN_SENT_IN_FLIGHT; /* it left flight when it was lost */
         enqueue(loss, &loss->acked_head, &loss->acked_tail, pn);
         return;
     }
@@ -200,6 +207,7 @@ static void lose_one(struct tern_loss *loss, struct tern_sent_packet *packet, ui
 {
     leave_flight(&loss->sent, packet);
     packet->state = TERN_SENT_LOST;
+    packet->flags |= TERN_SENT_WAS_LOST;
     packet->lost_at = now;
     loss->lost_kept++;
     enqueue(loss, &loss->lost_head, &loss->lost_tail, pn);
@@ -235,8 +243,8 @@ static void advance_oldest(struct tern_loss *loss)
  * out may well lie above all that is acknowledged, and an earlier one here. */
 static uint32_t skips_above(const struct tern_loss *loss, const struct tern_sent_packet *packet)
 {
-    return tern_sent_find(&loss->sent, loss->largest_acked_here)->skips_before -
-           packet->skips_before;
+    uint32_t latest = tern_sent_find(&loss->sent, loss->largest_acked_here)->skips_before;
+    return (latest - packet->skips_before) & TERN_SENT_SKIPS_MASK;
 }
 
 /* Three behind one that arrived: only on the same path, since another may be faster. */
@@ -336,7 +344,8 @@ void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
             break;
         }
         loss->lost_kept -= packet->state == TERN_SENT_LOST ? 1 : 0;
-        sent->receipt_base = packet->receipts + packet->receipt_count;
+        sent->receipt_base += packet->receipts - (uint32_t)sent->receipt_base;
+        sent->receipt_base += packet->receipt_count;
         sent->base++;
     }
 }
@@ -358,7 +367,10 @@ const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, ui
 const struct tern_sent_packet *tern_loss_walk_acked(const struct tern_loss *loss, uint64_t *cursor,
                                                     uint64_t *pn)
 {
-    uint64_t at = *cursor == 0 ? loss->acked_head : tern_sent_find(&loss->sent, *cursor - 1)->next;
+    uint64_t at = loss->acked_head;
+    if (*cursor > 0) {
+        at = beyond(*cursor, tern_sent_find(&loss->sent, *cursor - 1));
+    }
     if (at == 0) {
         return NULL;
     }

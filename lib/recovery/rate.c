@@ -7,6 +7,23 @@ void tern_rate_init(struct tern_rate *rate)
     memset(rate, 0, sizeof *rate);
 }
 
+/* A time in 32 bits: to the nanosecond if it is below two seconds, else to the microsecond and up to half an hour. */
+#define COARSE UINT32_C(0x80000000)
+
+static uint32_t pack(tern_time length)
+{
+    return length < COARSE
+               ? (uint32_t)length
+               : COARSE | (uint32_t)TERN_MIN(length / TERN_USEC, (tern_time)(COARSE - 1));
+}
+
+static tern_time unpack(uint32_t packed)
+{
+    return (packed & COARSE) == 0 ? packed : (packed & ~COARSE) * TERN_USEC;
+}
+
+enum { SINCE_FIRST_SENT, SINCE_DELIVERED };
+
 void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, uint64_t in_flight,
                        tern_time now)
 {
@@ -15,10 +32,10 @@ void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, 
         rate->delivered_at = now;
     }
     packet->delivered = rate->delivered;
-    packet->lost_before = rate->lost;
-    packet->delivered_at = rate->delivered_at;
-    packet->first_sent_at = rate->first_sent_at;
-    packet->in_flight_before = in_flight;
+    packet->lost_before = (uint32_t)rate->lost;
+    packet->since[SINCE_FIRST_SENT] = pack(tern_sub_sat(now, rate->first_sent_at));
+    packet->since[SINCE_DELIVERED] = pack(tern_sub_sat(now, rate->delivered_at));
+    packet->in_flight_before = (uint32_t)TERN_MIN(in_flight, (uint64_t)UINT32_MAX);
     if (rate->app_limited_until > 0) {
         packet->flags |= TERN_SENT_APP_LIMITED;
     }
@@ -35,7 +52,7 @@ static bool is_newest(const struct tern_rate *rate, const struct tern_sent_packe
     if (packet->sent_at != rate->first_sent_at) {
         return packet->sent_at > rate->first_sent_at;
     }
-    return packet->in_flight_before + packet->size > sample->in_flight_at_send;
+    return (uint64_t)packet->in_flight_before + packet->size > sample->in_flight_at_send;
 }
 
 void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *packet,
@@ -49,14 +66,20 @@ void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *p
     if (is_newest(rate, packet, sample)) {
         sample->has_any = true;
         sample->prior_delivered = packet->delivered;
-        sample->prior_at = packet->delivered_at;
+        sample->prior_at = packet->sent_at - unpack(packet->since[SINCE_DELIVERED]);
         sample->is_app_limited = (packet->flags & TERN_SENT_APP_LIMITED) != 0;
-        sample->send_elapsed = tern_sub_sat(packet->sent_at, packet->first_sent_at);
-        sample->ack_elapsed = tern_sub_sat(now, packet->delivered_at);
-        sample->in_flight_at_send = packet->in_flight_before + packet->size;
+        sample->send_elapsed = unpack(packet->since[SINCE_FIRST_SENT]);
+        sample->ack_elapsed = tern_sub_sat(now, sample->prior_at);
+        sample->in_flight_at_send = (uint64_t)packet->in_flight_before + packet->size;
         sample->lost = packet->lost_before; /* made a difference by finish */
         rate->first_sent_at = packet->sent_at;
     }
+}
+
+uint64_t tern_rate_lost_since(const struct tern_rate *rate, uint32_t before)
+{
+    uint32_t since = (uint32_t)rate->lost - before;
+    return since > UINT32_MAX / 2 ? 0 : since;
 }
 
 void tern_rate_on_spurious(struct tern_rate *rate, const struct tern_sent_packet *packet)
@@ -86,7 +109,7 @@ void tern_rate_finish(struct tern_rate *rate, struct tern_rate_sample *sample, t
     }
     sample->interval = TERN_MAX(sample->send_elapsed, sample->ack_elapsed);
     sample->delivered = rate->delivered - sample->prior_delivered;
-    sample->lost = tern_sub_sat(rate->lost, sample->lost);
+    sample->lost = tern_rate_lost_since(rate, (uint32_t)sample->lost);
     /* Shorter than any round trip: ACKs came compressed, and the rate would be fantasy. */
     if (sample->interval == 0 || sample->interval < min_rtt) {
         return;

@@ -39,6 +39,8 @@ void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *p
 /* It was not lost after all: it leaves the count again. Call it before tern_rate_on_acked. */
 void tern_rate_on_spurious(struct tern_rate *rate, const struct tern_sent_packet *packet);
 void tern_rate_on_lost(struct tern_rate *rate, const struct tern_sent_packet *packet);
+/* Bytes lost since a count of them modulo 2^32; none if some have come after all and made it less. */
+uint64_t tern_rate_lost_since(const struct tern_rate *rate, uint32_t before);
 void tern_rate_finish(struct tern_rate *rate, struct tern_rate_sample *sample, tern_time min_rtt);
 
 /* The application had nothing to send while the window was open. */

@@ -5,6 +5,8 @@
 #define FIRST_PACKETS  32
 #define FIRST_RECEIPTS 64
 
+_Static_assert(sizeof(struct tern_sent_packet) == 48, "records are small");
+
 void tern_sent_init(struct tern_sent *sent, struct tern_mem *mem)
 {
     memset(sent, 0, sizeof *sent);
@@ -105,14 +107,14 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
     struct tern_sent_packet *packet = slot_of(sent, sent->next_pn++);
     memset(packet, 0, sizeof *packet);
     packet->sent_at = now;
-    packet->skips_before = sent->skips;
-    packet->receipts = sent->receipt_end;
+    packet->skips_before = sent->skips & TERN_SENT_SKIPS_MASK;
+    packet->receipts = (uint32_t)sent->receipt_end;
     packet->receipt_count = (uint16_t)sent->open_receipts;
     packet->size = (uint16_t)size;
     packet->state = TERN_SENT_OUTSTANDING;
-    packet->flags = (uint8_t)flags;
+    packet->flags = flags & TERN_SENT_FLAGS_MASK;
     packet->path = path;
-    packet->ecn = ecn;
+    packet->ecn = ecn & 3u;
     sent->receipt_end += sent->open_receipts;
     sent->open_receipts = 0;
     if ((flags & TERN_SENT_IN_FLIGHT) != 0) {
@@ -130,8 +132,8 @@ void tern_sent_skip(struct tern_sent *sent)
     tern_assert(sent->next_pn - sent->base < sent->capacity);
     struct tern_sent_packet *packet = slot_of(sent, sent->next_pn++);
     memset(packet, 0, sizeof *packet);
-    packet->receipts = sent->receipt_end;
+    packet->receipts = (uint32_t)sent->receipt_end;
     packet->state = TERN_SENT_SKIPPED;
-    packet->skips_before = sent->skips++;
+    packet->skips_before = sent->skips++ & TERN_SENT_SKIPS_MASK;
     sent->skipped = sent->next_pn;
 }

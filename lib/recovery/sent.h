@@ -29,21 +29,29 @@ enum tern_sent_state {
 #define TERN_SENT_IN_FLIGHT   0x02u /* counts against the congestion window */
 #define TERN_SENT_PROBE       0x04u /* a PMTU probe: its loss is not congestion */
 #define TERN_SENT_APP_LIMITED 0x08u
+#define TERN_SENT_WAS_LOST    0x10u /* declared lost; acknowledged it may be all the same */
 
+/* Three quarters of a cache line: an ACK reads every one that it is about, and with many connections none of them is
+ * in the cache. Hence counts modulo 2^32 and the like, of which one flight uses up nowhere near as many. */
 struct tern_sent_packet {
     tern_time sent_at;
-    uint64_t receipts; /* absolute index of the first one */
-    uint64_t next;     /* packet number + 1 of the next in the acked or lost queue; 0: last */
-    /* Delivery-rate state when it was sent (recovery/rate.h). */
-    uint64_t delivered, lost_before;
-    tern_time delivered_at, first_sent_at;
-    tern_time lost_at;         /* when it was declared lost */
-    uint64_t in_flight_before; /* bytes in flight just before it was sent; BBR wants it */
+    union {
+        uint32_t since[2]; /* of the delivery rate (recovery/rate.h), until it is lost ... */
+        tern_time lost_at; /* ... when it was declared so: TERN_SENT_WAS_LOST */
+    };
+    uint64_t delivered;   /* of the delivery rate, when it was sent */
+    uint32_t lost_before; /* ... modulo 2^32 */
+    uint32_t
+        in_flight_before; /* bytes in flight just before it was sent, UINT32_MAX: or more; BBR wants it */
+    uint32_t receipts; /* absolute index of the first one, modulo 2^32 */
+    int32_t next;      /* distance to the next in the acked or lost queue; 0: last */
     uint16_t size;
     uint16_t receipt_count;
-    uint8_t state, flags, path, ecn;
-    uint32_t skips_before; /* numbers left out before this one, modulo 2^32 */
+    unsigned state : 2, flags : 5, ecn : 2, path : 8;
+    unsigned skips_before : 15; /* numbers left out before this one, modulo 2^15 */
 };
+#define TERN_SENT_FLAGS_MASK 0x1fu
+#define TERN_SENT_SKIPS_MASK 0x7fffu
 
 struct tern_sent {
     struct tern_mem *mem;
@@ -57,7 +65,7 @@ struct tern_sent {
     uint64_t bytes_in_flight;           /* of this space: the sum over outstanding IN_FLIGHT */
     uint64_t eliciting_outstanding;     /* number of ack-eliciting packets outstanding */
     uint64_t skipped;                   /* the latest number left out, + 1; 0: none yet */
-    uint32_t skips;                     /* how many were left out, modulo 2^32 */
+    uint32_t skips;                     /* how many were left out, modulo 2^15 */
     tern_time last_eliciting_at;        /* when the latest of them was sent; 0 before the first */
 };
 

@@ -629,6 +629,53 @@ static void a_path_is_not_judged_by_another(void **state)
     assert_true(tern_loss_is_consistent(&loss));
 }
 
+/* Records tell the place of their receipts modulo 2^32. */
+static void receipts_are_found_past_four_billion(void **state)
+{
+    const struct tern_receipt receipt = {.id = 7};
+    (void)state;
+    loss.sent.receipt_base = loss.sent.receipt_end = UINT32_MAX - (uint64_t)3;
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(tern_sent_reserve(&loss.sent, 1), 0);
+        tern_sent_note(&loss.sent, &receipt);
+        (void)tern_sent_commit(&loss.sent, SIZE, ASKS, loss.path, 0, now);
+    }
+    for (uint64_t pn = 0; pn < 8; pn++) {
+        const struct tern_sent_packet *packet = tern_sent_find(&loss.sent, pn);
+        assert_int_equal(tern_sent_receipt(&loss.sent, packet, 0)->id, 7);
+    }
+    (void)ack(0, 5);
+    assert_int_equal(loss.sent.receipt_base, UINT32_MAX + (uint64_t)3);
+    assert_int_equal(loss.sent.receipt_end - loss.sent.receipt_base, 2);
+}
+
+/* Ranges come from the newest to the oldest, so that the queue leads back and forth. */
+static void the_queue_leads_back_and_forth(void **state)
+{
+    uint64_t cursor = 0, pn, order[6];
+    size_t count = 0;
+    (void)state;
+    send_many(10);
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(tern_loss_ack_begin(&loss, 8), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 7, 8, &outcome), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 3, 4, &outcome), 0);
+    assert_int_equal(tern_loss_ack_range(&loss, 0, 1, &outcome), 0);
+    const uint64_t wanted[] = {7, 8, 3, 4, 0, 1};
+    while (tern_loss_walk_acked(&loss, &cursor, &pn) != NULL && count < TERN_COUNT_OF(order)) {
+        order[count++] = pn;
+    }
+    assert_int_equal(count, TERN_COUNT_OF(wanted));
+    assert_memory_equal(order, wanted, sizeof wanted);
+    assert_null(tern_loss_walk_acked(&loss, &cursor, &pn));
+    for (size_t i = 0; i < TERN_COUNT_OF(wanted); i++) {
+        assert_non_null(tern_loss_next_acked(&loss, &pn));
+        assert_int_equal(pn, wanted[i]);
+    }
+    assert_null(tern_loss_next_acked(&loss, &pn));
+    tern_loss_settle(&loss, &rtt, now);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_path_is_not_judged_by_another, setup, teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion_is_seen_over_two_detections, setup,
@@ -666,6 +713,8 @@ static const struct CMUnitTest tests[] = {
                                     teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion_begins_after_the_sample, setup, teardown),
     cmocka_unit_test_setup_teardown(a_lost_probe_makes_no_persistent_congestion, setup, teardown),
+    cmocka_unit_test_setup_teardown(receipts_are_found_past_four_billion, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_queue_leads_back_and_forth, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -187,6 +187,51 @@ static void packets_out_of_flight_do_not_count(void **state)
     assert_int_equal(s.rate, 0);
 }
 
+/* The record has 32 bits for a time: beyond two seconds it is told to the microsecond. */
+static void long_samples_are_kept(void **state)
+{
+    const tern_time spans[] = {TERN_SEC + 1, 2 * TERN_SEC + 7, 3 * TERN_SEC + 1500 * TERN_USEC,
+                               1000 * TERN_SEC + 8 * TERN_USEC};
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(spans); i++) {
+        struct tern_rate rate;
+        struct tern_rate_sample s = {0};
+        tern_rate_init(&rate);
+        (void)send_at(&rate, 0, START);
+        struct tern_sent_packet p = send_at(&rate, SIZE, START + spans[i]);
+        tern_rate_on_acked(&rate, &p, &s, START + spans[i] + MIN_RTT);
+        tern_rate_finish(&rate, &s, MIN_RTT);
+        assert_int_equal(s.send_elapsed, spans[i]);
+        assert_int_equal(s.prior_at, START);
+        assert_int_equal(s.ack_elapsed, spans[i] + MIN_RTT);
+    }
+}
+
+static void losses_are_counted_past_four_gigabytes(void **state)
+{
+    struct tern_rate rate;
+    (void)state;
+    tern_rate_init(&rate);
+    rate.lost = UINT32_MAX - (uint64_t)10;
+    (void)send_at(&rate, 0, START);
+    struct tern_sent_packet p = send_at(&rate, SIZE, START);
+    rate.lost += 300;
+    assert_int_equal(tern_rate_lost_since(&rate, p.lost_before), 300);
+    rate.lost -= 301; /* what was lost before it came after all */
+    assert_int_equal(tern_rate_lost_since(&rate, p.lost_before), 0);
+}
+
+static void a_flight_beyond_the_record_is_as_large_as_it_can_tell(void **state)
+{
+    struct tern_rate rate;
+    struct tern_rate_sample s = {0};
+    (void)state;
+    tern_rate_init(&rate);
+    struct tern_sent_packet p = send_at(&rate, UINT64_C(1) << 40, START);
+    tern_rate_on_acked(&rate, &p, &s, START + MIN_RTT);
+    assert_int_equal(s.in_flight_at_send, UINT64_C(0xffffffff) + SIZE);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_packet_one_round_trip),
     cmocka_unit_test(steady_flow_gives_its_rate),
@@ -197,6 +242,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(idle_time_is_no_slowness),
     cmocka_unit_test(application_limit_marks_and_ends),
     cmocka_unit_test(packets_out_of_flight_do_not_count),
+    cmocka_unit_test(long_samples_are_kept),
+    cmocka_unit_test(losses_are_counted_past_four_gigabytes),
+    cmocka_unit_test(a_flight_beyond_the_record_is_as_large_as_it_can_tell),
 };
 
 TERN_TEST_MAIN(tests)
