@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "recovery/acks.h"
 
-#define STEPS_MAX 600
+#define STEPS_MAX 250
 
 struct report {
     uint64_t largest; /* of an ACK that left */

@@ -6,8 +6,8 @@
 #include "fuzz.h"
 #include "stream/outbuf.h"
 
-#define SPAN    (8u * 16384)
-#define LIMIT   50000u
+#define SPAN    (3u * 16384)
+#define LIMIT   20000u
 #define PACKETS 256u
 
 enum fate { UNSENT, OUT, LOST, ACKED };

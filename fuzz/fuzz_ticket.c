@@ -64,7 +64,7 @@ static int connect(const uint8_t *bytes, size_t len, tern_conn **conn)
 /* Two endpoints that have met. */
 static void begin(void)
 {
-    static const uint8_t secrets[2][TERN_KEY_SIZE] = {{1}, {2}};
+    static const uint8_t secrets[2][TERN_KEY_SIZE] = {{8}, {16}};
     tern_conn *conn;
     for (size_t i = 0; i < 2; i++) {
         tern_config config;

@@ -29,6 +29,17 @@ static void drizzle(const char *target, size_t len)
 
 /* --- the rooms' parts ------------------------------------------------------------------------------- */
 
+static void seed_seals(void)
+{
+    SAVE("fuzz_chat_lies", "read", 2, 0, 0, 6, 5, 'h', 'e', 'l', 'l', 'o', 7, 0, 0, 7, 0, 0, 6,
+         0x82, 'h', 'i', 4, 0, 7, 1, 0);
+    SAVE("fuzz_chat_lies", "disorder", 2, 0, 0, 6, 1, 'a', 6, 1, 'b', 6, 1, 'c', 7, 2, 0, 7, 0, 0,
+         5, 0x80, 7, 1, 0, 7, 0x40, 0, 7, 0x80, 0, 7, 0xc0, 0);
+    SAVE("fuzz_chat_lies", "chains", 2, 0, 0, 6, 1, 'a', 5, 1, 0, 0, 6, 1, 'b', 2, 1, 0, 7, 1, 0, 7,
+         0, 0, 5, 0xc0, 0, 9, 1, 3, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    drizzle("fuzz_chat_lies", 250);
+}
+
 static void seed_parts(void)
 {
     SAVE("fuzz_ranges", "holes", 0x07, 0, 0, 1, 0, 9, 0, 0, 20, 0, 30, 0, 0, 11, 0, 19, 4, 0, 5, 0,
@@ -204,6 +215,7 @@ void seed_ops(void)
     seed_parts();
     seed_packets();
     seed_pairs();
+    seed_seals();
     seed_chat_client();
     seed_texts();
 }

@@ -299,7 +299,7 @@ fuzz_row() {
                 if ($i == "ft:") features = $(i + 1)
             }
         }
-        / INITED | DONE / {
+        /(INITED|DONE) +cov: / {
             split(substr($0, index($0, "corp: ") + 6), part, "/")
             files = part[1]
         }

@@ -33,7 +33,7 @@ static void take_back(void *arg, const void *data, size_t len)
 
 typedef void meet_fn(tern_peer *peer, tern_config *client, tern_config *server);
 
-static const uint8_t secrets[3][32] = {{1}, {2}, {3}};
+static const uint8_t secrets[3][32] = {{8}, {16}, {24}};
 
 static void by_key(tern_peer *peer, tern_config *client, tern_config *server)
 {
