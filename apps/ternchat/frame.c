@@ -89,6 +89,9 @@ static void draw_person(struct canvas *canvas, const struct scene *s, unsigned y
                        : is_own                 ? STYLE_OWN
                                                 : talk_nick_style(p->key);
     x = canvas_put(canvas, y, x, end, style, nick, len);
+    if (model_is_verified(s->model, p->key)) {
+        x = canvas_say(canvas, y, x, end, STYLE_TEXT, "+");
+    }
     (void)canvas_say(canvas, y, x, canvas->columns, STYLE_AWAY, tail);
 }
 
@@ -211,9 +214,10 @@ static void draw_status(struct canvas *canvas, const struct scene *s, unsigned y
     } else if (s->room == model_console(s->model)) {
         (void)snprintf(text, sizeof text, " %s", model_nick_now(s->model));
     } else {
-        (void)snprintf(text, sizeof text, " %s%s in %s (%zu)%s", model_nick_now(s->model),
+        (void)snprintf(text, sizeof text, " %s%s in %s (%zu%s)%s", model_nick_now(s->model),
                        model_is_away(s->model) ? " (away)" : "", s->room->title,
-                       s->room->people_count, doing);
+                       s->room->people_count,
+                       (s->room->flags & CHAT_FLAG_OPEN) != 0 ? ", open" : "", doing);
     }
     size_t len = text_clean(text, strlen(text), false, clean, sizeof clean);
     unsigned wide = (unsigned)strlen(health);

@@ -70,7 +70,8 @@ static size_t find_lacking(const struct model *model, const struct model_room *r
 
 static bool queue(struct room_seal *s, uint64_t id, const uint8_t *body, size_t len)
 {
-    struct keys_item *item = len == 0 ? NULL : malloc(sizeof *item + len);
+    struct keys_item *item =
+        len == 0 || s->keys_count >= KEYS_WAITING ? NULL : malloc(sizeof *item + len);
     if (item == NULL) {
         return false;
     }
@@ -79,6 +80,7 @@ static bool queue(struct room_seal *s, uint64_t id, const uint8_t *body, size_t 
     *s->keys_tail = item;
     s->keys_tail = &item->next;
     s->unsent = s->unsent == NULL ? item : s->unsent;
+    s->keys_count++;
     return true;
 }
 
@@ -86,6 +88,9 @@ static bool give(struct model *model, struct room_seal *s, size_t chain, const u
                  size_t count)
 {
     uint8_t body[CHAT_BODY_MAX];
+    if (s->keys_count >= KEYS_WAITING) {
+        return false; /* before they count as readers */
+    }
     uint64_t id = model->next_keys_id++;
     return queue(s, id, body, seal_keys(s->seal, chain, id, to, count, body, sizeof body));
 }
@@ -138,6 +143,7 @@ static bool drop_item(struct room_seal *s, uint64_t id)
     s->unsent = s->unsent == item ? item->next : s->unsent;
     *at = item->next;
     s->keys_tail = *at == NULL ? at : s->keys_tail;
+    s->keys_count--;
     free(item);
     return true;
 }
@@ -165,6 +171,9 @@ static bool prepare(struct model *model, struct model_room *room)
     struct place at = {model, room};
     uint8_t *lacking;
     bool is_done = true;
+    if (s->keys_count >= KEYS_WAITING) {
+        return false;
+    }
     if (seal_has_chain(s->seal) &&
         (is_worn(room) || (s->is_dirty && seal_has_other(s->seal, may_read, &at)))) {
         seal_end(s->seal);
@@ -196,7 +205,9 @@ bool model_seal_word(struct model *model, struct model_room *room, struct unhear
     if ((room->flags & CHAT_FLAG_OPEN) != 0 || !is_sealed_kind(u->kind)) {
         return true;
     }
-    if (s == NULL || !s->is_caught_up || !prepare(model, room) || !flush(model, room)) {
+    /* What is queued goes first, for there may be too much of it for more. */
+    if (s == NULL || !s->is_caught_up || !flush(model, room) || !prepare(model, room) ||
+        !flush(model, room)) {
         return false;
     }
     if (u->sealed == NULL) {
@@ -356,6 +367,7 @@ static void on_keys(struct model *model, struct model_room *room, const struct c
     struct room_seal *s = room->seal;
     struct place at = {model, room};
     if (about->is_own && drop_item(s, p->id)) {
+        model_send_unsent(model, room); /* words may have waited for its place */
         return;
     }
     if (seal_is_ask(p->body)) {

@@ -7,9 +7,10 @@
 #include "ternchat/model_parts.h"
 #include "ternchat/seal.h"
 
-#define HELD_WORDS 256               /* that wait for a key in a room */
-#define HELD_BYTES ((size_t)1 << 20) /* and of them */
-#define HELD_TICKS 10                /* seconds for which they wait */
+#define KEYS_WAITING 256               /* KEYS on their way, in a room; then words wait */
+#define HELD_WORDS   256               /* that wait for a key in a room */
+#define HELD_BYTES   ((size_t)1 << 20) /* and of them */
+#define HELD_TICKS   10                /* seconds for which they wait */
 
 /* KEYS on their way, until the server has put them in their place. */
 struct keys_item {
@@ -35,6 +36,7 @@ struct held {
 struct room_seal {
     struct seal *seal;
     struct keys_item *keys, **keys_tail, *unsent; /* unsent: the first that has not left */
+    size_t keys_count;
     struct held *held, **held_tail;
     size_t held_count, held_bytes;
     uint64_t given;     /* the room's last event when the present chain was given out */

@@ -71,16 +71,24 @@ static struct sender *find(const struct seal *seal, const uint8_t key[TERN_KEY_S
     return s;
 }
 
-/* Who has been silent for longest makes room. */
-static void drop_last(struct seal *seal)
+/* The program that has been silent for longest makes room: of those of one person, if they have many, so that
+ * nobody can push out the others. */
+static void make_room(struct seal *seal, const uint8_t key[TERN_KEY_SIZE])
 {
-    struct sender **at = &seal->senders;
-    while (*at != NULL && (*at)->next != NULL) {
-        at = &(*at)->next;
+    struct sender **last = NULL, **last_own = NULL;
+    size_t own = 0;
+    for (struct sender **at = &seal->senders; *at != NULL; at = &(*at)->next) {
+        last = at;
+        if (memcmp((*at)->key, key, TERN_KEY_SIZE) == 0) {
+            last_own = at;
+            own++;
+        }
     }
-    if (*at != NULL) {
-        free_sender(*at);
-        *at = NULL;
+    last = own >= SEAL_PROGRAMS ? last_own : seal->sender_count >= SEAL_SENDERS ? last : NULL;
+    if (last != NULL) {
+        struct sender *gone = *last;
+        *last = gone->next;
+        free_sender(gone);
         seal->sender_count--;
     }
 }
@@ -103,9 +111,7 @@ static struct sender *add_sender(struct seal *seal, const uint8_t key[TERN_KEY_S
     if (s == NULL) {
         return NULL;
     }
-    if (seal->sender_count == SEAL_SENDERS) {
-        drop_last(seal);
-    }
+    make_room(seal, key);
     memcpy(s->key, key, TERN_KEY_SIZE);
     s->program = program;
     s->next = seal->senders;

@@ -75,7 +75,7 @@ static void take(const struct talk *talk, const struct model_room *room, uint64_
         return;
     }
     (void)model_waiting(room, (size_t)(n - room->line_count), &out->kind, &text);
-    out->nick = talk->nick;
+    out->nick = talk->nick == NULL ? "" : talk->nick; /* nothing was drawn yet */
     out->is_waiting = out->is_own = true;
     out->text = text.data == NULL ? "" : (const char *)text.data;
     out->len = text.len;

@@ -245,6 +245,8 @@ case_chat_screen_after_a_restart() {
     shows ann 'bob came'
     types ann '/verify bob' Enter
     shows ann ' bob: [a-z]* [a-z]* [a-z]* [a-z]* '
+    types ann '/verified bob' Enter
+    shows ann '| bob+'
     types ann '/quit' Enter
     shows ann '^ended 0'
     joins ann

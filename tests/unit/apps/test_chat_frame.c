@@ -77,7 +77,7 @@ static void a_usual_frame_has_it_all(void **state)
     assert_non_null(strstr(rows[7], "22:13          bob  hello ann"));
     assert_true(is_shown(" 2023-11-14 "));
     assert_non_null(strstr(rows[1], "| ann"));
-    assert_non_null(strstr(rows[8], "ann in lobby (2)"));
+    assert_non_null(strstr(rows[8], "ann in lobby (2, open)"));
     assert_non_null(strstr(rows[8], "21 ms, 0.5 % lost"));
     assert_non_null(strstr(rows[9], "lobby> typed"));
     assert_int_equal(frame.cursor_row, 9);

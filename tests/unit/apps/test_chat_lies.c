@@ -220,6 +220,37 @@ static void who_has_not_come_gets_no_keys_by_asking(void **state)
     assert_false(seal_is_reader(room->seal->seal, eve->key));
 }
 
+/* Comings without end, while nothing that is sent comes back. */
+static void keys_do_not_pile_up(void **state)
+{
+    (void)state;
+    struct program *ann = come(1, "ann", "den");
+    struct model_room *room = model_room_at(ann->model, 0);
+    uint64_t last = room->last;
+    say(ann, "on its way");
+    ann->room = 0;
+    for (unsigned i = 0; i < 3 * KEYS_WAITING; i++) {
+        char nick[16];
+        (void)snprintf(nick, sizeof nick, "x%u", i);
+        struct chat_packet lie = {.type = CHAT_EVENT,
+                                  .seq = room->last + 1,
+                                  .kind = CHAT_KIND_JOIN,
+                                  .nick = chat_text(nick)};
+        memset(lie.key, 5, sizeof lie.key);
+        lie.key[0] = (uint8_t)i;
+        lie.key[1] = (uint8_t)(i >> 8);
+        tell(ann, room->channel, &lie);
+        say(ann, "more");
+    }
+    assert_true(room->seal->keys_count <= KEYS_WAITING);
+    room->last = last; /* what the true server has is all to come */
+    ann->room = SIZE_MAX;
+    model_on_writable(ann->model);
+    settle();
+    assert_int_equal(room->seal->keys_count, 0);
+    assert_int_equal(model_unheard(ann->model), 0);
+}
+
 static void we_are_who_we_are_whatever_the_server_says(void **state)
 {
     (void)state;
@@ -298,6 +329,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_stranger_in_the_list_is_seen, begin, end),
     cmocka_unit_test_setup_teardown(a_private_room_has_two_readers_whatever_is_said, begin, end),
     cmocka_unit_test_setup_teardown(who_has_not_come_gets_no_keys_by_asking, begin, end),
+    cmocka_unit_test_setup_teardown(keys_do_not_pile_up, begin, end),
     cmocka_unit_test_setup_teardown(we_are_who_we_are_whatever_the_server_says, begin, end),
     cmocka_unit_test_setup_teardown(another_key_under_a_nick_is_told_loudly, begin, end),
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),

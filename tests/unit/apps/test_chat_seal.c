@@ -481,6 +481,28 @@ static void keys_that_are_no_keys_are_passed_over(void **state)
     free(e);
 }
 
+/* Eve starts program after program; bob still reads ann. */
+static void nobody_pushes_out_the_chains_of_others(void **state)
+{
+    struct who many;
+    (void)state;
+    introduce();
+    seal_begin(eve.seal);
+    struct event *keys = give(&eve, &bob), *word = say(&eve, "her first program");
+    assert_int_equal(take(&bob, keys), SEAL_DONE);
+    free(keys);
+    for (unsigned i = 0; i < SEAL_PROGRAMS; i++) {
+        be(&many, 3, "den");
+        seal_begin(many.seal);
+        keys = give(&many, &bob);
+        assert_int_equal(take(&bob, keys), SEAL_DONE);
+        free(keys);
+        seal_free(many.seal);
+    }
+    refuse(&bob, word, SEAL_NO_KEY);
+    expect(&bob, say(&ann, "still here"), "still here");
+}
+
 static void a_chain_does_not_jump_for_ever(void **state)
 {
     (void)state;
@@ -555,6 +577,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(nobody_makes_keys_in_anothers_name, begin, end),
     cmocka_unit_test_setup_teardown(a_member_cannot_speak_for_another, begin, end),
     cmocka_unit_test_setup_teardown(keys_that_are_no_keys_are_passed_over, begin, end),
+    cmocka_unit_test_setup_teardown(nobody_pushes_out_the_chains_of_others, begin, end),
     cmocka_unit_test_setup_teardown(a_chain_does_not_jump_for_ever, begin, end),
     cmocka_unit_test_setup_teardown(what_was_known_of_a_sender_comes_back, begin, end),
     cmocka_unit_test_setup_teardown(asking_is_an_event, begin, end),
