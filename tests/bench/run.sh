@@ -38,7 +38,7 @@ bulk.chacha20     ratio >= 0.75   rr.p99            ratio <= 1.25   handshakes.x
 many.100          ratio >= 0.80   many.1000         ratio >= 0.80   shards.2          ratio >= 0.80
 messages.unreliable ratio >= 5    messages.reliable ratio >= 4      memory.window     ours  <= 32
 idle.1000         ratio <= 1.00   idle.10000        ratio <= 1.00   idle.100000       ratio <= 1.00
-copy.scp          ratio >= 1.30   rr.busy           ours  <= 15
+copy.scp          ratio >= 1.30   rr.busy           ours  <= 15     aegis.beside      ratio >= 1.10
 '
 budget=4096 # bytes of heap of an idle connection
 
@@ -188,6 +188,19 @@ part_bulk() {
             "$(median "$key" '.goodput_bps / 1e9')" "UDP by GSO with that cipher" \
             "$(median "$key" '.limit_bps / 1e9')" Gbit/s higher "${key%%-*}"
     done
+    beside_aes
+}
+
+# The one that libsodium is newest for, beside the fastest that is in every Debian, in the same runs.
+beside_aes() {
+    case " $(echo "$suites" | tr '\n' ' ')" in
+    *" aegis-128l/"*)
+        [ -z "$aes" ] || row "bulk.aegis-128l.beside.$aes" "one connection, aegis-128l" \
+            "$(median bulk.aegis-128l '.goodput_bps / 1e9')" "... aes-256-gcm by $aes" \
+            "$(median bulk.aes-256-gcm '.goodput_bps / 1e9')" Gbit/s higher aegis.beside
+        ;;
+    *) left_out "AEGIS-128L beside AES-256-GCM (this libsodium has none; sh tests/tools/newer-sodium.sh builds one)" ;;
+    esac
 }
 
 tls_turn() {
