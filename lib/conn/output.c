@@ -509,6 +509,19 @@ static bool note_size(struct tern_conn *conn, size_t size)
     return is_news;
 }
 
+/* Datagrams of full size with the bytes of one stream, if there are any next. The first that there ever was ends
+ * its train, as above, and is none of these. */
+static size_t transmit_run(struct tern_conn *conn, tern_train *train, size_t most, tern_time now)
+{
+    const struct tern_pmtud *pmtud = &conn->path.pmtud;
+    size_t count = 0;
+    if (pmtud->is_useful && tern_streams_has_data(&conn->streams)) {
+        count = tern_run_transmit(conn, train, pmtud->current, most, now);
+        train->segment = count > 0 ? pmtud->current : train->segment;
+    }
+    return count;
+}
+
 static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time now)
 {
     struct tern_path *path = &conn->path;
@@ -525,6 +538,13 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         size_t size = 0;
         if (allowed < TERN_MIN_SEND_ALLOWANCE) {
             break;
+        }
+        size_t run = is_established && limit == leave.full
+                         ? transmit_run(conn, train, TERN_TRAIN_MAX - count, now)
+                         : 0;
+        if (run > 0) {
+            count += run;
+            continue;
         }
         ask_leave(conn, &leave, limit, now);
         allowed = leave.is_small && leave.size > 0 ? TERN_MIN(allowed, leave.size) : allowed;
@@ -546,9 +566,6 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         }
         if (size < limit || !is_established || leave.is_small || note_size(conn, size)) {
             break;
-        }
-        if (limit == leave.full) {
-            count += tern_run_transmit(conn, train, limit, TERN_TRAIN_MAX - count, now);
         }
     }
     return count;
