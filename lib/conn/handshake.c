@@ -374,14 +374,15 @@ static int install_app(struct tern_conn *conn)
 /* Our ranking over what the client offered; 0: nothing in common. */
 static unsigned choose_suite(const struct tern_conn *conn)
 {
-    unsigned ranked[4];
+    unsigned ranked[4], best = 0;
     (void)tern_suites_available(ranked);
-    for (size_t i = 0; i < TERN_COUNT_OF(ranked); i++) {
-        if ((ranked[i] & conn->env->suites & conn->handshake->offered) != 0) {
-            return ranked[i];
-        }
+    /* From the slowest up: where a loop leaves at the first, gcc 12 at -O3 may test the last by a register that
+     * nobody has set. */
+    for (size_t i = TERN_COUNT_OF(ranked); i-- > 0;) {
+        bool is_common = (ranked[i] & conn->env->suites & conn->handshake->offered) != 0;
+        best = is_common ? ranked[i] : best;
     }
-    return 0;
+    return best;
 }
 
 /* The identifiers that the peer's parameters must repeat: RFC 9000 §7.3. */
