@@ -13,6 +13,7 @@ struct client {
     struct hub_session *session;
     unsigned room; /* packets that it takes now */
     bool is_closed;
+    struct hub_relay *relay; /* of a file that comes from it */
 };
 
 static bool on_send(void *user, void *conn, uint16_t channel, const uint8_t *data, size_t len,
@@ -70,6 +71,29 @@ static void leave(struct client *c, bool is_bye, tern_time now)
     }
 }
 
+static void on_relay_end(void *user, void *pump, enum chat_stop why)
+{
+    struct client *c = pump;
+    (void)user;
+    (void)why;
+    assert(c->relay != NULL);
+    c->relay = NULL;
+}
+
+/* The stream of a file has come, or ends: each client has one at most. */
+static void bring(struct client *c, uint64_t id, tern_time now)
+{
+    void *to;
+    uint64_t fetch;
+    if (c->relay != NULL) {
+        struct hub_relay *relay = c->relay;
+        c->relay = NULL;
+        hub_relay_over(relay);
+    } else if (c->session != NULL) {
+        c->relay = hub_relay_begin(c->session, id, c, now, &to, &fetch);
+    }
+}
+
 /* One record; its length, or 0 at the end. */
 static size_t step(struct hub *hub, struct client *clients, const uint8_t *at, size_t left,
                    tern_time *now)
@@ -91,6 +115,9 @@ static size_t step(struct hub *hub, struct client *clients, const uint8_t *at, s
         if (c->session != NULL) {
             hub_on_writable(c->session);
         }
+        return 2;
+    case 7:
+        bring(c, at[1] / CLIENTS, *now);
         return 2;
     default:
         break;
@@ -117,9 +144,12 @@ static size_t step(struct hub *hub, struct client *clients, const uint8_t *at, s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct client clients[CLIENTS] = {{0}};
-    struct hub_port port = {
-        .send = on_send, .close = on_close, .wall = on_wall, .is_moderator = on_is_moderator};
-    struct hub_config config = {.motd = "hi"};
+    struct hub_port port = {.send = on_send,
+                            .close = on_close,
+                            .wall = on_wall,
+                            .is_moderator = on_is_moderator,
+                            .relay_end = on_relay_end};
+    struct hub_config config = {.motd = "hi", .files = 4};
     char why[HUB_WHY_SIZE];
     tern_time now = TERN_SEC;
     struct hub *hub = hub_new(&port, &config, why);

@@ -468,6 +468,20 @@ static void seed_chat(void)
         put_chat(&w, client, 1, &p);
     }
     save("fuzz_chat", "talk", buf, tern_writer_used(&w));
+    static const uint8_t stream[] = {7, 3};
+    struct tern_writer files = w;
+    struct chat_packet offer = {
+        .type = CHAT_SAY, .id = 1ull << 32 | 2, .kind = CHAT_KIND_FILE, .body = {bytes, 9}};
+    struct chat_packet fetch = {.type = CHAT_FETCH, .channel = 1, .id = 1024, .seq = 5};
+    struct chat_packet deny = {.type = CHAT_DENY, .code = CHAT_STOP_GONE, .id = 2};
+    put_chat(&files, 0, 1, &offer);
+    put_chat(&files, 1, 0, &fetch);
+    tern_write_bytes(&files, stream, sizeof stream);
+    fetch.id++;
+    put_chat(&files, 1, 0, &fetch);
+    put_chat(&files, 0, 0, &deny);
+    put_chat(&files, 2, 0, &deny);
+    save("fuzz_chat", "files", buf, tern_writer_used(&files));
     for (size_t i = 0; i < TERN_COUNT_OF(control); i++) {
         struct chat_packet p = control[i];
         if (p.key[0] != 0) {

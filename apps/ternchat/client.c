@@ -28,6 +28,8 @@
 #define PAUSE_MAX     5.0
 #define RETRY         1.0 /* s between tries of what the server had no room for */
 #define CLOSE_BYE     1   /* the person has left */
+#define STREAMS       16 /* of files that come: more than come at a time, for those that are ending */
+#define STREAM_BUFFER (4u << 20) /* of a file that is sent, and not there yet */
 
 struct client {
     const struct options *options;
@@ -43,6 +45,7 @@ struct client {
     uint64_t received; /* packets on this one, when that was last asked */
     tern_time heard;
     size_t failed; /* places in a row, before the first success */
+    struct files *files;
     uint8_t secret[TERN_KEY_SIZE];
     struct transport transport;
     bool is_open;
@@ -98,6 +101,7 @@ static void on_joined(void *user, struct model_room *room)
 {
     struct client *c = user;
     c->front.model.on_joined(c->front.user, room);
+    files_on_joined(c->files);
 }
 
 static void on_heard(void *user, struct model_room *room, uint64_t id)
@@ -109,13 +113,34 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
 static void on_refused(void *user, struct model_room *room, uint64_t id)
 {
     struct client *c = user;
+    files_on_refused(c->files, id);
     c->front.model.on_refused(c->front.user, room, id);
 }
 
 static void on_answer(void *user, const struct chat_packet *p)
 {
     struct client *c = user;
-    c->front.model.on_answer(c->front.user, p);
+    if (!files_on_packet(c->files, p)) {
+        c->front.model.on_answer(c->front.user, p);
+    }
+}
+
+static unsigned on_offer(void *user, struct model_room *room, const struct line *about, uint64_t id,
+                         const struct offer *offer)
+{
+    struct client *c = user;
+    return files_on_offer(c->files, room, about, id, offer);
+}
+
+static void on_news(void *user, const struct files_news *news)
+{
+    struct client *c = user;
+    c->front.on_file(c->front.user, news);
+}
+
+static void on_wake(void *user)
+{
+    client_wake(user);
 }
 
 static void on_left(void *user, struct model_room *room)
@@ -135,6 +160,7 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
     model_retry(c->model);
     (void)model_keep(c->model);
     look_around(c);
+    files_tick(c->files);
     tern_ev_wake(c->transport.binding);
 }
 
@@ -199,6 +225,7 @@ static void on_connected(struct client *c)
     c->was_online = true;
     c->pause = PAUSE_MIN;
     c->received = 0;
+    files_connected(c->files, c->conn);
     set_state(c, CLIENT_ONLINE);
     model_connected(c->model);
 }
@@ -276,6 +303,7 @@ static void on_rival(struct client *c, const tern_event *ev)
         c->rival = NULL;
     } else if (ev->type == TERN_EVENT_CONNECTED) {
         tern_conn_close(c->conn, 0, "");
+        files_lost(c->files);
         model_lost(c->model);
         set_state(c, CLIENT_LOST);
         take_rival(c);
@@ -287,6 +315,7 @@ static void on_closed(struct client *c, const tern_close_info *close)
 {
     bool was_key = c->only_key;
     c->conn = NULL;
+    files_lost(c->files);
     model_lost(c->model);
     if (c->is_closing) {
         end(c, c->code);
@@ -340,6 +369,8 @@ static void on_ready(tern_ev *binding, void *user)
         } else if (ev.type == TERN_EVENT_CLOSED) {
             on_messages(c); /* what came before the end counts */
             on_closed(c, &ev.close);
+        } else if (ev.stream != NULL) {
+            files_on_stream(c->files, &ev);
         }
     }
     (void)model_keep(c->model);
@@ -380,6 +411,9 @@ static int open_client(struct client *c)
         config.handshake_timeout =
             config.handshake_timeout < HANDSHAKE_TOO ? config.handshake_timeout : HANDSHAKE_TOO;
     }
+    config.max_streams_bidi = 0;
+    config.max_streams_uni = STREAMS;
+    config.stream_send_buffer = STREAM_BUFFER;
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc != 0) {
         cli_error("socket", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
@@ -397,15 +431,19 @@ struct client *client_new(const struct options *options, struct ev_loop *loop,
     struct model_front down = {.user = c,
                                .send = on_send,
                                .on_line = on_line,
+                               .on_offer = on_offer,
                                .on_note = on_note,
                                .on_joined = on_joined,
                                .on_heard = on_heard,
                                .on_refused = on_refused,
                                .on_answer = on_answer,
                                .on_left = on_left};
-    if (c == NULL || (c->model = model_new(&down, nick)) == NULL) {
+    struct files_front files = {.user = c, .on_news = on_news, .note = on_note, .wake = on_wake};
+    if (c == NULL || (c->model = model_new(&down, nick)) == NULL ||
+        (c->files = files_new(loop, c->model, options->downloads, &files)) == NULL) {
         cli_error("ternchat", "out of memory", NULL);
         *code = CLI_LOCAL;
+        model_free(c == NULL ? NULL : c->model);
         free(c);
         return NULL;
     }
@@ -440,6 +478,7 @@ void client_free(struct client *c)
     }
     ev_timer_stop(c->loop, &c->again);
     ev_timer_stop(c->loop, &c->retry);
+    files_free(c->files); /* its streams are the connection's */
     if (c->is_open) {
         transport_close(&c->transport);
     }
@@ -461,6 +500,11 @@ void client_remember(struct client *c, size_t lines, char about[MEMORY_WHY_SIZE]
         c->memory = remember_open(c->options, c->secret, about);
         model_remember(c->model, c->memory, lines);
     }
+}
+
+struct files *client_files(struct client *c)
+{
+    return c->files;
 }
 
 void client_wake(struct client *c)

@@ -5,6 +5,8 @@
 
 #include <ev.h>
 
+#include "ternchat/command.h"
+#include "ternchat/files.h"
 #include "ternchat/memory.h"
 #include "ternchat/model.h"
 #include "ternchat/options.h"
@@ -17,6 +19,7 @@ struct client_front {
     void *user;
     struct model_front model; /* `send` and `user` are filled in by the client */
     void (*on_state)(void *user, enum client_state state);
+    void (*on_file)(void *user, const struct files_news *news);
 };
 
 /* NULL: an error was printed; *code is the exit code then. */
@@ -28,6 +31,7 @@ struct model *client_model(struct client *client);
 /* The model goes on where it was at the last start, unless we have no key that stays, or --no-memory says
  * otherwise. lines: so many a room begins with. about: "", or what the person must be told. */
 void client_remember(struct client *client, size_t lines, char about[MEMORY_WHY_SIZE]);
+struct files *client_files(struct client *client);
 /* After acting on the model from outside its own calls: sends what that brought. */
 void client_wake(struct client *client);
 void client_close(

@@ -355,6 +355,34 @@ static enum command_result do_search(const struct call *c)
     return COMMAND_DONE;
 }
 
+static enum command_result file(const struct call *c, enum command_file what)
+{
+    if (c->front->file != NULL) {
+        c->front->file(c->front->user, what, c->room, c->rest);
+    }
+    return COMMAND_DONE;
+}
+
+static enum command_result do_send(const struct call *c)
+{
+    return file(c, COMMAND_SEND);
+}
+
+static enum command_result do_get(const struct call *c)
+{
+    return file(c, COMMAND_GET);
+}
+
+static enum command_result do_cancel(const struct call *c)
+{
+    return file(c, COMMAND_CANCEL);
+}
+
+static enum command_result do_files(const struct call *c)
+{
+    return file(c, COMMAND_FILES);
+}
+
 static enum command_result do_theme(const struct call *c)
 {
     if (!c->front->theme(c->front->user, c->rest)) {
@@ -421,6 +449,14 @@ static const struct command {
      WANT_ANY, do_search, false},
     {"/before", "", "shows what was said before the oldest that is here", WANT_NOTHING, do_before,
      false},
+    {"/send", "PATH", "offers a file to this room, for as long as you are here", WANT_WORDS,
+     do_send, false},
+    {"/get", "[NUMBER]", "gets a file that somebody offers: the latest, or that one", WANT_ANY,
+     do_get, false},
+    {"/files", "", "tells which files are offered, and which are on their way", WANT_NOTHING,
+     do_files, false},
+    {"/cancel", "NUMBER", "stops a file that comes, or takes back what you offer", WANT_WORDS,
+     do_cancel, false},
     {"/members", "", "shows or hides the list of who is here", WANT_NOTHING, do_members, true},
     {"/theme", "NAME", "changes the colours: dark, light or mono", WANT_WORDS, do_theme, true},
     {"/quit", "", "ends, once the server has all that you said", WANT_NOTHING, do_quit, false},

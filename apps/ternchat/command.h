@@ -5,12 +5,16 @@
 
 #include "ternchat/model.h"
 
+enum command_file { COMMAND_SEND, COMMAND_GET, COMMAND_CANCEL, COMMAND_FILES };
+
 /* What a front end does for the commands. */
 struct command_front {
     void *user;
     void (*note)(void *user, const char *text);      /* a line for the person; safe to print */
     void (*go)(void *user, struct model_room *room); /* this room is the current one now */
     void (*quit)(void *user);                        /* once all was heard */
+    /* Files. room NULL: none is open. NULL: there are none. */
+    void (*file)(void *user, enum command_file what, struct model_room *room, const char *rest);
     /* Without a screen there are none of these, and /help leaves their commands out. */
     bool has_screen;
     /* "": the next older place. What was not found any more; NULL: it was, or there was nothing to seek. */

@@ -59,6 +59,17 @@ bool edit_insert(struct edit *e, const char *text, size_t len)
     return true;
 }
 
+bool edit_insert_code(struct edit *e, uint32_t code)
+{
+    char text[4] = "";
+    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    static const unsigned char front[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = len; i-- > 0; code >>= 6) {
+        text[i] = (char)(i > 0 ? 0x80 | (code & 0x3f) : front[len] | code);
+    }
+    return edit_insert(e, text, len);
+}
+
 void edit_set(struct edit *e, const char *text)
 {
     size_t len = strlen(text);
@@ -215,6 +226,16 @@ bool edit_do(struct edit *e, enum edit_act act)
         return e->back > 0 && go_back(e, e->back - 1);
     }
     return false;
+}
+
+bool edit_control(struct edit *e, uint32_t letter)
+{
+    static const char letters[] = "abefdkuwtypn";
+    static const enum edit_act acts[] = {
+        EDIT_HOME,       EDIT_LEFT,     EDIT_END,  EDIT_RIGHT, EDIT_DELETE, EDIT_CUT_BEHIND,
+        EDIT_CUT_BEFORE, EDIT_CUT_WORD, EDIT_SWAP, EDIT_PASTE, EDIT_OLDER,  EDIT_NEWER};
+    const char *found = letter == 0 ? NULL : strchr(letters, (int)letter);
+    return found != NULL && edit_do(e, acts[found - letters]);
 }
 
 static bool is_as_before(const struct edit *e)

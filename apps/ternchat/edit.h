@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define EDIT_MAX     ((size_t)16 * 1024)
 #define EDIT_HISTORY 200
@@ -45,7 +46,9 @@ void edit_clear(struct edit *e); /* frees */
 bool edit_insert(struct edit *e, const char *text,
                  size_t len); /* what is no clean text is cleaned */
 bool edit_replace(struct edit *e, size_t from, size_t to, const char *text);
+bool edit_insert_code(struct edit *e, uint32_t code); /* a character */
 bool edit_do(struct edit *e, enum edit_act act);
+bool edit_control(struct edit *e, uint32_t letter); /* what Ctrl and that letter do in a line */
 void edit_set(struct edit *e, const char *text);
 
 /* The line was taken: it goes to the past (unless it is empty, or as the one before) and a new one begins. */

@@ -157,7 +157,7 @@ static uint64_t own_last(const struct model_room *room)
     uint64_t first = room->line_count > MODEL_LINES ? room->line_count - MODEL_LINES : 0;
     for (uint64_t n = room->line_count; n > first; n--) {
         const struct line *line = room->lines[(n - 1) % MODEL_LINES];
-        if (line->kind <= LINE_ACTION) {
+        if (line->kind <= LINE_FILE) {
             return line->is_own ? line->seq : 0;
         }
     }
@@ -205,7 +205,8 @@ static void say_health(const struct scene *s, unsigned columns, char *out, size_
 
 static void draw_status(struct canvas *canvas, const struct scene *s, unsigned y)
 {
-    char doing[400], text[2 * CHAT_NAME_MAX + 500], clean[TEXT_CLEAN(sizeof text)], health[80];
+    char doing[400], text[2 * CHAT_NAME_MAX + 500 + FILES_LINE], clean[TEXT_CLEAN(sizeof text)],
+        health[80];
     enum style style;
     say_health(s, canvas->columns, health, sizeof health, &style);
     say_what_people_do(s, doing, sizeof doing);
@@ -214,10 +215,11 @@ static void draw_status(struct canvas *canvas, const struct scene *s, unsigned y
     } else if (s->room == model_console(s->model)) {
         (void)snprintf(text, sizeof text, " %s", model_nick_now(s->model));
     } else {
-        (void)snprintf(text, sizeof text, " %s%s in %s (%zu%s)%s", model_nick_now(s->model),
+        (void)snprintf(text, sizeof text, " %s%s in %s (%zu%s)%s%s%s", model_nick_now(s->model),
                        model_is_away(s->model) ? " (away)" : "", s->room->title,
                        s->room->people_count,
-                       (s->room->flags & CHAT_FLAG_OPEN) != 0 ? ", open" : "", doing);
+                       (s->room->flags & CHAT_FLAG_OPEN) != 0 ? ", open" : "",
+                       s->files[0] != '\0' ? " | " : "", s->files, doing);
     }
     size_t len = text_clean(text, strlen(text), false, clean, sizeof clean);
     unsigned wide = (unsigned)strlen(health);

@@ -16,9 +16,10 @@ struct scene {
     struct talk *talk; /* frame_draw sets where it is */
     enum client_state state;
     bool has_health;
-    double rtt_ms, loss; /* loss: percent */
-    bool has_members;    /* the list is wanted, where there is room */
-    const char *hint;    /* instead of the status, or NULL */
+    double rtt_ms, loss;    /* loss: percent */
+    bool has_members;       /* the list is wanted, where there is room */
+    char files[FILES_LINE]; /* what is on its way; "": nothing */
+    const char *hint;       /* instead of the status, or NULL */
     uint64_t
         own_last; /* frame_draw finds it: the number of what we said last, if nobody answered */
 };

@@ -558,7 +558,7 @@ static void on_question(struct hub_session *s, const struct chat_packet *p)
     } else if (p->type == CHAT_INVITE) {
         hub_on_invite(s);
     } else {
-        hub_refuse(s, CHAT_REFUSED_RIGHT, p->channel, p->id, "this server does not do that");
+        hub_on_fetch(s, p);
     }
 }
 
@@ -572,6 +572,8 @@ static void on_control_packet(struct hub_session *s, const struct chat_packet *p
         (void)hub_take_nick(s, p->nick);
     } else if (p->type == CHAT_STATE) {
         on_state(s, p);
+    } else if (p->type == CHAT_DENY) {
+        hub_on_deny(s, p);
     } else {
         on_question(s, p);
     }
@@ -627,6 +629,7 @@ void hub_finish(struct hub_session *s, bool is_bye, tern_time now)
 {
     struct hub *hub = s->hub;
     struct person *person = s->person;
+    hub_files_on_left(s);
     *s->link = s->next;
     if (s->next != NULL) {
         s->next->link = s->link;
@@ -707,6 +710,7 @@ void hub_tick(struct hub *hub, tern_time now)
     }
     if (hub->spread == NULL && now - hub->swept >= TERN_SEC) {
         hub->swept = now;
+        hub_files_tick(hub, now);
         sweep(hub, now);
     }
     if (hub->store != NULL && store_tidy(hub->store, hub_wall(hub)) < 0) {
@@ -718,6 +722,7 @@ void hub_count(const struct hub *hub, struct hub_counts *out)
 {
     *out = (struct hub_counts){.sessions = hub->session_count,
                                .rooms = hub->room_count,
+                               .relays = hub->relay_count,
                                .events = hub->events,
                                .refusals = hub->refusals,
                                .store_failures = hub->store_failures};

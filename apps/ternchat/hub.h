@@ -17,9 +17,12 @@
 #define HUB_ROOM_MEMBERS 1000   /* in one room */
 #define HUB_ROOMS_EACH   256    /* rooms that one session is in */
 #define HUB_ROOMS        100000 /* in all */
+#define HUB_FETCHES      4      /* files at a time that come to one person */
+#define HUB_GIVES        8      /* and that one person sends */
 
 struct hub;
 struct hub_session;
+struct hub_relay;
 
 /* How packets leave. */
 struct hub_port {
@@ -42,6 +45,8 @@ struct hub_port {
      * reason in `room` and no key, "history-failed", "broker-lost" and "broker-back". */
     void (*note)(void *user, const char *what, const uint8_t *key, const char *nick,
                  const char *room);
+    /* The streams of a file end here; the relay is no more. NULL where there are no files. */
+    void (*relay_end)(void *user, void *pump, enum chat_stop why);
 };
 
 struct hub_config {
@@ -49,6 +54,7 @@ struct hub_config {
     const char *path;       /* of the history; NULL: none is kept */
     uint64_t history_bytes; /* 0: any */
     uint64_t history_age;   /* ms; 0: any */
+    size_t files;           /* that may pass at a time; 0: none */
 };
 
 #define HUB_WHY_SIZE 256
@@ -80,11 +86,20 @@ void hub_receive(struct hub_session *session, uint16_t channel, const uint8_t *d
 bool hub_is_busy(const struct hub_session *session);
 void hub_on_writable(struct hub_session *session);
 
+/* A stream has come with the number of a WANTED: the connection that the file goes to, and the number that
+ * its client knows it by. `pump` is for relay_end. NULL: it is not wanted, or not of this person. */
+struct hub_relay *hub_relay_begin(struct hub_session *from, uint64_t id, void *pump, tern_time now,
+                                  void **to, uint64_t *fetch);
+void hub_relay_moved(struct hub_relay *relay, tern_time now);
+/* Something went wrong: port.relay_end is called, and the fetcher is told why. */
+void hub_relay_end(struct hub_relay *relay, enum chat_stop why);
+void hub_relay_over(struct hub_relay *relay); /* its streams are done with */
+
 /* Tells what people are doing, and lets those leave who did not come back. Call it ten times a second. */
 void hub_tick(struct hub *hub, tern_time now);
 
 struct hub_counts {
-    size_t sessions, rooms;
+    size_t sessions, rooms, relays;
     uint64_t events, refusals, store_failures, store_bytes;
 };
 void hub_count(const struct hub *hub, struct hub_counts *out);

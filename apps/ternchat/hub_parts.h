@@ -19,6 +19,9 @@ struct hub {
     struct room *news; /* rooms whose status has changed */
     tern_time swept, now;
     uint64_t events, refusals, store_failures;
+    struct hub_relay *relays;
+    size_t relay_count;
+    uint64_t next_relay;
 };
 
 void hub_refuse(struct hub_session *s, enum chat_refusal code, uint16_t channel, uint64_t id,
@@ -69,6 +72,12 @@ void hub_put_out(struct member *m, const char *why);
 void hub_on_kick(struct hub_session *s, const struct chat_packet *p);
 /* Sets the topic, or refuses it; true: it may be said. */
 bool hub_may_set_topic(struct hub_session *s, struct seat *seat, const struct chat_packet *p);
+
+void hub_on_fetch(struct hub_session *s, const struct chat_packet *p);
+void hub_on_deny(struct hub_session *s, const struct chat_packet *p);
+void hub_files_on_left(struct hub_session *s);
+void hub_files_on_exit(const struct member *m); /* out of the room: no files of it any more */
+void hub_files_tick(struct hub *hub, tern_time now);
 
 void hub_on_open(struct hub_session *s, const struct chat_packet *p);
 void hub_call(struct room *room, const struct person *from); /* the other one of a conversation */

@@ -144,8 +144,10 @@ bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind
     if (u != NULL) {
         *kind = u->kind == CHAT_KIND_TEXT     ? LINE_TEXT
                 : u->kind == CHAT_KIND_ACTION ? LINE_ACTION
+                : u->kind == CHAT_KIND_FILE   ? LINE_FILE
                                               : LINE_NOTE;
-        *text = (struct chat_slice){u->body, u->len};
+        *text = u->kind == CHAT_KIND_FILE ? chat_text("offers a file")
+                                          : (struct chat_slice){u->body, u->len};
     }
     return u != NULL;
 }
@@ -410,7 +412,7 @@ void model_line(struct model *model, struct model_room *room, const struct line 
     free(*place);
     *place = line;
     model_memory_line(model, room, line);
-    room->unread += line->kind <= LINE_ACTION && !line->is_own && !line->is_replay ? 1 : 0;
+    room->unread += line->kind <= LINE_FILE && !line->is_own && !line->is_replay ? 1 : 0;
     model->front.on_line(model->front.user, room, line);
 }
 
@@ -513,6 +515,8 @@ void model_show(struct model *model, struct model_room *room, const struct chat_
     if (p->kind == CHAT_KIND_TEXT || p->kind == CHAT_KIND_ACTION) {
         about->kind = p->kind == CHAT_KIND_TEXT ? LINE_TEXT : LINE_ACTION;
         model_line(model, room, about, p->body);
+    } else if (p->kind == CHAT_KIND_FILE) {
+        model_offer(model, room, p, about);
     } else {
         on_happening(model, room, p, about);
     }
@@ -729,7 +733,7 @@ static void on_refused(struct model *model, const struct chat_packet *p)
     (void)snprintf(text, sizeof text, "%s%s%s: %s", room == NULL ? "" : room->title,
                    room == NULL ? "" : ": ", is_later ? "not now" : "refused", why);
     model_tell(model, text);
-    if (said != NULL && p->id != 0) {
+    if (said != NULL && p->id > UINT32_MAX) { /* else it was a question */
         on_words_refused(model, said, p->id, is_later);
     } else if (room != NULL && room->is_joining) {
         room->is_joining = false;
@@ -775,13 +779,13 @@ void model_receive(struct model *model, uint16_t channel, const uint8_t *data, s
         }
     } else if (p.type == CHAT_WELCOME) {
         on_welcome(model, &p);
-    } else if (p.type == CHAT_REFUSED) {
+    } else if (p.type == CHAT_REFUSED && (p.id < MODEL_FETCH || p.id > UINT32_MAX)) {
         on_refused(model, &p);
     } else if (p.type == CHAT_CALLED && model->is_welcome) {
         on_called(model, &p);
     } else if (p.type == CHAT_FOUND && !is_open(model_on(model, p.channel))) {
         return; /* nobody asks the server for sealed words: these are its own */
-    } else if (p.type < CHAT_JOINED && p.type > CHAT_REFUSED) {
+    } else if (p.type < CHAT_JOINED && p.type >= CHAT_REFUSED) {
         model->front.on_answer(model->front.user, &p);
     }
 }

@@ -4,16 +4,19 @@
 #ifndef TERNCHAT_MODEL_H
 #define TERNCHAT_MODEL_H
 
-#include "ternchat/proto.h"
+#include "ternchat/offer.h"
 #include "ternchat/words.h"
 
-#define MODEL_ROOMS   64
-#define MODEL_LINES   2000 /* kept of a room, to scroll back in */
+#define MODEL_ROOMS 64
+#define MODEL_LINES 2000 /* kept of a room, to scroll back in */
+#define MODEL_FETCH                                                                                \
+    1024 /* fetches have numbers from this on, questions below, words beyond 32 bits */
 #define MODEL_UNHEARD 1024 /* said, but not acknowledged, in a room: then model_say says no */
 
 enum line_kind {
     LINE_TEXT,
     LINE_ACTION,
+    LINE_FILE,   /* an offer; `text` says it, and is safe to print */
     LINE_NOTE,   /* somebody came, left, ...; `text` says it whole, and it is safe to print */
     LINE_GAP,    /* some of it is lost: `text` says so */
     LINE_WARNING /* somebody lies: `text` says who may, and is safe to print */
@@ -26,6 +29,7 @@ struct line {
     char nick[CHAT_NAME_MAX + 1];
     bool is_own, is_replay;
     bool is_remembered; /* it was seen at an earlier start */
+    unsigned file;      /* LINE_FILE: its number for people; 0: it cannot be had */
     size_t len;
     char text[]; /* as it came, terminated: escape it before it gets to a terminal */
 };
@@ -78,6 +82,9 @@ struct model_front {
     /* False: there is no room now; model_on_writable follows. */
     bool (*send)(void *user, uint16_t channel, const uint8_t *data, size_t len, bool is_latest);
     void (*on_line)(void *user, struct model_room *room, const struct line *line);
+    /* Somebody offers a file, in the room's event `id`. Its number for people. NULL: there are no files. */
+    unsigned (*on_offer)(void *user, struct model_room *room, const struct line *about, uint64_t id,
+                         const struct offer *offer);
     /* Something about no room: welcome, refusals. Safe to print. */
     void (*on_note)(void *user, const char *text);
     void (*on_joined)(void *user, struct model_room *room); /* also after a new connection */
@@ -85,7 +92,7 @@ struct model_front {
                      uint64_t id); /* the server has what we said */
     /* It will never take it; a note said why. */
     void (*on_refused)(void *user, struct model_room *room, uint64_t id);
-    /* ROOMS, FOUND or INVITED: answers to what we asked, all foreign bytes. */
+    /* ROOMS, FOUND, INVITED, WANTED, or REFUSED of a fetch: answers to what we asked, all foreign bytes. */
     void (*on_answer)(void *user, const struct chat_packet *p);
     /* The room is about to go: we left, were put out, or were not let in. */
     void (*on_left)(void *user, struct model_room *room);
@@ -143,6 +150,11 @@ bool model_invite(struct model *model);
 enum model_kick { MODEL_KICK = 0, MODEL_BAN = 1, MODEL_PARDON = 2 };
 bool model_kick(struct model *model, const struct model_room *room,
                 const uint8_t key[TERN_KEY_SIZE], enum model_kick what);
+/* id: from MODEL_FETCH on, below 2^32; it comes back in REFUSED (on_answer) or in front of a stream. seq: of the
+ * offer. */
+bool model_fetch(struct model *model, const struct model_room *room, uint32_t id, uint64_t seq,
+                 uint64_t offset);
+bool model_deny(struct model *model, uint64_t id, enum chat_stop why); /* what was WANTED */
 bool model_topic(struct model *model, struct model_room *room, const char *topic);
 /* Words that both see, if there is nobody between the two. False: we have no key. */
 bool model_words(const struct model *model, const uint8_t key[TERN_KEY_SIZE],

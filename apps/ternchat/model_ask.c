@@ -63,6 +63,20 @@ bool model_kick(struct model *model, const struct model_room *room,
     return room->channel != 0 && tell(model, &p);
 }
 
+bool model_fetch(struct model *model, const struct model_room *room, uint32_t id, uint64_t seq,
+                 uint64_t offset)
+{
+    struct chat_packet p = {
+        .type = CHAT_FETCH, .channel = room->channel, .id = id, .seq = seq, .offset = offset};
+    return room->channel != 0 && tell(model, &p);
+}
+
+bool model_deny(struct model *model, uint64_t id, enum chat_stop why)
+{
+    struct chat_packet p = {.type = CHAT_DENY, .code = (uint8_t)why, .id = id};
+    return tell(model, &p);
+}
+
 bool model_topic(struct model *model, struct model_room *room, const char *topic)
 {
     uint64_t id;

@@ -88,7 +88,11 @@ static void on_line(void *user, const struct memory_line *l)
     }
     memcpy(about.key, l->key, sizeof about.key);
     memcpy(about.nick, l->nick, sizeof about.nick);
-    model_line(at->model, at->room, &about, chat_text(l->text));
+    if (l->kind == LINE_FILE) {
+        model_offer_recall(at->model, at->room, &about, l->text);
+    } else {
+        model_line(at->model, at->room, &about, chat_text(l->text));
+    }
 }
 
 static void on_chain(void *user, const uint8_t key[TERN_KEY_SIZE], uint32_t program,
@@ -194,7 +198,8 @@ void model_memory_leave(struct model *model, struct model_room *room)
     }
 }
 
-void model_memory_line(struct model *model, struct model_room *room, const struct line *line)
+static void keep_line(struct model *model, struct model_room *room, const struct line *line,
+                      const char *text)
 {
     struct memory *m = memory_of(model, room);
     if (m == NULL || line->is_remembered || line->seq == 0) {
@@ -204,10 +209,23 @@ void model_memory_line(struct model *model, struct model_room *room, const struc
                             .time = line->time,
                             .kind = (uint8_t)line->kind,
                             .is_own = line->is_own,
-                            .text = line->text};
+                            .text = text};
     memcpy(l.key, line->key, sizeof l.key);
     memcpy(l.nick, line->nick, sizeof l.nick);
     memory_line(m, room->remembered, &l, line->kind < LINE_NOTE);
+}
+
+void model_memory_line(struct model *model, struct model_room *room, const struct line *line)
+{
+    if (line->kind != LINE_FILE) {
+        keep_line(model, room, line, line->text);
+    }
+}
+
+void model_memory_offer(struct model *model, struct model_room *room, const struct line *line,
+                        const char *text)
+{
+    keep_line(model, room, line, text);
 }
 
 void model_memory_said(struct model *model, struct model_room *room, const struct unheard *u)
@@ -290,14 +308,18 @@ void model_memory_known(struct model *model, const struct known *k)
 static void on_found(void *user, const struct memory_line *l)
 {
     struct place *at = user;
+    bool is_offer = l->kind == LINE_FILE; /* what is behind its words is not for the eye */
+    struct chat_slice text = {(const uint8_t *)l->text,
+                              is_offer ? strcspn(l->text, "\n") : strlen(l->text)};
     struct chat_packet p = {.type = CHAT_FOUND,
                             .channel = at->room->channel,
                             .id = at->question,
                             .seq = l->seq,
                             .time = l->time,
-                            .kind = l->kind == LINE_ACTION ? CHAT_KIND_ACTION : CHAT_KIND_TEXT,
+                            .kind = is_offer || l->kind == LINE_ACTION ? CHAT_KIND_ACTION
+                                                                       : CHAT_KIND_TEXT,
                             .nick = chat_text(l->nick),
-                            .body = chat_text(l->text)};
+                            .body = text};
     at->room->asked = l->seq;
     at->model->front.on_answer(at->model->front.user, &p);
 }

@@ -12,6 +12,9 @@ void model_memory_joined(struct model *model, struct model_room *room);
 void model_memory_last(struct model *model, struct model_room *room);
 void model_memory_leave(struct model *model, struct model_room *room);
 void model_memory_line(struct model *model, struct model_room *room, const struct line *line);
+/* An offer, with what is needed to have it again; model_memory_line leaves it out. */
+void model_memory_offer(struct model *model, struct model_room *room, const struct line *line,
+                        const char *text);
 void model_memory_said(struct model *model, struct model_room *room, const struct unheard *u);
 void model_memory_heard(struct model *model, struct model_room *room, uint64_t id);
 /* What is known of the sender of a sealed body has changed. */

@@ -60,6 +60,11 @@ void model_warn(struct model *model, struct model_room *room, const struct line 
 /* What somebody said, readable by now. */
 void model_show(struct model *model, struct model_room *room, const struct chat_packet *p,
                 struct line *about);
+/* What somebody offers, as they said it; and as it was remembered. */
+void model_offer(struct model *model, struct model_room *room, const struct chat_packet *p,
+                 struct line *about);
+void model_offer_recall(struct model *model, struct model_room *room, struct line *about,
+                        const char *kept);
 /* A note that begins with the nick of `about`; `more` is made safe. */
 void model_happening(struct model *model, struct model_room *room, struct line *about,
                      const char *what, const char *more);

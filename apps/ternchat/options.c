@@ -5,8 +5,10 @@
 #include "ternchat/options.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tern/tern.h>
 
@@ -22,6 +24,7 @@ enum rule_kind {
     RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
     RULE_SPAN,    /* the same, but 0 has a meaning */
     RULE_SIZE,    /* uint64_t: bytes */
+    RULE_COUNT,   /* int: 0 to 10000 */
     RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
     RULE_OWN      /* a function's matter */
 };
@@ -96,6 +99,7 @@ static int show_version(struct options *o, const char *value)
 #define TIME(field)          FIELD(RULE_TIME, field, "a time such as 5s or 500ms")
 #define SPAN(field)          FIELD(RULE_SPAN, field, "a time such as 60s or 720h; 0: none")
 #define SIZE(field)          FIELD(RULE_SIZE, field, "a size such as 500M; 0: any")
+#define COUNT(field)         FIELD(RULE_COUNT, field, "a number, at most 10000")
 #define CHOICE(field, words) FIELD(RULE_CHOICE, field, words)
 #define OWN(function)                                                                              \
     {                                                                                              \
@@ -109,6 +113,7 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_PLAIN] = SWITCH(plain),
     [OPT_BATCH] = SWITCH(batch),
     [OPT_NO_MEMORY] = SWITCH(no_memory),
+    [OPT_DOWNLOADS] = TEXT(downloads),
     [OPT_THEME] = CHOICE(theme, "dark, light or mono"),
     [OPT_CC] = OWN(set_cc),
     [OPT_CIPHER] = OWN(set_suites),
@@ -129,6 +134,7 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_HISTORY_AGE] = SPAN(history_age),
     [OPT_MODERATORS] = TEXT(moderators),
     [OPT_INVITE] = SWITCH(invite),
+    [OPT_FILES] = COUNT(files),
     [OPT_STATS_INTERVAL] = SPAN(stats_interval),
     [OPT_SILENT] = SWITCH(silent),
     [OPT_JSON] = SWITCH(json),
@@ -170,6 +176,14 @@ static int refuse(enum cli_option which, const char *value, const char *advice)
     return cli_refuse(name, value, say);
 }
 
+static bool parse_count(const char *value, int *out)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    *out = (int)n;
+    return isdigit((unsigned char)value[0]) && *end == '\0' && n <= 10000;
+}
+
 /* -1: fine. */
 static int apply(struct options *o, enum cli_option which, const char *value)
 {
@@ -190,6 +204,8 @@ static int apply(struct options *o, enum cli_option which, const char *value)
         return cli_parse_time(value, field) ? -1 : refuse(which, value, rule->advice);
     case RULE_SIZE:
         return cli_parse_size(value, field) ? -1 : refuse(which, value, rule->advice);
+    case RULE_COUNT:
+        return parse_count(value, field) ? -1 : refuse(which, value, rule->advice);
     case RULE_CHOICE:
         *(int *)field = choose(rule->advice, value);
         return *(int *)field >= 0 ? -1 : refuse(which, value, rule->advice);
@@ -247,10 +263,11 @@ static int parse_arguments(struct options *o, int count, char **args)
 int options_parse(struct options *o, int argc, char **argv)
 {
     memset(o, 0, sizeof *o);
-    o->cc = "cubic";
+    o->cc = "bbr"; /* behind its short queue words do not wait while a file goes */
     o->suites = TERN_SUITE_ANY;
     o->connect_timeout = 10 * TERN_SEC;
     o->history_size = (uint64_t)1 << 30;
+    o->files = 100;
     o->log_level = -1;
     cli_init("ternchat", false, 0);
     opterr = 0;

@@ -15,10 +15,12 @@ struct options {
     int verbose, family;
     int theme, color, log_level;    /* theme: dark, light or mono; the others as in shared/cli.h */
     const char *host, *room, *nick; /* talk */
+    const char *downloads;
     const char *key, *known_hosts, *pin, *cc, *out_file;
     const char *listen, *authorized_keys, *motd; /* serve */
     const char *history, *moderators, *broker;
     bool no_history, no_memory, invite;
+    int files;
     uint64_t history_size, history_age, stats_interval; /* bytes; ns; ns. 0: any, any, never */
     unsigned suites;
     uint64_t connect_timeout;

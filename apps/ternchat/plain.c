@@ -43,7 +43,8 @@ struct plain {
 
 /* --- out ---------------------------------------------------------------------------------------------- */
 
-static void print_json(const struct model_room *room, const struct line *line, const char *kind)
+static void print_json(const struct model_room *room, const struct line *line, const char *kind,
+                       const struct offer *offer)
 {
     (void)printf("{\"event\":\"%s\",\"room\":", kind);
     json_put_bytes(stdout, room->name, strlen(room->name));
@@ -53,38 +54,57 @@ static void print_json(const struct model_room *room, const struct line *line, c
     (void)printf(",\"own\":%s,\"replay\":%s,\"text\":", line->is_own ? "true" : "false",
                  line->is_replay ? "true" : "false");
     json_put_bytes(stdout, line->text, line->len);
+    if (offer != NULL) {
+        (void)printf(",\"number\":%u,\"bytes\":%llu,\"name\":", line->file,
+                     (unsigned long long)offer->size);
+        json_put_bytes(stdout, offer->name, strlen(offer->name));
+    }
     (void)puts("}");
 }
 
+/* For programs: words of others, and what they offer. */
+static void print_batch(const struct line *line, const char *text, const struct offer *offer)
+{
+    if (line->is_own || line->is_remembered) { /* or a program would answer itself, or twice */
+        return;
+    }
+    if (line->kind == LINE_TEXT) {
+        (void)printf("%s: %s\n", line->nick, text);
+    } else if (line->kind == LINE_FILE && offer != NULL) {
+        (void)printf("%s offers file %u, %llu bytes: %s\n", line->nick, line->file,
+                     (unsigned long long)offer->size, offer->name);
+    }
+}
+
 static void print_line(const struct plain *p, const struct model_room *room,
-                       const struct line *line)
+                       const struct line *line, const struct offer *offer)
 {
     char text[4 * CHAT_BODY_MAX + 1], when[16];
     time_t at = (time_t)(line->time / 1000);
     struct tm local;
     (void)term_escape(line->text, line->len, text, sizeof text);
     if (p->options->batch) {
-        if (line->kind == LINE_TEXT && !line->is_own && !line->is_remembered) {
-            /* or a program would answer itself, or twice */
-            (void)printf("%s: %s\n", line->nick, text);
-        }
+        print_batch(line, text, offer);
         return;
     }
     (void)strftime(when, sizeof when, "%H:%M", localtime_r(&at, &local));
     (void)printf(line->kind == LINE_TEXT     ? "%s %s <%s> %s\n"
                  : line->kind == LINE_ACTION ? "%s %s * %s %s\n"
+                 : line->kind == LINE_FILE   ? "%s %s + %s %s\n"
                                              : "%s %s -%s- %s\n",
                  when, room->title, line->kind >= LINE_NOTE ? "" : line->nick, text);
 }
 
 static void on_line(void *user, struct model_room *room, const struct line *line)
 {
-    static const char *const kinds[] = {"text", "action", "note", "gap", "warning"};
+    static const char *const kinds[] = {"text", "action", "file", "note", "gap", "warning"};
     struct plain *p = user;
+    const struct offer *offer =
+        line->file == 0 ? NULL : files_offer(client_files(p->client), line->file);
     if (p->options->json) {
-        print_json(room, line, kinds[line->kind]);
+        print_json(room, line, kinds[line->kind], offer);
     } else {
-        print_line(p, room, line);
+        print_line(p, room, line, offer);
     }
     (void)fflush(stdout);
     if (line->kind == LINE_GAP || line->kind == LINE_WARNING) {
@@ -109,20 +129,58 @@ static void on_joined(void *user, struct model_room *room)
 
 static void end_if_done(struct plain *p)
 {
-    if (p->is_over && model_unheard(client_model(p->client)) == 0) {
+    if (p->is_over && model_unheard(client_model(p->client)) == 0 &&
+        !files_are_moving(client_files(p->client))) {
         client_close(p->client);
+    }
+}
+
+static void end_soon(struct plain *p)
+{
+    if (p->is_over) {
+        ev_timer_set(&p->retry, 0, 0); /* not inside of the client's call */
+        ev_timer_start(p->loop, &p->retry);
     }
 }
 
 static void on_heard(void *user, struct model_room *room, uint64_t id)
 {
-    struct plain *p = user;
     (void)room;
     (void)id;
-    if (p->is_over) {
-        ev_timer_set(&p->retry, 0, 0); /* not inside of the client's call */
-        ev_timer_start(p->loop, &p->retry);
+    end_soon(user);
+}
+
+static void news_json(const struct files_news *news)
+{
+    static const char *const states[] = {"started", "moved",  "waiting",
+                                         "done",    "failed", "cancelled"};
+    (void)printf("{\"event\":\"transfer\",\"state\":\"%s\",\"own\":%s,\"number\":%u,\"done\":%llu,"
+                 "\"bytes\":%llu",
+                 states[news->state], news->is_ours ? "true" : "false", news->number,
+                 (unsigned long long)news->done, (unsigned long long)news->size);
+    json_field(stdout, "name", news->name);
+    json_field(stdout, "text", news->text);
+    if (news->path != NULL) {
+        (void)fputs(",\"path\":", stdout);
+        json_put_bytes(stdout, news->path, strlen(news->path));
     }
+    (void)puts("}");
+    (void)fflush(stdout);
+}
+
+static void on_file(void *user, const struct files_news *news)
+{
+    struct plain *p = user;
+    if (news->state == FILES_MOVED) {
+        return;
+    }
+    if (p->options->json) {
+        news_json(news);
+    } else {
+        cli_note("%s", news->text);
+    }
+    p->code = news->state == FILES_FAILED && !news->is_ours ? CLI_PARTIAL : p->code;
+    end_soon(p);
 }
 
 /* Its words are lost, but the rest goes on. */
@@ -185,10 +243,17 @@ static void quit(void *user)
     p->is_over = true;
 }
 
+static void file(void *user, enum command_file what, struct model_room *room, const char *rest)
+{
+    struct plain *p = user;
+    files_do(client_files(p->client), what, room, rest);
+}
+
 /* False: not now, there is too much that waits. */
 static bool command(struct plain *p, const char *line)
 {
-    const struct command_front front = {.user = p, .note = on_note, .go = go, .quit = quit};
+    const struct command_front front = {
+        .user = p, .note = on_note, .go = go, .quit = quit, .file = file};
     return command_run(client_model(p->client), p->room, &front, line) == COMMAND_DONE;
 }
 
@@ -280,7 +345,9 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
     struct plain *p = w->data;
     (void)loop;
     (void)events;
-    p->code = model_unheard(client_model(p->client)) > 0 ? CLI_INTERRUPTED : p->code;
+    bool is_done =
+        model_unheard(client_model(p->client)) == 0 && !files_are_moving(client_files(p->client));
+    p->code = is_done ? p->code : CLI_INTERRUPTED;
     client_close(p->client);
 }
 
@@ -331,7 +398,8 @@ int plain_run(const struct options *options)
                                            .on_refused = on_refused,
                                            .on_answer = on_answer,
                                            .on_left = on_left},
-                                 .on_state = on_state};
+                                 .on_state = on_state,
+                                 .on_file = on_file};
     struct plain *p = calloc(1, sizeof *p);
     int code = CLI_LOCAL;
     if (p == NULL) {

@@ -15,6 +15,8 @@ enum field {
     ID,      /* u64 */
     SEQ,     /* u64 */
     TIME,    /* u64 */
+    OFFER,   /* u64 */
+    OFFSET,  /* u64 */
     KEY,     /* 32 bytes */
     ROOM,    /* u8 length, bytes */
     NICK,    /* u8 length, bytes */
@@ -35,8 +37,9 @@ static const struct layout {
     {CHAT_BEFORE, {CHANNEL, ID, SEQ}},
     {CHAT_KICK, {CHANNEL, CODE, KEY}},
     {CHAT_OPEN, {FLAGS, SEQ, KEY}},
-    {CHAT_FETCH, {KEY, ID}},
+    {CHAT_FETCH, {CHANNEL, ID, SEQ, OFFSET}},
     {CHAT_INVITE, {END}},
+    {CHAT_DENY, {CODE, ID}},
     {CHAT_SAY, {ID, KIND, BODY}},
     {CHAT_READ, {SEQ}},
     {CHAT_TYPE, {CODE}},
@@ -45,7 +48,7 @@ static const struct layout {
     {CHAT_REFUSED, {CODE, CHANNEL, ID, ROOM, TEXT}},
     {CHAT_ROOMS, {FLAGS, COUNT, ROOM, TEXT}},
     {CHAT_FOUND, {CHANNEL, ID, SEQ, TIME, KIND, KEY, NICK, BODY}},
-    {CHAT_WANTED, {KEY, ID}},
+    {CHAT_WANTED, {KEY, ID, OFFER, OFFSET}},
     {CHAT_INVITED, {TEXT}},
     {CHAT_CALLED, {KEY, SEQ, NICK}},
     {CHAT_JOINED, {FLAGS, SEQ, ROOM, TEXT, BODY}},
@@ -177,6 +180,12 @@ static void put_field(struct out *o, enum field field, const struct chat_packet 
     case TIME:
         put_number(o, p->time, 8);
         break;
+    case OFFER:
+        put_number(o, p->offer, 8);
+        break;
+    case OFFSET:
+        put_number(o, p->offset, 8);
+        break;
     case KEY:
         put(o, p->key, sizeof p->key);
         break;
@@ -228,6 +237,12 @@ static void take_field(struct in *in, enum field field, struct chat_packet *p)
         break;
     case TIME:
         p->time = take_number(in, 8);
+        break;
+    case OFFER:
+        p->offer = take_number(in, 8);
+        break;
+    case OFFSET:
+        p->offset = take_number(in, 8);
         break;
     case KEY:
         at = take(in, sizeof p->key);

@@ -23,17 +23,19 @@
 
 enum chat_type {
     /* client to server, on channel 0 */
-    CHAT_HELLO = 1,   /* version, nick */
-    CHAT_JOIN = 2,    /* flags, seq (the last that is here, or CHAT_SINCE_NONE), room */
-    CHAT_NICK = 4,    /* nick */
-    CHAT_STATE = 5,   /* code: one of chat_presence */
-    CHAT_LIST = 6,    /* nothing: which rooms are there? */
-    CHAT_SEARCH = 7,  /* channel, id (of the question), text */
-    CHAT_BEFORE = 8,  /* channel, id, seq: what was said before that */
-    CHAT_KICK = 9,    /* channel, code (1: and never again; 2: may come again), key */
-    CHAT_OPEN = 10,   /* flags, seq, key: a private conversation with that person */
-    CHAT_FETCH = 11,  /* key (who has it), id: send me that file */
+    CHAT_HELLO = 1,  /* version, nick */
+    CHAT_JOIN = 2,   /* flags, seq (the last that is here, or CHAT_SINCE_NONE), room */
+    CHAT_NICK = 4,   /* nick */
+    CHAT_STATE = 5,  /* code: one of chat_presence */
+    CHAT_LIST = 6,   /* nothing: which rooms are there? */
+    CHAT_SEARCH = 7, /* channel, id (of the question), text */
+    CHAT_BEFORE = 8, /* channel, id, seq: what was said before that */
+    CHAT_KICK = 9,   /* channel, code (1: and never again; 2: may come again), key */
+    CHAT_OPEN = 10,  /* flags, seq, key: a private conversation with that person */
+    CHAT_FETCH =
+        11, /* channel, id (the client's own), seq (of the offer), offset: send me that file */
     CHAT_INVITE = 12, /* nothing: give me a code for somebody else */
+    CHAT_DENY = 13,   /* code: one of chat_stop, id (of WANTED): it does not come */
     /* client to server, on the channel of a room */
     CHAT_SAY = 32,   /* id, kind, body */
     CHAT_READ = 33,  /* seq */
@@ -45,7 +47,7 @@ enum chat_type {
     CHAT_ROOMS =
         68, /* flags, count (of members), room, text (topic): one a room; an empty room ends */
     CHAT_FOUND = 69,   /* channel, id, seq, time, kind, key, nick, body; kind 0: that was all */
-    CHAT_WANTED = 70,  /* key (by whom), id: CHAT_FETCH, passed on */
+    CHAT_WANTED = 70,  /* key (by whom), id (the server's), offer (its SAY's id), offset */
     CHAT_INVITED = 71, /* text: the code */
     CHAT_CALLED =
         72, /* key (whose), seq (the last), nick: a private conversation has news; CHAT_OPEN it */
@@ -83,7 +85,21 @@ enum chat_refusal {
     CHAT_REFUSED_SIZE = 6,
     CHAT_REFUSED_RIGHT = 7, /* only a moderator may */
     CHAT_REFUSED_FULL = 8,
-    CHAT_REFUSED_HISTORY = 9 /* it could not be stored; `id` was not said */
+    CHAT_REFUSED_HISTORY = 9, /* it could not be stored; `id` was not said */
+    CHAT_REFUSED_AWAY = 10,   /* who offers the file is not there now */
+    CHAT_REFUSED_GONE = 11    /* the file is not offered any more */
+};
+
+/* Why a file comes no further: in DENY, and as the code of a stream that is reset or stopped. */
+enum chat_stop {
+    CHAT_STOP_CANCELLED = 1, /* by the person on the other side */
+    CHAT_STOP_GONE = 2,      /* not offered any more, or not there */
+    CHAT_STOP_CHANGED = 3,   /* it is another one than was offered */
+    CHAT_STOP_AWAY = 4,      /* the other side's connection is lost */
+    CHAT_STOP_IDLE = 5,      /* nothing moved for too long */
+    CHAT_STOP_OUT = 6,       /* one of the two is not in the room any more */
+    CHAT_STOP_BUSY = 7,      /* too many at a time */
+    CHAT_STOP_BAD = 8        /* not what this protocol says */
 };
 
 #define CHAT_FLAG_OPEN    0x01u /* the server can read what is said */
@@ -102,6 +118,7 @@ struct chat_packet {
     uint16_t channel;
     uint32_t count;
     uint64_t id, seq, time; /* time: ms since 1970, the server's */
+    uint64_t offer, offset;
     uint8_t key[TERN_KEY_SIZE];
     struct chat_slice room, nick, text, body;
 };

@@ -104,6 +104,7 @@ struct member *room_enter(struct room *room, struct person *person)
 void room_exit(struct member *m)
 {
     struct seat *next;
+    hub_files_on_exit(m);
     for (struct seat *seat = m->seats; seat != NULL; seat = next) {
         next = seat->next_of_member;
         room_rise(seat);

@@ -20,6 +20,7 @@
 #include "shared/transport.h"
 #include "ternchat/hub.h"
 #include "ternchat/invite.h"
+#include "ternchat/relay.h"
 #include "ternchat/store.h"
 
 #define IDLE          (90 * TERN_SEC)
@@ -270,6 +271,8 @@ static void on_ready(tern_ev *binding, void *user)
             hub_on_writable(peer->session);
         } else if (ev.type == TERN_EVENT_CLOSED) {
             on_went(peer, &ev.close);
+        } else if (ev.stream != NULL) {
+            relay_on_event(peer->session, &ev, tern_udp_now());
         }
     }
 }
@@ -280,9 +283,10 @@ static void tell_figures(const struct server *server)
     hub_count(server->hub, &c);
     if (server->options->json) {
         (void)printf("{\"event\":\"stats\",\"time_ms\":%llu,\"connections\":%zu,\"rooms\":%zu,"
+                     "\"files\":%zu,"
                      "\"events\":%llu,\"refusals\":%llu,\"history_failures\":%llu,"
                      "\"history_bytes\":%llu}\n",
-                     (unsigned long long)on_wall(NULL), c.sessions, c.rooms,
+                     (unsigned long long)on_wall(NULL), c.sessions, c.rooms, c.relays,
                      (unsigned long long)c.events, (unsigned long long)c.refusals,
                      (unsigned long long)c.store_failures, (unsigned long long)c.store_bytes);
         (void)fflush(stdout);
@@ -357,6 +361,12 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.message_window = WINDOW;
     config.retry_half_open = HALF_OPEN;
     config.message_buffer = QUEUE;
+    config.max_streams_bidi = 0;
+    config.max_streams_uni = RELAY_STREAMS;
+    config.stream_window_max = RELAY_WINDOW;
+    /* All of them full, or one file that its receiver does not take would hold up the others. */
+    config.conn_window = config.conn_window_max = (uint64_t)RELAY_STREAMS * RELAY_WINDOW;
+    config.stream_send_buffer = RELAY_WINDOW;
     config.verify = on_verify;
     config.verify_user = server;
     int rc = transport_open(&server->transport, server->loop, &config, &addr, on_ready, server);
@@ -498,11 +508,13 @@ static struct hub *open_hub(struct server *server)
                             .is_moderator = on_is_moderator,
                             .invite = on_invite,
                             .resume = on_resume,
-                            .note = on_note};
+                            .note = on_note,
+                            .relay_end = relay_end};
     struct hub_config config = {.motd = o->motd,
                                 .path = server->history[0] == '\0' ? NULL : server->history,
                                 .history_bytes = o->history_size,
-                                .history_age = o->history_age / TERN_MSEC};
+                                .history_age = o->history_age / TERN_MSEC,
+                                .files = (size_t)o->files};
     char why[HUB_WHY_SIZE] = "";
     struct hub *hub = hub_new(&port, &config, why);
     if (hub == NULL) {

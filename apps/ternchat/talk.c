@@ -132,7 +132,7 @@ static size_t take_text(struct talk *talk, const struct shown *line)
         talk->text = text;
         talk->text_room = needed;
     }
-    if (line->kind == LINE_ACTION) {
+    if (line->kind == LINE_ACTION || line->kind == LINE_FILE) {
         used = text_clean(line->nick, strlen(line->nick), false, talk->text, talk->text_room);
         talk->text[used++] = ' ';
     }
@@ -150,6 +150,7 @@ struct front {
 static void find_front(const struct talk *talk, const struct shown *line, struct front *f)
 {
     const char *label = line->kind == LINE_ACTION ? "*"
+                        : line->kind == LINE_FILE ? "+"
                         : line->kind == LINE_TEXT ? line->nick
                                                   : "-";
     bool is_wide = talk->columns >= WIDE;

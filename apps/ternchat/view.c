@@ -174,7 +174,7 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     if (line->kind == LINE_WARNING) {
         screen_bell();
     }
-    if (look == NULL || line->is_own || line->is_replay || line->kind > LINE_ACTION) {
+    if (look == NULL || line->is_own || line->is_replay || line->kind > LINE_FILE) {
         return;
     }
     if (!is_seen(v, room) && !look->has_mark) {
@@ -187,15 +187,15 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     }
 }
 
-static void on_note(void *user, const char *text)
-{
-    note(user, text);
-}
-
 static void on_joined(void *user, struct model_room *room)
 {
     (void)room;
     old(user);
+}
+
+static bool is_done(const struct view *v)
+{
+    return model_unheard(v->model) == 0 && !files_are_moving(client_files(v->client));
 }
 
 static void on_heard(void *user, struct model_room *room, uint64_t id)
@@ -204,7 +204,7 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
     (void)room;
     (void)id;
     old(v);
-    if (v->is_over && model_unheard(v->model) == 0) {
+    if (v->is_over) {
         ev_timer_stop(v->loop, &v->retry);
         ev_timer_set(&v->retry, 0, 0); /* not inside of the client's call */
         ev_timer_start(v->loop, &v->retry);
@@ -215,6 +215,15 @@ static void on_heard(void *user, struct model_room *room, uint64_t id)
 static void on_refused(void *user, struct model_room *room, uint64_t id)
 {
     on_heard(user, room, id);
+}
+
+static void on_file(void *user, const struct files_news *news)
+{
+    struct view *v = user;
+    if (news->text != NULL) {
+        model_note(v->model, news->room != NULL ? news->room : v->room, news->text);
+    }
+    on_heard(v, NULL, 0);
 }
 
 static void on_answer(void *user, const struct chat_packet *p)
@@ -258,11 +267,17 @@ static void quit(void *user)
 {
     struct view *v = user;
     v->is_over = true;
-    if (model_unheard(v->model) == 0) {
+    if (is_done(v)) {
         client_close(v->client);
     } else {
-        hint(v, "ends when the server has what you said; Ctrl-C: at once");
+        hint(v, "ends when the server has what you said, and files are there; Ctrl-C: at once");
     }
+}
+
+static void file(void *user, enum command_file what, struct model_room *room, const char *rest)
+{
+    struct view *v = user;
+    files_do(client_files(v->client), what, room, rest);
 }
 
 static const char *search(void *user, const char *words)
@@ -315,6 +330,7 @@ static void enter(struct view *v)
                                         .note = note,
                                         .go = go,
                                         .quit = quit,
+                                        .file = file,
                                         .has_screen = true,
                                         .search = search,
                                         .theme = set_theme,
@@ -356,13 +372,7 @@ static void tell_typing(struct view *v)
 
 static void insert(struct view *v, uint32_t code)
 {
-    char text[4];
-    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char front[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = len; i-- > 0; code >>= 6) {
-        text[i] = (char)(i > 0 ? 0x80 | (code & 0x3f) : front[len] | code);
-    }
-    if (!edit_insert(&v->edit, text, len)) {
+    if (!edit_insert_code(&v->edit, code)) {
         screen_bell();
     }
 }
@@ -388,19 +398,14 @@ static void interrupt(struct view *v)
 
 static void control(struct view *v, uint32_t letter)
 {
-    static const char letters[] = "abefdkuwtypn";
-    static const enum edit_act acts[] = {
-        EDIT_HOME,       EDIT_LEFT,     EDIT_END,  EDIT_RIGHT, EDIT_DELETE, EDIT_CUT_BEHIND,
-        EDIT_CUT_BEFORE, EDIT_CUT_WORD, EDIT_SWAP, EDIT_PASTE, EDIT_OLDER,  EDIT_NEWER};
-    const char *found = strchr(letters, (int)letter);
     if (letter == 'c' || (letter == 'd' && v->edit.len == 0)) {
         interrupt(v);
     } else if (letter == 'l') {
         screen_redraw();
     } else if (letter == 'z') {
         screen_suspend();
-    } else if (found != NULL) {
-        (void)edit_do(&v->edit, acts[found - letters]);
+    } else {
+        (void)edit_control(&v->edit, letter);
     }
 }
 
@@ -523,6 +528,7 @@ static void draw(struct view *v)
     s->state = v->state;
     s->hint = v->hint[0] == '\0' ? NULL : v->hint;
     s->has_health = client_health(v->client, &s->rtt_ms, &s->loss);
+    files_progress(client_files(v->client), s->files);
     v->is_old = false;
     ev_tstamp begun = ev_time();
     if (frame_draw(&v->frame, s, rows, columns)) {
@@ -583,7 +589,7 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
     struct view *v = timer->data;
     (void)loop;
     (void)events;
-    if (v->is_over && model_unheard(v->model) == 0) {
+    if (v->is_over && is_done(v)) {
         client_close(v->client);
     }
 }
@@ -711,13 +717,14 @@ static int talk(struct view *v)
 {
     struct client_front front = {.user = v,
                                  .model = {.on_line = on_line,
-                                           .on_note = on_note,
+                                           .on_note = note,
                                            .on_joined = on_joined,
                                            .on_heard = on_heard,
                                            .on_refused = on_refused,
                                            .on_answer = on_answer,
                                            .on_left = on_left},
-                                 .on_state = on_state};
+                                 .on_state = on_state,
+                                 .on_file = on_file};
     char nick[CHAT_NAME_MAX + 1], room[CHAT_NAME_MAX + 1];
     struct options options = *v->options;
     bool is_first = start_is_first(v->options);

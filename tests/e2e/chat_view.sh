@@ -147,11 +147,11 @@ case_chat_scrollback() {
 case_chat_help() {
     need_screens
     chat_serve
-    screen ann 110 40
+    screen ann 110 60
     joins ann
     types ann "/help" Enter
     for command in /help /keys /join /open /leave /go /rooms /list /who /me /msg /topic /kick /ban /pardon \
-        /invite /nick /away /back /search /before /members /theme /quit; do
+        /invite /nick /away /back /search /before /send /get /files /cancel /members /theme /quit; do
         shows ann " $command "
     done
     types ann "/keys" Enter

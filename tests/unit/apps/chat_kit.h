@@ -32,6 +32,8 @@ struct kit {
     uint64_t wall;
     uint8_t moderator; /* first byte of the key of one; 0: nobody */
     unsigned failures; /* of the history, as they were told */
+    void *ended;       /* the pump of the relay that ended last, and why */
+    enum chat_stop why;
 };
 
 static inline bool kit_send(void *user, void *conn, uint16_t channel, const uint8_t *data,
@@ -91,6 +93,13 @@ static inline void kit_note(void *user, const char *what, const uint8_t *key, co
     kit->failures += strcmp(what, "history-failed") == 0 ? 1 : 0;
 }
 
+static inline void kit_relay_end(void *user, void *pump, enum chat_stop why)
+{
+    struct kit *kit = user;
+    kit->ended = pump;
+    kit->why = why;
+}
+
 static inline struct hub *kit_hub(struct kit *kit, const char *path, uint64_t bytes, uint64_t age,
                                   char why[HUB_WHY_SIZE])
 {
@@ -100,9 +109,10 @@ static inline struct hub *kit_hub(struct kit *kit, const char *path, uint64_t by
                             .wall = kit_wall,
                             .is_moderator = kit_is_moderator,
                             .invite = kit_invite,
-                            .note = kit_note};
+                            .note = kit_note,
+                            .relay_end = kit_relay_end};
     struct hub_config config = {
-        .motd = "hello", .path = path, .history_bytes = bytes, .history_age = age};
+        .motd = "hello", .path = path, .history_bytes = bytes, .history_age = age, .files = 8};
     return hub_new(&port, &config, why);
 }
 

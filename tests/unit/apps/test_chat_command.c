@@ -52,7 +52,20 @@ static void members(void *user)
     has_members = true;
 }
 
+static enum command_file filed;
+static char filed_rest[100];
+static bool filed_here;
+
+static void file(void *user, enum command_file what, struct model_room *room, const char *rest)
+{
+    (void)user;
+    filed = what;
+    filed_here = room != NULL;
+    (void)snprintf(filed_rest, sizeof filed_rest, "%s", rest);
+}
+
 static struct command_front front = {.note = note,
+                                     .file = file,
                                      .go = go,
                                      .quit = quit,
                                      .has_screen = true,
@@ -356,7 +369,30 @@ static void tab_goes_through_what_fits(void **state)
     model_free(model);
 }
 
+static void files_are_told_of(void **state)
+{
+    struct model *model = begin();
+    (void)state;
+    (void)run(model, "/send  a file.txt ");
+    assert_int_equal(filed, COMMAND_SEND);
+    assert_string_equal(filed_rest, "a file.txt");
+    assert_true(filed_here);
+    (void)command_run(model, NULL, &front, "/get 7");
+    assert_int_equal(filed, COMMAND_GET);
+    assert_string_equal(filed_rest, "7");
+    assert_false(filed_here);
+    (void)run(model, "/cancel 7");
+    assert_int_equal(filed, COMMAND_CANCEL);
+    (void)run(model, "/files");
+    assert_int_equal(filed, COMMAND_FILES);
+    (void)run(model, "/send"); /* what? the help says so */
+    assert_int_equal(filed, COMMAND_FILES);
+    assert_non_null(strstr(said[said_count - 1], "/send PATH"));
+    model_free(model);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(files_are_told_of),
     cmocka_unit_test(lines_are_said),
     cmocka_unit_test(too_much_is_for_later),
     cmocka_unit_test(rooms_are_entered_and_left),

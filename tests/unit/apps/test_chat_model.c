@@ -247,7 +247,70 @@ static void any_packets_do_no_harm(void **state)
     model_free(model);
 }
 
+static void an_offer_is_a_line_and_no_words(void **state)
+{
+    uint8_t body[OFFER_BODY_MAX];
+    struct offer offer = {.size = 1500, .name = "tree.jpg"};
+    struct chat_packet p = {.type = CHAT_EVENT, .seq = 1, .kind = CHAT_KIND_FILE};
+    enum line_kind kind;
+    struct chat_slice text;
+    uint64_t id;
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct model_room *room = model_find(model, "lobby");
+    p.body = (struct chat_slice){body, offer_encode(&offer, body, sizeof body)};
+    p.nick = chat_text("bob");
+    memcpy(p.key, bob_key, sizeof p.key);
+    answer(model, 1, &p);
+    assert_int_equal(room->lines[0]->kind, LINE_FILE);
+    assert_string_equal(room->lines[0]->text, "offers tree.jpg (1.5 kB)"); /* nobody keeps files */
+    assert_int_equal(room->unread, 1);
+    p.seq = 2;
+    p.body.len = 3;
+    answer(model, 1, &p);
+    assert_int_equal(room->lines[1]->kind, LINE_FILE);
+    assert_int_equal(room->lines[1]->file, 0);
+    /* Of ours that is on its way nobody sees the key. */
+    assert_true(model_say(model, room, CHAT_KIND_FILE, body, sizeof body, &id));
+    assert_true(model_waiting(room, 0, &kind, &text));
+    assert_int_equal(kind, LINE_FILE);
+    assert_memory_equal(text.data, "offers a file", text.len);
+    model_free(model);
+}
+
+/* A question that was refused has nothing to do with words, nor has a fetch. */
+static void what_is_refused_is_told_by_its_number(void **state)
+{
+    struct chat_packet p = {.type = CHAT_REFUSED, .code = CHAT_REFUSED_HISTORY, .channel = 1};
+    uint64_t id;
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct model_room *room = model_find(model, "lobby");
+    assert_true(model_say(model, room, CHAT_KIND_TEXT, "words", 5, &id));
+    p.id = id;
+    answer(model, CHAT_CONTROL, &p);
+    assert_true(room->is_held);
+    p.id = 1;
+    p.code = CHAT_REFUSED_RIGHT;
+    answer(model, CHAT_CONTROL, &p);
+    assert_true(room->is_held);
+    assert_int_equal(answer_count, 0);
+    p.id = MODEL_FETCH;
+    answer(model, CHAT_CONTROL, &p);
+    assert_int_equal(answer_count, 1);
+    assert_true(room->is_held);
+    assert_true(model_fetch(model, room, MODEL_FETCH, 5, 65536));
+    p = sent_packet(0);
+    assert_true(p.type == CHAT_FETCH && p.channel == 1 && p.seq == 5 && p.offset == 65536);
+    assert_true(model_deny(model, 77, CHAT_STOP_GONE));
+    p = sent_packet(0);
+    assert_true(p.type == CHAT_DENY && p.id == 77 && p.code == CHAT_STOP_GONE);
+    model_free(model);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(an_offer_is_a_line_and_no_words),
+    cmocka_unit_test(what_is_refused_is_told_by_its_number),
     cmocka_unit_test(it_says_who_it_is_and_joins),
     cmocka_unit_test(words_are_said_until_they_are_heard),
     cmocka_unit_test(a_full_connection_is_waited_for),

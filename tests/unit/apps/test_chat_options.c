@@ -44,6 +44,20 @@ static void every_option_has_a_rule(void **state)
     }
 }
 
+static void files_have_options(void **state)
+{
+    (void)state;
+    struct options o;
+    assert_int_equal(PARSE(&o, "--downloads", "/tmp", "host"), -1);
+    assert_string_equal(o.downloads, "/tmp");
+    assert_int_equal(o.files, 100);
+    assert_int_equal(PARSE(&o, "--files", "0", "serve"), -1);
+    assert_int_equal(o.files, 0);
+    assert_int_equal(PARSE(&o, "--files", "-1", "serve"), CLI_USAGE);
+    assert_int_equal(PARSE(&o, "--files", "10001", "serve"), CLI_USAGE);
+    assert_int_equal(PARSE(&o, "--files", "", "serve"), CLI_USAGE);
+}
+
 static void options_set_their_fields(void **state)
 {
     (void)state;
@@ -89,6 +103,7 @@ static void what_makes_no_sense_is_refused(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_option_has_a_rule),
+    cmocka_unit_test(files_have_options),
     cmocka_unit_test(options_set_their_fields),
     cmocka_unit_test(what_makes_no_sense_is_refused),
 };

@@ -9,10 +9,10 @@
 #include "ternchat/proto.h"
 
 static const uint8_t types[] = {
-    CHAT_HELLO,  CHAT_JOIN,    CHAT_NICK,    CHAT_STATE,  CHAT_LIST,   CHAT_SEARCH,   CHAT_BEFORE,
-    CHAT_KICK,   CHAT_OPEN,    CHAT_FETCH,   CHAT_INVITE, CHAT_SAY,    CHAT_READ,     CHAT_TYPE,
-    CHAT_LEAVE,  CHAT_WELCOME, CHAT_REFUSED, CHAT_ROOMS,  CHAT_FOUND,  CHAT_WANTED,   CHAT_INVITED,
-    CHAT_CALLED, CHAT_JOINED,  CHAT_PARTED,  CHAT_EVENT,  CHAT_STATUS, CHAT_CAUGHT_UP};
+    CHAT_HELLO,   CHAT_JOIN,   CHAT_NICK,    CHAT_STATE,   CHAT_LIST,  CHAT_SEARCH, CHAT_BEFORE,
+    CHAT_KICK,    CHAT_OPEN,   CHAT_FETCH,   CHAT_INVITE,  CHAT_DENY,  CHAT_SAY,    CHAT_READ,
+    CHAT_TYPE,    CHAT_LEAVE,  CHAT_WELCOME, CHAT_REFUSED, CHAT_ROOMS, CHAT_FOUND,  CHAT_WANTED,
+    CHAT_INVITED, CHAT_CALLED, CHAT_JOINED,  CHAT_PARTED,  CHAT_EVENT, CHAT_STATUS, CHAT_CAUGHT_UP};
 
 static struct chat_packet full(uint8_t type)
 {
@@ -26,6 +26,8 @@ static struct chat_packet full(uint8_t type)
                             .id = 0x1122334455667788,
                             .seq = UINT64_MAX - 1,
                             .time = 1700000000000,
+                            .offer = 0x99,
+                            .offset = (uint64_t)1 << 40,
                             .room = chat_text("a room"),
                             .nick = chat_text("a nick"),
                             .text = chat_text("a text"),
@@ -56,6 +58,9 @@ static void layouts_are_as_written(void **state)
     static const uint8_t say[] = {32, 0, 0, 0, 9, 0, 0, 0, 1, 1, 'h', 'i'};
     static const uint8_t join[] = {2,    1,    0xff, 0xff, 0xff, 0xff, 0xff,
                                    0xff, 0xff, 0xff, 3,    'd',  'e',  'n'};
+    static const uint8_t fetch[] = {11, 0, 7, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0,
+                                    0,  0, 0, 0, 9, 0, 0, 0, 0, 0, 1, 0, 0};
+    static const uint8_t deny[] = {13, 3, 0, 0, 0, 0, 0, 0, 0, 5};
     static const uint8_t refused[] = {65, 9, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 2, 'n', 'o'};
     struct chat_packet p;
     (void)state;
@@ -63,6 +68,10 @@ static void layouts_are_as_written(void **state)
     assert_true(p.id == ((uint64_t)9 << 32 | 1) && p.kind == CHAT_KIND_TEXT && p.body.len == 2);
     assert_true(chat_decode(&p, join, sizeof join));
     assert_true(p.flags == CHAT_FLAG_OPEN && p.seq == CHAT_SINCE_NONE && p.room.len == 3);
+    assert_true(chat_decode(&p, fetch, sizeof fetch));
+    assert_true(p.channel == 7 && p.id == 1024 && p.seq == 9 && p.offset == 65536);
+    assert_true(chat_decode(&p, deny, sizeof deny));
+    assert_true(p.code == CHAT_STOP_CHANGED && p.id == 5);
     assert_true(chat_decode(&p, refused, sizeof refused));
     assert_true(p.code == CHAT_REFUSED_HISTORY && p.channel == 1 && p.room.len == 0);
     assert_memory_equal(p.text.data, "no", 2);

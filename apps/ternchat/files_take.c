@@ -1,0 +1,564 @@
+/* What we get: chunks that are proved go into a hidden file beside where it will be, and under its name once the
+ * hash of the whole is what was offered. What is there of it already, of this run or of one before, is not sent
+ * again.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "shared/term.h"
+#include "ternchat/files_parts.h"
+
+#define PAUSE_MIN 1.0 /* s between tries, doubled each time */
+#define PAUSE_MAX 30.0
+#define ANSWER    45.0  /* s for the stream, or a refusal, to come */
+#define PATIENCE  600.0 /* s without a byte after which nothing more is expected */
+#define CUTS      3     /* ends before the end, without a chunk in between */
+#define NUMBERS   1000  /* of "name (3).txt" */
+
+enum take_state {
+    TAKE_QUEUED,
+    TAKE_CHECKING, /* reads what is there of it */
+    TAKE_WAITING,  /* asks at retry_at */
+    TAKE_ASKED,
+    TAKE_RUNNING
+};
+
+struct take {
+    crypto_generichash_state hash; /* of the first `done` bytes */
+    struct take *next;
+    struct files_known of;
+    enum take_state state;
+    uint32_t fetch;
+    tern_stream *stream;
+    int fd;
+    char part[FILES_PATH_MAX + 64];
+    uint64_t done, there; /* bytes proved; bytes of an earlier run */
+    bool has_come;        /* some of it, in this run */
+    bool has_header;
+    unsigned cuts;
+    struct chunks chunks;
+    uint8_t in[CHUNKS_SEALED];
+    size_t used;
+    ev_tstamp retry_at, asked_at, moved_at;
+    double pause;
+};
+
+/* What is on streams that nobody reads, and on those whose end alone is still to come. */
+static char dead, tail;
+
+/* --- ends --------------------------------------------------------------------------------------------- */
+
+static void let_go(struct take *take, enum chat_stop why)
+{
+    if (take->stream != NULL) {
+        int rc = tern_stream_stop(take->stream, why);
+        (void)rc; /* it may have ended itself */
+        tern_stream_set_user(take->stream, &dead);
+        take->stream = NULL;
+    }
+}
+
+static struct files_news news_of(const struct take *take, enum files_state state)
+{
+    return (struct files_news){.state = state,
+                               .number = take->of.number,
+                               .name = take->of.offer.name,
+                               .done = take->done,
+                               .size = take->of.offer.size};
+}
+
+static void drop(struct files *f, struct take *take, bool is_kept)
+{
+    struct take **at = &f->takes;
+    while (*at != take) {
+        at = &(*at)->next;
+    }
+    *at = take->next;
+    let_go(take, CHAT_STOP_CANCELLED);
+    if (take->fd >= 0) {
+        if (!is_kept) {
+            (void)unlink(take->part);
+        }
+        (void)close(take->fd);
+    }
+    sodium_memzero(take, sizeof *take);
+    free(take);
+}
+
+static void fail(struct files *f, struct take *take, bool is_kept, const char *why)
+{
+    struct files_news news = news_of(take, FILES_FAILED);
+    is_kept = is_kept && take->done > 0;
+    files_tell(f, &news, take->of.room, "%s (%u) did not come: %s%s", take->of.offer.name,
+               take->of.number, why,
+               is_kept ? "; what is here of it is kept: /get goes on from there" : "");
+    drop(f, take, is_kept);
+}
+
+/* It may come later: said once for each time that it had begun to come. */
+static void wait_more(struct files *f, struct take *take, const char *why)
+{
+    struct files_news news = news_of(take, FILES_WAITING);
+    bool is_new = take->state == TAKE_RUNNING || take->pause < PAUSE_MIN * 2;
+    let_go(take, CHAT_STOP_CANCELLED);
+    take->state = TAKE_WAITING;
+    take->retry_at = ev_now(f->loop) + take->pause;
+    take->pause = take->pause * 2 < PAUSE_MAX ? take->pause * 2 : PAUSE_MAX;
+    if (is_new) {
+        files_tell(f, &news, take->of.room, "%s (%u) waits at %u %%: %s; it goes on by itself",
+                   take->of.offer.name, take->of.number,
+                   files_percent(take->done, take->of.offer.size), why);
+    }
+}
+
+/* --- the file ----------------------------------------------------------------------------------------- */
+
+/* The hidden one: by its hash, so that it is found again. False: a note says why not. */
+static bool open_part(struct files *f, struct take *take)
+{
+    char name[2 * 8 + 1];
+    struct stat st;
+    struct statvfs fs;
+    const struct offer *offer = &take->of.offer;
+    (void)sodium_bin2hex(name, sizeof name, offer->hash, 8);
+    (void)snprintf(take->part, sizeof take->part, "%s/.ternchat-%s.part", f->downloads, name);
+    take->fd = open(take->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (take->fd < 0 || fstat(take->fd, &st) != 0 || fstatvfs(take->fd, &fs) != 0) {
+        fail(f, take, true, strerror(errno));
+        return false;
+    }
+    bool is_ours = S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1;
+    if (!is_ours || flock(take->fd, LOCK_EX | LOCK_NB) != 0) {
+        (void)close(take->fd);
+        take->fd = -1;
+        fail(f, take, true, is_ours ? "it is on its way already" : "its hidden file is not ours");
+        return false;
+    }
+    take->there = (uint64_t)st.st_size < offer->size ? (uint64_t)st.st_size : offer->size;
+    take->there -= take->there % CHUNKS_PLAIN;
+    if ((uint64_t)fs.f_bavail * fs.f_frsize < offer->size - take->there) {
+        fail(f, take, st.st_size > 0, "there is not enough room for it on the disk");
+        return false;
+    }
+    if (ftruncate(take->fd, (off_t)take->there) != 0) {
+        fail(f, take, true, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void begin(struct files *f, struct take *take)
+{
+    char size[OFFER_BYTES_TEXT], from[64] = "";
+    struct files_news news = news_of(take, FILES_STARTED);
+    (void)crypto_generichash_init(&take->hash, NULL, 0, OFFER_HASH_SIZE);
+    take->state = TAKE_CHECKING;
+    take->moved_at = ev_now(f->loop);
+    if (!open_part(f, take)) {
+        return;
+    }
+    if (take->there > 0) {
+        (void)snprintf(from, sizeof from, ", %u %% of which is here",
+                       files_percent(take->there, take->of.offer.size));
+    }
+    files_tell(f, &news, take->of.room, "getting %s (%u; %s%s) of %s", take->of.offer.name,
+               take->of.number, offer_bytes_text(take->of.offer.size, size), from, take->of.nick);
+    files_work(f);
+}
+
+/* Takes a name that is free, for the empty file that the whole one will replace. */
+static bool reserve(const struct files *f, const struct take *take, char *path, size_t size)
+{
+    char name[OFFER_NAME_SIZE];
+    for (unsigned i = 0; i < NUMBERS; i++) {
+        offer_numbered_name(take->of.offer.name, i, name);
+        (void)snprintf(path, size, "%s/%s", f->downloads, name);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            (void)close(fd);
+            return true;
+        }
+        if (errno != EEXIST) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* All of it is there. */
+static void finish(struct files *f, struct take *take)
+{
+    uint8_t hash[OFFER_HASH_SIZE];
+    char path[sizeof take->part + OFFER_NAME_SIZE], safe[2 * sizeof path];
+    struct files_news news = news_of(take, FILES_DONE);
+    (void)crypto_generichash_final(&take->hash, hash, sizeof hash);
+    if (sodium_memcmp(hash, take->of.offer.hash, sizeof hash) != 0) {
+        fail(f, take, false, "it is not the file that was offered");
+        return;
+    }
+    if (!reserve(f, take, path, sizeof path) || rename(take->part, path) != 0) {
+        fail(f, take, true, strerror(errno));
+        return;
+    }
+    if (take->stream != NULL) {
+        tern_stream_set_user(take->stream, &tail);
+        take->stream = NULL;
+    }
+    news.path = path;
+    files_tell(f, &news, take->of.room, "%s (%u) is here: %s", take->of.offer.name, take->of.number,
+               term_escape(path, strlen(path), safe, sizeof safe));
+    drop(f, take, true);
+}
+
+/* A piece of what an earlier run has left. */
+static void check_piece(struct files *f, struct take *take)
+{
+    uint64_t left = take->there - take->done;
+    size_t len = left < sizeof f->piece ? (size_t)left : sizeof f->piece;
+    if (files_read(take->fd, f->piece, len, take->done) != (ptrdiff_t)len) {
+        fail(f, take, false, "what was here of it cannot be read");
+        return;
+    }
+    (void)crypto_generichash_update(&take->hash, f->piece, len);
+    take->done += len;
+    if (take->done == take->there) {
+        take->state = TAKE_WAITING;
+        take->moved_at = ev_now(f->loop);
+    }
+}
+
+/* --- what comes --------------------------------------------------------------------------------------- */
+
+static bool write_all(int fd, const uint8_t *data, size_t len, uint64_t offset)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t n = pwrite(fd, data + at, len - at, (off_t)(offset + at));
+        if (n <= 0 && errno != EINTR) {
+            return false;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* A chunk is whole. False: that was the end of it. */
+static bool take_chunk(struct files *f, struct take *take)
+{
+    size_t len = chunks_plain(&take->chunks);
+    if (!chunks_unseal(&take->chunks, take->in, f->piece)) {
+        fail(f, take, true, "it was changed on its way");
+        return false;
+    }
+    if (!write_all(take->fd, f->piece, len, take->done)) {
+        fail(f, take, true, strerror(errno));
+        return false;
+    }
+    (void)crypto_generichash_update(&take->hash, f->piece, len);
+    take->done += len;
+    take->used = 0;
+    take->has_come = true;
+    take->cuts = 0;
+    take->pause = PAUSE_MIN;
+    take->moved_at = ev_now(f->loop);
+    if (take->chunks.is_over) {
+        finish(f, take);
+        return false;
+    }
+    return true;
+}
+
+static bool take_header(struct files *f, struct take *take)
+{
+    take->used = 0;
+    take->has_header = true;
+    if (!chunks_unseal_begin(&take->chunks, &take->of.offer, take->done, take->in)) {
+        fail(f, take, true, "it was changed on its way");
+        return false;
+    }
+    return true;
+}
+
+/* The stream has ended before the file. */
+static void on_cut(struct files *f, struct take *take)
+{
+    let_go(take, CHAT_STOP_BAD);
+    if (++take->cuts >= CUTS) {
+        fail(f, take, true, "it ends too early");
+    } else {
+        wait_more(f, take, "it was cut off");
+    }
+}
+
+/* The server says by a packet why there is no more. */
+static void on_reset(struct files *f, struct take *take)
+{
+    tern_stream_set_user(take->stream, &dead);
+    take->stream = NULL;
+    take->state = TAKE_ASKED;
+    take->asked_at = ev_now(f->loop);
+}
+
+/* Some bytes. False: nothing is there now, or it is over. */
+static bool read_some(struct files *f, struct take *take)
+{
+    const uint8_t *data;
+    size_t len, need = take->has_header ? chunks_sealed(&take->chunks) : CHUNKS_HEADER;
+    int rc = tern_stream_peek(take->stream, &data, &len);
+    if (rc == TERN_ERR_RESET) {
+        on_reset(f, take);
+    } else if (rc == 0 && len == 0) {
+        rc = tern_stream_consume(take->stream, 0);
+        on_cut(f, take);
+    }
+    if (rc != 0 || len == 0) {
+        return false;
+    }
+    len = len < need - take->used ? len : need - take->used;
+    memcpy(take->in + take->used, data, len);
+    take->used += len;
+    rc = tern_stream_consume(take->stream, len);
+    return rc == 0 &&
+           (take->used < need || (take->has_header ? take_chunk(f, take) : take_header(f, take)));
+}
+
+bool takes_work(struct files *f)
+{
+    bool has_more = false, is_checking = false;
+    struct take *next;
+    for (struct take *take = f->takes; take != NULL; take = next) {
+        next = take->next;
+        if (take->state == TAKE_CHECKING) {
+            is_checking = true;
+            check_piece(f, take);
+            continue;
+        }
+        uint64_t first = take->done;
+        bool is_on = take->state == TAKE_RUNNING;
+        while (is_on && take->done - first < FILES_PIECE) {
+            is_on = read_some(f, take);
+        }
+        has_more = has_more || is_on;
+    }
+    if (is_checking) { /* what was looked at may be asked for now */
+        takes_tick(f);
+    }
+    return has_more || is_checking;
+}
+
+/* Behind the last chunk there is nothing. */
+static void read_tail(tern_stream *stream)
+{
+    const uint8_t *data;
+    size_t len;
+    int rc = tern_stream_peek(stream, &data, &len);
+    if (rc == 0 && len == 0) {
+        rc = tern_stream_consume(stream, 0);
+        tern_stream_set_user(stream, &dead);
+    } else if (rc == 0) {
+        rc = tern_stream_stop(stream, CHAT_STOP_BAD);
+        tern_stream_set_user(stream, &dead);
+    }
+    (void)rc; /* the file is whole, whatever becomes of the stream */
+}
+
+/* The number at the front of a stream tells whose it is. */
+static void on_opened(struct files *f, tern_stream *stream)
+{
+    const uint8_t *data;
+    size_t len;
+    uint64_t fetch = 0;
+    int rc = tern_stream_peek(stream, &data, &len);
+    if (rc == TERN_ERR_AGAIN || (rc == 0 && len > 0 && len < FILES_NUMBER)) {
+        return;
+    }
+    for (size_t i = 0; rc == 0 && len > 0 && i < FILES_NUMBER; i++) {
+        fetch = fetch << 8 | data[i];
+    }
+    struct take *take = f->takes;
+    while (take != NULL && (take->state != TAKE_ASKED || take->fetch != fetch)) {
+        take = take->next;
+    }
+    if (take == NULL || tern_stream_consume(stream, FILES_NUMBER) != 0) {
+        rc = tern_stream_stop(stream, CHAT_STOP_CANCELLED);
+        (void)rc; /* it was reset */
+        tern_stream_set_user(stream, &dead);
+        return;
+    }
+    take->state = TAKE_RUNNING;
+    take->stream = stream;
+    take->has_header = false;
+    take->used = 0;
+    tern_stream_set_user(stream, take);
+}
+
+void takes_on_stream(struct files *f, const tern_event *ev)
+{
+    void *user = tern_stream_user(ev->stream);
+    if (user == &dead) {
+        return;
+    }
+    if (user == &tail) {
+        read_tail(ev->stream);
+        return;
+    }
+    if (user == NULL && ev->type != TERN_EVENT_STREAM_CLOSED) {
+        on_opened(f, ev->stream);
+    } else if (user != NULL && ev->type == TERN_EVENT_STREAM_CLOSED) {
+        on_reset(f, user);
+    }
+    files_work(f);
+}
+
+/* --- asking ------------------------------------------------------------------------------------------- */
+
+static void ask(struct files *f, struct take *take, ev_tstamp now)
+{
+    const struct model_room *room = model_find(f->model, take->of.room);
+    if (room == NULL) {
+        fail(f, take, true, "you have left the room");
+        return;
+    }
+    if (f->conn == NULL || room->channel == 0) {
+        return;
+    }
+    f->last_fetch = f->last_fetch == UINT32_MAX || f->last_fetch < MODEL_FETCH ? MODEL_FETCH
+                                                                               : f->last_fetch + 1;
+    if (model_fetch(f->model, room, f->last_fetch, take->of.seq, take->done)) {
+        take->fetch = f->last_fetch;
+        take->state = TAKE_ASKED;
+        take->asked_at = now;
+    }
+}
+
+static void tick(struct files *f, struct take *take, ev_tstamp now)
+{
+    if (take->state == TAKE_ASKED && now - take->asked_at > ANSWER) {
+        wait_more(f, take, "the server does not answer");
+    } else if (take->state == TAKE_WAITING && now - take->moved_at > PATIENCE) {
+        fail(f, take, true, "nothing has come for ten minutes");
+    } else if (take->state == TAKE_WAITING && now >= take->retry_at) {
+        ask(f, take, now);
+    }
+}
+
+void takes_tick(struct files *f)
+{
+    struct take *next;
+    size_t count = 0;
+    for (const struct take *take = f->takes; take != NULL; take = take->next) {
+        count += take->state != TAKE_QUEUED ? 1 : 0;
+    }
+    for (struct take *take = f->takes; take != NULL; take = next) {
+        next = take->next;
+        if (take->state != TAKE_QUEUED) {
+            tick(f, take, ev_now(f->loop));
+        } else if (count < FILES_TAKES) {
+            count++;
+            begin(f, take);
+        }
+    }
+}
+
+void takes_add(struct files *f, const struct files_known *known)
+{
+    struct take **at = &f->takes;
+    size_t count = 0;
+    while (*at != NULL && (*at)->of.number != known->number) {
+        at = &(*at)->next;
+        count++;
+    }
+    if (*at != NULL || count >= FILES_QUEUE) {
+        files_note(f, *at != NULL ? "it is on its way already" : "too many files are on their way");
+        return;
+    }
+    struct take *take = aligned_alloc(_Alignof(struct take), sizeof *take);
+    if (take == NULL) {
+        files_note(f, "out of memory");
+        return;
+    }
+    memset(take, 0, sizeof *take);
+    take->of = *known;
+    take->fd = -1;
+    take->pause = PAUSE_MIN;
+    *at = take;
+    takes_tick(f);
+}
+
+bool takes_cancel(struct files *f, unsigned number)
+{
+    struct take *take = f->takes;
+    while (take != NULL && take->of.number != number) {
+        take = take->next;
+    }
+    if (take != NULL) {
+        struct files_news news = news_of(take, FILES_CANCELLED);
+        files_tell(f, &news, take->of.room, "%s (%u) is not wanted any more", take->of.offer.name,
+                   number);
+        drop(f, take, false);
+    }
+    return take != NULL;
+}
+
+bool takes_on_refused(struct files *f, const struct chat_packet *p)
+{
+    char why[2 * CHAT_TEXT_MAX];
+    struct take *take = f->takes;
+    while (take != NULL && (take->fetch != p->id || take->state < TAKE_ASKED)) {
+        take = take->next;
+    }
+    if (take == NULL) {
+        return p->id >= MODEL_FETCH && p->id <= UINT32_MAX; /* of one that is over */
+    }
+    (void)term_escape((const char *)p->text.data, p->text.len, why, sizeof why);
+    if (p->code == CHAT_REFUSED_FULL || p->code == CHAT_REFUSED_RATE ||
+        (p->code == CHAT_REFUSED_AWAY && take->has_come)) {
+        wait_more(f, take, why);
+    } else {
+        fail(f, take, true, why);
+    }
+    return true;
+}
+
+void takes_lost(struct files *f)
+{
+    for (struct take *take = f->takes; take != NULL; take = take->next) {
+        if (take->state >= TAKE_ASKED) {
+            take->stream = NULL; /* it is gone with its connection */
+            take->pause = 0;
+            wait_more(f, take, "the connection is lost");
+            take->pause = PAUSE_MIN;
+        }
+    }
+}
+
+void takes_free(struct files *f)
+{
+    while (f->takes != NULL) {
+        drop(f, f->takes, f->takes->done > 0);
+    }
+}
+
+size_t takes_progress(const struct files *f, char *out, size_t size)
+{
+    size_t used = 0;
+    for (const struct take *take = f->takes; take != NULL && used < size; take = take->next) {
+        static const char *const words[] = {"waits for its turn", "is looked at", "waits",
+                                            "is asked for"};
+        used += (size_t)snprintf(out + used, size - used, "%s%s ", used == 0 ? "" : ", ",
+                                 take->of.offer.name);
+        if (used < size && take->state == TAKE_RUNNING) {
+            used += (size_t)snprintf(out + used, size - used, "%u %%",
+                                     files_percent(take->done, take->of.offer.size));
+        } else if (used < size) {
+            used += (size_t)snprintf(out + used, size - used, "%s", words[take->state]);
+        }
+    }
+    return used < size ? used : size - 1;
+}
