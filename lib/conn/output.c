@@ -570,9 +570,6 @@ static size_t transmit_data(struct tern_conn *conn, tern_train *train, tern_time
         if (size < limit || !is_established || leave.is_small || note_size(conn, size)) {
             break;
         }
-        if (limit == leave.full) {
-            count += tern_run_transmit(conn, train, limit, TERN_TRAIN_MAX - count, now);
-        }
     }
     return count;
 }
