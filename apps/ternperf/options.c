@@ -529,8 +529,8 @@ unsigned options_best_suite(unsigned allowed)
 {
     unsigned ranked[4], best = 0;
     (void)tern_suites_available(ranked);
-    /* From the slowest up: a loop that leaves at the first is one that gcc 12 gets wrong at -O3 (for the last it
-     * tests a register that nobody has set), and then a limit is measured without a cipher. */
+    /* From the slowest up: where a loop leaves at the first, gcc 12 at -O3 tests the last by a register that nobody
+     * has set, and the limit was measured without a cipher. */
     for (unsigned i = 4; i-- > 0;) {
         best = (ranked[i] & allowed) != 0 ? ranked[i] : best;
     }

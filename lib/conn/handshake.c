@@ -376,7 +376,8 @@ static unsigned choose_suite(const struct tern_conn *conn)
 {
     unsigned ranked[4], best = 0;
     (void)tern_suites_available(ranked);
-    /* From the slowest up, as apps/ternperf/options.c, where gcc 12 gets the other way wrong. */
+    /* From the slowest up: where a loop leaves at the first, gcc 12 at -O3 may test the last by a register that
+     * nobody has set. */
     for (size_t i = TERN_COUNT_OF(ranked); i-- > 0;) {
         bool is_common = (ranked[i] & conn->env->suites & conn->handshake->offered) != 0;
         best = is_common ? ranked[i] : best;
