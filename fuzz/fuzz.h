@@ -17,12 +17,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 /* A property that must hold whatever the input is; unlike an assertion it stands in every build. */
-#define FUZZ_CHECK(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#define FUZZ_CHECK(condition) ((condition) ? (void)0 : abort())
 
 struct fuzz_input {
     const uint8_t *at;

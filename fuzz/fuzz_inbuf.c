@@ -82,7 +82,7 @@ static void check(const struct world *w)
     for (size_t i = 0; i < w->b.above.count; i++) {
         const struct tern_range *range = &w->b.above.items[i];
         FUZZ_CHECK(range->start > w->ready && range->end <= SPAN);
-        FUZZ_CHECK(memchr(w->has_come + range->start, false, range->end - range->start) == NULL);
+        FUZZ_CHECK(memchr(w->has_come + range->start, 0, range->end - range->start) == NULL);
     }
 }
 

@@ -74,8 +74,8 @@ static void seal(struct packet *p, struct tern_packet_keys *keys)
 }
 
 /* 0 and the plaintext in `copy`, or why not. */
-static int open(const struct packet *p, const uint8_t *data, uint8_t copy[PACKET_MAX],
-                struct tern_opened *out)
+static int open_packet(const struct packet *p, const uint8_t *data, uint8_t copy[PACKET_MAX],
+                       struct tern_opened *out)
 {
     struct tern_header header;
     struct tern_packet_keys keys;
@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     keys_of(&p, &keys);
     seal(&p, &keys);
     tern_packet_keys_clear(&keys);
-    FUZZ_CHECK(open(&p, p.data, copy, &opened) == 0);
+    FUZZ_CHECK(open_packet(&p, p.data, copy, &opened) == 0);
     FUZZ_CHECK(opened.pn == p.pn && opened.payload_len == p.payload_len);
     FUZZ_CHECK(p.is_long || opened.phase_bit == ((p.updates & 1) != 0));
     FUZZ_CHECK(!opened.has_reserved_bits);
@@ -121,6 +121,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         damaged[((size_t)change[3 * i] << 8 | change[3 * i + 1]) % p.len] ^= change[3 * i + 2];
     }
     bool is_same = memcmp(damaged, p.data, p.len) == 0;
-    FUZZ_CHECK((open(&p, damaged, copy, &opened) == 0) == is_same);
+    FUZZ_CHECK((open_packet(&p, damaged, copy, &opened) == 0) == is_same);
     return 0;
 }

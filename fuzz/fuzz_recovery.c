@@ -170,9 +170,8 @@ static void rest(struct world *w)
 
 static void walk(struct world *w)
 {
-    const struct tern_sent_packet *packet;
     uint64_t cursor = 0, count = 0;
-    while ((packet = tern_loss_oldest(&w->loss, &cursor)) != NULL) {
+    while (tern_loss_oldest(&w->loss, &cursor) != NULL) {
         FUZZ_CHECK(w->fate[cursor - 1 - w->first] == OUT);
         count++;
     }
