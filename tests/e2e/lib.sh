@@ -28,10 +28,10 @@ clean() {
         kill "$pid" 2>/dev/null
     done
     for pid in $pids; do
-        # A server that we stop ends well; one that ended by kill -9 has left the list.
+        # A server that we stop ends well, a client says that it was stopped; one that ended by kill -9 has left the list.
         wait "$pid" 2>/dev/null
         code=$?
-        if [ $status = 0 ] && [ $code != 0 ] && [ $code != 143 ]; then
+        if [ $status = 0 ] && [ $code != 0 ] && [ $code != 130 ] && [ $code != 143 ]; then
             echo "a background process ended with $code" >&2
             status=1
         fi
