@@ -21,6 +21,8 @@
                                is shown the last CHAT_REPLAY can read them */
 #define ASK_PAUSE 30 /* seconds */
 
+_Static_assert(CHAIN_WORDS <= SEAL_JUMP, "all words of a chain but the last may be lost");
+
 static bool is_pair(const struct model_room *room)
 {
     return (room->flags & CHAT_FLAG_PRIVATE) != 0;
