@@ -7,8 +7,9 @@
 #include "ternchat/offer.h"
 #include "ternchat/words.h"
 
-#define MODEL_ROOMS 64
-#define MODEL_LINES 2000 /* kept of a room, to scroll back in */
+#define MODEL_ROOMS  64
+#define MODEL_PEOPLE 2048 /* of a room: twice what a server takes, for those who are absent */
+#define MODEL_LINES  2000 /* kept of a room, to scroll back in */
 #define MODEL_FETCH                                                                                \
     1024 /* fetches have numbers from this on, questions below, words beyond 32 bits */
 #define MODEL_UNHEARD 1024 /* said, but not acknowledged, in a room: then model_say says no */
@@ -42,6 +43,7 @@ struct model_person {
     bool is_unseen; /* nobody has told of their coming yet */
     unsigned
         absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */
+    unsigned asked; /* seconds that their asking for keys has used up */
     uint64_t read;
 };
 
