@@ -708,10 +708,12 @@ void hub_tick(struct hub *hub, tern_time now)
         room->has_news = false;
         room_tell_status(room);
     }
-    if (hub->spread == NULL && now - hub->swept >= TERN_SEC) {
+    if (now - hub->swept >= TERN_SEC) {
         hub->swept = now;
         hub_files_tick(hub, now);
-        sweep(hub, now);
+        if (hub->spread == NULL) {
+            sweep(hub, now);
+        }
     }
     if (hub->store != NULL && store_tidy(hub->store, hub_wall(hub)) < 0) {
         hub_on_store_failure(hub);
