@@ -246,7 +246,8 @@ static void on_went(struct peer *peer, const tern_close_info *close)
         close->by == TERN_CLOSED_PEER && close->is_application && close->code == CLOSE_BYE;
     tern_message m = {.size = sizeof m};
     tern_time now = tern_udp_now();
-    while (tern_conn_receive(peer->conn, &m) == 1) { /* said before the goodbye */
+    /* Said before the goodbye; who says goodbye may say no more at once than who stays. */
+    while (may_talk(peer, now) && tern_conn_receive(peer->conn, &m) == 1) {
         hub_receive(peer->session, (uint16_t)m.channel, m.data, m.len, now);
     }
     stop_waiting(peer);
