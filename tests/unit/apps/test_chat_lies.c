@@ -298,6 +298,34 @@ static void a_list_of_members_does_not_grow_without_end(void **state)
     assert_int_equal(room->people_count, MODEL_PEOPLE);
 }
 
+static void long_words_do_not_fill_the_memory(void **state)
+{
+    static char page[CHAT_WORDS_MAX];
+    (void)state;
+    struct program *ann = start(1, "ann");
+    struct model_room *console = model_console(ann->model);
+    memset(page, 'y', sizeof page);
+    page[499] = '\xc3';
+    page[500] = '\xa9';
+    struct line about = {.kind = LINE_TEXT};
+    size_t bytes = 0;
+    for (unsigned i = 0; i < MODEL_LINES + 500; i++) {
+        model_line(ann->model, console, &about,
+                   (struct chat_slice){(const uint8_t *)page, sizeof page});
+        ann->line_count = 0;
+    }
+    for (unsigned i = 0; i < MODEL_LINES; i++) {
+        bytes += console->lines[i]->len;
+    }
+    assert_int_equal(bytes, console->line_bytes);
+    assert_in_range(bytes, MODEL_LINE_BYTES / 2, MODEL_LINE_BYTES);
+    const struct line *last = console->lines[(console->line_count - 1) % MODEL_LINES];
+    const struct line *first = console->lines[console->line_count % MODEL_LINES];
+    assert_int_equal(last->len, sizeof page);
+    assert_int_equal(first->len, 499 + 6);
+    assert_string_equal(first->text + 498, "y [...]");
+}
+
 static void we_are_who_we_are_whatever_the_server_says(void **state)
 {
     (void)state;
@@ -379,6 +407,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(keys_do_not_pile_up, begin, end),
     cmocka_unit_test_setup_teardown(who_asks_without_end_is_not_always_answered, begin, end),
     cmocka_unit_test_setup_teardown(a_list_of_members_does_not_grow_without_end, begin, end),
+    cmocka_unit_test_setup_teardown(long_words_do_not_fill_the_memory, begin, end),
     cmocka_unit_test_setup_teardown(we_are_who_we_are_whatever_the_server_says, begin, end),
     cmocka_unit_test_setup_teardown(another_key_under_a_nick_is_told_loudly, begin, end),
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),
