@@ -361,6 +361,24 @@ static void another_key_under_a_nick_is_told_loudly(void **state)
     assert_false(model_is_verified(ann->model, bob->key));
 }
 
+/* The server should have refused it. */
+static void a_nick_that_looks_like_anothers_is_told_of(void **state)
+{
+    (void)state;
+    struct program *ann = come(1, "ann", "den"), *bob = come(2, "bob", "den");
+    struct model_room *room = model_room_at(ann->model, 0);
+    struct chat_packet lie = {.type = CHAT_EVENT,
+                              .seq = room->last + 1,
+                              .kind = CHAT_KIND_JOIN,
+                              .nick = chat_text("b\xd0\xbe"
+                                                "b")};
+    memset(lie.key, 9, sizeof lie.key);
+    assert_true(model_verified(ann->model, bob->key, true));
+    tell(ann, room->channel, &lie);
+    assert_true(has_line(ann, LINE_WARNING,
+                         " looks like bob, and has another key than the one whose words"));
+}
+
 static void both_see_the_same_words(void **state)
 {
     char one[WORDS_SIZE], other[WORDS_SIZE];
@@ -410,6 +428,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(long_words_do_not_fill_the_memory, begin, end),
     cmocka_unit_test_setup_teardown(we_are_who_we_are_whatever_the_server_says, begin, end),
     cmocka_unit_test_setup_teardown(another_key_under_a_nick_is_told_loudly, begin, end),
+    cmocka_unit_test_setup_teardown(a_nick_that_looks_like_anothers_is_told_of, begin, end),
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),
     cmocka_unit_test_setup_teardown(few_words_wait_for_keys, begin, end),
 };
