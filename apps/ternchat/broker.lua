@@ -11,6 +11,7 @@ local GRACE = 600000              -- ms that a lost member is kept
 local NAME_AGE = 180 * 86400000   -- ms after which a name is free for others
 local NAMES = 4                   -- that a person holds
 local SAID_AGE = 30 * 86400000    -- ms that a program's numbers are known
+local PROGRAMS = 1000             -- of a person in a room; then their numbers are forgotten
 local EVENTS, MEMBERS, ROOMS, READERS = 100000, 1000, 100000, 16
 local OPEN, PRIVATE = 1, 2
 local TEXT_TOPIC, JOIN, LEAVE, NICK, KICK = 5, 16, 17, 18, 19
@@ -401,6 +402,9 @@ function ask.say(room, key, id, kind, body)
     local program, number = id:sub(1, 4), struct.unpack('>I4', id:sub(5))
     if number <= tonumber(call('HGET', said, program) or '0') then
         return {'said'}
+    end
+    if call('HLEN', said) >= PROGRAMS and call('HEXISTS', said, program) == 0 then
+        call('DEL', said)
     end
     kind = tonumber(kind)
     if kind == TEXT_TOPIC then

@@ -159,6 +159,7 @@ static bool begin_stream(struct files *f, struct give *give, uint64_t id)
         front[i] = (uint8_t)(id >> (56 - 8 * i));
     }
     if (tern_conn_open_stream(f->conn, TERN_STREAM_UNI, &give->stream) != 0) {
+        give->stream = NULL;
         return false;
     }
     chunks_seal_begin(&give->chunks, &give->of->offer, give->chunks.offset, front + FILES_NUMBER);
@@ -186,6 +187,11 @@ static void give_new(struct files *f, struct given *of, int fd, const struct cha
     give->chunks.offset = p->offset;
     (void)snprintf(give->who, sizeof give->who, "%s", nick_of(f, of->room, p->key));
     if (!begin_stream(f, give, p->id)) {
+        if (give->stream != NULL) {
+            int rc = tern_stream_reset(give->stream, CHAT_STOP_BUSY);
+            (void)rc; /* it has failed already */
+            tern_stream_set_user(give->stream, NULL);
+        }
         (void)close(fd);
         free(give);
         (void)model_deny(f->model, p->id, CHAT_STOP_BUSY);

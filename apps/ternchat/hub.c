@@ -14,6 +14,7 @@
 #define ASK_RATE    5.0        /* and a second */
 #define MAKES       50.0       /* new rooms at once */
 #define MAKE_RATE   (1.0 / 60) /* and a second */
+#define RESTING     10000      /* who have gone, and whose limits are remembered */
 #define FIRST_SHIFT 10         /* the first number of a room: ms since 1970, and this to its left */
 
 struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
@@ -68,6 +69,11 @@ bool hub_may(struct hub *hub, struct allowance *a, double burst, double rate)
     }
     a->left -= 1;
     return true;
+}
+
+static bool is_used(const struct hub *hub, const struct allowance *a, double burst, double rate)
+{
+    return a->filled != 0 && a->left + (double)(hub->now - a->filled) / 1e9 * rate < burst;
 }
 
 bool hub_may_ask(struct hub_session *s, const struct chat_packet *p)
@@ -128,18 +134,38 @@ struct person *hub_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
     return p;
 }
 
-void hub_forget_if_idle(struct hub *hub, struct person *p)
+static void forget(struct hub *hub, struct person *p)
 {
-    if (p->members != NULL || p->sessions != NULL) {
-        return;
-    }
     hub_nick_release(hub, p);
+    hub->resting_count -= p->is_resting ? 1 : 0;
     (void)tdelete(p, &hub->by_key, compare_keys);
     *p->link = p->next;
     if (p->next != NULL) {
         p->next->link = p->link;
     }
     free(p);
+}
+
+/* Who has used up much is remembered until it would be theirs again: or they would have it by coming anew. */
+static bool must_rest(const struct hub *hub, const struct person *p)
+{
+    return hub->spread == NULL && (p->is_resting || hub->resting_count < RESTING) &&
+           (is_used(hub, &p->dear, ASKS, ASK_RATE) || is_used(hub, &p->makes, MAKES, MAKE_RATE));
+}
+
+void hub_forget_if_idle(struct hub *hub, struct person *p)
+{
+    if (p->members != NULL || p->sessions != NULL) {
+        return;
+    }
+    if (!must_rest(hub, p)) {
+        forget(hub, p);
+    } else if (!p->is_resting) {
+        hub_nick_release(hub, p);
+        p->nick[0] = '\0';
+        p->is_resting = true;
+        hub->resting_count++;
+    }
 }
 
 /* --- coming ------------------------------------------------------------------------------------------ */
@@ -154,6 +180,8 @@ struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN
         free(s);
         return NULL;
     }
+    hub->resting_count -= person->is_resting ? 1 : 0;
+    person->is_resting = false;
     hub->session_count++;
     s->hub = hub;
     s->late_tail = &s->late;
@@ -708,10 +736,12 @@ void hub_tick(struct hub *hub, tern_time now)
         room->has_news = false;
         room_tell_status(room);
     }
-    if (hub->spread == NULL && now - hub->swept >= TERN_SEC) {
+    if (now - hub->swept >= TERN_SEC) {
         hub->swept = now;
         hub_files_tick(hub, now);
-        sweep(hub, now);
+        if (hub->spread == NULL) {
+            sweep(hub, now);
+        }
     }
     if (hub->store != NULL && store_tidy(hub->store, hub_wall(hub)) < 0) {
         hub_on_store_failure(hub);
@@ -750,7 +780,7 @@ void hub_free(struct hub *hub)
             session_free(s);
         }
         person->sessions = NULL;
-        hub_forget_if_idle(hub, person);
+        forget(hub, person);
     }
     store_close(hub->store);
     free(hub);

@@ -229,7 +229,8 @@ struct hub_relay *hub_relay_begin(struct hub_session *from, uint64_t id, void *p
                                   void **to, uint64_t *fetch)
 {
     struct hub_relay *relay = waiting_for(from, id);
-    if (relay == NULL) {
+    if (relay == NULL ||
+        relay->to->conn == NULL) { /* it has said goodbye, and ends when it is heard out */
         return NULL;
     }
     relay->from = from;

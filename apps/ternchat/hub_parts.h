@@ -15,7 +15,7 @@ struct hub {
     void *by_key, *by_nick, *by_name; /* trees of tsearch; nicks by their skeletons */
     struct person *persons;
     struct room *rooms;
-    size_t room_count, session_count;
+    size_t room_count, session_count, resting_count;
     struct room *news; /* rooms whose status has changed */
     tern_time swept, now;
     uint64_t events, refusals, store_failures;

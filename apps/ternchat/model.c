@@ -392,49 +392,7 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
     }
 }
 
-/* --- lines ------------------------------------------------------------------------------------------- */
-
-void model_line(struct model *model, struct model_room *room, const struct line *about,
-                struct chat_slice text)
-{
-    struct line *line = malloc(sizeof *line + text.len + 1);
-    if (line == NULL) {
-        model_tell(model, "out of memory: a line is not shown");
-        return;
-    }
-    *line = *about;
-    line->len = text.len;
-    if (text.len > 0) {
-        memcpy(line->text, text.data, text.len);
-    }
-    line->text[text.len] = '\0';
-    struct line **place = &room->lines[room->line_count++ % MODEL_LINES];
-    free(*place);
-    *place = line;
-    model_memory_line(model, room, line);
-    room->unread += line->kind <= LINE_FILE && !line->is_own && !line->is_replay ? 1 : 0;
-    model->front.on_line(model->front.user, room, line);
-}
-
-void model_happening(struct model *model, struct model_room *room, struct line *about,
-                     const char *what, const char *more)
-{
-    char safe[CHAT_TEXT_MAX], text[CHAT_TEXT_MAX + 200];
-    (void)term_escape(more, strlen(more), safe, sizeof safe);
-    (void)snprintf(text, sizeof text, "%s%s%s", about->nick, what, safe);
-    about->kind = LINE_NOTE;
-    model_line(model, room, about, chat_text(text));
-}
-
-void model_warn(struct model *model, struct model_room *room, const struct line *about,
-                const char *before, const char *after)
-{
-    char text[CHAT_NAME_MAX + 300];
-    struct line warning = *about;
-    warning.kind = LINE_WARNING;
-    (void)snprintf(text, sizeof text, "WARNING: %s%s%s", before, about->nick, after);
-    model_line(model, room, &warning, chat_text(text));
-}
+/* --- what happens ------------------------------------------------------------------------------------- */
 
 static void set_topic(struct model_room *room, struct chat_slice topic)
 {
@@ -456,19 +414,6 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
         model_person_left(model, room, p->body.data);
     }
     model_happening(model, room, about, " put out ", nick);
-}
-
-uint64_t model_clock(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void model_note(struct model *model, struct model_room *room, const char *text)
-{
-    struct line about = {.kind = LINE_NOTE, .time = model_clock()};
-    model_line(model, room == NULL ? &model->console : room, &about, chat_text(text));
 }
 
 /* What the server itself has to say of somebody. */

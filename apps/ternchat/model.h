@@ -7,8 +7,11 @@
 #include "ternchat/offer.h"
 #include "ternchat/words.h"
 
-#define MODEL_ROOMS 64
-#define MODEL_LINES 2000 /* kept of a room, to scroll back in */
+#define MODEL_ROOMS  64
+#define MODEL_PEOPLE 2048 /* of a room: twice what a server takes, for those who are absent */
+#define MODEL_LINES  2000 /* kept of a room, to scroll back in */
+#define MODEL_LINE_BYTES                                                                           \
+    ((size_t)4 << 20) /* and of them; then the oldest long ones lose their ends */
 #define MODEL_FETCH                                                                                \
     1024 /* fetches have numbers from this on, questions below, words beyond 32 bits */
 #define MODEL_UNHEARD 1024 /* said, but not acknowledged, in a room: then model_say says no */
@@ -42,6 +45,7 @@ struct model_person {
     bool is_unseen; /* nobody has told of their coming yet */
     unsigned
         absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */
+    unsigned asked; /* seconds that their asking for keys has used up */
     uint64_t read;
 };
 
@@ -65,6 +69,8 @@ struct model_room {
     size_t people_count, people_room;
     struct line *lines[MODEL_LINES]; /* a ring: line n is at n % MODEL_LINES */
     uint64_t line_count, unread;
+    size_t line_bytes;                       /* of text in them */
+    uint64_t shortened;                      /* up to there old ones are */
     struct unheard *unheard, **unheard_tail; /* to say (again, after a lost connection), in order */
     struct unheard *unsent; /* the first of them that has not left on this connection */
     size_t unheard_count;

@@ -1,10 +1,12 @@
 /* Whose key is whose, as we have seen it: a nick that comes with another key is told of, and marks of those
  * whose words were compared stay with the key.
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ternchat/model_memory.h"
+#include "ternchat/name.h"
 #include "ternchat/words.h"
 
 static struct known *find(struct model *model, const uint8_t key[TERN_KEY_SIZE])
@@ -17,13 +19,25 @@ static struct known *find(struct model *model, const uint8_t key[TERN_KEY_SIZE])
     return NULL;
 }
 
-/* The one that bore the nick last. */
+/* Servers let nobody have a nick that looks like another's; should one do so all the same, it is told of as if
+ * it were the same one. */
+void model_known_name(struct known *k, const char *nick)
+{
+    (void)snprintf(k->nick, sizeof k->nick, "%s", nick);
+    if (!name_skeleton(nick, k->looks)) {
+        memcpy(k->looks, k->nick, sizeof k->looks);
+    }
+}
+
+/* The one that bore the nick last, or one that looks like it. */
 static const struct known *bearer(const struct model *model, const char *nick)
 {
     const struct known *last = NULL;
+    struct known like;
+    model_known_name(&like, nick);
     for (size_t i = 0; i < model->known_count; i++) {
         const struct known *k = &model->known[i];
-        if (strcmp(k->nick, nick) == 0 && (last == NULL || k->seen > last->seen)) {
+        if (strcmp(k->looks, like.looks) == 0 && (last == NULL || k->seen > last->seen)) {
             last = k;
         }
     }
@@ -66,24 +80,28 @@ void model_known_see(struct model *model, struct model_room *room,
     const struct known *before = bearer(model, person->nick);
     bool is_other = before != NULL && memcmp(before->key, person->key, TERN_KEY_SIZE) != 0;
     bool was_verified = is_other && before->is_verified;
+    char as[CHAT_NAME_MAX + 30] = "";
+    if (is_other && strcmp(before->nick, person->nick) != 0) {
+        (void)snprintf(as, sizeof as, " looks like %s, and", before->nick);
+    }
     struct known *k = model_known_add(model, person->key);
     if (k == NULL) {
         return;
     }
     k->seen = ++model->known_seen;
     if (is_other || strcmp(k->nick, person->nick) != 0) {
-        memcpy(k->nick, person->nick, sizeof k->nick);
+        model_known_name(k, person->nick);
         model_memory_known(model, k);
     }
     if (is_other) {
         struct line about = {.time = model_clock()};
         memcpy(about.key, person->key, sizeof about.key);
         memcpy(about.nick, person->nick, sizeof about.nick);
-        model_warn(model, room, &about, "",
-                   was_verified
-                       ? " has another key than the one whose words you compared: it may be "
-                         "somebody else; /verify"
-                       : " has another key than before: it may be somebody else; /verify");
+        char text[sizeof as + 150];
+        (void)snprintf(text, sizeof text,
+                       "%s has another key than %s: it may be somebody else; /verify", as,
+                       was_verified ? "the one whose words you compared" : "before");
+        model_warn(model, room, &about, "", text);
     }
 }
 

@@ -24,7 +24,7 @@ static void on_known(void *user, const uint8_t key[TERN_KEY_SIZE], const char *n
     struct model *model = user;
     struct known *k = model_known_add(model, key);
     if (k != NULL) {
-        (void)snprintf(k->nick, sizeof k->nick, "%s", nick);
+        model_known_name(k, nick);
         k->is_verified = is_verified;
         k->seen = seen;
         model->known_seen = seen > model->known_seen ? seen : model->known_seen;

@@ -20,7 +20,8 @@ struct unheard {
 
 struct known {
     uint8_t key[TERN_KEY_SIZE];
-    char nick[CHAT_NAME_MAX + 1]; /* that they bore last */
+    char nick[CHAT_NAME_MAX + 1];  /* that they bore last */
+    char looks[CHAT_NAME_MAX + 1]; /* its skeleton: what looks like it has the same */
     bool is_verified;
     uint64_t seen; /* the higher, the later */
 };
@@ -86,6 +87,7 @@ void model_on_status(struct model_room *room, struct chat_slice list);
 /* Warns when somebody else had the nick before. */
 void model_known_see(struct model *model, struct model_room *room,
                      const struct model_person *person);
+void model_known_name(struct known *k, const char *nick);
 struct known *model_known_add(struct model *model, const uint8_t key[TERN_KEY_SIZE]);
 struct model_person *model_person_in(const struct model_room *room,
                                      const uint8_t key[TERN_KEY_SIZE]);

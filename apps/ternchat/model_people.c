@@ -22,6 +22,9 @@ struct model_person *model_person_in(const struct model_room *room,
 
 static struct model_person *make_person(struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
 {
+    if (room->people_count == MODEL_PEOPLE) {
+        return NULL;
+    }
     if (room->people_count == room->people_room) {
         size_t more = room->people_room == 0 ? 16 : 2 * room->people_room;
         struct model_person *people = realloc(room->people, more * sizeof *people);
@@ -115,6 +118,9 @@ void model_people_set(struct model *model, struct model_room *room, struct chat_
 
 void model_people_tick(struct model *model, struct model_room *room)
 {
+    for (size_t i = 0; i < room->people_count; i++) {
+        room->people[i].asked -= room->people[i].asked > 0 ? 1 : 0;
+    }
     for (size_t i = room->people_count; room->channel != 0 && i-- > 0;) {
         struct model_person *person = &room->people[i];
         person->absent += person->absent > 0 ? 1 : 0;

@@ -20,6 +20,10 @@
     50               /* of a private room, after which it is given again, so that who comes late and
                                is shown the last CHAT_REPLAY can read them */
 #define ASK_PAUSE 30 /* seconds */
+#define ASK_COST  10 /* of one ask of somebody's: they are answered at once while they have */
+#define ASK_MOST  30 /* used up no more than this; their programs ask every ASK_PAUSE */
+
+_Static_assert(CHAIN_WORDS <= SEAL_JUMP, "all words of a chain but the last may be lost");
 
 static bool is_pair(const struct model_room *room)
 {
@@ -361,6 +365,18 @@ void model_seal_tick(struct model *model, struct model_room *room)
 
 /* --- what comes --------------------------------------------------------------------------------------- */
 
+/* Or one who asks without end would have all of us say keys, and nothing else. */
+static bool may_ask(const struct model_room *room, const uint8_t key[TERN_KEY_SIZE])
+{
+    struct model_person *person = model_person_in(room, key);
+    if (person == NULL) { /* the other one of a private room */
+        return true;
+    }
+    bool may = person->asked <= ASK_MOST;
+    person->asked += may ? ASK_COST : 0;
+    return may;
+}
+
 static void on_keys(struct model *model, struct model_room *room, const struct chat_packet *p,
                     const struct line *about)
 {
@@ -371,7 +387,7 @@ static void on_keys(struct model *model, struct model_room *room, const struct c
         return;
     }
     if (seal_is_ask(p->body)) {
-        if (may_read(&at, p->key)) { /* else nobody sees who asks */
+        if (may_read(&at, p->key) && may_ask(room, p->key)) { /* else nobody sees who asks */
             give_again(model, room, p->key);
         }
         return;

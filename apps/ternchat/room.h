@@ -26,8 +26,10 @@ struct ban {
 struct person {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1], skeleton[CHAT_NAME_MAX + 1];
-    uint8_t state;                       /* CHAT_HERE or CHAT_AWAY */
-    struct allowance dear, names, makes; /* of what costs the server, or disturbs the others */
+    uint8_t state; /* CHAT_HERE or CHAT_AWAY */
+    struct allowance dear, names, makes,
+        states;      /* of what costs the server, or disturbs the others */
+    bool is_resting; /* nobody is left of them but those */
     struct member *members;
     struct hub_session *sessions;
     struct person *next, **link; /* of the hub */

@@ -11,13 +11,13 @@
 #include "ternchat/proto.h"
 
 #define SEAL_MORE     (CHAT_BODY_MAX - CHAT_WORDS_MAX) /* bytes that sealing adds at most */
-#define SEAL_CHAINS   8     /* of our own, with words that are still on their way */
-#define SEAL_EPOCHS   3     /* chains that are kept of each program of the others */
-#define SEAL_SENDERS  2048  /* programs of others that a room remembers */
-#define SEAL_PROGRAMS 32    /* of one of them */
-#define SEAL_SKIPPED  64    /* keys of words that were passed over, of each program */
-#define SEAL_JUMP     65536 /* words that may be passed over at once */
-#define SEAL_DUMP     4096  /* bytes that one sender takes in the memory, at most */
+#define SEAL_CHAINS   8    /* of our own, with words that are still on their way */
+#define SEAL_EPOCHS   3    /* chains that are kept of each program of the others */
+#define SEAL_SENDERS  2048 /* programs of others that a room remembers */
+#define SEAL_PROGRAMS 32   /* of one of them */
+#define SEAL_SKIPPED  64   /* keys of words that were passed over, of each program */
+#define SEAL_JUMP     1024 /* words that may be passed over at once: no chain is longer */
+#define SEAL_DUMP     4096 /* bytes that one sender takes in the memory, at most */
 
 struct seal;
 

@@ -9,10 +9,17 @@
 #include "ternchat/seal.h"
 #include "ternchat/seal_parts.h"
 
+#define BOX_TRIES 4 /* in one event */
+
 /* What stands in front of a word, and of KEYS. */
 struct front {
     uint32_t program, epoch, index;
 };
+
+static bool is_ours(const struct seal *seal, const uint8_t from[TERN_KEY_SIZE], uint32_t program)
+{
+    return program == seal->program && memcmp(from, seal->pub, TERN_KEY_SIZE) == 0;
+}
 
 static bool take_front(struct chat_slice body, enum seal_form form, size_t least, struct front *f)
 {
@@ -141,18 +148,22 @@ static struct their_chain *add_chain(struct sender *s)
 
 /* --- KEYS --------------------------------------------------------------------------------------------- */
 
-/* The boxes with our hint; another's key may begin like ours. */
+/* The boxes with our hint; another's key may begin like ours. Each costs two agreements, so a body that is full of
+ * them is not looked through. */
 static bool open_box(const struct seal *seal, const uint8_t from[TERN_KEY_SIZE], uint64_t id,
                      struct chat_slice body, uint8_t key[BOX_KEY], bool *is_for_us)
 {
     uint8_t about[SEAL_KEYS_ABOUT];
     const struct box_to to = {seal->secret, seal->pub, from,
                               body.data + SEAL_KEYS_FRONT - TERN_KEY_SIZE};
+    unsigned tries = 0;
     *is_for_us = false;
     seal_keys_about(seal, from, seal->pub, id, body.data, about);
-    for (size_t at = SEAL_KEYS_FRONT; at + SEAL_BOX <= body.len; at += SEAL_BOX) {
+    for (size_t at = SEAL_KEYS_FRONT; tries < BOX_TRIES && at + SEAL_BOX <= body.len;
+         at += SEAL_BOX) {
         if (memcmp(body.data + at, seal->pub, SEAL_HINT) == 0) {
             *is_for_us = true;
+            tries++;
             if (box_open(&to, about, sizeof about, body.data + at + SEAL_HINT, key)) {
                 return true;
             }
@@ -170,6 +181,9 @@ enum seal_result seal_take_keys(struct seal *seal, const uint8_t from[TERN_KEY_S
     if (!take_front(body, SEAL_FORM_KEYS, SEAL_KEYS_FRONT, &f) ||
         (body.len - SEAL_KEYS_FRONT) % SEAL_BOX != 0) {
         return SEAL_FALSE;
+    }
+    if (is_ours(seal, from, f.program)) {
+        return SEAL_REPEAT; /* or the server could show us our own words twice */
     }
     struct sender *s = find(seal, from, f.program);
     if (s != NULL && s->chain_count > 0 && f.epoch <= s->chains[s->chain_count - 1].epoch) {
@@ -280,15 +294,14 @@ static enum seal_result open_next(struct sender *s, struct their_chain *chain,
     struct chain ahead = chain->chain, before = chain->chain;
     uint8_t key[CHAIN_KEY];
     do {
+        before = f->index - ahead.index >= SEAL_SKIPPED ? ahead : before;
         chain_step(&ahead, key);
     } while (ahead.index <= f->index);
     bool is_theirs = decrypt(w, key, out, opened);
     while (is_theirs && before.index < f->index) {
         uint32_t index = before.index;
         chain_step(&before, key);
-        if (f->index - index <= SEAL_SKIPPED) {
-            skip(s, f->epoch, index, key);
-        }
+        skip(s, f->epoch, index, key);
     }
     if (is_theirs) {
         chain->chain = ahead;
@@ -313,6 +326,9 @@ enum seal_result seal_open(struct seal *seal, const uint8_t from[TERN_KEY_SIZE],
     memset(opened, 0, sizeof *opened);
     if (!take_front(body, SEAL_FORM_WORD, least, &f) || f.index == UINT32_MAX) {
         return SEAL_FALSE;
+    }
+    if (is_ours(seal, from, f.program)) {
+        return SEAL_REPEAT;
     }
     struct sender *s = find(seal, from, f.program);
     struct their_chain *chain = find_chain(s, f.epoch);

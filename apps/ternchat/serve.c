@@ -30,6 +30,7 @@
 #define BURST         200.0           /* packets that somebody may send at once */
 #define RATE          50.0 /* and a second, for long; more waits in the transport's windows */
 #define WINDOW        (256u << 10) /* of messages that wait so */
+#define FIRST_WINDOW  (64u << 10)  /* of a file's stream: nobody has asked for it yet, maybe */
 #define QUEUE         (1u << 20)   /* of messages to one client; then its seats wait */
 #define MAX_PACKET    CHAT_PACKET_MAX
 /* Handshakes at once before the others get a Retry: what a busy core does within a client's patience. After a
@@ -246,7 +247,8 @@ static void on_went(struct peer *peer, const tern_close_info *close)
         close->by == TERN_CLOSED_PEER && close->is_application && close->code == CLOSE_BYE;
     tern_message m = {.size = sizeof m};
     tern_time now = tern_udp_now();
-    while (tern_conn_receive(peer->conn, &m) == 1) { /* said before the goodbye */
+    /* Said before the goodbye; who says goodbye may say no more at once than who stays. */
+    while (may_talk(peer, now) && tern_conn_receive(peer->conn, &m) == 1) {
         hub_receive(peer->session, (uint16_t)m.channel, m.data, m.len, now);
     }
     stop_waiting(peer);
@@ -363,6 +365,7 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.message_buffer = QUEUE;
     config.max_streams_bidi = 0;
     config.max_streams_uni = RELAY_STREAMS;
+    config.stream_window = FIRST_WINDOW;
     config.stream_window_max = RELAY_WINDOW;
     /* All of them full, or one file that its receiver does not take would hold up the others. */
     config.conn_window = config.conn_window_max = (uint64_t)RELAY_STREAMS * RELAY_WINDOW;

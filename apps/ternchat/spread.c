@@ -17,6 +17,8 @@
 #define RENAME_RATE  (1.0 / 10)
 #define MAKES        50.0 /* as in hub.c */
 #define MAKE_RATE    (1.0 / 60)
+#define STATES       5.0 /* away and back: each is told for every seat of the person */
+#define STATE_RATE   1.0
 
 static const char no_answer[] = "the server does not reach its broker now";
 static const char cannot[] = "the broker cannot store it now";
@@ -541,6 +543,19 @@ static void take_question(struct hub_session *s, const struct chat_packet *p, co
     }
 }
 
+static void take_state(struct hub_session *s, uint8_t state)
+{
+    struct person *person = s->person;
+    if (state == person->state) {
+        return;
+    }
+    if (!hub_may(s->hub, &person->states, STATES, STATE_RATE)) {
+        hub_refuse(s, CHAT_REFUSED_RATE, 0, 0, "away and back too often; wait a little");
+        return;
+    }
+    spread_state(person, state);
+}
+
 static bool take_control(struct hub_session *s, const struct chat_packet *p, const uint8_t *data,
                          size_t len)
 {
@@ -550,7 +565,7 @@ static bool take_control(struct hub_session *s, const struct chat_packet *p, con
     } else if (!s->is_welcome) {
         return false;
     } else if (p->type == CHAT_STATE) {
-        spread_state(s->person, p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE);
+        take_state(s, p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE);
     } else if (p->type == CHAT_JOIN || p->type == CHAT_OPEN || p->type == CHAT_KICK ||
                p->type == CHAT_BEFORE || p->type == CHAT_SEARCH || p->type == CHAT_LIST) {
         take_question(s, p, data, len);

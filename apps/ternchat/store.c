@@ -47,6 +47,7 @@ enum statement {
     UNINDEXED,
     SAID_SET,
     SAID,
+    SAID_TRIM,
     REPLAY,
     BEFORE,
     SEARCH,
@@ -85,6 +86,8 @@ static const char *const texts[STATEMENTS] = {
     [SAID_SET] =
         "INSERT INTO said VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last",
     [SAID] = "SELECT last FROM said WHERE room = ? AND key = ? AND instance = ?",
+    [SAID_TRIM] = "DELETE FROM said WHERE room = ?1 AND key = ?2 AND "
+                  "(SELECT count(*) FROM said WHERE room = ?1 AND key = ?2) >= ?3",
     [REPLAY] =
         "SELECT seq, packet FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq",
     [BEFORE] =
@@ -360,8 +363,15 @@ int store_said(struct store *s, int64_t room, const uint8_t key[TERN_KEY_SIZE], 
 {
     sqlite3_stmt *statement = db_ask(&s->db, SAID, "iki", room, key, (int64_t)instance);
     int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
+    bool is_new = rc == SQLITE_DONE;
     *last = rc == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
-    return db_finish(&s->db, statement, rc);
+    if (db_finish(&s->db, statement, rc) < 0) {
+        return -1;
+    }
+    /* Or somebody could fill the file with programs, which are no events and so never get old. */
+    return is_new ? db_run(&s->db,
+                           db_ask(&s->db, SAID_TRIM, "iki", room, key, (int64_t)STORE_PROGRAMS))
+                  : 1;
 }
 
 /* --- people ------------------------------------------------------------------------------------------ */

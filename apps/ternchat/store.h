@@ -12,7 +12,8 @@
 #define STORE_WHY_SIZE 256
 #define STORE_NICKS    4 /* names that one key holds; the one that was used longest ago goes first */
 #define STORE_NICK_AGE ((uint64_t)180 * 24 * 3600 * 1000) /* ms; then a name is free for others */
-#define STORE_FOUND    50                                 /* events that one question brings */
+#define STORE_PROGRAMS 1000 /* of a person whose last numbers a room keeps */
+#define STORE_FOUND    50   /* events that one question brings */
 
 struct store;
 

@@ -189,6 +189,19 @@ case_chat_broker_shows_what_people_do() {
     shows bob '^ended 0'
 }
 
+# Each of these is a question for every seat of theirs: they are not asked without end.
+case_chat_broker_away_and_back_has_a_limit() {
+    two_servers
+    ann_and_bob
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        printf '/away\n/back\n' >&4
+    done
+    is_told bob 'away and back too often'
+    echo 'still here' >&4
+    sees ann '<bob> still here'
+    exec 3>&- 4>&-
+}
+
 is_read() {
     [ "$(ask_redis hlen tern:3:read:lobby)" -ge 1 ]
 }

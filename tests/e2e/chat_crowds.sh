@@ -31,6 +31,28 @@ case_chat_flood_of_joins() {
     ! grep -q 'connection lost' "$work/ann.log" || fail "ann was lost"
 }
 
+# What waits behind a server's limit when somebody says goodbye is not taken all at once.
+case_chat_goodbye_brings_no_flood() {
+    chat_serve
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    person bob "$server"
+    exec 4>"$work/bob.in"
+    is_told bob 'in lobby are 2'
+    begun=$(date +%s)
+    seq -f 'line %g' 900 >&4
+    sees ann '<bob> line 210$'
+    forget "$person_pid"
+    kill -INT "$person_pid"
+    wait "$person_pid" || true
+    sees ann 'bob left'
+    most=$((200 + 50 * ($(date +%s) - begun + 1)))
+    got=$(grep -c '<bob> line' "$work/ann.out")
+    [ "$got" -le $most ] || fail "$got lines, and not at most $most"
+    exec 3>&- 4>&-
+}
+
 # Names that look like another's: digits for letters, letters of other alphabets, marks and what cannot be seen.
 case_chat_lookalikes() {
     chat_serve

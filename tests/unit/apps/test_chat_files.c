@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "unit/apps/chat_kit.h"
 
-#include "ternchat/store.h"
+#include "ternchat/hub_parts.h"
 #include "unit/apps/folder.h"
 
 /* ann and bob are in the den, eve is not. */
@@ -233,6 +233,38 @@ static void it_ends_when_one_is_put_out_of_the_room(void **state)
     end(&d);
 }
 
+/* With a broker a session outlives its connection, until the words that came with the goodbye are taken. */
+static void who_has_said_goodbye_gets_nothing(void **state)
+{
+    struct den d;
+    int pump;
+    void *to = NULL;
+    uint64_t number;
+    (void)state;
+    begin(&d);
+    fetch(d.bob, d.of_bob, 2000, d.seq);
+    uint64_t id = wanted_of(d.ann);
+    d.bob->session->conn = NULL;
+    assert_null(hub_relay_begin(d.ann->session, id, &pump, d.kit.now, &to, &number));
+    end(&d);
+}
+
+static void with_a_broker_it_ends_when_nothing_moves(void **state)
+{
+    struct den d;
+    static char broker;
+    (void)state;
+    begin(&d);
+    fetch(d.bob, d.of_bob, 2000, d.seq);
+    (void)wanted_of(d.ann);
+    struct hub *hub = d.kit.hub;
+    hub->spread = (struct spread *)&broker;
+    hub_tick(hub, d.kit.now + 60 * TERN_SEC);
+    hub->spread = NULL;
+    assert_int_equal(count_relays(&d), 0);
+    end(&d);
+}
+
 static void it_ends_when_nothing_moves(void **state)
 {
     struct den d;
@@ -317,6 +349,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(it_ends_with_either_side),
     cmocka_unit_test(it_ends_when_one_is_put_out_of_the_room),
     cmocka_unit_test(it_ends_when_nothing_moves),
+    cmocka_unit_test(with_a_broker_it_ends_when_nothing_moves),
+    cmocka_unit_test(who_has_said_goodbye_gets_nothing),
     cmocka_unit_test(so_many_at_a_time_and_no_more),
     cmocka_unit_test_setup_teardown(an_old_offer_is_found_in_the_history, folder_make,
                                     folder_remove),

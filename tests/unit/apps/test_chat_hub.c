@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "unit/apps/chat_kit.h"
 
+#include "ternchat/hub_parts.h"
 #include "ternchat/log.h"
 #include "ternchat/name.h"
 #include "ternchat/room.h"
@@ -482,6 +483,41 @@ static void floods_of_joins_and_rooms_are_refused(void **state)
     hub_free(kit.hub);
 }
 
+static void limits_outlive_a_goodbye(void **state)
+{
+    struct kit kit;
+    struct chat_packet p;
+    char name[20];
+    (void)state;
+    kit_open(&kit, NULL);
+    struct kit_client *a = kit_come(&kit, 1, "alice"), *b = kit_come(&kit, 2, "bob");
+    for (unsigned i = 0; i < 50; i++) {
+        (void)snprintf(name, sizeof name, "room%u", i);
+        (void)kit_join(a, name, 0, CHAT_SINCE_NONE);
+    }
+    kit_go(a, true);
+    a = kit_come(&kit, 3, "alice"); /* the name is free */
+    kit_go(a, true);
+    p = (struct chat_packet){.type = CHAT_OPEN};
+    memset(p.key, 1, sizeof p.key);
+    kit_put(b, CHAT_CONTROL, &p);
+    kit_expect_refusal(b, CHAT_REFUSED_ROOM); /* who is gone is gone */
+    a = kit_come(&kit, 1, "alice");
+    kit_ask(a, "one more", 0, CHAT_SINCE_NONE);
+    kit_ask(a, "more", 0, CHAT_SINCE_NONE);
+    kit_expect_refusal(a, CHAT_REFUSED_ROOM);
+    kit_expect_refusal(a, CHAT_REFUSED_RATE);
+    kit_go(a, true);
+    kit.now += 3600 * TERN_SEC;
+    hub_tick(kit.hub, kit.now);
+    assert_int_equal(kit.hub->resting_count, 0);
+    a = kit_come(&kit, 1, "alice");
+    (void)kit_join(a, "more", 0, CHAT_SINCE_NONE);
+    kit_go(a, true);
+    kit_go(b, true);
+    hub_free(kit.hub);
+}
+
 static void foreign_bytes_end_a_session(void **state)
 {
     static const struct {
@@ -529,6 +565,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_private_conversation_calls_the_other_one),
     cmocka_unit_test(away_is_told_and_outlives_the_connection_only_if_said_again),
     cmocka_unit_test(floods_of_joins_and_rooms_are_refused),
+    cmocka_unit_test(limits_outlive_a_goodbye),
     cmocka_unit_test(foreign_bytes_end_a_session),
 };
 

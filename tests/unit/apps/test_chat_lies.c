@@ -251,6 +251,81 @@ static void keys_do_not_pile_up(void **state)
     assert_int_equal(model_unheard(ann->model), 0);
 }
 
+static void who_asks_without_end_is_not_always_answered(void **state)
+{
+    uint8_t body[1];
+    (void)state;
+    struct program *ann = come(1, "ann", "den"), *eve = come(3, "eve", "den");
+    struct model_room *room = model_room_at(ann->model, 0);
+    say(ann, "on its way");
+    unsigned before = ann->sealed;
+    struct chat_packet ask = {.type = CHAT_EVENT,
+                              .kind = CHAT_KIND_KEYS,
+                              .nick = chat_text("eve"),
+                              .body = {body, seal_ask(body, sizeof body)}};
+    memcpy(ask.key, eve->key, sizeof ask.key);
+    for (unsigned i = 0; i < 100; i++) {
+        ask.seq = room->last + 1;
+        ask.id = 77 + i;
+        tell(ann, room->channel, &ask);
+    }
+    assert_in_range(ann->sealed - before, 1, 8);
+    for (unsigned i = 0; i < 30; i++) {
+        model_retry(ann->model);
+    }
+    before = ann->sealed;
+    ask.seq = room->last + 1;
+    tell(ann, room->channel, &ask);
+    assert_int_equal(ann->sealed - before, 1); /* who asks again in time is answered */
+}
+
+static void a_list_of_members_does_not_grow_without_end(void **state)
+{
+    (void)state;
+    struct program *ann = come(1, "ann", "den");
+    struct model_room *room = model_room_at(ann->model, 0);
+    struct chat_packet lie = {.type = CHAT_EVENT, .kind = CHAT_KIND_JOIN};
+    for (unsigned i = 0; i < MODEL_PEOPLE + 50; i++) {
+        char nick[20];
+        (void)snprintf(nick, sizeof nick, "nobody%u", i);
+        lie.nick = chat_text(nick);
+        lie.seq = room->last + 1;
+        memset(lie.key, 7, sizeof lie.key);
+        memcpy(lie.key, &i, sizeof i);
+        tell(ann, room->channel, &lie);
+        ann->line_count = 0;
+    }
+    assert_int_equal(room->people_count, MODEL_PEOPLE);
+}
+
+static void long_words_do_not_fill_the_memory(void **state)
+{
+    static char page[CHAT_WORDS_MAX];
+    (void)state;
+    struct program *ann = start(1, "ann");
+    struct model_room *console = model_console(ann->model);
+    memset(page, 'y', sizeof page);
+    page[499] = '\xc3';
+    page[500] = '\xa9';
+    struct line about = {.kind = LINE_TEXT};
+    size_t bytes = 0;
+    for (unsigned i = 0; i < MODEL_LINES + 500; i++) {
+        model_line(ann->model, console, &about,
+                   (struct chat_slice){(const uint8_t *)page, sizeof page});
+        ann->line_count = 0;
+    }
+    for (unsigned i = 0; i < MODEL_LINES; i++) {
+        bytes += console->lines[i]->len;
+    }
+    assert_int_equal(bytes, console->line_bytes);
+    assert_in_range(bytes, MODEL_LINE_BYTES / 2, MODEL_LINE_BYTES);
+    const struct line *last = console->lines[(console->line_count - 1) % MODEL_LINES];
+    const struct line *first = console->lines[console->line_count % MODEL_LINES];
+    assert_int_equal(last->len, sizeof page);
+    assert_int_equal(first->len, 499 + 6);
+    assert_string_equal(first->text + 498, "y [...]");
+}
+
 static void we_are_who_we_are_whatever_the_server_says(void **state)
 {
     (void)state;
@@ -284,6 +359,24 @@ static void another_key_under_a_nick_is_told_loudly(void **state)
     assert_true(model_is_verified(ann->model, bob->key));
     assert_true(model_verified(ann->model, bob->key, false));
     assert_false(model_is_verified(ann->model, bob->key));
+}
+
+/* The server should have refused it. */
+static void a_nick_that_looks_like_anothers_is_told_of(void **state)
+{
+    (void)state;
+    struct program *ann = come(1, "ann", "den"), *bob = come(2, "bob", "den");
+    struct model_room *room = model_room_at(ann->model, 0);
+    struct chat_packet lie = {.type = CHAT_EVENT,
+                              .seq = room->last + 1,
+                              .kind = CHAT_KIND_JOIN,
+                              .nick = chat_text("b\xd0\xbe"
+                                                "b")};
+    memset(lie.key, 9, sizeof lie.key);
+    assert_true(model_verified(ann->model, bob->key, true));
+    tell(ann, room->channel, &lie);
+    assert_true(has_line(ann, LINE_WARNING,
+                         " looks like bob, and has another key than the one whose words"));
 }
 
 static void both_see_the_same_words(void **state)
@@ -330,8 +423,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_private_room_has_two_readers_whatever_is_said, begin, end),
     cmocka_unit_test_setup_teardown(who_has_not_come_gets_no_keys_by_asking, begin, end),
     cmocka_unit_test_setup_teardown(keys_do_not_pile_up, begin, end),
+    cmocka_unit_test_setup_teardown(who_asks_without_end_is_not_always_answered, begin, end),
+    cmocka_unit_test_setup_teardown(a_list_of_members_does_not_grow_without_end, begin, end),
+    cmocka_unit_test_setup_teardown(long_words_do_not_fill_the_memory, begin, end),
     cmocka_unit_test_setup_teardown(we_are_who_we_are_whatever_the_server_says, begin, end),
     cmocka_unit_test_setup_teardown(another_key_under_a_nick_is_told_loudly, begin, end),
+    cmocka_unit_test_setup_teardown(a_nick_that_looks_like_anothers_is_told_of, begin, end),
     cmocka_unit_test_setup_teardown(both_see_the_same_words, begin, end),
     cmocka_unit_test_setup_teardown(few_words_wait_for_keys, begin, end),
 };

@@ -35,6 +35,14 @@ static void be(struct who *who, uint8_t seed, const char *room)
     who->next_id = (uint64_t)seed << 32 | 1;
 }
 
+/* Another program of theirs, which knows nothing. */
+static void be_again(struct who *who)
+{
+    seal_free(who->seal);
+    who->seal = seal_new("den", who->secret);
+    assert_non_null(who->seal);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -519,6 +527,33 @@ static void a_chain_does_not_jump_for_ever(void **state)
     refuse(&bob, say(&ann, "far"), SEAL_FALSE);
 }
 
+static void many_boxes_for_one_are_not_all_tried(void **state)
+{
+    (void)state;
+    seal_begin(eve.seal);
+    struct event *e = give(&eve, &bob);
+    const size_t box = 8 + 48, front = e->len - box; /* docs/ternchat-protocol.md section 11 */
+    for (size_t i = 1; i < 20; i++) {
+        memcpy(e->body + front + i * box, e->body + front + (i - 1) * box, box);
+        e->body[front + (i - 1) * box + 20] ^= 1;
+        e->len += box;
+        assert_int_equal(take(&bob, e), i < 4 ? SEAL_DONE : SEAL_FALSE);
+        be_again(&bob);
+    }
+    free(e);
+}
+
+static void our_own_words_do_not_come_twice(void **state)
+{
+    (void)state;
+    introduce();
+    struct event *keys = give(&ann, &ann); /* for other programs of hers */
+    struct event *word = say(&ann, "once");
+    assert_int_equal(take(&ann, keys), SEAL_REPEAT);
+    refuse(&ann, word, SEAL_REPEAT);
+    free(keys);
+}
+
 /* --- the memory --------------------------------------------------------------------------------------- */
 
 static void what_was_known_of_a_sender_comes_back(void **state)
@@ -579,6 +614,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(keys_that_are_no_keys_are_passed_over, begin, end),
     cmocka_unit_test_setup_teardown(nobody_pushes_out_the_chains_of_others, begin, end),
     cmocka_unit_test_setup_teardown(a_chain_does_not_jump_for_ever, begin, end),
+    cmocka_unit_test_setup_teardown(many_boxes_for_one_are_not_all_tried, begin, end),
+    cmocka_unit_test_setup_teardown(our_own_words_do_not_come_twice, begin, end),
     cmocka_unit_test_setup_teardown(what_was_known_of_a_sender_comes_back, begin, end),
     cmocka_unit_test_setup_teardown(asking_is_an_event, begin, end),
 };

@@ -77,6 +77,47 @@ static void a_restart_loses_nothing_and_takes_nothing_twice(void **state)
     remove_folder();
 }
 
+static void programs_of_a_person_do_not_fill_the_file(void **state)
+{
+    struct store_limits limits = {0};
+    char why[STORE_WHY_SIZE] = "";
+    uint8_t key[TERN_KEY_SIZE] = {1}, other[TERN_KEY_SIZE] = {2};
+    uint32_t last;
+    unsigned known = 0;
+    (void)state;
+    make_folder();
+    struct store *s = store_open(path, &limits, why);
+    struct store_room room = {.next = 1};
+    struct log log;
+    log_init(&log, 1);
+    assert_non_null(s);
+    assert_true(store_room_make(s, "den", &room) > 0);
+    for (uint32_t i = 0; i < STORE_PROGRAMS + 100; i++) {
+        struct chat_packet p = {.type = CHAT_EVENT,
+                                .id = KIT_ID(i + 1, 7),
+                                .kind = CHAT_KIND_TEXT,
+                                .nick = chat_text("x"),
+                                .body = chat_text("y")};
+        memcpy(p.key, i == 0 ? other : key, sizeof p.key);
+        struct log_event *event = log_make(&log, &p);
+        assert_non_null(event);
+        assert_int_equal(store_said(s, room.id, p.key, i + 1, &last), 1);
+        assert_int_equal(last, 0);
+        assert_true(store_append(s, room.id, &p, event) > 0);
+        log_keep(&log, event);
+    }
+    for (uint32_t i = 1; i < STORE_PROGRAMS + 100; i++) {
+        assert_true(store_said(s, room.id, key, i + 1, &last) > 0);
+        known += last == 7 ? 1 : 0;
+    }
+    assert_int_equal(known, 99);
+    assert_true(store_said(s, room.id, other, 1, &last) > 0);
+    assert_int_equal(last, 7); /* nobody else's are forgotten */
+    log_clear(&log);
+    store_close(s);
+    remove_folder();
+}
+
 static void who_was_away_for_long_is_served_from_the_file(void **state)
 {
     struct kit kit;
@@ -512,6 +553,7 @@ static void a_room_of_which_nothing_is_left_keeps_its_numbers(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_room_of_which_nothing_is_left_keeps_its_numbers),
     cmocka_unit_test(a_restart_loses_nothing_and_takes_nothing_twice),
+    cmocka_unit_test(programs_of_a_person_do_not_fill_the_file),
     cmocka_unit_test(who_was_away_for_long_is_served_from_the_file),
     cmocka_unit_test(names_bans_topics_and_makers_stay),
     cmocka_unit_test(open_rooms_can_be_searched_and_no_others),
