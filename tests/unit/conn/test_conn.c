@@ -167,6 +167,10 @@ static void each_end_says_what_is_its_to_say(void **state)
     assert_true(tern_cid_equal(&params.initial_scid, &client->cids.local[0].cid));
     assert_int_equal(params.max_idle_timeout, 30000);
     assert_int_equal(params.active_connection_id_limit, TERN_CIDS_LIMIT);
+    assert_int_equal(params.max_ack_delay, 25); /* RFC 9000 §13.2.1: what is said is what is kept */
+    assert_int_equal(client->spaces[TERN_LEVEL_APP].acks.max_delay, 25 * TERN_MSEC);
+    assert_int_equal(client->spaces[TERN_LEVEL_INITIAL].acks.max_delay, 0);
+    assert_int_equal(client->spaces[TERN_LEVEL_HANDSHAKE].acks.max_delay, 0);
     tern_conn_local_params(server, &params);
     assert_true(params.has_original_dcid);
     assert_true(params.has_stateless_reset_token);

@@ -74,7 +74,51 @@ static void probes_leave_ever_more_rarely(void **state)
         lose_probe_after(CK_CLIENT, wait);
         assert_int_equal(client->counters.ptos, n + 1);
     }
+    assert_int_equal(client->counters.packets_lost, 0); /* RFC 9002 §6.2: silence is no proof */
     assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+}
+
+/* RFC 9002 §6.2.1: where a packet will be taken for lost, nothing is probed before, however late that is. */
+static void a_loss_to_come_replaces_the_probe(void **state)
+{
+    (void)state;
+    ready();
+    lose_a_ping(client, CK_CLIENT);
+    tern_time probe = deadline(CK_CLIENT), late = probe + TERN_SEC;
+    client->spaces[TERN_LEVEL_APP].loss.loss_time = probe - 1;
+    assert_int_equal(deadline(CK_CLIENT), probe - 1);
+    client->spaces[TERN_LEVEL_APP].loss.loss_time = late;
+    assert_int_equal(deadline(CK_CLIENT), late);
+    tick_at(CK_CLIENT, probe);
+    assert_int_equal(client->counters.ptos, 0);
+    client->spaces[TERN_LEVEL_APP].loss.loss_time = TERN_TIME_NEVER;
+    tick_at(CK_CLIENT, probe);
+    assert_int_equal(client->counters.ptos, 1);
+}
+
+/* RFC 9002 §5.3: what the peer claims beyond its longest delay is part of the round trip. */
+static void a_claimed_delay_counts_up_to_the_longest(void **state)
+{
+    static const struct {
+        tern_time claimed, believed;
+    } cases[] = {{8 * TERN_MSEC, 8 * TERN_MSEC},
+                 {25 * TERN_MSEC, 25 * TERN_MSEC},
+                 {100 * TERN_MSEC, 25 * TERN_MSEC},
+                 {3600 * TERN_SEC, 25 * TERN_MSEC}};
+    (void)state;
+    ready();
+    for (size_t i = 0; i < TERN_COUNT_OF(cases); i++) {
+        struct tern_frame ack = {.type = TERN_FRAME_ACK};
+        struct tern_rtt expected = client->path.rtt;
+        lose_a_ping(client, CK_CLIENT);
+        k.now += 200 * TERN_MSEC;
+        ack.u.ack.largest = client->spaces[TERN_LEVEL_APP].loss.sent.next_pn - 1;
+        ack.u.ack.delay = (cases[i].claimed / TERN_USEC) >> client->peer_terms.ack_delay_exponent;
+        assert_int_equal(tern_recover_on_ack(client, TERN_LEVEL_APP, &ack, k.now), 0);
+        tern_rtt_update(&expected, 200 * TERN_MSEC, cases[i].believed, k.now);
+        assert_int_equal(client->path.rtt.smoothed, expected.smoothed);
+        assert_int_equal(client->path.rtt.variation, expected.variation);
+    }
 }
 
 /* [P §9.4]: 333 + 4 * 166.5 ms, then a second and a half, until the 10 s of [P §10.3] are over. */
@@ -195,6 +239,10 @@ static void an_acknowledged_message_3_needs_no_probes(void **state)
     ack.u.ack.first_range = last;
     assert_int_equal(tern_recover_on_ack(client, TERN_LEVEL_HANDSHAKE, &ack, k.now), 0);
     assert_int_equal(client->spaces[TERN_LEVEL_HANDSHAKE].loss.sent.eliciting_outstanding, 0);
+    assert_int_equal(deadline(CK_CLIENT), CK_START + 10 * TERN_SEC);
+    lose_a_ping(client,
+                CK_CLIENT); /* RFC 9002 §6.2.1: nor for 1-RTT packets, until all is confirmed */
+    assert_true(client->spaces[TERN_LEVEL_APP].loss.sent.eliciting_outstanding > 0);
     assert_int_equal(deadline(CK_CLIENT), CK_START + 10 * TERN_SEC);
 }
 
@@ -462,6 +510,8 @@ static void the_earliest_counts(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_loss_to_come_replaces_the_probe, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_claimed_delay_counts_up_to_the_longest, setup, teardown),
     cmocka_unit_test_setup_teardown(probes_of_a_handshake_keep_coming, setup, teardown),
     cmocka_unit_test_setup_teardown(a_slow_handshake_is_not_hurried, setup, teardown),
     cmocka_unit_test_setup_teardown(acks_of_a_first_message_hurry_nobody, setup, teardown),

@@ -152,8 +152,9 @@ static uint64_t next_number(const struct tern_conn *to, enum tern_level level)
     return space->has_opened ? space->largest_opened + 1 : 3;
 }
 
-static void send_frame(struct tern_conn *to, enum tern_packet_type type, const uint8_t *frame,
-                       size_t len)
+/* With more bits of the first byte set, under the mask and the tag. */
+static void send_with(struct tern_conn *to, enum tern_packet_type type, uint8_t bits,
+                      const uint8_t *frame, size_t len)
 {
     uint8_t out[200], mask[TERN_MASK_SIZE];
     struct tern_writer w;
@@ -168,11 +169,18 @@ static void send_frame(struct tern_conn *to, enum tern_packet_type type, const u
     }
     size_t header = tern_writer_used(&w);
     tern_write_bytes(&w, frame, len);
+    out[0] |= bits;
     assert_int_equal(tern_packet_seal(&keys, 0, pn, out, header, out + header, len), 0);
     tern_aead_mask(&keys.mask, out + header, mask);
     tern_header_mask(out, header - 4, 4, mask);
     int side = to->is_server ? CK_SERVER : CK_CLIENT;
     ck_give_from(&k, side, &k.side[1 - side].addr, out, header + len + 16);
+}
+
+static void send_frame(struct tern_conn *to, enum tern_packet_type type, const uint8_t *frame,
+                       size_t len)
+{
+    send_with(to, type, 0, frame, len);
 }
 
 static bool has_keys(enum stage stage, enum tern_packet_type type)
@@ -263,6 +271,35 @@ static void every_frame_everywhere(void **state)
     }
 }
 
+/* RFC 9000 §17.2, §17.3.1: the two reserved bits are 0 where the tag is right. The spin bit means nothing to us. */
+static void reserved_bits_are_a_violation(void **state)
+{
+    static const struct {
+        enum stage stage;
+        enum tern_packet_type type;
+        uint8_t bits;
+        enum outcome outcome;
+    } cases[] = {
+        {CLIENT_CONFIRMED, TERN_PACKET_ONE_RTT, 0x08, VIOLATION},
+        {CLIENT_CONFIRMED, TERN_PACKET_ONE_RTT, 0x10, VIOLATION},
+        {SERVER_CONFIRMED, TERN_PACKET_ONE_RTT, 0x18, VIOLATION},
+        {SERVER_CONFIRMED, TERN_PACKET_ONE_RTT, 0x20, TAKEN},
+        {CLIENT_READ_2, TERN_PACKET_HANDSHAKE, 0x04, VIOLATION},
+        {CLIENT_READ_2, TERN_PACKET_HANDSHAKE, 0x08, VIOLATION},
+        {CLIENT_BEGAN, TERN_PACKET_INITIAL, 0x0c, NOTHING}, /* anybody can seal one */
+    };
+    static const uint8_t ping[4] = {0x01};
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(cases); i++) {
+        struct tern_conn *conn = reach(cases[i].stage);
+        enum tern_life_state before = conn->life.state;
+        uint64_t pn = next_number(conn, level_of(cases[i].type));
+        send_with(conn, cases[i].type, cases[i].bits, ping, sizeof ping);
+        assert_int_equal(outcome_of(conn, before, cases[i].type, pn), cases[i].outcome);
+        assert_int_equal(ck_clear(&k), 0);
+    }
+}
+
 /* --- types that are none -------------------------------------------------------------------------- */
 
 static int take(struct tern_conn *conn, const uint8_t *payload, size_t len)
@@ -329,6 +366,7 @@ static void types_that_are_none_are_told_at_once(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_frame_everywhere),
+    cmocka_unit_test(reserved_bits_are_a_violation),
     cmocka_unit_test(types_that_are_none_are_told_at_once),
 };
 

@@ -152,6 +152,33 @@ static void keys_that_are_worn_out_end_it(void **state)
     assert_int_equal(CLIENT->life.code, 0x0f);
 }
 
+/* RFC 9001 §6.1: who does not know yet that the other end has finished changes no key, however worn. */
+static void no_key_changes_before_the_handshake_is_confirmed(void **state)
+{
+    (void)state;
+    struct ck_flight flight;
+    assert_int_equal(ck_clear(&k), 0);
+    ck_init(&k);
+    assert_int_equal(ck_connect(&k), 0);
+    (void)ck_carry(&k, CK_CLIENT);
+    (void)ck_carry(&k, CK_SERVER);
+    ck_take(&k, CK_CLIENT, &flight);
+    assert_int_equal(CLIENT->life.state, TERN_LIFE_ESTABLISHED);
+    assert_false(CLIENT->life.is_confirmed);
+    keys_of(CLIENT)->sealed_bytes = UINT64_C(1) << 30;
+    CLIENT->wants_ping = true;
+    (void)ck_lose(&k, CK_CLIENT);
+    assert_int_equal(keys_of(CLIENT)->phase, 0);
+    for (size_t i = 0; i < flight.count; i++) {
+        ck_give(&k, CK_SERVER, &flight, i);
+    }
+    ck_settle(&k);
+    assert_true(CLIENT->life.is_confirmed);
+    CLIENT->wants_ping = true;
+    ck_settle(&k);
+    assert_int_equal(keys_of(CLIENT)->phase, 1);
+}
+
 /* RFC 9001 §6.2: a peer that changes keys again before it could have heard of the first change. */
 static void an_update_too_early_is_an_error(void **state)
 {
@@ -174,6 +201,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(an_update_forgives_no_forgeries, setup, teardown),
     cmocka_unit_test_setup_teardown(worn_keys_are_changed, setup, teardown),
     cmocka_unit_test_setup_teardown(keys_that_are_worn_out_end_it, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_key_changes_before_the_handshake_is_confirmed, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(an_update_too_early_is_an_error, setup, teardown),
 };
 

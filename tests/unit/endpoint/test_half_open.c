@@ -285,6 +285,9 @@ static void message_2_is_said_again_with_other_numbers(void **state)
     (void)state;
     uint8_t one[2000], two[2000];
     size_t len = rest_after_message_2(one);
+    struct tern_header header = door_header(one, len);
+    assert_true(header.type == TERN_PACKET_INITIAL && header.token_len == 0);
+    assert_true(len >= 1200); /* RFC 9000 §14.1 */
     p->now = tern_endpoint_deadline(server->endpoint);
     tern_endpoint_tick(server->endpoint, p->now);
     assert_int_equal(door_say(p, PAIR_SERVER, two), len);
