@@ -455,7 +455,7 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
     char nick[CHAT_NAME_MAX + 1];
     (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
     if (p->body.len == TERN_KEY_SIZE) {
-        model_person_left(model, room, p->body.data);
+        model_person_left(model, room, p->body.data, p->seq);
     }
     model_happening(model, room, about, " put out ", nick);
 }
@@ -482,12 +482,12 @@ static void on_happening(struct model *model, struct model_room *room, const str
                    p->body.len == 0 ? "" : (const char *)p->body.data);
     switch (p->kind) {
     case CHAT_KIND_JOIN:
-        model_person_add(model, room, p->key, p->nick, CHAT_HERE);
+        model_person_came(model, room, p);
         model_happening(model, room, about, " came", "");
         model_seal_on_came(model, room, p->key);
         break;
     case CHAT_KIND_LEAVE:
-        model_person_left(model, room, p->key);
+        model_person_left(model, room, p->key, p->seq);
         model_happening(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
         break;
     case CHAT_KIND_NICK:
@@ -672,6 +672,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     room->is_replay = true;
     /* What we saw before does not come again; and of a private conversation all was said to us. */
     room->is_missed = room->last != 0 || (room->flags & CHAT_FLAG_PRIVATE) != 0;
+    room->listed = p->seq;
     set_topic(room, p->text);
     model_people_set(model, room, p->body, was_known);
     if (p->seq < room->last) {

@@ -63,6 +63,7 @@ struct model_room {
     uint64_t asked;                /* the oldest event that model_before has brought; 0: none */
     bool is_replay;                /* what comes now was said before */
     bool is_missed;                /* and behind all that we had seen */
+    uint64_t listed;               /* the last event before the list of people was made */
     struct model_person *people;
     size_t people_count, people_room;
     struct line *lines[MODEL_LINES]; /* a ring: line n is at n % MODEL_LINES */
