@@ -47,6 +47,11 @@ void cli_init(const char *program, bool quiet, int verbose)
     cli.is_journal = is_journal();
 }
 
+const char *cli_program(void)
+{
+    return cli.program;
+}
+
 void cli_set_level(int level)
 {
     cli.level = level;

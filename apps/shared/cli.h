@@ -35,6 +35,7 @@ enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 /* Sets the program's name for messages, and whether plain notes are printed. Where standard error is
  * the journal's (JOURNAL_STREAM), lines bear their priority, as sd-daemon(3) has it, and no name. */
 void cli_init(const char *program, bool quiet, int verbose);
+const char *cli_program(void); /* as it was given there */
 void cli_set_level(int level);
 void cli_set_color(enum cli_color color);
 /* Colour for what goes to this descriptor? By default on a terminal, unless NO_COLOR is set. */

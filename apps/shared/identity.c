@@ -25,6 +25,14 @@ static bool default_path(const char *chosen, char path[KEYRING_PATH_SIZE])
     return true;
 }
 
+static int lacks(const char *path, const char *what, int code)
+{
+    char advice[80];
+    (void)snprintf(advice, sizeof advice, "make one with %s keygen -f FILE", cli_program());
+    cli_error(path, what, advice);
+    return code;
+}
+
 int identity_load(const char *file, uint8_t secret[TERN_KEY_SIZE], bool *has_key)
 {
     char path[KEYRING_PATH_SIZE];
@@ -43,14 +51,12 @@ int identity_load(const char *file, uint8_t secret[TERN_KEY_SIZE], bool *has_key
         if (file == NULL) {
             return -1;
         }
-        cli_error(path, "no such key file", "make one with terncp keygen -f FILE");
-        return CLI_LOCAL;
+        return lacks(path, "no such key file", CLI_LOCAL);
     case KEYRING_UNSAFE:
         cli_error(path, "the secret key can be read by others", "chmod 600 it, or make a new one");
         return CLI_IDENTITY;
     case KEYRING_MALFORMED:
-        cli_error(path, "not a tern key", "make one with terncp keygen -f FILE");
-        return CLI_IDENTITY;
+        return lacks(path, "not a tern key", CLI_IDENTITY);
     case KEYRING_SYSTEM:
         break;
     }
@@ -87,13 +93,15 @@ int identity_keygen(const char *file)
 int identity_show(const char *file)
 {
     uint8_t secret[TERN_KEY_SIZE], pub[TERN_KEY_SIZE];
+    char advice[80];
     bool has_key;
     int code = identity_load(file, secret, &has_key);
     if (code >= 0) {
         return code;
     }
     if (!has_key) {
-        cli_error("no key yet", NULL, "make one with terncp keygen");
+        (void)snprintf(advice, sizeof advice, "make one with %s keygen", cli_program());
+        cli_error("no key yet", NULL, advice);
         return CLI_IDENTITY;
     }
     tern_key_public(pub, secret);

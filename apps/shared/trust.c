@@ -22,7 +22,10 @@ int trust_find(struct trust *trust, const struct trust_options *options, const c
     if (options->pin != NULL) {
         trust->has_key = keyring_parse(options->pin, strlen(options->pin), trust->key);
         if (!trust->has_key) {
-            cli_error("--pin", "not a tern key", "give it as terncp id prints it: tern:...");
+            char advice[80];
+            (void)snprintf(advice, sizeof advice, "give it as %s id prints it: tern:...",
+                           cli_program());
+            cli_error("--pin", "not a tern key", advice);
             return CLI_USAGE;
         }
         return -1;

@@ -11,6 +11,7 @@
 
 #include "shared/cli.h"
 #include "shared/identity.h"
+#include "shared/keyring.h"
 #include "shared/net.h"
 #include "shared/term.h"
 #include "shared/transport.h"
@@ -232,14 +233,21 @@ static void on_connected(struct client *c)
 
 static void say_why(const struct client *c, const tern_close_info *close)
 {
-    char reason[600];
+    char reason[600], advice[KEYRING_PATH_SIZE + 100];
+    const struct trust *trust = &c->places.all[c->places.at].trust;
+    (void)snprintf(advice, sizeof advice,
+                   "check the address, that it runs, and that its key is still the one in %s",
+                   trust->file);
     (void)term_escape((const char *)close->reason, close->reason_len, reason, sizeof reason);
-    cli_error(c->places.all[c->places.at].trust.name,
+    cli_error(trust->name,
               reason[0] != '\0'                  ? reason
               : close->by == TERN_CLOSED_TIMEOUT ? "no answer"
                                                  : tern_strerror(close->error),
               close->error == TERN_ERR_REFUSED ? "ask its owner to let your key in: ternchat id"
-                                               : "check the address, and that it runs");
+              : trust->options.pin != NULL
+                  ? "check the address, that it runs, and that it still has the key of --pin"
+              : trust->has_key ? advice
+                               : "check the address, and that it runs");
 }
 
 /* --- another server ----------------------------------------------------------------------------------- */

@@ -214,6 +214,9 @@ static void draw_status(struct canvas *canvas, const struct scene *s, unsigned y
         (void)snprintf(text, sizeof text, " %s", s->hint);
     } else if (s->room == model_console(s->model)) {
         (void)snprintf(text, sizeof text, " %s", model_nick_now(s->model));
+    } else if ((s->room->flags & CHAT_FLAG_PRIVATE) != 0) {
+        (void)snprintf(text, sizeof text, " %s%s, with %s alone%s", model_nick_now(s->model),
+                       model_is_away(s->model) ? " (away)" : "", s->room->title, doing);
     } else {
         (void)snprintf(text, sizeof text, " %s%s in %s (%zu%s)%s%s%s", model_nick_now(s->model),
                        model_is_away(s->model) ? " (away)" : "", s->room->title,

@@ -297,8 +297,9 @@ struct model_room *model_open(struct model *model, const uint8_t key[TERN_KEY_SI
                               const char *nick)
 {
     char name[CHAT_NAME_MAX + 1];
-    if (!model->is_welcome || sodium_memcmp(key, model->key, TERN_KEY_SIZE) == 0) {
-        model_tell(model, model->is_welcome ? "that is you" : "not connected");
+    bool is_sure = model->is_welcome || model->has_identity; /* who we are */
+    if (!is_sure || sodium_memcmp(key, model->key, TERN_KEY_SIZE) == 0) {
+        model_tell(model, is_sure ? "that is you" : "not connected");
         return NULL;
     }
     name_private(model->key, key, name);
@@ -411,7 +412,7 @@ static void on_kicked(struct model *model, struct model_room *room, const struct
     char nick[CHAT_NAME_MAX + 1];
     (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
     if (p->body.len == TERN_KEY_SIZE) {
-        model_person_left(model, room, p->body.data);
+        model_person_left(model, room, p->body.data, p->seq);
     }
     model_happening(model, room, about, " put out ", nick);
 }
@@ -425,12 +426,12 @@ static void on_happening(struct model *model, struct model_room *room, const str
                    p->body.len == 0 ? "" : (const char *)p->body.data);
     switch (p->kind) {
     case CHAT_KIND_JOIN:
-        model_person_add(model, room, p->key, p->nick, CHAT_HERE);
+        model_person_came(model, room, p);
         model_happening(model, room, about, " came", "");
         model_seal_on_came(model, room, p->key);
         break;
     case CHAT_KIND_LEAVE:
-        model_person_left(model, room, p->key);
+        model_person_left(model, room, p->key, p->seq);
         model_happening(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
         break;
     case CHAT_KIND_NICK:
@@ -507,6 +508,7 @@ static void name_writer(const struct model_room *room, const struct chat_packet 
 static void on_event(struct model *model, struct model_room *room, const struct chat_packet *p)
 {
     struct line about = {.seq = p->seq, .time = p->time, .is_replay = room->is_replay};
+    about.is_missed = room->is_replay && room->is_missed;
     if (p->seq <= room->last) {
         return;
     }
@@ -574,8 +576,8 @@ static bool is_as_before(struct model *model, struct model_room *room, bool is_o
         (void)snprintf(text, sizeof text,
                        "WARNING: the server says that %s is open now, which it was not: left",
                        room->title);
-        model_tell(model, text);
         (void)model_leave(model, room);
+        model_tell(model, text); /* where it is not gone with the room */
         return false;
     }
     if (is_surprise) {
@@ -612,6 +614,9 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     room->may = (p->flags & CHAT_FLAG_MAY) != 0;
     room->is_held = false;
     room->is_replay = true;
+    /* What we saw before does not come again; and of a private conversation all was said to us. */
+    room->is_missed = room->last != 0 || (room->flags & CHAT_FLAG_PRIVATE) != 0;
+    room->listed = p->seq;
     set_topic(room, p->text);
     model_people_set(model, room, p->body, was_known);
     if (p->seq < room->last) {
@@ -677,15 +682,18 @@ static void on_refused(struct model *model, const struct chat_packet *p)
     room = room == NULL ? said : room;
     (void)snprintf(text, sizeof text, "%s%s%s: %s", room == NULL ? "" : room->title,
                    room == NULL ? "" : ": ", is_later ? "not now" : "refused", why);
-    model_tell(model, text);
-    if (said != NULL && p->id > UINT32_MAX) { /* else it was a question */
-        on_words_refused(model, said, p->id, is_later);
-    } else if (room != NULL && room->is_joining) {
+    bool is_of_words = said != NULL && p->id > UINT32_MAX; /* else it was a question */
+    bool was_joining = room != NULL && room->is_joining && !is_of_words;
+    if (was_joining) {
         room->is_joining = false;
         room->is_held = is_later;
-        if (!is_later) {
-            remove_room(model, room);
-        }
+    }
+    if (was_joining && !is_later) {
+        remove_room(model, room);
+    }
+    model_tell(model, text); /* not before: it would go with the room */
+    if (is_of_words) {
+        on_words_refused(model, said, p->id, is_later);
     }
 }
 
@@ -697,8 +705,10 @@ static void on_room_packet(struct model *model, struct model_room *room,
     } else if (p->type == CHAT_STATUS) {
         model_on_status(room, p->body);
     } else if (p->type == CHAT_PARTED) {
-        model_tell(model, "you are no longer in that room");
-        (void)model_leave(model, room);
+        char text[CHAT_NAME_MAX + 60];
+        (void)snprintf(text, sizeof text, "%s: you are no longer in that room", room->title);
+        (void)model_leave(model, room); /* first, or the note would go with the room */
+        model_tell(model, text);
     } else if (p->type == CHAT_CAUGHT_UP) {
         room->is_replay = false;
         room->last = p->seq > room->last ? p->seq : room->last;

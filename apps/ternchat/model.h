@@ -31,6 +31,7 @@ struct line {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
     bool is_own, is_replay;
+    bool is_missed;     /* said while we were away: a replay, and news all the same */
     bool is_remembered; /* it was seen at an earlier start */
     unsigned file;      /* LINE_FILE: its number for people; 0: it cannot be had */
     size_t len;
@@ -65,6 +66,8 @@ struct model_room {
     uint64_t last;                 /* the last event that came */
     uint64_t asked;                /* the oldest event that model_before has brought; 0: none */
     bool is_replay;                /* what comes now was said before */
+    bool is_missed;                /* and behind all that we had seen */
+    uint64_t listed;               /* the last event before the list of people was made */
     struct model_person *people;
     size_t people_count, people_room;
     struct line *lines[MODEL_LINES]; /* a ring: line n is at n % MODEL_LINES */

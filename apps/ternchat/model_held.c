@@ -35,6 +35,7 @@ static struct line about_of(const struct held *h)
     memcpy(about.key, h->key, sizeof about.key);
     memcpy(about.nick, h->nick, sizeof about.nick);
     about.is_own = h->is_own;
+    about.is_missed = h->is_missed;
     return about;
 }
 
@@ -156,6 +157,7 @@ static bool keep(struct model *model, struct model_room *room, const struct chat
     h->time = p->time;
     h->is_own = about->is_own;
     h->is_replay = about->is_replay;
+    h->is_missed = about->is_missed;
     memcpy(h->key, about->key, sizeof h->key);
     memcpy(h->nick, about->nick, sizeof h->nick);
     memcpy(h->body, p->body.data, p->body.len);

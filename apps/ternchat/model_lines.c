@@ -55,7 +55,8 @@ void model_line(struct model *model, struct model_room *room, const struct line 
     room->line_bytes += line->len;
     shorten_old(room);
     model_memory_line(model, room, line);
-    room->unread += line->kind <= LINE_FILE && !line->is_own && !line->is_replay ? 1 : 0;
+    bool is_news = !line->is_replay || line->is_missed;
+    room->unread += line->kind <= LINE_FILE && !line->is_own && is_news ? 1 : 0;
     model->front.on_line(model->front.user, room, line);
 }
 

@@ -74,8 +74,10 @@ void model_happening(struct model *model, struct model_room *room, struct line *
 
 void model_person_add(struct model *model, struct model_room *room,
                       const uint8_t key[TERN_KEY_SIZE], struct chat_slice nick, uint8_t presence);
+/* Came at an event of that number. */
+void model_person_came(struct model *model, struct model_room *room, const struct chat_packet *p);
 void model_person_left(struct model *model, struct model_room *room,
-                       const uint8_t key[TERN_KEY_SIZE]);
+                       const uint8_t key[TERN_KEY_SIZE], uint64_t seq);
 /* All of them, as JOINED has it, and those who were there before, until a leave is told of or they do not
  * come back. was_here: whoever is new in it has come meanwhile. */
 void model_people_set(struct model *model, struct model_room *room, struct chat_slice list,

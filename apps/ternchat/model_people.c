@@ -69,12 +69,28 @@ static void drop_person(struct model *model, struct model_room *room, struct mod
     *person = room->people[--room->people_count];
 }
 
+/* The list was made later than that, and knows better. */
+static bool is_before_list(const struct model_room *room, uint64_t seq)
+{
+    return room->is_replay && seq <= room->listed;
+}
+
+void model_person_came(struct model *model, struct model_room *room, const struct chat_packet *p)
+{
+    struct model_person *person = model_person_in(room, p->key);
+    if (!is_before_list(room, p->seq)) {
+        model_person_add(model, room, p->key, p->nick, CHAT_HERE);
+    } else if (person != NULL) {
+        person->is_unseen = false;
+    } /* else they have left since: words for them would be read by somebody who is not here */
+}
+
 void model_person_left(struct model *model, struct model_room *room,
-                       const uint8_t key[TERN_KEY_SIZE])
+                       const uint8_t key[TERN_KEY_SIZE], uint64_t seq)
 {
     struct model_person *person = model_person_in(room, key);
     /* Who has left before the list was made, and is in it, has come again. */
-    if (person != NULL && (!room->is_replay || person->absent > 0)) {
+    if (person != NULL && (!is_before_list(room, seq) || person->absent > 0)) {
         drop_person(model, room, person);
     }
     model_seal_on_gone(room, key);

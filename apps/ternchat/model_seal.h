@@ -26,7 +26,7 @@ struct held {
     uint64_t id, seq, time;
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
-    bool is_own, is_replay;
+    bool is_own, is_replay, is_missed;
     uint8_t kind;
     unsigned ticks;
     size_t len;

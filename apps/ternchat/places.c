@@ -12,6 +12,13 @@
 #include "ternchat/invite.h"
 #include "ternchat/proto.h"
 
+/* 7-orbit-salmon */
+static bool looks_like_code(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && text[digits] == '-' && strpbrk(text, ".:") == NULL;
+}
+
 static int add(struct places *places, const struct options *o, const char *text)
 {
     struct place *place = &places->all[places->count];
@@ -22,7 +29,9 @@ static int add(struct places *places, const struct options *o, const char *text)
         return CLI_USAGE;
     }
     if (tern_udp_resolve(&place->addr, place->host, port, o->family, &reason) != 0) {
-        cli_error(place->host, reason, "check the name");
+        cli_error(place->host, reason,
+                  looks_like_code(text) ? "a code needs its server behind it: CODE@HOST"
+                                        : "check the name");
         return CLI_CONNECT;
     }
     struct trust_options trust = {.pin = o->pin,

@@ -33,7 +33,8 @@ struct plain {
     struct model_room *room; /* that lines go to */
     struct ev_io input;
     struct ev_timer retry;
-    bool is_over; /* the input has ended */
+    bool is_over;    /* the input has ended */
+    bool was_online; /* with nothing to say, to have reached the server is what was wished */
     char in[2 * CHAT_BODY_MAX];
     size_t used;
     bool is_skipping; /* the rest of a line that was too long */
@@ -129,7 +130,7 @@ static void on_joined(void *user, struct model_room *room)
 
 static void end_if_done(struct plain *p)
 {
-    if (p->is_over && model_unheard(client_model(p->client)) == 0 &&
+    if (p->is_over && p->was_online && model_unheard(client_model(p->client)) == 0 &&
         !files_are_moving(client_files(p->client))) {
         client_close(p->client);
     }
@@ -217,6 +218,8 @@ static void on_state(void *user, enum client_state state)
         cli_note("connection lost; trying again");
     } else if (state == CLIENT_ONLINE) {
         cli_verbose(1, "connected");
+        p->was_online = true;
+        end_soon(p);
     }
 }
 
@@ -240,7 +243,7 @@ static void go(void *user, struct model_room *room)
 static void quit(void *user)
 {
     struct plain *p = user;
-    p->is_over = true;
+    p->is_over = p->was_online = true; /* or it is not wished any more */
 }
 
 static void file(void *user, enum command_file what, struct model_room *room, const char *rest)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "shared/cli.h"
 #include "shared/identity.h"
@@ -386,6 +387,13 @@ static int open_server(struct server *server, const uint8_t *secret)
 static int choose_clients(struct server *server)
 {
     const char *file = server->options->authorized_keys;
+    const char *moderators = server->options->moderators;
+    if (moderators != NULL && access(moderators, R_OK) != 0) {
+        cli_note("%s: %s: nobody moderates until it can be read", moderators, strerror(errno));
+    }
+    if (file != NULL && access(file, R_OK) != 0 && !server->options->invite) {
+        cli_note("%s: %s: nobody can come in until it can be read", file, strerror(errno));
+    }
     if (server->options->anonymous || file == NULL) {
         return -1;
     }
@@ -532,6 +540,26 @@ static struct hub *open_hub(struct server *server)
     return hub;
 }
 
+/* Clients know a server by its key: with a new one at each start, all who were there before would be locked
+ * out. So the first start makes one where the next will look. */
+static int make_key(const struct options *o, uint8_t secret[TERN_KEY_SIZE], bool *has_key)
+{
+    char path[KEYRING_PATH_SIZE];
+    uint8_t pub[TERN_KEY_SIZE];
+    if (*has_key) {
+        return -1;
+    }
+    if (keyring_path("id", path) && keyring_create(path, pub) == KEYRING_OK) {
+        cli_note("a key was made: %s", path);
+    }
+    int code = identity_load(o->key, secret, has_key); /* another program may have been faster */
+    if (code < 0 && !*has_key) {
+        cli_note("no key of its own, and none can be made: clients will see a new one at the next "
+                 "start; name a file with --key");
+    }
+    return code;
+}
+
 int serve_run(const struct options *options)
 {
     struct server server = {.options = options, .loop = ev_default_loop(0)};
@@ -540,12 +568,9 @@ int serve_run(const struct options *options)
     int code = identity_load(options->key, secret, &has_key);
     code = code < 0 ? choose_clients(&server) : code;
     code = code < 0 ? choose_history(&server) : code;
+    code = code < 0 ? make_key(options, secret, &has_key) : code;
     if (code >= 0) {
         return code;
-    }
-    if (!has_key) {
-        cli_note("no key of its own: clients will see a new one at the next start; "
-                 "make one with ternchat keygen");
     }
     server.hub = open_hub(&server);
     if (server.hub == NULL) {

@@ -85,6 +85,16 @@ static struct talk_look *look_of(struct model_room *room)
     return room->look;
 }
 
+/* What the person asked for is not left out of sight below, however far back they have scrolled. */
+static void tell(void *user, const char *text)
+{
+    struct view *v = user;
+    if (v->room->look != NULL) {
+        ((struct talk_look *)v->room->look)->is_back = false;
+    }
+    note(v, text);
+}
+
 static void stop_typing(struct view *v)
 {
     if (v->is_typing) {
@@ -174,14 +184,16 @@ static void on_line(void *user, struct model_room *room, const struct line *line
     if (line->kind == LINE_WARNING) {
         screen_bell();
     }
-    if (look == NULL || line->is_own || line->is_replay || line->kind > LINE_FILE) {
+    if (look == NULL || line->is_own || (line->is_replay && !line->is_missed) ||
+        line->kind > LINE_FILE) {
         return;
     }
     if (!is_seen(v, room) && !look->has_mark) {
         look->has_mark = true;
         look->mark = room->line_count - 1;
     }
-    if (talk_is_mention(line, model_nick_now(v->model))) {
+    if (talk_is_mention(line, model_nick_now(v->model)) ||
+        ((room->flags & CHAT_FLAG_PRIVATE) != 0 && room != v->room)) {
         look->is_mentioned = room != v->room;
         screen_bell();
     }
@@ -229,7 +241,7 @@ static void on_file(void *user, const struct files_news *news)
 static void on_answer(void *user, const struct chat_packet *p)
 {
     struct view *v = user;
-    answer_take(&v->answer, v->model, p, note, v);
+    answer_take(&v->answer, v->model, p, tell, v);
 }
 
 static void on_left(void *user, struct model_room *room)
@@ -327,7 +339,7 @@ static void members(void *user)
 static void enter(struct view *v)
 {
     const struct command_front front = {.user = v,
-                                        .note = note,
+                                        .note = tell,
                                         .go = go,
                                         .quit = quit,
                                         .file = file,
@@ -663,6 +675,7 @@ static void open_screen(struct view *v)
     ev_timer_start(v->loop, &v->health);
     if (v->about[0] != '\0') {
         note(v, v->about);
+        note(v, "type, and press Enter: those in the room hear it; /help tells of all else");
     }
     if (v->remembers[0] != '\0') {
         note(v, v->remembers);

@@ -54,6 +54,36 @@ case_chat_plain_talk() {
     exec 3>&-
 }
 
+# A server without a key makes one at its first start, and is the same at the next.
+case_chat_server_keeps_its_key() {
+    for run in 1 2; do
+        XDG_CONFIG_HOME="$work/config-server" "$ternchat" serve --listen 127.0.0.1:0 --no-history \
+            --moderators "$work/nobody" >"$work/serve$run.log" 2>&1 &
+        server_pid=$!
+        pids="$pids $server_pid"
+        wait_for 20 has_said "$work/serve$run.log" '^key ' "$server_pid" || fail "no key is told"
+        murder "$server_pid"
+    done
+    grep -q 'a key was made: .*/tern/id$' "$work/serve1.log" || fail "nobody is told of the key"
+    grep -q 'a key was made' "$work/serve2.log" && fail "it makes another"
+    [ "$(grep '^key ' "$work/serve1.log")" = "$(grep '^key ' "$work/serve2.log")" ] ||
+        fail "it has another key"
+    grep -q 'nobody: .*nobody moderates' "$work/serve1.log" || fail "a file that is not there"
+}
+
+# With nothing to say, a server that is not there is an error all the same; another key is named as a cause.
+case_chat_nothing_to_say() {
+    chat_serve
+    "$ternchat" --batch --accept-new "$server" work </dev/null >"$work/empty.log" 2>&1 ||
+        fail "nothing to say, and it fails"
+    murder "$server_pid"
+    got=0
+    "$ternchat" --batch --connect-timeout 300ms "$server" work </dev/null 2>"$work/gone.log" || got=$?
+    [ "$got" = 3 ] || fail "exit code $got without a server"
+    grep -q 'no answer; .*its key is still the one in .*known_hosts' "$work/gone.log" ||
+        fail "the key is not named"
+}
+
 # Words for one alone, and what only the one may who made the room.
 case_chat_moderator_and_private_words() {
     chat_serve

@@ -168,8 +168,10 @@ case_chat_interface_down() {
     tun_space south --delay 10
     talker p1 south 10.77.0.2:7438
     exec 3>"$work/p1.in"
+    pid1=$person_pid
     talker p2 server 127.0.0.1:7438
     exec 4>"$work/p2.in"
+    pid2=$person_pid
     waits_for_each_other
     ip -n "tern-south-$$" link set tern0 down
     say_lines p1 20 >&3
@@ -181,6 +183,8 @@ case_chat_interface_down() {
     heard p2 p1 20
     heard p1 p2 20
     exec 3>&- 4>&-
+    ends "$pid1" 0 # both know that the server has all
+    ends "$pid2" 0
     ! grep -l 'connection lost' "$work"/p?.log || fail "a connection did not live through it"
 }
 

@@ -144,6 +144,36 @@ case_chat_scrollback() {
     exec 3>&-
 }
 
+# Somebody alone begins to talk: it is seen at once, and who it is with is said. What a command answers is seen
+# from wherever one has scrolled to, and why a room is gone, too.
+case_chat_what_concerns_us_is_seen() {
+    need_screens
+    chat_serve
+    screen ann 100 12
+    screen bob 100 12
+    joins ann
+    joins bob
+    shows ann 'bob came'
+    types bob "/msg ann for you alone" Enter
+    shows bob 'bob, with ann alone'
+    shows ann '2 bob (1!)'
+    types ann M-2
+    shows ann 'bob  for you alone'
+    types ann M-1 "/help" Enter
+    shows ann 'All else that you type'
+    types ann PPage
+    shows ann 'scrolled back'
+    types ann "/verify bob" Enter
+    shows ann 'bob sees the same words'
+    lacks ann 'scrolled back'
+    types bob M-1
+    shows bob '^lobby>'
+    types ann "/ban bob" Enter
+    shows bob 'lobby: you are no longer in that room'
+    types bob "/join lobby" Enter
+    shows bob 'lobby: refused: you were put out of it for good'
+}
+
 case_chat_help() {
     need_screens
     chat_serve

@@ -122,6 +122,53 @@ static void only_what_is_new_is_unread(void **state)
     model_free(model);
 }
 
+/* What is replayed after a lost connection was said to us all the same; and a private conversation begins
+ * with a replay of the words for which it was opened. */
+static void what_was_missed_is_unread(void **state)
+{
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct model_room *room = model_find(model, "lobby");
+    event(model, 1, 1, CHAT_KIND_TEXT, bob_key, 0, "seen");
+    model_read(model, room);
+    model_lost(model);
+    welcome_model(model);
+    admit(model, 1, "lobby", 3);
+    event(model, 1, 2, CHAT_KIND_TEXT, bob_key, 0, "missed");
+    event(model, 1, 3, CHAT_KIND_TEXT, own_key, 0, "my own, from elsewhere");
+    catch_up(model, 1, 3);
+    assert_int_equal(room->unread, 1);
+    const struct line *line = room->lines[1];
+    assert_true(line->is_replay && line->is_missed);
+    event(model, 1, 4, CHAT_KIND_TEXT, bob_key, 0, "new");
+    assert_int_equal(room->unread, 2);
+    assert_false(room->lines[3]->is_replay || room->lines[3]->is_missed);
+    model_free(model);
+}
+
+/* Who came and went before us is not here, though both are told of; who goes while that is told is not, either. */
+static void who_left_before_we_came_is_not_here(void **state)
+{
+    (void)state;
+    struct model *model = begin_model();
+    uint8_t eve_key[TERN_KEY_SIZE];
+    memset(eve_key, 0xee, sizeof eve_key);
+    welcome_model(model);
+    struct model_room *room = model_join(model, "lobby", CHAT_FLAG_OPEN);
+    admit(model, 1, "lobby", 4);
+    event(model, 1, 1, CHAT_KIND_JOIN, bob_key, 0, "");
+    event(model, 1, 2, CHAT_KIND_JOIN, eve_key, 0, "");
+    event(model, 1, 3, CHAT_KIND_LEAVE, eve_key, 0, "");
+    event(model, 1, 4, CHAT_KIND_LEAVE, bob_key, 0, ""); /* and is on the list: came again */
+    assert_int_equal(room->people_count, 2);
+    event(model, 1, 5, CHAT_KIND_JOIN, eve_key, 0, "");
+    assert_int_equal(room->people_count, 3);
+    event(model, 1, 6, CHAT_KIND_LEAVE, bob_key, 0, "");
+    catch_up(model, 1, 6);
+    assert_int_equal(room->people_count, 2);
+    model_free(model);
+}
+
 static void people_come_go_and_type(void **state)
 {
     (void)state;
@@ -317,6 +364,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_missing_is_told),
     cmocka_unit_test(a_server_without_memory_begins_anew),
     cmocka_unit_test(only_what_is_new_is_unread),
+    cmocka_unit_test(what_was_missed_is_unread),
+    cmocka_unit_test(who_left_before_we_came_is_not_here),
     cmocka_unit_test(people_come_go_and_type),
     cmocka_unit_test(away_is_said_again_after_a_loss),
     cmocka_unit_test(a_nick_that_is_taken_can_be_changed),
