@@ -19,6 +19,7 @@
 
 #include "load.h"
 
+#define FEW       100 /* lines: fewer are no measure */
 #define PAIRS_MAX 32
 #define LINES_MAX 20000
 #define SIDES     2    /* 0 is behind the link, 1 is not */
@@ -345,7 +346,8 @@ static void talk(void)
         say(&pairs[0].side[said++ % SIDES]);
     }
     file_s = options.file != NULL && is_file_here() ? (now_ms() - began) / 1e3 : 0;
-    wrong += options.file != NULL && file_s == 0 ? 1 : 0;
+    wrong +=
+        options.file != NULL && (file_s == 0 || said < FEW) ? 1 : 0; /* nothing is known then */
     wait_for_all();
 }
 
