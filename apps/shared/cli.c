@@ -57,6 +57,16 @@ void cli_set_level(int level)
     cli.level = level;
 }
 
+void cli_level_in_words(int place, bool *quiet, int *verbose)
+{
+    if (place >= 0) {
+        int said = place + CLI_ERROR;
+        *quiet = said < CLI_INFO;
+        *verbose = said > CLI_INFO ? said : 0;
+        cli_set_level(said);
+    }
+}
+
 void cli_set_color(enum cli_color color)
 {
     cli.color = color;

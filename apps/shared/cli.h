@@ -37,6 +37,8 @@ enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 void cli_init(const char *program, bool quiet, int verbose);
 const char *cli_program(void); /* as it was given there */
 void cli_set_level(int level);
+/* --log-level's place among CLI_LEVELS, if it was given (not -1), in place of what -q and -v have set. */
+void cli_level_in_words(int place, bool *quiet, int *verbose);
 void cli_set_color(enum cli_color color);
 /* Colour for what goes to this descriptor? By default on a terminal, unless NO_COLOR is set. */
 bool cli_wants_color(int fd);

@@ -4,72 +4,14 @@
 #define _GNU_SOURCE
 #include "terncp/options.h"
 
-#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/cli.h"
-#include "shared/net.h"
+#include "shared/rules.h"
 #include "terncp_cli.h"
-
-/* What an option does with its value. */
-enum rule_kind {
-    RULE_MISSING, /* terncp.cli names an option that is not in the table below */
-    RULE_SWITCH,  /* bool */
-    RULE_TEXT,    /* const char *: as it is */
-    RULE_TIME,    /* uint64_t: nanoseconds, not 0 */
-    RULE_SPAN,    /* uint64_t: nanoseconds */
-    RULE_RATE,    /* uint64_t: bytes a second; 0: no limit */
-    RULE_NUMBER,  /* uint64_t: 1 to `most` */
-    RULE_CHOICE,  /* int: the place of the value among the words of `advice` */
-    RULE_OWN      /* a function's matter */
-};
-
-typedef int (*rule_fn)(struct options *o, const char *value); /* -1: fine; else the exit code */
-
-struct rule {
-    enum rule_kind kind;
-    size_t at; /* in struct options */
-    rule_fn own;
-    const char *advice; /* what to give instead of a value that makes no sense */
-    uint64_t most;
-};
-
-static int set_family_4(struct options *o, const char *value)
-{
-    (void)value;
-    o->family = 4;
-    return -1;
-}
-
-static int set_family_6(struct options *o, const char *value)
-{
-    (void)value;
-    o->family = 6;
-    return -1;
-}
-
-static int set_verbose(struct options *o, const char *value)
-{
-    (void)value;
-    o->verbose++;
-    return -1;
-}
-
-static int set_cc(struct options *o, const char *value)
-{
-    o->cc = value;
-    return net_is_controller(value) ? -1 : cli_refuse("--cc", value, NET_CONTROLLERS_ADVICE);
-}
-
-static int set_suites(struct options *o, const char *value)
-{
-    return net_parse_suites(value, &o->suites)
-               ? -1
-               : cli_refuse("--cipher", value, "see terncp --help for the names");
-}
 
 static int set_level(struct options *o, const char *value)
 {
@@ -164,41 +106,7 @@ static int set_max_delete(struct options *o, const char *value)
     return wishes_set_max_delete(&o->tree, value);
 }
 
-static int show_help(struct options *o, const char *value)
-{
-    (void)o;
-    (void)value;
-    for (size_t i = 0; i < sizeof cli_help / sizeof cli_help[0]; i++) {
-        (void)puts(cli_help[i]);
-    }
-    return CLI_OK;
-}
-
-static int show_version(struct options *o, const char *value)
-{
-    (void)o;
-    (void)value;
-    (void)printf("terncp %s\n", tern_version());
-    return CLI_OK;
-}
-
-#define FIELD(kind, field, advice, most)                                                           \
-    {                                                                                              \
-        kind, offsetof(struct options, field), NULL, advice, most                                  \
-    }
-#define SWITCH(field)               FIELD(RULE_SWITCH, field, NULL, 0)
-#define TEXT(field)                 FIELD(RULE_TEXT, field, NULL, 0)
-#define TIME(field, advice)         FIELD(RULE_TIME, field, advice, 0)
-#define SPAN(field, advice)         FIELD(RULE_SPAN, field, advice, 0)
-#define RATE(field)                 FIELD(RULE_RATE, field, "a rate such as 10M or 200mbit", 0)
-#define NUMBER(field, most, advice) FIELD(RULE_NUMBER, field, advice, most)
-#define CHOICE(field, words)        FIELD(RULE_CHOICE, field, words, 0)
-#define OWN(function)                                                                              \
-    {                                                                                              \
-        RULE_OWN, 0, function, NULL, 0                                                             \
-    }
-
-static const struct rule rules[OPT_COUNT] = {
+static const struct rule table[OPT_COUNT] = {
     [OPT_RECURSIVE] = SWITCH(recursive),
     [OPT_PRESERVE] = SWITCH(preserve),
     [OPT_LINKS] = SWITCH(links),
@@ -230,11 +138,11 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_FSYNC] = SWITCH(fsync),
     [OPT_BWLIMIT] = RATE(bwlimit),
     [OPT_BACKGROUND] = SWITCH(is_background),
-    [OPT_CC] = OWN(set_cc),
-    [OPT_CIPHER] = OWN(set_suites),
-    [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout, "give a time such as 5s or 500ms"),
-    [OPT_SHORT_4] = OWN(set_family_4),
-    [OPT_SHORT_6] = OWN(set_family_6),
+    [OPT_CC] = CONTROLLER(cc),
+    [OPT_CIPHER] = SUITES(suites),
+    [OPT_CONNECT_TIMEOUT] = TIME(connect_timeout),
+    [OPT_SHORT_4] = NAMED(family, 4),
+    [OPT_SHORT_6] = NAMED(family, 6),
     [OPT_RSH] = TEXT(ssh),
     [OPT_SHORT_O] = OWN(add_ssh_option),
     [OPT_PORT] = OWN(set_ports),
@@ -264,89 +172,21 @@ static const struct rule rules[OPT_COUNT] = {
     [OPT_PROGRESS] = CHOICE(progress, "auto, bar, json or none"),
     [OPT_JSON] = SWITCH(json),
     [OPT_QUIET] = SWITCH(quiet),
-    [OPT_VERBOSE] = OWN(set_verbose),
+    [OPT_VERBOSE] = MORE(verbose),
     [OPT_FILE] = TEXT(out_file),
-    [OPT_HELP] = OWN(show_help),
-    [OPT_VERSION] = OWN(show_version),
+    [OPT_HELP] = PRINTS(RULE_HELP),
+    [OPT_VERSION] = PRINTS(RULE_VERSION),
 };
 
-/* The place of a word in "one, two or three"; -1: not there. */
-static int choose(const char *words, const char *value)
-{
-    size_t len = strlen(value);
-    int place = 0;
-    for (const char *at = words; *at != '\0'; place++) {
-        size_t n = strcspn(at, " ,");
-        if (n == len && strncmp(at, value, n) == 0) {
-            return place;
-        }
-        at += n + strspn(at + n, " ,");
-        at += strncmp(at, "or ", 3) == 0 ? 3 : 0;
-    }
-    return -1;
-}
-
-static int refuse(enum cli_option which, const char *value, const char *advice)
-{
-    char name[64], say[160];
-    const struct option *found = cli_longs;
-    while (found->name != NULL && found->val != CLI_LONG + (int)which) {
-        found++;
-    }
-    (void)snprintf(name, sizeof name, "--%s", found->name == NULL ? "" : found->name);
-    (void)snprintf(say, sizeof say, "%s%s", strncmp(advice, "give ", 5) == 0 ? "" : "give ",
-                   advice);
-    return cli_refuse(name, value, say);
-}
-
-/* -1: fine. */
-static int apply(struct options *o, enum cli_option which, const char *value)
-{
-    const struct rule *rule = &rules[which];
-    void *field = (char *)o + rule->at;
-    switch (rule->kind) {
-    case RULE_SWITCH:
-        *(bool *)field = true;
-        return -1;
-    case RULE_TEXT:
-        *(const char **)field = value;
-        return -1;
-    case RULE_TIME:
-        return cli_parse_time(value, field) && *(uint64_t *)field > 0
-                   ? -1
-                   : refuse(which, value, rule->advice);
-    case RULE_SPAN:
-        return cli_parse_time(value, field) ? -1 : refuse(which, value, rule->advice);
-    case RULE_RATE:
-        return cli_parse_rate(value, field) ? -1 : refuse(which, value, rule->advice);
-    case RULE_NUMBER:
-        return cli_parse_size(value, field) && *(uint64_t *)field > 0 &&
-                       *(uint64_t *)field <= rule->most
-                   ? -1
-                   : refuse(which, value, rule->advice);
-    case RULE_CHOICE:
-        *(int *)field = choose(rule->advice, value);
-        return *(int *)field >= 0 ? -1 : refuse(which, value, rule->advice);
-    case RULE_OWN:
-        return rule->own(o, value);
-    case RULE_MISSING:
-        break;
-    }
-    assert(false);
-    return CLI_USAGE;
-}
-
-static enum cli_option which_of(int opt)
-{
-    unsigned which = 0;
-    if (opt >= CLI_LONG) {
-        return (enum cli_option)(opt - CLI_LONG);
-    }
-    while (cli_letters[which] != (char)opt) { /* getopt knows no others */
-        which++;
-    }
-    return (enum cli_option)which;
-}
+static const struct rules rules = {
+    .table = table,
+    .shorts = cli_shorts,
+    .letters = cli_letters,
+    .longs = cli_longs,
+    .first_long = CLI_LONG,
+    .help = cli_help,
+    .help_lines = sizeof cli_help / sizeof cli_help[0],
+};
 
 static int no_arguments(const char *what, const char *advice)
 {
@@ -427,30 +267,17 @@ int options_parse(struct options *o, int argc, char **argv)
     o->stop_time = 30 * TERN_SEC;
     o->log_level = -1;
     cli_init("terncp", false, 0);
-    opterr = 0;
-    for (int opt; (opt = getopt_long(argc, argv, cli_shorts, cli_longs, NULL)) != -1;) {
-        if (opt == '?' || opt == ':') {
-            cli_error(argv[optind - 1], opt == ':' ? "a value is missing" : "unknown option",
-                      "see terncp --help");
-            return CLI_USAGE;
-        }
-        int code = apply(o, which_of(opt), optarg);
-        if (code >= 0) {
-            return code;
-        }
+    int code = rules_parse(&rules, o, argc, argv);
+    if (code >= 0) {
+        return code;
     }
     o->cc = o->is_background ? "ledbat" : o->cc;
     cli_init("terncp", o->quiet, o->verbose);
     cli_set_color((enum cli_color)o->color);
-    if (o->log_level >= 0) { /* -q and -v in words */
-        int level = o->log_level + CLI_ERROR;
-        o->quiet = level < CLI_INFO;
-        o->verbose = level > CLI_INFO ? level : 0;
-        cli_set_level(level);
-    }
+    cli_level_in_words(o->log_level, &o->quiet, &o->verbose);
     o->recursive = o->recursive || o->tree.archive;
     o->preserve = o->preserve || o->tree.archive;
-    int code = wishes_check(&o->tree, o->links, o->recursive);
+    code = wishes_check(&o->tree, o->links, o->recursive);
     return code >= 0 ? code : parse_command(o, argc, argv);
 }
 
