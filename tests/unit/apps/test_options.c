@@ -5,30 +5,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shared/cli.h"
 #include "tern_test.h"
 #include "terncp_cli.h"
-
-/* Words after the program's name, ended by NULL. */
-static int parse(struct options *o, const char *const *words)
-{
-    static char kept[32][64];
-    static char *argv[33];
-    int argc = 1;
-    argv[0] = kept[0];
-    (void)snprintf(kept[0], sizeof kept[0], "terncp");
-    for (; *words != NULL; words++, argc++) {
-        (void)snprintf(kept[argc], sizeof kept[argc], "%s", *words);
-        argv[argc] = kept[argc];
-    }
-    argv[argc] = NULL;
-    optind = 0; /* GNU: begin anew */
-    return options_parse(o, argc, argv);
-}
-
-#define PARSE(o, ...) parse(o, (const char *const[]){__VA_ARGS__, NULL})
+#define PROGRAM "terncp"
+#include "unit/apps/options_kit.h"
 
 /* An option that is in the text and not in the parser's table would end in its assertion. */
 static void every_option_has_a_rule(void **state)

@@ -158,27 +158,6 @@ static uint64_t calls(int side, life_fn *life)
     return count;
 }
 
-/* fail_at fails from a call on; once the failure is over, memory comes back: a short drought. */
-static void *alloc_but_one(void *user, size_t size)
-{
-    struct kit_heap *heap = user;
-    uint64_t fail_at = heap->fail_at;
-    heap->fail_at = fail_at == heap->calls + 1 ? fail_at : 0;
-    void *block = kit_alloc(user, size);
-    heap->fail_at = fail_at;
-    return block;
-}
-
-static void *realloc_but_one(void *user, void *ptr, size_t size)
-{
-    struct kit_heap *heap = user;
-    uint64_t fail_at = heap->fail_at;
-    heap->fail_at = fail_at == heap->calls + 1 ? fail_at : 0;
-    void *block = kit_realloc(user, ptr, size);
-    heap->fail_at = fail_at;
-    return block;
-}
-
 static void sweep(int side, bool is_short, life_fn *life)
 {
     uint64_t total = calls(side, life);
@@ -187,8 +166,8 @@ static void sweep(int side, bool is_short, life_fn *life)
         pair_init(p);
         p->side[side].heap.fail_at = n;
         if (is_short) {
-            p->side[side].config.allocator.alloc = alloc_but_one;
-            p->side[side].config.allocator.realloc = realloc_but_one;
+            p->side[side].config.allocator.alloc = kit_alloc_but_one;
+            p->side[side].config.allocator.realloc = kit_realloc_but_one;
         }
         (void)life();
         assert_true(p->side[side].heap.calls >= n); /* it did fail */
@@ -252,8 +231,8 @@ static void a_failure_is_returned_after_the_rest(void **state)
     static uint8_t flights[2][1500];
     tern_datagram in[2];
     pair_init(p);
-    server->config.allocator.alloc = alloc_but_one;
-    server->config.allocator.realloc = realloc_but_one;
+    server->config.allocator.alloc = kit_alloc_but_one;
+    server->config.allocator.realloc = kit_realloc_but_one;
     pair_open(p);
     for (int i = 0; i < 2; i++) {
         tern_train train = {.data = flights[i], .capacity = sizeof flights[i]};

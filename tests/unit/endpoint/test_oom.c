@@ -344,34 +344,14 @@ static bool is_clean(int error)
                                         error == TERN_ERR_TIMEOUT || error == TERN_ERR_FORGOTTEN));
 }
 
-static void *alloc_but_one(void *user, size_t size)
-{
-    struct kit_heap *heap = user;
-    uint64_t fail_at = heap->fail_at;
-    heap->fail_at = fail_at == heap->calls + 1 ? fail_at : 0;
-    void *block = kit_alloc(user, size);
-    heap->fail_at = fail_at;
-    return block;
-}
-
-static void *realloc_but_one(void *user, void *ptr, size_t size)
-{
-    struct kit_heap *heap = user;
-    uint64_t fail_at = heap->fail_at;
-    heap->fail_at = fail_at == heap->calls + 1 ? fail_at : 0;
-    void *block = kit_realloc(user, ptr, size);
-    heap->fail_at = fail_at;
-    return block;
-}
-
 /* The number of requests of a side when its n-th fails; 0: none does. */
 static uint64_t once(const struct scene *scene, int side, uint64_t n)
 {
     pair_init(p);
     has_fault = n > 0;
     p->side[side].heap.fail_at = n;
-    p->side[side].config.allocator.alloc = alloc_but_one;
-    p->side[side].config.allocator.realloc = realloc_but_one;
+    p->side[side].config.allocator.alloc = kit_alloc_but_one;
+    p->side[side].config.allocator.realloc = kit_realloc_but_one;
     live(scene);
     assert_true(is_clean(p->side[0].close.error) && is_clean(p->side[1].close.error));
     uint64_t calls = p->side[side].heap.calls;
