@@ -3,7 +3,7 @@
  * time there is no screen: questions of trust and errors are plain lines.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "ternchat/view.h"
+#include "ternchat/view_parts.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,47 +12,15 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
-#include "ternchat/answer.h"
 #include "ternchat/command.h"
-#include "ternchat/complete.h"
-#include "ternchat/frame.h"
 #include "ternchat/name.h"
-#include "ternchat/screen.h"
-#include "ternchat/start.h"
 
 #define PAUSE_MIN      0.0005 /* s between two frames, and as long as the last one took */
 #define PAUSE_MAX      0.01
 #define HEALTH         1.0  /* s between two looks at the connection */
 #define HINT           4.0  /* s for which a hint stands */
-#define TYPING         5.0  /* s without a key after which nobody is typing any more */
-#define TYPING_MORE    2.0  /* s between two words of it to the server */
 #define RETRY          0.05 /* s until the next try, when too much waits to be heard */
-#define SIGNALS        6
 #define LINES_AT_START 1000 /* of a room that we were in */
-
-struct view {
-    const struct options *options;
-    struct ev_loop *loop;
-    struct client *client;
-    struct model *model;
-    struct model_room *room; /* the current one, or the console */
-    struct frame frame;
-    struct talk talk;
-    struct edit edit;
-    struct complete complete;
-    struct answer answer;
-    struct scene scene;
-    enum client_state state;
-    bool is_open, is_old, is_pasting, is_over, is_typing;
-    char hint[200], about[START_ABOUT], remembers[MEMORY_WHY_SIZE];
-    char errors[1024];
-    size_t errors_used;
-    ev_tstamp drawn, pause, typed; /* drawn: when; pause: until the next frame */
-    struct ev_io keys, messages;
-    struct ev_prepare prepare;
-    struct ev_timer next_frame, health, hint_end, typing_end, retry;
-    struct ev_signal signals[SIGNALS];
-};
 
 static void old(struct view *v)
 {
@@ -77,7 +45,7 @@ static void note(void *user, const char *text)
 /* --- rooms ------------------------------------------------------------------------------------------- */
 
 /* NULL only when there is no memory; then a room cannot be scrolled. */
-static struct talk_look *look_of(struct model_room *room)
+struct talk_look *view_look(struct model_room *room)
 {
     if (room->look == NULL) {
         room->look = calloc(1, sizeof(struct talk_look));
@@ -95,7 +63,7 @@ static void tell(void *user, const char *text)
     note(v, text);
 }
 
-static void stop_typing(struct view *v)
+void view_stop_typing(struct view *v)
 {
     if (v->is_typing) {
         v->is_typing = false;
@@ -107,11 +75,11 @@ static void stop_typing(struct view *v)
 static void go(void *user, struct model_room *room)
 {
     struct view *v = user;
-    struct talk_look *look = look_of(room);
+    struct talk_look *look = view_look(room);
     if (room == v->room) {
         return;
     }
-    stop_typing(v);
+    view_stop_typing(v);
     if (v->room->look != NULL) {
         ((struct talk_look *)v->room->look)->has_mark = false;
     }
@@ -132,7 +100,7 @@ static size_t place_of(struct view *v)
     return i;
 }
 
-static void go_to(struct view *v, size_t i)
+void view_go_to(struct view *v, size_t i)
 {
     struct model_room *room = model_room_at(v->model, i);
     if (room != NULL) {
@@ -140,18 +108,18 @@ static void go_to(struct view *v, size_t i)
     }
 }
 
-static void go_beside(struct view *v, bool is_left)
+void view_go_beside(struct view *v, bool is_left)
 {
     size_t count = 0, at = place_of(v);
     while (model_room_at(v->model, count) != NULL) {
         count++;
     }
     if (count > 0) {
-        go_to(v, is_left ? (at + count - 1) % count : (at + 1) % count);
+        view_go_to(v, is_left ? (at + count - 1) % count : (at + 1) % count);
     }
 }
 
-static void go_to_unread(struct view *v)
+void view_go_to_unread(struct view *v)
 {
     struct model_room *room, *found = NULL;
     for (size_t i = 0; (room = model_room_at(v->model, i)) != NULL; i++) {
@@ -179,7 +147,7 @@ static bool is_seen(const struct view *v, const struct model_room *room)
 static void on_line(void *user, struct model_room *room, const struct line *line)
 {
     struct view *v = user;
-    struct talk_look *look = v->model == NULL ? NULL : look_of(room);
+    struct talk_look *look = v->model == NULL ? NULL : view_look(room);
     old(v);
     if (line->kind == LINE_WARNING) {
         screen_bell();
@@ -275,7 +243,7 @@ static void on_state(void *user, enum client_state state)
 
 /* --- commands ---------------------------------------------------------------------------------------- */
 
-static void quit(void *user)
+void view_quit(void *user)
 {
     struct view *v = user;
     v->is_over = true;
@@ -295,7 +263,7 @@ static void file(void *user, enum command_file what, struct model_room *room, co
 static const char *search(void *user, const char *words)
 {
     struct view *v = user;
-    struct talk_look *look = look_of(v->room);
+    struct talk_look *look = view_look(v->room);
     bool is_anew = words[0] != '\0';
     if (look == NULL) {
         return NULL;
@@ -336,194 +304,31 @@ static void members(void *user)
     old(v);
 }
 
-static void enter(struct view *v)
+void view_enter(struct view *v)
 {
     const struct command_front front = {.user = v,
                                         .note = tell,
                                         .go = go,
-                                        .quit = quit,
+                                        .quit = view_quit,
                                         .file = file,
                                         .has_screen = true,
                                         .search = search,
                                         .theme = set_theme,
                                         .members = members};
     struct model_room *room = v->room == model_console(v->model) ? NULL : v->room;
-    struct talk_look *look = look_of(v->room);
+    struct talk_look *look = view_look(v->room);
     if (v->edit.len == 0) {
         return;
     }
     if (look != NULL && v->edit.text[0] != '/') {
         look->is_back = look->has_mark = false; /* who answers has read */
     }
-    stop_typing(v); /* before the words, which may overtake it otherwise */
+    view_stop_typing(v); /* before the words, which may overtake it otherwise */
     if (command_run(v->model, room, &front, v->edit.text) == COMMAND_LATER) {
         hint(v, "too much waits to be sent: try again");
         return;
     }
     edit_taken(&v->edit);
-}
-
-/* --- keys -------------------------------------------------------------------------------------------- */
-
-static void tell_typing(struct view *v)
-{
-    ev_tstamp now = ev_now(v->loop);
-    if (v->edit.len == 0 || v->edit.text[0] == '/') {
-        stop_typing(v);
-        return;
-    }
-    if (!v->is_typing || now - v->typed > TYPING_MORE) {
-        v->is_typing = true;
-        v->typed = now;
-        model_type(v->model, v->room, true);
-    }
-    ev_timer_stop(v->loop, &v->typing_end);
-    ev_timer_set(&v->typing_end, TYPING, 0);
-    ev_timer_start(v->loop, &v->typing_end);
-}
-
-static void insert(struct view *v, uint32_t code)
-{
-    if (!edit_insert_code(&v->edit, code)) {
-        screen_bell();
-    }
-}
-
-static void scroll(struct view *v, long rows)
-{
-    struct talk_look *look = look_of(v->room);
-    if (look != NULL) {
-        (void)talk_scroll(&v->talk, v->room, look, rows);
-    }
-}
-
-static void interrupt(struct view *v)
-{
-    if (v->edit.len > 0 && !v->is_over) {
-        edit_set(&v->edit, "");
-    } else if (v->is_over) {
-        client_close(v->client);
-    } else {
-        quit(v);
-    }
-}
-
-static void control(struct view *v, uint32_t letter)
-{
-    if (letter == 'c' || (letter == 'd' && v->edit.len == 0)) {
-        interrupt(v);
-    } else if (letter == 'l') {
-        screen_redraw();
-    } else if (letter == 'z') {
-        screen_suspend();
-    } else {
-        (void)edit_control(&v->edit, letter);
-    }
-}
-
-static void alt(struct view *v, uint32_t code)
-{
-    if (code >= '1' && code <= '9') {
-        go_to(v, code - '1');
-    } else if (code == 'a') {
-        go_to_unread(v);
-    } else if (code == '<' || code == '>') {
-        scroll(v, code == '<' ? INT32_MAX : -INT32_MAX);
-    } else if (code == 'b' || code == 'f') {
-        (void)edit_do(&v->edit, code == 'b' ? EDIT_WORD_LEFT : EDIT_WORD_RIGHT);
-    } else if (code == 'd') {
-        (void)edit_do(&v->edit, EDIT_CUT_NEXT);
-    }
-}
-
-/* Keys that act upon the line alone. */
-static bool edit_key(struct view *v, enum screen_key key)
-{
-    static const struct {
-        enum screen_key key;
-        enum edit_act act;
-    } acts[] = {
-        {SCREEN_UP, EDIT_OLDER},
-        {SCREEN_DOWN, EDIT_NEWER},
-        {SCREEN_LEFT, EDIT_LEFT},
-        {SCREEN_RIGHT, EDIT_RIGHT},
-        {SCREEN_WORD_LEFT, EDIT_WORD_LEFT},
-        {SCREEN_WORD_RIGHT, EDIT_WORD_RIGHT},
-        {SCREEN_HOME, EDIT_HOME},
-        {SCREEN_END, EDIT_END},
-        {SCREEN_RUB, EDIT_RUB},
-        {SCREEN_DELETE, EDIT_DELETE},
-    };
-    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
-        if (acts[i].key == key) {
-            (void)edit_do(&v->edit, acts[i].act);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void other_key(struct view *v, enum screen_key key, uint32_t code)
-{
-    long page = v->talk.rows > 2 ? (long)v->talk.rows - 1 : 1;
-    if (key == SCREEN_ENTER) {
-        enter(v);
-    } else if (key == SCREEN_CONTROL) {
-        control(v, code);
-    } else if (key == SCREEN_ALT) {
-        alt(v, code);
-    } else if (key == SCREEN_ALT_LEFT || key == SCREEN_ALT_RIGHT) {
-        go_beside(v, key == SCREEN_ALT_LEFT);
-    } else if (key == SCREEN_PAGE_UP || key == SCREEN_PAGE_DOWN) {
-        scroll(v, key == SCREEN_PAGE_UP ? page : -page);
-    } else if (key == SCREEN_OTHER &&
-               v->room->look != NULL) { /* Esc: what was sought is not marked */
-        ((struct talk_look *)v->room->look)->search[0] = '\0';
-    }
-}
-
-static void on_key(struct view *v, enum screen_key key, uint32_t code)
-{
-    if (key == SCREEN_PASTE_BEGIN || key == SCREEN_PASTE_END) {
-        v->is_pasting = key == SCREEN_PASTE_BEGIN;
-    } else if (v->is_pasting) {
-        insert(v, key == SCREEN_ENTER ? '\n' : key == SCREEN_TEXT ? code : ' ');
-    } else if (key == SCREEN_TAB || key == SCREEN_TAB_BACK) {
-        if (!complete_step(&v->complete, &v->edit, v->model, v->room, key == SCREEN_TAB ? 1 : -1)) {
-            screen_bell();
-        }
-    } else if (key == SCREEN_TEXT) {
-        insert(v, code);
-    } else if (!edit_key(v, key)) {
-        other_key(v, key, code);
-    }
-    if (key != SCREEN_TAB && key != SCREEN_TAB_BACK) {
-        complete_end(&v->complete);
-    }
-}
-
-static void on_keys(struct ev_loop *loop, struct ev_io *io, int events)
-{
-    struct view *v = io->data;
-    enum screen_key key;
-    uint32_t code;
-    (void)events;
-    while (v->state != CLIENT_OVER && (key = screen_key(&code)) != SCREEN_NONE) {
-        if (key == SCREEN_CLOSED) {
-            ev_io_stop(loop, io);
-            client_close(v->client);
-            return;
-        }
-        size_t len = v->edit.len;
-        on_key(v, key, code);
-        if (v->edit.len != len) {
-            tell_typing(v);
-        }
-    }
-    old(v);
-    if (v->state != CLIENT_OVER) {
-        client_wake(v->client);
-    }
 }
 
 /* --- frames ------------------------------------------------------------------------------------------ */
@@ -592,7 +397,7 @@ static void on_typing_end(struct ev_loop *loop, struct ev_timer *timer, int even
     struct view *v = timer->data;
     (void)loop;
     (void)events;
-    stop_typing(v);
+    view_stop_typing(v);
     client_wake(v->client);
 }
 
@@ -669,7 +474,7 @@ static void open_screen(struct view *v)
     if (v->messages.fd >= 0) {
         ev_io_start(v->loop, &v->messages);
     }
-    ev_io_init(&v->keys, on_keys, STDIN_FILENO, EV_READ);
+    ev_io_init(&v->keys, view_on_keys, STDIN_FILENO, EV_READ);
     v->keys.data = v;
     ev_io_start(v->loop, &v->keys);
     ev_timer_start(v->loop, &v->health);
