@@ -269,11 +269,11 @@ static bool take(struct lane *lane, const uint8_t *data, size_t len, size_t *tak
     return cut(lane);
 }
 
-/* Nothing more has come: what is whole need not wait, unless there is enough to do. */
+/* Nothing more has come: what is whole need not wait, unless there is enough to do. At the end, too: a
+ * buffer of short compressed runs would become a batch each, all at once. */
 static void submit_rest(struct lane *lane)
 {
-    while (lane->filling != NULL && lane->filling->unpack.count > 0 &&
-           (lane->out < 2 || lane->has_end)) {
+    while (lane->filling != NULL && lane->filling->unpack.count > 0 && lane->out < 2) {
         if (!submit(lane)) {
             break;
         }
