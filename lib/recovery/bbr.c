@@ -159,7 +159,7 @@ static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 static uint64_t bbr_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     (void)rtt;
-    return TERN_MAX(tern_bbr_in(cc)->pacing_rate, (uint64_t)cc->datagram); /* never stands still */
+    return tern_bbr_in(cc)->pacing_rate;
 }
 
 /* --- ProbeRTT --------------------------------------------------------------------------------- */

@@ -148,7 +148,8 @@ void tern_cc_grow(struct tern_cc *cc, uint64_t bytes);
 /* Still looking for the capacity. */
 bool tern_cc_is_starting(const struct tern_cc *cc);
 
-/* Bytes a second to send at: the controller's, but what a jump lets out takes a whole round trip. */
+/* Bytes a second to send at: the controller's, but what a jump lets out takes a whole round trip, and never
+ * less than a datagram a second. */
 uint64_t tern_cc_pace(const struct tern_cc *cc, const struct tern_rtt *rtt);
 
 /* Bytes that may be sent now. */

@@ -303,7 +303,7 @@ static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rt
     } else if (state->phase == PHASE_TEST) {
         rate /= 2;
     }
-    return TERN_MAX(within_wish(cc, rate), (uint64_t)cc->datagram); /* never stands still */
+    return within_wish(cc, rate);
 }
 
 /* The path is full. What it delivers while a queue stands is what it can do. */

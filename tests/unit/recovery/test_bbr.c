@@ -110,7 +110,7 @@ static void acknowledge(const struct tern_sent_packet *packet)
         .sample = &sample,
     };
     tern_cc_on_ack(&p->cc, &ack, p->now);
-    tern_pacer_set_rate(&p->pacer, tern_cc_bbr.pacing_rate(&p->cc, &p->rtt), MDS, p->now);
+    tern_pacer_set_rate(&p->pacer, tern_cc_pace(&p->cc, &p->rtt), MDS, p->now);
 }
 
 static void receive_one(void)

@@ -116,12 +116,13 @@ static void window_keeps_two_of_a_larger_datagram(void **state)
 static void pacing_survives_extreme_round_trips(void **state)
 {
     struct bench b;
-    const tern_time rtts[] = {1, 50 * TERN_USEC, TERN_SEC, 100 * TERN_SEC};
+    const tern_time rtts[] = {1, 50 * TERN_USEC, TERN_SEC, 100 * TERN_SEC, 100000 * TERN_SEC};
     (void)state;
     for (size_t i = 0; i < TERN_COUNT_OF(names) * TERN_COUNT_OF(rtts); i++) {
         bench_init(&b, tern_cc_find(names[i % TERN_COUNT_OF(names)]));
         tern_rtt_init(&b.rtt, rtts[i / TERN_COUNT_OF(names)]);
-        assert_true(b.cc.ops->pacing_rate(&b.cc, &b.rtt) > 0);
+        b.cc.cwnd = tern_cc_min_window(&b.cc);
+        assert_true(tern_cc_pace(&b.cc, &b.rtt) >= b.cc.datagram);
     }
 }
 

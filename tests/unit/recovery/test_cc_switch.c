@@ -15,7 +15,7 @@ static struct bench b;
 static void switch_to(const char *name)
 {
     tern_cc_switch(&p->cc, tern_cc_find(name), &p->rtt, &p->rate, p->now);
-    tern_pacer_set_rate(&p->pacer, p->cc.ops->pacing_rate(&p->cc, &p->rtt), PATH_MDS, p->now);
+    tern_pacer_set_rate(&p->pacer, tern_cc_pace(&p->cc, &p->rtt), PATH_MDS, p->now);
 }
 
 /* The most in flight over the next `length`, and the share of the bottleneck that it carried. */
@@ -79,7 +79,7 @@ static void nothing_is_known_before_the_first_round_trip(void **state)
         path_init(p, names[i / NAMES], 0, 1);
         switch_to(names[i % NAMES]);
         assert_int_equal(p->cc.cwnd, 12000);
-        assert_true(p->cc.ops->pacing_rate(&p->cc, &p->rtt) > 0);
+        assert_true(tern_cc_pace(&p->cc, &p->rtt) > 0);
     }
 }
 
