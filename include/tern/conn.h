@@ -27,6 +27,12 @@ typedef enum tern_early_state {
 
 TERN_API tern_early_state tern_conn_early(const tern_conn *conn);
 
+/* A server: the ticket with which the client came, and the one that it has for the next time, by their numbers
+ * (0: none). Each is given to one client for one visit. So who remembers which number a client was given last
+ * can tell whether early data is its latest word, or was held back on its way until after a later one. */
+TERN_API uint64_t tern_conn_ticket_used(const tern_conn *conn);
+TERN_API uint64_t tern_conn_ticket_given(const tern_conn *conn);
+
 /* Starts to close with an application code and a reason of at most 256 bytes (cut if longer).
  * Unsent stream data is dropped. TERN_EVENT_CLOSED follows. Closing twice does nothing. */
 TERN_API void tern_conn_close(tern_conn *conn, uint64_t code, const char *reason);

@@ -53,9 +53,12 @@ TERN_API TERN_MUST_CHECK int tern_stream_consume(tern_stream *stream, size_t n);
 /* Gives up our sending half: unsent bytes are dropped, the peer reads TERN_ERR_RESET. */
 TERN_API TERN_MUST_CHECK int tern_stream_reset(tern_stream *stream, uint64_t code);
 
-/* A client, before the handshake is over: bytes of this stream may leave as early data, if there is a
- * ticket (tern_peer). They may reach the server's application more than once, so they must do no harm
- * then. Without a ticket it changes nothing. TERN_ERR_STATE on a stream of the peer's. */
+/* Before the handshake is over, bytes of this stream may leave. Later it changes nothing.
+ * A client: as early data, if there is a ticket (tern_peer). They may reach the server's application more
+ * than once, so they must do no harm then. TERN_ERR_STATE on a stream of the peer's.
+ * A server, after TERN_EVENT_EARLY: to a client that has shown its ticket's secret, and not its key yet. Nobody
+ * else can read them, but nobody may be there: see docs/protocol.md, section 4.10. Streams that were not named
+ * wait for CONNECTED, so who calls it on none answers nobody before. */
 TERN_API TERN_MUST_CHECK int tern_stream_set_early(tern_stream *stream);
 
 /* The bytes that the next read or peek gives came as early data: they may be a replay, and their sender

@@ -5,6 +5,7 @@
 
 #include "conn/messages.h"
 #include "conn/rest.h"
+#include "conn/resume.h"
 #include "crypto/keys.h"
 
 #define LEAST_VOLUME (4 * 14720) /* four first windows: a jump from less gains nothing */
@@ -101,6 +102,16 @@ void tern_conn_set_budget(tern_conn *conn, uint64_t bytes_per_second)
 tern_early_state tern_conn_early(const tern_conn *conn)
 {
     return conn->early;
+}
+
+uint64_t tern_conn_ticket_used(const tern_conn *conn)
+{
+    return conn->ticket_used;
+}
+
+uint64_t tern_conn_ticket_given(const tern_conn *conn)
+{
+    return conn->ticket_given;
 }
 
 int tern_conn_peer_key(const tern_conn *conn, uint8_t out[TERN_KEY_SIZE])
@@ -293,10 +304,13 @@ int tern_stream_reset(tern_stream *stream, uint64_t code)
 int tern_stream_set_early(tern_stream *stream)
 {
     struct tern_conn *conn = conn_of(stream);
-    if (!stream->is_local) {
+    if (!conn->is_server && !stream->is_local) {
         return TERN_ERR_STATE;
     }
     tern_streams_set_early(&conn->streams, stream);
+    if (conn->is_server) {
+        tern_resume_want_half(conn);
+    }
     touch(conn);
     return 0;
 }

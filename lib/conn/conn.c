@@ -394,6 +394,7 @@ int tern_conn_on_complete(struct tern_conn *conn, tern_time now)
     tern_pmtud_init(&conn->path.pmtud, TERN_MAX(ceiling, (size_t)TERN_PMTUD_BASE));
     if (conn->is_server) {
         tern_path_validate(&conn->path);
+        tern_streams_end_early(&conn->streams);
         conn->wants_handshake_done = true;
         conn->wants_new_token = conn->env->proofs != NULL;
         tern_conn_on_confirmed(conn);

@@ -176,7 +176,9 @@ struct tern_conn {
 
     /* Early data and what it takes, [P §4.8]. */
     tern_early_state early;
-    bool sends_early;       /* the keys of 1-RTT are those of 0-RTT still */
+    bool sends_early;       /* the keys of 1-RTT are those of early packets still */
+    uint64_t ticket_used;   /* on servers: the number of the ticket that was taken; 0: none */
+    uint64_t ticket_given;  /* ... of the one for the next time */
     bool is_anonymous;      /* a client with a key for this connection alone */
     uint8_t resumption[32]; /* the secret of the ticket that is given */
     uint8_t *ticket;        /* for the application; NULL: none yet */

@@ -419,13 +419,29 @@ static void fill_ping(struct tern_fill *fill)
     }
 }
 
+/* A server whose client has not proved itself: streams that may answer that. [P §4.10] */
+static bool is_half(const struct tern_conn *conn)
+{
+    return conn->is_server && conn->sends_early;
+}
+
+static void fill_half(struct tern_fill *fill)
+{
+    size_t sent;
+    fill_controls(fill);
+    while (fill_stream(fill, &sent)) {
+    }
+}
+
 static int fill_data(struct tern_fill *fill, tern_time now)
 {
     int rc = fill_crypto(fill);
     if (rc != 0) {
         return rc;
     }
-    if (fill->level == TERN_LEVEL_APP) {
+    if (fill->level == TERN_LEVEL_APP && is_half(fill->conn)) {
+        fill_half(fill);
+    } else if (fill->level == TERN_LEVEL_APP) {
         fill_immediate_ack(fill);
         fill_handshake_done(fill);
         fill_new_token(fill, now);
@@ -531,6 +547,10 @@ bool tern_fill_wants_data(struct tern_conn *conn, enum tern_level level)
     }
     if (level != TERN_LEVEL_APP) {
         return false;
+    }
+    if (is_half(conn)) {
+        return tern_streams_next_control(&conn->streams, &control) ||
+               tern_streams_has_data(&conn->streams);
     }
     return conn->wants_handshake_done || conn->wants_new_token || conn->cadence.wants_send ||
            conn->wants_ping || conn->rekey.wants_send || tern_path_wants(&conn->path) ||

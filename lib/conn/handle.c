@@ -47,7 +47,7 @@ static int on_stream(struct tern_handle *h, const struct tern_frame *f, tern_tim
     const struct tern_frame_stream *s = &f->u.stream;
     int rc = tern_streams_on_stream(&h->conn->streams, s->id, s->offset, s->data, s->len, s->fin,
                                     h->conn->path.rtt.smoothed, now);
-    if (rc == 0 && h->packet_type == TERN_PACKET_ZERO_RTT) {
+    if (rc == 0 && h->packet_type == TERN_PACKET_ZERO_RTT && h->conn->is_server) {
         tern_streams_on_early(&h->conn->streams, s->id, s->offset + s->len);
     }
     /* More holes than are kept track of, as after a fast start that ran into a long queue: as good as
@@ -209,7 +209,8 @@ static int check_rule(struct tern_handle *h, const struct tern_frame *f)
     if (rule == NULL) {
         return TERN_ERR_FRAME_ENCODING;
     }
-    if ((rule->packets & (1u << h->packet_type)) == 0) {
+    bool is_half = h->packet_type == TERN_PACKET_ZERO_RTT && !h->conn->is_server;
+    if ((rule->packets & (is_half ? TERN_FRAME_IN_HALF : 1u << h->packet_type)) == 0) {
         h->reason = "frame not allowed in this packet";
         return TERN_ERR_PROTOCOL;
     }

@@ -458,7 +458,8 @@ static int answer_message_1(struct tern_conn *conn, const struct tern_params *th
     }
     tern_writer_init(&w, message, sizeof message);
     tern_write_u8(&w, 2);
-    return send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    return rc == 0 ? tern_resume_begin_half(conn) : rc;
 }
 
 /* What stands around the Noise message, [P §4.3]. 0 · TERN_ERR_BUFFER (cut short) */

@@ -218,24 +218,38 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     }
 }
 
-/* A packet that came with, or soon after, message 1, from a client whose ticket was taken. */
+/* A client whose early data is not answered for yet: the server's may have overtaken message 2. */
+static bool awaits_half(const struct tern_conn *conn)
+{
+    return !conn->is_server && conn->early == TERN_EARLY_PENDING &&
+           conn->life.state == TERN_LIFE_HANDSHAKING;
+}
+
+/* A packet that came with, or soon after, message 1, from a client whose ticket was taken; or from its server
+ * with, or soon after, message 2. */
 static void receive_early(struct tern_conn *conn, const struct tern_header *header,
                           const tern_datagram *in, uint8_t *packet, tern_time now)
 {
     struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
+    struct tern_packet_keys *keys = tern_resume_keys(conn);
     struct tern_opened opened;
-    if (conn->handshake == NULL || conn->handshake->early_rx == NULL) {
+    if (keys == NULL && awaits_half(conn)) {
+        tern_handshake_keep_early(conn->handshake, conn->env, packet, header->packet_len, in->ecn);
+        return;
+    }
+    if (keys == NULL) {
         drop(conn, "early data refused", now);
         return;
     }
     uint64_t expected = space->has_opened ? space->largest_opened + 1 : 0;
-    if (tern_packet_unseal(&opened, header, packet, &conn->handshake->early_rx->keys, expected) !=
-        0) {
+    if (tern_packet_unseal(&opened, header, packet, keys, expected) != 0) {
         drop(conn, "did not open", now);
     } else if (tern_acks_is_duplicate(&space->acks, opened.pn)) {
         drop(conn, "duplicate", now);
     } else {
-        tern_conn_announce_early(conn);
+        if (conn->is_server) {
+            tern_conn_announce_early(conn);
+        }
         on_opened(conn, header, in, &opened, now);
     }
 }
@@ -333,7 +347,7 @@ static void receive_packet(struct tern_conn *conn, const struct tern_header *hea
     receive_sealed(conn, space, header, in, packet, now);
 }
 
-/* 1-RTT packets that overtook message 3. */
+/* 1-RTT packets that overtook message 3, or a server's early ones that overtook message 2. */
 static void replay_early(struct tern_conn *conn, const tern_datagram *in, tern_time now)
 {
     struct tern_handshake *hs = conn->handshake;

@@ -13,6 +13,7 @@
 #include "conn/migrate.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
+#include "conn/resume.h"
 #include "conn/run.h"
 #include "wire/frame.h"
 #include "wire/header.h"
@@ -285,7 +286,7 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit,
 static size_t least_datagram(struct tern_conn *conn, size_t full)
 {
     const struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
-    if (conn->messages == NULL || !tern_space_is_live(app)) {
+    if (conn->messages == NULL || !tern_space_is_live(app) || conn->sends_early) {
         return 0;
     }
     size_t around = (size_t)2 + tern_cids_remote(&conn->cids)->len + TERN_PN_MAX_SIZE +
@@ -349,17 +350,35 @@ static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_trai
 
 /* --- the four kinds of train ----------------------------------------------------------------- */
 
-/* What a packet of the last words holds. A server that ends what early data began, before message 2 has
- * left, sends that first: without it the client cannot open the rest. */
+/* Is there a message without which the peer cannot open the last words? Of a server that ends what early data
+ * began, before message 2 has left, that one; of a client message 3, as long as nobody has acknowledged it. */
+static bool owes_message(const struct tern_fill *fill)
+{
+    const struct tern_conn *conn = fill->conn;
+    struct tern_crypto_flow *flow = &fill->space->crypto;
+    if (conn->is_server) {
+        return fill->level == TERN_LEVEL_INITIAL && conn->early == TERN_EARLY_ACCEPTED &&
+               tern_crypto_flow_wants(flow);
+    }
+    return fill->level == TERN_LEVEL_HANDSHAKE && flow->out_len > 0 &&
+           !fill->space->loss.has_acked && tern_crypto_flow_on_lost(flow, 0, flow->out_len) == 0 &&
+           tern_crypto_flow_wants(flow);
+}
+
+/* What a packet of the last words holds. */
 static void fill_last_words(struct tern_plan *plan, tern_time now)
 {
-    const struct tern_conn *conn = plan->fill.conn;
-    bool owes_message = conn->is_server && plan->fill.level == TERN_LEVEL_INITIAL &&
-                        conn->early == TERN_EARLY_ACCEPTED &&
-                        tern_crypto_flow_wants(&plan->fill.space->crypto);
-    if (!owes_message || tern_fill_packet(&plan->fill, true, now) != 0) {
+    if (!owes_message(&plan->fill) || tern_fill_packet(&plan->fill, true, now) != 0) {
         tern_fill_close(&plan->fill);
     }
+}
+
+/* The last packet of the last words. What a server says early makes those in a Handshake packet superfluous. */
+static bool is_last_level(const struct tern_conn *conn, unsigned level)
+{
+    unsigned last = conn->is_server && conn->sends_early ? TERN_LEVEL_APP : TERN_LEVEL_HANDSHAKE;
+    return level == TERN_LEVEL_APP || !tern_space_is_live(&conn->spaces[last]) ||
+           (level == TERN_LEVEL_HANDSHAKE && !tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]));
 }
 
 static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_time now)
@@ -368,14 +387,18 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     bool owes_size = false;
     size_t limit = TERN_MIN((size_t)TERN_INITIAL_DATAGRAM_MIN, train->capacity);
     limit = (size_t)TERN_MIN((uint64_t)limit, tern_path_allowance(&conn->path));
+    bool is_half = conn->is_server && conn->sends_early;
     conn->life.wants_close = false;
-    tern_handshake_install_due(conn);
+    if (!is_half) {
+        tern_handshake_install_due(conn);
+    }
     if (conn->life.end_at == TERN_TIME_NEVER) {
         conn->life.end_at = now + tern_conn_closing_time(conn);
     }
     /* At every level that the peer may have keys for; a server's Initial can be the only one. */
     for (unsigned level = 0; level < TERN_LEVELS; level++) {
         if (!tern_space_is_live(&conn->spaces[level]) ||
+            (is_half && level == TERN_LEVEL_HANDSHAKE) ||
             !plan_begin(&plan, conn, (enum tern_level)level, tern_cids_remote(&conn->cids),
                         train->data + train->len, limit - train->len)) {
             continue;
@@ -387,11 +410,9 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         if (plan.fill.w.failed) {
             continue;
         }
-        owes_size = owes_size || plan.fill.is_eliciting;
-        bool is_last =
-            level == TERN_LEVEL_APP || !tern_space_is_live(&conn->spaces[TERN_LEVEL_HANDSHAKE]);
-        if ((is_last && !conn->is_server && level == TERN_LEVEL_INITIAL) ||
-            (owes_size && level == TERN_LEVEL_HANDSHAKE)) {
+        owes_size = owes_size || (conn->is_server && plan.fill.is_eliciting) ||
+                    (!conn->is_server && level == TERN_LEVEL_INITIAL);
+        if (owes_size && is_last_level(conn, level)) {
             tern_fill_padding(&plan.fill, limit - train->len - plan.header_len - plan.tag_len);
         }
         pad_for_sample(&plan);
@@ -614,6 +635,7 @@ size_t tern_conn_transmit(struct tern_conn *conn, tern_train *train, tern_time n
         tern_path_set_cc(&conn->path, conn->cc_ops, now);
     }
     tern_messages_expire(conn, now);
+    tern_resume_give_half(conn, now);
     struct tern_space *app = &conn->spaces[TERN_LEVEL_APP];
     if (conn->life.is_confirmed && app->keys != NULL) {
         int rc = tern_rekey_advance(conn, now);

@@ -10,6 +10,7 @@
 #define BLOB_VERSION   1
 #define BLOB_MAX       (1 + 4 + 3 * 32 + 2 + 8 * TERN_TICKET_LIMITS + 2 + TERN_TICKET_SEALED_MAX)
 #define MESSAGE_TICKET 4
+#define MESSAGE_HALF   5 /* the same, given before message 3 */
 #define AGE_TOLERANCE  (10 * TERN_SEC)
 #define STRIKES_SLOTS  16384               /* 256 KiB for two buckets */
 #define STRIKES_PERIOD (3 * AGE_TOLERANCE) /* the same age is believed for twice that */
@@ -35,11 +36,52 @@ static bool have_shrunk(const uint64_t now[TERN_TICKET_LIMITS],
     return has;
 }
 
-static int early_secret(const struct tern_conn *conn, const uint8_t secret[TERN_TICKET_SECRET_SIZE],
-                        uint8_t out[TERN_SECRET_SIZE])
+/* Whoever derives it knows the ticket's secret, and the state of the handshake as it is now. */
+static int derive(const struct tern_conn *conn, const char *label,
+                  const uint8_t secret[TERN_TICKET_SECRET_SIZE], uint8_t out[TERN_SECRET_SIZE])
 {
-    return tern_noise_export_with(&conn->handshake->noise, "early", secret, TERN_TICKET_SECRET_SIZE,
+    return tern_noise_export_with(&conn->handshake->noise, label, secret, TERN_TICKET_SECRET_SIZE,
                                   out);
+}
+
+static int derive_keys(const struct tern_conn *conn, const char *label,
+                       const uint8_t secret[TERN_TICKET_SECRET_SIZE], unsigned suite,
+                       struct tern_packet_keys *keys)
+{
+    uint8_t out[TERN_SECRET_SIZE];
+    int rc = derive(conn, label, secret, out);
+    rc = rc == 0 ? tern_packet_keys_init(keys, suite, out) : rc;
+    tern_mem_wipe(out, sizeof out);
+    return rc;
+}
+
+/* Keys to send early packets with; none come the other way in this space. */
+static int install_early(struct tern_conn *conn, const char *label,
+                         const uint8_t secret[TERN_TICKET_SECRET_SIZE], unsigned suite)
+{
+    uint8_t out[TERN_SECRET_SIZE];
+    int rc = derive(conn, label, secret, out);
+    rc = rc == 0 ? tern_space_install(&conn->spaces[TERN_LEVEL_APP], suite, out, out) : rc;
+    tern_mem_wipe(out, sizeof out);
+    return rc;
+}
+
+/* The psk goes into message 3 alone: who sends before it has not shown that it knows the psk. */
+static bool has_half(const struct tern_conn *conn)
+{
+    return conn->early == TERN_EARLY_ACCEPTED && !tern_mode_has_psk(conn->handshake->pattern);
+}
+
+struct tern_packet_keys *tern_resume_keys(const struct tern_conn *conn)
+{
+    const struct tern_handshake *hs = conn->handshake;
+    if (hs == NULL) {
+        return NULL;
+    }
+    if (conn->is_server) {
+        return hs->early_rx != NULL ? &hs->early_rx->keys : NULL;
+    }
+    return hs->resume != NULL && hs->resume->has_half ? &hs->resume->half : NULL;
 }
 
 int tern_tickets_new(struct tern_tickets **out, struct tern_mem *mem, struct tern_random *random,
@@ -164,16 +206,11 @@ static int take_back(struct tern_conn *conn)
 int tern_resume_begin(struct tern_conn *conn)
 {
     const struct tern_resume *resume = conn->handshake->resume;
-    uint8_t secret[TERN_SECRET_SIZE];
     int rc = conn->sends_early ? take_back(conn) : 0; /* a Retry: nobody has heard any of it */
     if (rc != 0) {
         return rc;
     }
-    rc = early_secret(conn, resume->secret, secret);
-    if (rc == 0) { /* one direction is all that is used: the server answers at 1-RTT */
-        rc = tern_space_install(&conn->spaces[TERN_LEVEL_APP], resume->suite, secret, secret);
-    }
-    tern_mem_wipe(secret, sizeof secret);
+    rc = install_early(conn, "early", resume->secret, resume->suite);
     if (rc != 0) {
         return rc;
     }
@@ -193,6 +230,18 @@ int tern_resume_begin(struct tern_conn *conn)
 
 /* --- client: the answer --------------------------------------------------------------------------- */
 
+/* The Noise state is that after message 2, as the server's was. */
+static int expect_half(struct tern_conn *conn)
+{
+    struct tern_resume *resume = conn->handshake->resume;
+    if (!has_half(conn)) {
+        return 0;
+    }
+    int rc = derive_keys(conn, "half", resume->secret, resume->suite, &resume->half);
+    resume->has_half = rc == 0;
+    return rc == 0 ? derive(conn, "half resumption", resume->secret, resume->half_resumption) : rc;
+}
+
 int tern_resume_settle(struct tern_conn *conn, const struct tern_params *params)
 {
     struct tern_handshake *hs = conn->handshake;
@@ -211,13 +260,14 @@ int tern_resume_settle(struct tern_conn *conn, const struct tern_params *params)
     }
     conn->early = TERN_EARLY_ACCEPTED;
     tern_streams_end_early(&conn->streams);
-    return 0;
+    return expect_half(conn);
 }
 
 /* --- client: tickets that come -------------------------------------------------------------------- */
 
-static size_t write_blob(const struct tern_conn *conn, const uint8_t *sealed, size_t len,
-                         uint64_t life, uint8_t out[BLOB_MAX])
+static size_t write_blob(const struct tern_conn *conn,
+                         const uint8_t secret[TERN_TICKET_SECRET_SIZE], const uint8_t *sealed,
+                         size_t len, uint64_t life, uint8_t out[BLOB_MAX])
 {
     struct tern_writer w;
     tern_writer_init(&w, out, BLOB_MAX);
@@ -225,7 +275,7 @@ static size_t write_blob(const struct tern_conn *conn, const uint8_t *sealed, si
     tern_write_uint(&w, life, 4);
     tern_write_bytes(&w, conn->peer_key, TERN_KEY_SIZE);
     tern_write_bytes(&w, conn->env->public_key, TERN_KEY_SIZE);
-    tern_write_bytes(&w, conn->resumption, sizeof conn->resumption);
+    tern_write_bytes(&w, secret, TERN_TICKET_SECRET_SIZE);
     tern_write_uint(&w, conn->suite, 2);
     for (size_t i = 0; i < TERN_TICKET_LIMITS; i++) {
         tern_write_uint(&w, conn->peer_terms.limits[i], 8);
@@ -236,9 +286,21 @@ static size_t write_blob(const struct tern_conn *conn, const uint8_t *sealed, si
     return tern_writer_used(&w);
 }
 
-static int keep_ticket(struct tern_conn *conn, const uint8_t *sealed, size_t len, uint64_t life)
+/* Of a half ticket: NULL when the handshake is over, and a better one has come. */
+static const uint8_t *secret_of(const struct tern_conn *conn, uint8_t type)
 {
-    if (len == 0 || len > TERN_TICKET_SEALED_MAX || conn->is_anonymous) {
+    const struct tern_handshake *hs = conn->handshake;
+    if (type == MESSAGE_TICKET) {
+        return conn->resumption;
+    }
+    return hs != NULL && hs->resume != NULL && hs->resume->has_half ? hs->resume->half_resumption
+                                                                    : NULL;
+}
+
+static int keep_ticket(struct tern_conn *conn, const uint8_t *secret, const uint8_t *sealed,
+                       size_t len, uint64_t life)
+{
+    if (secret == NULL || len == 0 || len > TERN_TICKET_SEALED_MAX || conn->is_anonymous) {
         return 0; /* a ticket for a key that is gone helps nobody */
     }
     if (conn->ticket == NULL) {
@@ -247,7 +309,7 @@ static int keep_ticket(struct tern_conn *conn, const uint8_t *sealed, size_t len
             return TERN_ERR_NOMEM;
         }
     }
-    conn->ticket_len = write_blob(conn, sealed, len, life, conn->ticket);
+    conn->ticket_len = write_blob(conn, secret, sealed, len, life, conn->ticket);
     conn->ticket_life = life * TERN_SEC;
     conn->wants_ticket_event = true;
     tern_conn_mark_eventful(conn);
@@ -263,7 +325,8 @@ int tern_resume_on_crypto(struct tern_conn *conn)
     while (rc == 0 && len > 0) {
         struct tern_reader r;
         tern_reader_init(&r, bytes, len);
-        bool is_ticket = tern_read_u8(&r) == MESSAGE_TICKET;
+        uint8_t type = tern_read_u8(&r);
+        bool is_ticket = type == MESSAGE_TICKET || type == MESSAGE_HALF;
         uint64_t life = tern_read_uint(&r, 4);
         size_t sealed_len = (size_t)tern_read_uint(&r, 2);
         const uint8_t *sealed = tern_read_bytes(&r, sealed_len);
@@ -271,7 +334,7 @@ int tern_resume_on_crypto(struct tern_conn *conn)
             return 0; /* the rest is on its way */
         }
         if (is_ticket && conn->has_exporter && !conn->is_server) {
-            rc = keep_ticket(conn, sealed, sealed_len, life);
+            rc = keep_ticket(conn, secret_of(conn, type), sealed, sealed_len, life);
         }
         /* What is no ticket is ignored, and with it all that follows: its end is not known. */
         tern_crypto_flow_take(flow, is_ticket ? len - tern_reader_left(&r) : len);
@@ -286,6 +349,7 @@ int tern_resume_on_crypto(struct tern_conn *conn)
 static bool is_age_right(const struct tern_ticket *ticket, uint64_t claimed, tern_time now)
 {
     if (now < ticket->issued_at || now - ticket->issued_at >= TERN_TICKET_LIFE ||
+        tern_sub_sat(now, ticket->proved_at) >= TERN_TICKET_LIFE ||
         claimed > TERN_TICKET_LIFE / TERN_MSEC) {
         return false;
     }
@@ -316,21 +380,19 @@ static bool is_welcome(struct tern_conn *conn, const struct tern_ticket *ticket,
 
 static int take_early(struct tern_conn *conn, const struct tern_ticket *ticket)
 {
-    struct tern_early *early = tern_mem_alloc(conn->env->mem, sizeof *early);
-    uint8_t secret[TERN_SECRET_SIZE];
+    struct tern_early *early = tern_mem_zalloc(conn->env->mem, sizeof *early);
     if (early == NULL) {
         return TERN_ERR_NOMEM;
     }
-    memset(early, 0, sizeof *early);
     conn->handshake->early_rx = early; /* freed with the handshake */
     memcpy(early->client_key, ticket->client_key, sizeof early->client_key);
-    int rc = early_secret(conn, ticket->secret, secret);
-    if (rc == 0) {
-        rc = tern_packet_keys_init(&early->keys, ticket->suite, secret);
-    }
-    tern_mem_wipe(secret, sizeof secret);
+    memcpy(early->secret, ticket->secret, sizeof early->secret);
+    early->proved_at = ticket->proved_at;
+    int rc = derive_keys(conn, "early", ticket->secret, ticket->suite, &early->keys);
     if (rc == 0) {
         conn->early = TERN_EARLY_ACCEPTED;
+        conn->ticket_used = ticket->id;
+        conn->ticket_given = tern_random_u64(conn->env->random);
         memcpy(conn->peer_key, ticket->client_key, TERN_KEY_SIZE);
         conn->has_peer_key = true;
     }
@@ -360,29 +422,76 @@ int tern_resume_consider(struct tern_conn *conn, const struct tern_params *param
     return rc;
 }
 
-int tern_resume_give(struct tern_conn *conn, tern_time now)
+int tern_resume_begin_half(struct tern_conn *conn)
+{
+    struct tern_early *early = conn->handshake->early_rx;
+    int rc = 0;
+    if (early == NULL) {
+        return 0;
+    }
+    if (has_half(conn)) {
+        rc = install_early(conn, "half", early->secret, conn->suite);
+        /* Until message 3 gives the better one. */
+        rc = rc == 0 ? derive(conn, "half resumption", early->secret, conn->resumption) : rc;
+        conn->sends_early = rc == 0;
+        tern_streams_hold_back(&conn->streams);
+    }
+    tern_mem_wipe(early->secret, sizeof early->secret);
+    return rc;
+}
+
+/* Both tickets of a visit have one number: it counts once, whichever of them comes back. */
+static int give(struct tern_conn *conn, uint8_t type, tern_time proved_at, tern_time now)
 {
     struct tern_tickets *tickets = conn->env->tickets;
-    struct tern_ticket ticket = {.issued_at = now, .suite = (uint16_t)conn->suite};
+    struct tern_ticket ticket = {.id = conn->ticket_given,
+                                 .issued_at = now,
+                                 .proved_at = proved_at,
+                                 .suite = (uint16_t)conn->suite};
     struct tern_params ours;
     uint8_t message[1 + 4 + 2 + TERN_TICKET_SIZE];
     struct tern_writer w;
-    if (tickets == NULL) {
-        return 0;
-    }
-    ticket.id = tern_random_u64(conn->env->random);
     memcpy(ticket.secret, conn->resumption, sizeof ticket.secret);
     memcpy(ticket.client_key, conn->peer_key, TERN_KEY_SIZE);
     tern_conn_local_params(conn, &ours);
     limits_of(ticket.limits, &ours);
     tern_writer_init(&w, message, sizeof message);
-    tern_write_u8(&w, MESSAGE_TICKET);
-    tern_write_uint(&w, TERN_TICKET_LIFE / TERN_SEC, 4);
+    tern_write_u8(&w, type);
+    tern_write_uint(&w, (TERN_TICKET_LIFE - tern_sub_sat(now, proved_at)) / TERN_SEC, 4);
     tern_write_uint(&w, TERN_TICKET_SIZE, 2);
     tern_ticket_seal(&tickets->keys, &ticket, conn->env->random,
                      tern_write_room(&w, TERN_TICKET_SIZE), now);
     tern_mem_wipe(&ticket, sizeof ticket);
-    tern_mem_wipe(conn->resumption, sizeof conn->resumption);
     return tern_crypto_flow_write(&conn->spaces[TERN_LEVEL_APP].crypto, message,
                                   tern_writer_used(&w));
+}
+
+void tern_resume_want_half(struct tern_conn *conn)
+{
+    struct tern_early *early = conn->handshake != NULL ? conn->handshake->early_rx : NULL;
+    if (conn->sends_early && early != NULL && !early->has_ticket) {
+        early->wants_ticket = early->has_ticket = true;
+    }
+}
+
+void tern_resume_give_half(struct tern_conn *conn, tern_time now)
+{
+    struct tern_early *early = conn->handshake != NULL ? conn->handshake->early_rx : NULL;
+    if (conn->sends_early && early != NULL && early->wants_ticket) {
+        early->wants_ticket = false;
+        (void)give(conn, MESSAGE_HALF, early->proved_at, now);
+    }
+}
+
+int tern_resume_give(struct tern_conn *conn, tern_time now)
+{
+    if (conn->env->tickets == NULL) {
+        return 0;
+    }
+    if (conn->early != TERN_EARLY_ACCEPTED) {
+        conn->ticket_given = tern_random_u64(conn->env->random);
+    }
+    int rc = give(conn, MESSAGE_TICKET, now, now);
+    tern_mem_wipe(conn->resumption, sizeof conn->resumption);
+    return rc;
 }

@@ -31,12 +31,18 @@ struct tern_resume {
     uint16_t suite;
     uint64_t limits[TERN_TICKET_LIMITS];
     uint64_t age; /* ms, as message 1 says it */
+    bool has_half;
+    struct tern_packet_keys half; /* of what the server says before message 3, [P §4.10] */
+    uint8_t half_resumption[TERN_TICKET_SECRET_SIZE];
 };
 
 /* A server's, until message 3. */
 struct tern_early {
     struct tern_packet_keys keys;
     uint8_t client_key[TERN_KEY_SIZE];
+    uint8_t secret[TERN_TICKET_SECRET_SIZE]; /* of the ticket, until message 2 is written */
+    tern_time proved_at;
+    bool wants_ticket, has_ticket; /* who has his answer may go before message 3 has arrived */
 };
 
 /* --- client ---------------------------------------------------------------------------------- */
@@ -56,12 +62,23 @@ TERN_MUST_CHECK int tern_resume_settle(struct tern_conn *conn, const struct tern
 /* CRYPTO at 1-RTT: new tickets, for the application to keep. 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_resume_on_crypto(struct tern_conn *conn);
 
+/* --- both ------------------------------------------------------------------------------------ */
+
+/* Keys for an early packet that has come, or NULL. */
+struct tern_packet_keys *tern_resume_keys(const struct tern_conn *conn);
+
 /* --- server ---------------------------------------------------------------------------------- */
 
 /* Message 1 has verified, the suite is chosen: may early packets come? Then conn->early says so.
  * 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_resume_consider(struct tern_conn *conn, const struct tern_params *params,
                                          tern_time now);
+/* Message 2 is written: keys for what may be answered before message 3. 0 or an error of ours. */
+TERN_MUST_CHECK int tern_resume_begin_half(struct tern_conn *conn);
+/* The application answers before message 3: the client may be gone before that arrives, and so has its
+ * ticket at once. Without memory there is none. */
+void tern_resume_want_half(struct tern_conn *conn);
+void tern_resume_give_half(struct tern_conn *conn, tern_time now);
 /* Message 3 has verified: a ticket for the next time. 0 or an error of ours. */
 TERN_MUST_CHECK int tern_resume_give(struct tern_conn *conn, tern_time now);
 

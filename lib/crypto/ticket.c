@@ -47,6 +47,7 @@ static void write_plain(uint8_t out[TERN_TICKET_PLAIN_SIZE], const struct tern_t
     tern_writer_init(&w, out, TERN_TICKET_PLAIN_SIZE);
     tern_write_uint(&w, ticket->id, 8);
     tern_write_uint(&w, ticket->issued_at, 8);
+    tern_write_uint(&w, ticket->proved_at, 8);
     tern_write_uint(&w, ticket->suite, 2);
     tern_write_bytes(&w, ticket->secret, sizeof ticket->secret);
     tern_write_bytes(&w, ticket->client_key, sizeof ticket->client_key);
@@ -62,6 +63,7 @@ static void read_plain(struct tern_ticket *out, const uint8_t plain[TERN_TICKET_
     tern_reader_init(&r, plain, TERN_TICKET_PLAIN_SIZE);
     out->id = tern_read_uint(&r, 8);
     out->issued_at = tern_read_uint(&r, 8);
+    out->proved_at = tern_read_uint(&r, 8);
     out->suite = (uint16_t)tern_read_uint(&r, 2);
     memcpy(out->secret, tern_read_bytes(&r, sizeof out->secret), sizeof out->secret);
     memcpy(out->client_key, tern_read_bytes(&r, sizeof out->client_key), sizeof out->client_key);

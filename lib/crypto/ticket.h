@@ -10,13 +10,14 @@
 #define TERN_TICKET_LIMITS      6
 #define TERN_TICKET_SECRET_SIZE 32
 #define TERN_TICKET_NONCE_SIZE  24
-#define TERN_TICKET_PLAIN_SIZE  (8 + 8 + 2 + 32 + 32 + 8 * TERN_TICKET_LIMITS)
+#define TERN_TICKET_PLAIN_SIZE  (8 + 8 + 8 + 2 + 32 + 32 + 8 * TERN_TICKET_LIMITS)
 #define TERN_TICKET_SIZE        (1 + TERN_TICKET_NONCE_SIZE + TERN_TICKET_PLAIN_SIZE + 16)
 #define TERN_TICKET_BINDER_SIZE 16
 
 struct tern_ticket {
     uint64_t id;         /* random, for the strike register */
     tern_time issued_at; /* on the server's clock */
+    tern_time proved_at; /* ... when the client has last shown its key, in a whole handshake */
     uint16_t suite;
     uint8_t secret[TERN_TICKET_SECRET_SIZE];
     uint8_t client_key[TERN_KEY_SIZE];

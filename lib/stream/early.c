@@ -13,9 +13,17 @@ void tern_streams_begin_early(struct tern_streams *t, const struct tern_streams_
     tern_streams_on_grant(t, grant);
 }
 
+void tern_streams_hold_back(struct tern_streams *t)
+{
+    t->early_only = true;
+}
+
 void tern_streams_end_early(struct tern_streams *t)
 {
-    t->early_only = false; /* the grant that follows lets the others go */
+    if (t->early_only) {
+        t->early_only = false;
+        tern_streams_release_held(t);
+    }
 }
 
 /* As it was before anything had left. */

@@ -58,8 +58,8 @@ void tern_stream_clear(struct tern_stream *s)
 
 bool tern_stream_is_held(const struct tern_stream *s)
 {
-    return s->is_local && (s->id >> 2 >= s->table->max_local[s->kind] ||
-                           (s->table->early_only && !s->may_be_early));
+    return (s->table->early_only && !s->may_be_early) ||
+           (s->is_local && s->id >> 2 >= s->table->max_local[s->kind]);
 }
 
 /* --- marks --------------------------------------------------------------------------------- */

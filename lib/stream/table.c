@@ -161,17 +161,13 @@ bool tern_streams_take_openable(struct tern_streams *t)
     return was_openable;
 }
 
-/* Limits rose: streams that were held back may move now. */
-static void release_held(struct tern_streams *t)
+void tern_streams_release_held(struct tern_streams *t)
 {
     struct tern_list *at, *following;
     t->held = 0;
     TERN_LIST_EACH(at, following, &t->all)
     {
         struct tern_stream *s = stream_of_all(at);
-        if (!s->is_local) {
-            continue;
-        }
         t->held += tern_stream_is_held(s);
         tern_stream_owe(s, 0); /* lists what it owes already */
         tern_stream_place(s);
@@ -189,7 +185,7 @@ void tern_streams_on_max_streams(struct tern_streams *t, tern_stream_kind kind, 
     t->wants &= kind == TERN_STREAM_UNI ? ~BIT(TERN_CONTROL_STREAMS_BLOCKED_UNI)
                                         : ~BIT(TERN_CONTROL_STREAMS_BLOCKED_BIDI);
     if (t->held > 0) {
-        release_held(t);
+        tern_streams_release_held(t);
     }
 }
 
@@ -211,7 +207,7 @@ void tern_streams_on_grant(struct tern_streams *t, const struct tern_streams_gra
         uint64_t theirs = s->is_local ? grant->bidi_remote : grant->bidi_local;
         (void)tern_flow_out_raise(&s->out_flow, is_uni ? grant->uni : theirs);
     }
-    release_held(t);
+    tern_streams_release_held(t);
     tern_streams_on_max_data(t, grant->max_data);
 }
 

@@ -51,12 +51,12 @@ struct tern_streams {
     struct tern_list starved;   /* streams whose new data waits for conn_out */
     struct tern_stream *recent; /* found last: most frames are for the same stream */
     bool is_granted;            /* the peer's transport parameters have arrived */
-    bool early_only;            /* by last time's grant: only streams that said so may send */
-    uint64_t held;              /* local streams opened before that, beyond the limit */
-    uint64_t told_local[2];     /* limit for which we said STREAMS_BLOCKED, plus one */
-    bool is_short[2];           /* an open failed at that limit */
-    bool is_openable;           /* and the limit rose since */
-    unsigned wants;             /* connection-level control frames owed */
+    bool early_only;        /* before the handshake is over: only streams that said so may send */
+    uint64_t held;          /* local streams opened before that, beyond the limit */
+    uint64_t told_local[2]; /* limit for which we said STREAMS_BLOCKED, plus one */
+    bool is_short[2];       /* an open failed at that limit */
+    bool is_openable;       /* and the limit rose since */
+    unsigned wants;         /* connection-level control frames owed */
     uint64_t open_count;
     uint64_t bytes_sent, bytes_resent, bytes_received;
 };
@@ -75,6 +75,10 @@ void tern_streams_on_grant(struct tern_streams *t, const struct tern_streams_gra
  * were taken, or refused (then nothing was ever sent). As a server: bytes below `end` came early. */
 void tern_streams_begin_early(struct tern_streams *t, const struct tern_streams_grant *grant);
 void tern_streams_end_early(struct tern_streams *t);
+/* A server, before the client has proved itself: the same streams alone may send, until end_early. */
+void tern_streams_hold_back(struct tern_streams *t);
+/* What held streams back is over: those that may move now. */
+void tern_streams_release_held(struct tern_streams *t);
 void tern_streams_refuse_early(struct tern_streams *t);
 void tern_streams_on_early(struct tern_streams *t, uint64_t id, uint64_t end);
 

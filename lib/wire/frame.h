@@ -180,12 +180,15 @@ struct tern_frame {
 /* Where a frame may stand and what it counts as: RFC 9000 table 3, [P §6.2]. */
 struct tern_frame_rule {
     const char *name;
-    uint8_t packets; /* bit 1 << enum tern_packet_type */
+    uint8_t packets; /* bit 1 << enum tern_packet_type, or: */
     bool is_ack_eliciting;
     bool is_probing;   /* RFC 9000 §9.1 */
     bool is_in_flight; /* counts against the congestion window */
     bool is_flow_controlled;
 };
+
+/* In an early packet of a server's, which has the type of a client's. [P §4.10] */
+#define TERN_FRAME_IN_HALF (1u << 7)
 
 /* Bits of the types 08-0f: RFC 9000 §19.8. */
 #define TERN_STREAM_FIN 0x01u

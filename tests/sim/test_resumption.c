@@ -24,10 +24,40 @@ struct visit {
     tern_time ticket_at, read_at;
     uint8_t read[TEXT_MAX];
     size_t read_len, early_len, answer_len;
+    size_t answer;       /* bytes that the server says to a request; 0: thanks */
+    bool is_at_once;     /* ... before message 3 has come, if it may */
+    tern_time answer_at; /* the last of it came */
     unsigned connected[2], closed[2];
     tern_early_state outcome;
     const char *broken;
 };
+
+static void answer(const struct visit *v, tern_stream *stream)
+{
+    static uint8_t many[TEXT_MAX];
+    const void *words = v->answer == 0 ? (const void *)"thank you" : many;
+    size_t len = v->answer == 0 ? 9 : v->answer;
+    if (v->is_at_once) {
+        assert_int_equal(tern_stream_set_early(stream), 0);
+    }
+    for (size_t i = 0; i < sizeof many; i++) {
+        many[i] = (uint8_t)(i % 251);
+    }
+    assert_int_equal(tern_stream_write(stream, words, len, TERN_FIN), len);
+}
+
+static void read_answer(struct visit *v, tern_stream *stream)
+{
+    uint8_t buf[64];
+    ptrdiff_t n;
+    while ((n = tern_stream_read(stream, buf, sizeof buf)) > 0) {
+        for (ptrdiff_t i = 0; v->answer > 0 && i < n; i++) {
+            assert_int_equal(buf[i], (v->answer_len + (size_t)i) % 251);
+        }
+        v->answer_len += (size_t)n;
+        v->answer_at = tern_sim_now(v->sim);
+    }
+}
 
 static void read_all(struct visit *v, tern_stream *stream)
 {
@@ -41,8 +71,8 @@ static void read_all(struct visit *v, tern_stream *stream)
             v->early_len += is_early ? (size_t)n : 0;
             v->read_at = tern_sim_now(v->sim);
         }
-        if (n == 0) { /* the whole request is here: answer */
-            assert_int_equal(tern_stream_write(stream, "thank you", 9, TERN_FIN), 9);
+        if (n == 0) { /* the whole request is here */
+            answer(v, stream);
         }
     } while (n > 0);
 }
@@ -65,9 +95,7 @@ static void on_event(struct visit *v, int end, const tern_event *ev)
     } else if (ev->type == TERN_EVENT_STREAM_READABLE && end == 1) {
         read_all(v, ev->stream);
     } else if (ev->type == TERN_EVENT_STREAM_READABLE) {
-        uint8_t buf[64];
-        ptrdiff_t n = tern_stream_read(ev->stream, buf, sizeof buf);
-        v->answer_len += n > 0 ? (size_t)n : 0;
+        read_answer(v, ev->stream);
     }
 }
 
@@ -278,12 +306,75 @@ static void resumption(void **state)
     tern_sim_free(v.sim);
 }
 
+/* A round trip, visit after visit, for a client that goes when it has its answer. */
+static void answers_at_once(void **state)
+{
+    uint8_t text[1000];
+    (void)state;
+    fill(text, sizeof text, 4);
+    for (size_t c = 0; c < 4; c++) {
+        struct visit v;
+        tern_link_config link;
+        bad_link(&link, 0);
+        open_world(&v, &link, 3, controllers[c]);
+        two_visits(&v, text, sizeof text, 0);
+        v.is_at_once = true;
+        v.answer = 1500;
+        for (int i = 0; i < 4; i++) {
+            tern_conn_close(v.conns[0], 0, NULL);
+            run(&v, 0, 600 * TERN_SEC);
+            tern_time start = tern_sim_now(v.sim);
+            connect(&v, text, sizeof text, 0);
+            run(&v, v.answer, 10 * TERN_SEC);
+            assert_int_equal(v.outcome, TERN_EARLY_ACCEPTED);
+            assert_int_equal(v.answer_len, v.answer);
+            assert_true(v.answer_at - start < 42 * TERN_MSEC);
+        }
+        tern_sim_free(v.sim);
+    }
+}
+
+/* Message 2 lost, message 3 lost, either overtaken by what comes behind it: all of the answer comes, once. */
+static void answers_at_once_under_loss(void **state)
+{
+    static uint8_t text[3000];
+    uint64_t first = replay_first_seed(), seeds = replay_seed_count(100);
+    unsigned accepted = 0;
+    (void)state;
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        static struct visit v;
+        tern_link_config link;
+        fill(text, sizeof text, seed);
+        bad_link(&link, 0.1);
+        link.jitter = 15 * TERN_MSEC;
+        open_world(&v, &link, seed, controllers[seed % 4]);
+        connect(&v, text, sizeof text, 0);
+        run(&v, 9, 120 * TERN_SEC);
+        tern_conn_close(v.conns[0], 0, NULL);
+        run(&v, 0, 20 * TERN_SEC);
+        v.is_at_once = true;
+        v.answer = 7000;
+        connect(&v, text, sizeof text, 0);
+        run(&v, v.answer, 120 * TERN_SEC);
+        assert_null(v.broken);
+        assert_int_equal(v.answer_len, v.answer);
+        assert_int_equal(v.read_len, sizeof text);
+        accepted += v.outcome == TERN_EARLY_ACCEPTED ? 1 : 0;
+        run(&v, 0, 10 * TERN_SEC); /* the handshake ends as well */
+        assert_int_equal(v.connected[1], 2);
+        tern_sim_free(v.sim);
+    }
+    assert_true(accepted * 10 > seeds * 9);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(zerortt),
     cmocka_unit_test(early_data_saves_a_round_trip),
     cmocka_unit_test(zerortt_under_loss),
     cmocka_unit_test(refused_under_loss),
     cmocka_unit_test(resumption),
+    cmocka_unit_test(answers_at_once),
+    cmocka_unit_test(answers_at_once_under_loss),
 };
 
 REPLAY_TEST_MAIN(tests)
