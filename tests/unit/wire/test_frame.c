@@ -4,21 +4,38 @@
 
 #include "tern_test.h"
 
-/* The columns "Pkts" and "Spec" of RFC 9000 table 3. The letter C (not in flight) stands only with
- * ACK there; CONNECTION_CLOSE is not in flight by the definition in RFC 9002 §2. */
+/* The columns "Pkts" and "Spec" of RFC 9000 table 3; s for early packets of a server's, [P §6.2]. The letter C
+ * (not in flight) stands only with ACK there; CONNECTION_CLOSE is not in flight by the definition in RFC 9002
+ * §2. */
 static const struct {
     uint64_t first, last;
     const char *packets, *spec;
 } table_3[] = {
-    {0x00, 0x00, "IH01", "NP"}, {0x01, 0x01, "IH01", ""},   {0x02, 0x03, "IH_1", "NC"},
-    {0x04, 0x04, "__01", ""},   {0x05, 0x05, "__01", ""},   {0x06, 0x06, "IH_1", ""},
-    {0x07, 0x07, "___1", ""},   {0x08, 0x0f, "__01", "F"},  {0x10, 0x10, "__01", ""},
-    {0x11, 0x11, "__01", ""},   {0x12, 0x13, "__01", ""},   {0x14, 0x14, "__01", ""},
-    {0x15, 0x15, "__01", ""},   {0x16, 0x17, "__01", ""},   {0x18, 0x18, "__01", "P"},
-    {0x19, 0x19, "___1", ""},   {0x1a, 0x1a, "__01", "P"},  {0x1b, 0x1b, "___1", "P"},
-    {0x1c, 0x1c, "IH01", "NC"}, {0x1d, 0x1d, "__01", "NC"}, {0x1e, 0x1e, "___1", ""},
+    {0x00, 0x00, "IH01s", "NP"},
+    {0x01, 0x01, "IH01s", ""},
+    {0x02, 0x03, "IH_1s", "NC"},
+    {0x04, 0x04, "__01s", ""},
+    {0x05, 0x05, "__01s", ""},
+    {0x06, 0x06, "IH_1s", ""},
+    {0x07, 0x07, "___1", ""},
+    {0x08, 0x0f, "__01s", "F"},
+    {0x10, 0x10, "__01s", ""},
+    {0x11, 0x11, "__01s", ""},
+    {0x12, 0x13, "__01s", ""},
+    {0x14, 0x14, "__01s", ""},
+    {0x15, 0x15, "__01s", ""},
+    {0x16, 0x17, "__01s", ""},
+    {0x18, 0x18, "__01", "P"},
+    {0x19, 0x19, "___1", ""},
+    {0x1a, 0x1a, "__01", "P"},
+    {0x1b, 0x1b, "___1", "P"},
+    {0x1c, 0x1c, "IH01s", "NC"},
+    {0x1d, 0x1d, "__01s", "NC"},
+    {0x1e, 0x1e, "___1", ""},
     {0x1f, 0x1f, "___1", ""}, /* draft-ietf-quic-ack-frequency: not in 0-RTT either */
-    {0x20, 0x2b, "___1", ""},   {0x2c, 0x2c, "___1", ""},   {0x2d, 0x2e, "___1", ""}, /* [P §16] */
+    {0x20, 0x2b, "___1", ""},
+    {0x2c, 0x2c, "___1", ""},
+    {0x2d, 0x2e, "___1", ""}, /* [P §16] */
 };
 #define END 0x2fu /* of those that follow one another */
 
@@ -29,6 +46,7 @@ static uint8_t bits_of(const char *packets)
     bits |= strchr(packets, 'H') != NULL ? 1u << TERN_PACKET_HANDSHAKE : 0;
     bits |= strchr(packets, '0') != NULL ? 1u << TERN_PACKET_ZERO_RTT : 0;
     bits |= strchr(packets, '1') != NULL ? 1u << TERN_PACKET_ONE_RTT : 0;
+    bits |= strchr(packets, 's') != NULL ? TERN_FRAME_IN_HALF : 0;
     return (uint8_t)bits;
 }
 
