@@ -33,6 +33,7 @@ void house_init(struct house *house)
 {
     unsigned most = sessions_for_files();
     memset(house, 0, sizeof *house);
+    visits_init(&house->visits);
     house->sessions_max = most < SESSIONS_MAX ? most : SESSIONS_MAX;
 }
 

@@ -196,6 +196,9 @@ void pull_on_opened(struct pull *pull, tern_stream *stream)
 
 static void go(struct pull_stream *s)
 {
+    if (s->pull->is_held) {
+        return;
+    }
     if (s->is_lane) {
         pull_lane_go(s);
     } else {
@@ -235,6 +238,12 @@ void pull_pump(struct pull *pull)
         next = s->next;
         go(s);
     }
+}
+
+void pull_hold(struct pull *pull, bool is_held)
+{
+    pull->is_held = is_held;
+    pull_pump(pull);
 }
 
 const struct pull_counts *pull_counts(const struct pull *pull)

@@ -40,6 +40,8 @@ void pull_on_opened(struct pull *pull, tern_stream *stream);
 void pull_on_event(const tern_event *ev);
 /* Goes on with streams that waited for the disk. */
 void pull_pump(struct pull *pull);
+/* Takes nothing from streams until it is let go. */
+void pull_hold(struct pull *pull, bool is_held);
 
 /* What is left to do when everything has come. */
 struct pull_ending {

@@ -29,6 +29,7 @@ struct pull {
     struct pull_end *end; /* what the end needs */
     struct pull_folder *folders;
     size_t folder_count, folder_capacity, folder_bytes;
+    bool is_held;      /* nothing is taken for now */
     double heard;      /* when the sender was last heard of, in the loop's time */
     unsigned planning; /* files whose plans are being made or told */
     char current[PROTO_PATH_MAX + 1];

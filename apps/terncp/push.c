@@ -303,7 +303,8 @@ static void on_filled(struct work_job *job)
 
 /* --- lanes ----------------------------------------------------------------------------------------- */
 
-/* What is pushed may come twice without harm: a server touches nothing before the client is proved. */
+/* A client's may come late without harm: a server lets nothing old undo what came after it. A server's are an
+ * answer to who has shown its ticket. */
 void push_set_early(const struct push *push, tern_stream *stream)
 {
     if (!tern_conn_is_established(push->conn)) {

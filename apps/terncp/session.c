@@ -84,9 +84,9 @@ static void tell_done(struct session *s)
     }
 }
 
-static void answer_end(struct session *s)
+void session_answer_end(struct session *s)
 {
-    if (s->pull != NULL && s->has_end && !s->end_sent &&
+    if (s->pull != NULL && s->has_end && !s->end_sent && !s->is_held &&
         pull_finish(s->pull, s->end_count, s->end_failed)) {
         struct proto_message m = {.type = PROTO_END, .index = s->end_count};
         s->end_sent = true;
@@ -149,7 +149,7 @@ static void on_teller(struct ev_loop *loop, struct ev_watcher *watcher, int even
     (void)loop;
     (void)events;
     tell_done(s);
-    answer_end(s);
+    session_answer_end(s);
 }
 
 static void on_push_failed(void *user, const char *name, int error, bool is_begun)
@@ -397,6 +397,7 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->host->requests++;
     s->begun = tern_udp_now();
     s->is_push = m->direction == PROTO_PUSH;
+    s->is_mirror = (m->flags & PROTO_FLAG_DELETE) != 0;
     if (s->host->root < 0) {
         request_expand(path);
     } else {
@@ -429,13 +430,8 @@ static void on_hello(struct session *s, struct proto_message *m)
     if (!is_good || !session_answer(s, &ready)) {
         return;
     }
-    for (size_t i = 0; i < s->early_count && s->pull != NULL; i++) {
-        pull_on_opened(s->pull, s->early[i]);
-    }
-    if (s->pull != NULL) {
-        pull_pump(s->pull);
-    }
-    s->early_count = 0;
+    session_hold_back(s);
+    session_take_streams(s);
 }
 
 /* Is the stream one of requests about names? Then it is worked off there. */
@@ -510,7 +506,7 @@ static void on_control(struct session *s)
             s->has_end = true;
             s->end_count = m.index;
             s->end_failed = m.failed;
-            answer_end(s);
+            session_answer_end(s);
         } else if (m.type == PROTO_TOTAL && s->has_hello) {
             session_begin_survey(s);
         } else if (m.type == PROTO_LIMIT && s->has_hello) {
@@ -597,8 +593,6 @@ static void begin_session(struct host *host, tern_conn *conn, bool is_early)
     tern_conn_set_user(conn, s);
 }
 
-/* Early data waits in its streams until the client has proved its key: whoever has recorded it can make us
- * keep it for a while, and no more. That costs nothing, since we could not answer before. */
 static void on_connected(struct host *host, tern_conn *conn)
 {
     if (tern_conn_user(conn) == NULL || tern_conn_user(conn) == &no_place) {
@@ -612,7 +606,7 @@ static void on_connected(struct host *host, tern_conn *conn)
     log_event(&s->peer, "connected",
               tern_conn_early(conn) == TERN_EARLY_ACCEPTED ? "at once, by a ticket" : NULL,
               host->options->json, CLI_DEBUG);
-    s->is_proved = true;
+    session_on_proved(s);
     session_recall_path(s);
     if (s->control != NULL) {
         on_control(s);
@@ -647,28 +641,17 @@ static void on_closed(struct session *s, const tern_close_info *close)
 
 static void on_opened(struct session *s, tern_stream *stream)
 {
+    session_on_stream(s, stream);
     if (tern_stream_id(stream) == 0) {
         s->control = stream;
-        if (s->is_proved) {
+        if (s->may_answer) {
             on_control(s);
         }
     } else if (s->pull != NULL) {
         pull_on_opened(s->pull, stream);
-    } else if (!s->has_hello && s->early_count < SESSION_EARLY_MAX) {
-        s->early[s->early_count++] = stream;
-    } else {
+    } else if (!session_keep_stream(s, stream)) {
         int rc = tern_stream_stop(stream, PROTO_BAD_REQUEST);
         (void)rc;
-    }
-}
-
-static void forget_early(struct session *s, const tern_stream *stream)
-{
-    for (size_t i = 0; i < s->early_count; i++) {
-        if (s->early[i] == stream) {
-            s->early[i] = s->early[--s->early_count];
-            return;
-        }
     }
 }
 
@@ -676,7 +659,7 @@ static void on_stream_event(struct session *s, const tern_event *ev)
 {
     bool is_ours = tern_stream_is_local(ev->stream);
     if (ev->stream == s->control) {
-        if (ev->type == TERN_EVENT_STREAM_READABLE && s->is_proved) {
+        if (ev->type == TERN_EVENT_STREAM_READABLE && s->may_answer) {
             on_control(s);
         } else if (ev->type == TERN_EVENT_STREAM_WRITABLE && s->names != NULL) {
             names_serve_pump(s->names);
@@ -688,7 +671,7 @@ static void on_stream_event(struct session *s, const tern_event *ev)
         push_on_event(ev);
     } else {
         if (ev->type == TERN_EVENT_STREAM_CLOSED) {
-            forget_early(s, ev->stream);
+            session_forget_stream(s, ev->stream);
         }
         pull_on_event(ev);
     }
@@ -706,6 +689,11 @@ void host_on_event(struct host *host, const tern_event *ev)
     struct session *s = tern_conn_user(ev->conn);
     if (ev->type == TERN_EVENT_EARLY) {
         begin_session(host, ev->conn, true);
+        s = tern_conn_user(ev->conn);
+        if (s != NULL && s != &no_place) {
+            identify(s);
+            session_begin_early(s);
+        }
         return;
     }
     if (ev->type == TERN_EVENT_CONNECTED) {
@@ -719,6 +707,7 @@ void host_on_event(struct host *host, const tern_event *ev)
         on_closed(s, &ev->close);
         return;
     }
+    session_hold_back(s);
     if (ev->type == TERN_EVENT_STREAM_OPENED) {
         on_opened(s, ev->stream);
     } else if (ev->stream != NULL) {

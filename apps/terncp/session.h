@@ -11,6 +11,7 @@
 #include "shared/keyring.h"
 #include "terncp/options.h"
 #include "terncp/recall.h"
+#include "terncp/visits.h"
 #include "terncp/work.h"
 
 #define SESSION_CLOSE_OK 0
@@ -31,6 +32,7 @@ struct house {
     atomic_uint sessions;
     atomic_uint senders, receivers; /* sessions that send and receive now */
     bool is_logged;                 /* each request has a line in the log */
+    struct visits visits;
 };
 
 /* What all sessions of one endpoint share. */

@@ -23,7 +23,10 @@ struct session {
     tern_conn *conn;
     tern_stream *control;
     struct control messages;
-    bool is_proved; /* the client is there itself, and no recording of it */
+    bool is_proved;  /* the client is there itself, and no recording of it */
+    bool may_answer; /* ... or has come with the latest ticket that it was given */
+    bool is_mirror;  /* it wants names removed */
+    bool is_held;    /* what came waits until the client is proved */
     bool has_hello, has_end, end_sent;
     char partial_dir[PROTO_PATH_MAX + 1]; /* for unfinished files; empty: beside final names */
     uint32_t end_count, end_failed;
@@ -67,6 +70,18 @@ void session_end_names(struct session *s);
 void session_limit(struct session *s);
 void session_on_limit(struct session *s, const struct proto_message *m);
 void session_check_limit(struct session *s);
+
+/* session_early.c: a client that has come with a ticket, and its streams that came before the request. */
+void session_begin_early(struct session *s);
+void session_on_proved(struct session *s);
+/* To be asked before each step that may change something. */
+void session_hold_back(struct session *s);
+void session_on_stream(struct session *s, tern_stream *stream);
+bool session_keep_stream(struct session *s, tern_stream *stream); /* false: not that, too */
+void session_forget_stream(struct session *s, const tern_stream *stream);
+void session_take_streams(struct session *s); /* the request is known */
+/* Tells the end, if all is settled. */
+void session_answer_end(struct session *s);
 
 /* How much there is, for a client that shows a bar. */
 void session_begin_survey(struct session *s);
