@@ -273,6 +273,12 @@ static void end_attempt(struct dial *d)
     d->conn = NULL;
 }
 
+/* The answer came with the connection, and all is done: dial_wait() has nothing to wait for. */
+static bool is_over(const struct dial *d)
+{
+    return d->is_connected && (d->outcome == DIAL_DONE || d->outcome == DIAL_REQUEST);
+}
+
 /* One attempt. DIAL_RUNNING: the connection stands, and the attempt is not ended. */
 static enum dial_outcome attempt(struct dial *d, const uint8_t *key, bool only_key,
                                  tern_time timeout)
@@ -287,6 +293,9 @@ static enum dial_outcome attempt(struct dial *d, const uint8_t *key, bool only_k
         while (d->outcome == DIAL_RUNNING && !d->is_connected) {
             (void)ev_run(d->loop, 0);
         }
+    }
+    if (is_over(d)) {
+        return DIAL_RUNNING;
     }
     if (d->outcome != DIAL_RUNNING) {
         end_attempt(d);

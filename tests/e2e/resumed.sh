@@ -26,6 +26,14 @@ tickets() {
     find "$XDG_STATE_HOME" -type f 2>/dev/null
 }
 
+tickets_used() {
+    [ "$(grep -c 'by a ticket' "${serve_log:?}")" = "$1" ]
+}
+
+no_tickets() {
+    [ -z "$(tickets)" ]
+}
+
 case_round_trips() {
     serve
     link --delay $((rtt_ms / 2))
@@ -36,14 +44,20 @@ case_round_trips() {
     [ "$(tickets | xargs stat -c %a)" = 600 ] || fail "others can read the ticket"
     [ "$(stat -c %a "$XDG_STATE_HOME/tern")" = 700 ] || fail "others can look into the folder"
     ! has_line "$serve_log" 'by a ticket' || fail "a ticket out of nowhere"
-    round_trips 2 "$terncp" here/one "tern://$link/again"
-    same here/one there/again
-    has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
-    round_trips 2 "$terncp" "tern://$link/first" here/back
+    # The answer comes with the server's first datagram, and a ticket for the next time with it.
+    for i in 1 2 3; do
+        round_trips 1 "$terncp" here/one "tern://$link/again$i"
+        same here/one there/again$i
+        wait_for 5 tickets_used $i || fail "the ticket was of no use"
+    done
+    round_trips 1 "$terncp" "tern://$link/first" here/back
     same here/one here/back
-    # Without anything kept a known server takes no longer either.
+    round_trips 1 "$terncp" ls "tern://$link/"
+    has_line out 'again3' || fail "no list of names"
+    # Without anything kept a known server takes one more.
     rm -r "$XDG_STATE_HOME"
     round_trips 2 "$terncp" here/one "tern://$link/third"
+    sleep 0.5 # the last words are on their way
 }
 
 # More than fits into what leaves early, of both kinds of entries.
@@ -114,6 +128,43 @@ case_resumed_damage() {
     : >"$XDG_STATE_HOME"
     expect 0 "$terncp" here/file "tern://$server/four"
     same here/file there/four
+}
+
+# A first flight that comes late, from a client that is gone: it is heeded if that was its last word. If the same
+# client has come once more since, it must not undo what that did.
+case_resumed_held_back() {
+    "$terncp" keygen -q -f me >me.txt
+    serve
+    link --delay 700
+    printf old >here/old
+    printf new >here/new
+    for last in old new; do
+        expect 0 "$terncp" --key me --accept-new here/old "tern://$link/first"
+        "$terncp" --key me here/old "tern://$link/$last" 2>late.log &
+        late=$!
+        wait_for 5 no_tickets || fail "the ticket is not used"
+        sleep 0.3
+        murder $late
+        absent there/$last
+        [ $last = old ] || expect 0 "$terncp" --key me --accept-new here/new "tern://$server/$last"
+        sleep 1.2
+        same here/$last there/$last
+    done
+}
+
+# What removes names waits until the client is there itself, and is done then.
+case_resumed_mirror() {
+    serve
+    mkdir here/tree
+    printf x >here/tree/one
+    printf x >here/tree/two
+    copy -r here/tree "tern://$server/"
+    rm here/tree/two
+    link --delay 300
+    expect 0 "$terncp" --accept-new here/tree/one "tern://$link/other"
+    round_trips 2 "$terncp" -r --delete here/tree "tern://$link/"
+    same_tree here/tree there/tree
+    sleep 0.5
 }
 
 # Many at once: each ticket is used by one of them.
