@@ -25,7 +25,7 @@
 #include "ternchat/store.h"
 
 #define IDLE          (90 * TERN_SEC)
-#define PROBE         TERN_SEC /* for a client that is silent and gone: it asks more often itself */
+#define PROBE         (20 * TERN_MSEC) /* somebody waits for what is not acknowledged: as clients do */
 #define FAILURE_EVERY (60 * TERN_SEC) /* messages about a history that fails */
 #define TICK          0.1             /* s */
 #define BURST         200.0           /* packets that somebody may send at once */
@@ -520,7 +520,10 @@ static struct hub *open_hub(struct server *server)
                             .invite = on_invite,
                             .resume = on_resume,
                             .note = on_note,
-                            .relay_end = relay_end};
+                            .relay_end = relay_end,
+                            .relay_open = relay_open,
+                            .relay_take = relay_take,
+                            .relay_go = relay_go};
     struct hub_config config = {.motd = o->motd,
                                 .path = server->history[0] == '\0' ? NULL : server->history,
                                 .history_bytes = o->history_size,

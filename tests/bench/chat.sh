@@ -126,23 +126,25 @@ if wants talk || wants file || wants blackout; then
         talk_bars talk
     fi
     if wants file && "$bin/ternchat" --help | grep -q -e --files; then
-        head -c "${megabytes}M" /dev/urandom >"$work/file"
+        mkdir "$work/sent" # the parts' figures have their names in $work
+        head -c "${megabytes}M" /dev/urandom >"$work/sent/file"
         for way in file file_back; do
             back=
             [ $way = file ] || back=--backward
             # shellcheck disable=SC2086
             keep $way $quick "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
-                --lines 4000 --every 10 --file "$work/file" $back
+                --lines 2000 --every 10 --file "$work/sent/file" $back
             talk_bars $way
         done
     fi
     if wants blackout; then
-        keep blackout "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
+        # shellcheck disable=SC2086
+        keep blackout $quick "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
             --blackout "$dark" --pairs "$pairs"
         echo "after $dark s without a network all lines of the far side were there in" \
             "$(figure blackout out_after_ms p50) ms (p50), all for it in $(figure blackout in_after_ms p50)"
-        bar "... out, at the most" "$(figure blackout out_after_ms max)" $((4 * delay)) ms
-        bar "... in, at the most" "$(figure blackout in_after_ms max)" $((5 * delay)) ms
+        bar "... out, p90" "$(figure blackout out_after_ms p90)" $((2 * delay + 2)) ms
+        bar "... in, p90" "$(figure blackout in_after_ms p90)" $((2 * delay + 2)) ms
     fi
     stop
 fi
