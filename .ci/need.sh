@@ -5,6 +5,7 @@
 #     need_command cmake cmake          a command, and the Debian package that brings it
 #     need_library libsodium libsodium-dev
 #     need_header ev.h libev-dev
+#     need_python cryptography python3-cryptography
 #     need_build                        what every build of tern takes, its tests included
 #     want_engines                      libraries that tern is faster with: installed now, if that can be
 #     need_install                      apt-get, only if something was missing; returns 1 if it cannot
@@ -24,6 +25,10 @@ need_header() {
         [ ! -f "$need_dir/$1" ] || return 0
     done
     need_list="$need_list $2"
+}
+
+need_python() {
+    /usr/bin/python3 -c "import $1" >/dev/null 2>&1 || need_list="$need_list $2"
 }
 
 need_build() {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh                    all that CI runs
-#   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh lint|unit|sim|interop|e2e  one layer of it
 #   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
@@ -27,7 +27,7 @@ usage() {
 }
 
 case $what in
-all | lint | unit | sim | engines | model | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | engines | model | interop | e2e | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -77,6 +77,13 @@ install() {
         need_command clang-tidy clang-tidy
         need_command cppcheck cppcheck
         need_command shellcheck shellcheck
+        ;;
+    esac
+    case $what in
+    all | interop)
+        need_command python3 python3
+        need_python cryptography python3-cryptography
+        need_command tshark tshark
         ;;
     esac
     case $what in
@@ -239,6 +246,7 @@ engines() {
     0)
         build newer clang release -DTERN_WERROR=ON -DTERN_IPSEC_MB=OFF -DTERN_SODIUM_ROOT=build/deps
         layer unit newer newer
+        layer interop newer newer
         talk release-clang newer
         talk plain newer
         ;;
@@ -391,7 +399,7 @@ case $what in
 all)
     build asan-ubsan gcc asan-ubsan
     build release-clang clang release -DTERN_WERROR=ON
-    for label in lint unit sim model e2e; do
+    for label in lint unit sim model interop e2e; do
         layer "$label" asan-ubsan
     done
     layer fuzz asan-ubsan replay
@@ -410,7 +418,7 @@ engines)
     build release-clang clang release -DTERN_WERROR=ON
     engines
     ;;
-unit | sim | e2e)
+unit | sim | interop | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
     ;;

@@ -26,7 +26,7 @@ static const struct {
     [RECEIVED] = {"packet_received", '<', ""},
     [LOST] = {"packet_lost", 'x', "\033[31m"},
     [DROPPED] = {"packet_dropped", '!', "\033[33m"},
-    [METRICS] = {"metrics_updated", '~', "\033[2m"},
+    [METRICS] = {"recovery_metrics_updated", '~', "\033[2m"},
     [STATE] = {"connection_state_updated", '=', "\033[1m"},
     [OTHER] = {"", '?', ""},
 };

@@ -153,6 +153,9 @@ typedef struct tern_config {
     tern_allocator allocator;
     tern_random_source random;
     tern_trace_sink trace; /* see tern/trace.h; all zero: no trace */
+    /* To decrypt captures while one looks for a fault: `trace` is also told the secrets of all packets
+     * (TERN_TRACE_SECRET). Whoever has them reads the connection and can forge its packets. Default false. */
+    bool key_log;
 } tern_config;
 
 TERN_API void tern_config_init(tern_config *config);

@@ -62,6 +62,7 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
     conn->cids.shape = tern_cid_shape_of(env->config);
     init_streams(conn);
     conn->trace.sink = env->config->trace;
+    conn->trace.wants_secrets = env->config->key_log && tern_trace_is_on(&conn->trace);
     conn->trace.conn_number = conn->number;
     conn->trace.is_server = is_server;
     conn->is_announced = !is_server; /* a server tells of a client when it has proved itself */

@@ -16,6 +16,7 @@
 #include "conn/grant.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
+#include "conn/secrets.h"
 #include "crypto/keys.h"
 #include "wire/limits.h"
 
@@ -74,6 +75,7 @@ int tern_handshake_install_initial(struct tern_conn *conn)
     struct tern_handshake *hs = conn->handshake;
     uint8_t client[32], server[32];
     const uint8_t *key = conn->is_server ? conn->env->public_key : hs->work->server_key;
+    tern_secrets_forget_initial(conn);
     tern_initial_secrets(client, server, hs->initial_dcid.bytes, hs->initial_dcid.len,
                          hs->is_keyed ? key : NULL);
     int rc =

@@ -13,6 +13,7 @@
 #include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/retry.h"
+#include "conn/secrets.h"
 #include "wire/decode.h"
 #include "wire/limits.h"
 
@@ -181,8 +182,8 @@ static void on_opened(struct tern_conn *conn, const struct tern_header *header,
     };
     bool had_verified = tern_handshake_has_verified(conn);
     conn->counters.packets_received++;
-    tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
-                      header->packet_len, opened->payload, opened->payload_len, now);
+    tern_conn_trace_packet(conn, TERN_TRACE_RECEIVED, (uint8_t)header->type, opened->pn,
+                           header->packet_len, opened->payload, opened->payload_len, now);
     if (level == TERN_LEVEL_HANDSHAKE && conn->is_server) {
         tern_path_validate(&conn->path); /* RFC 9000 §8.1 */
         tern_conn_discard_level(conn, TERN_LEVEL_INITIAL);
@@ -510,8 +511,8 @@ static bool take_stream(struct intake *k, const struct tern_opened *opened, tern
         return false;
     }
     conn->counters.packets_received++;
-    tern_trace_packet(&conn->trace, TERN_TRACE_RECEIVED, TERN_PACKET_ONE_RTT, opened->pn,
-                      k->header.packet_len, opened->payload, opened->payload_len, now);
+    tern_conn_trace_packet(conn, TERN_TRACE_RECEIVED, TERN_PACKET_ONE_RTT, opened->pn,
+                           k->header.packet_len, opened->payload, opened->payload_len, now);
     space->largest_opened = opened->pn;
     int rc = note_received(conn, space, opened, true, k->in->ecn, now);
     if (rc != 0) {

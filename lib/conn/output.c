@@ -15,6 +15,7 @@
 #include "conn/rest.h"
 #include "conn/resume.h"
 #include "conn/run.h"
+#include "conn/secrets.h"
 #include "wire/frame.h"
 #include "wire/header.h"
 #include "wire/limits.h"
@@ -150,9 +151,9 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
     size_t size = plan_size(plan);
     unsigned flags = plan->flags;
     write_header(plan);
-    tern_trace_packet(&conn->trace, TERN_TRACE_SENT, (uint8_t)packet_type(conn, plan->fill.level),
-                      plan->pn, size, plan->at + plan->header_len, tern_writer_used(&plan->fill.w),
-                      now);
+    tern_conn_trace_packet(conn, TERN_TRACE_SENT, (uint8_t)packet_type(conn, plan->fill.level),
+                           plan->pn, size, plan->at + plan->header_len,
+                           tern_writer_used(&plan->fill.w), now);
     flags |= plan->fill.is_eliciting ? TERN_SENT_ELICITING | TERN_SENT_IN_FLIGHT : 0;
     flags |= plan->fill.is_padded ? TERN_SENT_IN_FLIGHT : 0;
     uint64_t in_flight = path->cc.bytes_in_flight;

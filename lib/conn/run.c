@@ -10,6 +10,7 @@
 #include "conn/fill.h"
 #include "conn/messages.h"
 #include "conn/receipts.h"
+#include "conn/secrets.h"
 #include "wire/encode.h"
 #include "wire/header.h"
 
@@ -152,8 +153,8 @@ static bool build(struct run *run, uint8_t *at, tern_time now)
     }
     tern_writer_init(&w, at, run->header_len);
     tern_header_encode_short(&w, run->dcid, run->phase, pn, run->pn_len);
-    tern_trace_packet(&run->conn->trace, TERN_TRACE_SENT, TERN_PACKET_ONE_RTT, pn, run->size,
-                      at + run->header_len, len, now);
+    tern_conn_trace_packet(run->conn, TERN_TRACE_SENT, TERN_PACKET_ONE_RTT, pn, run->size,
+                           at + run->header_len, len, now);
     enter_books(run, now);
     int rc = seal(run, pn, at, len);
     tern_assert(rc == 0); /* plain_numbers has seen to the only reason */

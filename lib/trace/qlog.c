@@ -1,7 +1,7 @@
 /* Trace events as qlog records, for the viewers that people already have.
  *
- * qlog 0.3 in JSON text sequences (draft-ietf-quic-qlog-main-schema-05, draft-ietf-quic-qlog-quic-events-04,
- * RFC 7464): the version that viewers read today. Frames are those of QUIC, and so are their names.
+ * draft-ietf-quic-qlog-main-schema-14 and draft-ietf-quic-qlog-quic-events-13 ("events"), in JSON text sequences
+ * (RFC 7464). Frames are those of QUIC, and so are their names; what tern has beyond it is in docs/qlog.md.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 
@@ -61,10 +61,57 @@ static void add_new_id(struct tern_line *line, const struct tern_frame_new_conne
     add_hex(line, "connection_id", n->cid.bytes, n->cid.len);
 }
 
+/* How many bytes of something else a frame bears. */
+static void add_payload(struct tern_line *line, size_t len)
+{
+    ADD(line, ",\"raw\":{\"payload_length\":%zu}", len);
+}
+
+/* An application's codes have no names in the schema: what counts is the number beside "unknown". */
+static void add_application_error(struct tern_line *line, uint64_t code)
+{
+    ADD(line, ",\"error\":\"unknown\",\"error_code\":%" PRIu64, code);
+}
+
+/* Those of RFC 9000 §20.1, in their order. */
+static void add_transport_error(struct tern_line *line, uint64_t code)
+{
+    static const char *const names[] = {
+        "no_error",
+        "internal_error",
+        "connection_refused",
+        "flow_control_error",
+        "stream_limit_error",
+        "stream_state_error",
+        "final_size_error",
+        "frame_encoding_error",
+        "transport_parameter_error",
+        "connection_id_limit_error",
+        "protocol_violation",
+        "invalid_token",
+        "application_error",
+        "crypto_buffer_exceeded",
+        "key_update_error",
+        "aead_limit_reached",
+    };
+    if (code < TERN_COUNT_OF(names)) {
+        ADD(line, ",\"error\":\"%s\"", names[code]);
+    } else if (code >= 0x100 && code <= 0x1ff) {
+        ADD(line, ",\"error\":\"crypto_error_0x%" PRIx64 "\"", code);
+    } else {
+        add_application_error(line, code);
+    }
+}
+
 static void add_close(struct tern_line *line, const struct tern_frame_connection_close *c)
 {
-    ADD(line, ",\"error_space\":\"%s\",\"error_code\":%" PRIu64 ",\"raw_error_code\":%" PRIu64,
-        c->is_application ? "application" : "transport", c->code, c->code);
+    if (c->is_application) {
+        ADD(line, ",\"error_space\":\"application\"");
+        add_application_error(line, c->code);
+    } else {
+        ADD(line, ",\"error_space\":\"transport\"");
+        add_transport_error(line, c->code);
+    }
     ADD(line, ",\"reason\":\"");
     tern_line_add_text(line, c->reason, c->reason_len, "\\u00");
     ADD(line, "\"");
@@ -86,8 +133,9 @@ static void add_limit(struct tern_line *line, const struct tern_frame *f, const 
 
 static void add_stream(struct tern_line *line, const struct tern_frame_stream *s)
 {
-    ADD(line, ",\"stream_id\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"length\":%zu,\"fin\":%s", s->id,
-        s->offset, s->len, s->fin ? "true" : "false");
+    ADD(line, ",\"stream_id\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"fin\":%s", s->id, s->offset,
+        s->fin ? "true" : "false");
+    add_payload(line, s->len);
 }
 
 static const char *frame_name(enum tern_frame_type type)
@@ -167,7 +215,20 @@ static void add_ack_frequency(struct tern_line *line, const struct tern_frame_ac
 
 static void add_crypto(struct tern_line *line, const struct tern_frame_crypto *c)
 {
-    ADD(line, ",\"offset\":%" PRIu64 ",\"length\":%zu", c->offset, c->len);
+    ADD(line, ",\"offset\":%" PRIu64, c->offset);
+    add_payload(line, c->len);
+}
+
+static void add_end_of_stream(struct tern_line *line, const struct tern_frame *f)
+{
+    if (f->type == TERN_FRAME_STOP_SENDING) {
+        ADD(line, ",\"stream_id\":%" PRIu64, f->u.stop_sending.id);
+        add_application_error(line, f->u.stop_sending.code);
+        return;
+    }
+    ADD(line, ",\"stream_id\":%" PRIu64, f->u.reset_stream.id);
+    add_application_error(line, f->u.reset_stream.code);
+    ADD(line, ",\"final_size\":%" PRIu64, f->u.reset_stream.final_size);
 }
 
 static const char *order_name(uint64_t order)
@@ -180,9 +241,10 @@ static void add_message(struct tern_line *line, const struct tern_frame_message 
 {
     ADD(line,
         ",\"channel\":%" PRIu64 ",\"order\":\"%s\",\"number\":%" PRIu64 ",\"offset\":%" PRIu64
-        ",\"total\":%" PRIu64 ",\"length\":%zu,\"credit\":%s",
-        m->channel, order_name(m->order), m->number, m->offset, m->total, m->len,
+        ",\"total\":%" PRIu64 ",\"credit\":%s",
+        m->channel, order_name(m->order), m->number, m->offset, m->total,
         m->uses_credit ? "true" : "false");
+    add_payload(line, m->len);
 }
 
 static void add_message_skip(struct tern_line *line, const struct tern_frame_message_skip *s)
@@ -198,9 +260,10 @@ static void add_repair(struct tern_line *line, const struct tern_frame_repair *r
     ADD(line,
         ",\"channel\":%" PRIu64 ",\"order\":\"%s\",\"size\":%" PRIu64 ",\"message\":%" PRIu64
         ",\"messages\":%" PRIu64 ",\"skip\":%" PRIu64 ",\"first\":%u,\"symbols\":%" PRIu64
-        ",\"number\":%u,\"length\":%zu",
+        ",\"number\":%u",
         r->channel, order_name(r->order), r->size, r->message, r->messages, r->skip,
-        (unsigned)r->first, r->symbols, (unsigned)r->number, r->len);
+        (unsigned)r->first, r->symbols, (unsigned)r->number);
+    add_payload(line, r->len);
 }
 
 static void add_frame(struct tern_line *line, const struct tern_frame *f)
@@ -208,19 +271,15 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
     ADD(line, "{\"frame_type\":\"%s\"", frame_name(f->type));
     switch (f->type) {
     case TERN_FRAME_PADDING:
-        ADD(line, ",\"payload_length\":%zu", f->padding);
+        ADD(line, ",\"raw\":{\"length\":%zu}", f->padding);
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:
         add_ack(line, &f->u.ack);
         break;
     case TERN_FRAME_RESET_STREAM:
-        ADD(line, ",\"stream_id\":%" PRIu64 ",\"error_code\":%" PRIu64 ",\"final_size\":%" PRIu64,
-            f->u.reset_stream.id, f->u.reset_stream.code, f->u.reset_stream.final_size);
-        break;
     case TERN_FRAME_STOP_SENDING:
-        ADD(line, ",\"stream_id\":%" PRIu64 ",\"error_code\":%" PRIu64, f->u.stop_sending.id,
-            f->u.stop_sending.code);
+        add_end_of_stream(line, f);
         break;
     case TERN_FRAME_CRYPTO:
         add_crypto(line, &f->u.crypto);
@@ -295,7 +354,7 @@ static void add_frames(struct tern_line *line, const tern_trace_event *event)
         unsigned first = *r.at;
         ADD(line, "%s", separator);
         if (tern_frame_decode(&frame, &r) != 0) {
-            ADD(line, "{\"frame_type\":\"unknown\",\"raw_frame_type\":%u}", first);
+            ADD(line, "{\"frame_type\":\"unknown\",\"frame_type_bytes\":%u}", first);
             break;
         }
         add_frame(line, &frame);
@@ -335,7 +394,7 @@ static void add_metrics(struct tern_line *line, const tern_trace_event *event)
 static const char *state_name(const char *state)
 {
     if (strcmp(state, "handshaking") == 0) {
-        return "handshake_started";
+        return "attempted";
     }
     return strcmp(state, "established") == 0 ? "handshake_complete" : state;
 }
@@ -347,8 +406,8 @@ static void add_drop(struct tern_line *line, const char *why)
         const char *why, *trigger;
     } causes[] = {
         {"did not open", "decryption_failure"},
-        {"no keys for this level", "decryption_failure"},
-        {"duplicate", "rejected"},
+        {"no keys for this level", "key_unavailable"},
+        {"duplicate", "duplicate"},
         {"no room for it", "rejected"},
         {"not a packet", "invalid"},
     };
@@ -359,14 +418,29 @@ static void add_drop(struct tern_line *line, const char *why)
     ADD(line, "\"details\":{\"why\":\"%s\"},\"trigger\":\"%s\"", why, trigger);
 }
 
+/* That there is a key, not the key: who may see the trace may not therefore read the connection. */
+static void add_key(struct tern_line *line, const tern_trace_event *event)
+{
+    static const char *const levels[] = {"initial", "0rtt", "handshake", "", "1rtt"};
+    const char *level =
+        event->packet_type < TERN_COUNT_OF(levels) ? levels[event->packet_type] : "";
+    ADD(line, "\"key_type\":\"%s_%s_secret\"", event->is_clients ? "client" : "server", level);
+    if (event->packet_type == TERN_PACKET_ONE_RTT) {
+        ADD(line, ",\"key_phase\":%" PRIu32, event->key_phase);
+    }
+}
+
 size_t tern_trace_qlog_start(bool is_server, char *buf, size_t size)
 {
     struct tern_line line = {.buf = buf, .size = size, .used = 0};
     ADD(&line,
         RECORD_START
-        "{\"qlog_version\":\"0.3\",\"qlog_format\":\"JSON-SEQ\",\"title\":\"tern\","
-        "\"trace\":{\"vantage_point\":{\"type\":\"%s\"},\"common_fields\":{\"time_format\":"
-        "\"relative\",\"reference_time\":0,\"protocol_type\":[\"TERN\"]}}}\n",
+        "{\"file_schema\":\"urn:ietf:params:qlog:file:sequential\","
+        "\"serialization_format\":\"application/qlog+json-seq\",\"title\":\"tern\","
+        "\"trace\":{\"vantage_point\":{\"type\":\"%s\"},"
+        "\"event_schemas\":[\"urn:ietf:params:qlog:events:quic-13\",\"tern:qlog:quic#tern-1\"],"
+        "\"common_fields\":{\"time_format\":\"relative_to_epoch\",\"reference_time\":"
+        "{\"clock_type\":\"monotonic\",\"epoch\":\"unknown\"}}}}\n",
         is_server ? "server" : "client");
     return line.used;
 }
@@ -374,17 +448,18 @@ size_t tern_trace_qlog_start(bool is_server, char *buf, size_t size)
 size_t tern_trace_qlog(const tern_trace_event *event, char *buf, size_t size)
 {
     static const char *const names[] = {
-        [TERN_TRACE_SENT] = "transport:packet_sent",
-        [TERN_TRACE_RECEIVED] = "transport:packet_received",
-        [TERN_TRACE_DROPPED] = "transport:packet_dropped",
-        [TERN_TRACE_LOST] = "recovery:packet_lost",
-        [TERN_TRACE_METRICS] = "recovery:metrics_updated",
-        [TERN_TRACE_STATE] = "connectivity:connection_state_updated",
+        [TERN_TRACE_SENT] = "packet_sent",
+        [TERN_TRACE_RECEIVED] = "packet_received",
+        [TERN_TRACE_DROPPED] = "packet_dropped",
+        [TERN_TRACE_LOST] = "packet_lost",
+        [TERN_TRACE_METRICS] = "recovery_metrics_updated",
+        [TERN_TRACE_STATE] = "connection_state_updated",
+        [TERN_TRACE_SECRET] = "key_updated",
     };
     struct tern_line line = {.buf = buf, .size = size, .used = 0};
     ADD(&line, RECORD_START "{");
     add_ms(&line, "time", event->now);
-    ADD(&line, ",\"name\":\"%s\",\"group_id\":\"%" PRIu64 "\",\"data\":{", names[event->kind],
+    ADD(&line, ",\"name\":\"quic:%s\",\"group_id\":\"%" PRIu64 "\",\"data\":{", names[event->kind],
         event->conn_number);
     switch (event->kind) {
     case TERN_TRACE_SENT:
@@ -400,6 +475,9 @@ size_t tern_trace_qlog(const tern_trace_event *event, char *buf, size_t size)
         break;
     case TERN_TRACE_METRICS:
         add_metrics(&line, event);
+        break;
+    case TERN_TRACE_SECRET:
+        add_key(&line, event);
         break;
     }
     ADD(&line, "}}\n");

@@ -203,6 +203,11 @@ size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size)
     case TERN_TRACE_STATE:
         tern_line_add(&line, "state %s", event->text);
         break;
+    case TERN_TRACE_SECRET: /* whoever may see the trace may not therefore read what is to come */
+        tern_line_add(&line, "secret %s %s phase=%" PRIu32 " suite=0x%04x",
+                      type_name(event->packet_type), event->is_clients ? "client" : "server",
+                      event->key_phase, event->suite);
+        break;
     case TERN_TRACE_METRICS:
         tern_line_add(&line,
                       "metrics cwnd=%" PRIu64 " in_flight=%" PRIu64 " srtt=%" PRIu64

@@ -11,6 +11,18 @@ struct tern_trace {
     tern_trace_sink sink;
     uint64_t conn_number;
     bool is_server;
+    bool wants_secrets;
+    uint8_t told;          /* of packet types, a bit each: the sink knows the secrets */
+    uint32_t told_phase;   /* ... of 1-RTT up to this one */
+    uint8_t connection[8]; /* what SECRET calls it */
+};
+
+/* Both ways of one level and phase. */
+struct tern_trace_secrets {
+    uint8_t packet_type;
+    unsigned suite;
+    uint32_t key_phase;
+    const uint8_t *client, *server; /* NULL: no such direction */
 };
 
 static inline bool tern_trace_is_on(const struct tern_trace *trace)
@@ -73,6 +85,24 @@ static inline void tern_trace_state(const struct tern_trace *trace, const char *
         tern_trace_event event = tern_trace_start(trace, TERN_TRACE_STATE, now);
         event.text = name;
         trace->sink.event(trace->sink.user, &event);
+    }
+}
+
+static inline void tern_trace_secrets(const struct tern_trace *trace,
+                                      const struct tern_trace_secrets *secrets, tern_time now)
+{
+    const uint8_t *both[] = {secrets->client, secrets->server};
+    for (size_t i = 0; i < TERN_COUNT_OF(both) && trace->wants_secrets; i++) {
+        tern_trace_event event = tern_trace_start(trace, TERN_TRACE_SECRET, now);
+        event.packet_type = secrets->packet_type;
+        event.connection = trace->connection;
+        event.secret = both[i];
+        event.is_clients = i == 0;
+        event.suite = secrets->suite;
+        event.key_phase = secrets->key_phase;
+        if (event.secret != NULL) {
+            trace->sink.event(trace->sink.user, &event);
+        }
     }
 }
 

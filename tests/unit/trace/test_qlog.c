@@ -113,7 +113,7 @@ static void files_begin_with_the_point_of_view(void **state)
     size_t need = tern_trace_qlog_start(false, buf, sizeof buf);
     assert_int_equal(strlen(buf), need);
     check_form(buf);
-    assert_non_null(strstr(buf, "\"qlog_format\":\"JSON-SEQ\""));
+    assert_non_null(strstr(buf, "\"serialization_format\":\"application/qlog+json-seq\""));
     assert_non_null(strstr(buf, "\"vantage_point\":{\"type\":\"client\"}"));
     (void)tern_trace_qlog_start(true, buf, sizeof buf);
     assert_non_null(strstr(buf, "\"vantage_point\":{\"type\":\"server\"}"));
@@ -126,17 +126,17 @@ static void packets_have_names_that_viewers_know(void **state)
     tern_trace_event event = sent;
     assert_string_equal(
         record_of(&event, buf, sizeof buf),
-        "{\"time\":12034.567999,\"name\":\"transport:packet_sent\",\"group_id\":\"1\",\"data\":{"
+        "{\"time\":12034.567999,\"name\":\"quic:packet_sent\",\"group_id\":\"1\",\"data\":{"
         "\"header\":{\"packet_type\":\"1RTT\",\"packet_number\":7},\"raw\":{\"length\":1200}}}\n");
     event.kind = TERN_TRACE_RECEIVED;
     event.packet_type = TERN_PACKET_INITIAL;
     const char *record = record_of(&event, buf, sizeof buf);
-    assert_non_null(strstr(record, "\"transport:packet_received\""));
+    assert_non_null(strstr(record, "\"quic:packet_received\""));
     assert_non_null(strstr(record, "\"packet_type\":\"initial\""));
     event.kind = TERN_TRACE_LOST;
     event.packet_type = 99;
     record = record_of(&event, buf, sizeof buf);
-    assert_non_null(strstr(record, "\"recovery:packet_lost\""));
+    assert_non_null(strstr(record, "\"quic:packet_lost\""));
     assert_non_null(strstr(record, "\"packet_type\":\"unknown\""));
 }
 
@@ -146,37 +146,82 @@ static void other_events_too(void **state)
     char buf[512];
     tern_trace_event event = {.kind = TERN_TRACE_STATE, .text = "established"};
     assert_non_null(strstr(record_of(&event, buf, sizeof buf),
-                           "\"connectivity:connection_state_updated\",\"group_id\":\"0\",\"data\":{"
+                           "\"quic:connection_state_updated\",\"group_id\":\"0\",\"data\":{"
                            "\"new\":\"handshake_complete\"}"));
     event.text = "draining";
     assert_non_null(strstr(record_of(&event, buf, sizeof buf), "\"new\":\"draining\""));
     event.kind = TERN_TRACE_DROPPED;
     event.text = "no keys";
     assert_non_null(strstr(record_of(&event, buf, sizeof buf),
-                           "\"transport:packet_dropped\",\"group_id\":\"0\",\"data\":{"
+                           "\"quic:packet_dropped\",\"group_id\":\"0\",\"data\":{"
                            "\"details\":{\"why\":\"no keys\"},\"trigger\":\"general\"}"));
     event.text = "did not open";
     assert_non_null(strstr(record_of(&event, buf, sizeof buf),
                            "{\"details\":{\"why\":\"did not open\"},"
                            "\"trigger\":\"decryption_failure\"}"));
     event = (tern_trace_event){.kind = TERN_TRACE_METRICS, .cwnd = 12000, .bytes_in_flight = 24};
-    assert_non_null(
-        strstr(record_of(&event, buf, sizeof buf),
-               "\"recovery:metrics_updated\",\"group_id\":\"0\",\"data\":{\"congestion_window\":"
-               "12000,\"bytes_in_flight\":24}"));
+    assert_non_null(strstr(
+        record_of(&event, buf, sizeof buf),
+        "\"quic:recovery_metrics_updated\",\"group_id\":\"0\",\"data\":{\"congestion_window\":"
+        "12000,\"bytes_in_flight\":24}"));
     event.smoothed_rtt = 50 * TERN_MSEC;
     event.latest_rtt = 49 * TERN_MSEC + 1;
     assert_non_null(strstr(record_of(&event, buf, sizeof buf),
                            "\"smoothed_rtt\":50.000000,\"latest_rtt\":49.000001,"));
 }
 
+/* Nobody may read a connection because he may see its trace. */
+static void keys_are_told_of_and_not_told(void **state)
+{
+    (void)state;
+    char buf[512];
+    uint8_t secret[TERN_SECRET_SIZE];
+    memset(secret, 0xab, sizeof secret);
+    tern_trace_event event = {.kind = TERN_TRACE_SECRET,
+                              .packet_type = TERN_PACKET_ONE_RTT,
+                              .connection = secret,
+                              .secret = secret,
+                              .is_clients = true,
+                              .suite = 2,
+                              .key_phase = 3};
+    const char *record = record_of(&event, buf, sizeof buf);
+    assert_non_null(strstr(record, "\"quic:key_updated\",\"group_id\":\"0\",\"data\":{"
+                                   "\"key_type\":\"client_1rtt_secret\",\"key_phase\":3}"));
+    event.packet_type = TERN_PACKET_HANDSHAKE;
+    event.is_clients = false;
+    record = record_of(&event, buf, sizeof buf);
+    assert_non_null(strstr(record, "{\"key_type\":\"server_handshake_secret\"}"));
+    assert_null(strstr(record, "abab"));
+}
+
+static void errors_have_names(void **state)
+{
+    (void)state;
+    char buf[512];
+    static const struct {
+        uint8_t payload[5];
+        const char *expected;
+    } cases[] = {
+        {{0x1c, 0x0a, 0, 0}, "\"transport\",\"error\":\"protocol_violation\",\"reason"},
+        {{0x1c, 0x41, 0x02, 0, 0}, "\"transport\",\"error\":\"crypto_error_0x102\",\"reason"},
+        {{0x1c, 0x11, 0, 0}, "\"transport\",\"error\":\"unknown\",\"error_code\":17,\"reason"},
+        {{0x1d, 0x0a, 0}, "\"application\",\"error\":\"unknown\",\"error_code\":10,\"reason"},
+    };
+    for (size_t i = 0; i < TERN_COUNT_OF(cases); i++) {
+        assert_non_null(
+            strstr(frames_of(cases[i].payload, sizeof cases[i].payload, buf, sizeof buf),
+                   cases[i].expected));
+    }
+}
+
+/* Frames have reasons other than names to say "unknown". */
 static void every_frame_is_rendered(void **state)
 {
     (void)state;
     for (size_t i = 0; i < TERN_COUNT_OF(samples); i++) {
         char buf[1024];
         const char *frames = frames_of(samples[i].bytes, samples[i].len, buf, sizeof buf);
-        assert_null(strstr(frames, "unknown"));
+        assert_null(strstr(frames, "\"frame_type\":\"unknown\""));
     }
 }
 
@@ -187,9 +232,9 @@ static void frames_say_what_they_carry(void **state)
     const uint8_t mixed[] = {1, 0x0b, 4, 1, 'x', 0x1e, 0, 0};
     assert_string_equal(frames_of(mixed, sizeof mixed, buf, sizeof buf),
                         "\"frames\":[{\"frame_type\":\"ping\"},{\"frame_type\":\"stream\","
-                        "\"stream_id\":4,\"offset\":0,\"length\":1,\"fin\":true},"
+                        "\"stream_id\":4,\"offset\":0,\"fin\":true,\"raw\":{\"payload_length\":1}},"
                         "{\"frame_type\":\"handshake_done\"},"
-                        "{\"frame_type\":\"padding\",\"payload_length\":2}]}}\n");
+                        "{\"frame_type\":\"padding\",\"raw\":{\"length\":2}}]}}\n");
     const uint8_t ack[] = {3, 0x43, 0xe8, 0x40, 0x64, 1, 2, 1, 5, 1, 2, 3};
     assert_string_equal(frames_of(ack, sizeof ack, buf, sizeof buf),
                         "\"frames\":[{\"frame_type\":\"ack\",\"ack_delay\":0.800000,"
@@ -204,9 +249,9 @@ static void rendering_ends_at_a_malformed_frame(void **state)
     static const uint8_t cut[] = {1, 6, 0, 9, 'x'}, unknown[] = {0x3f};
     assert_string_equal(frames_of(cut, sizeof cut, buf, sizeof buf),
                         "\"frames\":[{\"frame_type\":\"ping\"},{\"frame_type\":\"unknown\","
-                        "\"raw_frame_type\":6}]}}\n");
+                        "\"frame_type_bytes\":6}]}}\n");
     assert_string_equal(frames_of(unknown, sizeof unknown, buf, sizeof buf),
-                        "\"frames\":[{\"frame_type\":\"unknown\",\"raw_frame_type\":63}]}}\n");
+                        "\"frames\":[{\"frame_type\":\"unknown\",\"frame_type_bytes\":63}]}}\n");
 }
 
 static void no_reason_breaks_out_of_its_string(void **state)
@@ -249,6 +294,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(files_begin_with_the_point_of_view),
     cmocka_unit_test(packets_have_names_that_viewers_know),
     cmocka_unit_test(other_events_too),
+    cmocka_unit_test(keys_are_told_of_and_not_told),
+    cmocka_unit_test(errors_have_names),
     cmocka_unit_test(every_frame_is_rendered),
     cmocka_unit_test(frames_say_what_they_carry),
     cmocka_unit_test(rendering_ends_at_a_malformed_frame),
