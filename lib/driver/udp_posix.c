@@ -1,9 +1,12 @@
 /* Any POSIX system: one datagram a call, no offload, no ancillary data.
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#define __APPLE_USE_RFC_3542 /* IPV6_DONTFRAG */
 #include "driver/udp.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -11,8 +14,37 @@ struct tern_udp_platform {
     uint8_t slots[TERN_UDP_SLOTS][TERN_UDP_SLOT_SIZE];
 };
 
+/* RFC 9000 §14: no router may cut a datagram. Each system has another name for it, and some have none: there a
+ * probe (RFC 8899) that is too long comes in pieces. Where it can be had, the kernel's own guess of the path's MTU
+ * does not count: it is made of ICMP, which anybody can forge. */
+static const struct {
+    int level, option, value;
+} whole[] = {
+#if defined(IP_PMTUDISC_PROBE) && defined(IPV6_PMTUDISC_PROBE)
+    {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE},
+#else
+#if defined(IP_DONTFRAG)
+    {IPPROTO_IP, IP_DONTFRAG, 1},
+#endif
+#if defined(IPV6_DONTFRAG)
+    {IPPROTO_IPV6, IPV6_DONTFRAG, 1},
+#endif
+#endif
+    {-1, 0, 0}};
+
+/* A socket of IPv6 carries IPv4, too, so both are asked for; what is not meant for it is refused. */
+static void forbid_fragments(int fd)
+{
+    for (size_t i = 0; whole[i].level >= 0; i++) {
+        (void)setsockopt(fd, whole[i].level, whole[i].option, &whole[i].value,
+                         sizeof whole[i].value);
+    }
+}
+
 int tern_udp_setup(struct tern_udp *udp)
 {
+    forbid_fragments(udp->fd);
     udp->platform = malloc(sizeof *udp->platform);
     return udp->platform != NULL ? 0 : TERN_ERR_NOMEM;
 }

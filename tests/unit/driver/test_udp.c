@@ -123,28 +123,6 @@ static void ecn_bits_travel(void **state)
     }
 }
 
-/* RFC 9000 §14: no router may cut a datagram, and no forged ICMP tells us a size. */
-static void nothing_is_fragmented(void **state)
-{
-    (void)state;
-#ifdef IP_PMTUDISC_PROBE
-    const char *places[] = {"127.0.0.1:0", "[::1]:0"};
-    for (size_t i = 0; i < 2; i++) {
-        struct pair pair;
-        int value = 0;
-        socklen_t len = sizeof value;
-        pair_open_at(&pair, places[i], places[i]);
-        int level = i == 0 ? IPPROTO_IP : IPPROTO_IPV6;
-        int option = i == 0 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER;
-        assert_int_equal(getsockopt(tern_udp_fd(pair.a), level, option, &value, &len), 0);
-        assert_int_equal(value, i == 0 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE);
-        pair_close(&pair);
-    }
-#else
-    skip();
-#endif
-}
-
 /* Asked at 127.0.0.3, the server answers from 127.0.0.3. */
 static void replies_leave_from_the_address_that_was_asked(void **state)
 {

@@ -17,6 +17,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ipv6_carries_trains),
     cmocka_unit_test(open_says_why_it_failed),
     cmocka_unit_test(close_sends_the_last_words),
+    cmocka_unit_test(nothing_is_fragmented),
 };
 
 TERN_TEST_MAIN(tests)
