@@ -59,13 +59,17 @@ done
 
 # --- manual pages, and the sources of the examples ----------------------------------------------------
 
+version=$(sed -n 's/^project(tern VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 for cli in apps/*/*.cli; do
-    program=$(basename "$cli" .cli)
+    awk -v what=man -v version="$version" -f apps/shared/cli.awk "$cli" >"$to/$(basename "$cli" .cli).1"
+done
+awk -v program=ternperf -v version="$version" -v summary="measures the transport tern" -f docs/man/help.awk \
+    apps/ternperf/options.c >"$to/ternperf.1"
+for page in "$to"/*.1; do
+    program=$(basename "$page" .1)
     {
         printf '# %s(1)\n\n<div class="manual">\n' "$program"
-        awk -v what=man -v version="$(sed -n 's/^project(tern VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)" \
-            -f apps/shared/cli.awk "$cli" >"$to/$program.1"
-        mandoc -T html -O fragment "$to/$program.1" | sed '/^ *$/d'
+        mandoc -T html -O fragment "$page" | sed '/^ *$/d'
         printf '</div>\n'
     } >"$source/programs/$program.md"
 done
@@ -89,6 +93,7 @@ find "$source" -name '*.md' ! -path '*/examples/*' | while read -r page; do
     */*) up=../ ;;
     *) up= ;;
     esac
+    # shellcheck disable=SC2016 # backquotes of Markdown
     sed -E -e "s#\]\((\.\./)+include/tern/([a-z]+)\.h\)#](${up}reference/\2.md)#g" \
         -e ":more
             s#(\]\((\.\./)+apps/examples/[a-z_]+)/([a-z_]+\.[ch]\))#\1-\3#g; t more" \

@@ -164,7 +164,7 @@ function end_comment()
 # Declarations without what only the compiler reads, prototypes in one line where they fit.
 function tidy(text,    lines, n, i, out, line, held)
 {
-    n = split(text, lines, "\n")
+    n = split(untwisted(text), lines, "\n")
     out = held = ""
     for (i = 1; i <= n; i++) {
         line = lines[i]
@@ -182,6 +182,58 @@ function tidy(text,    lines, n, i, out, line, held)
         out = out (out == "" ? "" : "\n") line
     }
     return out
+}
+
+# A field whose comment takes lines of its own has it above; a type that stands alone is joined to its name.
+function untwisted(text,    lines, n, i, out, line, said)
+{
+    n = split(text, lines, "\n")
+    out = ""
+    for (i = 1; i <= n; i++) {
+        line = lines[i]
+        if (line ~ /^    [a-z]/ && line !~ /[;,{*\/=]/ && i < n) {
+            sub(/^ +/, " ", lines[i + 1])
+            line = line lines[++i]
+        } else if (line ~ /^    const uint8_t$/) {
+            sub(/^ +/, " ", lines[i + 1])
+            line = line lines[++i]
+        }
+        if (line ~ /^    [A-Za-z].*[;,A-Z0-9] *\/\*/ && line !~ /\*\//) {
+            said = line
+            sub(/^.*\/\* */, "", said)
+            sub(/ *\/\*.*/, "", line)
+            while (i < n && said !~ /\*\//) {
+                sub(/^[ *]*/, "", lines[++i])
+                said = said " " lines[i]
+            }
+            sub(/ *\*\/$/, "", said)
+            line = folded(said) line
+        } else if (line ~ /^    [A-Za-z]/) {
+            sub(/  +\/\*/, " /*", line)
+            if (length(line) > 94 && match(line, / \/\* .* \*\/$/)) {
+                said = substr(line, RSTART + 4, RLENGTH - 7)
+                line = folded(said) substr(line, 1, RSTART - 1)
+            }
+        }
+        out = out (out == "" ? "" : "\n") line
+    }
+    return out
+}
+
+# A comment on the field below, in lines that fit.
+function folded(said,    words, n, i, line, out)
+{
+    n = split(said, words, " ")
+    line = "    /*"
+    out = ""
+    for (i = 1; i <= n; i++) {
+        if (length(line) + length(words[i]) > 92) {
+            out = out line "\n"
+            line = "     *"
+        }
+        line = line " " words[i]
+    }
+    return out line " */\n"
 }
 
 function wrapped(line,    rest, out, at, open, room)

@@ -73,8 +73,8 @@ typedef struct tern_send_options {
         immediate_ack; /* the peer shall acknowledge it at once: quicker news of loss, more packets */
     bool wants_outcome; /* TERN_EVENT_MESSAGE_OUTCOME with `tag` will come, once */
     uint64_t tag;       /* yours: for the outcome, `depends` and tern_conn_cancel */
-    bool has_depends; /* it is useless without the message of this channel with tag `depends`: it */
-    uint64_t depends; /* expires when that one expires or is lost */
+    bool has_depends; /* it is useless without the message of this channel with the tag `depends` */
+    uint64_t depends; /* when that one expires or is lost, this one expires */
 } tern_send_options;
 
 /* Sets `size` and what is said above; no deadline, no outcome, no dependence. */
