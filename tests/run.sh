@@ -5,6 +5,7 @@
 #   sh tests/run.sh                    all that CI runs
 #   sh tests/run.sh lint|unit|sim|interop|e2e  one layer of it
 #   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
+#   sh tests/run.sh docs               the site of docs/, with its links, into build/docs/site
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
 #   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
@@ -22,12 +23,12 @@ skipped=0
 table=
 
 usage() {
-    sed -n '5,10s/^# *//p' tests/run.sh
+    sed -n '/^set -eu/q; s/^#   //p' tests/run.sh
     exit "$1"
 }
 
 case $what in
-all | lint | unit | sim | engines | model | interop | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | engines | docs | model | interop | e2e | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -391,8 +392,28 @@ coverage() {
         }' | LC_ALL=C sort -k4
 }
 
+# The documents as a site: warnings of its generator and links that lead nowhere are failures.
+docs() {
+    since=$(date +%s)
+    mkdir -p build
+    printf 'docs: building ... '
+    if sh docs/build.sh >build/docs.log 2>&1; then
+        took=$(($(date +%s) - since))
+        echo "$(tail -n 1 build/docs.log | sed 's/^docs: //'), $took s"
+        count docs 1 0 0 "$took"
+        return
+    fi
+    echo "FAILED"
+    tail -n 60 build/docs.log
+    count docs 0 1 0 $(($(date +%s) - since))
+}
+
 # --- the run --------------------------------------------------------------------------------------
 
+if [ "$what" = docs ]; then # needs no compiler
+    docs
+    finish
+fi
 install
 export UBSAN_OPTIONS=print_stacktrace=1
 case $what in
@@ -405,6 +426,7 @@ all)
     layer fuzz asan-ubsan replay
     engines
     same_packets asan-ubsan release-clang
+    docs
     tidy release-clang
     fuzz
     ;;

@@ -12,9 +12,11 @@
 extern "C" {
 #endif
 
+/* A network that a driver is put on: of the simulator's making, or your own. */
 typedef struct tern_conditioner tern_conditioner;
 
-/* is_out: the direction from the driver to the network. Datagrams are single ones: segment is 0. */
+/* What it does. All three are called by the driver that it was given to, on that driver's thread, and must not call
+ * the driver back. is_out: the direction from the driver to the network. Datagrams are single ones: segment is 0. */
 struct tern_conditioner {
     /* A datagram enters; its bytes are copied. 0 (also when it is lost) · TERN_ERR_NOMEM */
     int (*send)(tern_conditioner *self, bool is_out, const tern_datagram *datagram, tern_time now);

@@ -158,6 +158,7 @@ typedef struct tern_config {
     bool key_log;
 } tern_config;
 
+/* Sets `size`, and all else to what the comments above call the default; zero where they name none. */
 TERN_API void tern_config_init(tern_config *config);
 
 #define TERN_CODE_SIZE 32 /* of the text that tern_code_generate writes */
@@ -202,6 +203,7 @@ typedef struct tern_peer {
                                      tern_conn_recall_path. NULL: none */
 } tern_peer;
 
+/* Sets `size`, and all else to none. Then set `addr`, and `key` if it is known. */
 TERN_API void tern_peer_init(tern_peer *peer);
 
 /* A new key pair from the system's generator. */

@@ -25,6 +25,7 @@ typedef enum tern_early_state {
     TERN_EARLY_REFUSED   /* it was, or would have been, sent again */
 } tern_early_state;
 
+/* Whether what was written to streams of tern_stream_set_early has left early, and whether it counts. */
 TERN_API tern_early_state tern_conn_early(const tern_conn *conn);
 
 /* A server: the ticket with which the client came, and the one that it has for the next time, by their numbers
@@ -117,8 +118,11 @@ TERN_API TERN_MUST_CHECK int tern_conn_recall_path(tern_conn *conn, const tern_p
 TERN_API void tern_conn_set_user(tern_conn *conn, void *user);
 TERN_API void *tern_conn_user(const tern_conn *conn);
 
+/* We accepted it (true) or started it. */
 TERN_API bool tern_conn_is_server(const tern_conn *conn);
+/* True from TERN_EVENT_CONNECTED on, until it closes. */
 TERN_API bool tern_conn_is_established(const tern_conn *conn);
+/* The peer's end of the path in use; it changes when the peer moves. */
 TERN_API tern_addr tern_conn_remote(const tern_conn *conn);
 /* Our end of the path in use; family 0 while only the operating system knows it, port 0 after a
  * tern_conn_migrate() to port 0: the socket's (tern_udp_local() tells it). */
@@ -141,6 +145,7 @@ TERN_API TERN_MUST_CHECK int tern_conn_migrate(tern_conn *conn, const tern_addr 
  * for a second, whether the peer is there. Nothing happens when all is well. */
 TERN_API void tern_conn_probe(tern_conn *conn, tern_time now);
 
+/* The endpoint that it belongs to. */
 TERN_API tern_endpoint *tern_conn_endpoint(const tern_conn *conn);
 
 /* Wishes for fresh keys: the client's next packets bring a new Diffie-Hellman exchange, and the keys that
@@ -192,6 +197,8 @@ typedef struct tern_stats {
     uint64_t repairs_sent, repairs_received, messages_recovered;
 } tern_stats;
 
+/* Of out only the first out->size bytes are written: set it to sizeof *out before. Cheap enough for every frame of
+ * a game, and it stays right until CLOSED has been polled past. */
 TERN_API void tern_conn_stats(const tern_conn *conn, tern_stats *out);
 
 #ifdef __cplusplus

@@ -90,6 +90,7 @@ typedef struct tern_endpoint_counters {
     uint64_t resets_sent, resets_received; /* for connections that one end has lost */
 } tern_endpoint_counters;
 
+/* Of out only the first out->size bytes are written. */
 TERN_API void tern_endpoint_stats(const tern_endpoint *endpoint, tern_endpoint_counters *out);
 
 #ifdef __cplusplus

@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+/* A driver on a loop. Everything of it runs on the loop's thread. */
 typedef struct tern_ev tern_ev;
 
 /* Called from the loop, outside of any endpoint call, when events may be waiting: poll them with

@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+/* What happened. Handles that an event brings are valid until they are closed, and then until the next poll. */
 typedef enum tern_event_type {
     TERN_EVENT_NONE = 0,
     TERN_EVENT_CONNECTED,     /* the handshake is complete and the peer's key is proved */
@@ -36,6 +37,7 @@ typedef enum tern_event_type {
     TERN_EVENT_MESSAGE_OUTCOME /* what became of the message with `tag`: `outcome` */
 } tern_event_type;
 
+/* Who ended a connection. */
 typedef enum tern_closer {
     TERN_CLOSED_LOCAL,   /* tern_conn_close was called here */
     TERN_CLOSED_PEER,    /* the peer closed */
@@ -63,6 +65,8 @@ typedef struct tern_bandwidth {
     unsigned loss;         /* of the bytes sent, over about two seconds, in ten-thousandths */
 } tern_bandwidth;
 
+/* One event. Fields that the comments give to one type are of no meaning with others; what pointers lead to is
+ * lent until the next tern_endpoint_poll. */
 typedef struct tern_event {
     tern_event_type type;
     tern_conn *conn;

@@ -38,6 +38,8 @@ typedef enum tern_reliability {
     TERN_LIMITED         /* sent again at most `retransmits` times */
 } tern_reliability;
 
+/* In what order messages are delivered. Messages of different channels, and of different orders on one channel, never
+ * wait for each other. */
 typedef enum tern_order {
     TERN_ORDERED = 0, /* after all ordered messages of its channel that were sent before */
     TERN_UNORDERED,   /* as it comes */
@@ -71,10 +73,11 @@ typedef struct tern_send_options {
         immediate_ack; /* the peer shall acknowledge it at once: quicker news of loss, more packets */
     bool wants_outcome; /* TERN_EVENT_MESSAGE_OUTCOME with `tag` will come, once */
     uint64_t tag;       /* yours: for the outcome, `depends` and tern_conn_cancel */
-    bool has_depends; /* it is useless without the message of this channel with tag `depends`: it */
-    uint64_t depends; /* expires when that one expires or is lost */
+    bool has_depends; /* it is useless without the message of this channel with the tag `depends` */
+    uint64_t depends; /* when that one expires or is lost, this one expires */
 } tern_send_options;
 
+/* Sets `size` and what is said above; no deadline, no outcome, no dependence. */
 TERN_API void tern_send_options_init(tern_send_options *options);
 
 /* Sends len bytes (0 is fine) as one message; they are copied. Larger than a packet: in fragments. NULL

@@ -90,12 +90,15 @@ typedef struct tern_link_config {
     tern_time aggregate;
 } tern_link_config;
 
+/* Sets `size`, and all else to zero: a perfect wire. */
 TERN_API void tern_link_config_init(tern_link_config *config);
 
+/* One direction of a wire. */
 typedef struct tern_link tern_link;
 
+/* What became of a link's packets since its birth. */
 typedef struct tern_link_counters {
-    size_t size;
+    size_t size; /* set it to sizeof before the call */
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t lost, queue_dropped, duplicated, reordered, corrupted, too_big, blacked_out, marked;
     size_t queue_peak;                /* bytes */
@@ -103,6 +106,8 @@ typedef struct tern_link_counters {
     uint64_t aqm_dropped, aqm_marked; /* by the queue's AQM; `marked` has the latter too */
 } tern_link_counters;
 
+/* `config` is copied (but not its trace). The same seed makes the same choices of the same packets.
+ * 0 · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_link_new(tern_link **out, const tern_link_config *config,
                                            uint64_t seed);
 TERN_API void tern_link_free(tern_link *link);
@@ -122,6 +127,7 @@ TERN_API TERN_MUST_CHECK int tern_link_receive(tern_link *link, uint8_t *buf, si
                                                size_t *len, uint8_t *ecn, uint64_t *tag,
                                                tern_time now);
 
+/* Of out only the first out->size bytes are written. */
 TERN_API void tern_link_stats(const tern_link *link, tern_link_counters *out);
 
 /* How long packets waited in the queue before the rate: the time that `percent` of them did not
@@ -150,6 +156,7 @@ TERN_API tern_link *tern_conditioner_link(tern_conditioner *conditioner, bool is
 
 /* --- the world --- */
 
+/* A world, and a host in it; both end with tern_sim_free. */
 typedef struct tern_sim tern_sim;
 typedef struct tern_sim_host tern_sim_host;
 
@@ -217,12 +224,15 @@ typedef struct tern_nat_config {
                         * the packet is lost */
 } tern_nat_config;
 
+/* Sets `size`; the rest is zero. `outside` has to be set. */
 TERN_API void tern_nat_config_init(tern_nat_config *config);
 
+/* Address translation for some hosts of a world. */
 typedef struct tern_nat tern_nat;
 
+/* What a NAT did since its birth. */
 typedef struct tern_nat_counters {
-    size_t size;
+    size_t size;       /* set it to sizeof before the call */
     uint64_t mappings; /* made, the stolen ones too */
     uint64_t stolen;   /* from another host or peer */
     uint64_t refused;  /* packets that found no port and did not leave */
@@ -243,10 +253,12 @@ TERN_API TERN_MUST_CHECK int tern_sim_put_behind(tern_sim *sim, tern_sim_host *h
  * is not NULL. */
 TERN_API TERN_MUST_CHECK int tern_nat_restart(tern_nat *nat, const tern_addr *outside);
 
+/* Of out only the first out->size bytes are written. */
 TERN_API void tern_nat_stats(const tern_nat *nat, tern_nat_counters *out);
 
 /* --- running --- */
 
+/* The world's clock: the `now` of every call on its endpoints. */
 TERN_API tern_time tern_sim_now(const tern_sim *sim);
 
 /* Runs until the next moment at which something happens (a packet arrives, a deadline comes), does

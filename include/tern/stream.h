@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* Both ends write to a BIDI stream, only who opened it to a UNI one. */
 typedef enum tern_stream_kind { TERN_STREAM_BIDI = 0, TERN_STREAM_UNI = 1 } tern_stream_kind;
 
 #define TERN_FIN 1u /* flag of the write calls: these are the last bytes */
@@ -42,7 +43,7 @@ TERN_API size_t tern_stream_writable(const tern_stream *stream);
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_read(tern_stream *stream, void *buf, size_t len);
 
 /* Lends the next readable bytes without a copy; they stay valid until consume, read, or the next
- * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream; else errors as read. */
+ * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream (*data is NULL then); else errors as read. */
 TERN_API TERN_MUST_CHECK int tern_stream_peek(tern_stream *stream, const uint8_t **data,
                                               size_t *len);
 
@@ -73,11 +74,16 @@ TERN_API TERN_MUST_CHECK int tern_stream_stop(tern_stream *stream, uint64_t code
 TERN_API TERN_MUST_CHECK int tern_stream_set_priority(tern_stream *stream, unsigned urgency,
                                                       bool incremental);
 
+/* The number that both ends know it by: as RFC 9000 section 2.1 has it, so those of one kind and opener go up by
+ * four in the order of opening. */
 TERN_API uint64_t tern_stream_id(const tern_stream *stream);
 TERN_API tern_stream_kind tern_stream_kind_of(const tern_stream *stream);
-TERN_API bool tern_stream_is_local(const tern_stream *stream); /* we opened it */
+/* We opened it (true) or the peer. */
+TERN_API bool tern_stream_is_local(const tern_stream *stream);
+/* The connection that it is in. */
 TERN_API tern_conn *tern_stream_conn(const tern_stream *stream);
-TERN_API uint64_t tern_stream_reset_code(const tern_stream *stream); /* the peer's; 0 if none */
+/* The code of the peer's reset; 0 if there was none. */
+TERN_API uint64_t tern_stream_reset_code(const tern_stream *stream);
 
 /* A pointer of yours that rides on the stream. */
 TERN_API void tern_stream_set_user(tern_stream *stream, void *user);

@@ -38,6 +38,7 @@ typedef struct tern_connect_grant {
     size_t data_len;
 } tern_connect_grant;
 
+/* Sets `size`, and all else to zero. Then set client_key, issued and expires. */
 TERN_API void tern_connect_grant_init(tern_connect_grant *grant);
 
 /* Makes a token of at most TERN_CONNECT_TOKEN_MAX bytes. No endpoint is needed.

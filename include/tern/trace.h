@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* What a trace event tells of. */
 typedef enum tern_trace_kind {
     TERN_TRACE_SENT,     /* a packet was built; header and plaintext payload are given */
     TERN_TRACE_RECEIVED, /* a packet opened; the same */

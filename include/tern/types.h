@@ -69,6 +69,7 @@ TERN_API TERN_MUST_CHECK int tern_addr_parse(tern_addr *out, const char *text);
 /* Writes the text form into buf (always terminated when size > 0) and returns buf. */
 TERN_API const char *tern_addr_format(const tern_addr *addr, char *buf, size_t size);
 
+/* The same family, address and port, and in IPv6 the same scope. */
 TERN_API bool tern_addr_equal(const tern_addr *a, const tern_addr *b);
 
 /* Every fallible call returns 0 (or a count) on success and one of these on failure. The values

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/* A driver: one socket that serves one endpoint, on the endpoint's thread. */
 typedef struct tern_udp tern_udp;
 
 /* Binds a non-blocking socket to `local` (NULL: any IPv6 and IPv4 address, any port; family 4 or 6
@@ -97,6 +98,7 @@ TERN_API TERN_MUST_CHECK int tern_udp_set_conditioner(tern_udp *udp, tern_condit
 /* Switches GSO and GRO off, to compare or to work around a broken device. */
 TERN_API void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro);
 
+/* What a driver has asked of its kernel, since it was opened. */
 typedef struct tern_udp_counters {
     size_t size; /* set it to sizeof before the call */
     uint64_t sendmsg_calls, recvmsg_calls;
@@ -110,6 +112,7 @@ typedef struct tern_udp_counters {
     size_t receive_buffer, send_buffer;
 } tern_udp_counters;
 
+/* Of out only the first out->size bytes are written. */
 TERN_API void tern_udp_stats(const tern_udp *udp, tern_udp_counters *out);
 
 /* Resolves a host name (blocking, getaddrinfo). family 0, 4 or 6.
