@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh                    all that CI runs
-#   sh tests/run.sh lint|unit|sim|e2e  one layer of it
+#   sh tests/run.sh LAYER              one layer of it: lint, unit, sim, e2e or install
 #   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
@@ -27,7 +27,7 @@ usage() {
 }
 
 case $what in
-all | lint | unit | sim | engines | model | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | engines | model | e2e | install | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -394,6 +394,7 @@ all)
     for label in lint unit sim model e2e; do
         layer "$label" asan-ubsan
     done
+    layer install release-clang
     layer fuzz asan-ubsan replay
     engines
     same_packets asan-ubsan release-clang
@@ -413,6 +414,10 @@ engines)
 unit | sim | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
+    ;;
+install)
+    build release-clang clang release -DTERN_WERROR=ON
+    layer install release-clang
     ;;
 model)
     # Three faults are a hundred times the executions of two: without sanitizers, and for some minutes.
