@@ -1,5 +1,6 @@
 # What a program says of its command line, made out of PROGRAM.cli: the header that it is built with, its
 # man page, and completions for bash, zsh and fish.
+set(TERN_ZSH_FOLDER site-functions CACHE STRING "Below share/zsh: where completions go (Debian: vendor-completions)")
 find_program(TERN_AWK NAMES awk mawk gawk nawk REQUIRED)
 set(TERN_CLI_AWK ${PROJECT_SOURCE_DIR}/apps/shared/cli.awk)
 
@@ -22,9 +23,10 @@ function(tern_cli_target program)
     add_custom_target(${program}_cli ALL DEPENDS ${outputs})
     add_dependencies(${program} ${program}_cli)
     target_include_directories(${program} PRIVATE ${made})
-    install(FILES ${made}/${program}.1 DESTINATION share/man/man1)
-    install(FILES ${made}/${program}.bash DESTINATION share/bash-completion/completions
-        RENAME ${program})
-    install(FILES ${made}/_${program} DESTINATION share/zsh/site-functions)
-    install(FILES ${made}/${program}.fish DESTINATION share/fish/vendor_completions.d)
+    install(FILES ${made}/${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT programs)
+    install(FILES ${made}/${program}.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+        COMPONENT programs RENAME ${program})
+    install(FILES ${made}/_${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${TERN_ZSH_FOLDER} COMPONENT programs)
+    install(FILES ${made}/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+        COMPONENT programs)
 endfunction()

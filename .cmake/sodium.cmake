@@ -32,3 +32,4 @@ if(root)
     set(TERN_PC_SODIUM ${SODIUM_VERSION}) # libtern.a wants what this one has
     message(STATUS "libsodium ${SODIUM_VERSION} from ${root}")
 endif()
+list(APPEND TERN_STATIC_MODULES "libsodium>=${TERN_PC_SODIUM}")

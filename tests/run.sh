@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/run.sh                    all that CI runs
-#   sh tests/run.sh lint|unit|sim|interop|e2e  one layer of it
+#   sh tests/run.sh LAYER              one layer of it: lint, unit, sim, interop, e2e or install
 #   sh tests/run.sh engines            the ciphers of other libraries, and that they understand each other
 #   sh tests/run.sh docs               the site of docs/, with its links, into build/docs/site
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
@@ -28,7 +28,7 @@ usage() {
 }
 
 case $what in
-all | lint | unit | sim | engines | docs | model | interop | e2e | fuzz | coverage) ;;
+all | lint | unit | sim | engines | docs | model | interop | e2e | install | fuzz | coverage) ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -423,6 +423,7 @@ all)
     for label in lint unit sim model interop e2e; do
         layer "$label" asan-ubsan
     done
+    layer install release-clang
     layer fuzz asan-ubsan replay
     engines
     same_packets asan-ubsan release-clang
@@ -443,6 +444,10 @@ engines)
 unit | sim | interop | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
+    ;;
+install)
+    build release-clang clang release -DTERN_WERROR=ON
+    layer install release-clang
     ;;
 model)
     # Three faults are a hundred times the executions of two: without sanitizers, and for some minutes.

@@ -1,0 +1,18 @@
+# libev, for the binding <tern/ev.h> and the programs. TERN_HAVE_EV says whether it is there; without it
+# libtern-ev is the UDP driver alone.
+set(TERN_HAVE_EV OFF)
+if(TERN_EV)
+    find_path(EV_INCLUDE_DIR ev.h PATH_SUFFIXES libev)
+    find_library(EV_LIBRARY ev)
+    if(EV_INCLUDE_DIR AND EV_LIBRARY)
+        set(TERN_HAVE_EV ON)
+        set(TERN_PC_EV_LIBS " -lev")
+        if(EV_INCLUDE_DIR MATCHES "/libev$")
+            set(TERN_PC_EV_CFLAGS " -I${EV_INCLUDE_DIR}")
+        endif()
+    elseif(TERN_APPS OR NOT TERN_EV STREQUAL "AUTO")
+        message(FATAL_ERROR "libev was not found (Debian: libev-dev)")
+    endif()
+elseif(TERN_APPS)
+    message(FATAL_ERROR "The programs need libev: -DTERN_APPS=OFF goes without them")
+endif()

@@ -1,0 +1,200 @@
+#!/bin/sh
+# Installs tern, moves what was installed elsewhere, and builds and runs small programs with it, as others do.
+# SPDX-License-Identifier: MIT
+#
+#   sh tests/install/cases.sh NAME      with TERN_BUILD=the build folder; case_prepare comes first
+set -eu
+unset CDPATH
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${TERN_BUILD:?the build folder}" && pwd)
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+flags=${TERN_FLAGS-} # sanitizers
+prefix=$build/installed
+warn='-Wall -Wextra -Wpedantic -Wshadow -Werror'
+work=
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+begin() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    [ -d "$prefix" ] || fail "$prefix is missing: run the case prepare first"
+    for folder in "$prefix"/lib/*/pkgconfig "$prefix"/lib/pkgconfig; do
+        [ ! -d "$folder" ] || PKG_CONFIG_PATH=$folder${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+    done
+    export PKG_CONFIG_PATH
+    libraries=$(pkg-config --variable=libdir tern)
+}
+
+# compile COMPILER STANDARD SOURCE MODULES [FLAG...]: all lists split on purpose.
+compile() {
+    compiler=$1
+    standard=$2
+    source=$3
+    modules=$4
+    shift 4
+    # shellcheck disable=SC2046,SC2086
+    "$compiler" "-std=$standard" -O1 $warn $flags -o "$work/program" "$here/$source" \
+        $(pkg-config --cflags $modules) "$@"
+}
+
+run() {
+    LD_LIBRARY_PATH=$libraries "$work/program"
+}
+
+# Whether the program loads this library of ours from where it was installed.
+loads() {
+    ldd_of=$(LD_LIBRARY_PATH=$libraries ldd "$work/program")
+    case $ldd_of in
+    *"$1.so"*"=> $(readlink -f "$libraries")/$1"* | *"$1.so"*"=> $libraries/$1"*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+case_prepare() {
+    rm -rf "$prefix" "$prefix.first"
+    # Not under the name that it gets: nothing in it may know where it was at first.
+    cmake --install "$build" --prefix "$prefix.first" >/dev/null
+    mv "$prefix.first" "$prefix"
+    find "$prefix" -type f | wc -l
+}
+
+case_pkg_config_shared() {
+    begin
+    for pair in "transfer.c tern" "loop.c tern-ev" "world.c tern-sim"; do
+        # shellcheck disable=SC2086
+        set -- $pair
+        # shellcheck disable=SC2046
+        compile "$cc" c11 "$1" "$2" $(pkg-config --libs "$2")
+        run
+        loads libtern || fail "$1 does not load libtern.so"
+        ! loads libtern-sim || [ "$2" = tern-sim ] || fail "$2 brings libtern-sim along"
+    done
+}
+
+# libtern.a and all behind it, but the C library.
+case_pkg_config_static() {
+    begin
+    for pair in "transfer.c tern" "loop.c tern-ev" "world.c tern-sim"; do
+        # shellcheck disable=SC2086
+        set -- $pair
+        # shellcheck disable=SC2046
+        compile "$cc" c11 "$1" "$2" $(pkg-config --static --libs "$2" | sed 's/-l\(tern[a-z-]*\)/-l:lib\1.a/g')
+        run
+        ! loads libtern || fail "$1 loads libtern.so all the same"
+    done
+}
+
+case_cxx17() {
+    begin
+    # shellcheck disable=SC2046
+    compile "$cxx" c++17 service.cc "tern-ev tern-sim" $(pkg-config --libs tern-ev tern-sim)
+    run
+}
+
+refuse() {
+    cat "$work/log" >&2
+    fail "tests/install/$from does not build"
+}
+
+configure() {
+    from=$1
+    shift
+    CC=$cc CXX=$cxx cmake -S "$here/$from" -B "$work/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" "$@" >"$work/log" 2>&1 || refuse
+    cmake --build "$work/out" >>"$work/log" 2>&1 || refuse
+}
+
+case_find_package() {
+    begin
+    configure found -DCMAKE_PREFIX_PATH="$prefix"
+    for kind in '' -static; do
+        for program in transfer loop world service; do
+            cp "$work/out/$program$kind" "$work/program"
+            run
+            if loads libtern; then
+                [ -z "$kind" ] || fail "$program$kind loads libtern.so"
+            else
+                [ -n "$kind" ] || fail "$program does not load libtern.so"
+            fi
+        done
+    done
+}
+
+# Without pkg-config and so without what libtern.a needs: the shared libraries need neither.
+case_find_package_shared_only() {
+    begin
+    configure found -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
+    "$work/out/transfer"
+}
+
+case_add_subdirectory() {
+    begin
+    configure added -DTERN_SOURCE="$here/../.."
+    for program in transfer loop world service; do
+        "$work/out/$program"
+    done
+}
+
+case_add_subdirectory_shared() {
+    begin
+    configure added -DTERN_SOURCE="$here/../.." -DBUILD_SHARED_LIBS=ON
+    for program in transfer loop world service; do
+        "$work/out/$program"
+        ldd "$work/out/$program" | grep -q 'libtern\.so' || fail "$program does not load libtern.so"
+    done
+}
+
+# What was installed is what include/tern has, needs nothing of the source tree, and hides what is inside.
+case_headers() {
+    begin
+    (cd "$here/../../include" && find . -type f | LC_ALL=C sort) >"$work/wanted"
+    (cd "$prefix/include" && find . -type f | LC_ALL=C sort) >"$work/installed"
+    diff "$work/wanted" "$work/installed" || fail "other headers are installed than include/ has"
+    if grep -rnE '^[ 	]*#[ 	]*include[ 	]*"' "$prefix/include"; then
+        fail "an installed header includes one that is not installed"
+    fi
+    for inner in base/def.h conn/conn.h driver/udp.h sim/clock.h; do
+        printf '#include <%s>\n' "$inner" >"$work/inner.c"
+        # shellcheck disable=SC2046
+        if "$cc" $(pkg-config --cflags tern tern-ev tern-sim) -fsyntax-only "$work/inner.c" 2>/dev/null; then
+            fail "<$inner> can be had by who has installed tern"
+        fi
+    done
+}
+
+# Nothing that others read names the place where it was built or installed at first.
+case_relocatable() {
+    begin
+    files=$(find "$prefix" -name '*.pc' -o -name '*.cmake' -o -name '*.h')
+    # shellcheck disable=SC2086
+    if grep -nF -e "$build" -e "$prefix" -e "$(cd "$here/../.." && pwd)" $files; then
+        fail "an installed file knows where it was built"
+    fi
+}
+
+# The soname is the version's: 0.1 of 0.1.0, 2 of 2.3.4.
+case_soname() {
+    begin
+    version=$(pkg-config --modversion tern)
+    major=${version%%.*}
+    rest=${version#*.}
+    [ "$major" != 0 ] || major=0.${rest%%.*}
+    for library in libtern libtern-ev libtern-sim; do
+        file=$libraries/$library.so
+        [ "$(readlink "$file")" = "$library.so.$major" ] || fail "$file does not lead to $library.so.$major"
+        [ "$(readlink "$file.$major")" = "$library.so.$version" ] || fail "$file.$major does not lead to its file"
+        said=$(objdump -p "$file" | sed -n 's/^ *SONAME *//p')
+        [ "$said" = "$library.so.$major" ] || fail "$file says that it is $said"
+    done
+    # libtern knows nobody of ours, and nobody knows libev but the driver.
+    objdump -p "$libraries/libtern.so" "$libraries/libtern-sim.so" | grep 'NEEDED.*libev' && fail "who needs libev?"
+    objdump -p "$libraries/libtern.so" | grep 'NEEDED.*libtern' && fail "libtern needs another of ours"
+    objdump -p "$libraries/libtern-sim.so" | grep -q 'NEEDED.*libtern' || fail "libtern-sim does not need libtern"
+}
+
+"case_${1:?usage: sh tests/install/cases.sh NAME}"
