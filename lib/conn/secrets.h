@@ -6,7 +6,7 @@
 
 #include "conn/conn.h"
 
-/* The Initial keys are others from now on: a Retry. */
+/* The Initial keys, and those of early data, are others from now on: a Retry. */
 void tern_secrets_forget_initial(struct tern_conn *conn);
 
 /* Tells what packets of this type are sealed under, unless that was told. */

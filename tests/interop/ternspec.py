@@ -97,7 +97,7 @@ class Attempt:
 
     def __init__(self, noise, pattern, client_key):
         self.noise, self.pattern, self.e_client = noise, pattern, client_key
-        self.e_server = self.psk = self.share = None
+        self.e_server = self.psk = self.share = self.early = None
         self.suite = crypto.CHACHA
 
 
@@ -115,7 +115,7 @@ class Connection:
         self.largest = {}
         self.parts = {}     # CRYPTO bytes by (type, sender, base)
         self.asked, self.mix = {}, None
-        self.resumption = None
+        self.resumption = self.half_resumption = None
         self.computed = set()
 
     # Secrets that were computed come first, those of the key log after them.
@@ -262,6 +262,7 @@ class Connection:
         if ticket in self.knowledge.tickets:
             resumption, suite = self.knowledge.tickets[ticket]
             self.learn(wire.ZERO_RTT, 0, suite, noise.export(b"early", resumption), None)
+            attempt.early = resumption
 
     def read_message_2(self, base, data):
         if base not in self.attempts:
@@ -287,6 +288,9 @@ class Connection:
         attempt.noise_2 = noise
         self.attempt = attempt
         self.learn(wire.HANDSHAKE, 0, crypto.CHACHA, noise.export(b"client hs"), noise.export(b"server hs"))
+        if attempt.early is not None and 0x74656e04 in said and not attempt.pattern & PSK:
+            self.learn(wire.ZERO_RTT, 0, attempt.suite, None, noise.export(b"half", attempt.early))
+            self.half_resumption = noise.export(b"half resumption", attempt.early)
         self.computed.add("Handshake")
 
     def read_message_3(self, data):
@@ -306,14 +310,23 @@ class Connection:
         self.learn(wire.ONE_RTT, 0, attempt.suite, *noise.split())
         self.computed.add("1-RTT")
 
-    def read_ticket(self, data):
+    def read_tickets(self, data):
+        """Those that stand whole: 4 after message 3, 5 before it (section 4.10)."""
         r = wire.Reader(data)
-        if r.uint(1) == 4 and self.resumption is not None:
+        while r.left() > 7:
+            secret = {4: self.resumption, 5: self.half_resumption}.get(r.uint(1))
             r.uint(4)
-            self.knowledge.tickets[r.block(2)] = (self.resumption, self.attempt.suite)
+            size = r.uint(2)
+            if r.left() < size:
+                break
+            ticket = r.bytes(size)
+            if secret is not None:
+                self.knowledge.tickets[ticket] = (secret, self.attempt.suite)
 
     def on_crypto(self, kind, sender, base, key, offset, data):
         """Bytes of a handshake message: whatever stands whole is read."""
+        if kind == wire.ZERO_RTT:  # one stream with that of 1-RTT
+            kind = wire.ONE_RTT
         place = self.parts.setdefault((kind, sender, base), {})
         place[offset] = data
         whole, at = b"", 0
@@ -329,7 +342,7 @@ class Connection:
                     "1-RTT" not in self.computed:
                 self.read_message_3(whole)
             elif kind == wire.ONE_RTT and sender == SERVER:
-                self.read_ticket(whole)
+                self.read_tickets(whole)
         except Unreadable as why:
             return "# handshake: %s" % why
         return None

@@ -44,6 +44,7 @@ static void levels_have_names(void **state)
         {TERN_PACKET_INITIAL, true, "CLIENT_INITIAL "},
         {TERN_PACKET_INITIAL, false, "SERVER_INITIAL "},
         {TERN_PACKET_ZERO_RTT, true, "CLIENT_EARLY "},
+        {TERN_PACKET_ZERO_RTT, false, "SERVER_EARLY "},
         {TERN_PACKET_HANDSHAKE, true, "CLIENT_HANDSHAKE "},
         {TERN_PACKET_HANDSHAKE, false, "SERVER_HANDSHAKE "},
         {TERN_PACKET_ONE_RTT, false, "SERVER_TRAFFIC "},
