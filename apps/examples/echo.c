@@ -29,12 +29,14 @@ static void key_print(const uint8_t key[TERN_KEY_SIZE])
 
 static int key_parse(uint8_t key[TERN_KEY_SIZE], const char *text)
 {
-    for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
-        unsigned octet;
-        if (strlen(text) != 2 * TERN_KEY_SIZE || sscanf(text + 2 * i, "%2x", &octet) != 1) {
-            return TERN_ERR_INVALID;
-        }
-        key[i] = (uint8_t)octet;
+    static const char digits[] = "0123456789abcdef";
+    const size_t len = (size_t)2 * TERN_KEY_SIZE;
+    if (strspn(text, digits) != len || text[len] != 0) {
+        return TERN_ERR_INVALID;
+    }
+    for (size_t i = 0; i < len; i++) {
+        size_t digit = (size_t)(strchr(digits, text[i]) - digits);
+        key[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : key[i / 2] | digit);
     }
     return 0;
 }

@@ -78,9 +78,9 @@ static void call_free(struct call *call)
 static void give_up(tern_stream *stream, enum code code)
 {
     /* Either fails only when that half is over, which is as well. */
-    int rc = tern_stream_reset(stream, code);
-    rc = tern_stream_stop(stream, code);
-    (void)rc;
+    int was_ours = tern_stream_reset(stream, code), was_theirs = tern_stream_stop(stream, code);
+    (void)was_ours;
+    (void)was_theirs;
 }
 
 /* Takes what has come. 1: that was all; 0: more will come; else the error that ended the stream. */

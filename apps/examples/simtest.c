@@ -150,7 +150,7 @@ static bool run(uint64_t seed, uint64_t *hash, tern_time *took)
 int main(int argc, char **argv)
 {
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t last = argc > 1 ? first : SEEDS, hash = 0, again = 0;
+    uint64_t last = argc > 1 ? first : SEEDS, count = last - first + 1, hash = 0, again = 0;
     tern_time took = 0, slowest = 0;
     unsigned broken = 0;
 
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
     bool is_same = run(last, &again, &took) && hash == again;
     printf(
         "%llu networks, %u broken; the slowest took %.2f s of virtual time; the last again: %s\n",
-        (unsigned long long)(last - first + 1), broken, (double)slowest / 1e9,
+        (unsigned long long)count, broken, (double)slowest / 1e9,
         is_same ? "the same packets" : "other packets");
     return broken == 0 && is_same ? 0 : 1;
 }
