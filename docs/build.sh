@@ -3,7 +3,7 @@
 # manual pages. Warnings are errors, and so are links that lead nowhere.
 # SPDX-License-Identifier: MIT
 #
-#   sh docs/build.sh            installs mkdocs if it is missing, and builds
+#   sh docs/build.sh            installs mkdocs if it is missing, and builds; 77 where it cannot be had
 #   sh docs/build.sh --check    builds with what is there, or ends with 77
 set -eu
 unset CDPATH
@@ -25,7 +25,7 @@ if [ "${1-}" = --check ]; then
 else
     need_command mandoc mandoc
     has_theme || need_list="$need_list mkdocs mkdocs-material python3-pymdownx"
-    need_install
+    need_install || exit 77
     has_theme
 fi
 
@@ -99,6 +99,35 @@ find "$source" -name '*.md' ! -path '*/examples/*' | while read -r page; do
             s#(\]\((\.\./)+apps/examples/[a-z_]+)/([a-z_]+\.[ch]\))#\1-\3#g; t more" \
         -e "s#\]\((\.\./)+apps/examples/([a-z_-]+)\.([ch])\)#](${up}examples/\2-\3.md)#g" \
         -e 's#\[([^]]*)\]\((\.\./)+((apps|lib|tests|fuzz|include)/[^)]*|[A-Z]+(\.md)?)\)#\1 (`\3`)#g' "$page" >"$to/page"
+    mv "$to/page" "$page"
+done
+
+# Names of the library lead to their place in the reference, where they stand alone.
+awk '/^### .*\{#/ { name = $0; sub(/.*\{#/, "", name); sub(/\}.*/, "", name); print name, FILENAME }
+    /^<a id=/ { n = split($0, parts, "\""); for (i = 2; i <= n; i += 2) print parts[i], FILENAME }' \
+    "$source"/reference/*.md | sed 's| .*/| |' >"$to/names"
+for page in "$source"/guide/*.md "$source"/*.md; do
+    case ${page#"$source"/} in
+    */*) up=../ ;;
+    *) up= ;;
+    esac
+    awk -v up="$up" '
+        FNR == NR { home[$1] = $2; next }
+        /^```/ { is_code = !is_code }
+        is_code || /^    / || /^#/ { print; next }
+        {
+            out = ""
+            while (match($0, /`[Tt][A-Za-z]*_[A-Za-z0-9_]*`/)) {
+                name = substr($0, RSTART + 1, RLENGTH - 2)
+                word = substr($0, RSTART, RLENGTH)
+                if (name in home && substr($0, RSTART - 1, 1) != "[") {
+                    word = "[" word "](" up "reference/" home[name] "#" name ")"
+                }
+                out = out substr($0, 1, RSTART - 1) word
+                $0 = substr($0, RSTART + RLENGTH)
+            }
+            print out $0
+        }' "$to/names" "$page" >"$to/page"
     mv "$to/page" "$page"
 done
 

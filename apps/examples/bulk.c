@@ -1,4 +1,5 @@
-/* Bulk: a file over a stream, without a copy on the way out, and a word of the receiver's that it has all.
+/* Bulk: a file over a stream, without a copy on the way out, and a word of the receiver's that
+ * it has all.
  *
  *     tern-bulk receive 127.0.0.1:7402 copy.iso      one file, then ends
  *     tern-bulk 127.0.0.1:7402 big.iso
@@ -123,8 +124,8 @@ static void send_file(const tern_addr *to, const char *path)
 
 /* --- the receiver --- */
 
-/* Writes what has come to the file, straight from the stream's memory. True: that was all, and it is on the disk,
- * as far as the C library can tell. */
+/* Writes what has come to the file, straight from the stream's memory. True: that was all, and
+ * it is on the disk, as far as the C library can tell. */
 static bool store(tern_stream *stream, FILE *file)
 {
     const uint8_t *data;

@@ -1,5 +1,6 @@
-/* A loop of one's own, without libev: standard input goes to the other end, and what comes from there to standard
- * output. poll(2) waits for the network, for the terminal and for tern's deadline, all at once.
+/* A loop of one's own, without libev: standard input goes to the other end, and what comes from
+ * there to standard output. poll(2) waits for the network, for the terminal and for tern's
+ * deadline, all at once.
  *
  *     tern-cat listen 127.0.0.1:7403 >copy
  *     tern-cat 127.0.0.1:7403 <file
@@ -97,7 +98,8 @@ static void on_event(struct cat *c, const tern_event *ev)
     }
 }
 
-/* Milliseconds until the driver wants to be called, for poll: rounded up, so as not to spin before it. */
+/* Milliseconds until the driver wants to be called, for poll: rounded up, so as not to spin
+ * before it. */
 static int patience(const struct cat *c)
 {
     tern_time now = tern_udp_now(), at = tern_udp_deadline(c->udp);
@@ -105,7 +107,8 @@ static int patience(const struct cat *c)
     return at == TERN_TIME_NEVER ? -1 : ms > 60000 ? 60000 : (int)ms;
 }
 
-/* One round. Input is read only when what was read before is on its way: the peer's credit slows down the pipe. */
+/* One round. Input is read only when what was read before is on its way: the peer's credit
+ * slows down the pipe. */
 static void turn(struct cat *c)
 {
     bool wants_input = c->stream != NULL && c->at == c->end && !c->has_ended;

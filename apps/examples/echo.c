@@ -41,8 +41,8 @@ static int key_parse(uint8_t key[TERN_KEY_SIZE], const char *text)
     return 0;
 }
 
-/* Reads in place and writes what the stream takes. The rest stays where it is, which tells the client to slow
- * down, until WRITABLE says that there is room. */
+/* Reads in place and writes what the stream takes. The rest stays where it is, which tells the
+ * client to slow down, until WRITABLE says that there is room. */
 static void echo(tern_stream *stream)
 {
     const uint8_t *data;

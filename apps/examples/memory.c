@@ -1,5 +1,6 @@
-/* The core alone: two endpoints in one program, and the network between them is a buffer. No socket, no thread,
- * no clock. What a driver does, in forty lines; tern/udp.h is the same over a real socket.
+/* The core alone: two endpoints in one program, and the network between them is a buffer. No
+ * socket, no thread, no clock. What a driver does, in forty lines; tern/udp.h is the same over
+ * a real socket.
  *
  *     tern-memory
  *
@@ -33,8 +34,9 @@ static void open_host(struct host *host, bool is_server, const char *addr, tern_
     check("endpoint", tern_endpoint_new(&host->ep, &config, now));
 }
 
-/* Carries all that one has to say to the other. A train is some packets of one size for one destination, which a
- * kernel sends in one call; the other end takes it as it is. How many packets went over. */
+/* Carries all that one has to say to the other. A train is some packets of one size for one
+ * destination, which a kernel sends in one call; the other end takes it as it is. How many
+ * packets went over. */
 static int carry(struct host *from, struct host *to, tern_time now)
 {
     static uint8_t bytes[65535];

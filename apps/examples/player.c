@@ -1,5 +1,6 @@
-/* A moving player in a game loop: the server decides where it is, the client says what is held down. The smallest
- * whole of it; tern-game is a game with many players, a picture, and movement that stays smooth where packets are lost.
+/* A moving player in a game loop: the server decides where it is, the client says what is held
+ * down. The smallest whole of it; tern-game is a game with many players, a picture, and
+ * movement that stays smooth where packets are lost.
  *
  *     tern-player serve 127.0.0.1:7404
  *     tern-player 127.0.0.1:7404 3           walks in a circle for three seconds
@@ -48,8 +49,8 @@ static void check(const char *what, int error)
     }
 }
 
-/* Inputs and places are of use for a frame: sent once, and an old one never comes after a newer one. News is for
- * good: it comes, once and in order. */
+/* Inputs and places are of use for a frame: sent once, and an old one never comes after a newer
+ * one. News is for good: it comes, once and in order. */
 static void send_on(struct loop *l, enum channel channel, const void *data, size_t len)
 {
     tern_send_options o;

@@ -1,11 +1,13 @@
-/* Remote calls: a stream for each, so that a slow one holds up no other, and any number are under way at once.
+/* Remote calls: a stream for each, so that a slow one holds up no other, and any number are
+ * under way at once.
  *
  *     tern-rpc serve 127.0.0.1:7401
  *     tern-rpc 127.0.0.1:7401 "wait 300" "sum 1 2 3" "dance" "wait 60000"
  *
- * The client writes the request and ends its half; the server answers and ends its own. What cannot be answered
- * is reset with a code. A call that is not answered within a second is given up: the client stops the stream, and
- * the server learns that nobody waits. SPDX-License-Identifier: MIT */
+ * The client writes the request and ends its half; the server answers and ends its own. What
+ * cannot be answered is reset with a code. A call that is not answered within a second is given
+ * up: the client stops the stream, and the server learns that nobody waits.
+ * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +85,8 @@ static void give_up(tern_stream *stream, enum code code)
     (void)was_theirs;
 }
 
-/* Takes what has come. 1: that was all; 0: more will come; else the error that ended the stream. */
+/* Takes what has come. 1: that was all; 0: more will come; else the error that ended the
+ * stream. */
 static int call_read(struct call *call)
 {
     for (;;) {

@@ -1,10 +1,12 @@
-/* A test of one's own protocol on a hundred bad networks, in virtual time: the simulator is a library like the rest.
+/* A test of one's own protocol on a hundred bad networks, in virtual time: the simulator is a
+ * library like the rest.
  *
  *     tern-simtest                a hundred seeds
  *     tern-simtest 17             that one, packet for packet as it was
  *
- * The protocol here is that of a score board. Points are reliable: each counts once, whatever is lost, late or
- * repeated. A ticker shows the latest only: it may skip, but must not go back. SPDX-License-Identifier: MIT */
+ * The protocol here is that of a score board. Points are reliable: each counts once, whatever
+ * is lost, late or repeated. A ticker shows the latest only: it may skip, but must not go back.
+ * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,8 +68,9 @@ struct world {
     tern_conn *conn;
 };
 
-/* Five packets of a hundred are lost, two come twice, ten are overtaken; and in the middle everything stops for
- * two seconds, after which the client is at another address, as a telephone is behind a tunnel. */
+/* Five packets of a hundred are lost, two come twice, ten are overtaken; and in the middle
+ * everything stops for two seconds, after which the client is at another address, as a
+ * telephone is behind a tunnel. */
 static void build(struct world *w, uint64_t seed)
 {
     tern_config config;

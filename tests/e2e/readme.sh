@@ -139,6 +139,49 @@ case_readme_messages() {
     done <lines
 }
 
+# The commands of the guide, page by page, at other ports: what serves stays in the background.
+case_readme_guide() {
+    [ -x "$TERN_BIN/tern-echo" ] || skip "built without the examples"
+    ports=$((200 + $$ % 400)) # and two digits of the page's
+    count=0
+    random big.iso 3000
+    cp big.iso file
+    for page in "$(dirname "$readme")"/docs/guide/*.md; do
+        sed -n "s/127\.0\.0\.1:74/127.0.0.1:$ports/; s/^    build\/release\/bin\///p" "$page" >lines
+        while read -r line; do
+            count=$((count + 1))
+            case $line in
+            'tern-'*' serve '* | 'tern-bulk receive '* | 'tern-cat listen '*)
+                sh -c "exec $line" >"server$count.log" 2>&1 </dev/null &
+                pids="$pids $!"
+                last=server$count.log
+                [ "${line#tern-cat}" != "$line" ] || # which says nothing
+                    wait_for 20 has_line "$last" '^serving\|^receiving' || fail "it does not serve: $line"
+                ;;
+            'tern-echo '*)
+                key=$(sed -n 's/.*with the key //p' "$last")
+                expect 0 sh -c "$(printf '%s' "$line" | sed "s/9f3c\.\.\./$key/")"
+                [ "$(cat out)" = "hello, hello" ] || fail "it prints: $(cat out)"
+                ;;
+            'tern-rpc '*)
+                expect 0 sh -c "$line"
+                sed -n 's/^    \(call [0-9]\)/\1/p' "$page" | sort >wanted
+                [ "$(wc -l <wanted)" = 4 ] || fail "$page does not show what comes out"
+                sort out | diff wanted - || fail "$page shows other answers"
+                ;;
+            'tern-cat '*) sh -c "$line" || fail "it fails: $line" ;;
+            'tern-game '*) expect 0 sh -c "$line --headless --seconds 1" ;;
+            'tern-media '*) expect 0 sh -c "$line --seconds 1" ;;
+            'tern-player '* | 'tern-bulk '* | 'tern-memory'* | 'tern-simtest'*) expect 0 sh -c "$line" ;;
+            *) fail "a command of $page that no test knows: $line" ;;
+            esac
+        done <lines
+    done
+    same big.iso copy.iso
+    same file copy
+    [ $count -gt 15 ] || fail "the guide has only $count commands"
+}
+
 # What README.md names is there: scripts, folders, documents.
 case_readme_names() {
     root=$(dirname "$readme")

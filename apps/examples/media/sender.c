@@ -43,8 +43,8 @@ void sender_open(struct sender *s, const tern_addr *to)
     }
 }
 
-/* Three times what the encoder makes on average: a frame shall not take its whole time to leave, and key frames,
- * repairs and what is sent again want room. */
+/* Three times what the encoder makes on average: a frame shall not take its whole time to leave,
+ * and key frames, repairs and what is sent again want room. */
 static void on_connected(struct sender *s)
 {
     int rc = s->has_fec ? tern_conn_set_fec(s->conn, CHANNEL_VIDEO, TERN_ORDERED, FEC, true) : 0;
@@ -54,9 +54,9 @@ static void on_connected(struct sender *s)
     tern_conn_set_rate(s->conn, 3 * s->top / 8);
 }
 
-/* The ceiling is a fifth less than the path carries, for key frames; and three times what it loses, for repairs and
- * what is sent again. The estimate may be a quarter above what was used, and so too high: when a queue shows that, the
- * encoder lets it drain. */
+/* The ceiling is a fifth less than the path carries, for key frames; and three times what it
+ * loses, for repairs and what is sent again. The estimate may be a quarter above what was used,
+ * and so too high: when a queue shows that, the encoder lets it drain. */
 static void on_bandwidth(struct sender *s, const tern_bandwidth *b)
 {
     uint64_t loss = b->loss < 1500 ? b->loss : 1500;
@@ -68,13 +68,15 @@ static void on_bandwidth(struct sender *s, const tern_bandwidth *b)
     }
 }
 
-/* Up to there it goes step by step, so that the path can show that it is too much before frames are late. */
+/* Up to there it goes step by step, so that the path can show that it is too much before frames
+ * are late. */
 static void speed_up(struct sender *s)
 {
     s->rate = at_most(s->rate + s->rate / STEP, at_most(s->ceiling, s->top));
 }
 
-/* A frame is missing at the other end, or cannot be shown: no matter if a key frame has left since. */
+/* A frame is missing at the other end, or cannot be shown: no matter if a key frame has left
+ * since. */
 static void lack(struct sender *s, uint64_t number)
 {
     s->wants_key = s->wants_key || number >= s->key;
