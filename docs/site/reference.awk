@@ -6,7 +6,7 @@
 # A header is: one comment on the whole file; then blocks, each a comment and the declarations right behind it. A
 # comment "--- words ---" begins a part. In a comment, lines indented by three or more stand as they are, and what
 # begins with "0 · " is the list of what a call returns. Everything with TERN_API or a type must have a
-# comment of its own or stand in a block that has one: what has none is an error.
+# comment of its own or stand in a block that has one, and what can fail must say how: what does not is an error.
 
 function fail(words)
 {
@@ -40,6 +40,9 @@ function flush(    i, n, line, parts)
             }
             if (comment == "" && code ~ /TERN_API|typedef/) {
                 fail("no comment on: " code)
+            }
+            if (code ~ /TERN_MUST_CHECK/ && comment !~ /TERN_ERR_|errors of tern_|cannot fail/) {
+                fail("no word on errors: " code)
             }
         }
     }

@@ -94,7 +94,8 @@ typedef struct tern_clock {
  * 0 · TERN_ERR_STATE (no sample yet) · TERN_ERR_UNSUPPORTED (one of the two ends has no config.clock) */
 TERN_API TERN_MUST_CHECK int tern_conn_clock(const tern_conn *conn, tern_clock *out);
 /* What the peer's session clock shows at `now`, by offset and drift. It may step back when a sample
- * corrects it: an application that must not see that holds or slews its own. The same errors. */
+ * corrects it: an application that must not see that holds or slews its own.
+ * 0 · TERN_ERR_STATE · TERN_ERR_UNSUPPORTED, as of tern_conn_clock */
 TERN_API TERN_MUST_CHECK int tern_conn_peer_time(const tern_conn *conn, tern_time *out,
                                                  tern_time now);
 /* What ours shows: time since the connection's birth at this end. */

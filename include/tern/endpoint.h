@@ -67,7 +67,8 @@ TERN_API tern_time tern_endpoint_deadline(const tern_endpoint *endpoint);
 /* Time passed. Calling early is harmless. */
 TERN_API void tern_endpoint_tick(tern_endpoint *endpoint, tern_time now);
 
-/* Takes the next event. 1 = *out is filled, 0 = none. */
+/* Takes the next event. 1: *out is filled; 0: none. It cannot fail. What the event before has lent, and the handles of
+ * which it told the end, are gone. */
 TERN_API TERN_MUST_CHECK int tern_endpoint_poll(tern_endpoint *endpoint, tern_event *out);
 
 /* Walks over the connections: the first for NULL, then the one after `previous`; NULL at the end.

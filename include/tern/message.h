@@ -91,7 +91,8 @@ TERN_API TERN_MUST_CHECK int tern_conn_send(tern_conn *conn, const void *data, s
                                             const tern_send_options *options, tern_time now);
 
 /* The same without a copy: the bytes are lent until `release` is called, once, when the message was
- * acknowledged or given up or the connection is gone. After an error release is not called. */
+ * acknowledged or given up or the connection is gone. The errors of tern_conn_send; after one release is
+ * not called. */
 TERN_API TERN_MUST_CHECK int tern_conn_send_ref(tern_conn *conn, const void *data, size_t len,
                                                 tern_release_fn release, void *arg,
                                                 const tern_send_options *options, tern_time now);
@@ -120,7 +121,7 @@ typedef struct tern_message {
 
 /* Takes the next message, which gives the peer new credit. Its bytes are lent until the next
  * tern_conn_receive on this connection or the next tern_endpoint_poll after which it is gone.
- * 1, or 0 when there is none now (TERN_EVENT_MESSAGES says when). Of out only out->size bytes are written. */
+ * 1, or 0 when there is none now (TERN_EVENT_MESSAGES says when); it cannot fail. Of out only out->size bytes are written. */
 TERN_API int tern_conn_receive(tern_conn *conn, tern_message *out);
 
 /* The longest message that the peer takes; 0: none, or not known before CONNECTED. */

@@ -162,29 +162,33 @@ typedef struct tern_sim_host tern_sim_host;
 
 /* Everything random in the world comes from `seed`, keys of hosts included whose config.secret_key is
  * NULL (tern_endpoint_public_key tells them); a key of tern_key_generate is another at each run, and so
- * is the hash then. The clock starts at one hour, so that subtracting from now never wraps. */
+ * is the hash then. The clock starts at one hour, so that subtracting from now never wraps.
+ * 0 · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_new(tern_sim **out, uint64_t seed);
 TERN_API void tern_sim_free(tern_sim *sim); /* frees hosts and their endpoints too */
 
 /* Adds a host. `config` is copied; its random source is replaced by a seeded one (and the trace
- * sink kept). addr must be unique in the world. */
+ * sink kept). addr must be unique in the world.
+ * 0 · TERN_ERR_INVALID (the address is taken) · TERN_ERR_NOMEM · what tern_endpoint_new returns */
 TERN_API TERN_MUST_CHECK int tern_sim_add_host(tern_sim *sim, const tern_addr *addr,
                                                const tern_config *config, tern_sim_host **out);
 TERN_API tern_endpoint *tern_sim_host_endpoint(tern_sim_host *host);
 TERN_API tern_addr tern_sim_host_addr(const tern_sim_host *host); /* as others see it now */
 
-/* Joins two hosts with a link each way (`ba` NULL: the same both ways). */
+/* Joins two hosts with a link each way (`ba` NULL: the same both ways). The configurations are copied.
+ * 0 · TERN_ERR_INVALID (one host, or two that are joined) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_connect(tern_sim *sim, tern_sim_host *a, tern_sim_host *b,
                                               const tern_link_config *ab,
                                               const tern_link_config *ba);
 
 /* A link that many pairs of hosts share: one queue, one rate, and all else that a link can do. It is
- * the sim's: read its counters, change it, do not free it, send or receive. */
+ * the sim's: read its counters, change it, do not free it, send or receive. 0 · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_add_bottleneck(tern_sim *sim, const tern_link_config *config,
                                                      tern_link **out);
 
 /* The same as tern_sim_connect, with bottlenecks on the way: `ab` and `ba` are the pair's own access
- * links, and what comes out of them goes into `forth` and `back` (NULL: straight to the host). */
+ * links, and what comes out of them goes into `forth` and `back` (NULL: straight to the host).
+ * 0 · TERN_ERR_INVALID (as above, or a bottleneck of another world) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_connect_through(tern_sim *sim, tern_sim_host *a,
                                                       tern_sim_host *b, const tern_link_config *ab,
                                                       const tern_link_config *ba, tern_link *forth,
@@ -195,12 +199,12 @@ TERN_API TERN_MUST_CHECK int tern_sim_connect_through(tern_sim *sim, tern_sim_ho
 TERN_API tern_link *tern_sim_link(tern_sim *sim, tern_sim_host *a, tern_sim_host *b);
 
 /* From now on the host's packets carry another source address (it moved, say), and only packets to
- * the new one reach it. Not for a host behind a NAT. */
+ * the new one reach it. 0 · TERN_ERR_INVALID (behind a NAT, or the address is taken) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_rebind(tern_sim *sim, tern_sim_host *host,
                                              const tern_addr *addr);
 
 /* Gives a host one more address, unique in the world: what its endpoint sends from it (tern_train.local)
- * bears it, and packets to it arrive. */
+ * bears it, and packets to it arrive. 0 · TERN_ERR_INVALID (the address is taken) · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_add_addr(tern_sim *sim, tern_sim_host *host,
                                                const tern_addr *addr);
 /* Takes such an address away. Packets to it vanish, and the host's first address stands in for what
@@ -246,11 +250,12 @@ TERN_API TERN_MUST_CHECK int tern_sim_add_nat(tern_sim *sim, const tern_nat_conf
 
 /* From now on the host is behind the NAT: its own address is not to be reached from anywhere, and
  * tern_sim_host_addr is the outside one once a packet has left. Links stay as they are; packets
- * cross the NAT before the link. The last NAT that a host was put behind counts. */
+ * cross the NAT before the link. The last NAT that a host was put behind counts.
+ * 0 · TERN_ERR_INVALID (of another world) */
 TERN_API TERN_MUST_CHECK int tern_sim_put_behind(tern_sim *sim, tern_sim_host *host, tern_nat *nat);
 
 /* The NAT forgets all mappings, as after a restart, and has this outside address from now on if it
- * is not NULL. */
+ * is not NULL. 0 · TERN_ERR_INVALID (that address, or one of its ports, is taken) */
 TERN_API TERN_MUST_CHECK int tern_nat_restart(tern_nat *nat, const tern_addr *outside);
 
 /* Of out only the first out->size bytes are written. */
@@ -266,7 +271,7 @@ TERN_API tern_time tern_sim_now(const tern_sim *sim);
  * reached first (the clock is then at `until`), or TERN_ERR_NOMEM. Afterwards poll the endpoints. */
 TERN_API TERN_MUST_CHECK int tern_sim_step(tern_sim *sim, tern_time until);
 
-/* Lets every host transmit what its endpoint has queued since the last step. */
+/* Lets every host transmit what its endpoint has queued since the last step. 0 · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_sim_flush(tern_sim *sim);
 
 /* A hash over (time, from, to, length, bytes) of every packet sent so far. */

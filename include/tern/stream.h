@@ -28,7 +28,7 @@ typedef void (*tern_release_fn)(void *arg, const void *data, size_t len);
 
 /* The same without a copy: the bytes are lent until `release` is called, once, after all of them
  * were acknowledged or the stream died. All or nothing: returns len, or 0 when the buffer is full
- * (nothing was taken then, WRITABLE follows), or an error as above (release is not called). A len of 0 is
+ * (nothing was taken then, WRITABLE follows), or one of the errors of tern_stream_write (release is not called then). A len of 0 is
  * never too much, and released at once. */
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_write_ref(tern_stream *stream, const void *data,
                                                          size_t len, tern_release_fn release,
@@ -39,11 +39,13 @@ TERN_API size_t tern_stream_writable(const tern_stream *stream);
 
 /* Reads up to len bytes (> 0). Returns the count, 0 at the end of the stream, TERN_ERR_AGAIN when
  * nothing is there yet, TERN_ERR_RESET after the peer's reset (tern_stream_reset_code says why),
- * TERN_ERR_STATE on a half that we cannot read. */
+ * TERN_ERR_STATE on a half that we cannot read, TERN_ERR_INVALID for a len of 0, TERN_ERR_CLOSED when the
+ * connection is over and nothing is left to read. */
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_read(tern_stream *stream, void *buf, size_t len);
 
 /* Lends the next readable bytes without a copy; they stay valid until consume, read, or the next
- * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream (*data is NULL then); else errors as read. */
+ * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream (*data is NULL then);
+ * else the errors of tern_stream_read. */
 TERN_API TERN_MUST_CHECK int tern_stream_peek(tern_stream *stream, const uint8_t **data,
                                               size_t *len);
 
@@ -51,7 +53,9 @@ TERN_API TERN_MUST_CHECK int tern_stream_peek(tern_stream *stream, const uint8_t
  * a peek would give. Call it with 0 at the end of the stream to acknowledge the end. */
 TERN_API TERN_MUST_CHECK int tern_stream_consume(tern_stream *stream, size_t n);
 
-/* Gives up our sending half: unsent bytes are dropped, the peer reads TERN_ERR_RESET. */
+/* Gives up our sending half: unsent bytes are dropped, the peer reads TERN_ERR_RESET.
+ * 0 (also when that half is over) · TERN_ERR_STATE (we have none) · TERN_ERR_INVALID (a code above
+ * 2^62 - 1) · TERN_ERR_CLOSED */
 TERN_API TERN_MUST_CHECK int tern_stream_reset(tern_stream *stream, uint64_t code);
 
 /* Before the handshake is over, bytes of this stream may leave. Later it changes nothing.
@@ -66,7 +70,8 @@ TERN_API TERN_MUST_CHECK int tern_stream_set_early(tern_stream *stream);
  * is not proved. A read never mixes them with others, so it may be short where they end. */
 TERN_API bool tern_stream_is_early(const tern_stream *stream);
 
-/* Asks the peer to send no more; what arrives is discarded. */
+/* Asks the peer to send no more; what arrives is discarded. 0 (also when all has come already)
+ * · TERN_ERR_STATE (a half that we cannot read) · TERN_ERR_INVALID (a code above 2^62 - 1) · TERN_ERR_CLOSED */
 TERN_API TERN_MUST_CHECK int tern_stream_stop(tern_stream *stream, uint64_t code);
 
 /* RFC 9218 without HTTP: urgency 0 (first) to 7, default 3; streams of one urgency share by turns

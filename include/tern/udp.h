@@ -29,7 +29,8 @@ TERN_API TERN_MUST_CHECK int tern_udp_open(tern_udp **out, tern_endpoint *endpoi
                                            const tern_addr *local);
 
 /* The same with a socket of yours, bound already, which then belongs to the driver (on failure it stays
- * yours): one of tern_udp_open_shards, or one that a parent process or a service manager has opened. */
+ * yours): one of tern_udp_open_shards, or one that a parent process or a service manager has opened.
+ * 0 · TERN_ERR_SYSTEM · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_udp_open_fd(tern_udp **out, tern_endpoint *endpoint, int fd);
 
 /* Many sockets on one port, so that as many threads or processes serve it, each with an endpoint of its own:
@@ -61,17 +62,20 @@ TERN_API TERN_MUST_CHECK int tern_udp_service(tern_udp *udp, tern_time timeout);
 TERN_API void tern_udp_set_busy_poll(tern_udp *udp, tern_time spin);
 
 /* The parts, for event loops of your own: wait for readability of the descriptor, then receive; and for
- * tern_udp_deadline, then tick; after either, flush. */
+ * tern_udp_deadline, then tick; after either, flush. The descriptor stays the driver's: wait for it, and do
+ * nothing else with it. */
 TERN_API int tern_udp_fd(const tern_udp *udp);
-TERN_API TERN_MUST_CHECK int tern_udp_receive(
-    tern_udp *udp); /* reads until empty, bounded; ticks */
+/* Reads until the socket is empty, or a bound is reached, and ticks. 0 · TERN_ERR_SYSTEM · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_udp_receive(tern_udp *udp);
 /* tern_endpoint_deadline, or when a packet comes out of the conditioner. */
 TERN_API tern_time tern_udp_deadline(const tern_udp *udp);
-TERN_API TERN_MUST_CHECK int tern_udp_tick(tern_udp *udp); /* tern_endpoint_tick when it is due */
+/* tern_endpoint_tick, and the conditioner's packets that are due. Calling early is harmless.
+ * 0 · TERN_ERR_SYSTEM · TERN_ERR_NOMEM */
+TERN_API TERN_MUST_CHECK int tern_udp_tick(tern_udp *udp);
 /* Transmits until nothing is ready or the socket is full; not yet, for a few milliseconds, while receive has
- * left something to be read, which one answer then covers: until then tern_udp_deadline remains 0. TERN_ERR_STATE in a child of fork, which must not
- * send with the parent's keys and packet numbers: it may close the driver and open another, with an
- * endpoint of its own. */
+ * left something to be read, which one answer then covers: until then tern_udp_deadline remains 0.
+ * 0 · TERN_ERR_STATE (in a child of fork, which must not send with the parent's keys and packet numbers: it may
+ * close the driver and open another, with an endpoint of its own) · TERN_ERR_SYSTEM · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_udp_flush(tern_udp *udp);
 TERN_API bool tern_udp_wants_write(
     const tern_udp *udp); /* the socket was full: wait for writable */
@@ -85,7 +89,8 @@ TERN_API tern_addr tern_udp_local(const tern_udp *udp);
  * 0 · TERN_ERR_UNSUPPORTED (not on this system) · TERN_ERR_STATE (the socket is bound to one address)
  * · TERN_ERR_SYSTEM */
 TERN_API TERN_MUST_CHECK int tern_udp_roam(tern_udp *udp);
-/* For event loops of your own: when the descriptor (-1: no roaming) is readable, call the other. */
+/* For event loops of your own: when the descriptor (-1: no roaming) is readable, call the other, which looks what has
+ * changed and moves connections. */
 TERN_API int tern_udp_roam_fd(const tern_udp *udp);
 TERN_API void tern_udp_on_roam(tern_udp *udp);
 
