@@ -44,8 +44,8 @@ TERN_API size_t tern_stream_writable(const tern_stream *stream);
 TERN_API TERN_MUST_CHECK ptrdiff_t tern_stream_read(tern_stream *stream, void *buf, size_t len);
 
 /* Lends the next readable bytes without a copy; they stay valid until consume, read, or the next
- * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream (*data is NULL then);
- * else the errors of tern_stream_read. */
+ * endpoint call. 0 with *len > 0: bytes; 0 with *len == 0: end of stream (*data is not NULL
+ * then either); else the errors of tern_stream_read. */
 TERN_API TERN_MUST_CHECK int tern_stream_peek(tern_stream *stream, const uint8_t **data,
                                               size_t *len);
 

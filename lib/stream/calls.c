@@ -159,8 +159,9 @@ ptrdiff_t tern_streams_read(struct tern_streams *t, struct tern_stream *s, void 
 int tern_streams_peek(struct tern_streams *t, struct tern_stream *s, const uint8_t **data,
                       size_t *len)
 {
+    static const uint8_t nothing[1] = {0};
     (void)t;
-    *data = NULL;
+    *data = nothing; /* C's own functions take no NULL, not even for no bytes */
     *len = readable(s, data);
     return *len > 0 ? 0 : why_empty(s, 0);
 }

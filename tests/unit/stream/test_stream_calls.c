@@ -96,8 +96,9 @@ static void peek_and_consume(void **state)
     assert_int_equal(tern_streams_consume(&side.t, s, 1), TERN_ERR_INVALID);
     assert_int_equal(s->recv, TERN_RECV_OPEN);
     assert_int_equal(kit_data(&side, 2, 10, 0, true), 0);
+    data = NULL;
     assert_int_equal(tern_streams_peek(&side.t, s, &data, &len), 0);
-    assert_true(len == 0 && s->recv == TERN_RECV_OPEN);
+    assert_true(len == 0 && data != NULL && s->recv == TERN_RECV_OPEN);
     assert_int_equal(tern_streams_consume(&side.t, s, 1), TERN_ERR_INVALID);
     assert_int_equal(tern_streams_consume(&side.t, s, 0), 0);
     assert_int_equal(s->recv, TERN_RECV_DONE);
