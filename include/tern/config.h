@@ -1,4 +1,4 @@
-/* What an endpoint is told once, at birth: who it is, its limits, and its three callbacks.
+/* What an endpoint is told once, at birth: who it is, its limits, and what it may call.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_CONFIG_H
 #define TERN_CONFIG_H
