@@ -44,6 +44,16 @@ case_sample_echo() {
     ! has_line out hello || fail "it talks to whoever answers"
 }
 
+# The same on libev, which the signal ends in order.
+case_sample_libev() {
+    begin tern-libev '^0 there, 0 came so far' "$at"
+    expect 0 "$TERN_BIN/tern-echo" "$at" - "hello, libev"
+    printed "hello, libev"
+    wait_for 20 has_line tern-libev.log ' 1 came so far' || fail "it has not seen anybody"
+    kill -TERM "$begun"
+    ends "$begun"
+}
+
 case_sample_rpc() {
     begin tern-rpc '^serving' serve "$at"
     expect 0 "$TERN_BIN/tern-rpc" "$at" "wait 300" "sum 1 2 3" dance "wait 60000"
@@ -110,7 +120,7 @@ case_sample_simtest() {
 }
 
 case_sample_usage() {
-    for name in bulk cat echo player rpc; do
+    for name in bulk cat echo libev player rpc; do
         for arguments in '' nonsense 'serve nowhere' 'listen receive 127.0.0.1:1 2 3 4'; do
             # shellcheck disable=SC2086
             expect 2 "$TERN_BIN/tern-$name" $arguments
