@@ -174,7 +174,7 @@ static void configure(const struct daemon *d, tern_config *config)
     transport_config(config, o);
     config->secret_key = d->secret;
     config->accept = true;
-    config->early_data = true;
+    config->early_data = !o->no_tickets;
     config->silent = o->silent;
     config->max_per_address = (size_t)o->max_per_address;
     config->unix_time =

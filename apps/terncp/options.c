@@ -160,6 +160,7 @@ static const struct rule table[OPT_COUNT] = {
     [OPT_ANONYMOUS] = SWITCH(anonymous),
     [OPT_READ_ONLY] = SWITCH(read_only),
     [OPT_SILENT] = SWITCH(silent),
+    [OPT_NO_TICKETS] = SWITCH(no_tickets),
     [OPT_SHARDS] = NUMBER(shards, OPTIONS_SHARDS_MAX, "a number from 1 to 64"),
     [OPT_MAX_CLIENTS] = NUMBER(max_clients, 65535, "a number from 1 to 65535"),
     [OPT_MAX_PER_ADDRESS] = NUMBER(max_per_address, 65535, "a number from 1 to 65535"),

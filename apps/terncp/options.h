@@ -45,7 +45,7 @@ struct options {
     uint64_t level;          /* of compression; 0: the sender's choice */
     uint64_t parallel;       /* files in flight; 0: adaptive */
     struct wishes tree;
-    bool anonymous, read_only, silent, has_server_id;
+    bool anonymous, read_only, silent, no_tickets, has_server_id;
     int server_id;
     int verbose;
     int family;           /* 0, 4 or 6 */

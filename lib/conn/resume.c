@@ -66,10 +66,12 @@ static int install_early(struct tern_conn *conn, const char *label,
     return rc;
 }
 
-/* The psk goes into message 3 alone: who sends before it has not shown that it knows the psk. */
+/* The psk goes into message 3 alone, and who that is from decides what a connect token is worth: of a client with
+ * either nothing is known before. */
 static bool has_half(const struct tern_conn *conn)
 {
-    return conn->early == TERN_EARLY_ACCEPTED && !tern_mode_has_psk(conn->handshake->pattern);
+    return conn->early == TERN_EARLY_ACCEPTED && !tern_mode_has_psk(conn->handshake->pattern) &&
+           conn->door.grant == NULL;
 }
 
 struct tern_packet_keys *tern_resume_keys(const struct tern_conn *conn)

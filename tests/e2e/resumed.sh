@@ -167,6 +167,16 @@ case_resumed_mirror() {
     sleep 0.5
 }
 
+case_resumed_not_wanted() {
+    serve --no-tickets
+    random here/file 10
+    for i in 1 2; do
+        copy here/file "tern://$server/file$i"
+        same here/file there/file$i
+    done
+    ! grep -q 'by a ticket' "$serve_log" || fail "a ticket was given"
+}
+
 # Many at once: each ticket is used by one of them.
 case_resumed_crowd() {
     serve

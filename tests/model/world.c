@@ -373,6 +373,9 @@ static void on_event(struct world *world, int i, const tern_event *ev)
         if (end->opened++ > 0) {
             fail(world, "a stream was opened twice");
         }
+        if (world->scene->is_at_once && tern_stream_set_early(ev->stream) != 0) {
+            fail(world, "a stream may not leave early");
+        }
     } else if (ev->type == TERN_EVENT_STREAM_CLOSED && end->stream == ev->stream) {
         end->stream = NULL;
         end->is_done = true;

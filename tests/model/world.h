@@ -48,6 +48,7 @@ struct scene {
     const char *code;      /* the same */
     bool has_ticket;       /* come back with a ticket, and say the first bytes early */
     bool is_stale;         /* ... which the server will not take any more */
+    bool is_at_once;       /* ... and which it answers before message 3 */
     bool has_retry;        /* the server asks every client to show its address */
     bool is_silent;        /* the server answers nobody who does not know its key */
     bool from_birth;       /* the window opens with the first datagram, else after a handshake */

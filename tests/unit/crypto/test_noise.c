@@ -522,6 +522,26 @@ static void exports_depend_on_their_context(void **state)
                      TERN_ERR_INVALID);
 }
 
+/* After message 2 both ends have one secret that neither message 1 nor 3 gives: [P §4.10]. */
+static void an_export_belongs_to_its_moment(void **state)
+{
+    struct pair p;
+    uint8_t context[32] = {9}, secrets[3][TERN_NOISE_SECRET_SIZE], theirs[TERN_NOISE_SECRET_SIZE];
+    (void)state;
+    init_pair(&p, XK, "same", "same");
+    for (size_t i = 0; i < 3; i++) {
+        exchange(&p, i + 1);
+        assert_int_equal(tern_noise_export_with(&p.init, "half", context, 32, secrets[i]), 0);
+        assert_int_equal(tern_noise_export_with(&p.resp, "half", context, 32, theirs), 0);
+        assert_memory_equal(secrets[i], theirs, sizeof theirs);
+        assert_int_equal(tern_noise_export_with(&p.init, "half resumption", context, 32, theirs),
+                         0);
+        assert_memory_not_equal(secrets[i], theirs, sizeof theirs);
+    }
+    assert_memory_not_equal(secrets[0], secrets[1], sizeof secrets[0]);
+    assert_memory_not_equal(secrets[1], secrets[2], sizeof secrets[0]);
+}
+
 /* The hybrid, with a KEM that any machine has: both ends agree, and each part of it counts. */
 static void init_hybrids(struct pair *p, const char *name, uint8_t room[TERN_KEM_PUBLIC_SIZE])
 {
@@ -662,6 +682,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_psk_may_come_late),
     cmocka_unit_test(ephemerals_can_be_known_ahead),
     cmocka_unit_test(exports_depend_on_their_context),
+    cmocka_unit_test(an_export_belongs_to_its_moment),
     cmocka_unit_test(hybrids_agree),
     cmocka_unit_test(a_hybrid_needs_the_kem_at_both_ends),
     cmocka_unit_test(the_encapsulation_counts),

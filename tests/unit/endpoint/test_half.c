@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "half_kit.h"
 
+#include <tern/token.h>
+
 #include "conn/handshake.h"
 #include "conn/resume.h"
 
@@ -98,6 +100,48 @@ static void with_a_secret_nothing_leaves_early(void **state)
     for (int visit = 0; visit < 2; visit++) {
         early_peer(&peer);
         peer.secret = secret;
+        half.read_len = 0;
+        assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
+        assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
+        assert_int_equal(tern_stream_set_early(client->stream), 0);
+        assert_int_equal(tern_stream_write(client->stream, "x", 1, TERN_FIN), 1);
+        (void)pair_carry(p, PAIR_CLIENT);
+        half_poll();
+        (void)pair_carry(p, PAIR_SERVER);
+        half_poll();
+        assert_int_equal(half.read_len, 0);
+        half_exchange();
+        half_assert_answered();
+        assert_int_equal(tern_conn_early(client->conn),
+                         visit == 0 ? TERN_EARLY_NONE : TERN_EARLY_ACCEPTED);
+        tern_conn_close(client->conn, 0, NULL);
+        half_advance(TERN_SEC);
+    }
+}
+
+/* A connect token is used up by message 3: until then it is not known whether it counts. */
+static void with_connect_tokens_nothing_leaves_early(void **state)
+{
+    static const uint8_t key[TERN_CONNECT_KEY_SIZE] = {4, 5, 6};
+    uint8_t token[TERN_CONNECT_TOKEN_MAX];
+    tern_connect_grant grant;
+    tern_peer peer;
+    (void)state;
+    server->config.connect_token_key = key;
+    server->config.unix_time = 1000;
+    memset(&half, 0, sizeof half);
+    half.answer = 10;
+    half.is_early = true;
+    pair_open(p);
+    for (int visit = 0; visit < 2; visit++) {
+        tern_connect_grant_init(&grant);
+        grant.issued = 1001;
+        grant.expires = 1600;
+        tern_endpoint_public_key(client->endpoint, grant.client_key);
+        early_peer(&peer);
+        assert_int_equal(
+            tern_connect_token_seal(token, sizeof token, &peer.connect_token_len, key, &grant), 0);
+        peer.connect_token = token;
         half.read_len = 0;
         assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
         assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
@@ -557,6 +601,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(streams_that_were_not_named_wait, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(a_server_may_open_streams, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(with_a_secret_nothing_leaves_early, early_setup,
+                                    early_teardown),
+    cmocka_unit_test_setup_teardown(with_connect_tokens_nothing_leaves_early, early_setup,
                                     early_teardown),
     cmocka_unit_test_setup_teardown(what_is_lost_comes_again, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(message_3_lost_holds_nothing_up, early_setup, early_teardown),
