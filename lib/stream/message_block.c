@@ -3,7 +3,6 @@
 #include "stream/message_state.h"
 
 _Static_assert(sizeof(struct tern_message_sending) <= 64, "a message grew");
-_Static_assert(TERN_CHANNEL_PAGES * 256u == TERN_CHANNELS, "pages of 256 channels");
 
 /* --- a block ------------------------------------------------------------------------------------ */
 
@@ -173,25 +172,11 @@ void tern_sending_free(struct tern_msgout *m, struct tern_message_sending *s)
 
 /* --- channels ----------------------------------------------------------------------------------- */
 
-struct tern_channel *tern_channel_find(const struct tern_msgout *m, uint32_t id)
-{
-    struct tern_channel **page = m->pages[id >> 8];
-    return page != NULL ? page[id & 255] : NULL;
-}
-
 struct tern_channel *tern_channel_open(struct tern_msgout *m, uint32_t id)
 {
-    struct tern_channel **page = m->pages[id >> 8];
-    if (page == NULL) {
-        page = tern_slab_take(m->slab, 256 * sizeof *page);
-        if (page == NULL) {
-            return NULL;
-        }
-        memset(page, 0, 256 * sizeof *page);
-        m->pages[id >> 8] = page;
-    }
-    if (page[id & 255] != NULL) {
-        return page[id & 255];
+    void **place = tern_radix_place(&m->by_id, m->slab, id);
+    if (place == NULL || *place != NULL) {
+        return place == NULL ? NULL : *place;
     }
     struct tern_channel *c = tern_slab_take(m->slab, sizeof *c);
     if (c == NULL) {
@@ -206,7 +191,7 @@ struct tern_channel *tern_channel_open(struct tern_msgout *m, uint32_t id)
         c->lanes[i].lane = (uint8_t)i;
     }
     tern_list_push_back(&m->channels, &c->link);
-    page[id & 255] = c;
+    *place = c;
     return c;
 }
 

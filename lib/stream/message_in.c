@@ -5,22 +5,18 @@
  * others in their lane's list of unfinished ones. SPDX-License-Identifier: MIT */
 #include "stream/message_in.h"
 
+#include "base/radix.h"
 #include "stream/message_lane.h"
 
-#define PAGE_CHANNELS 256
-#define NUMBER_END    (UINT64_C(1) << 62)
+#define NUMBER_END (UINT64_C(1) << 62)
 
 enum age { UNFINISHED, UNORDERED, LATEST, AGES };
-
-struct lane_page {
-    struct tern_inlane *lanes[PAGE_CHANNELS][TERN_LANES];
-};
 
 struct tern_msgin {
     struct tern_mem *mem;
     struct tern_slab *slab;
     struct tern_msgin_config config;
-    struct lane_page *pages[TERN_CHANNELS / PAGE_CHANNELS];
+    struct tern_radix lanes; /* by number_of */
     struct tern_list ready;
     struct tern_list aged[AGES];
     struct tern_incoming *lent;
@@ -51,16 +47,14 @@ struct tern_msgin *tern_msgin_new(struct tern_mem *mem, struct tern_slab *slab,
     return m;
 }
 
-static void free_page(struct tern_msgin *m, struct lane_page *page)
+static void free_lanes(struct tern_msgin *m)
 {
-    for (size_t i = 0; i < PAGE_CHANNELS * (size_t)TERN_LANES; i++) {
-        struct tern_inlane *lane = page->lanes[i / TERN_LANES][i % TERN_LANES];
-        if (lane != NULL) {
-            tern_inlane_clear(lane, m->slab);
-            tern_slab_give(m->slab, lane, sizeof *lane);
-        }
+    struct tern_inlane *lane;
+    for (uint32_t at = 0; (lane = tern_radix_next(&m->lanes, &at)) != NULL; at++) {
+        tern_inlane_clear(lane, m->slab);
+        tern_slab_give(m->slab, lane, sizeof *lane);
     }
-    tern_mem_free(m->mem, page);
+    tern_radix_clear(&m->lanes, m->slab);
 }
 
 void tern_msgin_free(struct tern_msgin *m)
@@ -76,36 +70,35 @@ void tern_msgin_free(struct tern_msgin *m)
     if (m->lent != NULL) {
         tern_incoming_free(m->lent, m->slab);
     }
-    for (size_t i = 0; i < TERN_COUNT_OF(m->pages); i++) {
-        if (m->pages[i] != NULL) {
-            free_page(m, m->pages[i]);
-        }
-    }
+    free_lanes(m);
     tern_mem_free(m->mem, m);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------- */
 
+static uint32_t number_of(uint32_t channel, enum tern_lane kind)
+{
+    return channel * TERN_LANES + (uint32_t)kind;
+}
+
+static struct tern_inlane *new_lane(struct tern_msgin *m, uint32_t channel, enum tern_lane kind)
+{
+    void **place = tern_radix_place(&m->lanes, m->slab, number_of(channel, kind));
+    struct tern_inlane *lane = place == NULL ? NULL : tern_slab_take(m->slab, sizeof *lane);
+    if (lane != NULL) {
+        memset(lane, 0, sizeof *lane);
+        lane->channel = channel;
+        lane->kind = kind;
+        *place = lane;
+    }
+    return lane;
+}
+
 /* NULL: no memory */
 static struct tern_inlane *open_lane(struct tern_msgin *m, uint32_t channel, enum tern_lane kind)
 {
-    struct lane_page **page = &m->pages[channel / PAGE_CHANNELS];
-    if (*page == NULL) {
-        *page = tern_mem_zalloc(m->mem, sizeof **page);
-        if (*page == NULL) {
-            return NULL;
-        }
-    }
-    struct tern_inlane **lane = &(*page)->lanes[channel % PAGE_CHANNELS][kind];
-    if (*lane == NULL) {
-        *lane = tern_slab_take(m->slab, sizeof **lane);
-        if (*lane != NULL) {
-            memset(*lane, 0, sizeof **lane);
-            (*lane)->channel = channel;
-            (*lane)->kind = kind;
-        }
-    }
-    return *lane;
+    struct tern_inlane *lane = tern_radix_find(&m->lanes, number_of(channel, kind));
+    return lane != NULL ? lane : new_lane(m, channel, kind);
 }
 
 /* What a lane's gaps may come to: no new ones while all lanes together have too many. */

@@ -110,11 +110,7 @@ void tern_msgout_free(struct tern_msgout *m)
         (void)cancel_in(m, c, NULL);
         tern_channel_free(m, c);
     }
-    for (size_t i = 0; i < TERN_CHANNEL_PAGES; i++) {
-        if (m->pages[i] != NULL) {
-            tern_slab_give(m->slab, m->pages[i], 256 * sizeof *m->pages[i]);
-        }
-    }
+    tern_radix_clear(&m->by_id, m->slab);
     if (m->outcomes != NULL) {
         tern_slab_give(m->slab, m->outcomes, m->outcomes_capacity * sizeof *m->outcomes);
     }

@@ -13,6 +13,7 @@
 #define TERN_STREAM_MESSAGE_STATE_H
 
 #include "base/heap.h"
+#include "base/radix.h"
 #include "stream/message_out.h"
 
 #define TERN_SENDING_WHOLE   1024 /* up to here a message always leaves in one piece */
@@ -23,7 +24,6 @@
 #define TERN_LANE_SLOTS_MAX  ((uint64_t)1 << 21) /* a ring of 16 MiB */
 #define TERN_CHANNEL_DEAD    16                  /* dead tags that a channel remembers */
 #define TERN_OUTCOMES_MAX    ((size_t)1 << 20)
-#define TERN_CHANNEL_PAGES   256
 #define TERN_DEPENDENTS                                                                            \
     4096 /* lists: whoever ends looks for those of its tag, and most have none */
 
@@ -178,7 +178,7 @@ struct tern_msgout {
     /* A ring; promised: places in it, taken or to be taken. */
     struct tern_sending_outcome *outcomes;
     size_t outcomes_capacity, outcomes_first, outcomes_count, outcomes_promised;
-    struct tern_channel **pages[TERN_CHANNEL_PAGES];
+    struct tern_radix by_id; /* channels */
 };
 
 /* --- message_block.c -------------------------------------------------------------------------- */
@@ -195,7 +195,6 @@ struct tern_sending_parts *tern_sending_parts(struct tern_message_sending *s);
 const uint8_t *tern_sending_data(struct tern_message_sending *s);
 size_t tern_sending_size(const struct tern_message_sending *s); /* of its block */
 
-struct tern_channel *tern_channel_find(const struct tern_msgout *m, uint32_t id); /* or NULL */
 struct tern_channel *tern_channel_open(struct tern_msgout *m, uint32_t id); /* NULL: no memory */
 struct tern_message_flow *tern_channel_flow(struct tern_msgout *m, struct tern_channel *c,
                                             unsigned level); /* NULL: no memory */
@@ -220,10 +219,16 @@ static inline struct tern_message_sending *tern_lane_message(uintptr_t slot)
     return (slot & 3) == 0 ? (struct tern_message_sending *)slot : NULL;
 }
 
+static inline struct tern_channel *tern_channel_find(const struct tern_msgout *m,
+                                                     uint32_t id) /* or NULL */
+{
+    return tern_radix_find(&m->by_id, id);
+}
+
 static inline struct tern_channel *tern_sending_channel(const struct tern_msgout *m,
                                                         const struct tern_message_sending *s)
 {
-    return m->pages[s->channel >> 8][s->channel & 255];
+    return tern_channel_find(m, s->channel);
 }
 
 static inline struct tern_message_sending *tern_sending_of(struct tern_list *link)
