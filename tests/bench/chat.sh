@@ -126,13 +126,14 @@ if wants talk || wants file || wants blackout; then
         talk_bars talk
     fi
     if wants file && "$bin/ternchat" --help | grep -q -e --files; then
-        head -c "${megabytes}M" /dev/urandom >"$work/file"
+        mkdir "$work/sent" # the parts' figures have their names in $work
+        head -c "${megabytes}M" /dev/urandom >"$work/sent/file"
         for way in file file_back; do
             back=
             [ $way = file ] || back=--backward
             # shellcheck disable=SC2086
             keep $way $quick "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
-                --lines 4000 --every 10 --file "$work/file" $back
+                --lines 2000 --every 10 --file "$work/sent/file" $back
             talk_bars $way
         done
     fi

@@ -19,7 +19,7 @@
 
 #include "load.h"
 
-#define FEW       100 /* lines: fewer are no measure */
+#define FEW       100 /* lines beside one file: fewer are no measure */
 #define PAIRS_MAX 32
 #define LINES_MAX 20000
 #define SIDES     2    /* 0 is behind the link, 1 is not */
@@ -54,7 +54,8 @@ static struct {
 static struct pair *pairs;
 static struct samples delays[SIDES], waits[SIDES];
 static uint64_t wrong;
-static double file_s; /* what the file took */
+static double file_s; /* what the files took */
+static unsigned files;
 static char folder[] = "/tmp/chat_people.XXXXXX";
 
 static double now_ms(void)
@@ -304,20 +305,31 @@ static void wait_for_all(void)
 
 /* --- what is measured --------------------------------------------------------------------------------- */
 
-/* Has the side that gets the file said that it is there? */
-static bool is_file_here(void)
+/* How often has the side that gets the file said that it is there? */
+static unsigned files_here(void)
 {
     char path[160], line[512];
-    bool is_here = false;
+    unsigned count = 0;
     (void)snprintf(path, sizeof path, "%s/p0-%d.log", folder, options.is_backward ? 0 : 1);
     FILE *log = fopen(path, "re");
-    while (log != NULL && !is_here && fgets(line, sizeof line, log) != NULL) {
-        is_here = strstr(line, " is here: ") != NULL;
+    while (log != NULL && fgets(line, sizeof line, log) != NULL) {
+        count += strstr(line, " is here: ") != NULL ? 1 : 0;
     }
     if (log != NULL) {
         (void)fclose(log);
     }
-    return is_here;
+    return count;
+}
+
+/* The last one that came, and makes room for the next. */
+static bool is_file_right(const struct stat *sent)
+{
+    char path[600];
+    const char *name = strrchr(options.file, '/');
+    struct stat st = {0};
+    (void)snprintf(path, sizeof path, "%s/p0-%d/%s", folder, options.is_backward ? 0 : 1,
+                   name == NULL ? options.file : name + 1);
+    return stat(path, &st) == 0 && st.st_size == sent->st_size && unlink(path) == 0;
 }
 
 /* Offers the file and takes it, and waits until it is on its way. */
@@ -332,22 +344,38 @@ static void start_file(void)
     wait_until(now_ms() + 200);
 }
 
-/* A line each way now and then, at no fixed beat; with a file until it is there. */
+/* A line each way now and then, at no fixed beat. */
 static void talk(void)
 {
-    if (options.file != NULL) {
-        start_file();
-    }
-    double began = now_ms(), at = began;
-    unsigned said = 0;
-    while (said < options.lines && !(options.file != NULL && is_file_here())) {
+    double at = now_ms();
+    for (unsigned said = 0; said < options.lines; said++) {
         at += options.every * (0.5 + (double)(random() % 1000) / 1000.0);
         wait_until(at);
-        say(&pairs[0].side[said++ % SIDES]);
+        say(&pairs[0].side[said % SIDES]);
     }
-    file_s = options.file != NULL && is_file_here() ? (now_ms() - began) / 1e3 : 0;
-    wrong +=
-        options.file != NULL && (file_s == 0 || said < FEW) ? 1 : 0; /* nothing is known then */
+    wait_for_all();
+}
+
+/* The same, while the file goes once and again. A file that few lines meet, or that is not there in time or not
+ * what it was, is no measure. */
+static void talk_beside_file(void)
+{
+    unsigned said = 0;
+    struct stat sent = {0};
+    bool is_fine = stat(options.file, &sent) == 0 && sent.st_size > 0;
+    while (is_fine && said < options.lines) {
+        start_file();
+        double began = now_ms(), at = began;
+        unsigned before = said;
+        while (files_here() == files && at < began + PATIENCE * 1e3) {
+            at += options.every * (0.5 + (double)(random() % 1000) / 1000.0);
+            wait_until(at);
+            say(&pairs[0].side[said++ % SIDES]);
+        }
+        file_s += (now_ms() - began) / 1e3;
+        is_fine = files_here() == ++files && said - before >= FEW && is_file_right(&sent);
+    }
+    wrong += is_fine ? 0 : 1;
     wait_for_all();
 }
 
@@ -474,12 +502,14 @@ int main(int argc, char **argv)
     meet();
     if (options.blackout > 0) {
         sit_in_the_dark();
+    } else if (options.file != NULL) {
+        talk_beside_file();
     } else {
         talk();
     }
-    (void)printf("{\"link\":\"%s\",\"blackout_s\":%.0f,\"file_s\":%.1f,\"wrong\":%llu",
-                 options.link == NULL ? "" : options.link, options.blackout, file_s,
-                 (unsigned long long)wrong);
+    (void)printf("{\"link\":\"%s\",\"blackout_s\":%.0f,\"files\":%u,\"file_s\":%.1f,\"wrong\":%llu",
+                 options.link == NULL ? "" : options.link, options.blackout, files,
+                 files == 0 ? 0 : file_s / files, (unsigned long long)wrong);
     print_samples(options.blackout > 0 ? "out_after_ms" : "out_ms",
                   options.blackout > 0 ? &waits[0] : &delays[0]);
     print_samples(options.blackout > 0 ? "in_after_ms" : "in_ms",
