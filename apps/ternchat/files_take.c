@@ -173,17 +173,24 @@ static void begin(struct files *f, struct take *take)
     files_work(f);
 }
 
-/* Takes a name that is free, for the empty file that the whole one will replace. */
-static bool reserve(const struct files *f, const struct take *take, char *path, size_t size)
+/* Under a name that is free: to take another's place, even that of an empty file, a file system may wait until
+ * all of the file is on the disk, and the talk with it. Where it has no links, it does so. */
+static bool give_name(const struct files *f, const struct take *take, char *path, size_t size)
 {
     char name[OFFER_NAME_SIZE];
+    bool has_links = true;
     for (unsigned i = 0; i < NUMBERS; i++) {
         offer_numbered_name(take->of.offer.name, i, name);
         (void)snprintf(path, size, "%s/%s", f->downloads, name);
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (has_links && link(take->part, path) == 0) {
+            (void)unlink(take->part);
+            return true;
+        }
+        has_links = has_links && errno == EEXIST;
+        int fd = has_links ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) {
             (void)close(fd);
-            return true;
+            return rename(take->part, path) == 0;
         }
         if (errno != EEXIST) {
             return false;
@@ -203,7 +210,7 @@ static void finish(struct files *f, struct take *take)
         fail(f, take, false, "it is not the file that was offered");
         return;
     }
-    if (!reserve(f, take, path, sizeof path) || rename(take->part, path) != 0) {
+    if (!give_name(f, take, path, sizeof path)) {
         fail(f, take, true, strerror(errno));
         return;
     }

@@ -321,15 +321,20 @@ static unsigned files_here(void)
     return count;
 }
 
-/* The last one that came, and makes room for the next. */
-static bool is_file_right(const struct stat *sent)
+/* Is all of it there as often as it was sent? Files of one name are numbered. */
+static bool are_files_right(const struct stat *sent)
 {
-    char path[600];
+    char path[600], number[16] = "";
     const char *name = strrchr(options.file, '/');
-    struct stat st = {0};
-    (void)snprintf(path, sizeof path, "%s/p0-%d/%s", folder, options.is_backward ? 0 : 1,
-                   name == NULL ? options.file : name + 1);
-    return stat(path, &st) == 0 && st.st_size == sent->st_size && unlink(path) == 0;
+    bool is_right = true;
+    for (unsigned i = 0; i < files; i++) {
+        struct stat st = {0};
+        (void)snprintf(number, sizeof number, i == 0 ? "" : " (%u)", i);
+        (void)snprintf(path, sizeof path, "%s/p0-%d/%s%s", folder, options.is_backward ? 0 : 1,
+                       name == NULL ? options.file : name + 1, number);
+        is_right = is_right && stat(path, &st) == 0 && st.st_size == sent->st_size;
+    }
+    return is_right;
 }
 
 /* Offers the file and takes it, and waits until it is on its way. */
@@ -373,9 +378,9 @@ static void talk_beside_file(void)
             say(&pairs[0].side[said++ % SIDES]);
         }
         file_s += (now_ms() - began) / 1e3;
-        is_fine = files_here() == ++files && said - before >= FEW && is_file_right(&sent);
+        is_fine = files_here() == ++files && said - before >= FEW;
     }
-    wrong += is_fine ? 0 : 1;
+    wrong += is_fine && are_files_right(&sent) ? 0 : 1;
     wait_for_all();
 }
 
