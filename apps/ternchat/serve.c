@@ -25,7 +25,7 @@
 #include "ternchat/store.h"
 
 #define IDLE          (90 * TERN_SEC)
-#define PROBE         TERN_SEC /* for a client that is silent and gone: it asks more often itself */
+#define PROBE         (20 * TERN_MSEC) /* somebody waits for what is not acknowledged: as clients do */
 #define FAILURE_EVERY (60 * TERN_SEC) /* messages about a history that fails */
 #define TICK          0.1             /* s */
 #define BURST         200.0           /* packets that somebody may send at once */

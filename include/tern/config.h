@@ -86,7 +86,9 @@ typedef struct tern_config {
     tern_time idle_timeout;      /* default 30 s; the smaller of both ends counts; 0 = none */
     tern_time keepalive; /* PING when silent for this long, or 0.1 % less; default 0 = never */
     /* While something of ours is not acknowledged, ask again at least so often, however long nothing was
-     * heard, but not more than once in a round trip: for people who wait for the end of a blackout.
+     * heard, but not more than twice in a round trip: for people who wait for the end of a blackout. When
+     * both ends do, what was said meanwhile is there a round trip after it. All connections of an endpoint
+     * together ask 4000 times a second so, and else once a second each.
      * Default 0: seldom and seldomer, in the end every 5 s. */
     tern_time probe_interval;
     tern_time max_ack_delay; /* default 25 ms */

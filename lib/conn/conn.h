@@ -89,6 +89,7 @@ struct tern_conn_env {
     uint64_t next_number;
     bool has_company;   /* what leaves next leaves right behind another's train to the same host */
     size_t early_bytes; /* held for handshakes in progress, all together */
+    struct tern_budget hurry; /* of probes that do not back off, in probes: all together */
 };
 
 struct tern_conn_counters {
@@ -207,6 +208,7 @@ struct tern_conn {
     tern_time idle_timeout; /* the smaller of both ends'; 0: none */
     tern_time pacing_until; /* output waits for the pacer; 0: it does not */
     uint32_t pto_count;
+    bool may_hurry; /* with the next probe, as config.probe_interval wants */
 
     struct tern_conn_counters counters;
 };

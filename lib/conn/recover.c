@@ -15,8 +15,9 @@
 #define THIN_FLIGHT                                                                                \
     65536u /* an initial window (RFC 9002 §7.2), and what so many probes add to it */
 #define THIN_PTOS  64u
-#define PROBE_ROOM 1000   /* of a probe of 1200 bytes */
-#define HOLD_RATE  12500u /* bytes a microsecond: 100 Gbit/s */
+#define UNHURRIED  TERN_SEC /* between probes of who wants more than all may have */
+#define PROBE_ROOM 1000     /* of a probe of 1200 bytes */
+#define HOLD_RATE  12500u   /* bytes a microsecond: 100 Gbit/s */
 #define HOLD_LEAST (2u << 20)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
@@ -321,13 +322,27 @@ static bool is_thin(const struct tern_conn *conn, enum tern_level level)
 }
 
 /* What the application asked for that knows of somebody who waits: a probe at least so often, though not more
- * than one in a round trip. That the answer to the first may be late its own wait has allowed for. */
+ * than two in a round trip, which is the least that a window lets out (RFC 9002 §7.2). That the answer to the first
+ * may be late its own wait has allowed for. [P §9.4] */
 static tern_time wanted_interval(const struct tern_conn *conn, enum tern_level level)
 {
     tern_time every = conn->env->config->probe_interval;
-    return every == 0 || level != TERN_LEVEL_APP || !conn->life.is_confirmed || conn->pto_count == 0
-               ? TERN_TIME_NEVER
-               : TERN_MAX(every, conn->path.rtt.smoothed + TERN_RTT_GRANULARITY);
+    if (every == 0 || level != TERN_LEVEL_APP || !conn->life.is_confirmed || conn->pto_count == 0) {
+        return TERN_TIME_NEVER;
+    }
+    every = conn->may_hurry ? every : TERN_MAX(every, UNHURRIED);
+    return TERN_MAX(every, conn->path.rtt.smoothed / 2);
+}
+
+/* A server whose own network is dead has as many to ask as it has clients: all together they hurry so much, and
+ * who comes too late takes its time until its next turn. */
+static bool take_hurry(struct tern_conn_env *env, tern_time now)
+{
+    bool may = tern_budget_next(&env->hurry, 1, now) <= now;
+    if (may) {
+        tern_budget_on_sent(&env->hurry, 1, now);
+    }
+    return may;
 }
 
 /* The backoff is to spare a path that may be congested, and a packet or two in five seconds spare any.
@@ -413,13 +428,14 @@ static int repeat_oldest(struct tern_conn *conn, enum tern_level level, bool wit
 }
 
 /* RFC 9002 §6.2.4: two probes, with what is still unacknowledged rather than bare PINGs. */
-static int on_probe_time(struct tern_conn *conn, enum tern_level level)
+static int on_probe_time(struct tern_conn *conn, enum tern_level level, tern_time now)
 {
     struct tern_space *space = &conn->spaces[level];
     bool is_awaited = wanted_interval(conn, level) != TERN_TIME_NEVER ||
                       (conn->pto_count > 0 && is_thin(conn, level));
     space->probes = is_awaited ? 1 : 2;
     conn->pto_count++;
+    conn->may_hurry = conn->env->config->probe_interval > 0 && take_hurry(conn->env, now);
     conn->counters.ptos++;
     if (level == TERN_LEVEL_HANDSHAKE && !conn->is_server &&
         tern_space_is_live(&conn->spaces[TERN_LEVEL_APP])) {
@@ -480,7 +496,7 @@ void tern_recover_on_timer(struct tern_conn *conn, tern_time now)
     if (at != TERN_TIME_NEVER) {
         rc = now >= at ? on_loss_time(conn, level, now) : 0;
     } else if (now >= probe_time(conn, &level)) {
-        rc = on_probe_time(conn, level);
+        rc = on_probe_time(conn, level, now);
     }
     if (rc != 0) {
         tern_conn_fail(conn, rc, 0, "out of memory", now);

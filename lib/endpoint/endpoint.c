@@ -70,6 +70,7 @@ static void init_env(struct tern_endpoint *ep, const tern_config *config, tern_t
     env->eventful = &ep->eventful;
     env->timers = &ep->timers;
     env->routes = &ep->routes;
+    tern_budget_set(&env->hurry, TERN_HURRIED_PROBES);
     tern_rest_init_env(env);
     env->suites = config->suites & tern_suites_available(NULL);
     if (config->secret_key != NULL) {

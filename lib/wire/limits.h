@@ -24,8 +24,9 @@
 #define TERN_MESSAGE_CHANNELS_MAX   (1u << 16) /* [P §7] */
 #define TERN_MIN_SEND_ALLOWANCE     64u /* less than this of the 3x limit left: wait, [P §12] */
 #define TERN_CLOCK_MAX              (UINT64_C(1) << 50) /* us, 35 years: [P §17] */
-#define TERN_PLAN_ROOM_MIN          24u    /* less room than this holds no useful packet */
-#define TERN_REPAIR_SYMBOLS_MAX     64u    /* [P §16.6] */
+#define TERN_HURRIED_PROBES         4000u /* a second, of all connections of an endpoint: [P §9.4] */
+#define TERN_PLAN_ROOM_MIN          24u   /* less room than this holds no useful packet */
+#define TERN_REPAIR_SYMBOLS_MAX     64u   /* [P §16.6] */
 #define TERN_REPAIR_SIZE_MAX        16384u /* [P §16.6] */
 
 #endif

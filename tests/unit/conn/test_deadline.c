@@ -78,6 +78,26 @@ static void probes_leave_ever_more_rarely(void **state)
     assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
 }
 
+/* [P §9.4]: as the application wishes, but twice in a round trip, and all connections together only so often. */
+static void probes_that_hurry_have_a_budget(void **state)
+{
+    (void)state;
+    k.side[CK_CLIENT].config.idle_timeout = k.side[CK_SERVER].config.idle_timeout = 0;
+    k.side[CK_CLIENT].config.probe_interval = 20 * TERN_MSEC;
+    ready();
+    tern_budget_set(&k.side[CK_CLIENT].env.hurry, 1); /* one, and one more in a second */
+    client->path.rtt.smoothed = 50 * TERN_MSEC;
+    client->path.rtt.variation = 5 * TERN_MSEC;
+    lose_a_ping(client, CK_CLIENT);
+    tern_time pto = (50 + 4 * 5 + 25) * TERN_MSEC;
+    lose_probe_after(CK_CLIENT, pto);
+    lose_probe_after(CK_CLIENT, 25 * TERN_MSEC);
+    lose_probe_after(CK_CLIENT, 4 * pto);
+    lose_probe_after(CK_CLIENT, 8 * pto);
+    lose_probe_after(CK_CLIENT, 25 * TERN_MSEC);
+    lose_probe_after(CK_CLIENT, TERN_SEC);
+}
+
 /* RFC 9002 §6.2.1: where a packet will be taken for lost, nothing is probed before, however late that is. */
 static void a_loss_to_come_replaces_the_probe(void **state)
 {
@@ -510,6 +530,7 @@ static void the_earliest_counts(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
+    cmocka_unit_test_setup_teardown(probes_that_hurry_have_a_budget, setup, teardown),
     cmocka_unit_test_setup_teardown(a_loss_to_come_replaces_the_probe, setup, teardown),
     cmocka_unit_test_setup_teardown(a_claimed_delay_counts_up_to_the_longest, setup, teardown),
     cmocka_unit_test_setup_teardown(probes_of_a_handshake_keep_coming, setup, teardown),
