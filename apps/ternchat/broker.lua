@@ -506,6 +506,11 @@ function ask.look(room, mine, ...)
     return {'ok', snapshot(room), strangers, call('XRANGE', P .. 'log:' .. room, from, '+', 'COUNT', 200)}
 end
 
+-- To one server, of a file on its way: what docs/ternchat-broker.md has for `to:S`.
+function ask.pass(channel, what)
+    return {call('PUBLISH', P .. channel, what) > 0 and 'ok' or 'absent'}
+end
+
 -- Somebody came in by a code: other servers let them in, too.
 function ask.guest(key)
     call('SADD', P .. 'guests', key)

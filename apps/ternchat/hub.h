@@ -47,6 +47,12 @@ struct hub_port {
                  const char *room);
     /* The streams of a file end here; the relay is no more. NULL where there are no files. */
     void (*relay_end)(void *user, void *pump, enum chat_stop why);
+    /* With a broker. A file comes from another server: a pump for its bytes to that connection, under the number
+     * that its client knows; NULL: not now. Then the bytes, up to HUB_FAR_WINDOW more than were reported by
+     * hub_relay_took; len 0: that was all. False: they do not fit. */
+    void *(*relay_open)(void *user, void *conn, struct hub_relay *relay, uint64_t fetch);
+    bool (*relay_take)(void *user, void *pump, const uint8_t *data, size_t len);
+    void (*relay_go)(void *user, void *pump); /* hub_relay_pass may have room again */
 };
 
 struct hub_config {
@@ -86,10 +92,17 @@ void hub_receive(struct hub_session *session, uint16_t channel, const uint8_t *d
 bool hub_is_busy(const struct hub_session *session);
 void hub_on_writable(struct hub_session *session);
 
+#define HUB_FAR_WINDOW ((size_t)256 * 1024) /* of a file on its way through the broker */
+
 /* A stream has come with the number of a WANTED: the connection that the file goes to, and the number that
- * its client knows it by. `pump` is for relay_end. NULL: it is not wanted, or not of this person. */
+ * its client knows it by; *to NULL: it goes to another server, by hub_relay_pass. `pump` is for relay_end.
+ * NULL: it is not wanted, or not of this person. */
 struct hub_relay *hub_relay_begin(struct hub_session *from, uint64_t id, void *pump, tern_time now,
                                   void **to, uint64_t *fetch);
+/* Returns how many of them the other server may have now. len 0: that was all of it. */
+size_t hub_relay_pass(struct hub_relay *relay, const uint8_t *data, size_t len);
+/* So many bytes of what relay_take brought have left. */
+void hub_relay_took(struct hub_relay *relay, size_t len);
 void hub_relay_moved(struct hub_relay *relay, tern_time now);
 /* Something went wrong: port.relay_end is called, and the fetcher is told why. */
 void hub_relay_end(struct hub_relay *relay, enum chat_stop why);

@@ -13,18 +13,6 @@
 #define WAIT (30 * TERN_SEC)  /* for the stream of who offers */
 #define IDLE (120 * TERN_SEC) /* without a byte: longer than a connection outlives its network */
 
-struct hub_relay {
-    struct hub *hub;
-    uint64_t id, fetch;             /* ours, and the number that the fetcher gave it */
-    struct hub_session *to, *from;  /* to NULL: it has left; from NULL: nobody has brought it yet */
-    const struct person *by, *with; /* who offers, who fetches: both are members of the room */
-    const struct room *room;
-    unsigned asked; /* programs that have not answered */
-    void *pump;     /* the port's; NULL: not yet */
-    tern_time moved;
-    struct hub_relay *next;
-};
-
 /* --- ends --------------------------------------------------------------------------------------------- */
 
 static void drop(struct hub_relay *relay)
@@ -40,6 +28,9 @@ static void drop(struct hub_relay *relay)
 
 void hub_relay_over(struct hub_relay *relay)
 {
+    if (relay->far != NULL) {
+        spread_files_stop(relay, CHAT_STOP_CANCELLED);
+    }
     drop(relay);
 }
 
@@ -76,6 +67,9 @@ void hub_relay_end(struct hub_relay *relay, enum chat_stop why)
         hub->port.relay_end(hub->port.user, relay->pump, why);
     }
     refuse(relay, why);
+    if (relay->far != NULL) {
+        spread_files_stop(relay, why);
+    }
     drop(relay);
 }
 
@@ -141,7 +135,7 @@ static const char *find_refusal(const struct hub_session *s, const struct member
     if (by == NULL) { /* after a restart of ours they may not be back yet */
         return "who offered it is not in that room now";
     }
-    if (by->person->sessions == NULL) {
+    if (by->person->sessions == NULL && by->elsewhere == NULL) {
         return "who offers it is not connected now";
     }
     *code = CHAT_REFUSED_FULL;
@@ -154,19 +148,37 @@ static const char *find_refusal(const struct hub_session *s, const struct member
     return NULL;
 }
 
-static void ask(const struct hub_session *s, struct hub_relay *relay, uint64_t offer,
+static struct hub_relay *add(struct hub *hub, const struct member *by, uint64_t fetch,
+                             struct hub_session *to)
+{
+    struct hub_relay *relay = calloc(1, sizeof *relay);
+    if (relay != NULL) {
+        *relay = (struct hub_relay){.hub = hub,
+                                    .id = ++hub->next_relay,
+                                    .fetch = fetch,
+                                    .to = to,
+                                    .by = by->person,
+                                    .with = to == NULL ? NULL : to->person,
+                                    .room = by->room,
+                                    .moved = hub->now,
+                                    .next = hub->relays};
+        hub->relays = relay;
+        hub->relay_count++;
+    }
+    return relay;
+}
+
+/* Their programs here. */
+static void ask(struct hub_relay *relay, const uint8_t with[TERN_KEY_SIZE], uint64_t offer,
                 uint64_t offset)
 {
     struct chat_packet p = {.type = CHAT_WANTED, .id = relay->id, .offer = offer, .offset = offset};
-    memcpy(p.key, s->person->key, sizeof p.key);
+    memcpy(p.key, with, sizeof p.key);
     for (struct hub_session *to = relay->by->sessions; to != NULL; to = to->next) {
         if (to->is_welcome) {
             relay->asked++;
             session_tell(to, &p);
         }
-    }
-    if (relay->asked == 0) {
-        hub_relay_end(relay, CHAT_STOP_AWAY);
     }
 }
 
@@ -188,29 +200,54 @@ void hub_on_fetch(struct hub_session *s, const struct chat_packet *p)
     const struct person *by = hub_find_person(hub, offered.key);
     const struct member *m = by == NULL ? NULL : room_member(room, by);
     const char *why = find_refusal(s, m, &code);
-    struct hub_relay *relay = why == NULL ? calloc(1, sizeof *relay) : NULL;
+    struct hub_relay *relay = why == NULL ? add(hub, m, p->id, s) : NULL;
     if (relay == NULL) {
         hub_refuse(s, code, 0, p->id, why == NULL ? "out of memory" : why);
         return;
     }
-    *relay = (struct hub_relay){.hub = hub,
-                                .id = ++hub->next_relay,
-                                .fetch = p->id,
-                                .to = s,
-                                .by = by,
-                                .with = s->person,
-                                .room = room,
-                                .moved = hub->now,
-                                .next = hub->relays};
-    hub->relays = relay;
-    hub->relay_count++;
-    ask(s, relay, offered.id, p->offset);
+    ask(relay, s->person->key, offered.id, p->offset);
+    if (m->elsewhere != NULL) {
+        relay->asked += spread_files_ask(relay, m, offered.id, p->offset);
+    }
+    if (relay->asked == 0) {
+        hub_relay_end(relay, CHAT_STOP_AWAY);
+    }
+}
+
+bool hub_relay_for(struct hub *hub, struct member *by, const uint8_t with[TERN_KEY_SIZE],
+                   uint64_t offer, uint64_t offset, struct far *far, enum chat_stop *why)
+{
+    *why = CHAT_STOP_BUSY;
+    bool is_full =
+        hub->relay_count >= hub->config.files || count_of(hub, by->person, true) >= HUB_GIVES;
+    struct hub_relay *relay = is_full ? NULL : add(hub, by, 0, NULL);
+    if (relay == NULL) {
+        return false;
+    }
+    ask(relay, with, offer, offset);
+    if (relay->asked == 0) {
+        *why = CHAT_STOP_AWAY;
+        drop(relay);
+        return false;
+    }
+    relay->far = far;
+    return true;
+}
+
+struct hub_relay *hub_relay_find(struct hub *hub, uint64_t id)
+{
+    struct hub_relay *r = hub->relays;
+    while (r != NULL && r->id != id) {
+        r = r->next;
+    }
+    return r;
 }
 
 static struct hub_relay *waiting_for(const struct hub_session *from, uint64_t id)
 {
     struct hub_relay *r = from->hub->relays;
-    while (r != NULL && (r->id != id || r->from != NULL || r->by != from->person)) {
+    while (r != NULL &&
+           (r->id != id || r->from != NULL || r->pump != NULL || r->by != from->person)) {
         r = r->next;
     }
     return r;
@@ -219,9 +256,16 @@ static struct hub_relay *waiting_for(const struct hub_session *from, uint64_t id
 void hub_on_deny(struct hub_session *s, const struct chat_packet *p)
 {
     struct hub_relay *relay = waiting_for(s, p->id);
-    /* A program that never had the file leaves the word to the others. */
-    if (relay != NULL && (--relay->asked == 0 || p->code != CHAT_STOP_GONE)) {
-        hub_relay_end(relay, (enum chat_stop)p->code);
+    if (relay != NULL) {
+        hub_relay_denied(relay, (enum chat_stop)p->code);
+    }
+}
+
+/* A program that never had the file leaves the word to the others. */
+void hub_relay_denied(struct hub_relay *relay, enum chat_stop why)
+{
+    if (--relay->asked == 0 || why != CHAT_STOP_GONE) {
+        hub_relay_end(relay, why);
     }
 }
 
@@ -229,14 +273,13 @@ struct hub_relay *hub_relay_begin(struct hub_session *from, uint64_t id, void *p
                                   void **to, uint64_t *fetch)
 {
     struct hub_relay *relay = waiting_for(from, id);
-    if (relay == NULL ||
-        relay->to->conn == NULL) { /* it has said goodbye, and ends when it is heard out */
-        return NULL;
+    if (relay == NULL || (relay->to != NULL && relay->to->conn == NULL)) {
+        return NULL; /* it has said goodbye, and ends when it is heard out */
     }
     relay->from = from;
     relay->pump = pump;
     relay->moved = now;
-    *to = relay->to->conn;
+    *to = relay->to == NULL ? NULL : relay->to->conn;
     *fetch = relay->fetch;
     return relay;
 }
@@ -244,6 +287,18 @@ struct hub_relay *hub_relay_begin(struct hub_session *from, uint64_t id, void *p
 void hub_relay_moved(struct hub_relay *relay, tern_time now)
 {
     relay->moved = now;
+}
+
+size_t hub_relay_pass(struct hub_relay *relay, const uint8_t *data, size_t len)
+{
+    return relay->far == NULL ? 0 : spread_files_give(relay, data, len);
+}
+
+void hub_relay_took(struct hub_relay *relay, size_t len)
+{
+    if (relay->far != NULL) {
+        spread_files_took(relay, len);
+    }
 }
 
 /* --- what ends them ----------------------------------------------------------------------------------- */
@@ -279,6 +334,8 @@ void hub_files_tick(struct hub *hub, tern_time now)
         next = r->next;
         if (now - r->moved >= (r->pump == NULL ? WAIT : IDLE)) {
             hub_relay_end(r, r->pump == NULL ? CHAT_STOP_AWAY : CHAT_STOP_IDLE);
+        } else if (r->far != NULL && spread_files_is_gone(r)) {
+            hub_relay_end(r, CHAT_STOP_AWAY);
         }
     }
 }

@@ -73,6 +73,28 @@ void hub_on_kick(struct hub_session *s, const struct chat_packet *p);
 /* Sets the topic, or refuses it; true: it may be said. */
 bool hub_may_set_topic(struct hub_session *s, struct seat *seat, const struct chat_packet *p);
 
+/* A file on its way. */
+struct hub_relay {
+    struct hub *hub;
+    uint64_t id, fetch;             /* ours, and the number that the fetcher gave it */
+    struct hub_session *to, *from;  /* to NULL: it has left; from NULL: nobody has brought it yet */
+    const struct person *by, *with; /* who offers, who fetches: both are members of the room */
+    const struct room *room;
+    unsigned asked; /* programs, and servers, that have not answered */
+    void *pump;     /* the port's; NULL: not yet */
+    struct far *
+        far; /* who fetches, or brings it, is at another server; NULL: nobody, or all of it has passed */
+    tern_time moved;
+    struct hub_relay *next;
+};
+
+struct hub_relay *hub_relay_find(struct hub *hub, uint64_t id); /* or NULL */
+/* Somebody at another server wants it. False: `*why` says why not, and `far` is the caller's still. */
+bool hub_relay_for(struct hub *hub, struct member *by, const uint8_t with[TERN_KEY_SIZE],
+                   uint64_t offer, uint64_t offset, struct far *far, enum chat_stop *why);
+/* A program that was asked, or a server, says no. */
+void hub_relay_denied(struct hub_relay *relay, enum chat_stop why);
+
 void hub_on_fetch(struct hub_session *s, const struct chat_packet *p);
 void hub_on_deny(struct hub_session *s, const struct chat_packet *p);
 void hub_files_on_left(struct hub_session *s);

@@ -6,6 +6,8 @@
 #include "ternchat/relay.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <tern/udp.h>
 
 #define NUMBER  8 /* bytes in front of a stream: which relay, or which fetch, it is of */
 #define URGENCY 7
@@ -13,7 +15,12 @@
 struct pump {
     struct hub_relay *relay;
     tern_stream *in, *out;
+    bool is_far;   /* without `out`: it goes to another server */
     bool is_ended; /* all of it is in `out` */
+    bool has_all;  /* without `in`: from another server there is no more to come */
+    uint8_t *
+        held; /* ... and what `out` has no room for, HUB_FAR_WINDOW at the most; NULL: there is an `in` */
+    size_t at, count; /* of held: from there on, so many */
 };
 
 /* What is on a stream that nobody wants any more. */
@@ -43,6 +50,7 @@ void relay_end(void *user, void *pump, enum chat_stop why)
     if (p->out != NULL) {
         give_up_out(p->out, why);
     }
+    free(p->held);
     free(pump);
 }
 
@@ -58,7 +66,7 @@ static bool move(struct pump *pump, tern_time now)
 {
     const uint8_t *data;
     size_t len;
-    int rc = tern_stream_peek(pump->in, &data, &len);
+    int rc = pump->is_ended ? TERN_ERR_AGAIN : tern_stream_peek(pump->in, &data, &len);
     if (rc == TERN_ERR_RESET) {
         hub_relay_end(pump->relay, stop_of(tern_stream_reset_code(pump->in)));
         return false;
@@ -75,9 +83,59 @@ static bool move(struct pump *pump, tern_time now)
     return (size_t)n == len && len > 0;
 }
 
+/* To another server, as far as that takes it. The end of it is the pump's. */
+static bool move_far(struct pump *pump, tern_time now)
+{
+    const uint8_t *data;
+    size_t len;
+    int rc = tern_stream_peek(pump->in, &data, &len);
+    if (rc == TERN_ERR_RESET) {
+        hub_relay_end(pump->relay, stop_of(tern_stream_reset_code(pump->in)));
+    }
+    if (rc != 0) {
+        return false;
+    }
+    size_t n = hub_relay_pass(pump->relay, data, len);
+    rc = len == 0 || n > 0 ? tern_stream_consume(pump->in, n) : TERN_ERR_AGAIN;
+    if (len == 0) {
+        hub_relay_over(pump->relay);
+        relay_end(NULL, pump, CHAT_STOP_CANCELLED);
+        return false;
+    }
+    if (n > 0) {
+        hub_relay_moved(pump->relay, now);
+    }
+    return rc == 0;
+}
+
+/* From another server. */
+static void flush(struct pump *pump, tern_time now)
+{
+    while (pump->count > 0 && pump->out != NULL) {
+        size_t first =
+            HUB_FAR_WINDOW - pump->at < pump->count ? HUB_FAR_WINDOW - pump->at : pump->count;
+        ptrdiff_t n = tern_stream_write(pump->out, pump->held + pump->at, first, 0);
+        if (n <= 0) {
+            return; /* there is no room, or STOPPED is on its way */
+        }
+        pump->at = (pump->at + (size_t)n) % HUB_FAR_WINDOW;
+        pump->count -= (size_t)n;
+        hub_relay_moved(pump->relay, now);
+        hub_relay_took(pump->relay, (size_t)n);
+    }
+    if (pump->has_all && pump->out != NULL && !pump->is_ended) {
+        pump->is_ended = tern_stream_write(pump->out, NULL, 0, TERN_FIN) == 0;
+    }
+}
+
 static void run(struct pump *pump, tern_time now)
 {
-    while (!pump->is_ended && move(pump, now)) {
+    bool (*step)(struct pump *, tern_time) = pump->is_far ? move_far : move;
+    if (pump->held != NULL) {
+        flush(pump, now);
+        return;
+    }
+    while (step(pump, now)) { /* it may be no more when that is false */
     }
 }
 
@@ -124,12 +182,54 @@ static struct pump *begin(struct hub_session *session, tern_stream *in, tern_tim
         return NULL;
     }
     pump->in = in;
+    pump->is_far = to == NULL;
     tern_stream_set_user(in, pump);
-    if (!open_out(pump, to, fetch)) {
+    if (!pump->is_far && !open_out(pump, to, fetch)) {
         hub_relay_end(pump->relay, CHAT_STOP_BUSY);
         return NULL;
     }
     return pump;
+}
+
+void *relay_open(void *user, void *conn, struct hub_relay *relay, uint64_t fetch)
+{
+    struct pump *pump = calloc(1, sizeof *pump);
+    (void)user;
+    if (pump == NULL || (pump->held = malloc(HUB_FAR_WINDOW)) == NULL) {
+        free(pump);
+        return NULL;
+    }
+    pump->relay = relay;
+    if (!open_out(pump, conn, fetch)) {
+        relay_end(NULL, pump, CHAT_STOP_BUSY);
+        return NULL;
+    }
+    return pump;
+}
+
+bool relay_take(void *user, void *pump, const uint8_t *data, size_t len)
+{
+    struct pump *p = pump;
+    (void)user;
+    if (len > HUB_FAR_WINDOW - p->count || p->has_all) {
+        return false;
+    }
+    size_t from = (p->at + p->count) % HUB_FAR_WINDOW;
+    size_t first = HUB_FAR_WINDOW - from < len ? HUB_FAR_WINDOW - from : len;
+    if (len > 0) {
+        memcpy(p->held + from, data, first);
+        memcpy(p->held, data + first, len - first);
+    }
+    p->count += len;
+    p->has_all = len == 0;
+    run(p, tern_udp_now());
+    return true;
+}
+
+void relay_go(void *user, void *pump)
+{
+    (void)user;
+    run(pump, tern_udp_now());
 }
 
 static void on_closed(struct pump *pump, const tern_stream *stream)

@@ -13,7 +13,10 @@
 /* An event of a stream; session: of its connection. */
 void relay_on_event(struct hub_session *session, const tern_event *ev, tern_time now);
 
-/* The hub's port.relay_end. */
+/* The hub's port. */
 void relay_end(void *user, void *pump, enum chat_stop why);
+void *relay_open(void *user, void *conn, struct hub_relay *relay, uint64_t fetch);
+bool relay_take(void *user, void *pump, const uint8_t *data, size_t len);
+void relay_go(void *user, void *pump);
 
 #endif

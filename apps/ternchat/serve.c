@@ -520,7 +520,10 @@ static struct hub *open_hub(struct server *server)
                             .invite = on_invite,
                             .resume = on_resume,
                             .note = on_note,
-                            .relay_end = relay_end};
+                            .relay_end = relay_end,
+                            .relay_open = relay_open,
+                            .relay_take = relay_take,
+                            .relay_go = relay_go};
     struct hub_config config = {.motd = o->motd,
                                 .path = server->history[0] == '\0' ? NULL : server->history,
                                 .history_bytes = o->history_size,

@@ -39,6 +39,15 @@ void spread_on_gone(struct hub *hub, struct person *person); /* a session of the
 void spread_fetch(struct seat *seat);
 void spread_forget_fetch(struct fetch *fetch); /* the seat is no more */
 
+/* Files between servers: how many of the others that have seats of who offers it were asked for it. */
+unsigned spread_files_ask(const struct hub_relay *relay, const struct member *by, uint64_t offer,
+                          uint64_t offset);
+/* For relays with a far end. */
+void spread_files_stop(struct hub_relay *relay, enum chat_stop why); /* which it has no more then */
+size_t spread_files_give(struct hub_relay *relay, const uint8_t *data, size_t len);
+void spread_files_took(struct hub_relay *relay, size_t len);
+bool spread_files_is_gone(const struct hub_relay *relay); /* that server has died */
+
 void spread_tick(struct spread *spread, tern_time now);
 
 /* Let in by a code, at one of the servers. */

@@ -144,6 +144,19 @@ static void tell_online(struct spread *spread)
     }
 }
 
+/* What only we are told, under our number. */
+static void listen_to_own(struct spread *spread, const uint8_t *before)
+{
+    char channel[SPREAD_TO_SIZE];
+    if (before != NULL) {
+        spread_files_channel(before, channel);
+        broker_unlisten(spread->broker, channel);
+    }
+    spread_files_channel(spread->id, channel);
+    (void)broker_listen(spread->broker,
+                        channel); /* without it files of other servers do not come */
+}
+
 /* What we knew under the number before is told once more, under a new one; then the one before ends. */
 static void on_up(void *user)
 {
@@ -152,8 +165,10 @@ static void on_up(void *user)
     uint8_t before[BROKER_ID];
     bool had_id = spread->has_id;
     memcpy(before, spread->id, BROKER_ID);
+    spread_files_lost(spread);
     randombytes_buf(spread->id, BROKER_ID);
     spread->has_id = true;
+    listen_to_own(spread, had_id ? before : NULL);
     spread->beaten = spread->hub->now;
     spread_question(&q, "begin");
     (void)broker_ask(spread->broker, spread->id, &q, false, on_begun, spread);
@@ -299,6 +314,10 @@ static void on_heard(void *user, const char *channel, const uint8_t *data, size_
         on_all(spread, data, len);
         return;
     }
+    if (strncmp(channel, "to:", 3) == 0) {
+        spread_files_on_heard(spread, data, len);
+        return;
+    }
     struct room *room =
         strncmp(channel, "room:", 5) == 0 ? hub_find_room(spread->hub, channel + 5) : NULL;
     if (room == NULL) {
@@ -321,6 +340,8 @@ static void on_listening(void *user, const char *channel)
     spread->heard = spread->hub->now;
     if (room != NULL) {
         spread_look(room);
+    } else if (strncmp(channel, "to:", 3) == 0) {
+        spread_files_lost(spread);
     }
 }
 

@@ -94,3 +94,39 @@ void spread_add_guest(struct spread *spread, const uint8_t key[TERN_KEY_SIZE])
     (void)spread;
     (void)key;
 }
+
+unsigned spread_files_ask(const struct hub_relay *relay, const struct member *by, uint64_t offer,
+                          uint64_t offset)
+{
+    (void)relay;
+    (void)by;
+    (void)offer;
+    (void)offset;
+    return 0;
+}
+
+void spread_files_stop(struct hub_relay *relay, enum chat_stop why)
+{
+    (void)relay;
+    (void)why;
+}
+
+size_t spread_files_give(struct hub_relay *relay, const uint8_t *data, size_t len)
+{
+    (void)relay;
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+void spread_files_took(struct hub_relay *relay, size_t len)
+{
+    (void)relay;
+    (void)len;
+}
+
+bool spread_files_is_gone(const struct hub_relay *relay)
+{
+    (void)relay;
+    return false;
+}

@@ -62,6 +62,9 @@ size_t spread_packet(uint64_t seq, uint64_t time, const uint8_t *entry, size_t l
 size_t spread_event(const redisReply *entry, uint64_t *seq, uint8_t *flags,
                     uint8_t packet[CHAT_PACKET_MAX]);
 
+uint64_t spread_u64(const uint8_t *data); /* big-endian */
+void spread_put_u64(uint64_t n, uint8_t *out);
+
 void spread_question(struct broker_question *q, const char *operation);
 /* No answer matters. is_patient: however long it takes. */
 void spread_tell(struct spread *spread, const struct broker_question *q, bool is_patient);
@@ -84,5 +87,11 @@ void spread_refuse_waiting(struct room *room);
 void spread_drop(struct hub_session *s);     /* what it waits for, and what is behind that */
 void spread_tell_why(struct hub_session *s); /* it waits */
 void spread_state(struct person *person, uint8_t state);
+
+/* --- spread_files.c --------------------------------------------------------------------------- */
+#define SPREAD_TO_SIZE 24 /* "to:", and a server's number in hexadecimal */
+void spread_files_channel(const uint8_t server[BROKER_ID], char out[SPREAD_TO_SIZE]);
+void spread_files_on_heard(struct spread *spread, const uint8_t *data, size_t len); /* on ours */
+void spread_files_lost(struct spread *spread); /* what was on its way may have missed something */
 
 #endif

@@ -10,15 +10,6 @@
 #define ENTRIES 200 /* that a look brings, as broker.lua has it */
 #define FETCHED 100 /* events that a seat gets at once */
 
-static uint64_t number64(const uint8_t *data)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < 8; i++) {
-        n = n << 8 | data[i];
-    }
-    return n;
-}
-
 /* --- who is where ------------------------------------------------------------------------------------- */
 
 bool spread_is_online(const struct person *person)
@@ -275,8 +266,8 @@ void spread_on_event(struct room *room, const uint8_t *data, size_t len)
     if (len < 17) {
         return;
     }
-    uint64_t seq = number64(data);
-    size_t size = spread_packet(seq, number64(data + 8), data + 17, len - 17, packet);
+    uint64_t seq = spread_u64(data);
+    size_t size = spread_packet(seq, spread_u64(data + 8), data + 17, len - 17, packet);
     if (seq > room->log.next || (seq == room->log.next && size == 0)) {
         spread_look(room);
     } else if (seq == room->log.next) {

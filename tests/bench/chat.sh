@@ -138,12 +138,13 @@ if wants talk || wants file || wants blackout; then
         done
     fi
     if wants blackout; then
-        keep blackout "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
+        # shellcheck disable=SC2086
+        keep blackout $quick "$bin/chat_people" --bin "$bin" --server "$address" --link "--delay $delay" \
             --blackout "$dark" --pairs "$pairs"
         echo "after $dark s without a network all lines of the far side were there in" \
             "$(figure blackout out_after_ms p50) ms (p50), all for it in $(figure blackout in_after_ms p50)"
-        bar "... out, at the most" "$(figure blackout out_after_ms max)" $((4 * delay)) ms
-        bar "... in, at the most" "$(figure blackout in_after_ms max)" $((5 * delay)) ms
+        bar "... out, p90" "$(figure blackout out_after_ms p90)" $((2 * delay + 2)) ms
+        bar "... in, p90" "$(figure blackout in_after_ms p90)" $((2 * delay + 2)) ms
     fi
     stop
 fi

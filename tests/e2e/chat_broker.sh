@@ -50,11 +50,12 @@ two_servers() {
 
 # Somebody at each: ann at the one, bob at the other, both in the lobby.
 ann_and_bob() {
-    person ann "$one"
+    mkdir -p down downs
+    person ann "$one" --downloads downs
     ann_pid=$person_pid
     exec 3>"$work/ann.in"
     is_told ann 'in lobby are 1'
-    person bob "$two"
+    person bob "$two" --downloads down
     bob_pid=$person_pid
     exec 4>"$work/bob.in"
     is_told bob 'in lobby are 2'
@@ -448,6 +449,94 @@ case_chat_broker_that_forgets() {
     sees ann '<bob> and after that'
     exec 3>&- 4>&-
     ended "$ann_pid" "$bob_pid"
+}
+
+# --- files ------------------------------------------------------------------------------------------
+
+# Large files take their time under sanitizers.
+is_told_late() {
+    wait_for 120 has_line "$work/$1.log" "$2" || fail "$1 is not told: $2"
+}
+
+part_is() {
+    [ "$(find "$1" -name '.ternchat-*' -exec stat -c %s {} + | sort -n | tail -n 1 | grep . || echo 0)" -ge "$2" ]
+}
+
+# From one server to the other and back, while they talk; the bytes and the words are all there.
+case_chat_broker_files_span_servers() {
+    two_servers
+    ann_and_bob
+    random big.bin 20000
+    : >empty
+    echo '/send big.bin' >&3
+    sees bob 'ann offers big.bin (20 MB): /get 1'
+    echo '/get' >&4
+    is_told bob 'getting big.bin (1; 20 MB) of ann'
+    n=0
+    while [ $n -lt 20 ]; do
+        n=$((n + 1))
+        echo "ann says $n" >&3
+        echo "bob says $n" >&4
+        sees bob "<ann> ann says $n\$"
+        sees ann "<bob> bob says $n\$"
+    done
+    is_told_late bob 'big.bin (1) is here: down/big.bin'
+    is_told_late ann 'big.bin (1) was sent to bob'
+    same big.bin down/big.bin
+    echo '/send empty' >&3
+    sees bob 'ann offers empty '
+    echo '/get' >&4
+    is_told bob 'empty (2) is here: down/empty'
+    cp down/big.bin back.bin
+    echo '/send back.bin' >&4
+    sees ann 'bob offers back.bin '
+    echo '/get' >&3
+    is_told_late ann 'back.bin (3) is here: '
+    same big.bin downs/back.bin
+    echo '/cancel 1' >&3
+    is_told ann 'big.bin (1) is not offered any more'
+    echo '/get 1' >&4
+    is_told bob 'they do not offer it any more'
+    exec 4>&-
+    ends "$bob_pid" 1
+    exec 3>&-
+}
+
+# What is on its way when a connection to Redis ends, or Redis itself, goes on by itself from where it is.
+case_chat_broker_files_go_on() {
+    two_servers
+    ann_and_bob
+    random big.bin 120000
+    echo '/send big.bin' >&3
+    sees bob 'ann offers big.bin '
+    echo '/get' >&4
+    is_told bob 'getting big.bin '
+    wait_for 20 part_is down 1000000 || fail 'nothing comes'
+    ask_redis client kill type pubsub >/dev/null
+    is_told bob 'big.bin (1) waits at .* it goes on by itself'
+    wait_for 60 part_is down 60000000 || fail 'it does not go on'
+    murder "$redis_pid"
+    redis_up
+    is_told_late bob 'big.bin (1) is here: down/big.bin'
+    same big.bin down/big.bin
+    exec 3>&- 4>&-
+}
+
+# Who fetches goes: the server of who offers hears of it, and has room for others.
+case_chat_broker_files_end_with_who_fetches() {
+    two_servers
+    ann_and_bob
+    random big.bin 120000
+    echo '/send big.bin' >&3
+    sees bob 'ann offers big.bin '
+    echo '/get' >&4
+    wait_for 20 part_is down 1000000 || fail 'nothing comes'
+    echo '/cancel 1' >&4
+    is_told ann 'big.bin (1) was not sent to bob'
+    echo '/get 1' >&4
+    is_told_late bob 'big.bin (1) is here: down/big.bin'
+    same big.bin down/big.bin
+    exec 3>&- 4>&-
 }
 
 is_lost() {
