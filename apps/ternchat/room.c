@@ -20,6 +20,7 @@ struct room *room_new(struct hub *hub, const char *name, uint8_t flags, uint64_t
     room->flags = flags;
     (void)memccpy(room->name, name, '\0', sizeof room->name - 1);
     log_init(&room->log, next);
+    room->log.total = &hub->log_bytes;
     return room;
 }
 
@@ -27,7 +28,7 @@ static bool restore(void *user, uint64_t seq, const uint8_t *packet, size_t len)
 {
     struct room *room = user;
     if (room->log.first == room->log.next) {
-        log_init(&room->log, seq); /* the older ones are forgotten */
+        log_go_on(&room->log, seq); /* the older ones are forgotten */
     }
     return log_restore(&room->log, packet, len);
 }
@@ -45,7 +46,7 @@ struct room *room_load(struct hub *hub, const char *name, const struct store_roo
     if (store_replay(hub->store, room->stored, from, stored->next, restore, room) < 0 ||
         room->log.next != stored->next) { /* a hole in the file: what follows it has its numbers */
         log_clear(&room->log);
-        log_init(&room->log, stored->next);
+        log_go_on(&room->log, stored->next);
     }
     return room;
 }
@@ -300,6 +301,7 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
         free(event);
         return 0;
     }
+    hub_trim_logs(room->hub, event->len);
     log_keep(&room->log, event);
     if (room->stored != 0) {
         log_trim(&room->log, STORED_EVENTS);
