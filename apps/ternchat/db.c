@@ -291,7 +291,8 @@ static bool has_letters(const uint8_t *word, size_t len)
     return false;
 }
 
-bool db_words(const char *column, const uint8_t *text, size_t text_len, char *out, size_t size)
+bool db_words(const char *column, size_t least, const uint8_t *text, size_t text_len, char *out,
+              size_t size)
 {
     size_t used = 0, last = 0;
     for (size_t i = 0, len; i < text_len; i += len) {
@@ -317,7 +318,7 @@ bool db_words(const char *column, const uint8_t *text, size_t text_len, char *ou
     if (used == 0) {
         return false;
     }
-    if (last >= DB_PREFIX) {
+    if (last >= least) {
         out[used++] = '*';
     }
     out[used] = '\0';

@@ -315,6 +315,16 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
     return p->seq;
 }
 
+/* Asked once, since the answer may be in a file. */
+static bool may_moderate(struct member *m)
+{
+    if (!m->is_asked) {
+        m->is_asked = true;
+        m->may = hub_is_moderator(m->room, m->person);
+    }
+    return m->may;
+}
+
 #define READERS_MAX 16 /* in a larger room nobody looks who has read what */
 
 static bool is_typing(const struct member *m)
@@ -331,9 +341,10 @@ void room_tell_status(struct room *room)
     uint8_t list[CHAT_BODY_MAX], buf[CHAT_PACKET_MAX];
     size_t used = 0;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
-        struct chat_status s = {.presence = m->presence, .is_typing = is_typing(m)};
+        struct chat_status s = {
+            .presence = m->presence, .is_typing = is_typing(m), .may = may_moderate(m)};
         s.read = room->member_count <= READERS_MAX ? m->read : 0;
-        if (s.presence != CHAT_HERE || s.is_typing || s.read != 0) {
+        if (s.presence != CHAT_HERE || s.is_typing || s.may || s.read != 0) {
             memcpy(s.key, m->person->key, sizeof s.key);
             used += chat_status_encode(&s, list + used, sizeof list - used);
         }
