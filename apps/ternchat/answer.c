@@ -34,11 +34,17 @@ static void on_room(const struct chat_packet *p, note_fn note, void *user)
     }
 }
 
-static void on_invited(const struct chat_packet *p, note_fn note, void *user)
+/* The server does not know by what name it is reached; who invites does. */
+static void on_invited(const char *host, const struct chat_packet *p, note_fn note, void *user)
 {
     char code[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX];
     (void)term_escape((const char *)p->text.data, p->text.len, code, sizeof code);
-    (void)snprintf(text, sizeof text, "an invitation, good for one: %s", code);
+    size_t front = strcspn(code, "@");
+    bool has_room = host != NULL && code[front] == '@' && code[front + 1] == ':';
+    bool is_v6 = has_room && strchr(host, ':') != NULL;
+    (void)snprintf(text, sizeof text, "an invitation, good for one: ternchat %.*s%s%s%s%s%s",
+                   (int)front, code, has_room ? "@" : "", is_v6 ? "[" : "", has_room ? host : "",
+                   is_v6 ? "]" : "", code + front + (has_room ? 1 : 0));
     note(user, text);
 }
 
@@ -97,7 +103,7 @@ void answer_take(struct answer *answer, struct model *model, const struct chat_p
     if (p->type == CHAT_ROOMS) {
         on_room(p, note, user);
     } else if (p->type == CHAT_INVITED) {
-        on_invited(p, note, user);
+        on_invited(answer->host, p, note, user);
     } else if (p->type == CHAT_FOUND) {
         on_found(answer, model, p, note, user);
     }

@@ -14,7 +14,8 @@ enum answer_question { ANSWER_SEARCH = 1, ANSWER_BEFORE = 2 };
 struct answer {
     char *lines[ANSWER_LINES];
     size_t count;
-    bool is_any; /* something came, if not for the eye */
+    bool is_any;      /* something came, if not for the eye */
+    const char *host; /* of the server, as we call it, for invitations; NULL: not known */
 };
 
 /* A packet of on_answer; note is called with lines that are safe to print. */

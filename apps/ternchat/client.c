@@ -40,6 +40,9 @@ struct client {
     struct memory *memory;
     bool has_key; /* one that stays */
     struct places places;
+    const struct place
+        *asks; /* the known server that did not answer: the next attempt there asks for its key */
+    uint8_t strange[TERN_KEY_SIZE]; /* the wrong key that the person was told of last */
     struct place *rival_at;
     tern_conn
         *rival; /* an attempt at another server, while this one is silent, or to learn its key */
@@ -167,20 +170,20 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* --- attempts ---------------------------------------------------------------------------------------- */
 
-static int connect_to(struct client *c, const struct place *place, tern_conn **conn)
+static int connect_to(struct client *c, const struct place *place, bool asks, tern_conn **conn)
 {
     tern_peer peer;
     tern_peer_init(&peer);
     peer.addr = place->addr;
-    peer.key = place->trust.has_key ? place->trust.key : NULL;
+    peer.key = place->trust.has_key && !asks ? place->trust.key : NULL;
     return tern_endpoint_connect(c->transport.endpoint, &peer, conn, tern_udp_now());
 }
 
 static void attempt(struct client *c)
 {
     const struct place *place = places_now(&c->places);
-    c->only_key = !place->trust.has_key;
-    int rc = connect_to(c, place, &c->conn);
+    c->only_key = !place->trust.has_key || c->asks == place;
+    int rc = connect_to(c, place, c->only_key, &c->conn);
     if (rc != 0) {
         cli_error(place->trust.name, tern_strerror(rc), "check the address and the options");
         end(c, CLI_CONNECT);
@@ -206,6 +209,28 @@ static void try_later(struct client *c)
     c->pause = 2 * c->pause < PAUSE_MAX ? 2 * c->pause : PAUSE_MAX;
 }
 
+/* Nobody answers by the key that we know, and this one lives there: told once of each. */
+static void tell_of_strange(struct client *c, const uint8_t key[TERN_KEY_SIZE])
+{
+    char text[KEYRING_TEXT_SIZE], words[KEYRING_WORDS_SIZE], line[KEYRING_PATH_SIZE + 700];
+    const struct trust *trust = &places_now(&c->places)->trust;
+    if (memcmp(key, trust->key, TERN_KEY_SIZE) == 0 ||
+        memcmp(key, c->strange, TERN_KEY_SIZE) == 0) {
+        return;
+    }
+    memcpy(c->strange, key, TERN_KEY_SIZE);
+    keyring_format(key, text);
+    keyring_words(key, words);
+    (void)snprintf(
+        line, sizeof line,
+        "WARNING: %s has another key now: %s (%s). Nothing was sent. Ask its owner; if it is "
+        "right, %s%s and start anew",
+        trust->name, text, words,
+        trust->options.pin != NULL ? "change --pin" : "remove its line from ",
+        trust->options.pin != NULL ? "" : trust->file);
+    c->front.model.on_note(c->front.user, line);
+}
+
 static void on_first_key(struct client *c)
 {
     uint8_t key[TERN_KEY_SIZE];
@@ -213,6 +238,10 @@ static void on_first_key(struct client *c)
         return;
     }
     tern_conn_close(c->conn, 0, "");
+    if (places_now(&c->places)->trust.has_key) {
+        tell_of_strange(c, key);
+        return;
+    }
     int code = places_decide(&c->places, places_now(&c->places), key, !c->was_online);
     c->code = code < 0 ? CLI_OK : code;
 }
@@ -271,7 +300,7 @@ static void try_another(struct client *c, bool is_silent)
         if (place != places_now(&c->places) &&
             (is_unknown || (is_silent && place->trust.has_key))) {
             c->rival_at = place;
-            c->rival = connect_to(c, place, &c->rival) == 0 ? c->rival : NULL;
+            c->rival = connect_to(c, place, false, &c->rival) == 0 ? c->rival : NULL;
         }
     }
 }
@@ -321,8 +350,11 @@ static void on_rival(struct client *c, const tern_event *ev)
 
 static void on_closed(struct client *c, const tern_close_info *close)
 {
-    bool was_key = c->only_key;
+    const struct place *place = places_now(&c->places);
+    bool was_key = c->only_key, has_asked = was_key && c->asks == place;
+    bool is_silent = close->by == TERN_CLOSED_TIMEOUT && c->state == CLIENT_LOST;
     c->conn = NULL;
+    c->asks = has_asked ? NULL : is_silent && place->trust.has_key ? place : c->asks;
     files_lost(c->files);
     model_lost(c->model);
     if (c->is_closing) {
@@ -330,7 +362,7 @@ static void on_closed(struct client *c, const tern_close_info *close)
     } else if (c->rival != NULL && c->rival_at->trust.has_key) {
         set_state(c, CLIENT_LOST);
         take_rival(c);
-    } else if (was_key && places_now(&c->places)->trust.has_key) {
+    } else if (was_key && place->trust.has_key && !has_asked) {
         attempt(c);
     } else if (was_key && c->code > 0 && c->was_online) { /* another server is as good */
         c->code = CLI_OK;
@@ -537,6 +569,11 @@ void client_close(struct client *c)
 int client_exit_code(const struct client *c)
 {
     return c->code;
+}
+
+const char *client_host(struct client *c)
+{
+    return places_now(&c->places)->host;
 }
 
 bool client_health(const struct client *c, double *rtt_ms, double *loss)

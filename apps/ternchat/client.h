@@ -38,6 +38,7 @@ void client_close(
     struct client *client); /* says goodbye; the loop may end once it is CLIENT_OVER */
 int client_exit_code(const struct client *client);
 
+const char *client_host(struct client *client); /* the server that we are at, or try */
 /* Of the connection: round trip in ms and the share of lost bytes; false: there is none. */
 bool client_health(const struct client *client, double *rtt_ms, double *loss);
 

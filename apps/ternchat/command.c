@@ -260,8 +260,8 @@ static enum command_result do_who(const struct call *c)
     static const char *const words[] = {"", " (away)", " (lost)"};
     for (size_t i = 0; c->room != NULL && i < c->room->people_count; i++) {
         const struct model_person *p = &c->room->people[i];
-        note(c, "%s%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
-             p->is_typing ? " (typing)" : "",
+        note(c, "%s%s%s%s%s", p->nick, p->presence < 3 ? words[p->presence] : "",
+             p->is_typing ? " (typing)" : "", p->may ? " (moderator)" : "",
              model_is_verified(c->model, p->key) ? " (verified)" : "");
     }
     return COMMAND_DONE;

@@ -291,9 +291,10 @@ static bool has_letters(const uint8_t *word, size_t len)
     return false;
 }
 
-bool db_words(const char *column, const uint8_t *text, size_t text_len, char *out, size_t size)
+bool db_words(const char *column, size_t least, const uint8_t *text, size_t text_len, char *out,
+              size_t size)
 {
-    size_t used = 0;
+    size_t used = 0, last = 0;
     for (size_t i = 0, len; i < text_len; i += len) {
         for (len = 0; i + len < text_len && text[i + len] > ' '; len++) {
         }
@@ -312,11 +313,14 @@ bool db_words(const char *column, const uint8_t *text, size_t text_len, char *ou
             out[used++] = (char)text[i + k];
         }
         out[used++] = '"';
+        last = len;
     }
     if (used == 0) {
         return false;
     }
-    out[used++] = '*';
+    if (last >= least) {
+        out[used++] = '*';
+    }
     out[used] = '\0';
     return true;
 }

@@ -61,7 +61,9 @@ bool db_take_blob(sqlite3_stmt *statement, int column, void *out, size_t len);
 /* The only number that it answers; -1: it fails. */
 int64_t db_number(struct db *db, const char *text);
 /* A query of FTS5 for column `column`: each word between quotes means itself, the last one also as a
- * beginning. False: there are no words, or too many for `size`. */
-bool db_words(const char *column, const uint8_t *text, size_t len, char *out, size_t size);
+ * beginning if it has `least` bytes: to gather all words that begin with one letter takes long. False: there are
+ * no words, or too many for `size`. */
+bool db_words(const char *column, size_t least, const uint8_t *text, size_t len, char *out,
+              size_t size);
 
 #endif

@@ -10,12 +10,10 @@
 #include "ternchat/hub_parts.h"
 #include "ternchat/name.h"
 
-#define ASKS        300.0      /* joins and questions at once: a client comes back to its rooms */
-#define ASK_RATE    5.0        /* and a second */
-#define MAKES       50.0       /* new rooms at once */
-#define MAKE_RATE   (1.0 / 60) /* and a second */
-#define RESTING     10000      /* who have gone, and whose limits are remembered */
-#define FIRST_SHIFT 10         /* the first number of a room: ms since 1970, and this to its left */
+#define ASKS        300.0 /* joins and questions at once: a client comes back to its rooms */
+#define ASK_RATE    5.0   /* and a second */
+#define RESTING     10000 /* who have gone, and whose limits are remembered */
+#define FIRST_SHIFT 10    /* the first number of a room: ms since 1970, and this to its left */
 
 struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
                     char why[HUB_WHY_SIZE])
@@ -27,6 +25,7 @@ struct hub *hub_new(const struct hub_port *port, const struct hub_config *config
     }
     hub->port = *port;
     hub->config = *config;
+    hub->log_limit = HUB_LOG_BYTES;
     if (config->path != NULL) {
         struct store_limits limits = {config->history_bytes, config->history_age};
         hub->store = store_open(config->path, &limits, why);
@@ -149,8 +148,11 @@ static void forget(struct hub *hub, struct person *p)
 /* Who has used up much is remembered until it would be theirs again: or they would have it by coming anew. */
 static bool must_rest(const struct hub *hub, const struct person *p)
 {
-    return hub->spread == NULL && (p->is_resting || hub->resting_count < RESTING) &&
-           (is_used(hub, &p->dear, ASKS, ASK_RATE) || is_used(hub, &p->makes, MAKES, MAKE_RATE));
+    return (p->is_resting || hub->resting_count < RESTING) &&
+           (is_used(hub, &p->dear, ASKS, ASK_RATE) ||
+            is_used(hub, &p->makes, HUB_MAKES, HUB_MAKE_RATE) ||
+            is_used(hub, &p->names, HUB_RENAMES, HUB_RENAME_RATE) ||
+            is_used(hub, &p->states, HUB_STATES, HUB_STATE_RATE));
 }
 
 void hub_forget_if_idle(struct hub *hub, struct person *p)
@@ -230,8 +232,21 @@ void hub_remove_room(struct room *room)
     if (room->next != NULL) {
         room->next->link = room->link;
     }
+    hub->trimmed = hub->trimmed == room ? room->next : hub->trimmed;
     hub->room_count--;
     room_free(room);
+}
+
+/* Room by room the older half goes, so that nobody can push the others' words out by their own alone. Once
+ * around is enough. */
+void hub_trim_logs(struct hub *hub, size_t more)
+{
+    size_t rooms = hub->room_count;
+    while (hub->log_bytes + more > hub->log_limit && rooms-- > 0) {
+        struct room *room = hub->trimmed == NULL ? hub->rooms : hub->trimmed;
+        log_trim(&room->log, (size_t)(room->log.next - room->log.first) / 2);
+        hub->trimmed = room->next;
+    }
 }
 
 /* The member, who has no seats, leaves; the room goes with the last of them. A leave that cannot be stored
@@ -265,7 +280,7 @@ static struct room *make_room(struct hub *hub, const char *name, uint8_t flags, 
                               enum chat_refusal *code, const char **why)
 {
     struct store_room stored = {.flags = flags, .next = first_number(hub)};
-    if (!hub_may(hub, &by->makes, MAKES, MAKE_RATE)) {
+    if (!hub_may(hub, &by->makes, HUB_MAKES, HUB_MAKE_RATE)) {
         *code = CHAT_REFUSED_RATE;
         *why = "too many new rooms; wait a little";
         return NULL;
@@ -713,7 +728,7 @@ static void sweep(struct hub *hub, tern_time now)
 {
     struct person *next;
     for (struct person *person = hub->persons; person != NULL; person = next) {
-        struct member *m = person->sessions != NULL ? NULL : person->members;
+        struct member *m = person->sessions != NULL || hub->spread != NULL ? NULL : person->members;
         while (m != NULL) {
             struct member *after = m->next_of_person;
             sweep_member(m, now);
@@ -739,9 +754,7 @@ void hub_tick(struct hub *hub, tern_time now)
     if (now - hub->swept >= TERN_SEC) {
         hub->swept = now;
         hub_files_tick(hub, now);
-        if (hub->spread == NULL) {
-            sweep(hub, now);
-        }
+        sweep(hub, now);
     }
     if (hub->store != NULL && store_tidy(hub->store, hub_wall(hub)) < 0) {
         hub_on_store_failure(hub);

@@ -14,11 +14,12 @@
 #include "ternchat/proto.h"
 
 #define HUB_GRACE        (10 * 60 * TERN_SEC)
-#define HUB_ROOM_MEMBERS 1000   /* in one room */
-#define HUB_ROOMS_EACH   256    /* rooms that one session is in */
-#define HUB_ROOMS        100000 /* in all */
-#define HUB_FETCHES      4      /* files at a time that come to one person */
-#define HUB_GIVES        8      /* and that one person sends */
+#define HUB_ROOM_MEMBERS 1000                /* in one room */
+#define HUB_ROOMS_EACH   256                 /* rooms that one session is in */
+#define HUB_ROOMS        100000              /* in all */
+#define HUB_LOG_BYTES    ((size_t)256 << 20) /* what was said, in memory, in all rooms */
+#define HUB_FETCHES      4                   /* files at a time that come to one person */
+#define HUB_GIVES        8                   /* and that one person sends */
 
 struct hub;
 struct hub_session;

@@ -6,9 +6,6 @@
 #include "ternchat/hub_parts.h"
 #include "ternchat/name.h"
 
-#define RENAMES     5.0        /* at once */
-#define RENAME_RATE (1.0 / 10) /* a second: each is told in all rooms */
-
 static int compare_skeletons(const void *a, const void *b)
 {
     const struct person *p = a, *q = b;
@@ -84,7 +81,8 @@ bool hub_take_nick(struct hub_session *s, struct chat_slice from)
     if (strcmp(nick, person->nick) == 0 && person->skeleton[0] != '\0') {
         return true; /* it is the person's already */
     }
-    if (person->skeleton[0] != '\0' && !hub_may(hub, &person->names, RENAMES, RENAME_RATE)) {
+    if (person->skeleton[0] != '\0' &&
+        !hub_may(hub, &person->names, HUB_RENAMES, HUB_RENAME_RATE)) {
         hub_refuse(s, CHAT_REFUSED_RATE, 0, 0, "too many names; wait a little");
         return false;
     }

@@ -7,6 +7,14 @@
 #include "ternchat/spread.h"
 #include "ternchat/store.h"
 
+/* Of a person: at once, and a second. */
+#define HUB_MAKES       50.0 /* new rooms */
+#define HUB_MAKE_RATE   (1.0 / 60)
+#define HUB_RENAMES     5.0 /* each is told in all rooms */
+#define HUB_RENAME_RATE (1.0 / 10)
+#define HUB_STATES      5.0 /* away and back, with a broker: each is told for every seat of the person */
+#define HUB_STATE_RATE  1.0
+
 struct hub {
     struct hub_port port;
     struct hub_config config;
@@ -16,6 +24,9 @@ struct hub {
     struct person *persons;
     struct room *rooms;
     size_t room_count, session_count, resting_count;
+    size_t log_bytes, log_limit; /* of what all rooms have in memory */
+    struct room
+        *trimmed; /* before that one the logs were made shorter last; NULL: the first is next */
     struct room *news; /* rooms whose status has changed */
     tern_time swept, now;
     uint64_t events, refusals, store_failures;
@@ -48,6 +59,7 @@ uint64_t hub_announce(struct member *m, enum chat_kind kind, struct chat_slice b
 struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
                       enum chat_refusal *code, const char **why);
 void hub_remove_room(struct room *room);
+void hub_trim_logs(struct hub *hub, size_t more); /* makes room for so many bytes of a room's */
 struct room *hub_find_room(struct hub *hub, const char *name); /* in memory; or NULL */
 bool hub_add_room(struct hub *hub, struct room *room);         /* false: no memory */
 void hub_welcome(struct hub_session *s);

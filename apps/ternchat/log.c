@@ -18,10 +18,18 @@ void log_init(struct log *log, uint64_t next)
     log->next = log->first = next;
 }
 
+void log_go_on(struct log *log, uint64_t next)
+{
+    log->next = log->first = next;
+}
+
 static void drop_oldest(struct log *log)
 {
     struct log_event **oldest = place(log, log->first++);
     log->bytes -= (*oldest)->len;
+    if (log->total != NULL) {
+        *log->total -= (*oldest)->len;
+    }
     free(*oldest);
     *oldest = NULL;
 }
@@ -62,6 +70,9 @@ void log_keep(struct log *log, struct log_event *event)
         drop_oldest(log);
     }
     log->bytes += event->len;
+    if (log->total != NULL) {
+        *log->total += event->len;
+    }
     *place(log, log->next++) = event;
 }
 

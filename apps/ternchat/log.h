@@ -21,10 +21,12 @@ struct log {
     uint64_t next;  /* the number of the next event */
     uint64_t first; /* the oldest in memory; next: none is */
     size_t bytes;
+    size_t *total; /* of several logs, theirs too; NULL: nobody counts it */
     struct log_event *ring[LOG_EVENTS];
 };
 
-void log_init(struct log *log, uint64_t next); /* 1 for a new room */
+void log_init(struct log *log, uint64_t next);  /* 1 for a new room */
+void log_go_on(struct log *log, uint64_t next); /* an empty one, at that number */
 void log_clear(struct log *log);
 
 /* Numbers an event (p->seq is set): the next one, once log_keep has it. NULL: no memory, or it does not

@@ -70,11 +70,16 @@ enum statement {
     OLD_LINES,
     OLD_CHAINS,
     OLD_KNOWN,
+    FIRST_WORDS,
+    FIRST_LINES,
+    PAGES,
     STATEMENTS
 };
 
+#define TRIMS        20 /* at a start */
 #define LINE_COLUMNS "seq, time, kind, key, nick, own, text"
 #define LAST_LINES   "(SELECT * FROM lines WHERE room = ? ORDER BY id DESC LIMIT ?)"
+#define FIRST        "(SELECT id FROM lines ORDER BY id LIMIT 1 OFFSET ?)"
 
 /* Those of more than one piece, by name. */
 static const char lines_text[] = "SELECT " LINE_COLUMNS " FROM " LAST_LINES " ORDER BY id";
@@ -127,10 +132,15 @@ static const char *const texts[STATEMENTS] = {
     [OLD_CHAINS] =
         "DELETE FROM chains WHERE used < (SELECT last FROM rooms WHERE rooms.id = chains.room) - ?",
     [OLD_KNOWN] = old_known_text,
+    [FIRST_WORDS] = "DELETE FROM words WHERE rowid <= " FIRST,
+    [FIRST_LINES] = "DELETE FROM lines WHERE id <= " FIRST,
+    [PAGES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+              "pragma_freelist_count, pragma_page_size",
 };
 
 struct memory {
     struct db db;
+    unsigned lines; /* since it was trimmed */
     bool is_writing, has_failed, was_told;
 };
 
@@ -211,6 +221,7 @@ struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
     /* What was deleted of keys is not to be found in the file. */
     (void)sqlite3_exec(m->db.handle, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
     drop_old(m);
+    memory_trim(m, MEMORY_BYTES, TRIMS);
     return m;
 }
 
@@ -266,6 +277,25 @@ static bool write_it(struct memory *m, sqlite3_stmt *statement)
     return false;
 }
 
+static uint64_t bytes_in_use(struct memory *m)
+{
+    sqlite3_stmt *statement = db_ask(&m->db, PAGES, "");
+    int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
+    int64_t bytes = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    (void)db_finish(&m->db, statement, rc);
+    return (uint64_t)bytes;
+}
+
+void memory_trim(struct memory *m, uint64_t most, unsigned rounds)
+{
+    m->lines = 0;
+    while (rounds-- > 0 && bytes_in_use(m) > most && may_write(m)) {
+        if (write_it(m, db_ask(&m->db, FIRST_WORDS, "i", (int64_t)MEMORY_TRIM - 1))) {
+            (void)write_it(m, db_ask(&m->db, FIRST_LINES, "i", (int64_t)MEMORY_TRIM - 1));
+        }
+    }
+}
+
 void memory_room_put(struct memory *m, struct memory_room *r)
 {
     struct db *db = &m->db;
@@ -313,6 +343,9 @@ void memory_line(struct memory *m, int64_t room, const struct memory_line *l, bo
         is_words) {
         (void)write_it(m, db_ask(db, WORDS, "itt", (int64_t)sqlite3_last_insert_rowid(db->handle),
                                  place_word(room, place), l->text));
+    }
+    if (++m->lines >= MEMORY_TRIM / 2) {
+        memory_trim(m, MEMORY_BYTES, 1);
     }
 }
 
@@ -540,7 +573,7 @@ void memory_search(struct memory *m, int64_t room, struct chat_slice text, memor
 {
     char query[8 * CHAT_TEXT_MAX], place[32]; /* words of one letter take the most */
     int used = snprintf(query, sizeof query, "place:%s", place_word(room, place));
-    if (db_words("body", text.data, text.len, query + used, sizeof query - (size_t)used)) {
+    if (db_words("body", 1, text.data, text.len, query + used, sizeof query - (size_t)used)) {
         each_line(m, db_ask(&m->db, SEARCH, "ti", query, (int64_t)MEMORY_FOUND), each, user);
     }
 }

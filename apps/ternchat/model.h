@@ -43,6 +43,7 @@ struct model_person {
     char nick[CHAT_NAME_MAX + 1];
     uint8_t presence;
     bool is_typing;
+    bool may;       /* kick here, and set the topic */
     bool is_unseen; /* nobody has told of their coming yet */
     unsigned
         absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */

@@ -170,13 +170,14 @@ void model_on_status(struct model_room *room, struct chat_slice list)
     struct chat_status s;
     for (size_t i = 0; i < room->people_count; i++) {
         room->people[i].presence = room->people[i].absent > 0 ? CHAT_GONE : CHAT_HERE;
-        room->people[i].is_typing = false;
+        room->people[i].is_typing = room->people[i].may = false;
     }
     while (chat_status_next(&list, &s)) {
         struct model_person *person = model_person_in(room, s.key);
         if (person != NULL) {
             person->presence = s.presence;
             person->is_typing = s.is_typing;
+            person->may = s.may;
             person->read = s.read > person->read ? s.read : person->read;
         }
     }

@@ -195,6 +195,7 @@ static void on_refused(void *user, struct model_room *room, uint64_t id)
 static void on_answer(void *user, const struct chat_packet *packet)
 {
     struct plain *p = user;
+    p->answer.host = client_host(p->client);
     answer_take(&p->answer, client_model(p->client), packet, on_note, p);
 }
 

@@ -320,13 +320,15 @@ size_t chat_member_encode(const struct chat_member *m, uint8_t *buf, size_t size
 }
 
 #define TYPING_BIT 0x80u
+#define MAY_BIT    0x40u
 
 bool chat_status_next(struct chat_slice *rest, struct chat_status *out)
 {
     struct in in = {rest->data, rest->len, false};
     const uint8_t *key = take(&in, sizeof out->key);
     unsigned state = (unsigned)take_number(&in, 1);
-    out->presence = (uint8_t)(state & ~TYPING_BIT);
+    out->presence = (uint8_t)(state & ~(TYPING_BIT | MAY_BIT));
+    out->may = (state & MAY_BIT) != 0;
     out->is_typing = (state & TYPING_BIT) != 0;
     out->read = take_number(&in, 8);
     if (in.is_short) {
@@ -341,7 +343,7 @@ size_t chat_status_encode(const struct chat_status *s, uint8_t *buf, size_t size
 {
     struct out o = {buf, size, false};
     put(&o, s->key, sizeof s->key);
-    put_number(&o, s->presence | (s->is_typing ? TYPING_BIT : 0u), 1);
+    put_number(&o, s->presence | (s->is_typing ? TYPING_BIT : 0u) | (s->may ? MAY_BIT : 0u), 1);
     put_number(&o, s->read, 8);
     return o.is_full ? 0 : size - o.left;
 }

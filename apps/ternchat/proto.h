@@ -143,8 +143,8 @@ size_t chat_member_encode(const struct chat_member *m, uint8_t *buf, size_t size
 struct chat_status {
     uint8_t key[TERN_KEY_SIZE];
     uint8_t presence;
-    bool is_typing;
-    uint64_t read; /* the last event that they have seen */
+    bool is_typing, may; /* may: they may kick here, and set the topic */
+    uint64_t read;       /* the last event that they have seen */
 };
 bool chat_status_next(struct chat_slice *rest, struct chat_status *out);
 size_t chat_status_encode(const struct chat_status *s, uint8_t *buf, size_t size);

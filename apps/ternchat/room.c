@@ -20,6 +20,7 @@ struct room *room_new(struct hub *hub, const char *name, uint8_t flags, uint64_t
     room->flags = flags;
     (void)memccpy(room->name, name, '\0', sizeof room->name - 1);
     log_init(&room->log, next);
+    room->log.total = &hub->log_bytes;
     return room;
 }
 
@@ -27,7 +28,7 @@ static bool restore(void *user, uint64_t seq, const uint8_t *packet, size_t len)
 {
     struct room *room = user;
     if (room->log.first == room->log.next) {
-        log_init(&room->log, seq); /* the older ones are forgotten */
+        log_go_on(&room->log, seq); /* the older ones are forgotten */
     }
     return log_restore(&room->log, packet, len);
 }
@@ -45,7 +46,7 @@ struct room *room_load(struct hub *hub, const char *name, const struct store_roo
     if (store_replay(hub->store, room->stored, from, stored->next, restore, room) < 0 ||
         room->log.next != stored->next) { /* a hole in the file: what follows it has its numbers */
         log_clear(&room->log);
-        log_init(&room->log, stored->next);
+        log_go_on(&room->log, stored->next);
     }
     return room;
 }
@@ -300,6 +301,7 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
         free(event);
         return 0;
     }
+    hub_trim_logs(room->hub, event->len);
     log_keep(&room->log, event);
     if (room->stored != 0) {
         log_trim(&room->log, STORED_EVENTS);
@@ -311,6 +313,16 @@ uint64_t room_say(struct room *room, struct chat_packet *p)
         }
     }
     return p->seq;
+}
+
+/* Asked once, since the answer may be in a file. */
+static bool may_moderate(struct member *m)
+{
+    if (!m->is_asked) {
+        m->is_asked = true;
+        m->may = hub_is_moderator(m->room, m->person);
+    }
+    return m->may;
 }
 
 #define READERS_MAX 16 /* in a larger room nobody looks who has read what */
@@ -329,9 +341,10 @@ void room_tell_status(struct room *room)
     uint8_t list[CHAT_BODY_MAX], buf[CHAT_PACKET_MAX];
     size_t used = 0;
     for (struct member *m = room->members; m != NULL; m = m->next_in_room) {
-        struct chat_status s = {.presence = m->presence, .is_typing = is_typing(m)};
+        struct chat_status s = {
+            .presence = m->presence, .is_typing = is_typing(m), .may = may_moderate(m)};
         s.read = room->member_count <= READERS_MAX ? m->read : 0;
-        if (s.presence != CHAT_HERE || s.is_typing || s.read != 0) {
+        if (s.presence != CHAT_HERE || s.is_typing || s.may || s.read != 0) {
             memcpy(s.key, m->person->key, sizeof s.key);
             used += chat_status_encode(&s, list + used, sizeof list - used);
         }

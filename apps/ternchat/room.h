@@ -75,6 +75,7 @@ struct member {
     uint8_t presence;
     tern_time gone_since; /* with CHAT_GONE */
     bool is_typing;
+    bool may, is_asked; /* may they moderate the room? As it was when that was asked first */
     uint64_t read;
     struct seat *seats;
     struct elsewhere *elsewhere;

@@ -426,9 +426,22 @@ static void announce(const struct server *server)
     (void)service_notify(state);
 }
 
+/* By what this machine may be reached, for people to paste. */
+static void own_host(const struct server *server, char *out, size_t size)
+{
+    const char *listen = server->options->listen;
+    uint16_t port = 0;
+    bool is_named = listen != NULL && net_split(listen, out, size, &port) && out[0] != '\0' &&
+                    strcmp(out, "::") != 0 && strcmp(out, "0.0.0.0") != 0;
+    if (!is_named && gethostname(out, size) != 0) {
+        (void)snprintf(out, size, "HOST");
+    }
+    out[size - 1] = '\0';
+}
+
 static int show_invitation(struct server *server)
 {
-    char code[CHAT_TEXT_MAX];
+    char code[CHAT_TEXT_MAX], host[256];
     const char *why = server->options->invite ? on_invite(server, code, sizeof code) : NULL;
     if (why != NULL) {
         cli_error("--invite", why, NULL);
@@ -436,7 +449,10 @@ static int show_invitation(struct server *server)
     }
     if (server->options->invite) {
         int secret = (int)strcspn(code, "@");
-        cli_note("somebody new comes in, once, with: ternchat %.*s@HOST%s", secret, code,
+        own_host(server, host, sizeof host);
+        bool is_v6 = strchr(host, ':') != NULL;
+        cli_note("somebody new comes in, once, with this (or another name of this machine in it):");
+        cli_note("ternchat %.*s@%s%s%s%s", secret, code, is_v6 ? "[" : "", host, is_v6 ? "]" : "",
                  code + secret + 1);
         (void)printf(server->options->json ? "{\"event\":\"code\",\"code\":\"%s\"}\n" : "code %s\n",
                      code);

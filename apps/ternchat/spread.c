@@ -13,12 +13,6 @@
 #define PATIENCE     (4 * TERN_SEC) /* then who has said something is told why it takes so long */
 #define LISTED       1000
 #define ANSWER_BYTES ((size_t)256 * 1024) /* of one question */
-#define RENAMES      5.0                  /* as in hub_names.c */
-#define RENAME_RATE  (1.0 / 10)
-#define MAKES        50.0 /* as in hub.c */
-#define MAKE_RATE    (1.0 / 60)
-#define STATES       5.0 /* away and back: each is told for every seat of the person */
-#define STATE_RATE   1.0
 
 static const char no_answer[] = "the server does not reach its broker now";
 static const char cannot[] = "the broker cannot store it now";
@@ -86,7 +80,7 @@ static void ask_join(struct ask *a, struct broker_question *q, const struct chat
 {
     struct person *person = a->session->person;
     struct allowance left = person->makes; /* only what is made costs */
-    bool may_make = hub_may(a->spread->hub, &left, MAKES, MAKE_RATE);
+    bool may_make = hub_may(a->spread->hub, &left, HUB_MAKES, HUB_MAKE_RATE);
     (void)snprintf(flags, 4, "%u", p->flags & CHAT_FLAG_OPEN);
     spread_question(q, "join");
     broker_text(q, a->room);
@@ -272,7 +266,7 @@ static bool on_joined(struct ask *a, const redisReply *reply)
         }
     }
     if (spread_number(spread_at(reply, 1)) == 1) {
-        (void)hub_may(spread->hub, &a->session->person->makes, MAKES, MAKE_RATE);
+        (void)hub_may(spread->hub, &a->session->person->makes, HUB_MAKES, HUB_MAKE_RATE);
         hub_note(spread->hub, "joined", a->session->person, a->room);
     }
     a->before = spread_number(spread_at(reply, 2));
@@ -452,7 +446,7 @@ static void take_name(struct hub_session *s, const struct chat_packet *p, const 
     if (s->is_welcome && strcmp(nick, person->nick) == 0) {
         return;
     }
-    if (s->is_welcome && !hub_may(s->hub, &person->names, RENAMES, RENAME_RATE)) {
+    if (s->is_welcome && !hub_may(s->hub, &person->names, HUB_RENAMES, HUB_RENAME_RATE)) {
         hub_refuse(s, CHAT_REFUSED_RATE, 0, 0, "too many names; wait a little");
         return;
     }
@@ -549,7 +543,7 @@ static void take_state(struct hub_session *s, uint8_t state)
     if (state == person->state) {
         return;
     }
-    if (!hub_may(s->hub, &person->states, STATES, STATE_RATE)) {
+    if (!hub_may(s->hub, &person->states, HUB_STATES, HUB_STATE_RATE)) {
         hub_refuse(s, CHAT_REFUSED_RATE, 0, 0, "away and back too often; wait a little");
         return;
     }

@@ -240,7 +240,7 @@ static void seat_waiting(struct room *room)
 static void skip_to(struct room *room, uint64_t seq)
 {
     log_clear(&room->log);
-    log_init(&room->log, seq);
+    log_go_on(&room->log, seq);
 }
 
 static void take_event(struct room *room, const uint8_t *packet, size_t len, uint8_t flags)
@@ -249,6 +249,7 @@ static void take_event(struct room *room, const uint8_t *packet, size_t len, uin
     if (!chat_decode(&p, packet, len) || p.seq != room->log.next) {
         return;
     }
+    hub_trim_logs(room->hub, len);
     if (!log_restore(&room->log, packet, len)) {
         skip_to(room, p.seq + 1);
     }

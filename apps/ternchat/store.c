@@ -15,6 +15,7 @@
 #define TIDY_EVENTS  200                          /* forgotten at once */
 #define INDEX_EVENTS 200                          /* whose words are added at once */
 #define INDEX_ROUNDS 50                           /* of that before a search */
+#define PREFIX       3    /* bytes of a word that is searched for as a beginning */
 #define SEARCH_STEPS 2000 /* thousands of SQLite's, that one question may cost */
 
 static const char schema[] =
@@ -335,7 +336,7 @@ static bool make_query(int64_t room, struct chat_slice text, char *out, size_t s
 {
     char place[32];
     int used = snprintf(out, size, "place:%s", place_word(room, place));
-    return db_words("body", text.data, text.len, out + used, size - (size_t)used);
+    return db_words("body", PREFIX, text.data, text.len, out + used, size - (size_t)used);
 }
 
 int store_search(struct store *s, int64_t room, struct chat_slice text, store_each *each,

@@ -147,13 +147,25 @@ struct front {
     unsigned label_at, first, more; /* columns: of the label, of the first row, of those below */
 };
 
+#define TABLE_ROOM 20u /* columns that the second one of a table must have */
+
+/* Notes such as /help's have two columns, blanks between them: how wide is the first? 0: it is no table. */
+static unsigned table_column(const struct shown *line)
+{
+    const char *gap = line->kind == LINE_NOTE ? strstr(line->text, "  ") : NULL;
+    return gap == NULL || gap == line->text
+               ? 0
+               : (unsigned)text_columns(line->text, (size_t)(gap - line->text) + strspn(gap, " "));
+}
+
 static void find_front(const struct talk *talk, const struct shown *line, struct front *f)
 {
     const char *label = line->kind == LINE_ACTION ? "*"
                         : line->kind == LINE_FILE ? "+"
                         : line->kind == LINE_TEXT ? line->nick
                                                   : "-";
-    bool is_wide = talk->columns >= WIDE;
+    unsigned table = table_column(line);
+    bool is_wide = talk->columns >= WIDE && table == 0;
     unsigned time = talk->columns >= NARROW ? TIME_COLUMN : 0;
     unsigned most = is_wide ? NICK_COLUMN : talk->columns / 3;
     f->label_len = text_clean(label, strlen(label), false, f->label, sizeof f->label);
@@ -162,6 +174,9 @@ static void find_front(const struct talk *talk, const struct shown *line, struct
     f->label_at = is_wide ? time + NICK_COLUMN - used : time;
     f->first = is_wide ? time + NICK_COLUMN + 2 : time + used + 1;
     f->more = is_wide ? f->first : time + 1;
+    if (table > 0 && f->first + table + TABLE_ROOM <= talk->columns) {
+        f->more = f->first + table;
+    }
 }
 
 static unsigned room_behind(const struct talk *talk, unsigned used)

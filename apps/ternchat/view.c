@@ -209,6 +209,7 @@ static void on_file(void *user, const struct files_news *news)
 static void on_answer(void *user, const struct chat_packet *p)
 {
     struct view *v = user;
+    v->answer.host = client_host(v->client);
     answer_take(&v->answer, v->model, p, tell, v);
 }
 

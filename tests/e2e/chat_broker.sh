@@ -203,6 +203,29 @@ case_chat_broker_away_and_back_has_a_limit() {
     exec 3>&- 4>&-
 }
 
+# Who has used up a limit does not have it anew by coming again.
+case_chat_broker_limits_outlive_a_goodbye() {
+    two_servers
+    "$ternchat" keygen -f ann.key >/dev/null 2>&1
+    person ann "$one" --key ann.key
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    for n in 1 2 3 4 5; do
+        echo "/nick ann$n" >&3
+    done
+    sees ann 'ann5 was called ann4'
+    exec 3>&-
+    ends "$person_pid" 0
+    rm -f ann.in
+    person ann "$one" --key ann.key
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    echo '/nick anna' >&3
+    echo '/nick anne' >&3
+    is_told ann 'too many names'
+    exec 3>&-
+}
+
 is_read() {
     [ "$(ask_redis hlen tern:3:read:lobby)" -ge 1 ]
 }

@@ -102,6 +102,9 @@ case_chat_moderator_and_private_words() {
     echo "/go lobby" >&4
     echo "/kick ann" >&4
     is_told bob 'only a moderator'
+    echo "/who" >&4
+    is_told bob 'ann (moderator)'
+    ! has_line "$work/bob.log" 'bob (moderator)' || fail 'bob is no moderator'
     echo "/invite" >&3
     is_told ann 'only a moderator of the server may invite'
     echo "/ban bob" >&3
@@ -261,6 +264,31 @@ case_chat_rough_network() {
     exec 3>&- 4>&-
     ends "$pid1" 0
     ends "$pid2" 0
+}
+
+# Who is there already is told that another key answers where their server was, once; and goes on with the right one.
+case_chat_tells_of_a_changed_key() {
+    chat_serve
+    person ann "$server" --connect-timeout 1s
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    kill "$server_pid"
+    ends "$server_pid" 0
+    mv server.key right.key
+    chat_listen=$server
+    chat_serve
+    wait_for 60 has_line "$work/ann.log" "WARNING: $server has another key now: $(sed -n 's/^key //p' "$serve_log") " ||
+        fail 'ann is not told of the key'
+    kill "$server_pid"
+    ends "$server_pid" 0
+    mv right.key server.key
+    chat_serve
+    echo 'still here' >&3
+    person bob "$server"
+    exec 4>"$work/bob.in"
+    wait_for 60 has_line "$work/bob.out" '<ann> still here' || fail 'ann is not back'
+    [ "$(grep -c 'has another key now' "$work/ann.log")" = 1 ] || fail 'ann is told again and again'
+    exec 3>&- 4>&-
 }
 
 run_case "$@"

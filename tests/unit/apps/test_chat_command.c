@@ -265,7 +265,18 @@ static void answers_are_lines(void **state)
     answer_take(&got, model, &rooms, note, NULL);
     answer_take(&got, model, &invited, note, NULL);
     assert_int_equal(said_count, 2);
-    assert_non_null(strstr(said[1], "1-two"));
+    assert_string_equal(said[1], "an invitation, good for one: ternchat 1-two");
+    invited.text =
+        chat_text("1-two@:7439"); /* the server's port, and the host that we know it by */
+    said_count = 1;
+    got.host = "::1";
+    answer_take(&got, model, &invited, note, NULL);
+    assert_string_equal(said[1], "an invitation, good for one: ternchat 1-two@[::1]:7439");
+    said_count = 1;
+    got.host = "chat.example.org";
+    answer_take(&got, model, &invited, note, NULL);
+    assert_string_equal(said[1],
+                        "an invitation, good for one: ternchat 1-two@chat.example.org:7439");
     for (uint64_t seq = 200; seq > 100; seq--) { /* too many do no harm */
         found.seq = seq;
         found.kind = seq == 200 ? CHAT_KIND_ACTION : seq == 199 ? CHAT_KIND_JOIN : CHAT_KIND_TEXT;

@@ -66,6 +66,26 @@ static void say(struct model *model, uint64_t seq, const char *text)
     event(model, 1, seq, CHAT_KIND_TEXT, bob_key, 0, text);
 }
 
+/* What has two columns keeps them where it is broken, and leaves the nicks' room to its words. */
+static void tables_keep_their_columns(void **state)
+{
+    (void)state;
+    struct model *model = begin();
+    model_note(model, scene.room,
+               "/me WORDS          says what you do: \"/me waves\" is \"* ann waves\"");
+    draw(10, 80);
+    assert_true(is_shown(" - /me WORDS          says what you do: "));
+    bool is_under = false;
+    for (unsigned y = 1; y < 8; y++) {
+        is_under = is_under || strncmp(rows[y], "                           \"* ann", 33) == 0 ||
+                   strncmp(rows[y], "                           is \"*", 32) == 0;
+    }
+    assert_true(is_under);
+    draw(10, 40); /* there is no room for two */
+    assert_true(is_shown("says"));
+    end(model);
+}
+
 static void a_usual_frame_has_it_all(void **state)
 {
     (void)state;
@@ -297,6 +317,7 @@ static void floods_are_drawn(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_usual_frame_has_it_all),
+    cmocka_unit_test(tables_keep_their_columns),
     cmocka_unit_test(any_size_can_be_drawn),
     cmocka_unit_test(wide_characters_are_never_halved),
     cmocka_unit_test(peers_text_is_harmless),

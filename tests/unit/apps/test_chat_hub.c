@@ -518,6 +518,45 @@ static void limits_outlive_a_goodbye(void **state)
     hub_free(kit.hub);
 }
 
+/* What nobody keeps on a disk is kept in memory, of each room and of all together, whoever says it. */
+static void all_rooms_together_hold_so_much(void **state)
+{
+    struct kit kit;
+    char text[1001], name[20];
+    uint16_t channels[40];
+    (void)state;
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    kit_open(&kit, NULL);
+    kit.hub->log_limit = 100000;
+    struct kit_client *a = kit_come(&kit, 1, "alice");
+    uint32_t said = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        (void)snprintf(name, sizeof name, "room%u", i);
+        channels[i] = kit_join(a, name, CHAT_FLAG_OPEN, CHAT_SINCE_NONE);
+    }
+    for (unsigned i = 0; i < 400; i++) {
+        kit_say(a, channels[i % 40], KIT_ID(9, ++said), text);
+        assert_true(kit.hub->log_bytes <= kit.hub->log_limit);
+        assert_string_equal(kit_heard(a), text); /* each comes through */
+    }
+    for (unsigned i = 0; i < 400;
+         i++) { /* one room alone may have its share, and the others keep something */
+        kit_say(a, channels[7], KIT_ID(9, ++said), text);
+        assert_true(kit.hub->log_bytes <= kit.hub->log_limit);
+        kit_skip(a);
+    }
+    size_t bytes = 0;
+    for (const struct room *room = kit.hub->rooms; room != NULL; room = room->next) {
+        bytes += room->log.bytes;
+    }
+    assert_int_equal(bytes, kit.hub->log_bytes);
+    assert_true(bytes > 40000);
+    kit_go(a, true);
+    assert_int_equal(kit.hub->log_bytes, 0);
+    hub_free(kit.hub);
+}
+
 static void foreign_bytes_end_a_session(void **state)
 {
     static const struct {
@@ -566,6 +605,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(away_is_told_and_outlives_the_connection_only_if_said_again),
     cmocka_unit_test(floods_of_joins_and_rooms_are_refused),
     cmocka_unit_test(limits_outlive_a_goodbye),
+    cmocka_unit_test(all_rooms_together_hold_so_much),
     cmocka_unit_test(foreign_bytes_end_a_session),
 };
 

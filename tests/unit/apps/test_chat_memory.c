@@ -312,7 +312,37 @@ static void what_is_old_is_forgotten(void **state)
     memory_close(m);
 }
 
+/* Long lines take the place of many: by bytes, too, the oldest go, and no others. */
+static void a_file_that_is_too_large_loses_its_oldest_lines(void **state)
+{
+    static char text[20001];
+    (void)state;
+    struct memory *m = open_memory();
+    memory_room_put(m, &den);
+    memset(text, 'x', sizeof text - 1);
+    for (uint64_t i = 1; i <= 1200; i++) {
+        (void)snprintf(text, 6, "%05u", (unsigned)i);
+        text[5] = i == 1 || i == 1200 ? ' ' : 'x';
+        add(m, i, text);
+    }
+    memory_trim(m, (uint64_t)1 << 40, 10);
+    memory_search(m, den.id, chat_text("00001"), on_line, NULL);
+    assert_int_equal(got_count, 1); /* there is room enough */
+    memory_trim(m, 30 << 20, 10);
+    memory_search(m, den.id, chat_text("00001"), on_line, NULL);
+    assert_int_equal(got_count, 1);
+    memory_search(m, den.id, chat_text("01200"), on_line, NULL);
+    assert_int_equal(got_count, 2);
+    got_count = 0;
+    memory_lines(m, den.id, 100, on_line, NULL);
+    assert_int_equal(got_count, 100);
+    assert_memory_equal(got[99], "01200", 5);
+    assert_null(memory_keep(m));
+    memory_close(m);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(a_file_that_is_too_large_loses_its_oldest_lines, begin, end),
     cmocka_unit_test_setup_teardown(what_is_old_is_forgotten, begin, end),
     cmocka_unit_test_setup_teardown(what_was_kept_is_there_again, begin, end),
     cmocka_unit_test_setup_teardown(lines_are_found, begin, end),

@@ -241,6 +241,9 @@ static void open_rooms_can_be_searched_and_no_others(void **state)
     kit_say(a, other, KIT_ID(1, 3), "another CAFE");
     assert_int_equal(search(a, open, "cafe", first), 2); /* a beginning, and without accents */
     assert_string_equal(first, "a cafeteria is no place");
+    assert_int_equal(search(a, open, "caf", first), 2);
+    assert_int_equal(search(a, open, "ca", first),
+                     0); /* to gather all words that begin so costs too much */
     assert_int_equal(search(a, open, "nine CAFÉ", first), 1);
     assert_int_equal(search(a, other, "cafe", first), 1);
     assert_string_equal(first, "another CAFE");

@@ -156,7 +156,7 @@ static void lists_come_back(void **state)
 {
     uint8_t buf[200];
     struct chat_member m = {.presence = CHAT_AWAY, .nick = chat_text("bob")}, n;
-    struct chat_status s = {.presence = CHAT_GONE, .is_typing = true, .read = 77}, t;
+    struct chat_status s = {.presence = CHAT_GONE, .is_typing = true, .may = true, .read = 77}, t;
     (void)state;
     memset(m.key, 3, sizeof m.key);
     memset(s.key, 4, sizeof s.key);
@@ -168,7 +168,7 @@ static void lists_come_back(void **state)
     len = chat_status_encode(&s, buf, sizeof buf);
     rest = (struct chat_slice){buf, len};
     assert_true(chat_status_next(&rest, &t));
-    assert_true(t.presence == CHAT_GONE && t.is_typing && t.read == 77 && t.key[0] == 4);
+    assert_true(t.presence == CHAT_GONE && t.is_typing && t.may && t.read == 77 && t.key[0] == 4);
     rest = (struct chat_slice){buf, len - 1};
     assert_false(chat_status_next(&rest, &t));
 }
