@@ -13,6 +13,8 @@
 
 #include <tern/ev.h>
 
+#define MEND_PATIENCE 0.05 /* seconds */
+
 struct tern_ev {
     struct ev_loop *loop;
     tern_udp *udp;
@@ -25,6 +27,7 @@ struct tern_ev {
     int alarm_fd;    /* -1: none, then `timer` serves */
     ev_io alarm;
     ev_timer timer;
+    ev_timer mend;   /* running: the loop could not watch something, and is asked again */
     tern_time armed; /* TERN_TIME_NEVER: not armed */
     bool in_ready;
     int error;
@@ -89,6 +92,14 @@ static void rearm(struct tern_ev *ev)
     ev->armed = at;
 }
 
+/* The kernel has no memory left to watch the timer: libev has its own. */
+static void alarm_give_up(struct tern_ev *ev)
+{
+    (void)close(ev->alarm_fd);
+    ev->alarm_fd = -1;
+    ev->armed = TERN_TIME_NEVER;
+}
+
 /* --- work --- */
 
 static void flush(struct tern_ev *ev)
@@ -109,11 +120,54 @@ static void call_ready(struct tern_ev *ev)
     flush(ev);
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+/* The kernel did not take a descriptor (epoll_ctl: ENOMEM, or ENOSPC for too many of a user): libev has stopped
+ * its watchers, and nothing would be heard any more. There may be room again soon. libev tells us only after it
+ * has slept, so whoever has started a watcher must look again. */
+static void look_again(struct tern_ev *ev)
+{
+    if (!ev_is_active(&ev->mend)) {
+        ev_now_update(ev->loop);
+        ev_timer_set(&ev->mend, MEND_PATIENCE, 0.);
+        ev_timer_start(ev->loop, &ev->mend);
+    }
+}
+
+static bool has_failed(struct tern_ev *ev, int revents)
+{
+    if ((revents & EV_ERROR) != 0) {
+        look_again(ev);
+    }
+    return (revents & EV_ERROR) != 0;
+}
+
+static void watch(struct tern_ev *ev, ev_io *watcher, int events)
+{
+    if (watcher->fd >= 0 && !ev_is_active(watcher)) {
+        ev_io_set(watcher, watcher->fd, events); /* or libev thinks that the kernel knows */
+        ev_io_start(ev->loop, watcher);
+        look_again(ev);
+    }
+}
+
+static void on_mend(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     (void)loop;
     (void)revents;
     struct tern_ev *ev = watcher->data;
+    watch(ev, &ev->readable, EV_READ);
+    watch(ev, &ev->roam, EV_READ);
+    if (tern_udp_wants_write(ev->udp)) {
+        watch(ev, &ev->writable, EV_WRITE);
+    }
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    struct tern_ev *ev = watcher->data;
+    if (has_failed(ev, revents)) {
+        return;
+    }
     note_error(ev, tern_udp_receive(ev->udp));
     call_ready(ev);
 }
@@ -121,17 +175,19 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 static void on_roam(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
-    (void)revents;
     struct tern_ev *ev = watcher->data;
-    tern_udp_on_roam(ev->udp);
-    flush(ev);
+    if (!has_failed(ev, revents)) {
+        tern_udp_on_roam(ev->udp);
+        flush(ev);
+    }
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
-    (void)revents;
-    flush(watcher->data);
+    if (!has_failed(watcher->data, revents)) {
+        flush(watcher->data);
+    }
 }
 
 /* The deadline came, or nearly. */
@@ -148,10 +204,11 @@ static void ring(struct tern_ev *ev)
 static void on_alarm(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
-    (void)revents;
     struct tern_ev *ev = watcher->data;
     uint64_t rings = 0;
-    if (read(ev->alarm_fd, &rings, sizeof rings) == (ssize_t)sizeof rings) {
+    if ((revents & EV_ERROR) != 0) {
+        alarm_give_up(ev);
+    } else if (read(ev->alarm_fd, &rings, sizeof rings) == (ssize_t)sizeof rings) {
         ring(ev);
     }
 }
@@ -205,18 +262,15 @@ int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpo
     ev_io_init(&ev->roam, on_roam, tern_udp_roam_fd(udp), EV_READ);
     ev_io_init(&ev->alarm, on_alarm, ev->alarm_fd, EV_READ);
     ev_timer_init(&ev->timer, on_timer, 0., 0.);
+    ev_timer_init(&ev->mend, on_mend, MEND_PATIENCE, 0.);
     ev_prepare_init(&ev->prepare, on_prepare);
     ev_init(&ev->wake, on_wake);
     ev->readable.data = ev->writable.data = ev->alarm.data = ev->roam.data = ev;
-    ev->timer.data = ev->prepare.data = ev->wake.data = ev;
-    ev_io_start(loop, &ev->readable);
+    ev->timer.data = ev->mend.data = ev->prepare.data = ev->wake.data = ev;
     ev_prepare_start(loop, &ev->prepare);
-    if (ev->alarm_fd >= 0) {
-        ev_io_start(loop, &ev->alarm);
-    }
-    if (tern_udp_roam_fd(udp) >= 0) {
-        ev_io_start(loop, &ev->roam);
-    }
+    watch(ev, &ev->readable, EV_READ);
+    watch(ev, &ev->alarm, EV_READ);
+    watch(ev, &ev->roam, EV_READ);
     *out = ev;
     return 0;
 }
@@ -238,6 +292,7 @@ void tern_ev_stop(tern_ev *binding)
     ev_io_stop(binding->loop, &binding->alarm);
     ev_io_stop(binding->loop, &binding->roam);
     ev_timer_stop(binding->loop, &binding->timer);
+    ev_timer_stop(binding->loop, &binding->mend);
     ev_prepare_stop(binding->loop, &binding->prepare);
     (void)ev_clear_pending(binding->loop, &binding->wake);
     if (binding->alarm_fd >= 0) {

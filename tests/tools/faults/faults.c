@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -93,6 +94,16 @@ SHOWN int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
         return -1;
     }
     return (int)syscall(SYS_sendmmsg, fd, messages, is_time ? sent : count, flags);
+}
+
+SHOWN int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    if (faults.unwatched > 0 && what != EPOLL_CTL_DEL) {
+        faults.unwatched--;
+        errno = ENOMEM;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
 }
 
 /* --- from the environment --- */

@@ -16,6 +16,7 @@ struct faults {
     unsigned first, last, every, longest;
     bool is_gso;
     unsigned calls, refused; /* so far */
+    unsigned unwatched;      /* so many epoll_ctl fail, for want of memory */
 };
 
 extern struct faults faults;

@@ -5,6 +5,10 @@
 
 #include <tern/ev.h>
 
+#if defined(__linux__)
+#include "faults.h"
+#endif
+
 struct bench {
     struct pair pair;
     struct ev_loop *loop;
@@ -183,6 +187,32 @@ static void errors_are_kept(void **state)
     bench_close(&bench);
 }
 
+/* The kernel has no memory for what the loop wants to watch, for a while: sockets and timers. */
+static void what_cannot_be_watched_is_tried_again(void **state)
+{
+    (void)state;
+#if defined(__linux__)
+    for (unsigned n = 1; n <= 12; n++) {
+        struct bench bench;
+        bench_open(&bench);
+        faults.unwatched = n;
+        bench.pair.a_end.deadline = tern_udp_now() + 20 * TERN_MSEC;
+        ev_timer_init(&bench.later, queue_later, 0.05, 0.);
+        bench.later.data = &bench;
+        ev_timer_start(bench.loop, &bench.later);
+        bench.wanted = 3;
+        bench_run(&bench, 5);
+        assert_true(faults.unwatched < n);
+        faults.unwatched = 0;
+        assert_int_equal(bench.pair.b_end.received, 3);
+        assert_int_equal(bench.pair.a_end.ticks, 1);
+        bench_close(&bench);
+    }
+#else
+    skip();
+#endif
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(queued_before_the_run_is_sent),
     cmocka_unit_test(queued_elsewhere_leaves_before_the_loop_sleeps),
@@ -191,6 +221,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(moved_deadlines_are_met_once),
     cmocka_unit_test(past_deadlines_ring_at_once),
     cmocka_unit_test(errors_are_kept),
+    cmocka_unit_test(what_cannot_be_watched_is_tried_again),
 };
 
 TERN_TEST_MAIN(tests)
