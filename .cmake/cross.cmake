@@ -14,6 +14,7 @@ endif()
 list(GET cross_${TERN_CROSS} 0 cross_cpu)
 list(GET cross_${TERN_CROSS} 1 cross_qemu)
 
+set(TERN_PATIENCE 10 CACHE STRING "") # an emulator's pace
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${cross_cpu})
 set(CMAKE_C_COMPILER ${cross_cpu}-linux-gnu-gcc)

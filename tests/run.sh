@@ -8,7 +8,11 @@
 #   sh tests/run.sh docs               the site of docs/, with its links, into build/docs/site
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
-#   sh tests/run.sh coverage           unit, sim and e2e with counters, then a table of lines
+#   sh tests/run.sh coverage           unit, sim and e2e with counters: a table, and whether its bars hold
+#   sh tests/run.sh msan               unit and sim, for memory that is read and was never written
+#   sh tests/run.sh tsan               where threads meet, for what they do to one another
+#   sh tests/run.sh valgrind           copies and a measurement under valgrind
+#   sh tests/run.sh cross [ARCH]...    the core under qemu: s390x, arm64, i386
 set -eu
 unset CDPATH
 cd "$(dirname "$0")/.."
@@ -29,6 +33,11 @@ usage() {
 
 case $what in
 all | lint | unit | sim | engines | docs | model | interop | e2e | install | fuzz | coverage) ;;
+msan | tsan | valgrind) ;;
+cross)
+    shift
+    exec sh tests/cross.sh "$@"
+    ;;
 -h | --help) usage 0 ;;
 *) usage 2 >&2 ;;
 esac
@@ -88,7 +97,7 @@ install() {
         ;;
     esac
     case $what in
-    all | e2e | coverage)
+    all | e2e | coverage | tsan | valgrind)
         need_command ip iproute2
         need_command tmux tmux
         need_command redis-server redis-server
@@ -98,11 +107,17 @@ install() {
         need_command nft nftables
         ;;
     esac
+    case $what in
+    coverage) need_command gcovr gcovr ;;
+    all | msan) need_command make make ;;
+    esac
+    case $what in
+    all | valgrind) need_command valgrind valgrind ;;
+    esac
     need_install || exit 1
     want_engines
     case $what in
-    all | fuzz) install_runtime ;;
-    coverage) install_gcovr ;;
+    all | fuzz | msan) install_runtime ;;
     esac
 }
 
@@ -118,12 +133,6 @@ install_runtime() {
         need_install || exit 1
     fi
     rm -rf "$probe"
-}
-
-# A nicer table, if it can be had; gcov's own otherwise.
-install_gcovr() {
-    need_command gcovr gcovr
-    need_install || need_list=
 }
 
 # --- building -------------------------------------------------------------------------------------
@@ -165,13 +174,16 @@ build() {
 
 # --- layers ---------------------------------------------------------------------------------------
 
-# layer LABEL FOLDER [NAME]: the ctest entries of one label, counted from ctest's own summary.
+# layer LABEL FOLDER [NAME [CTEST OPTION...]]: the ctest entries of one label, counted from ctest's own summary.
 layer() {
     log=build/$2/ctest-$1.log
+    label=$1
+    folder=$2
     name=${3:-$1}
+    shift $(($# < 3 ? $# : 3))
     since=$(date +%s)
     printf '%s: running ... ' "$name"
-    ctest --test-dir "build/$2" -L "^$1\$" --output-on-failure -j "$jobs" >"$log" 2>&1 || true
+    ctest --test-dir "build/$folder" -L "^$label\$" --output-on-failure -j "$jobs" "$@" >"$log" 2>&1 || true
     took=$(($(date +%s) - since))
     # "97% tests passed, 3 tests failed out of 120"; skipped entries count as passed there.
     summary=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' \
@@ -180,7 +192,7 @@ layer() {
     total=${summary#* }
     left_out=$(grep -cE '^[	 ]*[0-9]+ - .* \((Skipped|Disabled)\)' "$log" || true)
     if [ -z "$summary" ] || [ "$total" = 0 ]; then
-        echo "NO RESULT: no test bears the label $1, or ctest did not run"
+        echo "NO RESULT: no test bears the label $label, or ctest did not run"
         tail -n 5 "$log"
         count "$name" 0 1 0 "$took"
         return
@@ -349,47 +361,74 @@ fuzz() {
     count fuzz "$good" "$bad" 0 $(($(date +%s) - since))
 }
 
-# Lines covered, file by file.
+# Scenarios of the simulator are left out: a hundred seeds of each cover what one does.
 coverage() {
     build coverage gcc coverage
     find build/coverage -name '*.gcda' -exec rm -f {} +
-    for label in unit sim e2e; do
-        layer "$label" coverage
-    done
-    if command -v gcovr >/dev/null 2>&1; then
-        gcovr -r . --object-directory build/coverage -f 'lib/' -f 'apps/' -f 'include/' \
-            --exclude-unreachable-branches
-        return
+    layer unit coverage
+    layer sim coverage sim -E '^sim\.scenario'
+    layer e2e coverage
+    if tests/tools/coverage build/coverage; then
+        count bars 1 0 0 0
+    else
+        count bars 0 1 0 0
     fi
-    echo "coverage: gcovr is not here; gcov's own figures:"
-    find build/coverage -name '*.gcno' ! -path '*/tests/*' -exec gcov -n {} + 2>/dev/null |
-        awk -v root="$(pwd)/" '
-        /^File / {
-            file = substr($0, 7, length($0) - 7)
-            if (index(file, root) == 1) {
-                file = substr(file, length(root) + 1)
-            }
-        }
-        /^Lines executed:/ && file ~ /^(lib|apps)\/.*\.c$/ {
-            split($0, part, /[:% ]+/)
-            percent = part[3]
-            lines = part[5]
-            if (!(file in best) || percent > best[file]) {
-                best[file] = percent
-                size[file] = lines
-            }
-            file = ""
-        }
-        END {
-            for (file in best) {
-                printf "%6.1f%% of %5d  %s\n", best[file], size[file], file
-                sum += best[file] * size[file]
-                all += size[file]
-            }
-            if (all > 0) {
-                printf "%6.1f%% of %5d  total\n", sum / all, all
-            }
-        }' | LC_ALL=C sort -k4
+}
+
+# MemorySanitizer must see every write: the library is built for it with a libsodium that is, too, and without
+# the engines and the programs, whose libraries are not.
+msan() {
+    since=$(date +%s)
+    rc=0
+    CC=clang CFLAGS='-O1 -g -fsanitize=memory -fno-omit-frame-pointer' \
+        sh tests/tools/newer-sodium.sh build/deps-msan --disable-asm || rc=$?
+    case $rc in
+    0) ;;
+    77)
+        echo "msan: skipped: the source of libsodium cannot be had here"
+        count msan 0 0 1 0
+        return
+        ;;
+    *)
+        count msan 0 1 0 $(($(date +%s) - since))
+        return
+        ;;
+    esac
+    build msan clang msan -DTERN_SODIUM_ROOT=build/deps-msan
+    layer unit msan "msan unit"
+}
+
+tsan() {
+    build tsan gcc tsan
+    layer threads tsan tsan
+}
+
+# Programs that are run by valgrind, in a folder that the end-to-end tests take for that of the programs.
+under_valgrind() {
+    since=$(date +%s)
+    log=build/valgrind/log
+    printf 'valgrind: running ... '
+    rm -rf build/valgrind
+    mkdir -p build/valgrind/bin
+    for program in terncp ternlink ternperf; do
+        printf '#!/bin/sh\nexec valgrind -q --error-exitcode=99 --leak-check=full %s "$@"\n' \
+            "--errors-for-leak-kinds=definite '$PWD/build/$1/bin/$program'" >"build/valgrind/bin/$program"
+        chmod +x "build/valgrind/bin/$program"
+    done
+    good=0
+    bad=0
+    for test in copy.sh:push_file copy.sh:pull_tree perf.sh:perf_rr; do
+        if TERN_BIN=$PWD/build/valgrind/bin sh "tests/e2e/${test%:*}" "${test#*:}" >"$log" 2>&1; then
+            good=$((good + 1))
+        else
+            bad=$((bad + 1))
+            echo "${test#*:}: FAILED"
+            tail -n 100 "$log"
+        fi
+    done
+    took=$(($(date +%s) - since))
+    echo "$good passed, $bad failed, $took s"
+    count valgrind "$good" "$bad" 0 "$took"
 }
 
 # The documents as a site: warnings of its generator and links that lead nowhere are failures.
@@ -471,5 +510,14 @@ model)
     ;;
 fuzz) fuzz ;;
 coverage) coverage ;;
+msan)
+    msan
+    [ ! -d build/msan ] || layer sim msan "msan sim" -E '^sim\.scenario'
+    ;;
+tsan) tsan ;;
+valgrind)
+    build release-clang clang release -DTERN_WERROR=ON
+    under_valgrind release-clang
+    ;;
 esac
 finish

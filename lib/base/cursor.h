@@ -44,6 +44,15 @@ static inline const uint8_t *tern_read_bytes(struct tern_reader *r, uint64_t n)
     return bytes;
 }
 
+/* Copies the next n bytes; what does not reach so far is failed, and `out` as it was. */
+static inline void tern_read_copy(struct tern_reader *r, uint8_t *out, size_t n)
+{
+    const uint8_t *bytes = tern_read_bytes(r, n);
+    if (bytes != NULL) {
+        memcpy(out, bytes, n);
+    }
+}
+
 /* n bytes, big-endian, 1..8. */
 static inline uint64_t tern_read_uint(struct tern_reader *r, size_t n)
 {

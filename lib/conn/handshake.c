@@ -471,17 +471,15 @@ static int read_envelope_1(struct tern_handshake *hs, struct tern_reader *r, con
     hs->pattern = tern_read_u8(r);
     hs->offered = (uint16_t)tern_read_uint(r, 2);
     hs->psk_id_len = tern_read_u8(r);
-    const uint8_t *id = tern_read_bytes(r, hs->psk_id_len);
+    if (hs->psk_id_len > sizeof hs->psk_id) {
+        return TERN_ERR_BUFFER;
+    }
+    tern_read_copy(r, hs->psk_id, hs->psk_id_len);
     hs->work->ticket_len = (size_t)tern_read_uint(r, 2);
     hs->work->ticket = tern_read_bytes(r, hs->work->ticket_len);
     *len = (size_t)tern_read_uint(r, 2);
     *noise = tern_read_bytes(r, *len);
-    if (r->failed || hs->psk_id_len > sizeof hs->psk_id ||
-        hs->work->ticket_len > TERN_TICKET_SEALED_MAX) {
-        return TERN_ERR_BUFFER;
-    }
-    memcpy(hs->psk_id, id, hs->psk_id_len);
-    return 0;
+    return r->failed || hs->work->ticket_len > TERN_TICKET_SEALED_MAX ? TERN_ERR_BUFFER : 0;
 }
 
 /* Whatever is wrong with it: as if it had not come. */

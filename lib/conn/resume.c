@@ -114,14 +114,6 @@ void tern_tickets_free(struct tern_tickets *tickets, struct tern_mem *mem)
 
 /* --- client: what the application keeps --------------------------------------------------------- */
 
-static void copy_to(uint8_t *out, struct tern_reader *r, size_t len)
-{
-    const uint8_t *bytes = tern_read_bytes(r, len);
-    if (bytes != NULL) {
-        memcpy(out, bytes, len);
-    }
-}
-
 /* 0 · TERN_ERR_INVALID */
 static int read_blob(const struct tern_conn *conn, const tern_peer *peer, struct tern_resume *out,
                      tern_time *life)
@@ -131,16 +123,16 @@ static int read_blob(const struct tern_conn *conn, const tern_peer *peer, struct
     tern_reader_init(&r, peer->ticket, peer->ticket_len);
     bool is_known = tern_read_u8(&r) == BLOB_VERSION;
     *life = tern_read_uint(&r, 4) * TERN_SEC;
-    copy_to(server_key, &r, sizeof server_key);
-    copy_to(client_key, &r, sizeof client_key);
-    copy_to(out->secret, &r, sizeof out->secret);
+    tern_read_copy(&r, server_key, sizeof server_key);
+    tern_read_copy(&r, client_key, sizeof client_key);
+    tern_read_copy(&r, out->secret, sizeof out->secret);
     out->suite = (uint16_t)tern_read_uint(&r, 2);
     for (size_t i = 0; i < TERN_TICKET_LIMITS; i++) {
         out->limits[i] = tern_read_uint(&r, 8);
     }
     out->sealed_len = (size_t)tern_read_uint(&r, 2);
     bool fits = out->sealed_len > 0 && out->sealed_len <= sizeof out->sealed;
-    copy_to(out->sealed, &r, fits ? out->sealed_len : 0);
+    tern_read_copy(&r, out->sealed, fits ? out->sealed_len : 0);
     out->age = peer->ticket_age / TERN_MSEC;
     bool is_one_suite = (out->suite & (out->suite - 1)) == 0;
     if (!is_known || !fits || !is_one_suite || r.failed || tern_reader_left(&r) > 0 ||
@@ -195,7 +187,7 @@ static int take_back(struct tern_conn *conn)
     struct tern_loss *loss = &conn->spaces[TERN_LEVEL_APP].loss;
     int rc = 0;
     for (uint64_t pn = loss->sent.base; pn < loss->sent.next_pn && rc == 0; pn++) {
-        const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
+        const struct tern_sent_packet *packet = tern_sent_at(&loss->sent, pn);
         if (packet->state == TERN_SENT_OUTSTANDING) {
             rc = tern_receipts_repeat(conn, TERN_LEVEL_APP, packet);
         }

@@ -169,11 +169,12 @@ void tern_packet_keys_clear(struct tern_packet_keys *keys)
 
 void tern_packet_keys_fold(struct tern_packet_seed *seed, const struct tern_packet_keys *keys)
 {
-    *seed = (struct tern_packet_seed){.mask = keys->mask,
-                                      .prefix = keys->prefix,
-                                      .suite = keys->suite,
-                                      .sealed = keys->sealed,
-                                      .opened = keys->opened};
+    memset(seed, 0, sizeof *seed); /* the gaps, too: it is packed as octets */
+    seed->mask = keys->mask;
+    seed->prefix = keys->prefix;
+    seed->suite = keys->suite;
+    seed->sealed = keys->sealed;
+    seed->opened = keys->opened;
     memcpy(seed->secret, keys->secret, TERN_SECRET_SIZE);
 }
 

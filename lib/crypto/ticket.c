@@ -65,8 +65,8 @@ static void read_plain(struct tern_ticket *out, const uint8_t plain[TERN_TICKET_
     out->issued_at = tern_read_uint(&r, 8);
     out->proved_at = tern_read_uint(&r, 8);
     out->suite = (uint16_t)tern_read_uint(&r, 2);
-    memcpy(out->secret, tern_read_bytes(&r, sizeof out->secret), sizeof out->secret);
-    memcpy(out->client_key, tern_read_bytes(&r, sizeof out->client_key), sizeof out->client_key);
+    tern_read_copy(&r, out->secret, sizeof out->secret);
+    tern_read_copy(&r, out->client_key, sizeof out->client_key);
     for (size_t i = 0; i < TERN_TICKET_LIMITS; i++) {
         out->limits[i] = tern_read_uint(&r, 8);
     }

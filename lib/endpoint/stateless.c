@@ -41,15 +41,12 @@ static struct tern_stateless_reply *next_slot(struct tern_stateless *stateless,
     return reply;
 }
 
-static bool keep(struct tern_stateless *stateless, struct tern_stateless_reply *reply,
+static void keep(struct tern_stateless *stateless, struct tern_stateless_reply *reply,
                  const struct tern_writer *w)
 {
-    if (w->failed) {
-        return false;
-    }
+    tern_assert(!w->failed); /* the longest answer of each kind has room */
     reply->len = tern_writer_used(w);
     stateless->count++;
-    return true;
 }
 
 void tern_stateless_negotiate(struct tern_stateless *stateless, const struct tern_header *header,
@@ -64,7 +61,8 @@ void tern_stateless_negotiate(struct tern_stateless *stateless, const struct ter
     }
     tern_random_fill(random, &first, 1);
     tern_header_encode_negotiation(&w, header, first);
-    stateless->negotiations += keep(stateless, reply, &w) ? 1 : 0;
+    keep(stateless, reply, &w);
+    stateless->negotiations++;
 }
 
 void tern_stateless_retry(struct tern_stateless *stateless, const struct tern_header *header,
@@ -83,40 +81,34 @@ void tern_stateless_retry(struct tern_stateless *stateless, const struct tern_he
     size_t token_len = tern_proofs_seal_retry(proofs, token, random, &in->local, &in->remote, &scid,
                                               &header->dcid, now);
     tern_header_encode_retry(&w, &header->scid, &scid, token, token_len, tag, 0);
-    if (keep(stateless, reply, &w)) {
-        size_t tag_at = reply->len - TERN_RETRY_TAG_SIZE;
-        tern_retry_tag(reply->data + tag_at, keys, header->dcid.bytes, header->dcid.len,
-                       reply->data, tag_at);
-        stateless->retries++;
-    }
+    keep(stateless, reply, &w);
+    size_t tag_at = reply->len - TERN_RETRY_TAG_SIZE;
+    tern_retry_tag(reply->data + tag_at, keys, header->dcid.bytes, header->dcid.len, reply->data,
+                   tag_at);
+    stateless->retries++;
 }
 
 /* Seals the frame behind the header in `w` as packet 0 of the server's Initial keys. Another refusal may
  * repeat key and number, which gives nothing away: whoever sees the client's packet can derive both. */
-static int seal_initial(struct tern_writer *w, size_t header_len, const struct tern_cid *dcid,
-                        const uint8_t *server_public)
+static void seal_initial(struct tern_writer *w, size_t header_len, const struct tern_cid *dcid,
+                         const uint8_t *server_public)
 {
     uint8_t client[TERN_SECRET_SIZE], server[TERN_SECRET_SIZE], mask[TERN_MASK_SIZE];
     struct tern_packet_keys keys;
     tern_initial_secrets(client, server, dcid->bytes, dcid->len, server_public);
     int rc = tern_packet_keys_init(&keys, TERN_SUITE_CHACHA20_POLY1305, server);
+    tern_assert(rc == 0); /* that suite is in every libsodium */
     size_t len = tern_writer_used(w) - header_len;
-    size_t tag = tern_suite_tag_size(TERN_SUITE_CHACHA20_POLY1305);
-    if (rc == 0 && tern_write_room(w, tag) == NULL) {
-        rc = TERN_ERR_BUFFER;
-    }
-    if (rc == 0) {
-        rc = tern_packet_seal(&keys, 0, 0, w->start, header_len, w->start + header_len, len);
-    }
-    if (rc == 0) {
-        size_t pn_offset = header_len - REFUSAL_PN_LEN;
-        tern_aead_mask(&keys.mask, w->start + header_len, mask);
-        tern_header_mask(w->start, pn_offset, REFUSAL_PN_LEN, mask);
-    }
+    (void)tern_write_room(w, tern_suite_tag_size(TERN_SUITE_CHACHA20_POLY1305));
+    tern_assert(!w->failed);
+    rc = tern_packet_seal(&keys, 0, 0, w->start, header_len, w->start + header_len, len);
+    tern_assert(rc == 0); /* the first under its keys */
+    (void)rc;
+    tern_aead_mask(&keys.mask, w->start + header_len, mask);
+    tern_header_mask(w->start, header_len - REFUSAL_PN_LEN, REFUSAL_PN_LEN, mask);
     tern_packet_keys_clear(&keys);
     tern_mem_wipe(client, sizeof client);
     tern_mem_wipe(server, sizeof server);
-    return rc;
 }
 
 void tern_stateless_refuse(struct tern_stateless *stateless, const struct tern_header *header,
@@ -139,10 +131,10 @@ void tern_stateless_refuse(struct tern_stateless *stateless, const struct tern_h
                             len + tern_suite_tag_size(TERN_SUITE_CHACHA20_POLY1305));
     size_t header_len = tern_writer_used(&w);
     tern_write_bytes(&w, body, len);
-    if (!frame.failed && !w.failed &&
-        seal_initial(&w, header_len, &header->dcid, server_public) == 0) {
-        stateless->refusals += keep(stateless, reply, &w) ? 1 : 0;
-    }
+    tern_assert(!frame.failed);
+    seal_initial(&w, header_len, &header->dcid, server_public);
+    keep(stateless, reply, &w);
+    stateless->refusals++;
 }
 
 bool tern_stateless_push(struct tern_stateless *stateless, const tern_datagram *in,
@@ -154,7 +146,8 @@ bool tern_stateless_push(struct tern_stateless *stateless, const tern_datagram *
         return false;
     }
     tern_write_bytes(&w, data, len);
-    return keep(stateless, reply, &w);
+    keep(stateless, reply, &w);
+    return true;
 }
 
 bool tern_stateless_next(struct tern_stateless *stateless, tern_train *train)
@@ -165,9 +158,7 @@ bool tern_stateless_next(struct tern_stateless *stateless, tern_train *train)
     const struct tern_stateless_reply *reply = &stateless->replies[stateless->head];
     stateless->head = (stateless->head + 1) % stateless->capacity;
     stateless->count--;
-    if (reply->len > train->capacity) {
-        return false;
-    }
+    tern_assert(reply->len <= train->capacity); /* which the endpoint has seen to */
     memcpy(train->data, reply->data, reply->len);
     train->local = reply->local;
     train->remote = reply->remote;

@@ -28,11 +28,11 @@ void tern_loss_clear(struct tern_loss *loss)
 
 static void enqueue(struct tern_loss *loss, uint64_t *head, uint64_t *tail, uint64_t pn)
 {
-    tern_sent_find(&loss->sent, pn)->next = 0;
+    tern_sent_at(&loss->sent, pn)->next = 0;
     if (*head == 0) {
         *head = pn + 1;
     } else {
-        tern_sent_find(&loss->sent, *tail - 1)->next = (int32_t)(pn + 1 - *tail);
+        tern_sent_at(&loss->sent, *tail - 1)->next = (int32_t)(pn + 1 - *tail);
     }
     *tail = pn + 1;
 }
@@ -50,7 +50,7 @@ static const struct tern_sent_packet *dequeue(struct tern_loss *loss, uint64_t *
         return NULL;
     }
     *pn = *head - 1;
-    const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, *pn);
+    const struct tern_sent_packet *packet = tern_sent_at(&loss->sent, *pn);
     *head = beyond(*head, packet);
     *tail = *head == 0 ? 0 : *tail;
     return packet;
@@ -126,7 +126,7 @@ int tern_loss_ack_range(struct tern_loss *loss, uint64_t smallest, uint64_t larg
         return TERN_ERR_PROTOCOL; /* RFC 9000 §21.4: it cannot have been received */
     }
     for (uint64_t pn = from; pn <= largest; pn++) {
-        struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+        struct tern_sent_packet *packet = tern_sent_at(sent, pn);
         if (packet->state == TERN_SENT_SKIPPED) {
             return TERN_ERR_PROTOCOL; /* not the latest one left out, but no better */
         }
@@ -174,7 +174,7 @@ static void resume_run(struct run *run, const struct tern_loss *loss, uint64_t p
 {
     tern_time newest = 0;
     while (pn > loss->sent.base) {
-        const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, --pn);
+        const struct tern_sent_packet *packet = tern_sent_at(&loss->sent, --pn);
         if (packet->state == TERN_SENT_ACKED) {
             break;
         }
@@ -234,7 +234,7 @@ static void lose_one(struct tern_loss *loss, struct tern_sent_packet *packet, ui
 static void advance_oldest(struct tern_loss *loss)
 {
     while (loss->oldest < loss->sent.next_pn &&
-           tern_sent_find(&loss->sent, loss->oldest)->state != TERN_SENT_OUTSTANDING) {
+           tern_sent_at(&loss->sent, loss->oldest)->state != TERN_SENT_OUTSTANDING) {
         loss->oldest++;
     }
 }
@@ -243,7 +243,7 @@ static void advance_oldest(struct tern_loss *loss)
  * out may well lie above all that is acknowledged, and an earlier one here. */
 static uint32_t skips_above(const struct tern_loss *loss, const struct tern_sent_packet *packet)
 {
-    uint32_t latest = tern_sent_find(&loss->sent, loss->largest_acked_here)->skips_before;
+    uint32_t latest = tern_sent_at(&loss->sent, loss->largest_acked_here)->skips_before;
     return (latest - packet->skips_before) & TERN_SENT_SKIPS_MASK;
 }
 
@@ -294,7 +294,7 @@ void tern_loss_detect(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
                                TERN_MAX(rtt->smoothed, rtt->latest) + loss->reorder_window);
     loss->oldest = TERN_MAX(loss->oldest, loss->sent.base);
     for (uint64_t pn = loss->oldest; pn < loss->largest_acked; pn++) {
-        struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
+        struct tern_sent_packet *packet = tern_sent_at(&loss->sent, pn);
         if (packet->state == TERN_SENT_ACKED) {
             run.is_open = false;
         }
@@ -338,7 +338,7 @@ void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
     tern_assert(loss->acked_head == 0 && loss->lost_head == 0);
     advance_oldest(loss);
     while (sent->base < loss->oldest) {
-        const struct tern_sent_packet *packet = tern_sent_find(sent, sent->base);
+        const struct tern_sent_packet *packet = tern_sent_at(sent, sent->base);
         if (packet->state == TERN_SENT_LOST && tern_sub_sat(now, packet->lost_at) < keep &&
             loss->oldest - sent->base <= KEEP_LOST_SLOTS) {
             break;
@@ -354,7 +354,7 @@ const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, ui
 {
     uint64_t pn = TERN_MAX(TERN_MAX(*cursor, loss->oldest), loss->sent.base);
     for (; pn < loss->sent.next_pn; pn++) {
-        const struct tern_sent_packet *packet = tern_sent_find(&loss->sent, pn);
+        const struct tern_sent_packet *packet = tern_sent_at(&loss->sent, pn);
         if (packet->state == TERN_SENT_OUTSTANDING && (packet->flags & TERN_SENT_ELICITING) != 0) {
             *cursor = pn + 1;
             return packet;
@@ -369,14 +369,14 @@ const struct tern_sent_packet *tern_loss_walk_acked(const struct tern_loss *loss
 {
     uint64_t at = loss->acked_head;
     if (*cursor > 0) {
-        at = beyond(*cursor, tern_sent_find(&loss->sent, *cursor - 1));
+        at = beyond(*cursor, tern_sent_at(&loss->sent, *cursor - 1));
     }
     if (at == 0) {
         return NULL;
     }
     *cursor = at;
     *pn = at - 1;
-    return tern_sent_find(&loss->sent, *pn);
+    return tern_sent_at(&loss->sent, *pn);
 }
 
 uint64_t tern_loss_discard(struct tern_loss *loss)
@@ -424,7 +424,7 @@ bool tern_loss_is_consistent(const struct tern_loss *loss)
     const struct tern_sent *sent = &loss->sent;
     uint64_t bytes = 0, eliciting = 0;
     for (uint64_t pn = sent->base; pn < sent->next_pn; pn++) {
-        const struct tern_sent_packet *packet = tern_sent_find(sent, pn);
+        const struct tern_sent_packet *packet = tern_sent_at(sent, pn);
         if (packet->state == TERN_SENT_OUTSTANDING) {
             bytes += (packet->flags & TERN_SENT_IN_FLIGHT) != 0 ? packet->size : 0;
             eliciting += (packet->flags & TERN_SENT_ELICITING) != 0 ? 1 : 0;

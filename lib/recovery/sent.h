@@ -91,12 +91,17 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
 /* Leaves one number out (needs a reserve too). */
 void tern_sent_skip(struct tern_sent *sent);
 
-/* The slot of a number, or NULL when it is below base or not yet used. Here, for an ACK asks for each slot several
- * times. */
+/* The slot of a number between base and next_pn. Here, for an ACK asks for each slot several times. */
+static inline struct tern_sent_packet *tern_sent_at(const struct tern_sent *sent, uint64_t pn)
+{
+    tern_assert(pn >= sent->base && pn < sent->next_pn);
+    return &sent->packets[pn & (sent->capacity - 1)];
+}
+
+/* The same, or NULL when the number is below base or not yet used. */
 static inline struct tern_sent_packet *tern_sent_find(const struct tern_sent *sent, uint64_t pn)
 {
-    return pn < sent->base || pn >= sent->next_pn ? NULL
-                                                  : &sent->packets[pn & (sent->capacity - 1)];
+    return pn < sent->base || pn >= sent->next_pn ? NULL : tern_sent_at(sent, pn);
 }
 
 static inline const struct tern_receipt *tern_sent_receipt(const struct tern_sent *sent,

@@ -245,7 +245,8 @@ static struct tern_lane_ring *lane_of(const struct tern_msgout *m, uint32_t chan
                                       enum tern_lane lane)
 {
     struct tern_channel *c = tern_channel_find(m, channel);
-    return c != NULL ? &c->lanes[lane] : NULL;
+    tern_assert(c != NULL); /* a channel stays as long as the connection does */
+    return &c->lanes[lane];
 }
 
 /* NULL: it is gone. */
@@ -253,7 +254,7 @@ static struct tern_message_sending *find(const struct tern_msgout *m,
                                          const struct tern_message_part *part)
 {
     const struct tern_lane_ring *r = lane_of(m, part->channel, part->lane);
-    if (r == NULL || !tern_lane_holds(r, part->number)) {
+    if (!tern_lane_holds(r, part->number)) {
         return NULL;
     }
     return tern_lane_message(*tern_lane_slot(r, part->number));

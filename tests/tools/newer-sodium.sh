@@ -3,14 +3,17 @@
 # ML-KEM and a faster AES-GCM, on releases whose own is older. Nothing of the system is changed.
 # SPDX-License-Identifier: MIT
 #
-#   sh tests/tools/newer-sodium.sh [FOLDER]    into FOLDER instead; does nothing when it is there
+#   sh tests/tools/newer-sodium.sh [FOLDER [OPTION...]]
 #
+# FOLDER: there instead; nothing is done when it is there. The options, and CC and CFLAGS of the environment, go
+# to its configure.
 # The source package comes by apt, from the mirror that the machine uses for its own packages, out of the
 # suite where new ones appear first; apt checks its signature. Exit status 77: it cannot be had here.
 set -eu
 unset CDPATH
 cd "$(dirname "$0")/../.."
 root=${1:-build/deps}
+[ $# = 0 ] || shift
 mkdir -p "$root"
 root=$(cd "$root" && pwd)
 work=$root/libsodium
@@ -94,12 +97,12 @@ echo "fetching libsodium from $id $suite"
     tail -n 5 "$work/log" >&2
     skip "its source package could not be fetched"
 }
-set -- "$work"/libsodium_*.orig.tar.*
-[ -f "$1" ] || fail "the source package holds no source"
-tar -x -f "$1" -C "$work/code" --strip-components=1 >>"$work/log" 2>&1 || fail "tar failed"
+source=$(find "$work" -maxdepth 1 -name 'libsodium_*.orig.tar.*' ! -name '*.asc' | head -n 1)
+[ -f "$source" ] || fail "the source package holds no source"
+tar -x -f "$source" -C "$work/code" --strip-components=1 >>"$work/log" 2>&1 || fail "tar failed"
 echo "building it"
 # Not shared: programs that are built with it run without being told where it is.
-(cd "$work/code" && ./configure --prefix="$root" --disable-shared --with-pic &&
+(cd "$work/code" && ./configure --prefix="$root" --disable-shared --with-pic "$@" &&
     make -j "$(nproc 2>/dev/null || echo 2)" && make install) >>"$work/log" 2>&1 ||
     fail "it does not build"
 rm -rf "$work/code" "$work/lists" "$work/cache"

@@ -306,7 +306,14 @@ static void clear_keys_open_nothing(void **state)
     assert_int_equal(tern_packet_keys_init(&keys, 0x4000, secret), TERN_ERR_UNSUPPORTED);
     assert_int_equal(tern_packet_open(&keys, 0, 0, payload, 0, payload, sizeof payload),
                      TERN_ERR_CRYPTO);
+    assert_int_equal(tern_packet_check(&keys, 0, payload, 0, payload, sizeof payload),
+                     TERN_ERR_CRYPTO);
     assert_int_equal(tern_packet_keys_update(&keys, &keys), TERN_ERR_UNSUPPORTED);
+    assert_int_equal(tern_packet_keys_init(&keys, TERN_SUITE_CHACHA20_POLY1305, secret), 0);
+    int rc = tern_packet_check(&keys, TERN_PN_MAX + 1, payload, 0, payload, sizeof payload);
+    assert_int_equal(rc, TERN_ERR_CRYPTO); /* there is no such number */
+    rc = tern_packet_open(&keys, 0, TERN_PN_MAX + 1, payload, 0, payload, sizeof payload);
+    assert_int_equal(rc, TERN_ERR_CRYPTO);
     tern_packet_keys_clear(&keys);
     tern_packet_keys_clear(&keys);
 }

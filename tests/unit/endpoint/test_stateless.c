@@ -1,5 +1,6 @@
 /* Version Negotiation: when it is sent, what it says, and that it is no amplifier.
  * SPDX-License-Identifier: MIT */
+#include "endpoint/endpoint.h"
 #include "pair_kit.h"
 #include "wire/limits.h"
 
@@ -169,7 +170,50 @@ static void a_client_does_not_heed_it(void **state)
     assert_int_equal(p->side[PAIR_CLIENT].connected, 1);
 }
 
+/* Of each kind: what has no room is not said, and what has come first leaves first. */
+static void a_full_ring_takes_no_more(void **state)
+{
+    struct tern_stateless ring;
+    struct tern_header header;
+    struct tern_proofs proofs;
+    struct tern_retry_keys keys;
+    struct tern_random random;
+    tern_datagram in = {.local = p->side[PAIR_SERVER].addr, .remote = p->side[PAIR_CLIENT].addr};
+    tern_train train = {.data = answer, .capacity = sizeof answer};
+    uint8_t reset[40] = {0x41}, key[TERN_KEY_SIZE] = {9};
+    (void)state;
+    pair_open(p);
+    tern_random_init(&random, NULL);
+    tern_proofs_init(&proofs, key, 0, TERN_SEC, &random, p->now);
+    tern_retry_keys_init(&keys, key);
+    make_ask(0x54524e02);
+    assert_int_equal(tern_header_decode(&header, ask, 1200, TERN_CID_SIZE), 0);
+    header.dcid = header.scid = (struct tern_cid){.len = 8};
+    assert_int_equal(tern_stateless_init(&ring, &p->side[PAIR_SERVER].endpoint->mem, 2), 0);
+    assert_false(tern_stateless_next(&ring, &train));
+    assert_true(tern_stateless_push(&ring, &in, reset, sizeof reset));
+    tern_stateless_refuse(&ring, &header, &in, key, 2, "no room");
+    assert_int_equal(ring.refusals, 1);
+    assert_false(tern_stateless_push(&ring, &in, reset, sizeof reset));
+    tern_stateless_refuse(&ring, &header, &in, key, 2, "no room");
+    tern_stateless_retry(&ring, &header, &in, &proofs, &keys, &random, p->now);
+    tern_stateless_negotiate(&ring, &header, &in, 1200, &random);
+    assert_int_equal(ring.refusals, 1);
+    assert_int_equal(ring.retries + ring.negotiations, 0);
+    assert_true(tern_stateless_next(&ring, &train));
+    assert_int_equal(train.len, sizeof reset);
+    assert_memory_equal(answer, reset, sizeof reset);
+    tern_stateless_retry(&ring, &header, &in, &proofs, &keys, &random, p->now);
+    assert_int_equal(ring.retries, 1);
+    assert_true(tern_stateless_next(&ring, &train));
+    assert_true(tern_stateless_next(&ring, &train));
+    assert_int_equal(answer[0] & 0xf0, 0xf0); /* the Retry came last */
+    assert_false(tern_stateless_next(&ring, &train));
+    tern_stateless_clear(&ring);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(a_full_ring_takes_no_more, setup, teardown),
     cmocka_unit_test_setup_teardown(an_unknown_version_is_told_ours, setup, teardown),
     cmocka_unit_test_setup_teardown(the_longest_identifiers_are_returned, setup, teardown),
     cmocka_unit_test_setup_teardown(negotiation_is_never_answered, setup, teardown),

@@ -664,7 +664,54 @@ static void random_bytes_do_no_harm(void **state)
     }
 }
 
+/* What the way through trains looks at, one byte short of nothing to spare. */
+static void only_a_stream_that_is_alone_is_one(void **state)
+{
+    static const struct {
+        uint8_t payload[16];
+        size_t len;
+        bool is_alone;
+        uint64_t id, offset, size;
+    } cases[] = {
+        {{0}, 0, false, 0, 0, 0},
+        {{0x01}, 1, false, 0, 0, 0},
+        {{0x08, 4}, 2, true, 4, 0, 0},
+        {{0x08, 4, 'a', 'b'}, 4, true, 4, 0, 2},
+        {{0x09, 4, 'a'}, 3, false, 0, 0, 0}, /* it ends the stream */
+        {{0x0a, 4, 2, 'a', 'b'}, 5, true, 4, 0, 2},
+        {{0x0a, 4, 2, 'a', 'b', 0x01}, 6, false, 0, 0, 0}, /* a PING behind it */
+        {{0x0a, 4, 3, 'a', 'b'}, 5, false, 0, 0, 0},
+        {{0x0c, 4, 9, 'a'}, 4, true, 4, 9, 1},
+        {{0x0e, 4, 9, 1, 'a'}, 5, true, 4, 9, 1},
+        {{0x0e, 4, 9}, 3, false, 0, 0, 0},
+        {{0x08}, 1, false, 0, 0, 0},
+        {{0x0c, 4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+         10,
+         true,
+         4,
+         TERN_VARINT_MAX,
+         0},
+        {{0x0c, 4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'a'}, 11, false, 0, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT_OF(cases); i++) {
+        struct tern_frame_stream s;
+        uint8_t *exact = kit_exact(cases[i].payload, cases[i].len);
+        bool is_alone = tern_frame_is_stream_alone(&s, exact, cases[i].len);
+        assert_int_equal(is_alone, cases[i].is_alone);
+        if (is_alone) {
+            assert_false(s.fin);
+            assert_int_equal(s.id, cases[i].id);
+            assert_int_equal(s.offset, cases[i].offset);
+            assert_int_equal(s.len, cases[i].size);
+            assert_ptr_equal(s.data, exact + cases[i].len - s.len);
+        }
+        free(exact);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(only_a_stream_that_is_alone_is_one),
     cmocka_unit_test(every_sample_is_read_whole),
     cmocka_unit_test(every_truncation_fails),
     cmocka_unit_test(what_follows_a_frame_is_left),
