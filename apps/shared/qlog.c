@@ -17,6 +17,7 @@
 struct record_file {
     uint64_t number;
     FILE *file;
+    bool is_over; /* it closes or drains: who comes may have the place */
 };
 
 struct qlog {
@@ -69,6 +70,13 @@ static FILE *open_file(struct qlog *qlog, const tern_trace_event *event)
     return file;
 }
 
+static void end(struct qlog *qlog, struct record_file *one)
+{
+    (void)fclose(one->file);
+    one->file = NULL;
+    qlog->ended = one->number > qlog->ended ? one->number : qlog->ended;
+}
+
 static struct record_file *find(struct qlog *qlog, const tern_trace_event *event)
 {
     struct record_file *room = NULL;
@@ -77,13 +85,16 @@ static struct record_file *find(struct qlog *qlog, const tern_trace_event *event
         if (one->file != NULL && one->number == event->conn_number) {
             return one;
         }
-        room = one->file == NULL && room == NULL ? one : room;
+        bool is_better = room == NULL || room->file != NULL;
+        room = is_better && (one->file == NULL || one->is_over) ? one : room;
     }
     if (room == NULL || (event->conn_number <= qlog->ended && qlog->ended > 0)) {
         return NULL;
     }
-    room->file = open_file(qlog, event);
-    room->number = event->conn_number;
+    if (room->file != NULL) {
+        end(qlog, room);
+    }
+    *room = (struct record_file){.number = event->conn_number, .file = open_file(qlog, event)};
     return room->file == NULL ? NULL : room;
 }
 
@@ -106,10 +117,11 @@ static void on_event(void *user, const tern_trace_event *event)
     if (large != record) {
         free(large);
     }
-    if (event->kind == TERN_TRACE_STATE && strcmp(event->text, "closed") == 0) {
-        (void)fclose(to->file);
-        to->file = NULL;
-        qlog->ended = event->conn_number > qlog->ended ? event->conn_number : qlog->ended;
+    if (event->kind == TERN_TRACE_STATE) {
+        to->is_over = strcmp(event->text, "closing") == 0 || strcmp(event->text, "draining") == 0;
+        if (strcmp(event->text, "closed") == 0) {
+            end(qlog, to);
+        }
     }
 }
 

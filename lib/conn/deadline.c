@@ -81,8 +81,8 @@ tern_time tern_conn_deadline(const struct tern_conn *conn, tern_time now)
 
 static void tick_over(struct tern_conn *conn, tern_time now)
 {
-    if (now >= conn->life.end_at) {
-        (void)tern_life_end(&conn->life);
+    if (now >= conn->life.end_at && tern_life_end(&conn->life)) {
+        tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
     }
 }
 

@@ -395,6 +395,9 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
     }
     if (conn->life.end_at == TERN_TIME_NEVER) {
         conn->life.end_at = now + tern_conn_closing_time(conn);
+        if (conn->life.by == TERN_CLOSED_LOCAL) { /* else whoever ended it has said so */
+            tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
+        }
     }
     /* At every level that the peer may have keys for; a server's Initial can be the only one. */
     for (unsigned level = 0; level < TERN_LEVELS; level++) {
@@ -610,8 +613,8 @@ static void note_app_limited(struct tern_conn *conn)
 static size_t rest_on(struct tern_conn *conn, tern_time now)
 {
     conn->pacing_until = tern_add_sat(now, WAKE_AGAIN);
-    if (conn->life.state == TERN_LIFE_CLOSING) {
-        (void)tern_life_end(&conn->life);
+    if (conn->life.state == TERN_LIFE_CLOSING && tern_life_end(&conn->life)) {
+        tern_trace_state(&conn->trace, tern_life_name(conn->life.state), now);
     }
     return 0;
 }

@@ -162,7 +162,7 @@ case_qlog() {
         file=$(find $side -name '*.qlog' -size +4k | head -n 1)
         [ -n "$file" ] || fail "no qlog of $side"
         head -c 1 "$file" | od -An -tx1 | grep -q 1e || fail "$file is no JSON text sequence"
-        grep -q qlog_version "$file" || fail "$file does not begin as qlog"
+        grep -q file_schema "$file" || fail "$file does not begin as qlog"
         grep -q packet_sent "$file" || fail "$file has no packets"
     done
     expect 3 "$terncp" --qlog /proc/none here/file "tern://$server/file"
