@@ -105,6 +105,8 @@ install() {
         need_command sshd openssh-server
         need_command ssh openssh-client
         need_command nft nftables
+        need_command curl curl
+        need_command tshark tshark
         ;;
     esac
     case $what in

@@ -11,6 +11,7 @@
 
 #include "shared/cli.h"
 #include "shared/identity.h"
+#include "shared/keylog.h"
 #include "shared/keyring.h"
 #include "shared/net.h"
 #include "shared/term.h"
@@ -52,6 +53,7 @@ struct client {
     struct files *files;
     uint8_t secret[TERN_KEY_SIZE];
     struct transport transport;
+    struct keylog *keylog; /* NULL: none */
     bool is_open;
     tern_conn *conn;
     bool only_key, is_closing, was_online;
@@ -454,6 +456,10 @@ static int open_client(struct client *c)
     config.max_streams_bidi = 0;
     config.max_streams_uni = STREAMS;
     config.stream_send_buffer = STREAM_BUFFER;
+    const char *key_log = c->options->key_log;
+    if (key_log != NULL && (c->keylog = keylog_add(key_log, &config)) == NULL) {
+        return CLI_LOCAL;
+    }
     int rc = transport_open(&c->transport, c->loop, &config, NULL, on_ready, c);
     if (rc != 0) {
         cli_error("socket", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc),
@@ -522,6 +528,7 @@ void client_free(struct client *c)
     if (c->is_open) {
         transport_close(&c->transport);
     }
+    keylog_free(c->keylog);
     model_free(c->model);
     memory_close(c->memory);
     sodium_memzero(c->secret, sizeof c->secret);

@@ -770,6 +770,9 @@ void hub_count(const struct hub *hub, struct hub_counts *out)
                                .refusals = hub->refusals,
                                .store_failures = hub->store_failures};
     out->store_bytes = hub->store == NULL ? 0 : store_bytes(hub->store);
+    for (const struct person *person = hub->persons; person != NULL; person = person->next) {
+        out->people += person->sessions != NULL && !person->is_resting ? 1 : 0;
+    }
 }
 
 void hub_free(struct hub *hub)

@@ -113,7 +113,7 @@ void hub_relay_over(struct hub_relay *relay); /* its streams are done with */
 void hub_tick(struct hub *hub, tern_time now);
 
 struct hub_counts {
-    size_t sessions, rooms, relays;
+    size_t sessions, people, rooms, relays; /* people: those who have sessions */
     uint64_t events, refusals, store_failures, store_bytes;
 };
 void hub_count(const struct hub *hub, struct hub_counts *out);

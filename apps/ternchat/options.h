@@ -19,6 +19,7 @@ struct options {
     const char *key, *known_hosts, *pin, *cc, *out_file;
     const char *listen, *authorized_keys, *motd; /* serve */
     const char *history, *moderators, *broker;
+    const char *metrics, *key_log; /* where to answer, and a file; NULL: none */
     bool no_history, no_memory, invite;
     int files;
     uint64_t history_size, history_age, stats_interval; /* bytes; ns; ns. 0: any, any, never */

@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/figures.h"
 #include "shared/identity.h"
 #include "shared/json.h"
+#include "shared/keylog.h"
 #include "shared/keyring.h"
+#include "shared/metrics.h"
 #include "shared/net.h"
 #include "shared/service.h"
 #include "shared/transport.h"
@@ -52,6 +55,9 @@ struct server {
     struct desk *desk;                  /* where the invited come in; NULL: not opened yet */
     const uint8_t *secret;              /* NULL: a new one each time */
     char history[KEYRING_PATH_SIZE];
+    struct figures figures;
+    struct metrics *metrics; /* NULL: nobody asks */
+    struct keylog *keylog;
     tern_time told;         /* figures */
     tern_time told_failure; /* of the history */
 };
@@ -264,6 +270,7 @@ static void on_ready(tern_ev *binding, void *user)
     (void)binding;
     while (tern_endpoint_poll(server->transport.endpoint, &ev) == 1) {
         struct peer *peer = tern_conn_user(ev.conn);
+        figures_on_event(&server->figures, &ev);
         if (ev.type == TERN_EVENT_CONNECTED) {
             on_came(server, ev.conn);
         } else if (peer == NULL) {
@@ -298,6 +305,42 @@ static void tell_figures(const struct server *server)
                  c.sessions, c.rooms, (unsigned long long)c.events, (unsigned long long)c.refusals,
                  (unsigned long long)c.store_bytes);
     }
+}
+
+/* For --metrics. */
+static void fill_page(void *user, struct metrics_page *page)
+{
+    struct server *server = user;
+    uint64_t sums[FIGURES] = {0};
+    struct hub_counts c;
+    figures_publish(&server->figures, server->transport.endpoint);
+    figures_add(sums, &server->figures);
+    figures_show(sums, page);
+    hub_count(server->hub, &c);
+    metrics_add(page, "chat_people", "People who are there.", true, c.people);
+    metrics_add(page, "chat_sessions", "Sessions of theirs.", true, c.sessions);
+    metrics_add(page, "chat_rooms", "Rooms.", true, c.rooms);
+    metrics_add(page, "chat_files", "Files on their way through the server.", true, c.relays);
+    metrics_add(page, "chat_events_total", "What was said and done in rooms.", false, c.events);
+    metrics_add(page, "chat_refusals_total", "Wishes that were refused.", false, c.refusals);
+    metrics_add(page, "chat_history_failures_total", "Events that the history did not take.", false,
+                c.store_failures);
+    metrics_add(page, "chat_history_bytes", "Size of the history.", true, c.store_bytes);
+}
+
+/* -1: they are to be had, or nobody wants them. */
+static int open_metrics(struct server *server)
+{
+    int code = -1;
+    if (server->options->metrics != NULL) {
+        server->metrics =
+            metrics_open(server->options->metrics, server->loop, fill_page, server, &code);
+        if (server->metrics == NULL) {
+            return code;
+        }
+        cli_note("figures at %s", metrics_url(server->metrics));
+    }
+    return -1;
 }
 
 static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -373,6 +416,9 @@ static int open_server(struct server *server, const uint8_t *secret)
     config.stream_send_buffer = RELAY_WINDOW;
     config.verify = on_verify;
     config.verify_user = server;
+    if (o->key_log != NULL && (server->keylog = keylog_add(o->key_log, &config)) == NULL) {
+        return CLI_LOCAL;
+    }
     int rc = transport_open(&server->transport, server->loop, &config, &addr, on_ready, server);
     if (rc != 0) {
         cli_error(tern_addr_format(&addr, text, sizeof text),
@@ -598,9 +644,12 @@ int serve_run(const struct options *options)
     server.secret = has_key ? secret : NULL;
     code = open_server(&server, server.secret);
     if (code < 0) {
-        code = run(&server);
+        code = open_metrics(&server);
+        code = code < 0 ? run(&server) : code;
+        metrics_close(server.metrics);
         transport_close(&server.transport);
     }
+    keylog_free(server.keylog);
     sodium_memzero(secret, sizeof secret);
     hub_free(server.hub);
     return code;

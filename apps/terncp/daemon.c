@@ -17,7 +17,9 @@
 #include "shared/crew.h"
 #include "shared/identity.h"
 #include "shared/json.h"
+#include "shared/keylog.h"
 #include "shared/keyring.h"
+#include "shared/metrics.h"
 #include "shared/net.h"
 #include "shared/qlog.h"
 #include "shared/service.h"
@@ -31,6 +33,7 @@ struct shard {
     struct server *server;
     struct ev_loop *loop;
     struct qlog *qlog;
+    struct keylog *keylog;
 };
 
 struct daemon {
@@ -39,6 +42,7 @@ struct daemon {
     uint8_t secret[TERN_KEY_SIZE];
     struct shard shards[ALL_SOCKETS];
     unsigned count;
+    struct metrics *metrics;
     bool is_handed; /* the sockets are the service manager's */
     struct ev_signal interrupted, terminated, hung_up;
 };
@@ -229,19 +233,54 @@ static int complain(const struct daemon *d, const tern_addr *addr, int rc)
     return CLI_CONNECT;
 }
 
-static int open_qlog(const struct daemon *d, struct shard *shard, unsigned number,
+static int open_logs(const struct daemon *d, struct shard *shard, unsigned number,
                      tern_config *config)
 {
-    if (d->options->qlog == NULL) {
-        return 0;
+    const struct options *o = d->options;
+    config->trace = (tern_trace_sink){0};
+    if (o->qlog != NULL) {
+        shard->qlog = qlog_new(o->qlog, "terncp-serve", number);
+        if (shard->qlog == NULL) {
+            cli_error(o->qlog, strerror(errno), "give a folder for --qlog");
+            return CLI_LOCAL;
+        }
+        config->trace = qlog_sink(shard->qlog);
     }
-    shard->qlog = qlog_new(d->options->qlog, "terncp-serve", number);
-    if (shard->qlog == NULL) {
-        cli_error(d->options->qlog, strerror(errno), "give a folder for --qlog");
-        return CLI_LOCAL;
+    shard->keylog = o->key_log == NULL ? NULL : keylog_add(o->key_log, config);
+    return o->key_log == NULL || shard->keylog != NULL ? 0 : CLI_LOCAL;
+}
+
+/* --- figures ------------------------------------------------------------------------------------------ */
+
+static void fill_page(void *user, struct metrics_page *page)
+{
+    struct daemon *d = user;
+    struct house *house = &d->shared.house;
+    uint64_t sums[FIGURES] = {0};
+    for (unsigned i = 0; i < d->count; i++) {
+        figures_add(sums, server_figures(d->shards[i].server));
     }
-    config->trace = qlog_sink(shard->qlog);
-    return 0;
+    figures_show(sums, page);
+    metrics_add(page, "clients", "Clients that are let in now.", true,
+                atomic_load(&house->sessions));
+    metrics_add(page, "copies_sending", "Copies from here that run now.", true,
+                atomic_load(&house->senders));
+    metrics_add(page, "copies_receiving", "Copies to here that run now.", true,
+                atomic_load(&house->receivers));
+}
+
+/* -1: they are to be had, or nobody wants them. */
+static int open_metrics(struct daemon *d)
+{
+    int code = -1;
+    if (d->options->metrics != NULL) {
+        d->metrics = metrics_open(d->options->metrics, d->shards[0].loop, fill_page, d, &code);
+        if (d->metrics == NULL) {
+            return code;
+        }
+        cli_note("figures at %s", metrics_url(d->metrics));
+    }
+    return -1;
 }
 
 /* -1: all serve. */
@@ -261,7 +300,7 @@ static int open_shards(struct daemon *d, const tern_addr *addr)
         unsigned i = d->count;
         struct shard *shard = &d->shards[i];
         mark(&config, d->options, i, is_sharded);
-        code = open_qlog(d, shard, i, &config) == 0 ? -1 : CLI_LOCAL;
+        code = open_logs(d, shard, i, &config) == 0 ? -1 : CLI_LOCAL;
         shard->loop = i == 0 ? ev_default_loop(0) : ev_loop_new(EVFLAG_AUTO);
         if (code < 0 && shard->loop != NULL) {
             shard->server = server_open(&d->shared, shard->loop, &config, addr, fds[i], &rc);
@@ -316,6 +355,7 @@ static void close_shards(struct daemon *d)
     for (unsigned i = 0; i < ALL_SOCKETS; i++) {
         struct shard *shard = &d->shards[i];
         server_free(shard->server);
+        keylog_free(shard->keylog);
         qlog_free(shard->qlog);
         if (shard->loop != NULL && i > 0) {
             ev_loop_destroy(shard->loop);
@@ -355,9 +395,13 @@ int daemon_run(const struct options *options)
     code = open_shards(d, &addr);
     sodium_memzero(d->secret, sizeof d->secret);
     if (code < 0) {
+        code = open_metrics(d);
+    }
+    if (code < 0) {
         run(d);
         code = CLI_OK;
     }
+    metrics_close(d->metrics);
     close_shards(d);
     (void)close(d->shared.root);
     return code;

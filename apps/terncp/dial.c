@@ -11,6 +11,7 @@
 
 #include "shared/cli.h"
 #include "shared/identity.h"
+#include "shared/keylog.h"
 #include "shared/qlog.h"
 #include "shared/term.h"
 
@@ -218,20 +219,20 @@ static int connect_to(struct dial *d, const uint8_t *key, unsigned i)
     return rc;
 }
 
-/* --qlog: files of their own for each attempt. */
+/* --qlog: files of their own for each attempt. --key-log: one for all. */
 static bool trace(struct dial *d, tern_config *config)
 {
     static unsigned attempts;
-    if (d->options->qlog == NULL) {
-        return true;
+    if (d->options->qlog != NULL) {
+        d->qlog = qlog_new(d->options->qlog, "terncp", attempts++);
+        if (d->qlog == NULL) {
+            cli_error(d->options->qlog, strerror(errno), "give a folder for --qlog");
+            return false;
+        }
+        config->trace = qlog_sink(d->qlog);
     }
-    d->qlog = qlog_new(d->options->qlog, "terncp", attempts++);
-    if (d->qlog == NULL) {
-        cli_error(d->options->qlog, strerror(errno), "give a folder for --qlog");
-        return false;
-    }
-    config->trace = qlog_sink(d->qlog);
-    return true;
+    d->keylog = d->options->key_log == NULL ? NULL : keylog_add(d->options->key_log, config);
+    return d->options->key_log == NULL || d->keylog != NULL;
 }
 
 static int open_attempt(struct dial *d, const uint8_t *key, tern_time timeout)
@@ -267,7 +268,9 @@ static void end_attempt(struct dial *d)
         d->is_begun = false;
     }
     transport_close(&d->transport);
+    keylog_free(d->keylog);
     qlog_free(d->qlog);
+    d->keylog = NULL;
     d->qlog = NULL;
     memset(d->racing, 0, sizeof d->racing);
     d->conn = NULL;

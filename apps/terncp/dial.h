@@ -57,6 +57,7 @@ struct dial {
 
     struct transport transport;
     struct qlog *qlog;             /* of the attempt; NULL: none */
+    struct keylog *keylog;         /* the same */
     tern_conn *racing[DIAL_ADDRS]; /* until one of them stands */
     tern_conn *conn;
     bool is_never_early; /* set after dial_init: no ticket is used */

@@ -62,7 +62,9 @@ struct options {
     uint64_t shards, max_clients, max_per_address; /* serve; the last two 0: not given */
     uint64_t bwlimit, bwlimit_each;                /* bytes a second; 0: none */
     bool is_background;
-    const char *qlog; /* folder; NULL: none */
+    const char *qlog;    /* folder; NULL: none */
+    const char *key_log; /* file; NULL: none */
+    const char *metrics; /* where to answer; NULL: nowhere */
     char **args;
     int arg_count;
 };

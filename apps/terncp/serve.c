@@ -13,7 +13,8 @@
 #include "terncp/log.h"
 #include "terncp/transport.h"
 
-#define TEND_EVERY 0.5 /* seconds */
+#define TEND_EVERY  0.5 /* seconds */
+#define COUNT_EVERY 1.0 /* s, for --metrics */
 
 struct server {
     struct serve_shared *shared;
@@ -21,7 +22,8 @@ struct server {
     struct work *work;
     struct host host;
     struct ev_async nudge;
-    struct ev_timer tend, patience;
+    struct ev_timer tend, patience, count;
+    struct figures figures;
 };
 
 static bool may_end(const struct server *server)
@@ -36,6 +38,7 @@ static void on_ready(tern_ev *binding, void *user)
     tern_event ev;
     (void)binding;
     while (tern_endpoint_poll(server->transport.endpoint, &ev) == 1) {
+        figures_on_event(&server->figures, &ev);
         host_on_event(&server->host, &ev);
     }
     if (may_end(server)) {
@@ -109,6 +112,14 @@ static int open_transport(struct server *server, const tern_config *config, cons
                                    server);
 }
 
+static void on_count(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct server *server = timer->data;
+    (void)loop;
+    (void)events;
+    figures_publish(&server->figures, server->transport.endpoint);
+}
+
 struct server *server_open(struct serve_shared *shared, struct ev_loop *loop,
                            const tern_config *config, const tern_addr *addr, int fd, int *rc)
 {
@@ -141,6 +152,11 @@ struct server *server_open(struct serve_shared *shared, struct ev_loop *loop,
     server->nudge.data = server->tend.data = server->patience.data = server;
     ev_async_start(loop, &server->nudge);
     ev_timer_start(loop, &server->tend);
+    ev_timer_init(&server->count, on_count, 0, COUNT_EVERY);
+    server->count.data = server;
+    if (shared->options->metrics != NULL) {
+        ev_timer_start(loop, &server->count);
+    }
     return server;
 }
 
@@ -167,6 +183,7 @@ void server_free(struct server *server)
     ev_async_stop(server->host.loop, &server->nudge);
     ev_timer_stop(server->host.loop, &server->tend);
     ev_timer_stop(server->host.loop, &server->patience);
+    ev_timer_stop(server->host.loop, &server->count);
     work_free(server->work);
     transport_close(&server->transport);
     free(server);
@@ -180,4 +197,9 @@ const tern_endpoint *server_endpoint(const struct server *server)
 tern_addr server_addr(const struct server *server)
 {
     return tern_udp_local(server->transport.udp);
+}
+
+struct figures *server_figures(struct server *server)
+{
+    return &server->figures;
 }

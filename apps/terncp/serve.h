@@ -3,6 +3,7 @@
 #ifndef TERNCP_SERVE_H
 #define TERNCP_SERVE_H
 
+#include "shared/figures.h"
 #include "terncp/session.h"
 
 enum serve_end {
@@ -36,5 +37,7 @@ void server_nudge(struct server *server);
 
 const tern_endpoint *server_endpoint(const struct server *server);
 tern_addr server_addr(const struct server *server);
+/* With --metrics they are published once a second; from any thread. */
+struct figures *server_figures(struct server *server);
 
 #endif

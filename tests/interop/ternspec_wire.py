@@ -60,6 +60,11 @@ class Header:
         if not self.is_long:
             self.dcid = r.bytes(cid_length)
             self.number_at, self.end = r.at, len(datagram)
+            # A capture on the sending machine shows a train before the kernel has cut it (GSO): the next packet
+            # begins where the identifier comes again.
+            again = datagram.find(self.dcid, r.at + 18) if cid_length else -1
+            if again > 0:
+                self.end = again - 1
             return
         self.version = r.uint(4)
         self.dcid, self.scid = r.block(1), r.block(1)

@@ -1,0 +1,116 @@
+#!/bin/sh
+# Looking inside: figures for Prometheus, key logs, and captures that Wireshark and the second reader understand.
+# SPDX-License-Identifier: MIT
+set -eu
+. "${0%/*}/lib.sh"
+
+interop=$(cd "${0%/*}/../interop" && pwd)
+
+need() {
+    command -v "$1" >/dev/null 2>&1 || skip "no $1 here"
+}
+
+# row NAME: of the server's page.
+row() {
+    curl -sS -m 10 "$url" | sed -n "s/^$1 //p"
+}
+
+at_least() {
+    value=$(row "$1")
+    [ -n "$value" ] && [ "$value" -ge "$2" ] || fail "$1 is ${value:-missing}, not $2 or more"
+}
+
+# Waits for the address that the server says.
+find_url() {
+    wait_for 20 has_line "$1" 'figures at http' || fail "no address of figures"
+    url=$(sed -n 's/.*figures at \(http:.*\)/\1/p' "$1" | head -n 1)
+}
+
+case_metrics_terncp() {
+    need curl
+    random here/file 500
+    serve --metrics 0 --shards 2
+    find_url "$serve_log"
+    copy here/file "tern://$server/file"
+    copy "tern://$server/file" back
+    sleep 1.2
+    size=$(wc -c <here/file)
+    at_least tern_handshakes_total 2
+    at_least tern_stream_bytes_received_total "$size"
+    at_least tern_stream_bytes_sent_total "$size"
+    at_least tern_bytes_received_total "$size"
+    [ "$(row tern_copies_sending)" = 0 ] || fail "a copy is said to run"
+    curl -sS -m 10 "${url%/metrics}/json" >page.json
+    grep -q '^{"connections":[0-9]*,.*"clients":[0-9]*,"copies_sending":0,"copies_receiving":0}$' page.json ||
+        fail "not the JSON that was meant: $(cat page.json)"
+    curl -sS -m 10 "$url" | awk '
+        /^# HELP tern_[a-z_]+ [A-Z].*\.$/ { help = $3; next }
+        /^# TYPE tern_[a-z_]+ (gauge|counter)$/ && $3 == help { type = $3; counter = $4 == "counter"; next }
+        /^tern_[a-z_]+ [0-9]+$/ && $1 == type && (counter == ($1 ~ /_total$/)) { rows++; next }
+        { print "not the text form: " $0; bad = 1 }
+        END { exit bad || rows < 25 }' || fail "the page is not what Prometheus reads"
+    expect 22 curl -sS -f -m 10 "${url%/metrics}/"
+    expect 2 "$terncp" serve --anonymous --root there --metrics 0.0.0.0:9437
+    says 'loopback'
+}
+
+case_metrics_ternchat() {
+    need curl
+    mkdir -p chat
+    XDG_CONFIG_HOME=$work/chat "$TERN_BIN/ternchat" serve --listen 127.0.0.1:0 --no-history --metrics 127.0.0.1:0 \
+        >chat.log 2>&1 &
+    pid=$!
+    pids="$pids $pid"
+    find_url chat.log
+    host=$(sed -n 's/.*listening on \([0-9.:]*\).*/\1/p' chat.log | head -n 1)
+    echo "a word" | XDG_CONFIG_HOME=$work/chat2 "$TERN_BIN/ternchat" --batch --accept-new --no-memory --nick ann \
+        --open "$host" work >said 2>&1 || fail "nothing was said: $(cat said)"
+    at_least tern_handshakes_total 1
+    at_least tern_chat_events_total 1
+    at_least tern_messages_received_total 1
+    [ -n "$(row tern_chat_people)" ] || fail "no figure of people"
+}
+
+# has FILE PATTERN
+has() {
+    grep -q "$2" "$1" || fail "${1##*/} has no $2"
+}
+
+# A real copy, captured on the loopback: tshark lists each packet, and so does the second reader.
+case_capture() {
+    need tshark
+    random here/file 100
+    serve --key-log "$work/keys.log"
+    port=${server##*:}
+    tshark -q -i lo -f "udp port $port" -F pcap -w capture.pcap 2>tshark.log &
+    pid=$!
+    wait_for 20 has_said tshark.log 'Capturing on' "$pid" || true
+    sleep 1 # it says so a little early
+    ! is_gone "$pid" || skip "this user may not capture: $(tail -n 1 tshark.log)"
+    pids="$pids $pid"
+    copy --key-log "$work/keys2.log" here/file "tern://$server/file"
+    same here/file there/file
+    sleep 1
+    forget "$pid"
+    kill -INT "$pid"
+    wait "$pid" || true
+    [ "$(stat -c %a keys.log)" = 600 ] || fail "others may read the keys"
+    for keys in keys.log keys2.log; do
+        has "$keys" '^CLIENT_TRAFFIC [0-9a-f]\{16\} 0 000[1248] [0-9a-f]\{64\}$'
+        has "$keys" '^SERVER_HANDSHAKE '
+        python3 -B "$interop/check_tshark.py" capture.pcap "$work/$keys" >listed ||
+            fail "tshark: $(tail -n 3 listed)"
+        has listed '^c sent Initial pn=0 size=1200 CRYPTO'
+        has listed '^s sent 1-RTT .*HANDSHAKE_DONE'
+        has listed '^c sent 1-RTT .*STREAM id='
+    done
+    python3=/usr/bin/python3
+    $python3 -c 'import cryptography' 2>/dev/null || python3=python3
+    if $python3 -c 'import cryptography' 2>/dev/null; then
+        $python3 -B "$interop/ternspec.py" capture.pcap --keys keys.log >read || fail "the reader: $(tail -n 3 read)"
+        grep -v '^#' read | sed 's/^[^ ]* #[0-9]* //' >read.packets
+        cmp read.packets listed || fail "the reader and tshark differ: $(diff read.packets listed | head -n 5)"
+    fi
+}
+
+run_case "$@"
