@@ -37,7 +37,9 @@ if [ -z "$bin" ]; then
     build_release soak.log soak ternlink
     bin=build/release/bin
 fi
-[ -x "$bin/soak" ] && [ -x "$bin/ternlink" ] || fail "no soak and ternlink in $bin"
+for program in soak ternlink; do
+    [ -x "$bin/$program" ] || fail "no $program in $bin"
+done
 work=$(mktemp -d "${TMPDIR:-/tmp}/tern-soak.XXXXXX")
 
 # --- the processes --------------------------------------------------------------------------------

@@ -253,11 +253,11 @@ static struct tern_lane_ring *lane_of(const struct tern_msgout *m, uint32_t chan
 static struct tern_message_sending *find(const struct tern_msgout *m,
                                          const struct tern_message_part *part)
 {
-    const struct tern_lane_ring *r = lane_of(m, part->channel, part->lane);
-    if (!tern_lane_holds(r, part->number)) {
+    const struct tern_channel *c = tern_channel_find(m, part->channel);
+    if (c == NULL || !tern_lane_holds(&c->lanes[part->lane], part->number)) {
         return NULL;
     }
-    return tern_lane_message(*tern_lane_slot(r, part->number));
+    return tern_lane_message(*tern_lane_slot(&c->lanes[part->lane], part->number));
 }
 
 void tern_msgout_on_acked(struct tern_msgout *m, const struct tern_message_part *part)

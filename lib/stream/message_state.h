@@ -228,7 +228,9 @@ static inline struct tern_channel *tern_channel_find(const struct tern_msgout *m
 static inline struct tern_channel *tern_sending_channel(const struct tern_msgout *m,
                                                         const struct tern_message_sending *s)
 {
-    return tern_channel_find(m, s->channel);
+    struct tern_channel *c = tern_channel_find(m, s->channel);
+    tern_assert(c != NULL); /* a channel stays as long as the connection does */
+    return c;
 }
 
 static inline struct tern_message_sending *tern_sending_of(struct tern_list *link)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Looking inside: figures for Prometheus, key logs, and captures that Wireshark and the second reader understand.
 # SPDX-License-Identifier: MIT
-set -eu
-. "${0%/*}/lib.sh"
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 interop=$(cd "${0%/*}/../interop" && pwd)
 
@@ -17,7 +17,7 @@ row() {
 
 at_least() {
     value=$(row "$1")
-    [ -n "$value" ] && [ "$value" -ge "$2" ] || fail "$1 is ${value:-missing}, not $2 or more"
+    [ "${value:-0}" -ge "$2" ] || fail "$1 is ${value:-missing}, not $2 or more"
 }
 
 # Waits for the address that the server says.
@@ -105,11 +105,11 @@ case_capture() {
         has listed '^c sent 1-RTT .*STREAM id='
     done
     python3=/usr/bin/python3
-    $python3 -c 'import cryptography' 2>/dev/null || python3=python3
-    if $python3 -c 'import cryptography' 2>/dev/null; then
-        $python3 -B "$interop/ternspec.py" capture.pcap --keys keys.log >read || fail "the reader: $(tail -n 3 read)"
-        grep -v '^#' read | sed 's/^[^ ]* #[0-9]* //' >read.packets
-        cmp read.packets listed || fail "the reader and tshark differ: $(diff read.packets listed | head -n 5)"
+    "$python3" -c 'import cryptography' 2>/dev/null || python3=python3
+    if "$python3" -c 'import cryptography' 2>/dev/null; then
+        "$python3" -B "$interop/ternspec.py" capture.pcap --keys keys.log >packets || fail "the reader: $(tail -n 3 packets)"
+        grep -v '^#' packets | sed 's/^[^ ]* #[0-9]* //' >packets.read
+        cmp packets.read listed || fail "the reader and tshark differ: $(diff packets.read listed | head -n 5)"
     fi
 }
 

@@ -10,7 +10,6 @@
 # TERN_SWEEP is how many n of each sort are tried (the first ones, and the others drawn from the rest); "all" is all.
 most=${TERN_SWEEP:-12}
 calls=${TERN_CALLS_SHIM:-$TERN_BIN/../tests/calls.so}
-ternperf=$TERN_BIN/ternperf
 lives=0
 bad=0
 is_bad=no
