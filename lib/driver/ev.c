@@ -23,8 +23,10 @@ struct tern_ev {
 
     ev_io readable, writable, roam;
     ev_prepare prepare;
-    ev_watcher wake; /* never started: tern_ev_wake feeds it */
-    int alarm_fd;    /* -1: none, then `timer` serves */
+    ev_watcher wake;   /* never started: tern_ev_wake feeds it */
+    ev_timer again;    /* ... once in a turn of the loop; then this is for the next */
+    unsigned woken_in; /* the turn, counted from 1 */
+    int alarm_fd;      /* -1: none, then `timer` serves */
     ev_io alarm;
     ev_timer timer;
     ev_timer mend;   /* running: the loop could not watch something, and is asked again */
@@ -225,8 +227,15 @@ static void on_wake(struct ev_loop *loop, ev_watcher *watcher, int revents)
     (void)loop;
     (void)revents;
     struct tern_ev *ev = watcher->data;
+    ev->woken_in = ev_iteration(ev->loop) + 1;
     flush(ev);
     call_ready(ev);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct tern_ev *ev = watcher->data;
+    on_wake(loop, &ev->wake, revents);
 }
 
 /* Before the loop sleeps: whatever any other watcher queued goes out, and the alarm is right. */
@@ -265,8 +274,9 @@ int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpo
     ev_timer_init(&ev->mend, on_mend, MEND_PATIENCE, 0.);
     ev_prepare_init(&ev->prepare, on_prepare);
     ev_init(&ev->wake, on_wake);
+    ev_init(&ev->again, on_again);
     ev->readable.data = ev->writable.data = ev->alarm.data = ev->roam.data = ev;
-    ev->timer.data = ev->mend.data = ev->prepare.data = ev->wake.data = ev;
+    ev->timer.data = ev->mend.data = ev->prepare.data = ev->wake.data = ev->again.data = ev;
     ev_prepare_start(loop, &ev->prepare);
     watch(ev, &ev->readable, EV_READ);
     watch(ev, &ev->alarm, EV_READ);
@@ -277,8 +287,17 @@ int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpo
 
 void tern_ev_wake(tern_ev *binding)
 {
-    if (!binding->in_ready) {
+    if (binding->in_ready) {
+        return;
+    }
+    if (binding->woken_in != ev_iteration(binding->loop) + 1) {
         ev_feed_event(binding->loop, &binding->wake, EV_CUSTOM);
+        return;
+    }
+    /* Two bindings that wake one another from `ready` would keep the loop from ever looking at its sockets. */
+    if (!ev_is_active(&binding->again)) {
+        ev_timer_set(&binding->again, 0., 0.);
+        ev_timer_start(binding->loop, &binding->again);
     }
 }
 
@@ -292,6 +311,7 @@ void tern_ev_stop(tern_ev *binding)
     ev_io_stop(binding->loop, &binding->alarm);
     ev_io_stop(binding->loop, &binding->roam);
     ev_timer_stop(binding->loop, &binding->timer);
+    ev_timer_stop(binding->loop, &binding->again);
     ev_timer_stop(binding->loop, &binding->mend);
     ev_prepare_stop(binding->loop, &binding->prepare);
     (void)ev_clear_pending(binding->loop, &binding->wake);

@@ -16,6 +16,7 @@ struct bench {
     ev_timer limit, later;
     uint32_t wanted; /* datagrams at b that end the run */
     uint32_t a_ready;
+    bool wakes_the_other;
 };
 
 static void on_ready(tern_ev *binding, void *user)
@@ -23,6 +24,9 @@ static void on_ready(tern_ev *binding, void *user)
     struct bench *bench = user;
     bench->a_ready += binding == bench->a;
     tern_ev_wake(binding); /* from within: harmless */
+    if (bench->wakes_the_other) {
+        tern_ev_wake(binding == bench->a ? bench->b : bench->a);
+    }
     if (bench->pair.b_end.received >= bench->wanted) {
         ev_break(bench->loop, EVBREAK_ALL);
     }
@@ -117,6 +121,21 @@ static void wake_calls_ready_and_sends(void **state)
     assert_int_equal(bench.pair.b_end.received, 3);
     assert_int_equal(bench.a_ready, 1);
     tern_ev_wake(bench.a); /* pending when it is stopped */
+    bench_close(&bench);
+}
+
+/* The loop sees its sockets and timers nevertheless. */
+static void two_may_wake_one_another(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench.wakes_the_other = true;
+    fake_send(&bench.pair.a_end, &bench.pair.b_addr, 3, 100, 100);
+    bench.wanted = 3;
+    tern_ev_wake(bench.a);
+    bench_run(&bench, 5);
+    assert_int_equal(bench.pair.b_end.received, 3);
     bench_close(&bench);
 }
 
@@ -217,6 +236,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(queued_before_the_run_is_sent),
     cmocka_unit_test(queued_elsewhere_leaves_before_the_loop_sleeps),
     cmocka_unit_test(wake_calls_ready_and_sends),
+    cmocka_unit_test(two_may_wake_one_another),
     cmocka_unit_test(deadlines_are_met),
     cmocka_unit_test(moved_deadlines_are_met_once),
     cmocka_unit_test(past_deadlines_ring_at_once),
