@@ -39,6 +39,7 @@ cp docs/site/site.css "$source"
 # --- the reference ---------------------------------------------------------------------------------
 
 awk -v what=md -v out="$source/reference" -f docs/site/reference.awk include/tern/*.h
+mv "$source/reference/names" "$to/names"
 rm -f "$source/reference/tern.md"
 {
     cat docs/site/reference.md
@@ -103,9 +104,6 @@ find "$source" -name '*.md' ! -path '*/examples/*' | while read -r page; do
 done
 
 # Names of the library lead to their place in the reference, where they stand alone.
-awk '/^### .*\{#/ { name = $0; sub(/.*\{#/, "", name); sub(/\}.*/, "", name); print name, FILENAME }
-    /^<a id=/ { n = split($0, parts, "\""); for (i = 2; i <= n; i += 2) print parts[i], FILENAME }' \
-    "$source"/reference/*.md | sed 's| .*/| |' >"$to/names"
 for page in "$source"/guide/*.md "$source"/*.md; do
     case ${page#"$source"/} in
     */*) up=../ ;;
@@ -121,7 +119,7 @@ for page in "$source"/guide/*.md "$source"/*.md; do
                 name = substr($0, RSTART + 1, RLENGTH - 2)
                 word = substr($0, RSTART, RLENGTH)
                 if (name in home && substr($0, RSTART - 1, 1) != "[") {
-                    word = "[" word "](" up "reference/" home[name] "#" name ")"
+                    word = "[" word "](" up "reference/" home[name] ")"
                 }
                 out = out substr($0, 1, RSTART - 1) word
                 $0 = substr($0, RSTART + RLENGTH)
@@ -134,12 +132,15 @@ done
 # --- the site ---------------------------------------------------------------------------------------
 
 cp docs/site/mkdocs.yml "$to/mkdocs.yml"
-# A document that nobody has given a place yet stands with the programs.
+# Documents that nobody has given a place yet have one together.
 for page in docs/*.md; do
     name=$(basename "$page")
     grep -q " $name\$" docs/site/mkdocs.yml ||
-        printf '  - %s: %s\n' "$(sed -n '1s/^# //p' "$page" | tr -d ':')" "$name" >>"$to/mkdocs.yml"
+        printf '      - "%s": %s\n' "$(sed -n '1s/^# //p' "$page" | tr -d '"')" "$name" >>"$to/others"
 done
+if [ -s "$to/others" ]; then
+    { echo '  - More:' && cat "$to/others"; } >>"$to/mkdocs.yml"
+fi
 cat "$to/more" >>"$to/mkdocs.yml"
 mkdocs build --strict -f "$to/mkdocs.yml" >"$to/log" 2>&1 || {
     grep -E 'WARNING|ERROR|Error|Aborted' "$to/log"

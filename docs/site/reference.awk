@@ -551,5 +551,11 @@ END {
             write_man(page)
         }
     }
+    # For other pages: each name, and the page and the place that explain it.
+    if (what == "md" && !failed) {
+        for (name in home) {
+            print name, home[name] ".md#" anchor[name] >(out "/names")
+        }
+    }
     exit failed
 }

@@ -76,6 +76,48 @@ case_pkg_config_shared() {
     done
 }
 
+# README's example and the command by which it says to build a program: both word for word, with a main besides that
+# asks tern-echo.
+case_readme_program() {
+    begin
+    readme=$here/../../README.md
+    [ -x "$build/bin/tern-echo" ] || { echo "built without the examples" && return; }
+    # shellcheck disable=SC2016 # backquotes of Markdown
+    sed -n '/^```c$/,/^```$/p' "$readme" | sed '1d; /^```$/,$d' >"$work/example.c"
+    cat "$here/../e2e/readme.c" "$work/example.c" >"$work/ask.c"
+    line=$(sed -n 's/^    \(cc ask\.c .*)\)  .*/\1/p' "$readme")
+    [ -n "$line" ] || fail "README.md does not say how to build a program"
+    (cd "$work" && sh -c "$cc $flags -std=c11 -o program ${line#cc }")
+    "$build/bin/tern-echo" serve "127.0.0.1:$((20000 + $$ % 20000))" >"$work/echo.log" 2>&1 &
+    server=$!
+    trap 'kill $server; rm -rf "$work"' EXIT
+    tries=0
+    until grep -q 'with the key ' "$work/echo.log"; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || fail "tern-echo does not serve: $(cat "$work/echo.log")"
+        sleep 0.05
+    done
+    key=$(sed -n 's/.*with the key //p' "$work/echo.log")
+    said=$(LD_LIBRARY_PATH=$libraries "$work/program" "127.0.0.1:$((20000 + $$ % 20000))" "$key")
+    [ "$said" = hello ] || fail "it prints: $said"
+}
+
+# A page for the library, for each header and for each function, and one for each program.
+case_manual_pages() {
+    begin
+    man=$prefix/share/man
+    for page in man3/tern.3 man3/tern_conn.3 man3/tern_conn_send.3 man3/tern_ev.3 man3/tern_sim.3; do
+        [ -s "$man/$page" ] || fail "no $page"
+    done
+    for page in "$man"/man3/*.3; do
+        to=$(sed -n 's/^\.so //p' "$page")
+        [ -z "$to" ] || [ -s "$man/$to" ] || fail "${page##*/} leads to $to, which is not there"
+    done
+    for program in "$prefix"/bin/*; do
+        [ -s "$man/man1/${program##*/}.1" ] || fail "no manual page of ${program##*/}"
+    done
+}
+
 # libtern.a and all behind it, but the C library.
 case_pkg_config_static() {
     begin
