@@ -203,8 +203,27 @@ static void send_join(struct model *model, struct model_room *room)
     }
 }
 
+/* The server waits for the word, and nothing may keep us in the room. */
+static void say_leave(struct model *model, uint16_t channel)
+{
+    struct chat_packet p = {.type = CHAT_LEAVE};
+    if (channel != 0 && !model_send(model, channel, &p, false) && model->owed_count < MODEL_OWED) {
+        model->owed[model->owed_count++] = channel;
+    }
+}
+
+static void say_owed(struct model *model)
+{
+    struct chat_packet p = {.type = CHAT_LEAVE};
+    while (model->owed_count > 0 &&
+           model_send(model, model->owed[model->owed_count - 1], &p, false)) {
+        model->owed_count--;
+    }
+}
+
 void model_on_writable(struct model *model)
 {
+    say_owed(model);
     for (size_t i = 0; i < model->room_count; i++) {
         send_join(model, model->rooms[i]);
         model_send_unsent(model, model->rooms[i]);
@@ -242,6 +261,7 @@ void model_retry(struct model *model)
 void model_lost(struct model *model)
 {
     model->is_connected = model->is_welcome = false;
+    model->owed_count = 0;
     for (size_t i = 0; i < model->room_count; i++) {
         model->rooms[i]->channel = 0;
         model->rooms[i]->is_joining = false;
@@ -343,6 +363,13 @@ bool model_leave(struct model *model, struct model_room *room)
     return true;
 }
 
+/* The server wants it so, or says what it should not: there is no later try. */
+static void go(struct model *model, struct model_room *room)
+{
+    say_leave(model, room->channel);
+    remove_room(model, room);
+}
+
 struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
                             const void *body, size_t len)
 {
@@ -371,6 +398,7 @@ bool model_say(struct model *model, struct model_room *room, enum chat_kind kind
         return false;
     }
     *id = model->next_id++;
+    room->is_called = false;
     model_memory_said(model, room, u);
     model_send_unsent(model, room);
     return true;
@@ -576,7 +604,7 @@ static bool is_as_before(struct model *model, struct model_room *room, bool is_o
         (void)snprintf(text, sizeof text,
                        "WARNING: the server says that %s is open now, which it was not: left",
                        room->title);
-        (void)model_leave(model, room);
+        go(model, room);
         model_tell(model, text); /* where it is not gone with the room */
         return false;
     }
@@ -598,8 +626,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
 {
     struct model_room *room = room_named(model, p->room);
     if (room == NULL && model_on(model, channel) == NULL) { /* we have left before it came */
-        struct chat_packet leave = {.type = CHAT_LEAVE};
-        (void)model_send(model, channel, &leave, false);
+        say_leave(model, channel);
     }
     if (room == NULL || model_on(model, channel) != NULL) {
         return;
@@ -658,13 +685,53 @@ static void on_words_refused(struct model *model, struct model_room *room, uint6
     model->front.on_refused(model->front.user, room, id);
 }
 
+static struct model_room *find_pair(struct model *model, const uint8_t key[TERN_KEY_SIZE])
+{
+    char name[CHAT_NAME_MAX + 1];
+    name_private(model->key, key, name);
+    return model_find(model, name);
+}
+
+/* Do those who call leave no room for what the person wishes? */
+static bool is_crowded(const struct model *model)
+{
+    size_t called = 0;
+    for (size_t i = 0; i < model->room_count; i++) {
+        called += model->rooms[i]->is_called ? 1 : 0;
+    }
+    return called >= MODEL_CALLS || model->room_count + MODEL_CALLS >= MODEL_ROOMS;
+}
+
+/* Once a minute: each of their words is a call. */
+static void tell_of_call(struct model *model, const char *nick)
+{
+    char text[2 * CHAT_NAME_MAX + 200];
+    uint64_t now = model_clock();
+    if (now - model->called >= 60000 || model->called > now) {
+        model->called = now;
+        (void)snprintf(text, sizeof text,
+                       "%s talks to you alone, as too many do: /msg %s opens it, /leave closes "
+                       "others",
+                       nick, nick);
+        model_tell(model, text);
+    }
+}
+
 static void on_called(struct model *model, const struct chat_packet *p)
 {
     char nick[CHAT_NAME_MAX + 1];
     if (!name_take(p->nick, NAME_NICK, nick)) {
         (void)snprintf(nick, sizeof nick, "?");
     }
-    (void)model_open(model, p->key, nick);
+    bool is_new = find_pair(model, p->key) == NULL;
+    if (is_new && is_crowded(model) && !model_is_verified(model, p->key)) {
+        tell_of_call(model, nick);
+        return;
+    }
+    struct model_room *room = model_open(model, p->key, nick);
+    if (room != NULL && is_new) {
+        room->is_called = true;
+    }
 }
 
 static void on_refused(struct model *model, const struct chat_packet *p)
@@ -707,7 +774,7 @@ static void on_room_packet(struct model *model, struct model_room *room,
     } else if (p->type == CHAT_PARTED) {
         char text[CHAT_NAME_MAX + 60];
         (void)snprintf(text, sizeof text, "%s: you are no longer in that room", room->title);
-        (void)model_leave(model, room); /* first, or the note would go with the room */
+        go(model, room); /* first, or the note would go with the room */
         model_tell(model, text);
     } else if (p->type == CHAT_CAUGHT_UP) {
         room->is_replay = false;

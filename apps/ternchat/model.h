@@ -7,7 +7,9 @@
 #include "ternchat/offer.h"
 #include "ternchat/words.h"
 
-#define MODEL_ROOMS  64
+#define MODEL_ROOMS 64
+#define MODEL_CALLS                                                                                \
+    16 /* conversations that others have begun, and that we have said nothing in yet */
 #define MODEL_PEOPLE 2048 /* of a room: twice what a server takes, for those who are absent */
 #define MODEL_LINES  2000 /* kept of a room, to scroll back in */
 #define MODEL_LINE_BYTES                                                                           \
@@ -82,6 +84,7 @@ struct model_room {
     int64_t remembered;     /* the memory's number for it; 0: none */
     struct room_seal *seal; /* NULL: the room is open, or nobody has let us in yet */
     bool is_known;          /* we were in it: `flags` are true */
+    bool is_called;         /* the other one has begun it, and we have said nothing */
     void *look;             /* the front end's own; it lets go of it in on_left */
 };
 

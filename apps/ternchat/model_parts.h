@@ -18,6 +18,8 @@ struct unheard {
 
 #define MODEL_KNOWN 4096 /* keys that are remembered with their nicks */
 
+#define MODEL_OWED 64
+
 struct known {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];  /* that they bore last */
@@ -38,6 +40,10 @@ struct model {
     uint64_t next_id, next_keys_id; /* KEYS are numbered by themselves */
     struct model_room *rooms[MODEL_ROOMS];
     size_t room_count;
+    uint16_t
+        owed[MODEL_OWED]; /* channels on which LEAVE is to be said, once there is room for it */
+    size_t owed_count;
+    uint64_t called; /* when the person was last told that strangers call; ms since 1970 */
     enum chat_presence presence;
     struct model_room console;
     struct memory *memory; /* NULL: none */

@@ -291,4 +291,34 @@ case_chat_tells_of_a_changed_key() {
     exec 3>&- 4>&-
 }
 
+# A batch that is run again with the same input, since it failed, says its words once.
+case_chat_batch_is_run_again() {
+    chat_serve
+    "$ternchat" keygen -f bot.key >/dev/null 2>&1
+    person ann "$server"
+    exec 3>"$work/ann.in"
+    is_told ann 'in lobby are 1'
+    batch() {
+        printf 'one\ntwo\n' |
+            "$ternchat" --batch --accept-new --key bot.key --nick bot --connect-timeout 2s "$server" lobby 2>bot.log
+    }
+    kill "$server_pid"
+    ends "$server_pid" 0
+    ! batch || fail 'there is no server'
+    ! batch || fail 'there is no server'
+    chat_listen=$server
+    chat_serve
+    batch || fail 'it fails with a server'
+    sees ann '<bot> two'
+    batch || fail 'it fails again'
+    wait_for 20 two_of_two || fail 'it says nothing the second time'
+    [ "$(grep -c '<bot> one' "$work/ann.out")" = 2 ] || fail 'words came twice'
+    [ "$(grep -c '<bot> two' "$work/ann.out")" = 2 ] || fail 'words came twice'
+    exec 3>&-
+}
+
+two_of_two() {
+    [ "$(grep -c '<bot> two' "$work/ann.out")" -ge 2 ]
+}
+
 run_case "$@"

@@ -243,6 +243,73 @@ static void rooms_end(void **state)
     model_free(model);
 }
 
+/* However full the connection is: the seat goes, and the word that frees it follows. */
+static void who_is_put_out_while_all_is_full_is_out(void **state)
+{
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct chat_packet parted = {.type = CHAT_PARTED, .text = chat_text("go")};
+    is_full = true;
+    size_t before = sent_count;
+    answer(model, 1, &parted);
+    assert_null(model_find(model, "lobby"));
+    assert_int_equal(left_count, 1);
+    assert_int_equal(sent_count, before);
+    is_full = false;
+    model_on_writable(model);
+    assert_int_equal(sent_packet(0).type, CHAT_LEAVE);
+    assert_int_equal(sents[sent_count - 1].channel, 1);
+    before = sent_count;
+    model_on_writable(model);
+    assert_int_equal(sent_count, before); /* once */
+    is_full = true;
+    admit(model, 5, "gone", 9); /* the same for what is not wished any more ... */
+    model_lost(model);
+    is_full = false;
+    welcome_model(model);
+    before = sent_count;
+    model_on_writable(model);
+    assert_int_equal(sent_count, before); /* ... but not on another connection */
+    model_free(model);
+}
+
+/* Whoever calls with a hundred keys does not take the rooms that the person wishes. */
+static void strangers_who_call_leave_room(void **state)
+{
+    (void)state;
+    struct model *model = begin_in_lobby();
+    struct chat_packet p = {.type = CHAT_CALLED, .seq = 9, .nick = chat_text("someone")};
+    uint64_t id;
+    for (uint8_t i = 0; i < 100; i++) {
+        memset(p.key, 100 + i, sizeof p.key);
+        answer(model, CHAT_CONTROL, &p);
+    }
+    size_t rooms = 0;
+    while (model_room_at(model, rooms) != NULL) {
+        rooms++;
+    }
+    assert_int_equal(rooms, 1 + MODEL_CALLS);
+    size_t told = note_count;
+    answer(model, CHAT_CONTROL, &p);
+    assert_int_equal(note_count, told); /* not with each of their words */
+    assert_true(told > 0 && strstr(notes[told - 1], "/msg someone") != NULL);
+    for (unsigned i = 0; i < 20; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "mine%u", i);
+        assert_non_null(model_join(model, name, 0));
+    }
+    assert_true(model_say(model, model_room_at(model, 1), CHAT_KIND_TEXT, "yes?", 4, &id));
+    answer(model, CHAT_CONTROL,
+           &p); /* one of them is no stranger any more: there is room for one */
+    assert_non_null(model_room_at(model, rooms + 20));
+    memset(p.key, 2, sizeof p.key); /* bob, whom we know */
+    assert_true(model_verified(model, bob_key, true));
+    memcpy(p.key, bob_key, sizeof p.key);
+    answer(model, CHAT_CONTROL, &p);
+    assert_non_null(model_room_at(model, rooms + 21));
+    model_free(model);
+}
+
 /* The answer to a wish that is no more: the server must not keep the seat. */
 static void who_left_before_they_were_in_leaves(void **state)
 {
@@ -371,6 +438,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_nick_that_is_taken_can_be_changed),
     cmocka_unit_test(rooms_end),
     cmocka_unit_test(who_left_before_they_were_in_leaves),
+    cmocka_unit_test(who_is_put_out_while_all_is_full_is_out),
+    cmocka_unit_test(strangers_who_call_leave_room),
     cmocka_unit_test(lines_are_bounded),
     cmocka_unit_test(any_packets_do_no_harm),
 };
