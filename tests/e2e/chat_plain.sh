@@ -23,7 +23,7 @@ case_chat_plain_talk() {
     echo "//etc/hosts" >&4
     sees ann 'lobby <bob> /etc/hosts'
     echo "/who" >&3
-    is_told ann ' ann$'
+    is_told ann ' ann (moderator)$'
     is_told ann ' bob$'
     echo "/away" >&4
     is_told bob 'you are away'
@@ -308,6 +308,7 @@ case_chat_batch_is_run_again() {
     ! batch || fail 'there is no server'
     chat_listen=$server
     chat_serve
+    wait_for 60 is_back || fail 'ann is not back'
     batch || fail 'it fails with a server'
     sees ann '<bot> two'
     batch || fail 'it fails again'
@@ -315,6 +316,10 @@ case_chat_batch_is_run_again() {
     [ "$(grep -c '<bot> one' "$work/ann.out")" = 2 ] || fail 'words came twice'
     [ "$(grep -c '<bot> two' "$work/ann.out")" = 2 ] || fail 'words came twice'
     exec 3>&-
+}
+
+is_back() {
+    [ "$(grep -c 'in lobby are' "$work/ann.log")" = 2 ]
 }
 
 two_of_two() {
