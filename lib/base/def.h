@@ -32,14 +32,16 @@ static inline uint64_t tern_add_sat(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* Soon wanted: into the cache with it while something else is done. Any address will do. */
+/* Soon wanted: into the cache with it while something else is done. Any address will do. The empty statement is an
+ * effect: gcc (12 at least) leaves out calls of functions that do nothing but ask for memory. */
 static inline void tern_prefetch(const void *at, size_t len)
 {
 #if defined(__GNUC__)
-    const char *line = at;
-    for (size_t i = 0; i < len; i += 64) {
-        __builtin_prefetch(line + i);
+    const char *line = (const char *)at - (uintptr_t)at % 64, *end = (const char *)at + len;
+    for (; line < end; line += 64) {
+        __builtin_prefetch(line);
     }
+    __asm__ volatile("" ::"r"(line));
 #else
     (void)at;
     (void)len;

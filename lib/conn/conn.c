@@ -13,7 +13,7 @@
 #include "crypto/token.h"
 
 #define FETCH_PACKETS      2
-#define FETCH_ACKED        16 /* packets that one ACK may be about */
+#define FETCH_ACKED        32 /* packets that one ACK may be about */
 #define ACK_DELAY_EXPONENT 3  /* RFC 9000 §18.2: the default */
 
 static void init_streams(struct tern_conn *conn)
@@ -425,17 +425,6 @@ void tern_conn_on_confirmed(struct tern_conn *conn)
     conn->life.is_confirmed = true;
 }
 
-static void fetch_packets(const struct tern_sent *sent, uint64_t pn, uint64_t receipt, size_t n)
-{
-    if (sent->capacity > 0) {
-        tern_prefetch(&sent->packets[pn & (sent->capacity - 1)], n * sizeof *sent->packets);
-    }
-    if (sent->receipt_capacity > 0) {
-        tern_prefetch(&sent->receipts[receipt & (sent->receipt_capacity - 1)],
-                      n * sizeof *sent->receipts);
-    }
-}
-
 static void fetch_keys(const struct tern_space *space, bool to_send)
 {
     const struct tern_key_phase *kp = space->keys;
@@ -445,9 +434,11 @@ static void fetch_keys(const struct tern_space *space, bool to_send)
     }
     tern_prefetch(kp, offsetof(struct tern_key_phase, tx));
     tern_prefetch(to_send ? &kp->tx : &kp->rx, sizeof kp->tx);
-    fetch_packets(sent, to_send ? sent->next_pn : sent->base,
-                  to_send ? sent->receipt_end : sent->receipt_base,
-                  to_send ? FETCH_PACKETS : FETCH_ACKED);
+    if (to_send) {
+        tern_sent_fetch_next(sent, FETCH_PACKETS);
+    } else {
+        tern_sent_fetch_oldest(sent, FETCH_ACKED);
+    }
 }
 
 void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send)

@@ -348,6 +348,9 @@ void tern_loss_settle(struct tern_loss *loss, const struct tern_rtt *rtt, tern_t
         sent->receipt_base += packet->receipt_count;
         sent->base++;
     }
+    if (sent->base == sent->next_pn && sent->open_receipts == 0) {
+        tern_sent_restart(sent);
+    }
 }
 
 const struct tern_sent_packet *tern_loss_oldest(const struct tern_loss *loss, uint64_t *cursor)

@@ -23,11 +23,6 @@ void tern_sent_clear(struct tern_sent *sent)
     sent->base = sent->next_pn = next_pn; /* a number is never used twice */
 }
 
-static struct tern_sent_packet *slot_of(const struct tern_sent *sent, uint64_t pn)
-{
-    return &sent->packets[pn & (sent->capacity - 1)];
-}
-
 static int grow_packets(struct tern_sent *sent)
 {
     size_t capacity = sent->capacity == 0 ? FIRST_PACKETS : sent->capacity * 2;
@@ -39,10 +34,11 @@ static int grow_packets(struct tern_sent *sent)
         return TERN_ERR_NOMEM;
     }
     for (uint64_t pn = sent->base; pn < sent->next_pn; pn++) {
-        packets[pn & (capacity - 1)] = *slot_of(sent, pn);
+        packets[(pn - sent->base) & (capacity - 1)] = *tern_sent_at(sent, pn);
     }
     tern_mem_free(sent->mem, sent->packets);
     sent->packets = packets;
+    sent->origin = sent->base;
     sent->capacity = capacity;
     return 0;
 }
@@ -104,7 +100,7 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
                                           uint8_t path, uint8_t ecn, tern_time now)
 {
     tern_assert(sent->next_pn - sent->base < sent->capacity && size <= UINT16_MAX);
-    struct tern_sent_packet *packet = slot_of(sent, sent->next_pn++);
+    struct tern_sent_packet *packet = tern_sent_at(sent, sent->next_pn++);
     memset(packet, 0, sizeof *packet);
     packet->sent_at = now;
     packet->skips_before = sent->skips & TERN_SENT_SKIPS_MASK;
@@ -130,10 +126,40 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
 void tern_sent_skip(struct tern_sent *sent)
 {
     tern_assert(sent->next_pn - sent->base < sent->capacity);
-    struct tern_sent_packet *packet = slot_of(sent, sent->next_pn++);
+    struct tern_sent_packet *packet = tern_sent_at(sent, sent->next_pn++);
     memset(packet, 0, sizeof *packet);
     packet->receipts = (uint32_t)sent->receipt_end;
     packet->state = TERN_SENT_SKIPPED;
     packet->skips_before = sent->skips++ & TERN_SENT_SKIPS_MASK;
     sent->skipped = sent->next_pn;
+}
+
+/* `n` elements of a ring, from the one with this index on: it may go on at the ring's beginning. */
+static void fetch_ring(const void *ring, size_t capacity, size_t size, uint64_t index, size_t n)
+{
+    size_t at = (size_t)index & (capacity - 1);
+    size_t first = TERN_MIN(n, capacity - at);
+    tern_prefetch((const uint8_t *)ring + at * size, first * size);
+    tern_prefetch(ring, TERN_MIN(n - first, at) * size);
+}
+
+static void fetch(const struct tern_sent *sent, uint64_t pn, uint64_t receipt, size_t n)
+{
+    if (sent->capacity > 0) {
+        fetch_ring(sent->packets, sent->capacity, sizeof *sent->packets, pn - sent->origin, n);
+    }
+    if (sent->receipt_capacity > 0) {
+        fetch_ring(sent->receipts, sent->receipt_capacity, sizeof *sent->receipts, receipt, n);
+    }
+}
+
+void tern_sent_fetch_next(const struct tern_sent *sent, size_t most)
+{
+    fetch(sent, sent->next_pn, sent->receipt_end, most);
+}
+
+void tern_sent_fetch_oldest(const struct tern_sent *sent, size_t most)
+{
+    fetch(sent, sent->base, sent->receipt_base,
+          (size_t)TERN_MIN((uint64_t)most, sent->next_pn - sent->base));
 }

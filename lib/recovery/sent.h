@@ -57,6 +57,7 @@ struct tern_sent {
     struct tern_mem *mem;
     struct tern_sent_packet *packets; /* ring of `capacity` (power of two) */
     size_t capacity;
+    uint64_t origin;        /* number of the packet in the first slot of the ring */
     uint64_t base, next_pn; /* slots for [base, next_pn) exist */
     struct tern_receipt *receipts;
     size_t receipt_capacity;
@@ -91,11 +92,20 @@ struct tern_sent_packet *tern_sent_commit(struct tern_sent *sent, size_t size, u
 /* Leaves one number out (needs a reserve too). */
 void tern_sent_skip(struct tern_sent *sent);
 
+/* Nothing is kept: what comes next is written where the first packets were, and not where the ring would go on.
+ * Many connections with rings of which each uses a little have that little in the cache. */
+static inline void tern_sent_restart(struct tern_sent *sent)
+{
+    tern_assert(sent->base == sent->next_pn && sent->receipt_base == sent->receipt_end);
+    sent->origin = sent->base;
+    sent->receipt_base = sent->receipt_end = 0;
+}
+
 /* The slot of a number between base and next_pn. Here, for an ACK asks for each slot several times. */
 static inline struct tern_sent_packet *tern_sent_at(const struct tern_sent *sent, uint64_t pn)
 {
     tern_assert(pn >= sent->base && pn < sent->next_pn);
-    return &sent->packets[pn & (sent->capacity - 1)];
+    return &sent->packets[(pn - sent->origin) & (sent->capacity - 1)];
 }
 
 /* The same, or NULL when the number is below base or not yet used. */
@@ -103,6 +113,10 @@ static inline struct tern_sent_packet *tern_sent_find(const struct tern_sent *se
 {
     return pn < sent->base || pn >= sent->next_pn ? NULL : tern_sent_at(sent, pn);
 }
+
+/* Asks for the memory of up to `most` packets and their receipts: of those to come, or of the oldest that there are. */
+void tern_sent_fetch_next(const struct tern_sent *sent, size_t most);
+void tern_sent_fetch_oldest(const struct tern_sent *sent, size_t most);
 
 static inline const struct tern_receipt *tern_sent_receipt(const struct tern_sent *sent,
                                                            const struct tern_sent_packet *packet,

@@ -676,6 +676,25 @@ static void the_queue_leads_back_and_forth(void **state)
     tern_loss_settle(&loss, &rtt, now);
 }
 
+/* Where nothing is left, what comes next lies where the first did; with one packet kept it goes on. */
+static void what_is_all_settled_makes_room_at_the_beginning(void **state)
+{
+    (void)state;
+    send_many(5);
+    (void)ack(0, 3);
+    (void)settle();
+    send_many(1);
+    assert_ptr_equal(tern_sent_find(&loss.sent, 5), &loss.sent.packets[5]);
+    (void)ack(4, 5);
+    (void)settle();
+    assert_int_equal(loss.sent.base, 6);
+    send_many(2);
+    assert_ptr_equal(tern_sent_find(&loss.sent, 6), &loss.sent.packets[0]);
+    (void)ack(6, 7);
+    assert_int_equal(outcome.acked_packets, 2);
+    assert_int_equal(settle(), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_path_is_not_judged_by_another, setup, teardown),
     cmocka_unit_test_setup_teardown(persistent_congestion_is_seen_over_two_detections, setup,
@@ -715,6 +734,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_lost_probe_makes_no_persistent_congestion, setup, teardown),
     cmocka_unit_test_setup_teardown(receipts_are_found_past_four_billion, setup, teardown),
     cmocka_unit_test_setup_teardown(the_queue_leads_back_and_forth, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_is_all_settled_makes_room_at_the_beginning, setup,
+                                    teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -255,6 +255,32 @@ static void skipped_numbers_are_counted_for_the_packets_above(void **state)
     }
 }
 
+/* The memory that was used last is used again; what comes is found there, also when it grows. */
+static void an_empty_ring_begins_anew(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        (void)send_one(3, 0);
+    }
+    sent.base = sent.next_pn;
+    sent.receipt_base = sent.receipt_end;
+    tern_sent_restart(&sent);
+    const struct tern_sent_packet *first = send_one(3, 0);
+    assert_ptr_equal(first, sent.packets);
+    assert_ptr_equal(tern_sent_receipt(&sent, first, 0), sent.receipts);
+    tern_sent_fetch_oldest(&sent, 5); /* of which there is one */
+    for (int i = 0; i < 100; i++) {
+        (void)send_one(3, 0);
+        tern_sent_fetch_next(&sent, 100); /* on to the beginning of the ring */
+    }
+    assert_null(tern_sent_find(&sent, 19));
+    for (uint64_t pn = 20; pn < 121; pn++) {
+        const struct tern_sent_packet *packet = tern_sent_find(&sent, pn);
+        assert_int_equal(packet->sent_at, NOW + pn);
+        assert_int_equal(tern_sent_receipt(&sent, packet, 2)->id, pn);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_packet_is_found_with_its_receipts, setup, teardown),
     cmocka_unit_test_setup_teardown(flight_counts_by_flag, setup, teardown),
@@ -267,6 +293,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_ring_has_an_end, setup, teardown),
     cmocka_unit_test_setup_teardown(growth_keeps_the_receipts_of_the_open_packet, setup, teardown),
     cmocka_unit_test_setup_teardown(the_window_has_two_edges, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_empty_ring_begins_anew, setup, teardown),
     cmocka_unit_test_setup_teardown(without_memory_for_receipts_nothing_changes, setup, teardown),
     cmocka_unit_test_setup_teardown(skipped_numbers_are_counted_for_the_packets_above, setup,
                                     teardown),
