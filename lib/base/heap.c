@@ -10,8 +10,8 @@ void tern_heap_init(struct tern_heap *heap, struct tern_mem *mem)
 
 void tern_heap_clear(struct tern_heap *heap)
 {
-    tern_mem_free(heap->mem, heap->entries);
-    heap->entries = NULL;
+    tern_mem_free(heap->mem, heap->slots);
+    heap->slots = NULL;
     heap->count = heap->capacity = heap->claims = 0;
 }
 
@@ -19,11 +19,11 @@ int tern_heap_claim(struct tern_heap *heap, struct tern_heap_entry *entry)
 {
     if (heap->claims == heap->capacity) {
         size_t capacity = TERN_MAX(heap->capacity * 2, (size_t)16);
-        void *grown = tern_mem_realloc(heap->mem, heap->entries, capacity * sizeof *heap->entries);
+        void *grown = tern_mem_realloc(heap->mem, heap->slots, capacity * sizeof *heap->slots);
         if (grown == NULL) {
             return TERN_ERR_NOMEM;
         }
-        heap->entries = grown;
+        heap->slots = grown;
         heap->capacity = capacity;
     }
     heap->claims++;
@@ -38,44 +38,42 @@ void tern_heap_release(struct tern_heap *heap, struct tern_heap_entry *entry)
     entry->is_claimed = false;
 }
 
-static void put(struct tern_heap *heap, size_t place, struct tern_heap_entry *entry)
+static void put(struct tern_heap *heap, size_t place, struct tern_heap_slot slot)
 {
-    heap->entries[place] = entry;
-    entry->place = place;
+    heap->slots[place] = slot;
+    slot.entry->place = place;
 }
 
-static void sift_up(struct tern_heap *heap, size_t place)
+static void sift_up(struct tern_heap *heap, size_t place, struct tern_heap_slot slot)
 {
-    struct tern_heap_entry *entry = heap->entries[place];
     while (place > 0) {
         size_t parent = (place - 1) / 2;
-        if (heap->entries[parent]->at <= entry->at) {
+        if (heap->slots[parent].at <= slot.at) {
             break;
         }
-        put(heap, place, heap->entries[parent]);
+        put(heap, place, heap->slots[parent]);
         place = parent;
     }
-    put(heap, place, entry);
+    put(heap, place, slot);
 }
 
-static void sift_down(struct tern_heap *heap, size_t place)
+static void sift_down(struct tern_heap *heap, size_t place, struct tern_heap_slot slot)
 {
-    struct tern_heap_entry *entry = heap->entries[place];
     for (;;) {
         size_t child = 2 * place + 1;
         if (child >= heap->count) {
             break;
         }
-        if (child + 1 < heap->count && heap->entries[child + 1]->at < heap->entries[child]->at) {
+        if (child + 1 < heap->count && heap->slots[child + 1].at < heap->slots[child].at) {
             child++;
         }
-        if (entry->at <= heap->entries[child]->at) {
+        if (slot.at <= heap->slots[child].at) {
             break;
         }
-        put(heap, place, heap->entries[child]);
+        put(heap, place, heap->slots[child]);
         place = child;
     }
-    put(heap, place, entry);
+    put(heap, place, slot);
 }
 
 void tern_heap_set(struct tern_heap *heap, struct tern_heap_entry *entry, tern_time at)
@@ -85,16 +83,16 @@ void tern_heap_set(struct tern_heap *heap, struct tern_heap_entry *entry, tern_t
         entry->at = at;
         return;
     }
+    struct tern_heap_slot slot = {.at = at, .entry = entry};
     tern_time before = entry->at;
     entry->at = at;
     if (entry->place == TERN_HEAP_NOWHERE) {
         tern_assert(entry->is_claimed && heap->count < heap->capacity);
-        put(heap, heap->count, entry);
-        sift_up(heap, heap->count++);
+        sift_up(heap, heap->count++, slot);
     } else if (at < before) {
-        sift_up(heap, entry->place);
+        sift_up(heap, entry->place, slot);
     } else if (at > before) {
-        sift_down(heap, entry->place);
+        sift_down(heap, entry->place, slot);
     }
 }
 
@@ -109,13 +107,12 @@ void tern_heap_drop(struct tern_heap *heap, struct tern_heap_entry *entry)
     if (place == heap->count) {
         return;
     }
-    struct tern_heap_entry *moved = heap->entries[heap->count];
-    put(heap, place, moved);
-    sift_up(heap, place);
-    sift_down(heap, moved->place);
+    struct tern_heap_slot moved = heap->slots[heap->count];
+    sift_up(heap, place, moved);
+    sift_down(heap, moved.entry->place, moved);
 }
 
 struct tern_heap_entry *tern_heap_top(const struct tern_heap *heap)
 {
-    return heap->count > 0 ? heap->entries[0] : NULL;
+    return heap->count > 0 ? heap->slots[0].entry : NULL;
 }

@@ -13,9 +13,15 @@ struct tern_heap_entry {
     bool is_claimed;
 };
 
+/* The time stands beside the entry, whose owner would have to come into the cache only to be compared. */
+struct tern_heap_slot {
+    tern_time at;
+    struct tern_heap_entry *entry;
+};
+
 struct tern_heap {
     struct tern_mem *mem;
-    struct tern_heap_entry **entries;
+    struct tern_heap_slot *slots;
     size_t count, capacity;
     size_t claims; /* entries that may be in it, now or later: never more than capacity */
 };

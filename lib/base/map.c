@@ -40,16 +40,20 @@ static size_t after(const struct tern_map *map, size_t at)
     return at + 1 < map->capacity ? at + 1 : 0;
 }
 
-/* The slot that holds the key, or the empty one where it would go. */
-static size_t probe(const struct tern_map *map, const void *key, size_t len)
+/* The slot that holds the key, or the empty one where it would go, from the one on where it would like to be. */
+static size_t probe_from(const struct tern_map *map, size_t at, const void *key, size_t len)
 {
-    size_t at = home_of(map, key, len);
     for (;; at = after(map, at)) {
         const struct tern_map_slot *slot = &map->slots[at];
         if (slot->value == NULL || (slot->len == len && memcmp(slot->key, key, len) == 0)) {
             return at;
         }
     }
+}
+
+static size_t probe(const struct tern_map *map, const void *key, size_t len)
+{
+    return probe_from(map, home_of(map, key, len), key, len);
 }
 
 static int grow(struct tern_map *map)
@@ -106,6 +110,24 @@ void *tern_map_find(const struct tern_map *map, const void *key, size_t len)
         return NULL;
     }
     return map->slots[probe(map, key, len)].value;
+}
+
+size_t tern_map_foresee(const struct tern_map *map, const void *key, size_t len)
+{
+    size_t at = 0;
+    if (map->count > 0) {
+        at = home_of(map, key, len);
+        tern_prefetch(&map->slots[at], 2 * sizeof *map->slots);
+    }
+    return at;
+}
+
+void *tern_map_find_at(const struct tern_map *map, size_t foreseen, const void *key, size_t len)
+{
+    if (map->count == 0 || len > TERN_MAP_KEY_MAX) {
+        return NULL;
+    }
+    return map->slots[probe_from(map, foreseen, key, len)].value;
 }
 
 static size_t distance(const struct tern_map *map, size_t from, size_t to)

@@ -31,6 +31,10 @@ TERN_MUST_CHECK int tern_map_put(struct tern_map *map, const void *key, size_t l
 /* Another value for a key that is there (asserted). */
 void tern_map_replace(struct tern_map *map, const void *key, size_t len, void *value);
 void *tern_map_find(const struct tern_map *map, const void *key, size_t len); /* NULL: absent */
+/* The same in two steps, the first of which asks for the memory that the second will want. Between them the map
+ * stays as it is. */
+size_t tern_map_foresee(const struct tern_map *map, const void *key, size_t len);
+void *tern_map_find_at(const struct tern_map *map, size_t foreseen, const void *key, size_t len);
 void *tern_map_drop(struct tern_map *map, const void *key, size_t len); /* the value, or NULL */
 
 #endif

@@ -11,9 +11,10 @@ struct tern_range {
 
 /* Ascending, disjoint, never touching. `items` grows to at most `limit` entries. */
 struct tern_ranges {
-    struct tern_mem *mem;
+    size_t count;
     struct tern_range *items;
-    size_t count, capacity, limit;
+    size_t capacity, limit;
+    struct tern_mem *mem;
 };
 
 void tern_ranges_init(struct tern_ranges *ranges, struct tern_mem *mem, size_t limit);

@@ -28,6 +28,7 @@ void tern_cids_clear(struct tern_cids *cids)
             cids->local[i].is_used = false;
         }
     }
+    cids->unsent = 0;
 }
 
 void tern_cid_generate(struct tern_cid *out, const struct tern_cid_shape *shape,
@@ -86,6 +87,7 @@ int tern_cids_issue(struct tern_cids *cids, struct tern_random *random, bool wan
     slot->sequence = cids->next_sequence++;
     slot->is_used = true;
     slot->wants_send = wants_send;
+    cids->unsent += wants_send ? 1 : 0;
     cids->told = wants_send ? cids->told : cids->next_sequence; /* it stands in a packet's header */
     return 0;
 }
@@ -312,12 +314,13 @@ int tern_cids_on_retire(struct tern_cids *cids, uint64_t sequence, const struct 
     }
     unroute(cids, &slot->cid);
     slot->is_used = false;
+    cids->unsent -= slot->wants_send ? 1 : 0;
     return tern_cids_fill(cids, random);
 }
 
 struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids)
 {
-    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
+    for (size_t i = 0; i < TERN_CIDS_LIMIT && cids->unsent > 0; i++) {
         if (cids->local[i].is_used && cids->local[i].wants_send) {
             return &cids->local[i];
         }
@@ -328,7 +331,17 @@ struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids)
 void tern_cids_on_new_sent(struct tern_cids *cids, struct tern_cid_local *slot)
 {
     slot->wants_send = false;
+    cids->unsent--;
     cids->told = TERN_MAX(cids->told, slot->sequence + 1);
+}
+
+void tern_cids_on_new_lost(struct tern_cids *cids, uint64_t sequence)
+{
+    struct tern_cid_local *slot = tern_cids_find_local(cids, sequence);
+    if (slot != NULL && !slot->wants_send) {
+        slot->wants_send = true;
+        cids->unsent++;
+    }
 }
 
 struct tern_cid_local *tern_cids_find_local(struct tern_cids *cids, uint64_t sequence)
@@ -369,13 +382,5 @@ void tern_cids_on_retire_lost(struct tern_cids *cids, uint64_t sequence)
 
 bool tern_cids_wants(const struct tern_cids *cids)
 {
-    if (cids->retire_count > 0) {
-        return true;
-    }
-    for (size_t i = 0; i < TERN_CIDS_LIMIT; i++) {
-        if (cids->local[i].is_used && cids->local[i].wants_send) {
-            return true;
-        }
-    }
-    return false;
+    return cids->retire_count > 0 || cids->unsent > 0;
 }

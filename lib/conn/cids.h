@@ -35,7 +35,12 @@ struct tern_cid_shape {
 };
 struct tern_cid_shape tern_cid_shape_of(const tern_config *config);
 
+/* What each packet wants comes first: conn/conn.h says why. */
 struct tern_cids {
+    size_t unsent; /* of ours, of which the peer has not been told */
+    size_t retire_count;
+    size_t active; /* index in remote of the one in use */
+    struct tern_cid_remote remote[TERN_CIDS_LIMIT];
     struct tern_cid_shape shape;
     struct tern_map *routes; /* the endpoint's, from identifier to connection */
     void *owner;             /* what the routes point to */
@@ -44,13 +49,10 @@ struct tern_cids {
     bool original_is_routed;
     struct tern_cid_local local[TERN_CIDS_LIMIT];
     uint64_t next_sequence;
-    uint64_t told; /* the peer may know of numbers below it */
-    struct tern_cid_remote remote[TERN_CIDS_LIMIT];
-    size_t active;                         /* index in remote of the one in use */
+    uint64_t told;                         /* the peer may know of numbers below it */
     uint64_t retire_prior_to;              /* highest that the peer asked for */
     uint64_t peer_limit;                   /* its active_connection_id_limit */
     uint64_t retire[TERN_CIDS_RETIRE_MAX]; /* sequence numbers that we owe a RETIRE for */
-    size_t retire_count;
 };
 
 void tern_cids_init(struct tern_cids *cids, struct tern_map *routes, void *owner);
@@ -98,6 +100,7 @@ TERN_MUST_CHECK int tern_cids_on_retire(struct tern_cids *cids, uint64_t sequenc
 /* Frames owed. */
 struct tern_cid_local *tern_cids_next_new(struct tern_cids *cids); /* NULL: none */
 void tern_cids_on_new_sent(struct tern_cids *cids, struct tern_cid_local *slot);
+void tern_cids_on_new_lost(struct tern_cids *cids, uint64_t sequence);
 struct tern_cid_local *tern_cids_find_local(struct tern_cids *cids, uint64_t sequence);
 bool tern_cids_next_retire(const struct tern_cids *cids, uint64_t *sequence);
 void tern_cids_on_retire_sent(struct tern_cids *cids, uint64_t sequence);

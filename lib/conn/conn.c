@@ -13,8 +13,9 @@
 #include "crypto/token.h"
 
 #define FETCH_PACKETS      2
-#define FETCH_ACKED        32 /* packets that one ACK may be about */
-#define ACK_DELAY_EXPONENT 3  /* RFC 9000 §18.2: the default */
+#define FETCH_ACKED        32       /* packets that one ACK may be about */
+#define FETCH_CC           (4 * 64) /* what a controller looks at, one hopes */
+#define ACK_DELAY_EXPONENT 3        /* RFC 9000 §18.2: the default */
 
 static void init_streams(struct tern_conn *conn)
 {
@@ -345,7 +346,7 @@ int tern_conn_on_params(struct tern_conn *conn, const struct tern_params *params
 {
     conn->peer_terms.datagram_max =
         (uint32_t)TERN_MIN(params->max_udp_payload_size, (uint64_t)TERN_DATAGRAM_MAX);
-    conn->peer_terms.ack_delay_exponent = (uint8_t)params->ack_delay_exponent;
+    conn->ack_delay_exponent = (uint8_t)params->ack_delay_exponent;
     conn->peer_terms.forbids_migration = params->disable_active_migration;
     conn->peer_terms.tells_time = params->tells_time;
     conn->peer_terms.message_max = (uint32_t)params->max_message_size;
@@ -425,33 +426,73 @@ void tern_conn_on_confirmed(struct tern_conn *conn)
     conn->life.is_confirmed = true;
 }
 
-static void fetch_keys(const struct tern_space *space, bool to_send)
+/* What stands at the beginning of the connection and of its parts; life's words for an end are left out. */
+static void fetch_self(const struct tern_conn *conn, enum tern_fetch what)
+{
+    tern_prefetch(conn, offsetof(struct tern_conn, life) + offsetof(struct tern_life, code));
+    tern_prefetch(&conn->counters, offsetof(struct tern_conn, door) +
+                                       sizeof conn->door.reset_token -
+                                       offsetof(struct tern_conn, counters));
+    tern_prefetch(&conn->path, TERN_PATH_HOT);
+    tern_prefetch(&conn->streams, TERN_STREAMS_HOT);
+    if (what != TERN_FETCH_DATA) {
+        tern_prefetch(&conn->cadence, sizeof conn->cadence + offsetof(struct tern_budget, tokens));
+    }
+    if (what == TERN_FETCH_OUT) {
+        tern_prefetch(&conn->cids,
+                      offsetof(struct tern_cids, remote) + sizeof conn->cids.remote[0]);
+        tern_prefetch(&conn->streams.sched.levels[TERN_SCHED_URGENCY_DEFAULT],
+                      sizeof conn->streams.sched.levels[0]);
+    }
+}
+
+static void fetch_parts(const struct tern_conn *conn, enum tern_fetch what)
+{
+    const struct tern_stream *stream = conn->streams.recent;
+    const struct tern_awake *awake = conn->awake;
+    tern_prefetch(&conn->spaces[TERN_LEVEL_APP],
+                  offsetof(struct tern_space, crypto) + sizeof conn->spaces->crypto.unsent.count);
+    if (stream != NULL) {
+        tern_prefetch(stream, what == TERN_FETCH_DATA ? TERN_STREAM_HOT_IN : TERN_STREAM_HOT_OUT);
+    }
+    if (what != TERN_FETCH_DATA && awake != NULL) {
+        tern_prefetch(&awake->cc.recall.phase, FETCH_CC);
+    }
+    if (what == TERN_FETCH_ACK && awake != NULL) {
+        tern_prefetch(&awake->gauge, offsetof(struct tern_gauge, before));
+    }
+}
+
+static void fetch_keys(const struct tern_space *space, enum tern_fetch what)
 {
     const struct tern_key_phase *kp = space->keys;
     const struct tern_sent *sent = &space->loss.sent;
     if (kp == NULL) {
         return;
     }
-    tern_prefetch(kp, offsetof(struct tern_key_phase, tx));
-    tern_prefetch(to_send ? &kp->tx : &kp->rx, sizeof kp->tx);
-    if (to_send) {
+    tern_prefetch(kp, offsetof(struct tern_key_phase, mix));
+    tern_packet_keys_fetch(what == TERN_FETCH_OUT ? &kp->tx : &kp->rx, what == TERN_FETCH_ACK);
+    tern_prefetch(space->acks.ranges.items, sizeof *space->acks.ranges.items);
+    if (what == TERN_FETCH_OUT) {
         tern_sent_fetch_next(sent, FETCH_PACKETS);
-    } else {
+    } else if (what == TERN_FETCH_ACK) {
         tern_sent_fetch_oldest(sent, FETCH_ACKED);
     }
 }
 
-void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send)
+void tern_conn_fetch(const struct tern_conn *conn, unsigned step, enum tern_fetch what)
 {
-    const struct tern_space *app = conn->spaces + TERN_LEVEL_APP;
     if (step == 0) {
-        tern_prefetch(conn, sizeof *conn);
+        fetch_self(conn, what);
     } else if (step == 1) {
-        tern_prefetch(app, sizeof *app);
-        if (conn->streams.recent != NULL) {
-            tern_prefetch(conn->streams.recent, sizeof *conn->streams.recent);
-        }
+        fetch_parts(conn, what);
     } else {
-        fetch_keys(app, to_send);
+        fetch_keys(&conn->spaces[TERN_LEVEL_APP], what);
     }
+}
+
+void tern_conn_fetch_event(const struct tern_conn *conn)
+{
+    tern_prefetch(conn, offsetof(struct tern_conn, rest));
+    tern_prefetch(&conn->streams, TERN_STREAMS_HOT);
 }

@@ -93,20 +93,20 @@ struct tern_conn_env {
 };
 
 struct tern_conn_counters {
-    uint64_t packets_sent, packets_received, packets_lost, packets_spurious, packets_dropped,
-        packets_marked;
-    uint64_t bytes_sent, bytes_received, acks_sent, acks_received, ptos;
+    uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
+    uint64_t acks_sent, acks_received, packets_spurious, packets_marked;
+    uint64_t packets_lost, packets_dropped, ptos;
     uint64_t migrations, migrations_failed;
 };
 
 /* How it came in, and by what it can be thrown out. */
 struct tern_conn_door {
-    struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
-    struct tern_host *host;   /* the endpoint's count of connections from there, or NULL ... */
-    bool is_host_proved;      /* ... and among whom this one is */
     uint8_t reset_token[TERN_RESET_TOKEN_SIZE]; /* the peer's, as the endpoint knows it */
     bool has_reset_token;
-    uint8_t *address_token; /* on clients: the latest that the server gave, or NULL */
+    bool is_host_proved;      /* among those whom `host` counts apart */
+    struct tern_grant *grant; /* on servers: what the client's connect token said, or NULL */
+    struct tern_host *host;   /* the endpoint's count of connections from there, or NULL */
+    uint8_t *address_token;   /* on clients: the latest that the server gave, or NULL */
     size_t address_token_len;
 };
 
@@ -120,64 +120,99 @@ struct tern_peer_terms {
     uint32_t message_max,
         message_channels;    /* the longest that it takes, 0: none; on channels below */
     uint64_t message_credit; /* at first */
-    uint8_t ack_delay_exponent;
-    uint8_t fec_window; /* symbols; 0: it takes no repairs */
+    uint8_t fec_window;      /* symbols; 0: it takes no repairs */
     bool forbids_migration, tells_time;
 };
 
 /* What a connection at rest has no need of, conn/rest.h. */
 struct tern_awake {
     struct tern_space spaces[TERN_LEVELS];
-    struct tern_cc_state cc; /* of the path in use */
     struct tern_gauge gauge; /* begins anew after a rest */
+    struct tern_cc_state cc; /* of the path in use */
 };
 
+/* In the order of what packets want, and only then of topics. Of a thousand connections nothing is in the cache when
+ * the turn of one comes, and each line that it touches has to be waited for: what the packets of a transfer want, in
+ * and out, stands in the first lines and in the first part of path, streams and cids, for which tern_conn_fetch asks
+ * ahead. What a handshake, a move or an end wants is behind it. Sums of sizes are those of 64 bits. */
 struct tern_conn {
     enum tern_route_kind kind; /* comes first, as in struct tern_dormant */
-    struct tern_conn_env *env;
-    void *user;
     bool is_server;
-    uint64_t number;
+    bool has_streams;     /* until the application was told of the end */
+    bool has_peer_params; /* peer_terms and cadence are valid */
+    bool has_peer_key;
+    bool has_sent_since_received;
+    bool has_said_all; /* the latest train was the last for now: none would follow at once */
+    bool sends_early;  /* the keys of 1-RTT are those of early packets still, [P §4.8] */
+    /* Wants that belong to no component. */
+    bool wants_handshake_done;
+    bool wants_new_token; /* a server gives its client an address token */
+    bool wants_ping;
+    bool wants_cc; /* cc_ops, or the rate it shall keep, have changed */
+    bool wants_connected_event, wants_closed_event, wants_early_event, wants_ticket_event,
+        wants_bandwidth_event;
+    bool is_half_open;   /* counted by the endpoint as a handshake in progress */
+    bool awaits_proof;   /* a client: the server has not yet shown that it knows our secret */
+    bool is_announced;   /* the application knows of this connection */
+    bool is_told_early;  /* ... or will, of one that has not proved itself yet */
+    bool is_told_closed; /* the application has its CLOSED event */
+    bool may_hurry;      /* with the next probe, as config.probe_interval wants */
+    uint8_t ack_delay_exponent; /* of the peer's ACKs */
+    struct tern_conn_env *env;
+    struct tern_list ready_node, event_node; /* links into the endpoint's collections */
 
-    /* Links into the endpoint's collections. */
-    struct tern_list ready_node, event_node, all_node;
-    struct tern_heap_entry timer;
-
-    struct tern_life life;
-    struct tern_handshake *handshake; /* NULL once it is confirmed */
     struct tern_awake *awake;
     struct tern_space *spaces; /* those of awake; while it rests, of env */
     struct tern_rest *rest;    /* what both were folded into, or NULL */
-    tern_time woken_at;
-    uint64_t nap_until;    /* so many packets, sent and received, are no more than a keepalive */
-    struct tern_path path; /* in use */
+    struct tern_handshake
+        *handshake; /* NULL once it is confirmed: the levels before 1-RTT are gone then */
+    struct tern_messages *messages; /* conn/messages.h; NULL: none so far, or none any more */
+    struct tern_conn_clock *clock;  /* conn/clock.h; NULL: not wanted by both */
     struct tern_path *others[TERN_OTHERS];
+
+    uint64_t number;
+    struct tern_heap_entry timer;
+    const struct tern_cc_ops *cc_ops;
+    /* Timers, as points in time. */
+    tern_time idle_from;         /* a packet came, or our first eliciting one after it left */
+    tern_time last_eliciting_at; /* our latest ack-eliciting packet, at any level */
+    tern_time idle_timeout;      /* the smaller of both ends'; 0: none */
+
+    tern_time pacing_until; /* output waits for the pacer; 0: it does not */
+    uint32_t pto_count;
+    unsigned quiet_packets; /* sent in a row without asking for an ACK */
+    struct tern_rekey rekey;
+    struct tern_life life; /* its first words; the others fill the next line */
+
+    struct tern_cadence cadence; /* how the peer is to acknowledge */
+    struct tern_budget budget;
+    struct tern_conn_counters counters;
+    struct tern_trace trace;
+    struct tern_conn_door door;
+
+    struct tern_path path; /* in use */
+    struct tern_cids cids;
+    struct tern_streams streams;
+
+    /* From here on: seldom. */
+    void *user;
+    struct tern_list all_node;
+    tern_time woken_at;
+    uint64_t nap_until; /* so many packets, sent and received, are no more than a keepalive */
+    tern_time born_at;
     uint8_t path_ids; /* the latest one given */
     struct tern_shun shun;
-    struct tern_cids cids;
-    struct tern_rekey rekey;
-    struct tern_streams streams;
-    bool has_streams;               /* until the application was told of the end */
-    struct tern_messages *messages; /* conn/messages.h; NULL: none so far, or none any more */
-    struct tern_trace trace;
-    const struct tern_cc_ops *cc_ops;
     struct tern_forecast forecast;
-    struct tern_budget budget;
 
     /* Who we talk to. */
     uint8_t peer_key[TERN_KEY_SIZE];
-    bool has_peer_key;
     uint8_t exporter[32];
     bool has_exporter;
     unsigned suite;
     struct tern_peer_terms peer_terms;
-    bool has_peer_params;          /* peer_terms and cadence are valid */
-    struct tern_conn_clock *clock; /* conn/clock.h; NULL: not wanted by both */
-    struct tern_cadence cadence;   /* how the peer is to acknowledge */
 
     /* Early data and what it takes, [P §4.8]. */
     tern_early_state early;
-    bool sends_early;       /* the keys of 1-RTT are those of early packets still */
     uint64_t ticket_used;   /* on servers: the number of the ticket that was taken; 0: none */
     uint64_t ticket_given;  /* ... of the one for the next time */
     bool is_anonymous;      /* a client with a key for this connection alone */
@@ -185,34 +220,6 @@ struct tern_conn {
     uint8_t *ticket;        /* for the application; NULL: none yet */
     size_t ticket_len;
     tern_time ticket_life;
-
-    /* Wants that belong to no component. */
-    bool wants_handshake_done;
-    bool wants_new_token; /* a server gives its client an address token */
-    bool wants_ping;
-    bool wants_cc;          /* cc_ops, or the rate it shall keep, have changed */
-    bool has_said_all;      /* the latest train was the last for now: none would follow at once */
-    unsigned quiet_packets; /* sent in a row without asking for an ACK */
-    bool wants_connected_event, wants_closed_event, wants_early_event, wants_ticket_event;
-    bool is_half_open;   /* counted by the endpoint as a handshake in progress */
-    bool awaits_proof;   /* a client: the server has not yet shown that it knows our secret */
-    bool is_announced;   /* the application knows of this connection */
-    bool is_told_early;  /* ... or will, of one that has not proved itself yet */
-    bool is_told_closed; /* the application has its CLOSED event */
-
-    struct tern_conn_door door;
-
-    /* Timers, as points in time. */
-    tern_time born_at;
-    tern_time idle_from;         /* a packet came, or our first eliciting one after it left */
-    tern_time last_eliciting_at; /* our latest ack-eliciting packet, at any level */
-    bool has_sent_since_received;
-    tern_time idle_timeout; /* the smaller of both ends'; 0: none */
-    tern_time pacing_until; /* output waits for the pacer; 0: it does not */
-    uint32_t pto_count;
-    bool may_hurry; /* with the next probe, as config.probe_interval wants */
-
-    struct tern_conn_counters counters;
 };
 
 /* A client's connection; its first message is queued. 0 · TERN_ERR_NOMEM · TERN_ERR_INVALID */
@@ -244,10 +251,23 @@ void tern_conn_free(struct tern_conn *conn);
 /* Frees all streams and messages; the application holds no handle any more. */
 void tern_conn_drop_streams(struct tern_conn *conn);
 
-/* Asks for the memory that a 1-RTT packet will want, to be sent or received. Each of the three steps follows
- * pointers that the one before has asked for: between them there should be other work. */
+/* Levels below are done with: their keys are gone, and whoever asks all levels need not look at them. */
+static inline enum tern_level tern_conn_first_level(const struct tern_conn *conn)
+{
+    return conn->life.is_confirmed && conn->handshake == NULL ? TERN_LEVEL_APP : TERN_LEVEL_INITIAL;
+}
+
+/* Asks for the memory that 1-RTT packets will want, of which nothing is in the cache when there are thousands of
+ * connections. Each of the three steps follows pointers that the one before has asked for: between them there
+ * should be other work. */
 #define TERN_FETCH_STEPS 3
-void tern_conn_fetch(const struct tern_conn *conn, unsigned step, bool to_send);
+enum tern_fetch {
+    TERN_FETCH_OUT,  /* a train is to leave */
+    TERN_FETCH_DATA, /* a long packet came */
+    TERN_FETCH_ACK   /* a short one: most likely an acknowledgement */
+};
+void tern_conn_fetch(const struct tern_conn *conn, unsigned step, enum tern_fetch what);
+void tern_conn_fetch_event(const struct tern_conn *conn);
 
 /* Output should look at it again. */
 void tern_conn_mark_ready(struct tern_conn *conn);

@@ -8,11 +8,11 @@
 #define TERN_CRYPTO_FLOW_MAX 4096 /* [P §14]: bytes of CRYPTO below and at 1-RTT, each way */
 
 struct tern_crypto_flow {
-    struct tern_mem *mem;
     /* What we say: all of it is kept until the level is discarded; `unsent` is what must leave. */
+    struct tern_ranges unsent;
     uint8_t *out;
     size_t out_len;
-    struct tern_ranges unsent;
+    struct tern_mem *mem;
     /* What we hear: one flat buffer, allocated with the first byte. */
     uint8_t *in;
     struct tern_ranges received;

@@ -46,7 +46,7 @@ static tern_time keepalive_deadline(const struct tern_conn *conn)
 static tern_time ack_deadline(const struct tern_conn *conn)
 {
     tern_time earliest = TERN_TIME_NEVER;
-    for (size_t i = 0; i < TERN_LEVELS; i++) {
+    for (unsigned i = tern_conn_first_level(conn); i < TERN_LEVELS; i++) {
         if (tern_space_is_live(&conn->spaces[i])) {
             earliest = TERN_MIN(earliest, conn->spaces[i].acks.deadline);
         }

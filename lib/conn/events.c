@@ -9,7 +9,7 @@ bool tern_conn_has_event(const struct tern_conn *conn)
     return conn->wants_connected_event || conn->wants_closed_event || conn->wants_early_event ||
            conn->wants_ticket_event ||
            (!conn->is_told_closed &&
-            (conn->forecast.wants_event || tern_streams_has_event(&conn->streams) ||
+            (conn->wants_bandwidth_event || tern_streams_has_event(&conn->streams) ||
              conn->streams.is_openable || tern_messages_has_event(conn)));
 }
 
@@ -46,7 +46,8 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
         out->type = TERN_EVENT_CONNECTED;
         return true;
     }
-    if (!conn->is_told_closed && conn->forecast.wants_event) {
+    if (!conn->is_told_closed && conn->wants_bandwidth_event) {
+        conn->wants_bandwidth_event = false;
         tern_forecast_take(&conn->forecast, &out->bandwidth);
         out->type = TERN_EVENT_BANDWIDTH;
         return true;

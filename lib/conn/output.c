@@ -94,9 +94,10 @@ static bool plan_begin(struct tern_plan *plan, struct tern_conn *conn, enum tern
     plan->pn_len = number_size(level, plan->pn, acked);
     plan->tag_len = space->keys->tx.aead.suite->tag_size;
     plan->dcid = *dcid;
+    enum tern_packet_type type = packet_type(conn, level);
+    size_t scid_len = type == TERN_PACKET_ONE_RTT ? 0 : conn->cids.local[0].cid.len;
     plan->header_len =
-        tern_header_size(packet_type(conn, level), plan->dcid.len, conn->cids.local[0].cid.len,
-                         token_size(conn, level), plan->pn_len);
+        tern_header_size(type, plan->dcid.len, scid_len, token_size(conn, level), plan->pn_len);
     if (room < plan->header_len + plan->tag_len + TERN_PLAN_ROOM_MIN) {
         return false;
     }
@@ -251,7 +252,7 @@ static int build_datagram(struct tern_conn *conn, uint8_t *at, size_t limit,
     struct tern_plan plans[TERN_LEVELS];
     size_t n = 0, total = 0;
     *size = 0;
-    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+    for (unsigned level = tern_conn_first_level(conn); level < TERN_LEVELS; level++) {
         struct tern_plan *plan = &plans[n];
         if (!tern_space_is_live(&conn->spaces[level]) ||
             !plan_begin(plan, conn, (enum tern_level)level, tern_cids_remote(&conn->cids),
@@ -331,7 +332,7 @@ static void ask_leave(struct tern_conn *conn, struct leave *leave, size_t limit,
 
 static bool wants_any_data(struct tern_conn *conn)
 {
-    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+    for (unsigned level = tern_conn_first_level(conn); level < TERN_LEVELS; level++) {
         if (tern_space_is_live(&conn->spaces[level]) &&
             tern_fill_wants_data(conn, (enum tern_level)level)) {
             return true;
@@ -400,7 +401,7 @@ static size_t transmit_close(struct tern_conn *conn, tern_train *train, tern_tim
         }
     }
     /* At every level that the peer may have keys for; a server's Initial can be the only one. */
-    for (unsigned level = 0; level < TERN_LEVELS; level++) {
+    for (unsigned level = tern_conn_first_level(conn); level < TERN_LEVELS; level++) {
         if (!tern_space_is_live(&conn->spaces[level]) ||
             (is_half && level == TERN_LEVEL_HANDSHAKE) ||
             !plan_begin(&plan, conn, (enum tern_level)level, tern_cids_remote(&conn->cids),

@@ -19,32 +19,35 @@
 #define TERN_PATH_PATIENCE       3 /* PTOs, RFC 9000 §8.2.4 */
 #define TERN_PATH_RESPONSES_MAX  4 /* [P §14]: unsent PATH_RESPONSE frames */
 
+/* What each packet on it wants comes first, up to TERN_PATH_HOT bytes: conn/conn.h says why. */
 struct tern_path {
     tern_addr local, remote;
-    uint8_t id;   /* in the books of sent packets; a path of which only the port changed keeps it */
-    uint64_t cid; /* sequence of the peer's identifier that we send to on it */
     struct tern_cid used; /* ours, that the peer's packets on it bear */
+    uint8_t id; /* in the books of sent packets; a path of which only the port changed keeps it */
     bool is_validated;
     bool wants_challenge; /* a PATH_CHALLENGE must leave */
     bool has_challenge;   /* one is out and unanswered */
     bool is_short;        /* it left in less than 1200 bytes: what the path carries is not proved */
-    uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
+    size_t response_count;
     tern_time challenge_until; /* give up then */
     tern_time challenge_again; /* repeat it then */
-    tern_time challenged_at;   /* it left, once; 0: repeated since, an answer tells no round trip */
-    tern_time drop_at;         /* of a path beside the one in use: nobody needs it any more */
     uint64_t received, sent;   /* bytes since the path is unvalidated; 3x limit */
-    uint8_t responses[TERN_PATH_RESPONSES_MAX][TERN_PATH_CHALLENGE_SIZE];
-    size_t response_count;
     struct tern_rtt rtt;
     struct tern_cc cc;
     struct tern_rate rate;
     uint64_t delivery_rate; /* bytes a second, the newest valid sample */
     struct tern_capacity capacity;
     struct tern_pacer pacer;
-    struct tern_pmtud pmtud;
     struct tern_ecn ecn;
+    struct tern_pmtud pmtud;
+    /* Of questions and answers. */
+    uint64_t cid; /* sequence of the peer's identifier that we send to on it */
+    uint8_t challenge[TERN_PATH_CHALLENGE_SIZE];
+    tern_time challenged_at; /* it left, once; 0: repeated since, an answer tells no round trip */
+    tern_time drop_at;       /* of a path beside the one in use: nobody needs it any more */
+    uint8_t responses[TERN_PATH_RESPONSES_MAX][TERN_PATH_CHALLENGE_SIZE];
 };
+#define TERN_PATH_HOT (offsetof(struct tern_path, pmtud) + offsetof(struct tern_pmtud, probe))
 
 /* A path with what belongs to it. */
 struct tern_path_room {

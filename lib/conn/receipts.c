@@ -79,7 +79,6 @@ static void acked(struct tern_conn *conn, enum tern_level level, const struct te
 static int again(struct tern_conn *conn, enum tern_level level, const struct tern_receipt *r)
 {
     struct tern_stream_control control;
-    struct tern_cid_local *cid;
     switch ((enum tern_receipt_kind)r->kind) {
     case TERN_RECEIPT_CRYPTO:
         return tern_crypto_flow_on_lost(&conn->spaces[level].crypto, r->offset, r->len);
@@ -97,10 +96,7 @@ static int again(struct tern_conn *conn, enum tern_level level, const struct ter
         conn->wants_new_token = true;
         return 0;
     case TERN_RECEIPT_NEW_CID:
-        cid = tern_cids_find_local(&conn->cids, r->id);
-        if (cid != NULL) {
-            cid->wants_send = true;
-        }
+        tern_cids_on_new_lost(&conn->cids, r->id);
         return 0;
     case TERN_RECEIPT_RETIRE_CID:
         tern_cids_on_retire_lost(&conn->cids, r->id);

@@ -142,7 +142,7 @@ static tern_time update_rtt(struct tern_conn *conn, enum tern_level level, uint6
 {
     tern_time delay = 0;
     if (level == TERN_LEVEL_APP && conn->has_peer_params) {
-        uint64_t exponent = conn->peer_terms.ack_delay_exponent;
+        uint64_t exponent = conn->ack_delay_exponent;
         delay = raw_delay > (UINT64_MAX >> exponent) / TERN_USEC
                     ? TERN_TIME_NEVER
                     : (raw_delay << exponent) * TERN_USEC;
@@ -284,6 +284,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
     }
     if (conn->life.is_confirmed && wants_forecast(conn) &&
         tern_forecast_on_ack(&conn->forecast, path, now)) {
+        conn->wants_bandwidth_event = true;
         tern_conn_mark_eventful(conn);
     }
     tern_trace_metrics(&conn->trace, path->cc.cwnd, path->cc.bytes_in_flight, path->rtt.smoothed,
@@ -294,7 +295,7 @@ int tern_recover_on_ack(struct tern_conn *conn, enum tern_level level,
 static tern_time earliest_loss_time(const struct tern_conn *conn, enum tern_level *level)
 {
     tern_time earliest = TERN_TIME_NEVER;
-    for (unsigned i = 0; i < TERN_LEVELS; i++) {
+    for (unsigned i = tern_conn_first_level(conn); i < TERN_LEVELS; i++) {
         if (tern_space_is_live(&conn->spaces[i]) && conn->spaces[i].loss.loss_time < earliest) {
             earliest = conn->spaces[i].loss.loss_time;
             *level = (enum tern_level)i;
@@ -367,7 +368,7 @@ static tern_time backed_off(const struct tern_conn *conn, enum tern_level level)
 static tern_time probe_time(const struct tern_conn *conn, enum tern_level *level)
 {
     tern_time earliest = TERN_TIME_NEVER;
-    for (unsigned i = 0; i < TERN_LEVELS; i++) {
+    for (unsigned i = tern_conn_first_level(conn); i < TERN_LEVELS; i++) {
         const struct tern_space *space = &conn->spaces[i];
         if (!tern_space_is_live(space) || space->loss.sent.eliciting_outstanding == 0 ||
             (i == TERN_LEVEL_APP && !conn->life.is_confirmed)) { /* RFC 9002 §6.2.1 */

@@ -11,18 +11,18 @@
 /* The levels of the handshake, each with a number space of its own. */
 enum tern_level { TERN_LEVEL_INITIAL, TERN_LEVEL_HANDSHAKE, TERN_LEVEL_APP, TERN_LEVELS };
 
+/* Without `crypto`, at the end, it is what every packet wants: conn/conn.h says why that matters. */
 struct tern_space {
     alignas(8) struct tern_mem
         *mem; /* whole words, for rest.c, also where 64 bits are aligned to 4 octets */
     struct tern_key_phase *keys; /* NULL: none yet, or discarded */
-    bool is_discarded;
+    bool is_discarded, has_opened;
+    unsigned probes;         /* PTO probes owed */
+    uint64_t largest_opened; /* highest packet number that opened; for decoding the next */
+    uint64_t skip_at;        /* our next number to leave out, [P §9.2] */
     struct tern_acks acks;
     struct tern_loss loss;
     struct tern_crypto_flow crypto;
-    uint64_t largest_opened; /* highest packet number that opened; for decoding the next */
-    bool has_opened;
-    uint64_t skip_at; /* our next number to leave out, [P §9.2] */
-    unsigned probes;  /* PTO probes owed */
 };
 
 void tern_space_init(struct tern_space *space, struct tern_mem *mem, tern_time max_ack_delay);

@@ -6,6 +6,8 @@
 #include "crypto/sha256.h"
 
 #define HKDF_LABEL_SIZE (2 + 1 + TERN_LABEL_MAX + 1 + 255)
+#define FETCH_ROUNDS    (15 * 16) /* AES-256's keys */
+#define FETCH_POWERS    (8 * 16)
 
 /* SHA-256 of "tern version 0x54524e01 initial salt", so that nobody need wonder where it is from.
  * Another protocol version takes another salt. */
@@ -160,6 +162,20 @@ int tern_packet_keys_init(struct tern_packet_keys *keys, unsigned suite,
                           const uint8_t secret[TERN_SECRET_SIZE])
 {
     return tern_packet_keys_init_as(keys, suite, secret, TERN_LABEL_PREFIX);
+}
+
+/* AES-GCM's round keys stand first and the powers of the hash key last, the lowest of all at the end. */
+void tern_packet_keys_fetch(const struct tern_packet_keys *keys, bool is_short)
+{
+    const uint8_t *rest = (const uint8_t *)&keys->aead.suite;
+    size_t key = sizeof keys->aead.key, used = offsetof(struct tern_packet_keys, secret) -
+                                               offsetof(struct tern_packet_keys, aead.suite);
+    if (is_short && key > FETCH_ROUNDS + FETCH_POWERS) {
+        tern_prefetch(&keys->aead.key, FETCH_ROUNDS);
+        tern_prefetch(rest - FETCH_POWERS, FETCH_POWERS + used);
+    } else {
+        tern_prefetch(&keys->aead.key, key + used);
+    }
 }
 
 void tern_packet_keys_clear(struct tern_packet_keys *keys)

@@ -35,13 +35,13 @@ void tern_retry_secret(uint8_t out[TERN_SECRET_SIZE], const uint8_t *server_publ
 /* All that one direction of one key phase needs. */
 struct tern_packet_keys {
     struct tern_aead aead;
+    uint64_t sealed; /* packets, against tern_suite_seal_limit */
+    uint64_t opened;
     struct tern_mask_key mask;
     uint8_t iv[TERN_AEAD_NONCE_MAX]; /* the suite's nonce_size bytes of it */
     uint8_t secret[TERN_SECRET_SIZE];
     const char *prefix; /* of the labels; static storage */
     unsigned suite;
-    uint64_t sealed; /* packets, against tern_suite_seal_limit */
-    uint64_t opened;
 };
 
 /* Keys with our own label prefix, or with another's.
@@ -52,6 +52,8 @@ TERN_MUST_CHECK int tern_packet_keys_init_as(struct tern_packet_keys *keys, unsi
                                              const uint8_t secret[TERN_SECRET_SIZE],
                                              const char *prefix);
 void tern_packet_keys_clear(struct tern_packet_keys *keys); /* wipes; a zeroed struct is fine */
+/* Asks for the memory that they want for packets of a few blocks alone, or of any length. */
+void tern_packet_keys_fetch(const struct tern_packet_keys *keys, bool is_short);
 
 /* What they can be made from again, for while they are not used: a tenth of their size. */
 struct tern_packet_seed {

@@ -424,7 +424,17 @@ static void fetch_following(const struct tern_endpoint *ep)
     struct tern_list *node = ep->ready.next;
     for (unsigned step = TERN_FETCH_STEPS; step-- > 0 && node->next != &ep->ready;) {
         node = node->next;
-        tern_conn_fetch(TERN_CONTAINER_OF(node, struct tern_conn, ready_node), step, true);
+        tern_conn_fetch(TERN_CONTAINER_OF(node, struct tern_conn, ready_node), step,
+                        TERN_FETCH_OUT);
+    }
+}
+
+/* The same for what the application is told next. */
+static void fetch_eventful(const struct tern_endpoint *ep, const struct tern_conn *conn)
+{
+    struct tern_list *node = conn->event_node.next;
+    if (node != &ep->eventful) {
+        tern_conn_fetch_event(TERN_CONTAINER_OF(node, struct tern_conn, event_node));
     }
 }
 
@@ -514,6 +524,7 @@ int tern_endpoint_poll(tern_endpoint *ep, tern_event *out)
     bury_told(ep);
     while (!tern_list_is_empty(&ep->eventful)) {
         struct tern_conn *conn = TERN_CONTAINER_OF(ep->eventful.next, struct tern_conn, event_node);
+        fetch_eventful(ep, conn);
         if (tern_conn_next_event(conn, out)) {
             ep->told = conn;
             ep->connected += out->type == TERN_EVENT_CONNECTED && !conn->is_server ? 1 : 0;

@@ -8,6 +8,7 @@
 #include "wire/limits.h"
 
 #define LONG_HEADER 0x80u
+#define SHORT       256 /* datagrams below it hold acknowledgements, mostly */
 
 static bool is_first(const struct tern_endpoint *ep, const struct tern_header *header, size_t len)
 {
@@ -176,21 +177,31 @@ int tern_route_datagram(struct tern_endpoint *ep, const tern_datagram *in, uint8
 
 /* Where a datagram leads, if it is a 1-RTT packet's; mostly where the one before it did. */
 static void foresee(const struct tern_endpoint *ep, struct tern_route_item *item,
-                    const struct tern_route_memo *before)
+                    const struct tern_route_item *before)
 {
     struct tern_route_memo *memo = &item->memo;
+    item->is_short_header = item->len > TERN_CID_SIZE && (item->data[0] & LONG_HEADER) == 0;
+    item->goes_along = item->is_short_header && before != NULL && before->is_short_header &&
+                       memcmp(before->memo.cid, item->data + 1, TERN_CID_SIZE) == 0;
     memo->found = NULL;
-    if (item->len <= TERN_CID_SIZE || (item->data[0] & LONG_HEADER) != 0) {
-        return;
+    if (item->goes_along) {
+        memcpy(memo->cid, before->memo.cid, TERN_CID_SIZE);
+    } else if (item->is_short_header) {
+        memcpy(memo->cid, item->data + 1, TERN_CID_SIZE);
+        item->place = tern_map_foresee(&ep->routes, memo->cid, TERN_CID_SIZE);
     }
-    if (before != NULL && before->found != NULL &&
-        memcmp(before->cid, item->data + 1, TERN_CID_SIZE) == 0) {
-        *memo = *before;
-        return;
-    }
-    memcpy(memo->cid, item->data + 1, TERN_CID_SIZE);
-    memo->found = tern_map_find(&ep->routes, memo->cid, TERN_CID_SIZE);
+}
+
+static void look_up(const struct tern_endpoint *ep, struct tern_route_item *item,
+                    const struct tern_route_item *before)
+{
+    struct tern_route_memo *memo = &item->memo;
     memo->changes = ep->routes.changes;
+    if (item->goes_along) {
+        memo->found = before->memo.found;
+    } else if (item->is_short_header) {
+        memo->found = tern_map_find_at(&ep->routes, item->place, memo->cid, TERN_CID_SIZE);
+    }
 }
 
 static bool is_conn(const void *found)
@@ -207,7 +218,8 @@ static void fetch(const struct tern_route_item *items, size_t n)
         for (size_t i = 0; i < n; i++) {
             const void *found = items[i].memo.found;
             if (found != NULL && found != before && (step == 0 || is_conn(found))) {
-                tern_conn_fetch(found, step, false);
+                tern_conn_fetch(found, step,
+                                items[i].len < SHORT ? TERN_FETCH_ACK : TERN_FETCH_DATA);
             }
             before = found;
         }
@@ -239,7 +251,10 @@ int tern_route_batch(struct tern_endpoint *ep, struct tern_route_item *items, si
 {
     int result = 0;
     for (size_t i = 0; i < n; i++) {
-        foresee(ep, &items[i], i == 0 ? NULL : &items[i - 1].memo);
+        foresee(ep, &items[i], i == 0 ? NULL : &items[i - 1]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        look_up(ep, &items[i], i == 0 ? NULL : &items[i - 1]);
     }
     if (n > 1 &&
         items[0].memo.found != items[n - 1].memo.found) { /* one alone stays in the cache */

@@ -16,7 +16,11 @@ struct tern_route_item {
     const tern_datagram *in;
     uint8_t *data; /* this one, where `in` is a GRO train */
     size_t len;
-    struct tern_route_memo memo; /* made by the call */
+    /* Made by the call. */
+    struct tern_route_memo memo;
+    size_t place; /* in the map of routes, where it is looked for */
+    bool is_short_header;
+    bool goes_along; /* to where the item before it goes */
 };
 TERN_MUST_CHECK int tern_route_batch(struct tern_endpoint *endpoint, struct tern_route_item *items,
                                      size_t n, tern_time now);

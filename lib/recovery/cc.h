@@ -90,15 +90,16 @@ struct tern_cc {
 
 /* What a controller needs only while packets come and go. It lies apart, for connections at rest. */
 struct tern_cc_state {
-    alignas(8) struct tern_prr prr;
-    struct tern_recall recall;
     /* The last congestion event: once all of its packets have turned out to be only late, it is taken
      * back. */
-    struct {
+    alignas(8) struct {
         uint64_t end_pn; /* packets below it had left when the window was reduced */
         tern_time began_at;
         uint64_t lost, spurious; /* packets */
     } episode;
+    struct tern_recall recall;
+    /* From here on each packet or ACK wants it. */
+    struct tern_prr prr;
     /* How much of the window the last two round trips used, for tern_cc_is_window_used(). */
     struct {
         uint64_t end_pn, peak[2]; /* peak: most bytes in flight; [0] the round before */

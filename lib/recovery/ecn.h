@@ -26,10 +26,11 @@ struct tern_ecn {
     enum tern_ecn_state state;
     uint8_t kind; /* TERN_ECN_ECT0, or TERN_ECN_ECT1 for a scalable controller (RFC 9331 §4.1) */
     uint8_t mark; /* on the packets being built; `kind` or TERN_ECN_NONE */
+    /* Of the test: when the first packet was sent, and what left before is none; NEVER until it is; and how many of its
+     * packets are lost, of how many. */
+    tern_time test_from, test_until;
+    uint64_t tested_lost, tested;
     uint64_t sent_ect0, sent_ect1; /* on all paths: bounds what the peer may report */
-    uint64_t tested, tested_lost;  /* marked packets of the test, and how many of them are lost */
-    tern_time test_from;           /* when the first of them was sent; what left before is none */
-    tern_time test_until;          /* NEVER until the first is sent */
     struct tern_ecn_counts peer;   /* as last reported */
     uint64_t owed_ect0, owed_ect1; /* acknowledged since, without counts */
 };

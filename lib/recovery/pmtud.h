@@ -10,17 +10,17 @@
 #define TERN_PMTUD_PROBES 3     /* RFC 8899 §5.1.2: MAX_PROBES */
 
 struct tern_pmtud {
-    size_t current;          /* confirmed size in use */
-    size_t ceiling;          /* never above: ours and the peer's max_udp_payload_size */
+    size_t current;        /* confirmed size in use */
+    uint64_t delivered_pn; /* one above the newest acknowledged packet of full size */
+    tern_time again_at;    /* when to search again after a finished search (600 s) */
+    uint32_t black_hole;   /* lost full-size packets with none of that size delivered since */
+    bool in_flight, is_done;
+    bool is_useful;          /* a datagram of full size has left, with more to say behind it */
     size_t probe;            /* size being probed; 0: none */
+    size_t ceiling;          /* never above: ours and the peer's max_udp_payload_size */
     size_t failed;           /* smallest size that failed; 0: none */
     uint64_t probe_pn;       /* packet number of the probe in flight, when in_flight */
-    uint64_t delivered_pn;   /* one above the newest acknowledged packet of full size */
     uint32_t tries, excused; /* of the size being probed */
-    uint32_t black_hole;     /* lost full-size packets with none of that size delivered since */
-    bool in_flight, is_done;
-    bool is_useful;     /* a datagram of full size has left, with more to say behind it */
-    tern_time again_at; /* when to search again after a finished search (600 s) */
 };
 
 void tern_pmtud_init(struct tern_pmtud *pmtud, size_t ceiling);

@@ -27,7 +27,6 @@ enum tern_recall_phase {
 };
 
 struct tern_recall {
-    enum tern_recall_phase phase;
     uint64_t volume;       /* saved_cwnd */
     tern_time min_rtt;     /* saved_rtt */
     uint64_t pipe;         /* PipeSize: what has arrived since the jump, and was in flight then */
@@ -36,6 +35,7 @@ struct tern_recall {
     uint64_t from, until;  /* packet numbers sent in JUMPED; until: valid afterwards */
     tern_time jumped_at;
     uint64_t window; /* in RETREATING */
+    enum tern_recall_phase phase;
 };
 
 struct tern_cc;

@@ -15,14 +15,14 @@
 #define TERN_INBUF_INLINE 4    /* page slots that need no allocation */
 
 struct tern_inbuf {
-    struct tern_mem *mem;
-    struct tern_pool *pages;
-    uint8_t **ring; /* the page of `offset` is ring[offset / page size modulo slots], or NULL */
-    size_t slots;   /* a power of two */
     uint64_t read;  /* the application took all below this */
     uint64_t ready; /* all below this has arrived */
-    struct tern_ranges above; /* what has arrived beyond a gap */
+    uint8_t **ring; /* the page of `offset` is ring[offset / page size modulo slots], or NULL */
+    size_t slots;   /* a power of two */
     uint8_t *inline_ring[TERN_INBUF_INLINE];
+    struct tern_pool *pages;
+    struct tern_ranges above; /* what has arrived beyond a gap */
+    struct tern_mem *mem;
 };
 
 void tern_inbuf_init(struct tern_inbuf *b, struct tern_mem *mem, struct tern_pool *pages);

@@ -25,21 +25,21 @@ struct tern_outbuf_span {
 };
 
 struct tern_outbuf {
-    struct tern_mem *mem;
-    struct tern_pool *pages;
+    uint64_t base, sent, end;
     uint64_t limit;       /* on end - base */
     const uint64_t *hold; /* the same for copies, for now, if that is less; NULL: it is not */
     struct tern_outbuf_span *ring;
     size_t slots;        /* a power of two */
     uint64_t head, tail; /* numbers of the first span and of the one after the last */
     uint64_t cursor;     /* number of the span used last */
-    uint64_t base, sent, end;
-    struct tern_ranges acked; /* above base */
-    struct tern_ranges lost;
+    bool fin, fin_sent, fin_acked, fin_lost;
     struct tern_range
         vague; /* all in here counts as lost: what `acked` and `lost` could not hold */
-    bool fin, fin_sent, fin_acked, fin_lost;
+    struct tern_ranges lost;
+    struct tern_ranges acked; /* above base */
     struct tern_outbuf_span inline_ring[TERN_OUTBUF_INLINE];
+    struct tern_mem *mem;
+    struct tern_pool *pages;
 };
 
 void tern_outbuf_init(struct tern_outbuf *b, struct tern_mem *mem, struct tern_pool *pages,

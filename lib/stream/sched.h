@@ -23,8 +23,8 @@ struct tern_sched_level {
 };
 
 struct tern_sched {
-    struct tern_sched_level levels[TERN_SCHED_URGENCIES];
     unsigned used; /* bit u: level u has members */
+    struct tern_sched_level levels[TERN_SCHED_URGENCIES];
 };
 
 void tern_sched_init(struct tern_sched *sched);

@@ -29,7 +29,7 @@ void tern_stream_init(struct tern_stream *s, struct tern_streams *t, uint64_t id
     s->id = id;
     s->table = t;
     s->kind = (id & 2) != 0 ? TERN_STREAM_UNI : TERN_STREAM_BIDI;
-    s->is_local = ((id & 1) != 0) == t->config.is_server;
+    s->is_local = ((id & 1) != 0) == t->is_server;
     bool is_bidi = s->kind == TERN_STREAM_BIDI;
     s->send = is_bidi || s->is_local ? TERN_SEND_OPEN : TERN_SEND_NONE;
     s->recv = is_bidi || !s->is_local ? TERN_RECV_OPEN : TERN_RECV_NONE;

@@ -35,41 +35,46 @@ enum tern_send_state {
 
 enum tern_recv_state { TERN_RECV_NONE, TERN_RECV_OPEN, TERN_RECV_RESET, TERN_RECV_DONE };
 
+/* In the order of what data wants: both halves the first lines, receiving the next, sending those behind them. */
 struct tern_stream {
     uint64_t id;
     struct tern_streams *table;
-    tern_stream_kind kind;
-    bool is_local;
     void *user;
-
+    tern_stream_kind kind;
     enum tern_send_state send;
-    struct tern_outbuf out;
-    struct tern_flow_out out_flow;
-    uint64_t send_code;  /* with which we reset */
-    uint64_t stop_code;  /* the peer's STOP_SENDING */
-    bool is_stopped;     /* the peer sent STOP_SENDING while we were sending */
-    bool wants_writable; /* a write came back short, */
-    uint64_t wants_room; /* and this much would have been needed */
-
     enum tern_recv_state recv;
-    struct tern_inbuf in;
-    struct tern_flow_in in_flow;
-    uint64_t final_size;
+    bool is_local;
+    bool is_stopped;     /* the peer sent STOP_SENDING while we were sending */
+    bool wants_writable; /* a write came back short, and wants_room would have been needed */
     bool has_final;
-    bool is_stopping;    /* we sent, or will send, STOP_SENDING: discard */
-    uint64_t early_upto; /* bytes below may have come in early data, and so more than once */
-    bool may_be_early;   /* ours may leave as early data */
+    bool is_stopping;  /* we sent, or will send, STOP_SENDING: discard */
+    bool may_be_early; /* ours may leave as early data */
     bool was_reset;
-    uint64_t reset_code; /* the peer's */
-    uint64_t ask_code;   /* of our STOP_SENDING */
-
+    bool is_buried;  /* CLOSED was taken */
     unsigned owes;   /* bit 1 << enum tern_stream_control_kind */
     unsigned events; /* bit 1 << enum tern_stream_event_kind */
-    bool is_buried;  /* CLOSED was taken */
+    struct tern_list event;
     struct tern_sched_entry turn;
-    struct tern_list starved;             /* has data, waits for the connection's credit */
-    struct tern_list control, event, all; /* all: in `dead` once buried */
+    struct tern_list starved; /* has data, waits for the connection's credit */
+    uint64_t wants_room;
+
+    struct tern_flow_in in_flow;
+    struct tern_inbuf in;
+
+    struct tern_flow_out out_flow;
+    struct tern_outbuf out;
+
+    struct tern_list control, all; /* all: in `dead` once buried */
+    uint64_t final_size;
+    uint64_t early_upto; /* bytes below may have come in early data, and so more than once */
+    uint64_t send_code;  /* with which we reset */
+    uint64_t stop_code;  /* the peer's STOP_SENDING */
+    uint64_t reset_code; /* the peer's */
+    uint64_t ask_code;   /* of our STOP_SENDING */
 };
+/* Up to here data that comes, and data that leaves, wants it. */
+#define TERN_STREAM_HOT_IN  (offsetof(struct tern_stream, out_flow))
+#define TERN_STREAM_HOT_OUT (offsetof(struct tern_stream, control))
 
 void tern_stream_init(struct tern_stream *s, struct tern_streams *t, uint64_t id);
 void tern_stream_clear(struct tern_stream *s); /* leaves every list, gives all memory back */

@@ -19,6 +19,7 @@ void tern_streams_init(struct tern_streams *t, struct tern_mem *mem, struct tern
     t->mem = mem;
     t->owner = owner;
     t->config = *config;
+    t->is_server = config->is_server;
     t->pages = config->pages;
     t->hold = UINT64_MAX;
     tern_pool_init(&t->objects, mem, sizeof(struct tern_stream), KEEP_STREAMS);
@@ -108,7 +109,7 @@ static int create_remote(struct tern_streams *t, uint64_t id)
 
 int tern_streams_reach(struct tern_streams *t, uint64_t id, bool to_send, struct tern_stream **out)
 {
-    bool is_local = ((id & 1) != 0) == t->config.is_server;
+    bool is_local = ((id & 1) != 0) == t->is_server;
     bool is_uni = (id & 2) != 0;
     *out = NULL;
     if (is_uni && is_local != to_send) {
@@ -144,8 +145,7 @@ int tern_streams_open(struct tern_streams *t, tern_stream_kind kind, struct tern
         want_more_streams(t, kind);
         return TERN_ERR_LIMIT;
     }
-    uint64_t id =
-        sequence << 2 | (kind == TERN_STREAM_UNI ? 2u : 0u) | (t->config.is_server ? 1u : 0u);
+    uint64_t id = sequence << 2 | (kind == TERN_STREAM_UNI ? 2u : 0u) | (t->is_server ? 1u : 0u);
     int err = create(t, id, out);
     if (err == 0) {
         t->next_local[kind]++;

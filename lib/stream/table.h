@@ -27,39 +27,44 @@ struct tern_streams_config {
         *pages; /* shared with other connections: the page just emptied is in the cache */
 };
 
+/* What frames of streams that are open want comes first, up to TERN_STREAMS_HOT bytes: conn/conn.h says why. */
 struct tern_streams {
-    struct tern_mem *mem;
-    struct tern_pool *pages;  /* for inbuf and outbuf */
-    struct tern_pool objects; /* for struct tern_stream */
-    uint64_t hold;            /* copied bytes that a stream holds unacknowledged, for now */
-    void *owner;              /* the connection; for tern_stream_conn only */
-    struct tern_streams_config config;
-    struct tern_map by_id;
-    struct tern_flow_in conn_in;   /* connection-level credit that we grant */
-    struct tern_flow_out conn_out; /* and that we were granted */
-    uint64_t next_local[2];        /* next stream sequence by kind */
-    uint64_t max_local[2];         /* granted by the peer */
-    uint64_t opened_remote[2];     /* streams of the peer that exist or existed */
-    uint64_t max_remote[2];        /* granted by us */
-    uint64_t closed_remote[2];     /* and ended, so that new credit can be given */
-    uint64_t peer_window_bidi_local, peer_window_bidi_remote, peer_window_uni;
-    struct tern_sched sched;   /* streams with data to send */
-    struct tern_list controls; /* streams that owe a control frame */
-    struct tern_list events;   /* streams with something to tell the application */
-    struct tern_list dead;     /* told CLOSED; freed at the next poll */
-    struct tern_list all;
+    struct tern_list controls;  /* streams that owe a control frame */
+    struct tern_list events;    /* streams with something to tell the application */
+    struct tern_list dead;      /* told CLOSED; freed at the next poll */
     struct tern_list starved;   /* streams whose new data waits for conn_out */
     struct tern_stream *recent; /* found last: most frames are for the same stream */
+    void *owner;                /* the connection; for tern_stream_conn only */
+    unsigned wants;             /* connection-level control frames owed */
+    bool is_server;             /* as in config */
     bool is_granted;            /* the peer's transport parameters have arrived */
-    bool early_only;        /* before the handshake is over: only streams that said so may send */
-    uint64_t held;          /* local streams opened before that, beyond the limit */
+    bool early_only;  /* before the handshake is over: only streams that said so may send */
+    bool is_short[2]; /* an open failed at the limit told_local */
+    bool is_openable; /* and the limit rose since */
+    uint64_t hold;    /* copied bytes that a stream holds unacknowledged, for now */
+    struct tern_flow_out conn_out; /* connection-level credit that we were granted */
+    struct tern_flow_in conn_in;   /* and that we grant */
+    uint64_t bytes_sent, bytes_received, bytes_resent;
+    uint64_t next_local[2];    /* next stream sequence by kind */
+    uint64_t max_local[2];     /* granted by the peer */
+    uint64_t opened_remote[2]; /* streams of the peer that exist or existed */
+    uint64_t max_remote[2];    /* granted by us */
+    struct tern_sched sched;   /* streams with data to send */
+    /* Births and deaths. */
+    struct tern_streams_config config;
+    struct tern_mem *mem;
+    struct tern_pool *pages;   /* for inbuf and outbuf */
+    struct tern_pool objects;  /* for struct tern_stream */
+    uint64_t closed_remote[2]; /* of the peer's and ended, so that new credit can be given */
+    uint64_t peer_window_bidi_local, peer_window_bidi_remote, peer_window_uni;
+    uint64_t held;          /* local streams opened before the grant came, beyond the limit */
     uint64_t told_local[2]; /* limit for which we said STREAMS_BLOCKED, plus one */
-    bool is_short[2];       /* an open failed at that limit */
-    bool is_openable;       /* and the limit rose since */
-    unsigned wants;         /* connection-level control frames owed */
+    struct tern_map by_id;
+    struct tern_list all;
     uint64_t open_count;
-    uint64_t bytes_sent, bytes_resent, bytes_received;
 };
+#define TERN_STREAMS_HOT                                                                           \
+    (offsetof(struct tern_streams, sched) + offsetof(struct tern_sched, levels))
 
 void tern_streams_init(struct tern_streams *t, struct tern_mem *mem, struct tern_random *random,
                        const struct tern_streams_config *config, void *owner);

@@ -10,9 +10,10 @@
 static void check_order(const struct tern_heap *heap)
 {
     for (size_t i = 0; i < heap->count; i++) {
-        assert_int_equal(heap->entries[i]->place, i);
+        assert_int_equal(heap->slots[i].entry->place, i);
+        assert_int_equal(heap->slots[i].at, heap->slots[i].entry->at);
         if (i > 0) {
-            assert_true(heap->entries[(i - 1) / 2]->at <= heap->entries[i]->at);
+            assert_true(heap->slots[(i - 1) / 2].at <= heap->slots[i].at);
         }
     }
 }

@@ -38,6 +38,7 @@ static void starts_empty(void **state)
     start(&f, 1);
     assert_null(tern_map_find(&f.map, "a", 1));
     assert_null(tern_map_drop(&f.map, "a", 1));
+    assert_null(tern_map_find_at(&f.map, tern_map_foresee(&f.map, "a", 1), "a", 1));
     assert_int_equal(f.memory.calls, 0); /* an empty map costs nothing */
     stop(&f);
 }
@@ -195,6 +196,8 @@ static void thousands_of_keys_come_and_go(void **state)
     for (size_t i = 0; i < KEYS; i++) {
         key_of(key, i);
         assert_ptr_equal(tern_map_find(&f.map, key, 8), is_in[i] ? &values[i] : NULL);
+        size_t at = tern_map_foresee(&f.map, key, 8);
+        assert_ptr_equal(tern_map_find_at(&f.map, at, key, 8), is_in[i] ? &values[i] : NULL);
     }
     stop(&f);
 }

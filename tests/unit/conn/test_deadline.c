@@ -133,7 +133,7 @@ static void a_claimed_delay_counts_up_to_the_longest(void **state)
         lose_a_ping(client, CK_CLIENT);
         k.now += 200 * TERN_MSEC;
         ack.u.ack.largest = client->spaces[TERN_LEVEL_APP].loss.sent.next_pn - 1;
-        ack.u.ack.delay = (cases[i].claimed / TERN_USEC) >> client->peer_terms.ack_delay_exponent;
+        ack.u.ack.delay = (cases[i].claimed / TERN_USEC) >> client->ack_delay_exponent;
         assert_int_equal(tern_recover_on_ack(client, TERN_LEVEL_APP, &ack, k.now), 0);
         tern_rtt_update(&expected, 200 * TERN_MSEC, cases[i].believed, k.now);
         assert_int_equal(client->path.rtt.smoothed, expected.smoothed);

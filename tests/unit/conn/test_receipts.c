@@ -84,11 +84,14 @@ static void an_identifier_is_told_again_while_it_is_one(void **state)
     assert_int_equal(lose(client, packet), 0);
     assert_true(cid->wants_send);
     assert_ptr_equal(tern_cids_next_new(&client->cids), cid);
+    assert_int_equal(lose(client, packet), 0); /* once is enough */
+    assert_int_equal(client->cids.unsent, 1);
     const struct tern_cid other = {.len = 8};
     assert_int_equal(tern_cids_on_retire(&client->cids, 1, &other, client->env->random), 0);
     assert_int_equal(ck_carry(&k, CK_CLIENT), 1); /* its successor */
     assert_int_equal(lose(client, packet), 0);
     assert_null(tern_cids_next_new(&client->cids)); /* the peer has given it back */
+    assert_int_equal(client->cids.unsent, 0);
 }
 
 static void a_retirement_is_owed_again(void **state)
