@@ -405,6 +405,15 @@ static int take_in(struct tern_udp *udp, const tern_datagram *in, size_t n)
                                     : tern_udp_condition_in(udp, in, n, now);
 }
 
+static size_t bytes_of(const tern_datagram *in, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += in[i].len;
+    }
+    return bytes;
+}
+
 /* *any: something was there. */
 static int receive(struct tern_udp *udp, bool *any)
 {
@@ -412,13 +421,16 @@ static int receive(struct tern_udp *udp, bool *any)
     tern_datagram in[TERN_UDP_SLOTS];
     *any = false;
     udp->is_drained = false;
-    for (int round = 0; round < TERN_UDP_ROUNDS && !udp->is_drained; round++) {
+    size_t bytes = 0;
+    for (int round = 0; round < TERN_UDP_ROUNDS && bytes < TERN_UDP_ENOUGH && !udp->is_drained;
+         round++) {
         int n = tern_udp_pull(udp, in);
         if (n < 0) {
             return n;
         }
         if (n > 0) {
             *any = true;
+            bytes += bytes_of(in, (size_t)n);
             int each = take_in(udp, in, (size_t)n);
             rc = rc != 0 ? rc : each;
         }

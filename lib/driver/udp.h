@@ -12,7 +12,11 @@
 enum {
     TERN_UDP_SLOTS = 16,        /* datagrams, or GRO bundles of them, read in one call */
     TERN_UDP_SLOT_SIZE = 65536, /* a GRO bundle is an IP packet: never longer */
-    TERN_UDP_ROUNDS = 4         /* read calls before others get their turn */
+    TERN_UDP_ROUNDS = 4,        /* read calls before others get their turn ... */
+    TERN_UDP_ENOUGH =
+        256
+        << 10 /* ... if they bring less than so many bytes, which is what a cache may keep until the
+                                 * application has its turn */
 };
 
 struct tern_udp_platform;
