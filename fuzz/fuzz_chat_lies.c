@@ -3,6 +3,8 @@
  *
  * Input: steps of a byte that says which, one more, and what it needs: see `step`.
  * SPDX-License-Identifier: MIT */
+#include <sodium.h>
+
 #include "fuzz.h"
 #include "ternchat/seal.h"
 
@@ -31,6 +33,29 @@ struct world {
 
 static const uint8_t secrets[3][TERN_KEY_SIZE] = {{8}, {16}, {24}};
 static uint8_t keys[3][TERN_KEY_SIZE]; /* the writer's, the reader's, a stranger's */
+
+static uint64_t random_state;
+
+static const char *source_name(void)
+{
+    return "fuzz";
+}
+
+static uint32_t random_number(void)
+{
+    uint8_t bytes[4];
+    fuzz_fill(&random_state, bytes, sizeof bytes);
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void random_fill(void *const buf, const size_t len)
+{
+    fuzz_fill(&random_state, buf, len);
+}
+
+/* An input does the same in each run. */
+static randombytes_implementation source = {
+    .implementation_name = source_name, .random = random_number, .buf = random_fill};
 
 static void give_keys(struct world *w, uint8_t how)
 {
@@ -116,10 +141,10 @@ static void deliver(struct world *w, uint8_t how)
 
 static void make_up(struct world *w, uint8_t how)
 {
-    uint8_t out[BODY] = {0};
+    static uint8_t out[CHAT_BODY_MAX];
     struct seal_opened opened;
-    size_t len;
-    const uint8_t *bytes = fuzz_bytes(&w->in, how, &len);
+    size_t len = how < 0xf0 ? how : (size_t)(how & 0xf) << 12 | fuzz_number(&w->in, 2) % 4096;
+    const uint8_t *bytes = fuzz_bytes(&w->in, len, &len);
     struct chat_slice body = {bytes, len};
     (void)seal_is_ask(body);
     (void)seal_program(body);
@@ -127,6 +152,8 @@ static void make_up(struct world *w, uint8_t how)
         seal_open(w->reader, keys[0], w->id, CHAT_KIND_TEXT, body, out, &opened);
     FUZZ_CHECK(result != SEAL_DONE);
     FUZZ_CHECK(seal_take_keys(w->reader, keys[0], w->id, body) != SEAL_DONE);
+    (void)seal_load(w->reader, keys[2], 7,
+                    body); /* a file about somebody whose words must not open either */
 }
 
 /* The reader's program ends and begins again, with what it had kept, or with a damaged piece of it. */
@@ -202,6 +229,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world w;
     memset(&w, 0, sizeof w);
+    random_state = 0;
+    FUZZ_CHECK(randombytes_set_implementation(&source) == 0 && sodium_init() >= 0);
     w.in = (struct fuzz_input){data, size};
     w.id = 1;
     for (size_t i = 0; i < 3; i++) {

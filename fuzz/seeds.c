@@ -496,26 +496,6 @@ static void seed_chat(void)
     save("fuzz_chat", "lost", buf, tern_writer_used(&w));
 }
 
-/* Records as fuzz_chat_seal.c has them. */
-static void seed_chat_seal(void)
-{
-    static const uint8_t talk[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2,
-                                   0, 0, 0, 1, 1, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 5, 0,
-                                   0, 0, 1, 2, 0, 0, 0, 0, 8, 0, 0, 0, 0, 9, 0, 0, 0};
-    static const uint8_t disorder[] = {1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 5,  0,
-                                       1, 0, 0, 0, 0, 3, 0, 0, 0, 1, 2, 0, 0, 0, 0, 11, 0,
-                                       0, 0, 0, 8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 4, 0, 0,  0};
-    static const uint8_t changed[] = {1, 0, 0, 20, 1, 1, 0, 0, 0, 0, 0, 0, 0, 30, 128,
-                                      0, 0, 0, 0,  0, 0, 1, 0, 5, 1, 6, 2, 0, 0,  0};
-    static const uint8_t bytes_of_none[] = {2, 0, 1, 2, 2, 0, 14, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0,
-                                            0, 0, 0, 9, 3, 0, 14, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0,
-                                            0, 0, 0, 9, 4, 0, 8,  0, 0, 0, 1, 1, 0, 0, 0};
-    save("fuzz_chat_seal", "talk", talk, sizeof talk);
-    save("fuzz_chat_seal", "disorder", disorder, sizeof disorder);
-    save("fuzz_chat_seal", "changed", changed, sizeof changed);
-    save("fuzz_chat_seal", "bytes", bytes_of_none, sizeof bytes_of_none);
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -526,7 +506,6 @@ int main(int argc, char **argv)
     (void)mkdir(root, 0777);
     seed_headers();
     seed_chat();
-    seed_chat_seal();
     seed_stream_frames();
     seed_message_frames();
     seed_ack_frames();

@@ -663,6 +663,7 @@ void hub_on_writable(struct hub_session *s)
 
 void hub_left(struct hub_session *s, bool is_bye, tern_time now)
 {
+    hub_files_on_left(s); /* its streams end with the connection */
     if (s->hub->spread == NULL || !spread_lingers(s, is_bye)) {
         hub_finish(s, is_bye, now);
     }
@@ -672,7 +673,6 @@ void hub_finish(struct hub_session *s, bool is_bye, tern_time now)
 {
     struct hub *hub = s->hub;
     struct person *person = s->person;
-    hub_files_on_left(s);
     *s->link = s->next;
     if (s->next != NULL) {
         s->next->link = s->link;

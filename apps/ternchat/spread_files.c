@@ -66,8 +66,8 @@ static void on_passed(void *user, const redisReply *reply)
     free(passing);
     if (relay != NULL && relay->far != NULL) { /* that server is not there, or Redis is not */
         hub_relay_end(relay, CHAT_STOP_AWAY);
-    } else if (relay != NULL && relay->pump == NULL) {
-        hub_relay_denied(relay, CHAT_STOP_AWAY);
+    } else if (relay != NULL && relay->pump == NULL) { /* others that were asked may have it */
+        hub_relay_denied(relay, relay->asked > 1 ? CHAT_STOP_GONE : CHAT_STOP_AWAY);
     }
 }
 
@@ -310,6 +310,14 @@ void spread_files_lost(struct spread *spread)
         if (r->far != NULL) {
             hub_relay_end(r, CHAT_STOP_AWAY);
         }
+    }
+}
+
+void spread_files_free(struct spread *spread)
+{
+    for (struct hub_relay *r = spread->hub->relays; r != NULL; r = r->next) {
+        free(r->far);
+        r->far = NULL;
     }
 }
 

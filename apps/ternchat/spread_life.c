@@ -485,6 +485,7 @@ void spread_free(struct spread *spread)
         return;
     }
     spread->is_ending = true;
+    spread_files_free(spread);
     for (struct person *p = spread->hub->persons; p != NULL; p = p->next) {
         for (struct hub_session *s = p->sessions; s != NULL; s = s->next) {
             spread_drop(s);

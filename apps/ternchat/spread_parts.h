@@ -92,6 +92,7 @@ void spread_state(struct person *person, uint8_t state);
 #define SPREAD_TO_SIZE 24 /* "to:", and a server's number in hexadecimal */
 void spread_files_channel(const uint8_t server[BROKER_ID], char out[SPREAD_TO_SIZE]);
 void spread_files_on_heard(struct spread *spread, const uint8_t *data, size_t len); /* on ours */
+void spread_files_free(struct spread *spread); /* nobody is told */
 void spread_files_lost(struct spread *spread); /* what was on its way may have missed something */
 
 #endif
