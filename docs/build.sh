@@ -33,7 +33,7 @@ to=build/docs
 source=$to/source
 rm -rf "$to"
 mkdir -p "$source/reference" "$source/examples" "$source/programs"
-cp -R docs/*.md docs/guide docs/pictures "$source"
+cp -R docs/*.md docs/guide docs/pictures docs/wireshark "$source"
 cp docs/site/site.css "$source"
 
 # --- the reference ---------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ static const char help_options[] =
     "      --qlog DIR          write traces of the first 64 connections there, for `ternperf "
     "trace` and\n"
     "                          for viewers\n"
+    "      --svg FILE          trace: draw it there, too: windows, losses, round trips and rates\n"
     "      --color WHEN        trace: auto (default), always or never; NO_COLOR is heeded\n"
     "      --log-level LEVEL   error, warning, info (default), debug or trace\n"
     "      --json              one JSON object at the end, on standard output\n"
@@ -123,6 +124,7 @@ enum {
     OPT_JSON,
     OPT_BIDIR,
     OPT_QLOG,
+    OPT_SVG,
     OPT_COLOR,
     OPT_LOG_LEVEL,
     OPT_KEY
@@ -157,6 +159,7 @@ static const struct option longs[] = {
     {"pin", required_argument, NULL, OPT_PIN},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"qlog", required_argument, NULL, OPT_QLOG},
+    {"svg", required_argument, NULL, OPT_SVG},
     {"color", required_argument, NULL, OPT_COLOR},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"key", required_argument, NULL, OPT_KEY},
@@ -326,6 +329,9 @@ static int parse_word(struct options *o, int opt)
     case OPT_QLOG:
         o->qlog = optarg;
         return -1;
+    case OPT_SVG:
+        o->svg = optarg;
+        return -1;
     case OPT_KEY:
         return load_key(o, optarg);
     case OPT_COLOR:
@@ -394,8 +400,8 @@ static int parse_option(struct options *o, int opt)
     if (parse_switch(o, opt)) {
         return -1;
     }
-    static const int words[] = {OPT_CC,   OPT_CIPHER, OPT_PIN,       OPT_LISTEN,
-                                OPT_QLOG, OPT_COLOR,  OPT_LOG_LEVEL, OPT_KEY};
+    static const int words[] = {OPT_CC,  OPT_CIPHER, OPT_PIN,       OPT_LISTEN, OPT_QLOG,
+                                OPT_SVG, OPT_COLOR,  OPT_LOG_LEVEL, OPT_KEY};
     bool is_word = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         is_word = is_word || opt == words[i];
@@ -417,6 +423,7 @@ static int check_together(const struct options *o)
         {o->rate > 0 && o->mode != MODE_BULK, "-b", "is for bulk"},
         {o->qlog != NULL && (o->mode == MODE_TRACE || o->mode == MODE_FLOOD), "--qlog",
          "is for connections"},
+        {o->svg != NULL && o->mode != MODE_TRACE, "--svg", "is for trace"},
         {o->per_second > 0 && o->mode != MODE_MESSAGES, "--per-second", "is for messages"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

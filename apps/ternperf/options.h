@@ -36,6 +36,7 @@ struct options {
     int family; /* 0, 4 or 6 */
     const char *host, *listen, *cc, *pin;
     const char *qlog; /* folder; NULL: none */
+    const char *svg;  /* file; NULL: none */
     bool has_key;     /* --key: of either side; without, it is a new one */
     uint8_t key[TERN_KEY_SIZE];
     unsigned suites;

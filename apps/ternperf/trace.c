@@ -12,6 +12,7 @@
 #include "shared/term.h"
 #include "ternperf/json.h"
 #include "ternperf/modes.h"
+#include "ternperf/picture.h"
 
 #define TEXT_MAX 240 /* of one value: what is longer is cut */
 
@@ -26,7 +27,7 @@ static const struct {
     [RECEIVED] = {"packet_received", '<', ""},
     [LOST] = {"packet_lost", 'x', "\033[31m"},
     [DROPPED] = {"packet_dropped", '!', "\033[33m"},
-    [METRICS] = {"recovery_metrics_updated", '~', "\033[2m"},
+    [METRICS] = {"metrics_updated", '~', "\033[2m"},
     [STATE] = {"connection_state_updated", '=', "\033[1m"},
     [OTHER] = {"", '?', ""},
 };
@@ -42,6 +43,7 @@ struct reading {
     uint64_t lines, records, malformed;
     struct tally all, told;
     double smoothed, latest, cwnd, in_flight; /* the latest that was said */
+    struct picture *picture;                  /* NULL: nobody wants one */
 };
 
 static const char *text_of(const struct json *value, char *buf)
@@ -176,6 +178,12 @@ static enum kind kind_of(const struct json *name)
         bare.len -= (size_t)(colon + 1 - bare.at);
         bare.at = colon + 1;
     }
+    static const char prefix[] =
+        "recovery_"; /* of the metrics, since the drafts have one category */
+    if (bare.len > sizeof prefix && memcmp(bare.at, prefix, sizeof prefix - 1) == 0) {
+        bare.at += sizeof prefix - 1;
+        bare.len -= sizeof prefix - 1;
+    }
     unsigned kind = 0;
     while (kind < OTHER && !json_is(&bare, kinds[kind].name)) {
         kind++;
@@ -191,6 +199,26 @@ static void take_figure(const struct json *data, const char *key, double *figure
     }
 }
 
+static void draw(struct reading *reading, enum kind kind, const struct json *data, double length)
+{
+    double cwnd = -1, in_flight = -1, latest = -1, smoothed = -1;
+    char text[TEXT_MAX];
+    struct json word;
+    if (kind == SENT || kind == RECEIVED) {
+        picture_packet(reading->picture, reading->now, kind == SENT, length);
+    } else if (kind == LOST) {
+        picture_lost(reading->picture, reading->now);
+    } else if (kind == METRICS) {
+        take_figure(data, "congestion_window", &cwnd);
+        take_figure(data, "bytes_in_flight", &in_flight);
+        take_figure(data, "latest_rtt", &latest);
+        take_figure(data, "smoothed_rtt", &smoothed);
+        picture_metrics(reading->picture, reading->now, cwnd, in_flight, latest, smoothed);
+    } else if (kind == STATE && json_find(data, "new", &word)) {
+        picture_mark(reading->picture, reading->now, text_of(&word, text));
+    }
+}
+
 static void count(struct reading *reading, enum kind kind, const struct json *data)
 {
     struct json raw;
@@ -202,6 +230,9 @@ static void count(struct reading *reading, enum kind kind, const struct json *da
     reading->all.events[kind]++;
     reading->all.bytes_sent += kind == SENT ? bytes : 0;
     reading->all.bytes_received += kind == RECEIVED ? bytes : 0;
+    if (reading->picture != NULL) {
+        draw(reading, kind, data, length);
+    }
     if (kind == METRICS) {
         take_figure(data, "smoothed_rtt", &reading->smoothed);
         take_figure(data, "latest_rtt", &reading->latest);
@@ -301,6 +332,7 @@ int trace_run(const struct options *options)
     char *line = NULL;
     size_t size = 0;
     o.count = o.count == 0 ? UINT64_MAX : o.count;
+    reading.picture = o.svg == NULL ? NULL : picture_new();
     if (file == NULL) {
         cli_error(o.host, strerror(errno), "give a file that `--qlog DIR` has written");
         return CLI_LOCAL;
@@ -317,5 +349,14 @@ int trace_run(const struct options *options)
         (void)fclose(file);
     }
     int code = is_bad ? CLI_LOCAL : conclude(&reading);
+    if (o.svg != NULL && code <= CLI_PARTIAL) {
+        const char *slash = strrchr(o.host, '/');
+        if (reading.picture == NULL ||
+            !picture_write(reading.picture, o.svg, slash == NULL ? o.host : slash + 1)) {
+            cli_error(o.svg, strerror(errno), "give a file that can be written for --svg");
+            code = CLI_LOCAL;
+        }
+    }
+    picture_free(reading.picture);
     return fflush(stdout) == 0 ? code : CLI_LOCAL;
 }

@@ -59,7 +59,7 @@ TERN_API size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t
 TERN_API size_t tern_trace_key_log(const tern_trace_event *event, char *buf, size_t size);
 
 /* The same for qlog as JSON text sequences (draft-ietf-quic-qlog-main-schema-14 and -quic-events-13, RFC 7464;
- * what they do not know of is declared in docs/qlog.md): a file is one record of _start and then one for each
+ * what they do not know of is declared in docs/observing.md): a file is one record of _start and then one for each
  * event of one connection, as seen from one end; each ends with a newline. What was asked of a buffer too small is no JSON: when more than size - 1 is
  * returned, call again with more room. 4 KiB are mostly enough; a peer can make a packet of tiny frames
  * that takes fifty times its size. */

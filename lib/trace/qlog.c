@@ -1,7 +1,7 @@
 /* Trace events as qlog records, for the viewers that people already have.
  *
  * draft-ietf-quic-qlog-main-schema-14 and draft-ietf-quic-qlog-quic-events-13 ("events"), in JSON text sequences
- * (RFC 7464). Frames are those of QUIC, and so are their names; what tern has beyond it is in docs/qlog.md.
+ * (RFC 7464). Frames are those of QUIC, and so are their names; what tern has beyond it is in docs/observing.md.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 

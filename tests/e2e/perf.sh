@@ -109,6 +109,43 @@ case_perf_trace() {
     [ "$(awk 'NR > 1 { n += $2 } END { print n }' out)" = "$sent" ] || fail "the rows have not $sent packets"
 }
 
+# parses FILE: as XML.
+parses() {
+    python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$1" || fail "$1 is no XML"
+}
+
+# A picture: three curves, a stroke for each column with losses, and nothing of the trace that is markup.
+case_perf_trace_picture() {
+    mkdir traces
+    expect 0 "$ternperf" bulk --loopback -n 400K --loss 10 --delay 5ms --qlog traces
+    find traces -name "ternperf-client-*-1.qlog" -exec mv {} client.qlog \;
+    expect 0 "$ternperf" trace --svg picture.svg --json client.qlog
+    for class in cwnd flight latest smoothed sent received; do
+        has_line picture.svg "class=\"$class\" d=\"M" || fail "no curve of $class"
+    done
+    has_line picture.svg 'class="lost"><title>[0-9]* lost' || fail "no losses"
+    has_line picture.svg '>handshake_complete</text>' || fail "no state"
+    {
+        printf '\036{"time":0,"name":"quic:connection_state_updated","data":{"new":"<script>&\\u0022"}}\n'
+        for value in 1e308 -1 1e-320 nan 5; do
+            printf '\036{"time":%s,"name":"quic:recovery_metrics_updated","data":{"congestion_window":%s,"latest_rtt":%s}}\n' \
+                "$value" "$value" "$value"
+            printf '\036{"time":1,"name":"quic:packet_sent","data":{"raw":{"length":%s}}}\n' "$value"
+        done
+    } >'harm<&.qlog'
+    expect 0 timeout 20 "$ternperf" trace --svg harm.svg --json 'harm<&.qlog'
+    ! grep -q '<script' harm.svg || fail "a trace has become markup"
+    printf '\036{"time":0,"name":"a:b","data":{}}\n' >empty.qlog
+    expect 0 "$ternperf" trace --svg empty.svg --json empty.qlog
+    if command -v python3 >/dev/null 2>&1; then
+        for picture in picture harm empty; do
+            parses $picture.svg
+        done
+    fi
+    expect 5 "$ternperf" trace --svg absent/folder.svg --json client.qlog
+    expect 2 "$ternperf" rr --loopback --svg x
+}
+
 # What is no qlog, or was cut, or means harm.
 case_perf_trace_bad() {
     mkdir traces
