@@ -152,10 +152,15 @@ struct front {
 /* Notes such as /help's have two columns, blanks between them: how wide is the first? 0: it is no table. */
 static unsigned table_column(const struct shown *line)
 {
-    const char *gap = line->kind == LINE_NOTE ? strstr(line->text, "  ") : NULL;
-    return gap == NULL || gap == line->text
-               ? 0
-               : (unsigned)text_columns(line->text, (size_t)(gap - line->text) + strspn(gap, " "));
+    const char *gap = line->kind == LINE_NOTE ? memmem(line->text, line->len, "  ", 2) : NULL;
+    if (gap == NULL || gap == line->text) {
+        return 0;
+    }
+    size_t at = (size_t)(gap - line->text);
+    while (at < line->len && line->text[at] == ' ') {
+        at++;
+    }
+    return (unsigned)text_columns(line->text, at);
 }
 
 static void find_front(const struct talk *talk, const struct shown *line, struct front *f)
