@@ -19,28 +19,6 @@ static _Noreturn void die(const char *what, int error)
     exit(1);
 }
 
-static void key_print(const uint8_t key[TERN_KEY_SIZE])
-{
-    for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
-        printf("%02x", key[i]);
-    }
-    printf("\n");
-}
-
-static int key_parse(uint8_t key[TERN_KEY_SIZE], const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    const size_t len = (size_t)2 * TERN_KEY_SIZE;
-    if (strspn(text, digits) != len || text[len] != 0) {
-        return TERN_ERR_INVALID;
-    }
-    for (size_t i = 0; i < len; i++) {
-        size_t digit = (size_t)(strchr(digits, text[i]) - digits);
-        key[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : key[i / 2] | digit);
-    }
-    return 0;
-}
-
 /* Reads in place and writes what the stream takes. The rest stays where it is, which tells the
  * client to slow down, until WRITABLE says that there is room. */
 static void echo(tern_stream *stream)
@@ -65,6 +43,7 @@ static void serve(const tern_addr *local)
     tern_udp *udp;
     tern_config config;
     uint8_t key[TERN_KEY_SIZE];
+    char text[TERN_KEY_TEXT_SIZE];
 
     tern_config_init(&config);
     config.accept = true; /* no config.secret_key: a new key at each start */
@@ -74,8 +53,7 @@ static void serve(const tern_addr *local)
         die("cannot serve", rc);
     }
     tern_endpoint_public_key(ep, key);
-    printf("serving, with the key ");
-    key_print(key);
+    printf("serving, with the key %s\n", tern_key_format(key, text, sizeof text));
     (void)fflush(stdout);
 
     while ((rc = tern_udp_service(udp, TERN_SEC)) == 0) {
@@ -155,7 +133,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "serve") == 0 && tern_addr_parse(&local, argv[2]) == 0) {
         serve(&local);
     } else if (argc == 4 && tern_addr_parse(&peer.addr, argv[1]) == 0 &&
-               (strcmp(argv[2], "-") == 0 || key_parse(key, argv[2]) == 0)) {
+               (strcmp(argv[2], "-") == 0 || tern_key_parse(key, argv[2]) == 0)) {
         peer.key = strcmp(argv[2], "-") == 0 ? NULL : key;
         ask(&peer, argv[3]);
         return 0;

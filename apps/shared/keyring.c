@@ -1,4 +1,4 @@
-/* Base32 keys, small text files, written whole or not at all.
+/* Keys as text, small text files, written whole or not at all.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "shared/keyring.h"
@@ -13,51 +13,25 @@
 #include <tern/config.h>
 #include <unistd.h>
 
-#define PREFIX        "tern:"
-#define PREFIX_LEN    5
-#define BASE32_LEN    52 /* 256 bits in groups of five, the last one padded with zeros */
 #define LINE_MAX_SIZE 1024
 #define BLANKS        " \t"
 
-static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567"; /* RFC 4648 §6, in lower case */
-
 void keyring_format(const uint8_t key[TERN_KEY_SIZE], char text[KEYRING_TEXT_SIZE])
 {
-    unsigned bits = 0, value = 0;
-    size_t used = PREFIX_LEN;
-    memcpy(text, PREFIX, PREFIX_LEN);
-    for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
-        value = value << 8 | key[i];
-        bits += 8;
-        for (; bits >= 5; bits -= 5) {
-            text[used++] = alphabet[value >> (bits - 5) & 31];
-        }
-        value &= 0xff;
-    }
-    text[used++] = alphabet[value << (5 - bits) & 31];
-    text[used] = '\0';
+    (void)tern_key_format(key, text, KEYRING_TEXT_SIZE);
 }
 
 bool keyring_parse(const char *text, size_t len, uint8_t key[TERN_KEY_SIZE])
 {
-    unsigned bits = 0, value = 0;
-    size_t used = 0;
-    if (len != PREFIX_LEN + BASE32_LEN || memcmp(text, PREFIX, PREFIX_LEN) != 0) {
+    char copy[KEYRING_TEXT_SIZE];
+    if (len >= sizeof copy || memchr(text, 0, len) != NULL) {
         return false;
     }
-    for (size_t i = PREFIX_LEN; i < len; i++) {
-        const char *at = text[i] == '\0' ? NULL : strchr(alphabet, text[i]);
-        if (at == NULL) {
-            return false;
-        }
-        value = (value << 5 | (unsigned)(at - alphabet)) & 0xfff;
-        bits += 5;
-        if (bits >= 8) {
-            bits -= 8;
-            key[used++] = (uint8_t)(value >> bits);
-        }
-    }
-    return used == TERN_KEY_SIZE && (value & ((1u << bits) - 1)) == 0;
+    memcpy(copy, text, len);
+    copy[len] = 0;
+    bool is_key = tern_key_parse(key, copy) == 0;
+    sodium_memzero(copy, sizeof copy); /* our own file has the secret key in the same form */
+    return is_key;
 }
 
 /* Four proquint-like words of two bytes each: consonant, vowel, consonant, vowel, consonant. */

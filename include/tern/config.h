@@ -212,6 +212,16 @@ TERN_API void tern_key_generate(uint8_t secret[TERN_KEY_SIZE], uint8_t pub[TERN_
 /* The public key that belongs to a secret key. */
 TERN_API void tern_key_public(uint8_t pub[TERN_KEY_SIZE], const uint8_t secret[TERN_KEY_SIZE]);
 
+#define TERN_KEY_TEXT_SIZE 64 /* enough for tern_key_format */
+
+/* Writes a key as people pass it on, and as terncp and ternchat keep it, "tern:" and 52 letters and digits
+ * (base32, RFC 4648 section 6, in lower case), into buf and returns buf: cut at size - 1 and terminated, when
+ * size > 0. */
+TERN_API const char *tern_key_format(const uint8_t key[TERN_KEY_SIZE], char *buf, size_t size);
+
+/* Reads what tern_key_format has written, all of `text`. 0 · TERN_ERR_INVALID, and out is as it was */
+TERN_API TERN_MUST_CHECK int tern_key_parse(uint8_t out[TERN_KEY_SIZE], const char *text);
+
 #ifdef __cplusplus
 }
 #endif

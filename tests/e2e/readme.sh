@@ -160,7 +160,7 @@ case_readme_guide() {
                 ;;
             'tern-echo '*)
                 key=$(sed -n 's/.*with the key //p' "$last") # none: the page shows "-"
-                expect 0 sh -c "$(printf '%s' "$line" | sed "s/9f3c\.\.\./$key/")"
+                expect 0 sh -c "$(printf '%s' "$line" | sed "s/tern:4kq2\.\.\./$key/")"
                 [ "$(cat out)" = "hello, hello" ] || fail "it prints: $(cat out)"
                 ;;
             'tern-rpc '*)

@@ -39,9 +39,12 @@ case_sample_echo() {
     expect 0 "$TERN_BIN/tern-echo" "$at" - "who are you?"
     printed "who are you?"
     # With another server's key nobody answers.
-    other=$(printf '%s' "$key" | tr 0-9a-f 1-9a-f0)
+    case $key in
+    tern:a*) other=tern:b${key#tern:?} ;;
+    *) other=tern:a${key#tern:?} ;;
+    esac
     timeout 2 "$TERN_BIN/tern-echo" "$at" "$other" hello >out 2>&1 && fail "it takes any key"
-    ! has_line out hello || fail "it talks to whoever answers"
+    ! has_line out 'hello\|Usage' || fail "it talks to whoever answers, or not at all: $(cat out)"
 }
 
 # The same on libev, which the signal ends in order.

@@ -29,9 +29,63 @@ static void generated_keys_are_pairs_and_differ(void **state)
     assert_memory_not_equal(pubs[0], pubs[1], TERN_KEY_SIZE);
 }
 
+/* Zeros, ones, and bytes that count up; by Python: base64.b32encode(key).lower().rstrip(b'=') */
+static void keys_have_one_text_each(void **state)
+{
+    static const char *const texts[3] = {
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "tern:777777777777777777777777777777777777777777777777777q",
+        "tern:aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq",
+    };
+    char text[TERN_KEY_TEXT_SIZE];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t key[TERN_KEY_SIZE], back[TERN_KEY_SIZE] = {9};
+        for (size_t k = 0; k < sizeof key; k++) {
+            key[k] = (uint8_t)(i == 0 ? 0 : i == 1 ? 0xff : k);
+        }
+        assert_ptr_equal(tern_key_format(key, text, sizeof text), text);
+        assert_string_equal(text, texts[i]);
+        assert_int_equal(tern_key_parse(back, text), 0);
+        assert_memory_equal(back, key, sizeof key);
+    }
+    /* Cut where the buffer ends. */
+    uint8_t key[TERN_KEY_SIZE] = {0};
+    memset(text, 'x', sizeof text);
+    (void)tern_key_format(key, text, 8);
+    assert_string_equal(text, "tern:aa");
+    assert_int_equal(text[8], 'x');
+    (void)tern_key_format(key, text, 0);
+    assert_string_equal(text, "tern:aa");
+}
+
+static void other_texts_are_no_keys(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "tern:",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "Tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ",
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1",
+        "tern:Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "tern:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", /* bits behind the last */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        uint8_t key[TERN_KEY_SIZE] = {7};
+        assert_int_equal(tern_key_parse(key, texts[i]), TERN_ERR_INVALID);
+        assert_int_equal(key[0], 7);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(public_key_matches_rfc7748),
     cmocka_unit_test(generated_keys_are_pairs_and_differ),
+    cmocka_unit_test(keys_have_one_text_each),
+    cmocka_unit_test(other_texts_are_no_keys),
 };
 
 TERN_TEST_MAIN(tests)
