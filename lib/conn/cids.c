@@ -9,6 +9,7 @@ void tern_cids_init(struct tern_cids *cids, struct tern_map *routes, void *owner
     memset(cids, 0, sizeof *cids);
     cids->routes = routes;
     cids->owner = owner;
+    cids->seen = 1;       /* number 0 comes with the handshake */
     cids->peer_limit = 2; /* RFC 9000 §18.2: the default and the least */
 }
 
@@ -248,6 +249,25 @@ static bool same_remote(const struct tern_cid_remote *slot, const struct tern_ci
            (!slot->has_token || memcmp(slot->reset_token, token, TERN_RESET_TOKEN_SIZE) == 0);
 }
 
+/* A frame may come once more, after we have given its identifier up: the peer may not know that one any more.
+ * What is further back than the window can only be such a repeat, since no more than four are in use. */
+static bool is_repeat(const struct tern_cids *cids, uint64_t sequence)
+{
+    uint64_t back = cids->newest - sequence;
+    return sequence <= cids->newest && (back >= 64 || (cids->seen >> back & 1) != 0);
+}
+
+static void note_seen(struct tern_cids *cids, uint64_t sequence)
+{
+    if (sequence > cids->newest) {
+        uint64_t ahead = sequence - cids->newest;
+        cids->seen = ahead < 64 ? cids->seen << ahead : 0;
+        cids->newest = sequence;
+    }
+    uint64_t back = cids->newest - sequence;
+    cids->seen |= back < 64 ? UINT64_C(1) << back : 0;
+}
+
 int tern_cids_on_new(struct tern_cids *cids, uint64_t sequence, uint64_t retire_prior_to,
                      const struct tern_cid *cid, const uint8_t token[TERN_RESET_TOKEN_SIZE])
 {
@@ -272,6 +292,10 @@ int tern_cids_on_new(struct tern_cids *cids, uint64_t sequence, uint64_t retire_
     if (sequence < cids->retire_prior_to) { /* came late: answer with a RETIRE, keep nothing */
         return queue_retire(cids, sequence);
     }
+    if (is_repeat(cids, sequence)) {
+        return 0; /* what it wants retired, it said the first time */
+    }
+    note_seen(cids, sequence);
     struct tern_cid_remote fresh = {.cid = *cid, .sequence = sequence, .is_used = true};
     memcpy(fresh.reset_token, token, TERN_RESET_TOKEN_SIZE);
     fresh.has_token = true;

@@ -51,6 +51,8 @@ struct tern_cids {
     uint64_t next_sequence;
     uint64_t told;                         /* the peer may know of numbers below it */
     uint64_t retire_prior_to;              /* highest that the peer asked for */
+    uint64_t newest;                       /* the highest number of the peer's that has come */
+    uint64_t seen;                         /* bit n: newest - n has come, and may be gone again */
     uint64_t peer_limit;                   /* its active_connection_id_limit */
     uint64_t retire[TERN_CIDS_RETIRE_MAX]; /* sequence numbers that we owe a RETIRE for */
 };

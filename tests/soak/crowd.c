@@ -94,7 +94,7 @@ static void item_write(struct item *item)
     }
 }
 
-/* Compares; true at the end of it. */
+/* Compares; true at the end of it, or of what there will be. */
 static bool item_read(struct item *item)
 {
     struct crowd *c = item->client->crowd;
@@ -111,8 +111,8 @@ static bool item_read(struct item *item)
             return false;
         }
     }
-    if (rc == TERN_ERR_AGAIN) {
-        return false;
+    if (rc != 0 && rc != TERN_ERR_RESET) {
+        return false; /* more will come, or the connection is over, which counts elsewhere */
     }
     bool is_whole = rc == 0 && item->came == item->len;
     c->wrong += is_whole ? 0 : 1;
@@ -217,7 +217,9 @@ static void on_closed(struct client *client, const tern_close_info *close)
     c->lost += !is_ours && client->is_connected ? 1 : 0;
     c->refused += !is_ours && !client->is_connected ? 1 : 0;
     if (!is_ours) {
-        (void)fprintf(stderr, "soak: a connection ended: %s\n", tern_strerror(close->error));
+        (void)fprintf(stderr, "soak: a connection ended: %s: %s\n",
+                      close->by == TERN_CLOSED_PEER ? "the server said" : "here",
+                      tern_strerror(close->error));
     }
     c->moves += stats.migrations;
     c->rekeys += stats.rekeys;
@@ -345,6 +347,7 @@ static int live(struct crowd *c)
         }
         if (now >= tells_at) {
             tell(c);
+            trim_memory(now);
             tells_at = now + TERN_SEC;
         }
     }

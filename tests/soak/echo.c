@@ -69,6 +69,7 @@ static int serve(struct echo *echo)
         while (tern_endpoint_poll(echo->endpoint, &event) == 1) {
             on_event(echo, &event);
         }
+        trim_memory(tern_udp_now());
     }
     return rc;
 }

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 volatile sig_atomic_t is_over;
 
@@ -25,6 +28,17 @@ void content_init(void)
 const uint8_t *content_at(uint64_t place)
 {
     return content + place % CONTENT_PERIOD;
+}
+
+void trim_memory(tern_time now)
+{
+    static tern_time at;
+    if (now >= at) {
+#ifdef __GLIBC__
+        (void)malloc_trim(0);
+#endif
+        at = now + 10 * TERN_SEC;
+    }
 }
 
 static void on_signal(int number)

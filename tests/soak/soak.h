@@ -25,6 +25,9 @@ struct crowd_options {
 /* Comes and goes, talks, moves, and asks for new keys; compares what comes back. The exit code. */
 int crowd_run(const struct crowd_options *options);
 
+/* Gives back to the system what nothing uses, every ten seconds: else a peak would look like a leak. */
+void trim_memory(tern_time now);
+
 /* --- bytes: each content is a piece of one endless pattern, so that any mix-up shows ---------------- */
 
 #define CONTENT_PERIOD 65521u /* a prime */

@@ -330,6 +330,43 @@ static void a_late_one_is_retired_at_once(void **state)
     assert_int_equal(cids.retire_count, owed + 1);
 }
 
+/* After a pause everything is sent twice: an identifier that has been given up since is not to be used again, for
+ * the peer does not know it any more, and takes no room. */
+static void a_repeat_of_a_retired_one_is_nothing_new(void **state)
+{
+    (void)state;
+    uint64_t sequence = 0;
+    for (uint64_t next = 1; next < 200; next++) {
+        assert_int_equal(on_new(next, 0), 0);
+        assert_true(tern_cids_claim(&cids, &sequence));
+        assert_int_equal(sequence, next);
+        tern_cids_activate(&cids, next);
+        tern_cids_release(&cids, next - 1);
+        while (tern_cids_next_retire(&cids, &sequence)) {
+            tern_cids_on_retire_sent(&cids, sequence);
+        }
+        for (uint64_t old = 1; old < next; old++) {
+            assert_int_equal(on_new(old, 0), 0);
+        }
+        assert_false(tern_cids_claim(&cids, &sequence));
+        assert_int_equal(tern_cids_active(&cids), next);
+    }
+}
+
+/* They may come in any order. */
+static void a_late_one_is_good_when_it_is_the_first_of_its_number(void **state)
+{
+    (void)state;
+    uint64_t sequence = 0;
+    assert_int_equal(on_new(3, 0), 0);
+    assert_int_equal(on_new(1, 0), 0);
+    assert_int_equal(on_new(2, 0), 0);
+    for (uint64_t n = 1; n <= 3; n++) {
+        assert_true(tern_cids_claim(&cids, &sequence));
+        assert_int_equal(sequence, n);
+    }
+}
+
 /* A peer that keeps four in use and moves on one by one: each goes once, none that may stay. */
 static void a_full_table_turns_over(void **state)
 {
@@ -383,6 +420,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(full_and_replaced_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown(a_flood_of_retirements_is_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown(a_late_one_is_retired_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_repeat_of_a_retired_one_is_nothing_new, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_late_one_is_good_when_it_is_the_first_of_its_number, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(a_full_table_turns_over, setup, teardown),
     cmocka_unit_test_setup_teardown(the_boundary_itself_stays, setup, teardown),
 };
