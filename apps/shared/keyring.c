@@ -148,6 +148,23 @@ enum keyring_result keyring_save(const char *path, const void *data, size_t len)
     return write_file(path, 0600, data, len, WRITE_SOON);
 }
 
+/* As much as there is and as there is room for, or -1. */
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+    size_t used = 0;
+    while (used < size) {
+        ssize_t n = read(fd, buf + used, size - used);
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)used;
+}
+
 enum keyring_result keyring_load(const char *path, uint8_t secret[TERN_KEY_SIZE])
 {
     struct stat st;
@@ -160,9 +177,12 @@ enum keyring_result keyring_load(const char *path, uint8_t secret[TERN_KEY_SIZE]
     enum keyring_result result = KEYRING_SYSTEM;
     if (fstat(fd, &st) == 0) {
         result = (st.st_mode & 077) != 0 ? KEYRING_UNSAFE : KEYRING_OK;
-        n = read(fd, text, sizeof text - 1);
+        n = read_all(fd, text, sizeof text - 1);
     }
+    int saved = errno;
     (void)close(fd);
+    errno = saved;
+    result = n < 0 ? KEYRING_SYSTEM : result;
     if (result == KEYRING_OK) {
         while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
             n--;
@@ -189,6 +209,11 @@ enum keyring_result keyring_create(const char *path, uint8_t pub[TERN_KEY_SIZE])
         text[len] = '\n';
         (void)snprintf(pub_path, sizeof pub_path, "%s.pub", path);
         result = write_file(pub_path, 0644, text, len + 1, WRITE_LASTING);
+        if (result != KEYRING_OK) { /* nobody has seen it yet, and the next try is to go well */
+            int saved = errno;
+            (void)unlink(path);
+            errno = saved;
+        }
     }
     sodium_memzero(text, sizeof text);
     return result;
@@ -226,6 +251,21 @@ enum keyring_result keyring_known(const char *path, const char *host, uint8_t ke
     return result;
 }
 
+/* Half a line would be read as a key that is none, for ever. */
+static void cut_half_line(int fd, off_t size)
+{
+    int saved = errno;
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+    while (end > size && pread(fd, &last, 1, end - 1) == 1 && last != '\n') {
+        end--;
+    }
+    if (end >= size && ftruncate(fd, end) != 0) {
+        (void)write_all(fd, "\n", 1); /* at least the next one begins anew */
+    }
+    errno = saved;
+}
+
 /* line: with an empty one before it, in case that the last line has no end. */
 static enum keyring_result append_line(const char *path, const char *line)
 {
@@ -243,8 +283,17 @@ static enum keyring_result append_line(const char *path, const char *line)
     off_t size = lseek(fd, 0, SEEK_END);
     bool is_good = size == 0 || (size > 0 && pread(fd, &last, 1, size - 1) == 1);
     size_t skip = last == '\n' ? 1 : 0;
-    is_good = is_good && write_all(fd, line + skip, len - skip);
-    is_good = close(fd) == 0 && is_good;
+    bool is_written = is_good && write_all(fd, line + skip, len - skip);
+    if (is_good && !is_written) {
+        cut_half_line(fd, size);
+    }
+    is_good = is_written;
+    int saved = errno;
+    if (close(fd) != 0 && is_good) {
+        saved = errno;
+        is_good = false;
+    }
+    errno = saved;
     return is_good ? KEYRING_OK : KEYRING_SYSTEM;
 }
 

@@ -185,34 +185,57 @@ void db_close(struct db *db)
     db->lock = -1;
 }
 
-static bool is_sound(struct db *db, const char *path)
-{
-    struct stat st;
-    sqlite3_stmt *statement = NULL;
-    if (stat(path, &st) == 0 && st.st_size > CHECKED_BYTES) {
-        return true;
-    }
-    bool is_ok = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
-                     SQLITE_OK &&
-                 sqlite3_step(statement) == SQLITE_ROW &&
-                 strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
-    (void)sqlite3_finalize(statement);
-    return is_ok;
-}
-
 static enum db_opened stop(struct db *db, enum db_opened what, const char *why)
 {
     (void)snprintf(db->why, sizeof db->why, "%s", why);
     return what;
 }
 
+/* What the latest call met. A disk that cannot be read just now, or too many open files, say nothing about what is
+ * in the file: nobody is to put it aside for that. */
+static enum db_opened what_failed(struct db *db)
+{
+    int code = sqlite3_errcode(db->handle) & 0xff;
+    if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_CORRUPT ||
+        code == SQLITE_NOTADB) {
+        return DB_DAMAGED;
+    }
+    return stop(db, DB_FAILED, sqlite3_errmsg(db->handle));
+}
+
+/* A check that could not read a page goes on, and says so among what is damaged: "error code=10" and the like. */
+static enum db_opened what_is_found(struct db *db, const char *found)
+{
+    const char *at = strstr(found, "error code");
+    int code = at == NULL ? SQLITE_CORRUPT : (int)strtol(at + strlen("error code") + 1, NULL, 10);
+    return (code & 0xff) == SQLITE_CORRUPT ? DB_DAMAGED : stop(db, DB_FAILED, sqlite3_errstr(code));
+}
+
+static enum db_opened check(struct db *db, const char *path)
+{
+    struct stat st;
+    sqlite3_stmt *statement = NULL;
+    if (stat(path, &st) == 0 && st.st_size > CHECKED_BYTES) {
+        return DB_OPEN;
+    }
+    bool has_run = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+                       SQLITE_OK &&
+                   sqlite3_step(statement) == SQLITE_ROW;
+    const char *found = has_run ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    enum db_opened opened = found == NULL              ? what_failed(db)
+                            : strcmp(found, "ok") == 0 ? DB_OPEN
+                                                       : what_is_found(db, found);
+    (void)sqlite3_finalize(statement);
+    return opened;
+}
+
 static enum db_opened prepare(struct db *db, const char *path, const struct db_layout *layout)
 {
     int64_t application = db_number(db, "PRAGMA application_id");
-    int64_t version = db_number(db, "PRAGMA user_version");
-    int64_t tables = db_number(db, "SELECT count(*) FROM sqlite_schema");
-    if (application < 0 || version < 0 || tables < 0) {
-        return DB_DAMAGED;
+    int64_t version = application < 0 ? -1 : db_number(db, "PRAGMA user_version");
+    int64_t tables = version < 0 ? -1 : db_number(db, "SELECT count(*) FROM sqlite_schema");
+    if (tables < 0) {
+        return what_failed(db);
     }
     if (tables > 0 && application != layout->application) {
         return stop(db, DB_FOREIGN, "another program's database; name another file");
@@ -222,14 +245,14 @@ static enum db_opened prepare(struct db *db, const char *path, const struct db_l
                     "a later version of ternchat wrote it; use that one, or another file");
     }
     if (tables > 0) {
-        return is_sound(db, path) ? DB_OPEN : DB_DAMAGED;
+        return check(db, path);
     }
     char *text =
         sqlite3_mprintf("PRAGMA application_id=%d; BEGIN; %s PRAGMA user_version=%d; COMMIT",
                         layout->application, layout->schema, layout->version);
     int rc = text == NULL ? SQLITE_NOMEM : sqlite3_exec(db->handle, text, NULL, NULL, NULL);
     sqlite3_free(text);
-    return rc == SQLITE_OK ? DB_OPEN : stop(db, DB_FAILED, sqlite3_errmsg(db->handle));
+    return rc == SQLITE_OK ? DB_OPEN : what_failed(db);
 }
 
 static enum db_opened take_lock(struct db *db, const char *path)
@@ -256,8 +279,8 @@ static enum db_opened open_file(struct db *db, const char *path, const struct db
                           NULL, NULL, NULL);
     }
     enum db_opened opened = rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT ? DB_DAMAGED
-                            : rc != SQLITE_OK ? stop(db, DB_FAILED, sqlite3_errmsg(db->handle))
-                                              : prepare(db, path, layout);
+                            : rc != SQLITE_OK                           ? what_failed(db)
+                                                                        : prepare(db, path, layout);
     if (opened == DB_OPEN && !(db->has_worker = start_worker(db, path))) {
         return stop(db, DB_FAILED, "no thread for it");
     }

@@ -352,7 +352,10 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 static void on_input(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct plain *p = io->data;
-    (void)events;
+    if ((events & EV_ERROR) != 0) { /* the kernel had no memory to watch it: libev gave it up */
+        ev_io_set(io, STDIN_FILENO, EV_READ);
+        ev_io_start(loop, io);
+    }
     ssize_t n = read(STDIN_FILENO, p->in + p->used, sizeof p->in - p->used);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;

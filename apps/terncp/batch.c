@@ -275,8 +275,11 @@ static int read_small(struct batch *batch, struct item *item, size_t header)
             return errno;
         }
         got += (size_t)n;
-        if (n == 0 || got < want) {
+        if (n == 0 || (got < want && got >= item->size)) {
             break;
+        }
+        if (got < want) {
+            continue; /* some file systems give less than there is */
         }
         if (got >= PROTO_SMALL_MAX) {
             return ESTALE;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "terncp/names_ask.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,8 +253,9 @@ static int conclude(struct names_ask *ask)
     if (!ask->is_whole && !ask->has_failed_whole) {
         fail(ask, "the answer broke off");
     }
+    errno = 0; /* an earlier write may have failed, without a word */
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        cli_error("standard output", "cannot be written", NULL);
+        cli_error("standard output", strerror(errno != 0 ? errno : EIO), NULL);
         return CLI_LOCAL;
     }
     return ask->failed == 0                          ? CLI_OK

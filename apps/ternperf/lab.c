@@ -43,9 +43,30 @@ static bool greet(void *user, const tern_addr *addr, const uint8_t key[TERN_KEY_
     memset(&greeting, 0, sizeof greeting);
     greeting.addr = *addr;
     memcpy(greeting.key, key, TERN_KEY_SIZE);
-    ssize_t n = write(*pipe_end, &greeting, sizeof greeting);
+    const uint8_t *at = (const uint8_t *)&greeting;
+    size_t told = 0;
+    ssize_t n = 0;
+    while (told < sizeof greeting && (n >= 0 || errno == EINTR)) {
+        n = write(*pipe_end, at + told, sizeof greeting - told);
+        told += n > 0 ? (size_t)n : 0;
+    }
     (void)close(*pipe_end);
-    return n == (ssize_t)sizeof greeting;
+    return told == sizeof greeting;
+}
+
+/* 0, or why nothing is heard of it. */
+static int hear(int fd, struct greeting *greeting)
+{
+    uint8_t *at = (uint8_t *)greeting;
+    size_t have = 0;
+    while (have < sizeof *greeting) {
+        ssize_t n = read(fd, at + have, sizeof *greeting - have);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return n == 0 ? ECHILD : errno; /* it has said why, and is gone */
+        }
+        have += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
 }
 
 static int start_server(struct lab *lab)
@@ -67,10 +88,10 @@ static int start_server(struct lab *lab)
         _exit(getppid() == parent ? serve_run(lab->options, true, greet, &ends[1]) : CLI_LOCAL);
     }
     (void)close(ends[1]);
-    ssize_t n = lab->child < 0 ? -1 : read(ends[0], &greeting, sizeof greeting);
+    int error = lab->child < 0 ? errno : hear(ends[0], &greeting);
     (void)close(ends[0]);
-    if (n != (ssize_t)sizeof greeting) {
-        cli_error("the server's process", "did not start", NULL);
+    if (error != 0) {
+        cli_error("the server's process did not start", strerror(error), NULL);
         lab->child = lab->child < 0 ? 0 : lab->child;
         return CLI_LOCAL;
     }

@@ -4,6 +4,9 @@
 #include "shared/keyring.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <tern/config.h>
 
 #include "unit/apps/folder.h"
@@ -221,6 +224,53 @@ static void a_missing_newline_joins_no_lines(void **state)
     assert_int_equal(keyring_known(path, "new:1", out), KEYRING_OK);
 }
 
+/* The disk is full in the middle of a line: it is gone again, and can be written when there is room. */
+static void half_a_line_is_not_left(void **state)
+{
+    char path[PATH_SIZE];
+    uint8_t key[TERN_KEY_SIZE], out[TERN_KEY_SIZE];
+    struct rlimit whole, small;
+    struct stat st;
+    fill(key, 5);
+    (void)folder_path(*state, "known", path, sizeof path);
+    assert_int_equal(keyring_remember(path, "one:1", key), KEYRING_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    for (rlim_t room = 0; room < 70; room += 7) {
+        small = whole;
+        small.rlim_cur = (rlim_t)st.st_size + room;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        enum keyring_result result = keyring_remember(path, "two:2", key);
+        int error = errno;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+        if (result == KEYRING_OK) {
+            break;
+        }
+        assert_int_equal(error, EFBIG);
+        assert_int_equal(keyring_known(path, "two:2", out), KEYRING_ABSENT);
+        assert_int_equal(keyring_known(path, "one:1", out), KEYRING_OK);
+    }
+    assert_int_equal(keyring_remember(path, "two:2", key), KEYRING_OK);
+    assert_int_equal(keyring_known(path, "two:2", out), KEYRING_OK);
+}
+
+/* Without its public half a key is not there either, so that the next try goes well. */
+static void half_a_key_is_not_left(void **state)
+{
+    char path[PATH_SIZE], other[PATH_SIZE];
+    uint8_t pub[TERN_KEY_SIZE], secret[TERN_KEY_SIZE];
+    (void)folder_path(*state, "id", path, sizeof path);
+    (void)folder_path(*state, "id.pub", other, sizeof other);
+    assert_int_equal(mkdir(other, 0700), 0);
+    assert_int_equal(keyring_create(path, pub), KEYRING_SYSTEM);
+    assert_int_equal(errno, EISDIR);
+    assert_int_equal(keyring_load(path, secret), KEYRING_ABSENT);
+    assert_int_equal(rmdir(other), 0);
+    assert_int_equal(keyring_create(path, pub), KEYRING_OK);
+    assert_int_equal(keyring_load(path, secret), KEYRING_OK);
+}
+
 static void clients_are_let_in_by_their_keys(void **state)
 {
     char path[PATH_SIZE], text[KEYRING_TEXT_SIZE], file[512];
@@ -257,6 +307,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(known_hosts_are_read_with_care, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(lines_by_hand_are_read, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(a_missing_newline_joins_no_lines, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(half_a_line_is_not_left, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(half_a_key_is_not_left, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(clients_are_let_in_by_their_keys, folder_make, folder_remove),
 };
 
