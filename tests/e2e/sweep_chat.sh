@@ -33,6 +33,7 @@ wait_to_see() {
 
 # What the server has kept, as a newcomer is shown it by a server of a good system.
 shown_of_history() {
+    rm -f again.out
     "$ternchat" serve --key srv.id --listen 127.0.0.1:0 --history talk.db >again.out 2>again.log &
     again=$!
     pids="$pids $again"

@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 
 # TERN_SWEEP is how many n of each sort are tried (the first ones, and the others drawn from the rest); "all" is all.
-most=${TERN_SWEEP:-12}
+most=${TERN_SWEEP:-8}
 calls=${TERN_CALLS_SHIM:-$TERN_BIN/../tests/calls.so}
 lives=0
 bad=0
@@ -91,7 +91,7 @@ unnamed='timed out\|database\|disk I/O\|no answer\|run the command again\|not co
 # What strerror says.
 words_of() {
     case $1 in
-    EIO) echo 'Input/output error' ;;
+    EIO) echo 'Input/output error\|damaged' ;; # SQLite takes the one for the other
     EMFILE) echo 'Too many open files' ;;
     EACCES) echo 'Permission denied' ;;
     EPERM) echo 'Operation not permitted' ;;
