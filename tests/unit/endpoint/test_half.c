@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "half_kit.h"
 
+#include <tern/message.h>
 #include <tern/token.h>
 
 #include "conn/handshake.h"
@@ -84,6 +85,30 @@ static void a_server_may_open_streams(void **state)
     assert_int_equal(half.read_len, 11);
     half_exchange();
     assert_int_equal(half.read_len, 21);
+}
+
+/* A message, and the answer to a question about the path, have no place before message 3. */
+static void whatever_else_there_is_waits(void **state)
+{
+    static const uint8_t question[] = {0x1a, 1, 2, 3, 4, 5, 6, 7, 8};
+    tern_send_options options;
+    (void)state;
+    client->config.max_message = server->config.max_message = 1000;
+    half_begin(40);
+    early_come("hello");
+    (void)pair_carry(p, PAIR_CLIENT);
+    half_poll();
+    tern_send_options_init(&options);
+    assert_int_equal(tern_conn_send(server->conn, "now", 3, &options, p->now), TERN_ERR_STATE);
+    tern_path_on_challenge(&server->conn->path, question + 1);
+    (void)pair_carry(p, PAIR_SERVER);
+    half_poll();
+    half_assert_answered();
+    assert_int_equal(client->closed, 0);
+    assert_int_equal(server->conn->path.response_count, 1);
+    half_exchange();
+    assert_int_equal(server->conn->path.response_count, 0);
+    assert_int_equal(client->closed + server_closed, 0);
 }
 
 /* The psk goes into message 3: nothing leaves before somebody has shown that he knows it. */
@@ -600,6 +625,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_answer_comes_with_message_2, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(streams_that_were_not_named_wait, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(a_server_may_open_streams, early_setup, early_teardown),
+    cmocka_unit_test_setup_teardown(whatever_else_there_is_waits, early_setup, early_teardown),
     cmocka_unit_test_setup_teardown(with_a_secret_nothing_leaves_early, early_setup,
                                     early_teardown),
     cmocka_unit_test_setup_teardown(with_connect_tokens_nothing_leaves_early, early_setup,
