@@ -363,6 +363,28 @@ static void begin_train(struct tern_bbr *bbr, const struct tern_cc_ack *ack, ter
     bbr->train_delivered = ack->rate->delivered;
 }
 
+/* A train that came slower than it had left, and at the rate that is remembered: two witnesses that do not know
+ * of each other say that this is the bottleneck. What Startup would do besides is to fill its queue and lose
+ * what has no room in it. If there is more by now, the next probe finds it. Where something was lost already
+ * Startup goes on, and learns how much of that is noise. */
+static bool is_found_again(const struct tern_bbr *bbr, uint64_t rate, tern_time took,
+                           tern_time sent_in)
+{
+    return bbr->recalled_rate > 0 && took > sent_in / 4 * 5 &&
+           rate > bbr->recalled_rate / 16 * 15 && rate < bbr->recalled_rate / 8 * 9;
+}
+
+/* Past Drain: what stands in the queue is little, and Down takes it away. */
+static void end_startup_by_memory(struct tern_cc *cc, uint64_t rate, const struct tern_cc_ack *ack,
+                                  tern_time now)
+{
+    struct tern_bbr *bbr = tern_bbr_of(cc);
+    bbr->recalled_rate = bbr->resume_rate = 0;
+    bbr->is_full_bw_now = bbr->is_full_bw_reached = true;
+    bbr->max_bw[1] = TERN_MAX(bbr->max_bw[1], rate);
+    tern_bbr_begin_down(cc, ack->rate->delivered, now);
+}
+
 static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
@@ -371,7 +393,8 @@ static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         begin_train(bbr, ack, now);
         return;
     }
-    tern_time length = TERN_MAX(now - bbr->train_at, ack->largest_sent_at - bbr->train_sent_at);
+    tern_time took = now - bbr->train_at, sent_in = ack->largest_sent_at - bbr->train_sent_at;
+    tern_time length = TERN_MAX(took, sent_in);
     uint64_t bytes = ack->rate->delivered - bbr->train_delivered;
     bool is_long = length >= part && bytes >= TRAIN_DATAGRAMS * (uint64_t)cc->datagram;
     bool is_delayed = ack->rtt_sample == 0 || ack->rtt_sample > bbr->min_rtt + part;
@@ -384,6 +407,9 @@ static void note_train(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         bbr->train_rate = TERN_MAX(bbr->train_rate, rate);
         if (rate >= bbr->resume_rate / 8 * 7) { /* all of it has been validated */
             bbr->resume_rate = 0;
+        }
+        if (ack->rate->lost == 0 && is_found_again(bbr, rate, took, sent_in)) {
+            end_startup_by_memory(cc, rate, ack, now);
         }
     }
     begin_train(bbr, ack, now);
@@ -524,6 +550,7 @@ static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc
         return;
     }
     bbr->resume_rate = volume * 1000000 / usecs;
+    bbr->recalled_rate = 2 * bbr->resume_rate; /* tern_recall gives half */
     bbr->resume_until = bbr->round_count + RESUME_ROUNDS;
     bbr->resume_bw = tern_bbr_max_bw(bbr);
     set_pacing(cc, pacing_gain[bbr->phase]);
@@ -536,7 +563,7 @@ void tern_bbr_retreat(struct tern_cc *cc, uint64_t delivered)
     struct tern_bbr *bbr = tern_bbr_of(cc);
     bbr->max_bw[0] = 0;
     bbr->max_bw[1] = TERN_MAX(bbr->resume_bw, tern_bbr_scale(bbr->train_seen, TERN_BBR_BETA));
-    bbr->train_seen = bbr->train_rate = bbr->resume_rate = 0;
+    bbr->train_seen = bbr->train_rate = bbr->resume_rate = bbr->recalled_rate = 0;
     bbr->tainted_until = delivered + cc->bytes_in_flight;
     bbr->has_retreated = true;
 }

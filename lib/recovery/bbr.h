@@ -71,10 +71,11 @@ struct tern_bbr {
     tern_time train_at, train_sent_at; /* of its first ACK; 0: none */
     uint64_t train_delivered;
     uint64_t train_rate;
-    uint64_t resume_rate;  /* probing rate of careful resume; 0: it is over, or never was ... */
-    uint64_t resume_until; /* ... when so many rounds are */
-    uint64_t resume_bw;    /* what was known before */
-    bool has_retreated;    /* ... and from too much of it, a moment ago */
+    uint64_t resume_rate;   /* probing rate of careful resume; 0: it is over, or never was ... */
+    uint64_t resume_until;  /* ... when so many rounds are */
+    uint64_t resume_bw;     /* what was known before */
+    uint64_t recalled_rate; /* what the path carried then, to be found again; 0: nothing to find */
+    bool has_retreated;     /* ... and from too much of it, a moment ago */
     uint64_t
         tainted_until; /* `delivered` mark: what left before it was lost in part, and took too much */
     uint64_t train_seen; /* the best of all, of those that came delayed, too */

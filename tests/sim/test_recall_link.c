@@ -60,6 +60,34 @@ static void second_time_is_faster(void **state)
     }
 }
 
+/* Where nothing was lost, and the remembered rate is found again, Startup fills no queue: nothing is dropped, and the
+ * path is full all the same. One that carries more than was remembered is found by probing. */
+static void what_is_found_again_is_not_overrun(void **state)
+{
+    static const struct {
+        unsigned percent; /* of what the path carries, remembered */
+        tern_time most;   /* for 80 MB, at 100 Mbit/s and 200 ms */
+    } cases[] = {
+        {100, 7250 * TERN_MSEC}, {95, 7250 * TERN_MSEC}, {104, 7250 * TERN_MSEC},
+        {50, 7500 * TERN_MSEC},  {25, 7600 * TERN_MSEC},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct flows_plan plan;
+        struct flows_result result;
+        tern_path_memory memory = {.size = sizeof memory,
+                                   .volume = RATE / 8 / 5 * cases[i].percent / 100,
+                                   .min_rtt = 200 * TERN_MSEC};
+        plan_one(&plan, "sim.recall_link.what_is_found_again_is_not_overrun", "bbr", &memory);
+        plan.bottleneck.queue = RATE / 8 / 5;
+        plan.window = 16u << 20;
+        plan.flows[0].delay = 100 * TERN_MSEC;
+        plan.flows[0].bytes = 80000000;
+        assert_true(run(&plan, &result) <= cases[i].most);
+        assert_true(cases[i].percent < 90 || result.bottleneck.queue_dropped == 0);
+    }
+}
+
 /* The path has become ten times slower, or forty. */
 static void a_slower_path_is_no_disaster(void **state)
 {
@@ -131,6 +159,7 @@ static void what_does_not_fit_changes_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(second_time_is_faster),
+    cmocka_unit_test(what_is_found_again_is_not_overrun),
     cmocka_unit_test(a_slower_path_is_no_disaster),
     cmocka_unit_test(others_are_not_starved),
     cmocka_unit_test(what_does_not_fit_changes_nothing),
