@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/cross.sh [ARCH]...     all three unless named
-#   sh tests/cross.sh short         what CI runs: s390x and i386, the rooms where the order and size of words show
+#   sh tests/cross.sh short         what CI runs: s390x and i386, the rooms where the order and size of words show most
 #
 # Debian's cross compilers and qemu come by apt-get, the libraries by tests/tools/cross-libs.sh. Not tried:
 # the driver and the programs, whose socket options and locales qemu's user mode does not have. i386 runs on the
@@ -123,7 +123,7 @@ one() {
 case ${1:-} in
 short)
     shift
-    rooms='base wire crypto recovery stream'
+    rooms='base wire crypto'
     seeds=1
     set -- s390x i386 "$@"
     ;;

@@ -25,6 +25,7 @@ passed=0
 failed=0
 skipped=0
 table=
+targets= # that a build makes; none: all
 
 usage() {
     sed -n '/^set -eu/q; s/^#   //p' tests/run.sh
@@ -163,7 +164,10 @@ preset() {
     to=$1
     preset=$2
     shift 2
-    cmake --preset "$preset" -B "$to" -DTERN_SODIUM_ROOT=OFF "$@" && cmake --build "$to" -j "$jobs"
+    # The list splits on purpose.
+    # shellcheck disable=SC2086
+    cmake --preset "$preset" -B "$to" -DTERN_SODIUM_ROOT=OFF "$@" &&
+        cmake --build "$to" -j "$jobs" --target ${targets:-all}
 }
 
 # build FOLDER COMPILER PRESET [cmake options]
@@ -396,12 +400,16 @@ msan() {
         return
         ;;
     esac
+    targets="tests/unit/all $*"
     build msan clang msan -DTERN_SODIUM_ROOT=build/deps-msan
+    targets=
     layer unit msan "msan unit"
 }
 
 tsan() {
+    targets="apps/all tests/tools/all tests/e2e/all test_engine test_steer test_survey test_work"
     build tsan gcc tsan
+    targets=
     layer threads tsan tsan
 }
 
@@ -458,6 +466,23 @@ docs() {
     esac
 }
 
+# Other processors, by a script that has its own table.
+cross() {
+    since=$(date +%s)
+    printf 'cross: running ... '
+    mkdir -p build/cross
+    if sh tests/cross.sh "$@" >build/cross/log 2>&1; then
+        echo "done"
+        sed -n '/^machine /,$p' build/cross/log
+        count cross "$(awk '/^machine /{ on = 1; next } on && NF == 5 { n += $3 } END { print n + 0 }' build/cross/log)" \
+            0 "$(grep -c ' skipped$' build/cross/log || true)" $(($(date +%s) - since))
+        return
+    fi
+    echo FAILED
+    tail -n 60 build/cross/log
+    count cross 0 1 0 $(($(date +%s) - since))
+}
+
 # --- the run --------------------------------------------------------------------------------------
 
 if [ "$what" = docs ]; then # needs no compiler
@@ -479,6 +504,10 @@ all)
     same_packets asan-ubsan release-clang
     docs
     tidy release-clang
+    msan
+    tsan
+    under_valgrind release-clang
+    cross short
     fuzz
     ;;
 lint)
@@ -513,7 +542,7 @@ model)
 fuzz) fuzz ;;
 coverage) coverage ;;
 msan)
-    msan
+    msan tests/sim/all
     [ ! -d build/msan ] || layer sim msan "msan sim" -E '^sim\.scenario'
     ;;
 tsan) tsan ;;
