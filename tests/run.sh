@@ -407,7 +407,7 @@ msan() {
 }
 
 tsan() {
-    targets="apps/all tests/tools/all tests/e2e/all test_engine test_steer test_survey test_work"
+    targets="apps/all tests/tools/all tests/e2e/all test_engine test_survey test_work"
     build tsan gcc tsan
     targets=
     layer threads tsan tsan

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "ternperf/system.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sodium.h>
 #include <stdbool.h>
@@ -35,15 +36,20 @@ uint64_t system_rss(void)
 }
 
 #if defined(__linux__)
-/* Those that we had before we chose any: what was pinned starts others. */
+/* Those that we had before we chose any: what was pinned starts others. Shards ask at the same time. */
+static cpu_set_t allowed_set;
+static bool is_allowed_known;
+
+static void find_allowed(void)
+{
+    is_allowed_known = sched_getaffinity(0, sizeof allowed_set, &allowed_set) == 0;
+}
+
 static const cpu_set_t *allowed_cores(void)
 {
-    static cpu_set_t allowed;
-    static bool is_known;
-    if (!is_known) {
-        is_known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    }
-    return is_known ? &allowed : NULL;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    bool is_looked_for = pthread_once(&once, find_allowed) == 0;
+    return is_looked_for && is_allowed_known ? &allowed_set : NULL;
 }
 
 void system_pin(enum system_side side, unsigned number)
