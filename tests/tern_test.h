@@ -11,8 +11,11 @@
 
 #include <cmocka.h>
 
-/* How often to try what is tried very often: a tenth of it under a sanitizer, which makes each try dearer. */
-#if defined(__has_feature)
+/* How often to try what is tried very often: a tenth of it where each try is dearer, under a sanitizer or an emulator
+ * (TERN_PATIENCE of the build). */
+#if defined(TERN_SLOW_MACHINE)
+#define TERN_TEST_TIMES(n) ((n) / 10)
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
     __has_feature(thread_sanitizer)
 #define TERN_TEST_TIMES(n) ((n) / 10)
