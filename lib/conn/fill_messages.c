@@ -16,10 +16,10 @@ static void fill_limit(struct tern_fill *fill)
     }
     uint64_t limit = tern_msgin_take_limit(in);
     tern_frame_encode_max_message_data(&fill->w, limit);
-    if (tern_fill_keep(fill, start)) {
-        tern_fill_note(fill,
-                       (struct tern_receipt){.kind = TERN_RECEIPT_MAX_MESSAGE_DATA, .id = limit});
-    }
+    bool is_kept = tern_fill_keep(fill, start);
+    tern_assert(is_kept); /* there was room for the longest */
+    (void)is_kept;
+    tern_fill_note(fill, (struct tern_receipt){.kind = TERN_RECEIPT_MAX_MESSAGE_DATA, .id = limit});
 }
 
 void tern_fill_message_controls(struct tern_fill *fill)
@@ -43,8 +43,8 @@ void tern_fill_message_controls(struct tern_fill *fill)
     }
 }
 
-/* Writes what was lent. False: it did not fit. */
-static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *chunk,
+/* Writes what was lent, for the room that there is. */
+static void write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *chunk,
                         tern_time now)
 {
     const struct tern_message_part *part = &chunk->part;
@@ -59,9 +59,9 @@ static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *
                                        .uses_credit = part->uses_credit};
     uint8_t *start = fill->w.at;
     tern_frame_encode_message(&fill->w, &frame);
-    if (!tern_fill_keep(fill, start)) {
-        return false;
-    }
+    bool is_kept = tern_fill_keep(fill, start);
+    tern_assert(is_kept);
+    (void)is_kept;
     struct tern_receipt receipt = tern_messages_part_receipt(part);
     if (fill->conn->messages->fec.out != NULL && !chunk->is_again) {
         struct tern_msgout *out = tern_messages_out(fill->conn);
@@ -70,7 +70,6 @@ static bool write_chunk(struct tern_fill *fill, const struct tern_msgout_chunk *
     }
     tern_msgout_on_sent(tern_messages_out(fill->conn), chunk, now);
     tern_fill_note(fill, receipt);
-    return true;
 }
 
 bool tern_fill_message(struct tern_fill *fill, tern_time now)
@@ -84,9 +83,7 @@ bool tern_fill_message(struct tern_fill *fill, tern_time now)
         return false;
     }
     bool wants_ack = chunk.immediate_ack;
-    if (!write_chunk(fill, &chunk, now)) {
-        return false;
-    }
+    write_chunk(fill, &chunk, now);
     fill->has_message = true;
     if (wants_ack && fill->conn->cadence.is_usable && !fill->has_immediate_ack) {
         tern_frame_encode_immediate_ack(&fill->w);
@@ -113,9 +110,7 @@ void tern_fill_copies(struct tern_fill *fill, tern_time now)
     struct tern_msgout_chunk chunk;
     while (tern_fill_has_receipt_room(fill) &&
            tern_msgout_next_copy(out, copies_room(fill), &chunk)) {
-        if (!write_chunk(fill, &chunk, now)) {
-            return;
-        }
+        write_chunk(fill, &chunk, now);
     }
 }
 

@@ -1,6 +1,7 @@
 /* What a peer can do with message frames: each thing that it must not has an error, and each thing that it may
  * make grow a bound. [P §16], [P §14]
  * SPDX-License-Identifier: MIT */
+#include "conn/fill.h"
 #include "conn/handle.h"
 #include "conn/messages.h"
 #include "conn/receipts.h"
@@ -465,7 +466,40 @@ static void protection_is_within_its_ranges(void **state)
     assert_int_equal(tern_conn_set_fec(client, 99, TERN_LATEST, 100, true), TERN_ERR_LIMIT);
 }
 
+/* What does not fit, or has no room for its receipt, waits whole. */
+static void controls_wait_for_room(void **state)
+{
+    uint8_t room[64];
+    struct tern_fill fill;
+    struct tern_message_skip skip;
+    tern_send_options options;
+    (void)state;
+    tern_send_options_init(&options);
+    options.tag = 7;
+    assert_int_equal(tern_conn_send(client, bytes, 3000, &options, k.now), 0);
+    assert_true(ck_lose(&k, CK_CLIENT) > 0);
+    assert_int_equal(tern_conn_cancel(client, 7),
+                     1); /* it has begun to leave: the number is owed */
+    struct tern_msgout *out = tern_messages_out(client);
+    assert_true(tern_msgout_next_skip(out, &skip));
+    for (size_t len = 0; len < 5; len++) { /* too little room, or enough and none for the receipt */
+        tern_fill_init(&fill, client, TERN_LEVEL_APP);
+        tern_writer_init(&fill.w, room, len < 4 ? len : sizeof room);
+        fill.full = 1000;
+        fill.receipts_max = len < 4 ? 1 : 0;
+        tern_fill_message_controls(&fill);
+        assert_false(len == 4 && tern_fill_message(&fill, k.now));
+        assert_int_equal(tern_writer_used(&fill.w), 0);
+        assert_false(fill.is_eliciting);
+        assert_true(tern_msgout_next_skip(out, &skip));
+    }
+    ck_settle(&k);
+    assert_false(tern_msgout_next_skip(out, &skip));
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(controls_wait_for_room, setup, teardown),
     cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, teardown),
     cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, teardown),
     cmocka_unit_test_setup_teardown(skips_cannot_wrap_the_credit, setup, teardown),

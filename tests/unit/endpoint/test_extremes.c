@@ -309,7 +309,46 @@ static void other_arguments_are_checked(void **state)
     assert_int_equal(client->closed + server->closed, 0);
 }
 
+static void no_release(void *arg, const void *data, size_t len)
+{
+    (void)arg, (void)data, (void)len;
+    fail_msg("what was not lent is not given back");
+}
+
+/* Also between the end of a connection and the poll that tells of it. */
+static void what_is_asked_of_the_closed_has_an_answer(void **state)
+{
+    (void)state;
+    static char label[300];
+    uint8_t key[32];
+    tern_stream *both, *one;
+    tern_path_memory memory = {.size = sizeof memory - 1};
+    connect_both();
+    memset(label, 'l', 201);
+    assert_int_equal(tern_conn_export(client->conn, "label", key, 0), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_export(client->conn, label, key, 32), TERN_ERR_INVALID);
+    label[200] = '\0';
+    assert_int_equal(tern_conn_export(client->conn, label, key, 32), 0);
+    assert_int_equal(tern_conn_recall_path(client->conn, &memory), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &both), 0);
+    assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_UNI, &one), 0);
+    assert_int_equal(tern_stream_kind_of(both), TERN_STREAM_BIDI);
+    assert_int_equal(tern_stream_kind_of(one), TERN_STREAM_UNI);
+    size_t room = tern_stream_writable(both);
+    assert_true(room > 0);
+    assert_int_equal(tern_stream_write(both, key, sizeof key, 0), sizeof key);
+    assert_int_equal(tern_stream_writable(both), room - sizeof key);
+    assert_int_equal(tern_stream_set_priority(both, 7, false), 0);
+    tern_conn_close(client->conn, 0, NULL);
+    assert_int_equal(tern_stream_writable(both), 0);
+    assert_int_equal(tern_stream_write(both, key, sizeof key, 0), TERN_ERR_CLOSED);
+    assert_int_equal(tern_stream_write_ref(both, key, sizeof key, no_release, NULL, 0),
+                     TERN_ERR_CLOSED);
+    assert_int_equal(tern_stream_kind_of(one), TERN_STREAM_UNI);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(what_is_asked_of_the_closed_has_an_answer, setup, teardown),
     cmocka_unit_test_setup_teardown(every_number_at_every_edge, setup, teardown),
     cmocka_unit_test_setup_teardown(every_parameter_in_every_length, setup, teardown),
     cmocka_unit_test_setup_teardown(a_close_with_any_code_is_heard, setup, teardown),
