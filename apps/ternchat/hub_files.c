@@ -182,22 +182,12 @@ static void ask(struct hub_relay *relay, const uint8_t with[TERN_KEY_SIZE], uint
     }
 }
 
-void hub_on_fetch(struct hub_session *s, const struct chat_packet *p)
+static void fetch(struct hub_session *s, const struct chat_packet *p, const struct room *room,
+                  const struct offered *offered)
 {
     struct hub *hub = s->hub;
-    struct seat *seat = session_seat(s, p->channel);
-    struct room *room = seat == NULL ? NULL : seat->member->room;
-    struct offered offered;
     enum chat_refusal code = CHAT_REFUSED_FULL;
-    if (hub->config.files == 0) {
-        hub_refuse(s, CHAT_REFUSED_RIGHT, 0, p->id, "this server passes no files on");
-        return;
-    }
-    if (room == NULL || is_fetching(s, p->id) || !find_offer(room, p->seq, &offered)) {
-        hub_refuse(s, CHAT_REFUSED_ROOM, 0, p->id, "nothing is offered there");
-        return;
-    }
-    const struct person *by = hub_find_person(hub, offered.key);
+    const struct person *by = hub_find_person(hub, offered->key);
     const struct member *m = by == NULL ? NULL : room_member(room, by);
     const char *why = find_refusal(s, m, &code);
     struct hub_relay *relay = why == NULL ? add(hub, m, p->id, s) : NULL;
@@ -205,12 +195,41 @@ void hub_on_fetch(struct hub_session *s, const struct chat_packet *p)
         hub_refuse(s, code, 0, p->id, why == NULL ? "out of memory" : why);
         return;
     }
-    ask(relay, s->person->key, offered.id, p->offset);
+    ask(relay, s->person->key, offered->id, p->offset);
     if (m->elsewhere != NULL) {
-        relay->asked += spread_files_ask(relay, m, offered.id, p->offset);
+        relay->asked += spread_files_ask(relay, m, offered->id, p->offset);
     }
     if (relay->asked == 0) {
         hub_relay_end(relay, CHAT_STOP_AWAY);
+    }
+}
+
+void hub_on_fetch(struct hub_session *s, const struct chat_packet *p)
+{
+    struct seat *seat = session_seat(s, p->channel);
+    struct room *room = seat == NULL ? NULL : seat->member->room;
+    struct offered offered;
+    if (s->hub->config.files == 0) {
+        hub_refuse(s, CHAT_REFUSED_RIGHT, 0, p->id, "this server passes no files on");
+    } else if (room == NULL || is_fetching(s, p->id) || !find_offer(room, p->seq, &offered)) {
+        hub_refuse(s, CHAT_REFUSED_ROOM, 0, p->id, "nothing is offered there");
+    } else {
+        fetch(s, p, room, &offered);
+    }
+}
+
+void hub_on_fetch_of(struct hub_session *s, const struct chat_packet *p, const uint8_t *event,
+                     size_t len)
+{
+    const struct seat *seat = session_seat(s, p->channel);
+    struct offered offered = {.is_file = false};
+    if (len > 0) {
+        (void)take_offer(&offered, p->seq, event, len);
+    }
+    if (seat == NULL || is_fetching(s, p->id) || !offered.is_file) {
+        hub_refuse(s, CHAT_REFUSED_ROOM, 0, p->id, "nothing is offered there");
+    } else {
+        fetch(s, p, seat->member->room, &offered);
     }
 }
 

@@ -108,6 +108,9 @@ bool hub_relay_for(struct hub *hub, struct member *by, const uint8_t with[TERN_K
 void hub_relay_denied(struct hub_relay *relay, enum chat_stop why);
 
 void hub_on_fetch(struct hub_session *s, const struct chat_packet *p);
+/* The event that it is about is not in memory, and was brought; len 0: there is none. */
+void hub_on_fetch_of(struct hub_session *s, const struct chat_packet *p, const uint8_t *event,
+                     size_t len);
 void hub_on_deny(struct hub_session *s, const struct chat_packet *p);
 void hub_files_on_left(struct hub_session *s);
 void hub_files_on_exit(const struct member *m); /* out of the room: no files of it any more */

@@ -125,6 +125,17 @@ static void ask_before(struct ask *a, struct broker_question *q, const struct ch
     broker_text(q, "50");
 }
 
+static void ask_event(struct ask *a, struct broker_question *q, const struct chat_packet *p,
+                      char seq[24])
+{
+    (void)snprintf(seq, 24, "%llu", (unsigned long long)p->seq);
+    spread_question(q, "fetch");
+    broker_text(q, a->room);
+    broker_text(q, seq);
+    broker_text(q, seq);
+    broker_text(q, "1");
+}
+
 static void put(struct ask *a)
 {
     struct broker_question q;
@@ -147,6 +158,8 @@ static void put(struct ask *a)
         ask_say(a, &q, &p, number);
     } else if (p.type == CHAT_KICK) {
         ask_kick(a, &q, &p);
+    } else if (p.type == CHAT_FETCH) {
+        ask_event(a, &q, &p, number);
     } else if (p.type == CHAT_LIST) {
         (void)snprintf(number, sizeof number, "%d", LISTED);
         spread_question(&q, "list");
@@ -351,6 +364,20 @@ static void on_found(struct ask *a, const struct chat_packet *question, const re
     session_tell(a->session, &p);
 }
 
+/* What a FETCH is about. */
+static void on_offer(struct ask *a, const struct chat_packet *question, const redisReply *reply)
+{
+    uint8_t packet[CHAT_PACKET_MAX], flags;
+    uint64_t seq;
+    if (!spread_is_ok(reply)) {
+        refuse(a, CHAT_REFUSED_AWAY, question->id, no_answer);
+        return;
+    }
+    const redisReply *entry = spread_at(spread_at(reply, 1), 0);
+    size_t len = entry == NULL ? 0 : spread_event(entry, &seq, &flags, packet);
+    hub_on_fetch_of(a->session, question, packet, len);
+}
+
 /* --- answers ------------------------------------------------------------------------------------------ */
 
 /* Its session is gone: what it brought is undone. */
@@ -403,6 +430,8 @@ static void on_answer(void *user, const redisReply *reply)
         on_said(a, &p, reply);
     } else if (p.type == CHAT_KICK) {
         on_kicked(a, reply);
+    } else if (p.type == CHAT_FETCH) {
+        on_offer(a, &p, reply);
     } else if (p.type == CHAT_LIST) {
         on_listed(a, reply);
     } else {
@@ -524,7 +553,7 @@ static void take_question(struct hub_session *s, const struct chat_packet *p, co
         take_join(s, p, data, len);
     } else if (p->type == CHAT_KICK) {
         take_kick(s, p, data, len);
-    } else if (p->type == CHAT_BEFORE) {
+    } else if (p->type == CHAT_BEFORE || p->type == CHAT_FETCH) {
         take_before(s, p, data, len);
     } else if (p->type == CHAT_SEARCH) {
         hub_refuse(s, CHAT_REFUSED_HISTORY, p->channel, p->id,
@@ -550,6 +579,13 @@ static void take_state(struct hub_session *s, uint8_t state)
     spread_state(person, state);
 }
 
+/* Of an event that is in memory no more: for others nobody needs to be asked. */
+static bool is_old_offer(const struct hub_session *s, const struct chat_packet *p)
+{
+    const struct seat *seat = p->type == CHAT_FETCH ? session_seat(s, p->channel) : NULL;
+    return seat != NULL && p->seq < seat->member->room->log.first && s->hub->config.files > 0;
+}
+
 static bool take_control(struct hub_session *s, const struct chat_packet *p, const uint8_t *data,
                          size_t len)
 {
@@ -561,7 +597,8 @@ static bool take_control(struct hub_session *s, const struct chat_packet *p, con
     } else if (p->type == CHAT_STATE) {
         take_state(s, p->code == CHAT_AWAY ? CHAT_AWAY : CHAT_HERE);
     } else if (p->type == CHAT_JOIN || p->type == CHAT_OPEN || p->type == CHAT_KICK ||
-               p->type == CHAT_BEFORE || p->type == CHAT_SEARCH || p->type == CHAT_LIST) {
+               p->type == CHAT_BEFORE || p->type == CHAT_SEARCH || p->type == CHAT_LIST ||
+               is_old_offer(s, p)) {
         take_question(s, p, data, len);
     } else {
         return false;

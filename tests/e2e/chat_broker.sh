@@ -516,6 +516,11 @@ case_chat_broker_files_span_servers() {
     echo '/get' >&3
     is_told_late ann 'back.bin (3) is here: '
     same big.bin downs/back.bin
+    say_lines ann 300 >&3 # its event is not in the servers' memory any more
+    sees bob '<ann> ann says 300'
+    echo '/get 1' >&4
+    is_told_late bob 'big.bin (1) is here: down/big (1).bin'
+    same big.bin 'down/big (1).bin'
     echo '/cancel 1' >&3
     is_told ann 'big.bin (1) is not offered any more'
     echo '/get 1' >&4
