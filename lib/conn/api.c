@@ -16,7 +16,7 @@ static struct tern_conn *conn_of(const tern_stream *stream)
 }
 
 /* After any change by the application: output should look, and events may have come of it. */
-static void touch(struct tern_conn *conn)
+static void touch_streams(struct tern_conn *conn)
 {
     tern_conn_mark_ready(conn);
     if (tern_streams_has_event(&conn->streams)) {
@@ -37,7 +37,7 @@ int tern_conn_open_stream(tern_conn *conn, tern_stream_kind kind, tern_stream **
     }
     if (rc == 0) {
         rc = tern_streams_open(&conn->streams, kind, out);
-        touch(conn);
+        touch_streams(conn);
     }
     return rc;
 }
@@ -243,7 +243,7 @@ ptrdiff_t tern_stream_write(tern_stream *stream, const void *data, size_t len, u
         return rc;
     }
     ptrdiff_t n = tern_streams_write(&conn->streams, stream, data, len, flags);
-    touch(conn);
+    touch_streams(conn);
     return n;
 }
 
@@ -256,7 +256,7 @@ ptrdiff_t tern_stream_write_ref(tern_stream *stream, const void *data, size_t le
         return rc;
     }
     ptrdiff_t n = tern_streams_write_ref(&conn->streams, stream, data, len, release, arg, flags);
-    touch(conn);
+    touch_streams(conn);
     return n;
 }
 
@@ -271,7 +271,7 @@ ptrdiff_t tern_stream_read(tern_stream *stream, void *buf, size_t len)
 {
     struct tern_conn *conn = conn_of(stream);
     ptrdiff_t n = tern_streams_read(&conn->streams, stream, buf, len);
-    touch(conn);
+    touch_streams(conn);
     return n == TERN_ERR_AGAIN && check_alive(conn) != 0 ? TERN_ERR_CLOSED : n;
 }
 
@@ -286,7 +286,7 @@ int tern_stream_consume(tern_stream *stream, size_t n)
 {
     struct tern_conn *conn = conn_of(stream);
     int rc = tern_streams_consume(&conn->streams, stream, n);
-    touch(conn);
+    touch_streams(conn);
     return rc;
 }
 
@@ -296,7 +296,7 @@ int tern_stream_reset(tern_stream *stream, uint64_t code)
     int rc = code > TERN_VARINT_MAX ? TERN_ERR_INVALID : check_alive(conn);
     if (rc == 0) {
         rc = tern_streams_reset(&conn->streams, stream, code);
-        touch(conn);
+        touch_streams(conn);
     }
     return rc;
 }
@@ -311,7 +311,7 @@ int tern_stream_set_early(tern_stream *stream)
     if (conn->is_server) {
         tern_resume_want_half(conn);
     }
-    touch(conn);
+    touch_streams(conn);
     return 0;
 }
 
@@ -326,7 +326,7 @@ int tern_stream_stop(tern_stream *stream, uint64_t code)
     int rc = code > TERN_VARINT_MAX ? TERN_ERR_INVALID : check_alive(conn);
     if (rc == 0) {
         rc = tern_streams_stop(&conn->streams, stream, code);
-        touch(conn);
+        touch_streams(conn);
     }
     return rc;
 }

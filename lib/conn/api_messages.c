@@ -16,7 +16,7 @@ void tern_send_options_init(tern_send_options *options)
 }
 
 /* After any change by the application: output should look, and events may have come of it. */
-static void touch(struct tern_conn *conn)
+static void touch_messages(struct tern_conn *conn)
 {
     tern_conn_mark_ready(conn);
     if (tern_messages_has_event(conn)) {
@@ -56,7 +56,7 @@ static int send_message(struct tern_conn *conn, const void *data, size_t len,
     rc = tern_messages_need_out(conn, &out);
     if (rc == 0) {
         rc = tern_msgout_send(out, data, len, release, arg, options, now);
-        touch(conn);
+        touch_messages(conn);
     }
     return rc;
 }
@@ -79,7 +79,7 @@ size_t tern_conn_cancel(tern_conn *conn, uint64_t tag)
     struct tern_msgout *out = tern_messages_out(conn);
     size_t count = out == NULL ? 0 : tern_msgout_cancel(out, tag);
     if (count > 0) {
-        touch(conn);
+        touch_messages(conn);
     }
     return count;
 }
@@ -90,7 +90,7 @@ size_t tern_conn_cancel_channel(tern_conn *conn, uint32_t channel)
     size_t count =
         out == NULL || channel >= TERN_CHANNELS ? 0 : tern_msgout_cancel_channel(out, channel);
     if (count > 0) {
-        touch(conn);
+        touch_messages(conn);
     }
     return count;
 }
@@ -167,7 +167,7 @@ int tern_conn_set_fec(tern_conn *conn, uint32_t channel, tern_order order, unsig
     }
     if (rc == 0) {
         rc = tern_fec_protect(conn, channel, lanes[order], percent, adaptive);
-        touch(conn);
+        touch_messages(conn);
     }
     return rc;
 }

@@ -73,8 +73,8 @@ struct tern_conn *tern_conn_new_blank(struct tern_conn_env *env, bool is_server,
 }
 
 /* What both roles do once the handshake's identifiers are known. */
-static int begin(struct tern_conn *conn, const tern_addr *local, const tern_addr *remote,
-                 const char *cc, tern_time now)
+static int begin_conn(struct tern_conn *conn, const tern_addr *local, const tern_addr *remote,
+                      const char *cc, tern_time now)
 {
     const tern_config *config = conn->env->config;
     conn->cc_ops = tern_cc_find(cc);
@@ -102,7 +102,7 @@ int tern_conn_new_client(struct tern_conn **out, struct tern_conn_env *env, cons
     }
     const char *cc = peer->cc != NULL ? peer->cc : env->config->cc;
     struct tern_cid dcid;
-    int rc = begin(conn, &peer->local, &peer->addr, cc, now);
+    int rc = begin_conn(conn, &peer->local, &peer->addr, cc, now);
     if (rc != 0) {
         goto out;
     }
@@ -154,7 +154,7 @@ int tern_conn_new_server(struct tern_conn **out, struct tern_conn_env *env,
     if (conn == NULL) {
         return TERN_ERR_NOMEM;
     }
-    int rc = begin(conn, &first->local, &first->remote, env->config->cc, now);
+    int rc = begin_conn(conn, &first->local, &first->remote, env->config->cc, now);
     if (rc == 0) {
         rc = tern_cids_route_original(&conn->cids, &first->dcid);
     }

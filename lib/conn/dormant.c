@@ -93,7 +93,8 @@ struct tern_dormant *tern_dormant_new(struct tern_conn *conn, struct tern_heap *
 }
 
 /* The parts that need memory, in a connection that nothing leads to yet. */
-static int build(struct tern_conn *conn, const struct tern_dormant *d, bool again, tern_time now)
+static int build_handshake(struct tern_conn *conn, const struct tern_dormant *d, bool again,
+                           tern_time now)
 {
     const tern_config *config = conn->env->config;
     struct tern_space *initial = &conn->spaces[TERN_LEVEL_INITIAL];
@@ -140,7 +141,7 @@ struct tern_conn *tern_dormant_wake(struct tern_dormant *d, struct tern_heap *ti
     }
     env->next_number--; /* it has its number already */
     conn->number = conn->trace.conn_number = d->number;
-    if (build(conn, d, again, now) != 0) {
+    if (build_handshake(conn, d, again, now) != 0) {
         conn->handshake = NULL;
         tern_conn_free(conn);
         return NULL;

@@ -13,7 +13,7 @@ bool tern_conn_has_event(const struct tern_conn *conn)
              conn->streams.is_openable || tern_messages_has_event(conn)));
 }
 
-static tern_event_type type_of(enum tern_stream_event_kind kind)
+static tern_event_type event_of(enum tern_stream_event_kind kind)
 {
     switch (kind) {
     case TERN_STREAM_HAS_OPENED:
@@ -68,7 +68,7 @@ bool tern_conn_next_event(struct tern_conn *conn, tern_event *out)
         return true;
     }
     if (!conn->is_told_closed && tern_streams_next_event(&conn->streams, &stream, &kind)) {
-        out->type = type_of(kind);
+        out->type = event_of(kind);
         out->stream = stream;
         out->code = kind == TERN_STREAM_WAS_STOPPED ? stream->stop_code : 0;
         return true;

@@ -47,7 +47,7 @@ int tern_fec_protect(struct tern_conn *conn, uint32_t channel, enum tern_lane la
 }
 
 /* What was found is as if it had come; where there are too many gaps for it, it is not. */
-static int deliver(struct tern_fec_in *in, struct tern_msgin *messages)
+static int deliver_mended(struct tern_fec_in *in, struct tern_msgin *messages)
 {
     struct tern_message_part part;
     const uint8_t *data;
@@ -102,7 +102,7 @@ int tern_fec_on_repair(struct tern_conn *conn, const struct tern_frame_repair *f
     if (rc == TERN_ERR_PROTOCOL) {
         *reason = "a repair contradicts itself or what came";
     }
-    return rc == 0 ? deliver(conn->messages->fec.in, messages) : rc;
+    return rc == 0 ? deliver_mended(conn->messages->fec.in, messages) : rc;
 }
 
 int tern_fec_on_part(struct tern_conn *conn, const struct tern_message_part *part,
@@ -113,7 +113,7 @@ int tern_fec_on_part(struct tern_conn *conn, const struct tern_message_part *par
         return 0;
     }
     tern_fec_in_on_part(in, part, data);
-    return deliver(in, conn->messages->in);
+    return deliver_mended(in, conn->messages->in);
 }
 
 tern_time tern_fec_since(const struct tern_conn *conn, tern_time now)

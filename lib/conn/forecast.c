@@ -29,7 +29,7 @@ static void count_loss(struct tern_forecast *forecast, const struct tern_rate *r
     forecast->delivered = rate->delivered;
 }
 
-static uint64_t distance(uint64_t a, uint64_t b)
+static uint64_t difference(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : b - a;
 }
@@ -37,8 +37,8 @@ static uint64_t distance(uint64_t a, uint64_t b)
 static bool is_news(const struct tern_forecast *forecast)
 {
     uint64_t now = forecast->now.estimate, told = forecast->told;
-    return now > 0 && (distance(now, told) > told / CHANGE ||
-                       distance(forecast->now.queue_delay, forecast->told_queue) >
+    return now > 0 && (difference(now, told) > told / CHANGE ||
+                       difference(forecast->now.queue_delay, forecast->told_queue) >
                            TERN_MAX(QUEUE_STEP, forecast->told_queue / 2));
 }
 

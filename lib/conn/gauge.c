@@ -45,7 +45,7 @@ void tern_gauge_on_ack(struct tern_gauge *gauge, const struct tern_rate *rate, u
     gauge->lost = rate->lost;
 }
 
-static unsigned share(uint64_t part, uint64_t all)
+static unsigned portion(uint64_t part, uint64_t all)
 {
     return all == 0 ? 0 : (unsigned)(TERN_MIN(part, all) * WHOLE / all);
 }
@@ -58,6 +58,6 @@ void tern_gauge_read(const struct tern_gauge *gauge, const struct tern_rate *rat
         add_rate(&now, gauge, rate);
     }
     uint64_t lost = now.lost + gauge->before.lost;
-    *loss = share(lost, lost + now.delivered + gauge->before.delivered);
-    *ce = share(now.ce + gauge->before.ce, now.ect + gauge->before.ect);
+    *loss = portion(lost, lost + now.delivered + gauge->before.delivered);
+    *ce = portion(now.ce + gauge->before.ce, now.ect + gauge->before.ect);
 }

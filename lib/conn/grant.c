@@ -31,7 +31,7 @@ static void write_server(struct tern_writer *w, const tern_addr *addr)
     tern_write_uint(w, addr->port, 2);
 }
 
-static void write_plain(struct tern_writer *w, const tern_connect_grant *grant)
+static void write_grant(struct tern_writer *w, const tern_connect_grant *grant)
 {
     tern_write_u8(w, FORMAT);
     tern_write_uint(w, grant->issued, 8);
@@ -60,7 +60,7 @@ int tern_connect_token_seal(uint8_t *out, size_t capacity, size_t *len,
         return TERN_ERR_UNSUPPORTED;
     }
     tern_writer_init(&w, plain, sizeof plain);
-    write_plain(&w, grant);
+    write_grant(&w, grant);
     tern_assert(!w.failed);
     size_t sealed = tern_writer_used(&w) + TERN_TOKEN_OVERHEAD;
     if (capacity < TERN_ITEM_HEADER + sealed) {

@@ -266,8 +266,8 @@ static int encode_params(const struct tern_conn *conn, uint16_t suite, const uin
 
 /* Writes the next Noise message with its payload behind the envelope that `w` holds already, and
  * queues the whole at a level. */
-static int send_message(struct tern_conn *conn, enum tern_level level, struct tern_writer *w,
-                        const uint8_t *payload, size_t payload_len)
+static int send_handshake(struct tern_conn *conn, enum tern_level level, struct tern_writer *w,
+                          const uint8_t *payload, size_t payload_len)
 {
     struct tern_handshake *hs = conn->handshake;
     uint8_t *length_at = tern_write_room(w, 2);
@@ -315,7 +315,7 @@ int tern_handshake_start(struct tern_conn *conn)
     tern_write_bytes(&w, hs->psk_id, hs->psk_id_len);
     tern_write_uint(&w, hs->work->ticket_len, 2);
     tern_write_bytes(&w, hs->work->ticket, hs->work->ticket_len);
-    rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    rc = send_handshake(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
     return rc == 0 && hs->work->ticket_len > 0 ? tern_resume_begin(conn) : rc;
 }
 
@@ -460,7 +460,7 @@ static int answer_message_1(struct tern_conn *conn, const struct tern_params *th
     }
     tern_writer_init(&w, message, sizeof message);
     tern_write_u8(&w, 2);
-    rc = send_message(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
+    rc = send_handshake(conn, TERN_LEVEL_INITIAL, &w, payload, payload_len);
     return rc == 0 ? tern_resume_begin_half(conn) : rc;
 }
 
@@ -610,7 +610,7 @@ static int send_message_3(struct tern_conn *conn, tern_time now)
     }
     tern_writer_init(&w, message, sizeof message);
     tern_write_u8(&w, 3);
-    rc = send_message(conn, TERN_LEVEL_HANDSHAKE, &w, NULL, 0);
+    rc = send_handshake(conn, TERN_LEVEL_HANDSHAKE, &w, NULL, 0);
     if (rc == 0) {
         rc = install_app(conn);
     }

@@ -9,7 +9,7 @@
 #define UPDATE_AFTER (3600 * TERN_SEC)
 #define IDLE_AFTER   (120 * TERN_SEC) /* a key that rested so long is not used again */
 
-static void begin(struct tern_key_phase *kp)
+static void begin_phase(struct tern_key_phase *kp)
 {
     memset(kp, 0, sizeof *kp);
     kp->previous_until = TERN_TIME_NEVER;
@@ -21,7 +21,7 @@ static void begin(struct tern_key_phase *kp)
 int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite, const uint8_t tx_secret[32],
                         const uint8_t rx_secret[32])
 {
-    begin(kp);
+    begin_phase(kp);
     int rc = tern_packet_keys_init(&kp->tx, suite, tx_secret);
     if (rc == 0) {
         rc = tern_packet_keys_init(&kp->rx, suite, rx_secret);
@@ -35,7 +35,7 @@ int tern_key_phase_init(struct tern_key_phase *kp, unsigned suite, const uint8_t
 int tern_key_phase_init_opened(struct tern_key_phase *kp, const uint8_t tx_secret[32],
                                const struct tern_packet_keys *rx)
 {
-    begin(kp);
+    begin_phase(kp);
     kp->rx = *rx;
     kp->rx.opened = 0;
     int rc = tern_packet_keys_init(&kp->tx, rx->suite, tx_secret);

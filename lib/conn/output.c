@@ -126,7 +126,7 @@ static void write_header(const struct tern_plan *plan)
 }
 
 /* 0 · TERN_ERR_AEAD_LIMIT */
-static int seal(struct tern_plan *plan, tern_time now)
+static int seal_plan(struct tern_plan *plan, tern_time now)
 {
     struct tern_key_phase *kp = plan->fill.space->keys;
     uint8_t mask[TERN_MASK_SIZE];
@@ -181,7 +181,7 @@ static int plan_finish(struct tern_plan *plan, tern_time now)
         conn->wants_ping = conn->life.state == TERN_LIFE_ESTABLISHED;
     }
     conn->counters.packets_sent++;
-    return seal(plan, now);
+    return seal_plan(plan, now);
 }
 
 /* A packet too short for the mask's sample gets PADDING (RFC 9001 §5.4.2). */

@@ -14,7 +14,7 @@
 #include "wire/encode.h"
 #include "wire/header.h"
 
-struct run {
+struct packet_run {
     struct tern_conn *conn;
     struct tern_space *space;
     struct tern_path *path;
@@ -49,7 +49,7 @@ static bool is_settled(const struct tern_conn *conn)
 }
 
 /* Numbers of one length, that the keys may seal, and none left out. How many there are, at most `most`. */
-static size_t plain_numbers(struct run *run, size_t most)
+static size_t plain_numbers(struct packet_run *run, size_t most)
 {
     const struct tern_space *space = run->space;
     const struct tern_packet_keys *keys = &space->keys->tx;
@@ -62,7 +62,7 @@ static size_t plain_numbers(struct run *run, size_t most)
 }
 
 /* How many packets the run may have. */
-static size_t begin(struct run *run, struct tern_conn *conn, size_t limit, size_t most)
+static size_t begin(struct packet_run *run, struct tern_conn *conn, size_t limit, size_t most)
 {
     run->conn = conn;
     run->path = &conn->path;
@@ -82,14 +82,14 @@ static size_t begin(struct run *run, struct tern_conn *conn, size_t limit, size_
 }
 
 /* As output asks for leave, of which nothing is noted here: who has none ends the run. */
-static bool may_leave(struct run *run, tern_time now)
+static bool may_leave(struct packet_run *run, tern_time now)
 {
     return tern_cc_room(&run->path->cc) >= run->size &&
            tern_pacer_budget(&run->path->pacer, now) >= run->size;
 }
 
 /* The frame and its receipt. False: what is left of the stream does not overflow the packet. */
-static bool fill(struct run *run, uint8_t *at, size_t room)
+static bool fill(struct packet_run *run, uint8_t *at, size_t room)
 {
     struct tern_stream_run *stream = &run->stream;
     struct tern_writer w;
@@ -110,7 +110,7 @@ static bool fill(struct run *run, uint8_t *at, size_t room)
     return true;
 }
 
-static void enter_books(struct run *run, tern_time now)
+static void enter_books(struct packet_run *run, tern_time now)
 {
     struct tern_path *path = run->path;
     uint64_t in_flight = path->cc.bytes_in_flight;
@@ -125,7 +125,7 @@ static void enter_books(struct run *run, tern_time now)
     tern_pacer_on_sent(&path->pacer, run->size, now);
 }
 
-static int seal(struct run *run, uint64_t pn, uint8_t *at, size_t len)
+static int seal(struct packet_run *run, uint64_t pn, uint8_t *at, size_t len)
 {
     struct tern_packet_keys *keys = &run->space->keys->tx;
     size_t pn_offset = run->header_len - run->pn_len;
@@ -140,7 +140,7 @@ static int seal(struct run *run, uint64_t pn, uint8_t *at, size_t len)
 }
 
 /* False: the run is over before this packet. */
-static bool build(struct run *run, uint8_t *at, tern_time now)
+static bool build(struct packet_run *run, uint8_t *at, tern_time now)
 {
     struct tern_sent *sent = &run->space->loss.sent;
     struct tern_writer w;
@@ -161,7 +161,7 @@ static bool build(struct run *run, uint8_t *at, tern_time now)
 }
 
 /* What packets change that is the same after one and after many. */
-static void finish(struct run *run, tern_train *train, size_t count, tern_time now)
+static void finish(struct packet_run *run, tern_train *train, size_t count, tern_time now)
 {
     struct tern_conn *conn = run->conn;
     size_t bytes = count * run->size;
@@ -180,7 +180,7 @@ static void finish(struct run *run, tern_train *train, size_t count, tern_time n
 size_t tern_run_transmit(struct tern_conn *conn, tern_train *train, size_t limit, size_t most,
                          tern_time now)
 {
-    struct run run;
+    struct packet_run run;
     size_t count = 0;
     most = TERN_MIN(most, (train->capacity - train->len) / limit);
     most = most > 0 ? begin(&run, conn, limit, most) : 0;

@@ -29,7 +29,7 @@ void tern_space_clear(struct tern_space *space)
     tern_crypto_flow_clear(&space->crypto);
 }
 
-static int take_keys(struct tern_space *space, struct tern_key_phase *keys, int rc)
+static int keep_keys(struct tern_space *space, struct tern_key_phase *keys, int rc)
 {
     if (rc != 0) {
         tern_mem_free(space->mem, keys);
@@ -46,7 +46,7 @@ int tern_space_install(struct tern_space *space, unsigned suite, const uint8_t t
     struct tern_key_phase *keys = tern_mem_alloc(space->mem, sizeof *keys);
     return keys == NULL
                ? TERN_ERR_NOMEM
-               : take_keys(space, keys, tern_key_phase_init(keys, suite, tx_secret, rx_secret));
+               : keep_keys(space, keys, tern_key_phase_init(keys, suite, tx_secret, rx_secret));
 }
 
 int tern_space_install_opened(struct tern_space *space, const uint8_t tx_secret[32],
@@ -54,7 +54,7 @@ int tern_space_install_opened(struct tern_space *space, const uint8_t tx_secret[
 {
     struct tern_key_phase *keys = tern_mem_alloc(space->mem, sizeof *keys);
     return keys == NULL ? TERN_ERR_NOMEM
-                        : take_keys(space, keys, tern_key_phase_init_opened(keys, tx_secret, rx));
+                        : keep_keys(space, keys, tern_key_phase_init_opened(keys, tx_secret, rx));
 }
 
 uint64_t tern_space_discard(struct tern_space *space)

@@ -183,8 +183,8 @@ unsigned tern_suites_available(unsigned ranked[4])
 }
 
 /* 0 · TERN_ERR_UNSUPPORTED */
-static int expand(struct tern_aead *aead, enum tern_engine engine, const struct tern_suite *row,
-                  const uint8_t *key)
+static int expand_key(struct tern_aead *aead, enum tern_engine engine, const struct tern_suite *row,
+                      const uint8_t *key)
 {
     if (engine == TERN_ENGINE_IPSEC_MB) {
 #ifdef TERN_HAVE_IPSEC_MB
@@ -213,7 +213,7 @@ int tern_aead_init_by(struct tern_aead *aead, enum tern_engine engine, unsigned 
     if (row == NULL || sodium_init() < 0) {
         return TERN_ERR_UNSUPPORTED;
     }
-    int rc = expand(aead, engine, row, key);
+    int rc = expand_key(aead, engine, row, key);
     if (rc == 0) {
         aead->suite = row;
         aead->engine = engine;

@@ -9,9 +9,7 @@
 #include <tern/config.h>
 
 #include "base/def.h"
-#ifdef TERN_HAVE_IPSEC_MB
 #include "crypto/gcm.h"
-#endif
 
 #define TERN_AEAD_KEY_MAX   32
 #define TERN_AEAD_NONCE_MAX 32

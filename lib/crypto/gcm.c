@@ -37,7 +37,7 @@ static bool is_sound(const IMB_MGR *mgr)
 }
 
 /* A manager is 200 KB, and all that we want of it are three of its members. */
-static int find(void)
+static int find_widest(void)
 {
     int found = TERN_GCM_ABSENT;
     IMB_MGR *mgr = alloc_mb_mgr(0);
@@ -60,7 +60,7 @@ enum tern_gcm_speed tern_gcm_speed(void)
 {
     int known = atomic_load_explicit(&speed, memory_order_acquire);
     if (known == UNKNOWN) {
-        known = find();
+        known = find_widest();
         atomic_store_explicit(&speed, known, memory_order_release);
     }
     return (enum tern_gcm_speed)known;

@@ -292,7 +292,7 @@ static uint64_t big_endian(uint64_t number)
 
 /* The cipher reads all of it wide at once, and what was written only just now in pieces it gets late: 7 ns of a
  * packet. Two words that are put together, then copied, become one store. */
-static inline void mix(uint8_t out[16], const uint8_t iv[16], uint64_t high, uint64_t low)
+static inline void mix_nonce(uint8_t out[16], const uint8_t iv[16], uint64_t high, uint64_t low)
 {
     uint64_t words[2];
     memcpy(words, iv, sizeof words);
@@ -307,11 +307,11 @@ void tern_packet_nonce(const struct tern_packet_keys *keys, uint32_t path_id, ui
 {
     size_t size = keys->aead.suite->nonce_size;
     if (size == 12) {
-        mix(nonce, keys->iv, (uint64_t)path_id << 32 | pn >> 32, pn << 32);
+        mix_nonce(nonce, keys->iv, (uint64_t)path_id << 32 | pn >> 32, pn << 32);
         return;
     }
     memcpy(nonce, keys->iv, 16);
-    mix(nonce + size - 16, keys->iv + size - 16, path_id, pn);
+    mix_nonce(nonce + size - 16, keys->iv + size - 16, path_id, pn);
 }
 
 static_assert(TERN_AEAD_NONCE_MAX == 32, "two halves of sixteen bytes, or less");

@@ -22,7 +22,7 @@ void tern_ticket_keys_clear(struct tern_ticket_keys *keys)
     sodium_memzero(keys, sizeof *keys);
 }
 
-static void rotate(struct tern_ticket_keys *keys, struct tern_random *random, tern_time now)
+static void rotate_keys(struct tern_ticket_keys *keys, struct tern_random *random, tern_time now)
 {
     tern_time passed = tern_sub_sat(now, keys->since);
     if (passed < TERN_TICKET_LIFE) {
@@ -77,7 +77,7 @@ void tern_ticket_seal(struct tern_ticket_keys *keys, const struct tern_ticket *t
 {
     uint8_t plain[TERN_TICKET_PLAIN_SIZE], aad[sizeof purpose];
     uint8_t *nonce = out + 1;
-    rotate(keys, random, now);
+    rotate_keys(keys, random, now);
     write_plain(plain, ticket);
     out[0] = keys->generation;
     tern_random_fill(random, nonce, TERN_TICKET_NONCE_SIZE);
@@ -92,7 +92,7 @@ int tern_ticket_open(struct tern_ticket_keys *keys, struct tern_ticket *out, con
                      size_t len, struct tern_random *random, tern_time now)
 {
     uint8_t plain[TERN_TICKET_PLAIN_SIZE], aad[sizeof purpose];
-    rotate(keys, random, now);
+    rotate_keys(keys, random, now);
     if (len != TERN_TICKET_SIZE) {
         return TERN_ERR_CRYPTO;
     }

@@ -40,8 +40,8 @@ void tern_door_use_up(struct tern_door *door, tern_time now)
 
 /* False: a Retry's token that does not hold. Only this server, a moment ago, can have made it, so that
  * the client had better begin anew (RFC 9000 §8.1.3). */
-static bool read_tokens(struct tern_door *door, struct tern_conn_first *first,
-                        const struct tern_header *header, tern_time now)
+static bool read_door_tokens(struct tern_door *door, struct tern_conn_first *first,
+                             const struct tern_header *header, tern_time now)
 {
     struct tern_reader field;
     struct tern_item item;
@@ -117,7 +117,7 @@ struct tern_door_verdict tern_door_judge(struct tern_endpoint *ep, struct tern_c
                                          const struct tern_header *header, tern_time now)
 {
     const tern_config *config = &ep->config;
-    if (!read_tokens(&ep->door, first, header, now)) {
+    if (!read_door_tokens(&ep->door, first, header, now)) {
         return refuse(TERN_ERR_INVALID_TOKEN, "the token of a Retry does not hold");
     }
     if (ep->door.wants_grant) {

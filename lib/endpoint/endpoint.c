@@ -401,7 +401,7 @@ static bool is_brushed_off(const struct tern_conn *conn)
 }
 
 /* After a connection was worked on: is it over, and when does it want to be woken? */
-static void settle(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
+static void settle_conn(struct tern_endpoint *ep, struct tern_conn *conn, tern_time now)
 {
     tern_list_drop(&conn->ready_node);
     tern_resets_follow(&ep->resets, conn);
@@ -469,7 +469,7 @@ int tern_endpoint_transmit(tern_endpoint *ep, tern_train *train, tern_time now)
             tern_list_drop(&conn->ready_node);
             tern_list_push_back(&ep->ready, &conn->ready_node);
         } else { /* while it is in the cache */
-            settle(ep, conn, now);
+            settle_conn(ep, conn, now);
         }
         if (count > 0) {
             return (int)count;

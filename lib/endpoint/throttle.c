@@ -26,7 +26,8 @@ void tern_throttle_clear(struct tern_throttle *throttle)
     }
 }
 
-static uint64_t hash_of(const struct tern_throttle *throttle, const tern_addr *from, bool is_proved)
+static uint64_t hash_of_source(const struct tern_throttle *throttle, const tern_addr *from,
+                               bool is_proved)
 {
     uint8_t prefix[9] = {from->family}, out[crypto_shorthash_BYTES];
     uint64_t hash;
@@ -43,7 +44,7 @@ bool tern_throttle_take(struct tern_throttle *throttle, const tern_addr *from, b
     if (throttle->cells == NULL) {
         return true;
     }
-    uint64_t hash = hash_of(throttle, from, is_proved);
+    uint64_t hash = hash_of_source(throttle, from, is_proved);
     tern_time *cells[2] = {&throttle->cells[hash % TERN_THROTTLE_CELLS],
                            &throttle->cells[(hash >> 32) % TERN_THROTTLE_CELLS]};
     tern_time full = tern_add_sat(now, TERN_SEC);

@@ -13,7 +13,7 @@ void tern_budget_set(struct tern_budget *budget, uint64_t rate)
     budget->rate = TERN_MIN(rate, TERN_BUDGET_RATE_MAX);
 }
 
-static void earn(struct tern_budget *budget, tern_time now)
+static void accrue(struct tern_budget *budget, tern_time now)
 {
     tern_time elapsed = tern_sub_sat(now, budget->at);
     uint64_t seconds = TERN_MIN(elapsed / TERN_SEC, SECONDS_WORTH);
@@ -31,7 +31,7 @@ tern_time tern_budget_next(struct tern_budget *budget, size_t datagram, tern_tim
     }
     uint64_t burst = budget->rate / (TERN_SEC / BURST);
     budget->depth = (int64_t)TERN_MAX((uint64_t)datagram, burst);
-    earn(budget, now);
+    accrue(budget, now);
     if (budget->tokens > 0) {
         return 0;
     }
@@ -43,7 +43,7 @@ void tern_budget_on_sent(struct tern_budget *budget, size_t bytes, tern_time now
 {
     if (budget->rate > 0) {
         int64_t most = TERN_MAX((int64_t)budget->rate, 2 * budget->depth);
-        earn(budget, now);
+        accrue(budget, now);
         budget->tokens = TERN_MAX(budget->tokens - (int64_t)bytes, -most);
     }
 }

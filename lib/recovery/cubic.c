@@ -30,7 +30,7 @@ struct cubic {
 
 static_assert(sizeof(struct cubic) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
-static struct cubic *state_of(struct tern_cc *cc)
+static struct cubic *cubic_of(struct tern_cc *cc)
 {
     return (struct cubic *)(void *)cc->state->own;
 }
@@ -50,7 +50,7 @@ static uint64_t cube_root(uint64_t value)
 
 static void cubic_init(struct tern_cc *cc, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     (void)now;
     memset(cc->state->own, 0, sizeof cc->state->own);
     tern_hystart_init(&state->hystart);
@@ -59,7 +59,7 @@ static void cubic_init(struct tern_cc *cc, tern_time now)
 static void cubic_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
                           tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     (void)rate;
     /* §4.2: time without use does not count. The epoch moves on by the length of the pause. A pause
      * may also begin with the one ACK that answers a full window: nothing was app-limited then. */
@@ -76,7 +76,7 @@ static void cubic_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_ra
 
 static void begin_epoch(struct tern_cc *cc, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     state->epoch_start = TERN_MAX(now, (tern_time)1);
     state->cwnd_acked = state->est_acked = 0;
     state->w_est = cc->cwnd;
@@ -103,7 +103,7 @@ static uint64_t w_cubic(const struct cubic *state, uint64_t t_ms, size_t datagra
 /* §4.3: alpha is 3 (1 - beta) / (1 + beta) = 9/17 until the old window is reached again, then 1. */
 static void grow_reno(struct tern_cc *cc, uint64_t acked)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     bool is_slow = state->w_est < state->cwnd_prior;
     state->est_acked += is_slow ? acked * 9 / 17 : acked;
     if (state->est_acked >= cc->cwnd) {
@@ -114,7 +114,7 @@ static void grow_reno(struct tern_cc *cc, uint64_t acked)
 
 static void avoid_congestion(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     if (state->epoch_start == 0) {
         begin_epoch(cc, now);
     }
@@ -139,7 +139,7 @@ static void avoid_congestion(struct tern_cc *cc, const struct tern_cc_ack *ack, 
 
 static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     state->acked_at = now;
     if (!tern_cc_is_window_used(cc)) { /* RFC 9002 §7.8; the epoch stands still */
         state->idle_since = state->idle_since == 0 ? now : state->idle_since;
@@ -163,7 +163,7 @@ static void cubic_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
 
 static void reduce(struct tern_cc *cc, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     state->before = (struct cubic_before){.cwnd = cc->cwnd,
                                           .ssthresh = cc->ssthresh,
                                           .w_max = state->w_max,
@@ -189,15 +189,15 @@ static void cubic_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, t
     if (loss->persistent) {
         cc->cwnd = tern_cc_min_window(cc);
         cc->recovery_start = TERN_MAX(now, (tern_time)1);
-        state_of(cc)->epoch_start = 0;
-        tern_hystart_init(&state_of(cc)->hystart);
+        cubic_of(cc)->epoch_start = 0;
+        tern_hystart_init(&cubic_of(cc)->hystart);
     }
 }
 
 /* RFC 9438 §4.9.1: what the reduction changed is restored; the epoch goes on where it was. */
 static void cubic_on_spurious(struct tern_cc *cc, tern_time now)
 {
-    struct cubic *state = state_of(cc);
+    struct cubic *state = cubic_of(cc);
     const struct cubic_before *before = &state->before;
     (void)now;
     if (cc->cwnd >= before->cwnd) {

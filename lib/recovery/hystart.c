@@ -24,7 +24,7 @@ static void begin_round(struct tern_hystart *h, uint64_t next_pn)
     h->has_round = true;
 }
 
-static tern_time threshold(const struct tern_hystart *h)
+static tern_time delay_threshold(const struct tern_hystart *h)
 {
     tern_time eta = h->last_round_min / MIN_RTT_DIVISOR;
     return TERN_MAX(MIN_RTT_THRESH, TERN_MIN(eta, MAX_RTT_THRESH));
@@ -47,7 +47,7 @@ static void note_sample(struct tern_hystart *h, tern_time rtt)
 }
 
 /* Into careful slow start, out of it in either direction. True: slow start is over. */
-static bool judge(struct tern_hystart *h)
+static bool judge_round(struct tern_hystart *h)
 {
     tern_time recent = recent_min(h);
     if (recent == TERN_TIME_NEVER || h->last_round_min == TERN_TIME_NEVER) {
@@ -57,8 +57,8 @@ static bool judge(struct tern_hystart *h)
         h->in_css = false; /* it was jitter: slow start goes on */
         h->baseline_min = TERN_TIME_NEVER;
     } else if (h->in_css) {
-        return recent >= h->baseline_min + 2 * threshold(h);
-    } else if (recent >= h->last_round_min + threshold(h)) {
+        return recent >= h->baseline_min + 2 * delay_threshold(h);
+    } else if (recent >= h->last_round_min + delay_threshold(h)) {
         h->in_css = true;
         h->baseline_min = recent;
         h->css_rounds = 0;
@@ -74,7 +74,7 @@ bool tern_hystart_on_ack(struct tern_hystart *h, tern_time rtt_sample, uint64_t 
     }
     if (rtt_sample > 0) {
         note_sample(h, rtt_sample);
-        if (judge(h)) {
+        if (judge_round(h)) {
             return true;
         }
     }

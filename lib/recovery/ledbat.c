@@ -15,7 +15,7 @@
 #define ADOPTED_SLOWDOWN  8 /* round trips that one would have taken before it took over */
 
 enum phase {
-    PHASE_START,  /* the first slow start: nothing is known of the path */
+    PHASE_FIRST,  /* the first slow start: nothing is known of the path */
     PHASE_STEADY, /* up by GAIN a round trip, or down in proportion to the excess of delay */
     PHASE_FROZEN, /* a slowdown: the minimum, until our own queue has drained and been measured */
     PHASE_REFILL, /* its second half: slow start back to where it was */
@@ -50,26 +50,26 @@ struct ledbat {
 
 static_assert(sizeof(struct ledbat) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
-static struct ledbat *state_of(struct tern_cc *cc)
+static struct ledbat *ledbat_of(struct tern_cc *cc)
 {
     return (struct ledbat *)(void *)cc->state->own;
 }
 
-static const struct ledbat *state_in(const struct tern_cc *cc)
+static const struct ledbat *ledbat_in(const struct tern_cc *cc)
 {
     return (const struct ledbat *)(const void *)cc->state->own;
 }
 
 static void note_before(struct tern_cc *cc)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     state->before = (struct ledbat_before){
         .target = state->target, .phase = state->phase, .cwnd = cc->cwnd, .ssthresh = cc->ssthresh};
 }
 
 static void ledbat_init(struct tern_cc *cc, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     memset(cc->state->own, 0, sizeof cc->state->own);
     for (size_t i = 0; i < BASE_MINUTES; i++) {
         state->minima[i] = TERN_TIME_NEVER;
@@ -105,7 +105,7 @@ static void roll_minutes(struct ledbat *state, tern_time now)
 }
 
 /* RFC 6817 §3.4.2 with round trips. The least of four samples keeps delayed ACKs out. */
-static void measure(struct ledbat *state, tern_time sample, tern_time now)
+static void measure_delay(struct ledbat *state, tern_time sample, tern_time now)
 {
     roll_minutes(state, now);
     if (sample == 0) {
@@ -130,7 +130,7 @@ static uint64_t gain_divisor(const struct ledbat *state)
 
 static void begin_slowdown(struct tern_cc *cc, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     state->phase = PHASE_FROZEN;
     state->began_at = now;
     state->due = now + FREEZE_RTTS * state->smoothed;
@@ -150,7 +150,7 @@ static void end_slowdown(struct ledbat *state, tern_time now)
 /* §4.4: the first slowdown comes two round trips later and measures what slow start filled. */
 static void end_start(struct tern_cc *cc, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     state->phase = PHASE_STEADY;
     state->acked = 0;
     state->due = now + FREEZE_RTTS * state->smoothed;
@@ -160,7 +160,7 @@ static void end_start(struct tern_cc *cc, tern_time now)
 /* The path's least round trip is known: the first slowdown need not come at once to measure it. */
 static void ledbat_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     state->smoothed = run->rtt->smoothed;
     state->base = state->minima[state->minute] = run->rtt->min;
     state->acked_at = now;
@@ -176,7 +176,7 @@ static void ledbat_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern
 static void ledbat_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
                            tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     (void)rate;
     if (cc->bytes_in_flight > bytes || state->acked_at == 0) {
         return;
@@ -189,7 +189,7 @@ static void ledbat_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_r
     state->acked_at = now;
 }
 
-static bool round_is_over(struct ledbat *state, const struct tern_cc_ack *ack)
+static bool is_round_over(struct ledbat *state, const struct tern_cc_ack *ack)
 {
     if (ack->largest_pn < state->round_end) {
         return false;
@@ -200,15 +200,15 @@ static bool round_is_over(struct ledbat *state, const struct tern_cc_ack *ack)
 
 static void note_cut(struct tern_cc *cc, tern_time now)
 {
-    state_of(cc)->cut_at = now;
-    state_of(cc)->cut_from = cc->cwnd;
+    ledbat_of(cc)->cut_at = now;
+    ledbat_of(cc)->cut_from = cc->cwnd;
 }
 
 /* §4.3: GAIN - W (delay / target - 1), but at most half a window a round trip. Once a round trip: the
  * next samples were sent after it and show what it did. */
 static void yield(struct tern_cc *cc, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     tern_time excess = TERN_MIN(state->delay - state->target, state->target / 2) / TERN_USEC;
     uint64_t down = cc->cwnd * excess / (state->target / TERN_USEC);
     if (state->phase == PHASE_REFILL) {
@@ -224,13 +224,13 @@ static void yield(struct tern_cc *cc, tern_time now)
 /* §4.1: slow start too is slower by GAIN. */
 static void grow_fast(struct tern_cc *cc, uint64_t acked)
 {
-    uint64_t grown = TERN_MIN(cc->cwnd + acked / gain_divisor(state_of(cc)), cc->ssthresh);
+    uint64_t grown = TERN_MIN(cc->cwnd + acked / gain_divisor(ledbat_of(cc)), cc->ssthresh);
     cc->cwnd = TERN_MAX(cc->cwnd, grown); /* datagrams may have become larger than ssthresh knew */
 }
 
-static void grow(struct tern_cc *cc, uint64_t acked)
+static void grow_steadily(struct tern_cc *cc, uint64_t acked)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     uint64_t needed = cc->cwnd * gain_divisor(state);
     state->acked += acked;
     if (state->acked >= needed) {
@@ -244,7 +244,7 @@ static void grow(struct tern_cc *cc, uint64_t acked)
  * by delay, by the loss that it runs into, and by a slowdown to what these leave. */
 static void stop_filling(struct tern_cc *cc, uint64_t next_pn, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     uint64_t divisor = gain_divisor(state);
     note_cut(cc, now);
     cc->cwnd = TERN_MAX(cc->cwnd / (divisor + 1) * divisor, tern_cc_min_window(cc));
@@ -252,18 +252,18 @@ static void stop_filling(struct tern_cc *cc, uint64_t next_pn, tern_time now)
     end_start(cc, now);
 }
 
-static void advance(struct tern_cc *cc, uint64_t acked, tern_time now)
+static void follow_phase(struct tern_cc *cc, uint64_t acked, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     switch (state->phase) {
-    case PHASE_START:
+    case PHASE_FIRST:
         grow_fast(cc, acked);
         break;
     case PHASE_STEADY:
         if (now >= state->due) {
             begin_slowdown(cc, now);
         } else if (state->delay <= state->target) {
-            grow(cc, acked);
+            grow_steadily(cc, acked);
         }
         break;
     case PHASE_FROZEN:
@@ -279,10 +279,10 @@ static void advance(struct tern_cc *cc, uint64_t acked, tern_time now)
 
 static void ledbat_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     bool is_used = tern_cc_is_window_used(cc);
-    bool is_over = round_is_over(state, ack);
-    measure(state, ack->rtt_sample, now);
+    bool is_over = is_round_over(state, ack);
+    measure_delay(state, ack->rtt_sample, now);
     state->smoothed = ack->rtt->smoothed;
     if (!is_used && state->acked_at > 0) {
         state->began_at += tern_sub_sat(now, state->acked_at);
@@ -293,12 +293,12 @@ static void ledbat_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, ter
     }
     if (state->phase == PHASE_FROZEN) {
         state->phase = now >= state->due ? PHASE_REFILL : PHASE_FROZEN;
-    } else if (state->phase == PHASE_START && state->delay > EXIT_DELAY) {
+    } else if (state->phase == PHASE_FIRST && state->delay > EXIT_DELAY) {
         stop_filling(cc, ack->next_pn, now);
     } else if (is_over && state->delay > state->target) {
         yield(cc, now);
     } else if (is_used) { /* RFC 9002 §7.8 */
-        advance(cc, ack->acked_bytes, now);
+        follow_phase(cc, ack->acked_bytes, now);
     }
 }
 
@@ -306,7 +306,7 @@ static void ledbat_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, ter
  * stronger answer is enough. */
 static uint64_t half_window(const struct tern_cc *cc, tern_time sent_at)
 {
-    const struct ledbat *state = state_in(cc);
+    const struct ledbat *state = ledbat_in(cc);
     uint64_t from = sent_at <= state->cut_at ? TERN_MAX(state->cut_from, cc->cwnd) : cc->cwnd;
     return TERN_MAX(TERN_MIN(from / 2, cc->cwnd), tern_cc_min_window(cc));
 }
@@ -320,9 +320,9 @@ static void aim_lower(struct ledbat *state)
     state->target = TERN_MIN(TERN_MAX(state->delay / 2, TARGET_MIN), TARGET);
 }
 
-static void reduce(struct tern_cc *cc, tern_time sent_at, tern_time now)
+static void back_off(struct tern_cc *cc, tern_time sent_at, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     note_before(cc);
     cc->recovery_start = TERN_MAX(now, (tern_time)1);
     state->acked = 0;
@@ -332,7 +332,7 @@ static void reduce(struct tern_cc *cc, tern_time sent_at, tern_time now)
         return;
     }
     cc->cwnd = half_window(cc, sent_at);
-    if (state->phase == PHASE_START) {
+    if (state->phase == PHASE_FIRST) {
         end_start(cc, now);
     } else if (state->phase == PHASE_REFILL) {
         end_slowdown(state, now);
@@ -342,11 +342,11 @@ static void reduce(struct tern_cc *cc, tern_time sent_at, tern_time now)
 
 static void ledbat_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     state->smoothed = loss->rtt->smoothed;
     if (cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start) {
         /* once a round trip, which delay must not use a second time */
-        reduce(cc, loss->latest_sent_at, now);
+        back_off(cc, loss->latest_sent_at, now);
         state->round_end = TERN_MAX(state->round_end, loss->next_pn);
     }
     if (loss->persistent) { /* a slowdown of the harder kind */
@@ -360,7 +360,7 @@ static void ledbat_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, 
 /* Nothing was lost: back to where it was, or, when a slowdown is on, back to there after it. */
 static void ledbat_on_spurious(struct tern_cc *cc, tern_time now)
 {
-    struct ledbat *state = state_of(cc);
+    struct ledbat *state = ledbat_of(cc);
     const struct ledbat_before *before = &state->before;
     bool was_slow = before->phase == PHASE_FROZEN || before->phase == PHASE_REFILL;
     (void)now;
@@ -382,10 +382,10 @@ static void ledbat_on_spurious(struct tern_cc *cc, tern_time now)
  * old queue in it for long, since few samples come; the least of the latest has not. */
 static uint64_t ledbat_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
-    const struct ledbat *state = state_in(cc);
+    const struct ledbat *state = ledbat_in(cc);
     uint64_t gain = 125;
     tern_time trip = rtt->smoothed;
-    if (state->phase == PHASE_START || state->phase == PHASE_REFILL) {
+    if (state->phase == PHASE_FIRST || state->phase == PHASE_REFILL) {
         gain = TERN_MIN(gain + 100 / gain_divisor(state), UINT64_C(200));
     }
     if (state->base > 0) {

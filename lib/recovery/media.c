@@ -88,18 +88,18 @@ struct media {
 
 static_assert(sizeof(struct media) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
-static struct media *state_of(struct tern_cc *cc)
+static struct media *media_of(struct tern_cc *cc)
 {
     return (struct media *)(void *)cc->state->own;
 }
 
-static const struct media *state_in(const struct tern_cc *cc)
+static const struct media *media_in(const struct tern_cc *cc)
 {
     return (const struct media *)(const void *)cc->state->own;
 }
 
 /* Both are cut where the product would pass 64 bits. */
-static uint64_t bytes_in(uint64_t rate, tern_time time)
+static uint64_t bytes_within(uint64_t rate, tern_time time)
 {
     uint64_t usecs = TERN_MIN(time, 10 * TERN_SEC) / TERN_USEC;
     return TERN_MIN(rate, UINT64_C(1) << 40) * usecs / 1000000;
@@ -123,7 +123,7 @@ static void forget_delay(struct media *state, tern_time base)
 
 static void media_init(struct tern_cc *cc, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     memset(cc->state->own, 0, sizeof cc->state->own);
     forget_delay(state, TERN_TIME_NEVER);
     state->least[0] = state->least[1] = TERN_TIME_NEVER;
@@ -133,7 +133,7 @@ static void media_init(struct tern_cc *cc, tern_time now)
 
 static void media_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     forget_delay(state, run->rtt->min);
     state->rate = per_second(cc->cwnd, run->rtt->smoothed);
     state->phase = run->is_starting ? PHASE_START : PHASE_FOLLOW;
@@ -146,13 +146,13 @@ static void media_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_
 
 static uint64_t media_window(const struct tern_cc *cc)
 {
-    const struct media *state = state_in(cc);
-    return state->rate > 0 ? bytes_in(state->rate, state->base + state->queue) : cc->cwnd;
+    const struct media *state = media_in(cc);
+    return state->rate > 0 ? bytes_within(state->rate, state->base + state->queue) : cc->cwnd;
 }
 
 static bool media_is_starting(const struct tern_cc *cc)
 {
-    return state_in(cc)->phase == PHASE_START;
+    return media_in(cc)->phase == PHASE_START;
 }
 
 static void media_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
@@ -166,7 +166,7 @@ static void media_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_ra
 
 /* --- what a round shows ------------------------------------------------------------------------ */
 
-static void measure(struct media *state, tern_time sample, tern_time now)
+static void measure_queue(struct media *state, tern_time sample, tern_time now)
 {
     for (; now >= state->slot_at + SLOT; state->slot_at += SLOT) {
         state->slot = (state->slot + 1) % SLOTS;
@@ -189,9 +189,9 @@ static void measure(struct media *state, tern_time sample, tern_time now)
 
 /* Half of what the queue may come to in nineteen of twenty cases: a sixth of the round trip between
  * two bounds, but always the time of two datagrams. */
-static tern_time threshold(const struct tern_cc *cc)
+static tern_time queue_threshold(const struct tern_cc *cc)
 {
-    const struct media *state = state_in(cc);
+    const struct media *state = media_in(cc);
     tern_time sixth = TERN_MAX(TERN_MIN(state->base / 6, QUEUE_MOST), QUEUE_LEAST);
     tern_time two = 2 * cc->datagram * TERN_SEC / TERN_MAX(state->rate, UINT64_C(1));
     return TERN_MAX(sixth, TERN_MIN(two, 4 * QUEUE_MOST)) + state->noise +
@@ -253,7 +253,7 @@ static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, te
 static void set_rate(struct tern_cc *cc, uint64_t rate, const struct tern_rtt *rtt)
 {
     uint64_t least = per_second(tern_cc_min_window(cc), TERN_MAX(rtt->smoothed, 100 * TERN_MSEC));
-    state_of(cc)->rate = TERN_MAX(rate, least);
+    media_of(cc)->rate = TERN_MAX(rate, least);
 }
 
 /* More is believed of the path than a quarter above what it has shown: no. An encoder that follows
@@ -265,10 +265,10 @@ static bool is_proved(const struct media *state)
 }
 
 /* Slowly where the path was full before, or begins to be; faster the further that lies behind. */
-static void grow(struct tern_cc *cc, const struct tern_rtt *rtt)
+static void raise_rate(struct tern_cc *cc, const struct tern_rtt *rtt)
 {
-    struct media *state = state_of(cc);
-    if (state->queue > threshold(cc) / 4) {
+    struct media *state = media_of(cc);
+    if (state->queue > queue_threshold(cc) / 4) {
         state->gain = GAIN_NEAR;
     } else if (state->rate < state->full / 10 * 9) {
         state->gain = GAIN_BELOW;
@@ -294,7 +294,7 @@ static uint64_t within_wish(const struct tern_cc *cc, uint64_t rate)
 
 static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
-    const struct media *state = state_in(cc);
+    const struct media *state = media_in(cc);
     uint64_t rate = state->rate > 0 ? state->rate : 2 * per_second(cc->cwnd, rtt->smoothed);
     if (state->phase == PHASE_DRAIN) {
         uint64_t less = state->queue * 100 / DRAIN_TIME;
@@ -309,7 +309,7 @@ static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rt
 /* The path is full. What it delivers while a queue stands is what it can do. */
 static void begin_drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     uint64_t supply = best_supply(state, 2);
     state->full = supply > 0 ? TERN_MIN(state->rate, supply) : state->rate;
     state->before = state->full;
@@ -319,10 +319,10 @@ static void begin_drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_tim
     begin_watch(state, PHASE_DRAIN, now);
 }
 
-static void start(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
+static void start_up(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
-    if (state->queue > threshold(cc)) {
+    struct media *state = media_of(cc);
+    if (state->queue > queue_threshold(cc)) {
         begin_drain(cc, rtt, now);
     } else if (is_proved(state) &&
                (cc->wanted_rate == 0 || state->rate <= cc->wanted_rate + cc->wanted_rate / 4)) {
@@ -333,12 +333,12 @@ static void start(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 /* The rate grows by half a round trip, so that to wait for the end of one would cost a long queue. */
 static void stop_start(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     tern_time sample = sample_of(ack);
     if (sample == 0 || state->phase != PHASE_START) {
         return;
     }
-    state->above = sample > state->base + threshold(cc) ? state->above + 1 : 0;
+    state->above = sample > state->base + queue_threshold(cc) ? state->above + 1 : 0;
     if (state->above >= START_ABOVE) {
         uint64_t *supply = &state->supply[state->supply_at];
         *supply = TERN_MAX(*supply, ack->sample->rate);
@@ -352,10 +352,10 @@ static void stop_start(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
  * explain. A policer has no queue either, but its losses do not end. */
 static uint64_t loss_above(const struct tern_cc *cc)
 {
-    const struct media *state = state_in(cc);
+    const struct media *state = media_in(cc);
     bool is_starting = state->phase == PHASE_START;
     uint64_t most = is_starting ? LOSS_START : LOSS_MOST + state->floor;
-    if (state->queue > threshold(cc) / 2) {
+    if (state->queue > queue_threshold(cc) / 2) {
         return tern_sub_sat(state->loss, most);
     }
     uint64_t mean = TERN_MIN(state->loss, state->loss_mean);
@@ -367,30 +367,30 @@ static uint64_t loss_above(const struct tern_cc *cc)
  * ever at the same rate. */
 static bool may_grow(const struct tern_cc *cc)
 {
-    const struct media *state = state_in(cc);
+    const struct media *state = media_in(cc);
     return state->loss <= LOSS_MOST + state->floor ||
            (loss_above(cc) == 0 && state->rate < state->full / 20 * 19);
 }
 
 static void follow(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
-    tern_time most = threshold(cc);
+    struct media *state = media_of(cc);
+    tern_time most = queue_threshold(cc);
     if (state->queue < state->noise / 2) {
         state->noise -= state->noise / 16;
     }
     if (state->queue > most) {
         begin_drain(cc, rtt, now);
     } else if (state->queue <= most / 2 && is_proved(state) && may_grow(cc)) {
-        grow(cc, rtt);
+        raise_rate(cc, rtt);
     }
 }
 
 static void drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     uint64_t supply = best_supply(state, 2);
-    tern_time most = threshold(cc);
+    tern_time most = queue_threshold(cc);
     if (state->queue <= most / 2) {
         state->phase = PHASE_FOLLOW;
         return;
@@ -420,8 +420,8 @@ static void drain(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 /* A datagram more a round trip, as Reno; the losses are in media_on_loss. */
 static void compete(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
-    if (state->queue <= threshold(cc) / 2) {
+    struct media *state = media_of(cc);
+    if (state->queue <= queue_threshold(cc) / 2) {
         state->full = state->rate;
         state->phase = PHASE_FOLLOW;
     } else if (now >= state->watch_at + TEST_EVERY) {
@@ -437,7 +437,7 @@ static void compete(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time no
  * moves is none: the path has become longer, or its delay is never as short as it once was. */
 static void test(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     if (now < state->watch_at + TEST_ROUNDS * rtt->smoothed) {
         return;
     }
@@ -477,16 +477,16 @@ static void learn_floor(struct media *state, tern_time now)
 
 /* The answer is as large as what is above the limit, so that a path that loses a little by chance is
  * hardly slowed. */
-static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
+static void answer_losses(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     uint64_t over = loss_above(cc);
     if (over == 0) {
         state->loss_from = 0;
         return;
     }
     uint64_t supply = best_supply(state, ROUNDS);
-    if (state->queue <= threshold(cc) / 2) {
+    if (state->queue <= queue_threshold(cc) / 2) {
         supply += supply /
                   2; /* it shows what was sent, which may have been less than there is room for */
     }
@@ -502,7 +502,7 @@ static void answer_loss(struct tern_cc *cc, const struct tern_rtt *rtt, tern_tim
 
 static void check_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     uint64_t lost = tern_sub_sat(ack->rate->lost, state->lost);
     uint64_t all = lost + ack->rate->delivered - state->delivered;
     tern_time since = now - state->loss_at;
@@ -519,15 +519,15 @@ static void check_loss(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_t
         state->floor = 0;
     }
     if (state->phase != PHASE_COMPETE && state->phase != PHASE_TEST) {
-        answer_loss(cc, ack->rtt, now);
+        answer_losses(cc, ack->rtt, now);
     }
 }
 
 /* Congestion that has been said in so many words: at most once a round trip. */
-static void cut(struct tern_cc *cc, const struct tern_cc_loss *loss, uint64_t percent,
-                tern_time now)
+static void cut_rate(struct tern_cc *cc, const struct tern_cc_loss *loss, uint64_t percent,
+                     tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     if (state->cut_at > 0 && loss->latest_sent_at <= state->cut_at) {
         return;
     }
@@ -541,12 +541,12 @@ static void cut(struct tern_cc *cc, const struct tern_cc_loss *loss, uint64_t pe
 
 static void media_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
-    struct media *state = state_of(cc);
+    struct media *state = media_of(cc);
     state->noise -= state->noise / 4; /* what ends in losses may be a queue after all */
     if (loss->is_ecn) {
-        cut(cc, loss, BACKOFF_MARKED, now);
+        cut_rate(cc, loss, BACKOFF_MARKED, now);
     } else if (state->phase == PHASE_COMPETE) {
-        cut(cc, loss, BACKOFF_COMPETE, now);
+        cut_rate(cc, loss, BACKOFF_COMPETE, now);
     }
     if (loss->persistent) {
         set_rate(cc, state->rate / 2, loss->rtt);
@@ -560,21 +560,21 @@ static void media_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, t
 /* The window only bounds the queue that a sudden loss of capacity makes. */
 static void set_window(struct tern_cc *cc, const struct tern_rtt *rtt)
 {
-    const struct media *state = state_in(cc);
+    const struct media *state = media_in(cc);
     uint64_t rate = within_wish(cc, state->rate);
-    tern_time time = state->base + 4 * threshold(cc);
+    tern_time time = state->base + 4 * queue_threshold(cc);
     if (state->phase == PHASE_START) {
         rate = rate / 100 * START_GAIN;
     } else if (state->phase == PHASE_COMPETE || state->phase == PHASE_TEST) {
         time = TERN_MAX(time, rtt->smoothed / 4 * 5);
     }
-    cc->cwnd = TERN_MAX(bytes_in(rate, time), 2 * tern_cc_min_window(cc));
+    cc->cwnd = TERN_MAX(bytes_within(rate, time), 2 * tern_cc_min_window(cc));
 }
 
 static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct media *state = state_of(cc);
-    measure(state, sample_of(ack), now);
+    struct media *state = media_of(cc);
+    measure_queue(state, sample_of(ack), now);
     if (state->base == TERN_TIME_NEVER) {
         return;
     }
@@ -584,7 +584,7 @@ static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
     stop_start(cc, ack, now);
     if (round_is_over(state, ack, now)) {
         static void (*const steps[])(struct tern_cc *, const struct tern_rtt *, tern_time) = {
-            [PHASE_START] = start,     [PHASE_FOLLOW] = follow, [PHASE_DRAIN] = drain,
+            [PHASE_START] = start_up,  [PHASE_FOLLOW] = follow, [PHASE_DRAIN] = drain,
             [PHASE_COMPETE] = compete, [PHASE_TEST] = test,
         };
         check_loss(cc, ack, now);
@@ -595,7 +595,7 @@ static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
 
 static uint64_t media_estimate(const struct tern_cc *cc)
 {
-    return state_in(cc)->rate;
+    return media_in(cc)->rate;
 }
 
 const struct tern_cc_ops tern_cc_media = {

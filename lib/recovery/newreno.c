@@ -9,7 +9,7 @@ struct newreno {
 
 static_assert(sizeof(struct newreno) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
-static struct newreno *state_of(struct tern_cc *cc)
+static struct newreno *newreno_of(struct tern_cc *cc)
 {
     return (struct newreno *)(void *)cc->state->own;
 }
@@ -18,8 +18,8 @@ static void newreno_init(struct tern_cc *cc, tern_time now)
 {
     (void)now;
     memset(cc->state->own, 0, sizeof cc->state->own);
-    state_of(cc)->prior_cwnd = cc->cwnd;
-    state_of(cc)->prior_ssthresh = cc->ssthresh;
+    newreno_of(cc)->prior_cwnd = cc->cwnd;
+    newreno_of(cc)->prior_ssthresh = cc->ssthresh;
 }
 
 static void newreno_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_rate *rate,
@@ -33,7 +33,7 @@ static void newreno_on_sent(struct tern_cc *cc, size_t bytes, const struct tern_
 
 static void newreno_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct newreno *state = state_of(cc);
+    struct newreno *state = newreno_of(cc);
     (void)now;
     if (!tern_cc_is_window_used(cc) ||
         (cc->recovery_start > 0 && ack->largest_sent_at <= cc->recovery_start)) {
@@ -54,12 +54,12 @@ static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss,
 {
     /* RFC 9002 §7.3.2: once a round trip */
     if (cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start) {
-        state_of(cc)->prior_cwnd = cc->cwnd;
-        state_of(cc)->prior_ssthresh = cc->ssthresh;
+        newreno_of(cc)->prior_cwnd = cc->cwnd;
+        newreno_of(cc)->prior_ssthresh = cc->ssthresh;
         cc->recovery_start = TERN_MAX(now, (tern_time)1);
         cc->ssthresh = TERN_MAX(cc->cwnd / 2, tern_cc_min_window(cc));
         cc->cwnd = cc->ssthresh;
-        state_of(cc)->acked = 0;
+        newreno_of(cc)->acked = 0;
     }
     if (loss->persistent) { /* RFC 9002 §7.6.2; slow start as far as the threshold follows */
         cc->cwnd = tern_cc_min_window(cc);
@@ -70,7 +70,7 @@ static void newreno_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss,
 /* Nothing was lost: back to where it was (RFC 4015 §3.2). */
 static void newreno_on_spurious(struct tern_cc *cc, tern_time now)
 {
-    const struct newreno *state = state_of(cc);
+    const struct newreno *state = newreno_of(cc);
     (void)now;
     cc->cwnd = TERN_MAX(cc->cwnd, state->prior_cwnd);
     cc->ssthresh = state->prior_ssthresh;

@@ -151,7 +151,7 @@ static bool is_stranger(const struct tern_peerclock *pc, const struct tern_peerc
     return apart > leeway;
 }
 
-static void keep(struct tern_peerclock *pc, const struct tern_peerclock_point *sample)
+static void keep_sample(struct tern_peerclock *pc, const struct tern_peerclock_point *sample)
 {
     const tern_time window = TERN_PEERCLOCK_POINTS * TERN_PEERCLOCK_SLOT;
     while (pc->count > 0 && sample->at - point(pc, 0)->at >= window) {
@@ -192,7 +192,7 @@ void tern_peerclock_add(struct tern_peerclock *pc, tern_time sent_at, tern_time 
         tern_peerclock_init(pc);
     }
     pc->samples++;
-    keep(pc, &sample);
+    keep_sample(pc, &sample);
     draw(pc, now);
 }
 

@@ -56,7 +56,7 @@ static size_t next_size(const struct tern_pmtud *pmtud)
     return gap > STEP_MIN ? pmtud->current + gap / 2 : 0;
 }
 
-static void finish(struct tern_pmtud *pmtud, tern_time now)
+static void finish_search(struct tern_pmtud *pmtud, tern_time now)
 {
     pmtud->is_done = true;
     pmtud->probe = 0;
@@ -77,7 +77,7 @@ size_t tern_pmtud_wants(struct tern_pmtud *pmtud, tern_time now)
         pmtud->tries = pmtud->excused = 0;
     }
     if (pmtud->probe == 0) {
-        finish(pmtud, now);
+        finish_search(pmtud, now);
     }
     return pmtud->probe;
 }
@@ -107,7 +107,7 @@ void tern_pmtud_on_acked(struct tern_pmtud *pmtud, uint64_t pn, size_t size, ter
     pmtud->current = TERN_MAX(pmtud->current, pmtud->probe);
     pmtud->probe = 0;
     if (next_size(pmtud) == 0) {
-        finish(pmtud, now);
+        finish_search(pmtud, now);
     }
 }
 

@@ -37,14 +37,14 @@ struct prague {
 
 static_assert(sizeof(struct prague) <= sizeof(((struct tern_cc_state *)0)->own), "state fits");
 
-static struct prague *state_of(struct tern_cc *cc)
+static struct prague *prague_of(struct tern_cc *cc)
 {
     return (struct prague *)(void *)cc->state->own;
 }
 
 static void prague_init(struct tern_cc *cc, tern_time now)
 {
-    struct prague *state = state_of(cc);
+    struct prague *state = prague_of(cc);
     memset(cc->state->own, 0, sizeof cc->state->own);
     state->round_at = now;
     state->prior_cwnd = cc->cwnd;
@@ -93,9 +93,9 @@ static void update_alpha(struct prague *state, const struct tern_cc_ack *ack, te
 
 /* A datagram a round trip; on a short one less by the square of what it is short of the virtual one,
  * so that the rate grows as it would there. */
-static void grow(struct tern_cc *cc, uint64_t acked)
+static void grow_window(struct tern_cc *cc, uint64_t acked)
 {
-    struct prague *state = state_of(cc);
+    struct prague *state = prague_of(cc);
     uint64_t part = SCALE;
     if (state->smoothed < virtual_trip(state)) {
         uint64_t ratio = state->smoothed * SCALE / VIRTUAL_RTT;
@@ -108,7 +108,7 @@ static void grow(struct tern_cc *cc, uint64_t acked)
 
 static void prague_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern_time now)
 {
-    struct prague *state = state_of(cc);
+    struct prague *state = prague_of(cc);
     state->smoothed = ack->rtt->smoothed;
     update_alpha(state, ack, now);
     if (!tern_cc_is_window_used(cc) ||
@@ -118,8 +118,8 @@ static void prague_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, ter
     if (cc->cwnd >= cc->ssthresh) {
         /* marked packets do not make it grow */
         uint64_t all = TERN_MAX(ack->ect, UINT64_C(1));
-        grow(cc, ack->acked_bytes / all * (all - TERN_MIN(ack->ce, all)) +
-                     (ack->ce == 0 ? ack->acked_bytes % all : 0));
+        grow_window(cc, ack->acked_bytes / all * (all - TERN_MIN(ack->ce, all)) +
+                            (ack->ce == 0 ? ack->acked_bytes % all : 0));
         return;
     }
     bool is_over =
@@ -146,7 +146,7 @@ static bool is_classic(const struct tern_cc *cc, struct prague *state)
  * anybody would. */
 static void answer_marks(struct tern_cc *cc, tern_time now)
 {
-    struct prague *state = state_of(cc);
+    struct prague *state = prague_of(cc);
     if (state->cut_at > 0 && now < state->cut_at + virtual_trip(state)) {
         return;
     }
@@ -164,7 +164,7 @@ static void answer_marks(struct tern_cc *cc, tern_time now)
 /* A loss is a loss, for everybody: RFC 9331 §4.3. */
 static void answer_loss(struct tern_cc *cc, tern_time now)
 {
-    struct prague *state = state_of(cc);
+    struct prague *state = prague_of(cc);
     state->prior_cwnd = cc->cwnd;
     state->prior_ssthresh = cc->ssthresh;
     cc->recovery_start = TERN_MAX(now, (tern_time)1);
@@ -176,7 +176,7 @@ static void answer_loss(struct tern_cc *cc, tern_time now)
 static void prague_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, tern_time now)
 {
     bool is_new = cc->recovery_start == 0 || loss->latest_sent_at > cc->recovery_start;
-    state_of(cc)->smoothed = loss->rtt->smoothed;
+    prague_of(cc)->smoothed = loss->rtt->smoothed;
     if (loss->is_ecn && is_new) {
         answer_marks(cc, now);
     } else if (is_new) {
@@ -185,13 +185,13 @@ static void prague_on_loss(struct tern_cc *cc, const struct tern_cc_loss *loss, 
     if (loss->persistent) {
         cc->cwnd = tern_cc_min_window(cc);
         cc->recovery_start = TERN_MAX(now, (tern_time)1);
-        tern_hystart_init(&state_of(cc)->hystart);
+        tern_hystart_init(&prague_of(cc)->hystart);
     }
 }
 
 static void prague_on_spurious(struct tern_cc *cc, tern_time now)
 {
-    const struct prague *state = state_of(cc);
+    const struct prague *state = prague_of(cc);
     (void)now;
     cc->cwnd = TERN_MAX(cc->cwnd, state->prior_cwnd);
     cc->ssthresh = state->prior_ssthresh;

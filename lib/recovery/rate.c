@@ -10,14 +10,14 @@ void tern_rate_init(struct tern_rate *rate)
 /* A time in 32 bits: to the nanosecond if it is below two seconds, else to the microsecond and up to half an hour. */
 #define COARSE UINT32_C(0x80000000)
 
-static uint32_t pack(tern_time length)
+static uint32_t pack_length(tern_time length)
 {
     return length < COARSE
                ? (uint32_t)length
                : COARSE | (uint32_t)TERN_MIN(length / TERN_USEC, (tern_time)(COARSE - 1));
 }
 
-static tern_time unpack(uint32_t packed)
+static tern_time unpack_length(uint32_t packed)
 {
     return (packed & COARSE) == 0 ? packed : (packed & ~COARSE) * TERN_USEC;
 }
@@ -33,8 +33,8 @@ void tern_rate_on_sent(struct tern_rate *rate, struct tern_sent_packet *packet, 
     }
     packet->delivered = rate->delivered;
     packet->lost_before = (uint32_t)rate->lost;
-    packet->since[SINCE_FIRST_SENT] = pack(tern_sub_sat(now, rate->first_sent_at));
-    packet->since[SINCE_DELIVERED] = pack(tern_sub_sat(now, rate->delivered_at));
+    packet->since[SINCE_FIRST_SENT] = pack_length(tern_sub_sat(now, rate->first_sent_at));
+    packet->since[SINCE_DELIVERED] = pack_length(tern_sub_sat(now, rate->delivered_at));
     packet->in_flight_before = (uint32_t)TERN_MIN(in_flight, (uint64_t)UINT32_MAX);
     if (rate->app_limited_until > 0) {
         packet->flags |= TERN_SENT_APP_LIMITED;
@@ -66,9 +66,9 @@ void tern_rate_on_acked(struct tern_rate *rate, const struct tern_sent_packet *p
     if (is_newest(rate, packet, sample)) {
         sample->has_any = true;
         sample->prior_delivered = packet->delivered;
-        sample->prior_at = packet->sent_at - unpack(packet->since[SINCE_DELIVERED]);
+        sample->prior_at = packet->sent_at - unpack_length(packet->since[SINCE_DELIVERED]);
         sample->is_app_limited = (packet->flags & TERN_SENT_APP_LIMITED) != 0;
-        sample->send_elapsed = unpack(packet->since[SINCE_FIRST_SENT]);
+        sample->send_elapsed = unpack_length(packet->since[SINCE_FIRST_SENT]);
         sample->ack_elapsed = tern_sub_sat(now, sample->prior_at);
         sample->in_flight_at_send = (uint64_t)packet->in_flight_before + packet->size;
         sample->lost = packet->lost_before; /* made a difference by finish */

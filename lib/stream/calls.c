@@ -116,7 +116,7 @@ static size_t readable(const struct tern_stream *s, const uint8_t **data)
     return tern_streams_is_early(s) ? (size_t)TERN_MIN(n, s->early_upto - s->in.read) : n;
 }
 
-static void take(struct tern_stream *s, size_t n)
+static void take_bytes(struct tern_stream *s, size_t n)
 {
     tern_inbuf_consume(&s->in, n);
     tern_stream_credit(s, s->in.read, true);
@@ -143,7 +143,7 @@ ptrdiff_t tern_streams_read(struct tern_streams *t, struct tern_stream *s, void 
     while (done < len && tern_streams_is_early(s) == is_early && (n = readable(s, &data)) > 0) {
         n = TERN_MIN(n, len - done);
         memcpy(dst + done, data, n);
-        take(s, n);
+        take_bytes(s, n);
         done += n;
     }
     if (done > 0) {
@@ -176,7 +176,7 @@ int tern_streams_consume(struct tern_streams *t, struct tern_stream *s, size_t n
             return TERN_ERR_INVALID;
         }
         if (n > 0) {
-            take(s, n);
+            take_bytes(s, n);
         }
         return 0;
     }

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "stream/table.h"
 
-static struct tern_stream *stream_of_all(struct tern_list *link)
+static struct tern_stream *stream_in(struct tern_list *link)
 {
     return TERN_CONTAINER_OF(link, struct tern_stream, all);
 }
@@ -47,7 +47,7 @@ void tern_streams_refuse_early(struct tern_streams *t)
     tern_flow_out_init(&t->conn_out, 0);
     TERN_LIST_EACH(at, following, &t->all)
     {
-        rewind_stream(stream_of_all(at));
+        rewind_stream(stream_in(at));
     }
 }
 

@@ -75,7 +75,7 @@ struct tern_fec_in {
 
 /* --- memory ------------------------------------------------------------------------------------ */
 
-static void *take(struct tern_fec_in *f, size_t size)
+static void *take_room(struct tern_fec_in *f, size_t size)
 {
     void *block = tern_slab_take(f->slab, size);
     f->bytes += block != NULL ? tern_slab_rounded(size) : 0;
@@ -149,7 +149,7 @@ uint64_t tern_fec_in_held(const struct tern_fec_in *f)
     return sizeof *f + f->bytes;
 }
 
-static void earn(struct tern_fec_in *f, size_t bytes)
+static void earn_budget(struct tern_fec_in *f, size_t bytes)
 {
     f->allowance = (uint32_t)TERN_MIN(f->allowance + bytes + FRAME_WORTH, (size_t)ALLOWANCE_MOST);
 }
@@ -178,7 +178,7 @@ static struct lane *make_lane(struct tern_fec_in *f)
     struct lane *oldest = f->lanes[0];
     for (size_t i = 0; i < TERN_FEC_LANES; i++) {
         if (f->lanes[i] == NULL) {
-            f->lanes[i] = take(f, sizeof *f->lanes[i]);
+            f->lanes[i] = take_room(f, sizeof *f->lanes[i]);
             if (f->lanes[i] != NULL) {
                 memset(f->lanes[i], 0, sizeof *f->lanes[i]);
             }
@@ -263,7 +263,7 @@ static struct held *add_held(struct tern_fec_in *f, struct lane *l, const struct
 {
     struct held *h = place_for(f, l, &c->key, must);
     uint32_t len = tern_fec_symbol_len(c->total, l->size, c->key.index);
-    uint8_t *data = h != NULL ? take(f, block_of(len)) : NULL;
+    uint8_t *data = h != NULL ? take_room(f, block_of(len)) : NULL;
     if (data == NULL) {
         return NULL;
     }
@@ -309,7 +309,7 @@ static void add_row(struct row *to, const struct row *from, uint8_t factor)
 
 /* Takes the pivots of all others out of a row, then gives it one of its own and takes that out of the
  * others. False: it says nothing new. */
-static bool reduce(struct lane *l, struct row *row)
+static bool reduce_row(struct lane *l, struct row *row)
 {
     for (size_t i = 0; i < l->row_count; i++) {
         if (l->rows[i] != row) {
@@ -402,7 +402,7 @@ static void substitute(struct tern_fec_in *f, struct lane *l, const struct held 
     }
     l->missing[column].is_used = false;
     for (size_t i = 0; loose != NULL && i < l->row_count; i++) {
-        if (l->rows[i] == loose && !reduce(l, loose)) {
+        if (l->rows[i] == loose && !reduce_row(l, loose)) {
             drop_row(f, l, i);
             loose = NULL;
         }
@@ -458,7 +458,7 @@ void tern_fec_in_on_part(struct tern_fec_in *f, const struct tern_message_part *
     }
     uint32_t first = part->offset / l->size;
     uint32_t end = part->len == 0 ? first + 1 : (part->offset + part->len - 1) / l->size + 1;
-    earn(f, part->len);
+    earn_budget(f, part->len);
     /* Of a part with more symbols than are kept, which none has that was cut for them, the last. */
     uint32_t keep = (uint32_t)l->keep;
     for (uint32_t i = end - first > keep ? end - keep : first; i < end; i++) {
@@ -606,13 +606,13 @@ static int add_equation(struct tern_fec_in *f, struct lane *l, const struct tern
     if (l->row_count >= l->keep) {
         return 0; /* as many as symbols are kept, and all of the same: it would say nothing new */
     }
-    struct row *row = take(f, sizeof *row + l->size);
+    struct row *row = take_room(f, sizeof *row + l->size);
     if (row == NULL) {
         return TERN_ERR_NOMEM;
     }
     fill_row(l, row, r, covered);
     l->rows[l->row_count++] = row;
-    if (!reduce(l, row)) {
+    if (!reduce_row(l, row)) {
         drop_row(f, l, l->row_count - 1);
         sweep(l);
     }
@@ -633,7 +633,7 @@ int tern_fec_in_on_repair(struct tern_fec_in *f, const struct tern_fec_repair *r
     if (l == NULL) {
         return TERN_ERR_NOMEM;
     }
-    earn(f, r->lengths_len + r->len);
+    earn_budget(f, r->lengths_len + r->len);
     if (!pay(f, r->symbols)) {
         return 0;
     }

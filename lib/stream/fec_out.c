@@ -17,7 +17,7 @@ struct symbol {
     bool uses_credit, is_acked;
 };
 
-struct lane {
+struct outlane {
     uint32_t channel;
     enum tern_lane lane;
     unsigned percent; /* 0: this place is free */
@@ -40,9 +40,9 @@ struct lane {
 struct tern_fec_out {
     struct tern_mem *mem;
     uint32_t window, size;
-    struct lane *lanes[TERN_FEC_LANES];
+    struct outlane *lanes[TERN_FEC_LANES];
     /* The repair that `next` gave. */
-    struct lane *chosen;
+    struct outlane *chosen;
     uint64_t first, end; /* its symbols */
     struct tern_fec_repair made;
     uint8_t lengths[LENGTHS_MAX];
@@ -50,10 +50,11 @@ struct tern_fec_out {
 
 /* --- lanes ------------------------------------------------------------------------------------- */
 
-static struct lane *find_lane(const struct tern_fec_out *f, uint32_t channel, enum tern_lane lane)
+static struct outlane *find_outlane(const struct tern_fec_out *f, uint32_t channel,
+                                    enum tern_lane lane)
 {
     for (size_t i = 0; i < TERN_FEC_LANES; i++) {
-        struct lane *l = f->lanes[i];
+        struct outlane *l = f->lanes[i];
         if (l != NULL && l->channel == channel && l->lane == lane) {
             return l;
         }
@@ -61,7 +62,7 @@ static struct lane *find_lane(const struct tern_fec_out *f, uint32_t channel, en
     return NULL;
 }
 
-static void begin_anew(struct lane *l)
+static void begin_anew(struct outlane *l)
 {
     memset(l->ring, 0, sizeof l->ring);
     l->end = l->next;
@@ -69,7 +70,7 @@ static void begin_anew(struct lane *l)
     l->wants_size = true;
 }
 
-static int resize(struct tern_fec_out *f, struct lane *l)
+static int resize(struct tern_fec_out *f, struct outlane *l)
 {
     size_t bytes = (size_t)TERN_FEC_WINDOW * f->size;
     uint8_t *moved = bytes > 0 ? tern_mem_realloc(f->mem, l->bytes, bytes) : NULL;
@@ -81,7 +82,7 @@ static int resize(struct tern_fec_out *f, struct lane *l)
     return 0;
 }
 
-static void drop_lane(struct tern_fec_out *f, struct lane **place)
+static void drop_lane(struct tern_fec_out *f, struct outlane **place)
 {
     tern_mem_free(f->mem, (*place)->bytes);
     tern_mem_free(f->mem, *place);
@@ -90,7 +91,7 @@ static void drop_lane(struct tern_fec_out *f, struct lane **place)
 }
 
 static int add_lane(struct tern_fec_out *f, uint32_t channel, enum tern_lane lane,
-                    struct lane **out)
+                    struct outlane **out)
 {
     size_t i = 0;
     while (i < TERN_FEC_LANES && f->lanes[i] != NULL) {
@@ -99,7 +100,7 @@ static int add_lane(struct tern_fec_out *f, uint32_t channel, enum tern_lane lan
     if (i == TERN_FEC_LANES) {
         return TERN_ERR_LIMIT;
     }
-    struct lane *l = tern_mem_zalloc(f->mem, sizeof *l);
+    struct outlane *l = tern_mem_zalloc(f->mem, sizeof *l);
     if (l == NULL) {
         return TERN_ERR_NOMEM;
     }
@@ -142,7 +143,7 @@ void tern_fec_out_free(struct tern_fec_out *f)
 int tern_fec_out_set(struct tern_fec_out *f, uint32_t channel, enum tern_lane lane,
                      unsigned percent, bool adaptive)
 {
-    struct lane *l = find_lane(f, channel, lane);
+    struct outlane *l = find_outlane(f, channel, lane);
     if (percent == 0) {
         for (size_t i = 0; l != NULL && i < TERN_FEC_LANES; i++) {
             if (f->lanes[i] == l) {
@@ -183,24 +184,24 @@ int tern_fec_out_set_size(struct tern_fec_out *f, uint32_t size)
 
 uint32_t tern_fec_out_cut(const struct tern_fec_out *f, uint32_t channel, enum tern_lane lane)
 {
-    return find_lane(f, channel, lane) != NULL ? f->size : 0;
+    return find_outlane(f, channel, lane) != NULL ? f->size : 0;
 }
 
 /* --- how many ---------------------------------------------------------------------------------- */
 
-static struct symbol *symbol_at(struct lane *l, uint64_t number)
+static struct symbol *symbol_at(struct outlane *l, uint64_t number)
 {
     return &l->ring[number % TERN_FEC_WINDOW];
 }
 
-static bool is_filled(struct lane *l, uint64_t number)
+static bool is_filled(struct outlane *l, uint64_t number)
 {
     struct symbol *s = symbol_at(l, number);
     return s->number == number && s->filled == s->len;
 }
 
 /* How many symbols a repair would cover now, whatever their age. */
-static uint32_t open_symbols(struct lane *l, uint32_t window)
+static uint32_t open_symbols(struct outlane *l, uint32_t window)
 {
     uint64_t oldest = l->end, first = oldest;
     while (l->end - first < window && first > 1 && is_filled(l, first - 1)) {
@@ -214,7 +215,7 @@ static uint32_t open_symbols(struct lane *l, uint32_t window)
  * expected, and, once in a window, six times the mean burst that they come in: of bursts that end at any time
  * with the same chance one in 400 is longer, and some repairs are lost too. Where nearly all is sent again in
  * time, half a burst is enough for the rest. */
-static uint32_t rate_of(struct lane *l, uint32_t window)
+static uint32_t rate_of(struct outlane *l, uint32_t window)
 {
     uint32_t most = l->percent * 10;
     if (!l->is_adaptive) {
@@ -231,7 +232,7 @@ static uint32_t rate_of(struct lane *l, uint32_t window)
     return TERN_MIN(mean + burst, most);
 }
 
-static void count(struct lane *l, bool is_lost, uint64_t first, uint64_t end)
+static void count(struct outlane *l, bool is_lost, uint64_t first, uint64_t end)
 {
     if (l->seen.parts >= COUNTED_MOST) {
         l->seen.parts /= 2;
@@ -246,7 +247,7 @@ static void count(struct lane *l, bool is_lost, uint64_t first, uint64_t end)
     }
 }
 
-static void release(struct lane *l, uint32_t window)
+static void release_symbols(struct outlane *l, uint32_t window)
 {
     l->earned += l->unreleased * rate_of(l, window);
     l->unreleased = 0;
@@ -257,7 +258,7 @@ static void release(struct lane *l, uint32_t window)
 /* --- symbols ----------------------------------------------------------------------------------- */
 
 /* The number of a message's first symbol, from one of its symbols that is still there; 0: none is. */
-static uint64_t base_of(const struct lane *l, uint64_t message)
+static uint64_t base_of(const struct outlane *l, uint64_t message)
 {
     for (size_t i = 0; i < TERN_FEC_WINDOW; i++) {
         if (l->ring[i].number != 0 && l->ring[i].message == message) {
@@ -267,14 +268,14 @@ static uint64_t base_of(const struct lane *l, uint64_t message)
     return 0;
 }
 
-static uint8_t *bytes_at(const struct tern_fec_out *f, const struct lane *l, uint64_t number)
+static uint8_t *bytes_at(const struct tern_fec_out *f, const struct outlane *l, uint64_t number)
 {
     return l->bytes + (size_t)(number % TERN_FEC_WINDOW) * f->size;
 }
 
 /* What a part has of one symbol. Parts leave in order, so a hole means that the symbol began before its
  * lane did. */
-static void fill_symbol(struct tern_fec_out *f, struct lane *l, uint64_t base, uint32_t index,
+static void fill_symbol(struct tern_fec_out *f, struct outlane *l, uint64_t base, uint32_t index,
                         const struct tern_message_part *part, const uint8_t *data, tern_time now)
 {
     uint32_t begin = index * f->size;
@@ -304,7 +305,7 @@ static void fill_symbol(struct tern_fec_out *f, struct lane *l, uint64_t base, u
         l->end = TERN_MAX(l->end, s->number + 1);
         l->unreleased++;
         if (index + 1 == tern_fec_count(part->total, f->size) || l->unreleased >= RELEASE_AFTER) {
-            release(l, f->window);
+            release_symbols(l, f->window);
         }
     }
 }
@@ -320,7 +321,7 @@ static void touched(const struct tern_fec_out *f, const struct tern_message_part
 void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part *part,
                           const uint8_t *data, unsigned priority, bool is_mended, tern_time now)
 {
-    struct lane *l = find_lane(f, part->channel, part->lane);
+    struct outlane *l = find_outlane(f, part->channel, part->lane);
     uint32_t first, end;
     if (l == NULL || f->size == 0) {
         return;
@@ -344,7 +345,7 @@ void tern_fec_out_on_sent(struct tern_fec_out *f, const struct tern_message_part
 
 void tern_fec_out_on_acked(struct tern_fec_out *f, const struct tern_message_part *part)
 {
-    struct lane *l = find_lane(f, part->channel, part->lane);
+    struct outlane *l = find_outlane(f, part->channel, part->lane);
     uint32_t first, end;
     uint64_t base = l != NULL && f->size > 0 ? base_of(l, part->number) : 0;
     if (base == 0) {
@@ -363,7 +364,7 @@ void tern_fec_out_on_acked(struct tern_fec_out *f, const struct tern_message_par
 
 void tern_fec_out_on_lost(struct tern_fec_out *f, const struct tern_message_part *part)
 {
-    struct lane *l = find_lane(f, part->channel, part->lane);
+    struct outlane *l = find_outlane(f, part->channel, part->lane);
     uint32_t first, end;
     uint64_t base = l != NULL && f->size > 0 ? base_of(l, part->number) : 0;
     if (base != 0) {
@@ -374,16 +375,16 @@ void tern_fec_out_on_lost(struct tern_fec_out *f, const struct tern_message_part
 
 /* --- repairs ----------------------------------------------------------------------------------- */
 
-static bool wants(const struct lane *l)
+static bool wants(const struct outlane *l)
 {
     return l != NULL && (l->wants_size || l->due > 0);
 }
 
-static struct lane *most_urgent(const struct tern_fec_out *f)
+static struct outlane *most_urgent(const struct tern_fec_out *f)
 {
-    struct lane *best = NULL;
+    struct outlane *best = NULL;
     for (size_t i = 0; f->size > 0 && i < TERN_FEC_LANES; i++) {
-        struct lane *l = f->lanes[i];
+        struct outlane *l = f->lanes[i];
         if (wants(l) && (best == NULL || (l->wants_size && !best->wants_size) ||
                          (l->wants_size == best->wants_size && l->priority < best->priority))) {
             best = l;
@@ -394,19 +395,19 @@ static struct lane *most_urgent(const struct tern_fec_out *f)
 
 bool tern_fec_out_has_news(const struct tern_fec_out *f)
 {
-    const struct lane *l = most_urgent(f);
+    const struct outlane *l = most_urgent(f);
     return l != NULL && l->wants_size;
 }
 
 unsigned tern_fec_out_top(const struct tern_fec_out *f)
 {
-    const struct lane *l = most_urgent(f);
+    const struct outlane *l = most_urgent(f);
     return l == NULL ? TERN_PRIORITIES : l->wants_size ? 0 : l->priority;
 }
 
 /* Whether the symbol before `number` can stand in one run with it: all of its message, or of the one
  * before, was seen. */
-static bool goes_on(struct lane *l, uint64_t number)
+static bool goes_on(struct outlane *l, uint64_t number)
 {
     const struct symbol *s = symbol_at(l, number), *before = symbol_at(l, number - 1);
     return s->index > 0 ? before->message == s->message : before->message + 1 == s->message;
@@ -414,7 +415,7 @@ static bool goes_on(struct lane *l, uint64_t number)
 
 /* The symbols that a repair is made of: the latest ones, back to the oldest that is neither acknowledged
  * nor too old. */
-static void choose(struct tern_fec_out *f, struct lane *l, tern_time since)
+static void choose(struct tern_fec_out *f, struct outlane *l, tern_time since)
 {
     uint64_t at = l->end;
     f->end = f->first = l->end;
@@ -426,7 +427,7 @@ static void choose(struct tern_fec_out *f, struct lane *l, tern_time since)
 }
 
 /* The header of the repair over [first, end). */
-static void describe(struct tern_fec_out *f, const struct lane *l)
+static void describe_repair(struct tern_fec_out *f, const struct outlane *l)
 {
     struct tern_fec_repair *r = &f->made;
     struct tern_writer w;
@@ -454,7 +455,7 @@ static void describe(struct tern_fec_out *f, const struct lane *l)
 bool tern_fec_out_next(struct tern_fec_out *f, size_t room, size_t full, tern_time since,
                        struct tern_fec_repair *out)
 {
-    struct lane *l;
+    struct outlane *l;
     f->chosen = NULL;
     while ((l = most_urgent(f)) != NULL) {
         f->first = f->end = l->end;
@@ -465,10 +466,10 @@ bool tern_fec_out_next(struct tern_fec_out *f, size_t room, size_t full, tern_ti
                 continue;
             }
         }
-        describe(f, l);
+        describe_repair(f, l);
         while (tern_fec_repair_size(&f->made) > full && f->first + 1 < f->end) {
             f->first++;
-            describe(f, l);
+            describe_repair(f, l);
         }
         if (tern_fec_repair_size(&f->made) > room) {
             return false;
@@ -482,7 +483,7 @@ bool tern_fec_out_next(struct tern_fec_out *f, size_t room, size_t full, tern_ti
 
 void tern_fec_out_write(const struct tern_fec_out *f, uint8_t *data)
 {
-    const struct lane *l = f->chosen;
+    const struct outlane *l = f->chosen;
     tern_assert(l != NULL);
     if (f->made.len > 0) {
         memset(data, 0, f->made.len);
@@ -495,7 +496,7 @@ void tern_fec_out_write(const struct tern_fec_out *f, uint8_t *data)
 
 void tern_fec_out_on_repair_sent(struct tern_fec_out *f)
 {
-    struct lane *l = f->chosen;
+    struct outlane *l = f->chosen;
     tern_assert(l != NULL);
     if (f->made.symbols > 0) {
         l->due--;

@@ -33,7 +33,7 @@ void tern_inbuf_clear(struct tern_inbuf *b)
     tern_ranges_clear(&b->above);
 }
 
-static uint8_t **slot_of(const struct tern_inbuf *b, uint64_t page)
+static uint8_t **slot_of_page(const struct tern_inbuf *b, uint64_t page)
 {
     return &b->ring[page & (b->slots - 1)];
 }
@@ -53,7 +53,7 @@ static int reserve_slots(struct tern_inbuf *b, uint64_t first, uint64_t last)
         return TERN_ERR_NOMEM;
     }
     for (uint64_t page = first; page < first + b->slots; page++) {
-        ring[page & (slots - 1)] = *slot_of(b, page);
+        ring[page & (slots - 1)] = *slot_of_page(b, page);
     }
     if (b->ring != b->inline_ring) {
         tern_mem_free(b->mem, b->ring);
@@ -72,7 +72,7 @@ static int reserve_pages(struct tern_inbuf *b, uint64_t start, uint64_t end)
         return err;
     }
     for (uint64_t page = start / TERN_PAGE_SIZE; page <= last; page++) {
-        uint8_t **slot = slot_of(b, page);
+        uint8_t **slot = slot_of_page(b, page);
         if (*slot == NULL && (*slot = tern_pool_take(b->pages)) == NULL) {
             return TERN_ERR_NOMEM;
         }
@@ -85,7 +85,7 @@ static void copy_in(struct tern_inbuf *b, uint64_t at, const uint8_t *data, size
     while (len > 0) {
         size_t inside = (size_t)(at % TERN_PAGE_SIZE);
         size_t n = TERN_MIN(len, TERN_PAGE_SIZE - inside);
-        memcpy(*slot_of(b, at / TERN_PAGE_SIZE) + inside, data, n);
+        memcpy(*slot_of_page(b, at / TERN_PAGE_SIZE) + inside, data, n);
         at += n;
         data += n;
         len -= n;
@@ -132,7 +132,7 @@ size_t tern_inbuf_peek(const struct tern_inbuf *b, const uint8_t **data)
         return 0;
     }
     size_t inside = (size_t)(b->read % TERN_PAGE_SIZE);
-    *data = *slot_of(b, b->read / TERN_PAGE_SIZE) + inside;
+    *data = *slot_of_page(b, b->read / TERN_PAGE_SIZE) + inside;
     return (size_t)TERN_MIN(b->ready - b->read, TERN_PAGE_SIZE - inside);
 }
 
@@ -142,10 +142,10 @@ void tern_inbuf_consume(struct tern_inbuf *b, size_t n)
     uint64_t page = b->read / TERN_PAGE_SIZE;
     b->read += n;
     for (; page < b->read / TERN_PAGE_SIZE; page++) {
-        give_slot(b, slot_of(b, page));
+        give_slot(b, slot_of_page(b, page));
     }
     /* A stream that has nothing to read holds no page, so that idle streams cost little. */
     if (b->read == b->ready && b->above.count == 0) {
-        give_slot(b, slot_of(b, page));
+        give_slot(b, slot_of_page(b, page));
     }
 }

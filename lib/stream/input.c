@@ -53,7 +53,7 @@ static void tune(struct tern_stream *s, tern_time rtt, tern_time now)
     tern_stream_credit(s, 0, false); /* a window that has doubled may be due at once */
 }
 
-static int keep(struct tern_stream *s, uint64_t offset, const uint8_t *data, size_t len)
+static int keep_bytes(struct tern_stream *s, uint64_t offset, const uint8_t *data, size_t len)
 {
     return s->recv == TERN_RECV_OPEN && !s->is_stopping
                ? tern_inbuf_write(&s->in, offset, data, len)
@@ -77,7 +77,7 @@ int tern_streams_on_stream(struct tern_streams *t, uint64_t id, uint64_t offset,
         return err;
     }
     uint64_t ready = s->in.ready;
-    if ((err = keep(s, offset, data, len)) != 0) {
+    if ((err = keep_bytes(s, offset, data, len)) != 0) {
         return err;
     }
     account(s, growth);

@@ -82,7 +82,7 @@ const uint8_t *tern_sending_data(struct tern_message_sending *s)
     return s->is_lent ? ((struct tern_sending_lent *)tail)->data : tail;
 }
 
-static enum tern_lane lane_of(tern_order order)
+static enum tern_lane lane_of_order(tern_order order)
 {
     return order == TERN_ORDERED     ? TERN_LANE_ORDERED
            : order == TERN_UNORDERED ? TERN_LANE_UNORDERED
@@ -101,7 +101,8 @@ static bool uses_credit(const tern_send_options *o)
 static void describe(struct tern_message_sending *s, const struct shape *shape,
                      const tern_send_options *o)
 {
-    unsigned reliability = (unsigned)o->reliability & 3, lane = (unsigned)lane_of(o->order) & 3;
+    unsigned reliability = (unsigned)o->reliability & 3,
+             lane = (unsigned)lane_of_order(o->order) & 3;
     unsigned retransmits = TERN_MIN(o->retransmits, (unsigned)UINT16_MAX);
     bool has_credit = uses_credit(o);
     memset(s, 0, sizeof *s);

@@ -24,7 +24,7 @@ static size_t part_size(const struct tern_message_part *part)
 }
 
 /* The most bytes that fit behind such a head. */
-static size_t bytes_in(const struct tern_message_part *part, size_t room)
+static size_t bytes_of_part(const struct tern_message_part *part, size_t room)
 {
     size_t head = head_size(part), left = (size_t)tern_sub_sat(room, head + 1);
     if (left < 64) {
@@ -36,8 +36,8 @@ static size_t bytes_in(const struct tern_message_part *part, size_t room)
 
 /* --- messages ----------------------------------------------------------------------------------- */
 
-static void describe(struct tern_msgout *m, struct tern_message_sending *s,
-                     struct tern_msgout_chunk *out)
+static void describe_part(struct tern_msgout *m, struct tern_message_sending *s,
+                          struct tern_msgout_chunk *out)
 {
     memset(out, 0, sizeof *out);
     out->part.channel = s->channel;
@@ -71,11 +71,11 @@ static bool cut(const struct tern_msgout *m, size_t room, size_t full, struct te
     part->is_fragment = true;
     part->offset = start;
     uint32_t size = m->fec != NULL ? tern_fec_out_cut(m->fec, part->channel, part->lane) : 0;
-    if (size > 0 && size <= bytes_in(part, full)) {
+    if (size > 0 && size <= bytes_of_part(part, full)) {
         part->len = TERN_MIN(end - start, size - start % size);
-        return part->len <= bytes_in(part, room);
+        return part->len <= bytes_of_part(part, room);
     }
-    part->len = (uint32_t)TERN_MIN(bytes_in(part, room), (size_t)(end - start));
+    part->len = (uint32_t)TERN_MIN(bytes_of_part(part, room), (size_t)(end - start));
     if (part->len < end - start) {
         part->len -= part->len % TERN_SENDING_GRAIN;
         return part->len >= TERN_SENDING_SLIVER;
@@ -103,7 +103,7 @@ bool tern_msgout_next(struct tern_msgout *m, size_t room, size_t full,
     if (!s->is_started && !tern_lane_has_room(m, &tern_sending_channel(m, s)->lanes[s->lane])) {
         return false;
     }
-    describe(m, s, out);
+    describe_part(m, s, out);
     out->is_again = s->place == TERN_PLACE_AGAIN;
     if (s->is_long) {
         struct tern_sending_parts *p = tern_sending_parts(s);
@@ -134,7 +134,7 @@ static uint8_t draw_copies(struct tern_msgout *m, const struct tern_message_send
     return (uint8_t)TERN_MIN(copies, 255u);
 }
 
-static void start(struct tern_msgout *m, struct tern_message_sending *s)
+static void start_message(struct tern_msgout *m, struct tern_message_sending *s)
 {
     struct tern_lane_ring *r = &tern_sending_channel(m, s)->lanes[s->lane];
     tern_msgqueue_start(m, s);
@@ -145,7 +145,7 @@ static void start(struct tern_msgout *m, struct tern_message_sending *s)
     m->credit_used += s->uses_credit ? tern_message_cost(s->len) : 0;
 }
 
-static void count_sent(struct tern_msgout *m, const struct tern_message_sending *s)
+static void count_part(struct tern_msgout *m, const struct tern_message_sending *s)
 {
     m->counters.sent++;
     m->counters.bytes += s->len;
@@ -158,7 +158,7 @@ static void on_part_sent(struct tern_msgout *m, struct tern_message_sending *s,
     uint32_t before = p->sent;
     tern_parts_on_sent(p, s->len, part->offset, part->offset + part->len);
     if (p->sent == s->len && before < s->len) {
-        count_sent(m, s);
+        count_part(m, s);
         p->sent_at = now;
         tern_urge_plan(m, s, now);
     }
@@ -201,9 +201,9 @@ void tern_msgout_on_sent(struct tern_msgout *m, const struct tern_msgout_chunk *
     }
     m->counters.resent += chunk->is_again ? 1 : 0;
     if (!s->is_started) {
-        start(m, s);
+        start_message(m, s);
         if (!s->is_long) {
-            count_sent(m, s);
+            count_part(m, s);
         }
     }
     tern_msgqueue_charge(m, s, part_size(&chunk->part));
@@ -253,7 +253,7 @@ bool tern_msgout_next_copy(struct tern_msgout *m, size_t room, struct tern_msgou
             tern_msgqueue_drop(m, s); /* a newer one makes it useless */
             continue;
         }
-        describe(m, s, out);
+        describe_part(m, s, out);
         if (part_size(&out->part) <= room) {
             out->data = tern_sending_data(s);
             out->is_again = out->is_copy = true;

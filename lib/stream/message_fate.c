@@ -104,7 +104,7 @@ void tern_channel_revive(struct tern_channel *c, uint64_t tag)
 /* --- the end of a message ----------------------------------------------------------------------- */
 
 /* Out of everything, and freed. What is left of it is in its lane. */
-static void erase(struct tern_msgout *m, struct tern_message_sending *s)
+static void erase_message(struct tern_msgout *m, struct tern_message_sending *s)
 {
     struct tern_channel *c = tern_sending_channel(m, s);
     if (s->place != TERN_PLACE_NONE) {
@@ -151,7 +151,8 @@ static void leave_number(struct tern_msgout *m, const struct tern_message_sendin
     owe_skip(m, r, number);
 }
 
-static void tell(struct tern_msgout *m, const struct tern_message_sending *s, tern_outcome outcome)
+static void tell_outcome(struct tern_msgout *m, const struct tern_message_sending *s,
+                         tern_outcome outcome)
 {
     m->counters.acked += outcome == TERN_OUTCOME_ACKED;
     m->counters.expired += outcome == TERN_OUTCOME_EXPIRED;
@@ -201,11 +202,11 @@ static void end_one(struct tern_msgout *m, struct tern_message_sending *s, tern_
 {
     struct tern_channel *c = tern_sending_channel(m, s);
     uint64_t tag = s->tag;
-    tell(m, s, outcome);
+    tell_outcome(m, s, outcome);
     if (s->is_started) {
         leave_number(m, s);
     }
-    erase(m, s);
+    erase_message(m, s);
     tern_channel_bury(c, tag);
     doom_dependents(m, c, tag);
 }
@@ -222,7 +223,7 @@ void tern_sending_give_up(struct tern_msgout *m, struct tern_message_sending *s,
 void tern_sending_refuse(struct tern_msgout *m, struct tern_message_sending *s,
                          tern_outcome outcome)
 {
-    tell(m, s, outcome);
+    tell_outcome(m, s, outcome);
     tern_channel_bury(tern_sending_channel(m, s), s->tag);
     if (s->has_expiry) {
         tern_heap_release(&m->expiries, tern_sending_expiry(s));
@@ -236,12 +237,12 @@ void tern_sending_cancel(struct tern_msgout *m, struct tern_message_sending *s)
     if (s->is_started) {
         leave_number(m, s);
     }
-    erase(m, s);
+    erase_message(m, s);
 }
 
 /* --- receipts ----------------------------------------------------------------------------------- */
 
-static struct tern_lane_ring *lane_of(const struct tern_msgout *m, uint32_t channel,
+static struct tern_lane_ring *ring_of(const struct tern_msgout *m, uint32_t channel,
                                       enum tern_lane lane)
 {
     struct tern_channel *c = tern_channel_find(m, channel);
@@ -250,8 +251,8 @@ static struct tern_lane_ring *lane_of(const struct tern_msgout *m, uint32_t chan
 }
 
 /* NULL: it is gone. */
-static struct tern_message_sending *find(const struct tern_msgout *m,
-                                         const struct tern_message_part *part)
+static struct tern_message_sending *find_message(const struct tern_msgout *m,
+                                                 const struct tern_message_part *part)
 {
     const struct tern_channel *c = tern_channel_find(m, part->channel);
     if (c == NULL || !tern_lane_holds(&c->lanes[part->lane], part->number)) {
@@ -262,7 +263,7 @@ static struct tern_message_sending *find(const struct tern_msgout *m,
 
 void tern_msgout_on_acked(struct tern_msgout *m, const struct tern_message_part *part)
 {
-    struct tern_message_sending *s = find(m, part);
+    struct tern_message_sending *s = find_message(m, part);
     if (s == NULL) {
         return;
     }
@@ -275,10 +276,10 @@ void tern_msgout_on_acked(struct tern_msgout *m, const struct tern_message_part 
             return;
         }
     }
-    struct tern_lane_ring *r = lane_of(m, part->channel, part->lane);
-    tell(m, s, TERN_OUTCOME_ACKED);
+    struct tern_lane_ring *r = ring_of(m, part->channel, part->lane);
+    tell_outcome(m, s, TERN_OUTCOME_ACKED);
     *tern_lane_slot(r, part->number) = 0;
-    erase(m, s);
+    erase_message(m, s);
     tern_lane_settle(r);
 }
 
@@ -349,7 +350,7 @@ static void on_part_lost(struct tern_msgout *m, struct tern_message_sending *s,
 
 void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *part, tern_time now)
 {
-    struct tern_message_sending *s = find(m, part);
+    struct tern_message_sending *s = find_message(m, part);
     if (s == NULL) {
         return;
     }
@@ -366,7 +367,7 @@ void tern_msgout_on_lost(struct tern_msgout *m, const struct tern_message_part *
 
 void tern_msgout_repeat(struct tern_msgout *m, const struct tern_message_part *part)
 {
-    struct tern_message_sending *s = find(m, part);
+    struct tern_message_sending *s = find_message(m, part);
     bool is_due = s != NULL && (s->place == TERN_PLACE_AGAIN || s->place == TERN_PLACE_TWICE);
     if (s == NULL || is_due || !may_repeat(s) || tern_sending_is_superseded(m, s)) {
         return;
@@ -422,7 +423,7 @@ static bool is_owed(uintptr_t slot)
     return (slot & 3) == 1;
 }
 
-static void pay(struct tern_lane_ring *r, uint64_t count)
+static void pay_back(struct tern_lane_ring *r, uint64_t count)
 {
     r->owed -= count;
     if (r->owed == 0) {
@@ -456,17 +457,17 @@ bool tern_msgout_next_skip(struct tern_msgout *m, struct tern_message_skip *out)
 
 void tern_msgout_on_skip_sent(struct tern_msgout *m, const struct tern_message_skip *skip)
 {
-    struct tern_lane_ring *r = lane_of(m, skip->channel, skip->lane);
+    struct tern_lane_ring *r = ring_of(m, skip->channel, skip->lane);
     for (uint64_t n = skip->first; n != skip->first + skip->count; n++) {
         *tern_lane_slot(r, n) |= 2;
     }
     r->owed_from = skip->first + skip->count;
-    pay(r, skip->count);
+    pay_back(r, skip->count);
 }
 
 void tern_msgout_on_skip_acked(struct tern_msgout *m, const struct tern_message_skip *skip)
 {
-    struct tern_lane_ring *r = lane_of(m, skip->channel, skip->lane);
+    struct tern_lane_ring *r = ring_of(m, skip->channel, skip->lane);
     uint64_t end = TERN_MIN(skip->first + skip->count, r->next), owed = 0;
     for (uint64_t n = TERN_MAX(skip->first, r->base); n < end; n++) {
         uintptr_t *slot = tern_lane_slot(r, n);
@@ -476,14 +477,14 @@ void tern_msgout_on_skip_acked(struct tern_msgout *m, const struct tern_message_
         }
     }
     if (owed > 0) {
-        pay(r, owed);
+        pay_back(r, owed);
     }
     tern_lane_settle(r);
 }
 
 void tern_msgout_on_skip_lost(struct tern_msgout *m, const struct tern_message_skip *skip)
 {
-    struct tern_lane_ring *r = lane_of(m, skip->channel, skip->lane);
+    struct tern_lane_ring *r = ring_of(m, skip->channel, skip->lane);
     uint64_t end = TERN_MIN(skip->first + skip->count, r->next);
     for (uint64_t n = TERN_MAX(skip->first, r->base); n < end; n++) {
         if ((*tern_lane_slot(r, n) & 3) == 3) {

@@ -127,7 +127,7 @@ static int add_numbers(struct tern_msgin *m, struct tern_inlane *lane, uint64_t 
 /* --- leaving ----------------------------------------------------------------------------------- */
 
 /* The message is in no list but by its age, and has no pieces. */
-static void release(struct tern_msgin *m, struct tern_incoming *in)
+static void release_message(struct tern_msgin *m, struct tern_incoming *in)
 {
     uint64_t cost = tern_message_cost(in->total);
     if (in->uses_credit) {
@@ -144,7 +144,7 @@ static void drop_unfinished(struct tern_msgin *m, struct tern_inlane *lane, size
 {
     for (size_t i = at; i < at + n; i++) {
         tern_runs_clear(&lane->unfinished[i]->u.pieces, m->slab);
-        release(m, lane->unfinished[i]);
+        release_message(m, lane->unfinished[i]);
     }
     tern_inlane_forget(lane, m->slab, at, n);
 }
@@ -206,7 +206,7 @@ static bool make_room(struct tern_msgin *m, uint64_t cost)
             evict_unfinished(m, in);
         } else {
             leave_ready(m, in);
-            release(m, in);
+            release_message(m, in);
             m->counters.dropped++;
         }
     }
@@ -362,8 +362,8 @@ static int make_place(struct tern_msgin *m, struct tern_inlane *lane,
 }
 
 /* The first part of a message. *out: NULL if it is ignored */
-static int begin(struct tern_msgin *m, struct tern_inlane *lane,
-                 const struct tern_message_part *part, struct tern_incoming **out)
+static int begin_message(struct tern_msgin *m, struct tern_inlane *lane,
+                         const struct tern_message_part *part, struct tern_incoming **out)
 {
     *out = NULL;
     int rc = make_place(m, lane, part);
@@ -386,7 +386,7 @@ static int begin(struct tern_msgin *m, struct tern_inlane *lane,
 }
 
 /* An unfinished message is whole: its pieces are one, and need no memory. */
-static int finish(struct tern_msgin *m, struct tern_incoming *in)
+static int finish_message(struct tern_msgin *m, struct tern_incoming *in)
 {
     struct tern_inlane *lane = in->lane;
     if (lane->fresh != NULL) {
@@ -413,7 +413,7 @@ static int join(struct tern_msgin *m, struct tern_incoming *in,
     }
     m->counters.duplicates += !is_new && part->len > 0;
     in->is_recovered = in->is_recovered || (is_new && is_recovered);
-    return tern_incoming_is_whole(in) ? finish(m, in) : 0;
+    return tern_incoming_is_whole(in) ? finish_message(m, in) : 0;
 }
 
 int tern_msgin_on_part(struct tern_msgin *m, const struct tern_message_part *part,
@@ -445,7 +445,7 @@ int tern_msgin_on_part(struct tern_msgin *m, const struct tern_message_part *par
         return take_whole(m, lane, part, data, is_recovered);
     }
     if (in == NULL) {
-        rc = begin(m, lane, part, &in);
+        rc = begin_message(m, lane, part, &in);
         if (rc != 0 || in == NULL) {
             return rc;
         }
@@ -468,7 +468,7 @@ static int check_skip(const struct tern_msgin *m, const struct tern_message_skip
 }
 
 /* Do the unfinished messages from `at` on cost what the skip says? */
-static bool agrees(const struct tern_inlane *lane, size_t at, size_t n, uint64_t cost)
+static bool agrees_with_lane(const struct tern_inlane *lane, size_t at, size_t n, uint64_t cost)
 {
     for (size_t i = at; i < at + n; i++) {
         const struct tern_incoming *in = lane->unfinished[i];
@@ -496,7 +496,7 @@ int tern_msgin_on_skip(struct tern_msgin *m, const struct tern_message_skip *ski
     }
     size_t at = tern_inlane_find(lane, start), n = tern_inlane_find(lane, end) - at;
     uint64_t unseen = end - start - tern_runs_overlap(&lane->runs, start, end) - n;
-    if (!agrees(lane, at, n, skip->cost)) {
+    if (!agrees_with_lane(lane, at, n, skip->cost)) {
         return TERN_ERR_PROTOCOL;
     }
     if (skip->cost > 0 && unseen > (m->told - m->counted) / skip->cost) {
@@ -530,7 +530,7 @@ static tern_order order_of(enum tern_lane lane)
 int tern_msgin_receive(struct tern_msgin *m, tern_message *out)
 {
     if (m->lent != NULL) {
-        release(m, m->lent);
+        release_message(m, m->lent);
         m->lent = NULL;
     }
     if (tern_list_is_empty(&m->ready)) {

@@ -48,7 +48,7 @@ struct tern_incoming *tern_inlane_unfinished(const struct tern_inlane *lane, uin
     return is_there ? lane->unfinished[at] : NULL;
 }
 
-static int set_capacity(struct tern_inlane *lane, struct tern_slab *slab, uint32_t capacity)
+static int set_lane_capacity(struct tern_inlane *lane, struct tern_slab *slab, uint32_t capacity)
 {
     struct tern_incoming **items = NULL;
     if (capacity > 0) {
@@ -75,7 +75,8 @@ int tern_inlane_keep(struct tern_inlane *lane, struct tern_slab *slab, struct te
     size_t at = tern_inlane_find(lane, in->number);
     tern_assert(lane->unfinished_count < TERN_INLANE_UNFINISHED);
     if (lane->unfinished_count == lane->unfinished_capacity) {
-        int rc = set_capacity(lane, slab, TERN_MAX(lane->unfinished_capacity * 2, CAPACITY_MIN));
+        int rc =
+            set_lane_capacity(lane, slab, TERN_MAX(lane->unfinished_capacity * 2, CAPACITY_MIN));
         if (rc != 0) {
             return rc;
         }
@@ -100,7 +101,7 @@ void tern_inlane_forget(struct tern_inlane *lane, struct tern_slab *slab, size_t
         capacity /= 2;
     }
     if (capacity < lane->unfinished_capacity) {
-        int rc = set_capacity(lane, slab, capacity);
+        int rc = set_lane_capacity(lane, slab, capacity);
         (void)rc; /* without memory it stays as large as it was */
     }
 }
@@ -127,7 +128,7 @@ void tern_inlane_clear(struct tern_inlane *lane, struct tern_slab *slab)
     }
     lane->unfinished_count = 0;
     if (lane->unfinished_capacity > 0) {
-        int rc = set_capacity(lane, slab, 0);
+        int rc = set_lane_capacity(lane, slab, 0);
         tern_assert(rc == 0); /* nothing is allocated */
         (void)rc;
     }

@@ -169,8 +169,9 @@ static int prepare(struct tern_msgout *m, struct tern_message_sending *s)
     return 0;
 }
 
-static void enqueue(struct tern_msgout *m, struct tern_channel *c, struct tern_message_flow *flow,
-                    struct tern_message_sending *s, const tern_send_options *o, tern_time now)
+static void enqueue_message(struct tern_msgout *m, struct tern_channel *c,
+                            struct tern_message_flow *flow, struct tern_message_sending *s,
+                            const tern_send_options *o, tern_time now)
 {
     m->held += tern_message_cost(s->len);
     if (s->has_expiry) {
@@ -225,7 +226,7 @@ static void accept(struct tern_msgout *m, struct tern_channel *c, struct tern_me
         m->counters.dropped++;
         tern_sending_refuse(m, s, TERN_OUTCOME_LOST);
     } else {
-        enqueue(m, c, flow, s, o, now);
+        enqueue_message(m, c, flow, s, o, now);
     }
 }
 

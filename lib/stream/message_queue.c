@@ -237,7 +237,7 @@ static struct tern_message_sending *head_of(struct tern_msgout *m, struct tern_m
 }
 
 /* Parks what cannot leave, until the first that can. */
-static bool settle(struct tern_msgout *m, unsigned i)
+static bool settle_level(struct tern_msgout *m, unsigned i)
 {
     struct tern_message_level *level = &m->levels[i];
     for (;;) {
@@ -263,7 +263,7 @@ unsigned tern_msgout_top(struct tern_msgout *m)
             continue;
         }
         struct tern_message_level *level = &m->levels[i];
-        if (!tern_list_is_empty(&level->again) || settle(m, i)) {
+        if (!tern_list_is_empty(&level->again) || settle_level(m, i)) {
             return i;
         }
         m->busy &= ~(1u << i);
@@ -289,7 +289,8 @@ struct tern_message_sending *tern_msgqueue_pick(struct tern_msgout *m)
     if (!tern_list_is_empty(&level->again)) {
         return tern_sending_of(level->again.next);
     }
-    while (settle(m, top)) { /* ends: at each round all debts fall, and one could send at least */
+    while (settle_level(
+        m, top)) { /* ends: at each round all debts fall, and one could send at least */
         struct tern_message_flow *flow = flow_of(level->ring.next);
         if (flow->deficit > 0) {
             return head_of(m, flow);

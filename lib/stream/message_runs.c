@@ -95,7 +95,7 @@ bool tern_runs_can_add(const struct tern_runs *runs, uint64_t start, uint64_t en
 
 /* Takes n runs out, and gives back memory when three quarters of it lie idle: many lanes may each have
  * had their thousand once. */
-static void erase(struct tern_runs *runs, struct tern_slab *slab, size_t at, size_t n)
+static void erase_runs(struct tern_runs *runs, struct tern_slab *slab, size_t at, size_t n)
 {
     if (n == 0) {
         return;
@@ -116,8 +116,8 @@ static void erase(struct tern_runs *runs, struct tern_slab *slab, size_t at, siz
     }
 }
 
-static int insert(struct tern_runs *runs, struct tern_slab *slab, size_t at, struct tern_run run,
-                  size_t limit)
+static int insert_run(struct tern_runs *runs, struct tern_slab *slab, size_t at,
+                      struct tern_run run, size_t limit)
 {
     if (runs->count >= limit) {
         return TERN_ERR_AGAIN;
@@ -142,7 +142,7 @@ int tern_runs_add(struct tern_runs *runs, struct tern_slab *slab, uint64_t start
     tern_assert(start < end);
     if (at == runs->count || runs->items[at].start > end) {
         whole.chain = chain;
-        return insert(runs, slab, at, whole, limit);
+        return insert_run(runs, slab, at, whole, limit);
     }
     for (; after < runs->count && runs->items[after].start <= whole.end; after++) {
         struct tern_run *run = &runs->items[after];
@@ -156,7 +156,7 @@ int tern_runs_add(struct tern_runs *runs, struct tern_slab *slab, uint64_t start
     }
     whole.chain = tern_chain_join(whole.chain, chain);
     runs->items[at] = whole;
-    erase(runs, slab, at + 1, after - at - 1);
+    erase_runs(runs, slab, at + 1, after - at - 1);
     return 0;
 }
 
@@ -168,6 +168,6 @@ struct tern_chain tern_runs_absorb(struct tern_runs *runs, struct tern_slab *sla
         *bound = TERN_MAX(*bound, runs->items[n].end);
         chain = tern_chain_join(chain, runs->items[n].chain);
     }
-    erase(runs, slab, 0, n);
+    erase_runs(runs, slab, 0, n);
     return chain;
 }

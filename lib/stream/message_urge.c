@@ -64,7 +64,7 @@ void tern_urge_plan(struct tern_msgout *m, struct tern_message_sending *s, tern_
 }
 
 /* Others are on their way for the first time, and what left twice already can let them pass, but not for long. */
-static bool must_wait(const struct tern_msgout *m, const struct tern_message_sending *s,
+static bool must_stay(const struct tern_msgout *m, const struct tern_message_sending *s,
                       const struct tern_sending_parts *p, tern_time now)
 {
     bool can_wait = now + m->trip / 2 + 3 * LEAST < p->expires_at;
@@ -90,7 +90,7 @@ static void repeat(struct tern_msgout *m, struct tern_message_sending *s,
 void tern_urge_on_time(struct tern_msgout *m, struct tern_message_sending *s, tern_time now)
 {
     struct tern_sending_parts *p = tern_sending_parts(s);
-    if (must_wait(m, s, p, now)) {
+    if (must_stay(m, s, p, now)) {
         tern_heap_set(&m->expiries, tern_sending_expiry(s), TERN_MIN(now + LEAST, p->expires_at));
         return;
     }

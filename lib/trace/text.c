@@ -6,7 +6,7 @@
 #include "trace/trace.h"
 #include "wire/decode.h"
 
-static void add_ack(struct tern_line *line, const struct tern_frame_ack *ack)
+static void tell_ack(struct tern_line *line, const struct tern_frame_ack *ack)
 {
     struct tern_ack_iter iter;
     uint64_t smallest, largest;
@@ -33,7 +33,7 @@ static void add_ids(struct tern_line *line, const struct tern_frame *f)
                   n->retire_prior_to);
 }
 
-static void add_close(struct tern_line *line, const struct tern_frame_connection_close *c)
+static void tell_close(struct tern_line *line, const struct tern_frame_connection_close *c)
 {
     tern_line_add(line, " %s code=0x%" PRIx64 " reason=\"",
                   c->is_application ? "application" : "transport", c->code);
@@ -41,7 +41,7 @@ static void add_close(struct tern_line *line, const struct tern_frame_connection
     tern_line_add(line, "\"");
 }
 
-static void add_message(struct tern_line *line, const struct tern_frame_message *m)
+static void tell_message(struct tern_line *line, const struct tern_frame_message *m)
 {
     static const char *const orders[] = {"unordered", "ordered", "latest"};
     tern_line_add(line, " channel=%" PRIu64 " %s number=%" PRIu64, m->channel, orders[m->order],
@@ -52,13 +52,13 @@ static void add_message(struct tern_line *line, const struct tern_frame_message 
     tern_line_add(line, " len=%zu%s", m->len, m->uses_credit ? " credit" : "");
 }
 
-static void add_message_skip(struct tern_line *line, const struct tern_frame_message_skip *s)
+static void tell_message_skip(struct tern_line *line, const struct tern_frame_message_skip *s)
 {
     tern_line_add(line, " channel=%" PRIu64 " %s first=%" PRIu64 " count=%" PRIu64 " cost=%" PRIu64,
                   s->channel, s->order == 0 ? "unordered" : "ordered", s->first, s->count, s->cost);
 }
 
-static void add_repair(struct tern_line *line, const struct tern_frame_repair *r)
+static void tell_repair(struct tern_line *line, const struct tern_frame_repair *r)
 {
     static const char *const orders[] = {"unordered", "ordered", "latest"};
     tern_line_add(line,
@@ -68,7 +68,7 @@ static void add_repair(struct tern_line *line, const struct tern_frame_repair *r
                   (unsigned)r->first, r->symbols, (unsigned)r->number, r->len);
 }
 
-static void add_frame(struct tern_line *line, const struct tern_frame *f)
+static void tell_frame(struct tern_line *line, const struct tern_frame *f)
 {
     const struct tern_frame_rule *rule = tern_frame_rule(f->type);
     tern_line_add(line, "%s", rule == NULL ? "?" : rule->name);
@@ -78,7 +78,7 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_ACK:
     case TERN_FRAME_ACK_ECN:
-        add_ack(line, &f->u.ack);
+        tell_ack(line, &f->u.ack);
         break;
     case TERN_FRAME_CRYPTO:
         tern_line_add(line, " off=%" PRIu64 " len=%zu", f->u.crypto.offset, f->u.crypto.len);
@@ -100,13 +100,13 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         tern_line_add(line, " id=%" PRIu64 " limit=%" PRIu64, f->u.limit.id, f->u.limit.value);
         break;
     case TERN_FRAME_MESSAGE:
-        add_message(line, &f->u.message);
+        tell_message(line, &f->u.message);
         break;
     case TERN_FRAME_MESSAGE_SKIP:
-        add_message_skip(line, &f->u.message_skip);
+        tell_message_skip(line, &f->u.message_skip);
         break;
     case TERN_FRAME_REPAIR:
-        add_repair(line, &f->u.repair);
+        tell_repair(line, &f->u.repair);
         break;
     case TERN_FRAME_MAX_DATA:
     case TERN_FRAME_MAX_MESSAGE_DATA:
@@ -123,7 +123,7 @@ static void add_frame(struct tern_line *line, const struct tern_frame *f)
         break;
     case TERN_FRAME_CONNECTION_CLOSE:
     case TERN_FRAME_CONNECTION_CLOSE_APP:
-        add_close(line, &f->u.connection_close);
+        tell_close(line, &f->u.connection_close);
         break;
     case TERN_FRAME_CLOCK:
         tern_line_add(line, " time=%" PRIu64, f->u.clock.micros);
@@ -161,7 +161,7 @@ static void add_payload(struct tern_line *line, const tern_trace_event *event)
             tern_line_add(line, "(malformed)");
             return;
         }
-        add_frame(line, &frame);
+        tell_frame(line, &frame);
         separator = " | ";
     }
 }
@@ -172,7 +172,7 @@ static const char *type_name(uint8_t type)
     return type < TERN_COUNT_OF(names) ? names[type] : "?";
 }
 
-static void add_packet(struct tern_line *line, const tern_trace_event *event, const char *verb)
+static void tell_packet(struct tern_line *line, const tern_trace_event *event, const char *verb)
 {
     tern_line_add(line, "%s %s pn=%" PRIu64 " size=%zu", verb, type_name(event->packet_type),
                   event->packet_number, event->packet_size);
@@ -189,13 +189,13 @@ size_t tern_trace_text(const tern_trace_event *event, char *buf, size_t size)
                   event->is_server ? 's' : 'c');
     switch (event->kind) {
     case TERN_TRACE_SENT:
-        add_packet(&line, event, "sent");
+        tell_packet(&line, event, "sent");
         break;
     case TERN_TRACE_RECEIVED:
-        add_packet(&line, event, "received");
+        tell_packet(&line, event, "received");
         break;
     case TERN_TRACE_LOST:
-        add_packet(&line, event, "lost");
+        tell_packet(&line, event, "lost");
         break;
     case TERN_TRACE_DROPPED:
         tern_line_add(&line, "dropped: %s", event->text);

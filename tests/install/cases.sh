@@ -239,4 +239,65 @@ case_soname() {
     objdump -p "$libraries/libtern-sim.so" | grep -q 'NEEDED.*libtern' || fail "libtern-sim does not need libtern"
 }
 
+# --- without any of it ----------------------------------------------------------------------------
+
+amalgamate() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    sh "$here/../../lib/amalgamate.sh" "$work"
+}
+
+sodium() {
+    pkg-config --cflags --libs libsodium
+}
+
+# One translation unit, by each compiler that is here, optimized so that they look closely.
+case_amalgam_core() {
+    amalgamate
+    for compiler in gcc clang; do
+        command -v $compiler >/dev/null || continue
+        # shellcheck disable=SC2086
+        $compiler -std=c11 -pedantic-errors -O1 -Wall -Wextra -Werror $flags -c -o "$work/tern.o" "$work/tern.c"
+        # shellcheck disable=SC2046,SC2086
+        $compiler -std=c11 $warn $flags -DTERN_AMALGAM -I"$work" -o "$work/program" "$here/transfer.c" \
+            "$work/tern.o" $(sodium)
+        "$work/program"
+    done
+}
+
+# The driver and the simulator beside it, under a program in C++17.
+case_amalgam_all() {
+    amalgamate
+    for part in tern tern_udp tern_sim; do
+        # shellcheck disable=SC2086
+        "$cc" -std=c11 -Wall -Wextra -Werror $flags -c -o "$work/$part.o" "$work/$part.c"
+    done
+    # shellcheck disable=SC2046,SC2086
+    "$cxx" -std=c++17 $warn $flags -DTERN_AMALGAM -I"$work" -o "$work/program" "$here/service.cc" \
+        "$work/tern.o" "$work/tern_udp.o" "$work/tern_sim.o" $(sodium)
+    "$work/program"
+}
+
+# Floors 1 to 6 are C11 and libsodium: nothing else is called, and where the C library shows no more than C11
+# they compile.
+case_core_is_plain_c11() {
+    amalgamate
+    "$cc" -std=c11 -pedantic-errors -Wall -Wextra -Werror -O1 -ffreestanding -c -o "$work/tern.o" "$work/tern.c"
+    nm -u "$work/tern.o" | awk '{ print $NF }' | grep -vE '^(crypto|sodium|randombytes)_' |
+        LC_ALL=C sort >"$work/called"
+    for name in calloc free malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen \
+        strncmp strtoul vsnprintf cbrt __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_; do
+        echo "$name"
+    done | LC_ALL=C sort >"$work/allowed"
+    others=$(LC_ALL=C comm -23 "$work/called" "$work/allowed")
+    [ -z "$others" ] || fail "the core calls what is neither C11's nor libsodium's:" "$others"
+    echo "the core calls these of the C library: $(grep -v '^_' "$work/called" | tr '\n' ' ')"
+    for source in "$here"/../../lib/base/*.c "$here"/../../lib/wire/*.c "$here"/../../lib/recovery/*.c \
+        "$here"/../../lib/stream/*.c "$here"/../../lib/trace/*.c "$here"/../../lib/conn/*.c \
+        "$here"/../../lib/endpoint/*.c; do
+        "$cc" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$here/../../include" \
+            -I"$here/../../lib" "$source"
+    done
+}
+
 "case_${1:?usage: sh tests/install/cases.sh NAME}"

@@ -1,9 +1,14 @@
 // C++17 over the public headers: both ends over the loopback, on a bad network inside the client's driver.
 // SPDX-License-Identifier: MIT
+#ifdef TERN_AMALGAM
+#include "tern_sim.h"
+#include "tern_udp.h"
+#else
 #include <tern/ev.h>
 #include <tern/sim.h>
 #include <tern/tern.h>
 #include <tern/udp.h>
+#endif
 
 #include <memory>
 #include <string>
