@@ -14,6 +14,9 @@ function(tern_room name)
     add_library(tern_${name} OBJECT ${ROOM_SOURCES})
     target_include_directories(tern_${name} PRIVATE ${view} ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(tern_${name} PRIVATE tern_flags PkgConfig::SODIUM tern_hashes tern_ciphers)
+    if(WIN32)
+        target_compile_definitions(tern_${name} PRIVATE TERN_BUILD) # in the DLL: for others
+    endif()
 endfunction()
 
 # A cmocka program tests/unit/<room>/test_<file>.c. Each cmocka_unit_test in it becomes a ctest

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
+#if defined(_WIN32) && defined(TERN_BUILD)
+#define TERN_API __declspec(dllexport)
+#elif defined(_WIN32)
 #define TERN_API
 #else
 #define TERN_API __attribute__((visibility("default")))

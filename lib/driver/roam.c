@@ -1,11 +1,9 @@
 /* Which connections must move after the machine's addresses have changed.
  * SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "driver/system.h"
 #include "driver/udp.h"
 
 /* The address from which the system would send to `remote` now: a socket that is connected and never
@@ -15,19 +13,15 @@ static tern_addr source_for(const tern_addr *remote)
     tern_addr source = {0};
     union tern_sockaddr sa;
     int family = remote->family == 4 ? AF_INET : AF_INET6;
-    int fd = socket(family, SOCK_DGRAM, 0);
+    int fd = tern_socket_open(family);
     if (fd < 0) {
         return source;
     }
     socklen_t len = tern_sockaddr_encode(&sa, remote, family);
-    if (connect(fd, &sa.any, len) == 0) {
-        memset(&sa, 0, sizeof sa);
-        len = sizeof sa;
-        if (getsockname(fd, &sa.any, &len) == 0) {
-            source = tern_sockaddr_decode(&sa);
-        }
+    if (tern_socket_connect(fd, &sa, len) == 0 && tern_socket_name(fd, &sa) == 0) {
+        source = tern_sockaddr_decode(&sa);
     }
-    (void)close(fd);
+    tern_socket_close(fd);
     return source;
 }
 

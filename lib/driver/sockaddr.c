@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "driver/sockaddr.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

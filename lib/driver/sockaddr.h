@@ -3,8 +3,14 @@
 #ifndef TERN_DRIVER_SOCKADDR_H
 #define TERN_DRIVER_SOCKADDR_H
 
+#if defined(_WIN32)
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#else
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#endif
 
 #include <tern/types.h>
 

@@ -1,27 +1,24 @@
 /* Many sockets on one port.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <unistd.h>
 
+#include "driver/system.h"
 #include "driver/udp.h"
 
 enum { SHARDS_MAX = 256, AT_MAX = 3 };
 
 static void close_all(const int *fds, size_t count)
 {
-    int saved = errno;
     for (size_t i = 0; i < count; i++) {
-        (void)close(fds[i]);
+        tern_socket_close(fds[i]);
     }
-    errno = saved;
 }
 
 /* Port 0 was any for the first: the others have to have the same. */
 static int learn_port(int fd, tern_addr *addr)
 {
-    union tern_sockaddr sa = {0};
-    socklen_t len = sizeof sa;
-    if (getsockname(fd, &sa.any, &len) != 0) {
+    union tern_sockaddr sa;
+    if (tern_socket_name(fd, &sa) != 0) {
         return TERN_ERR_SYSTEM;
     }
     addr->port = tern_sockaddr_decode(&sa).port;

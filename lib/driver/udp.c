@@ -4,13 +4,11 @@
 #include "driver/udp.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "driver/system.h"
 
 enum {
     RECEIVE_LARGEST =
@@ -30,32 +28,24 @@ enum {
 /* How long tern_udp_close waits for a full socket. */
 #define CLOSE_PATIENCE (50 * TERN_MSEC)
 
-tern_time tern_udp_now(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-    return (tern_time)ts.tv_sec * TERN_SEC + (tern_time)ts.tv_nsec;
-}
-
 /* --- open and close --- */
 
 /* Bursts of a fast path must fit while the application is busy. Refusal is no error: the kernel's
  * own bound then stays. */
 static void enlarge_buffer(int fd, int option, int force, int size)
 {
-    if (force != 0 && setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) == 0) {
+    if (force != 0 && tern_socket_set(fd, SOL_SOCKET, force, size)) {
         return;
     }
-    while (size >= BUFFER_SMALLEST && setsockopt(fd, SOL_SOCKET, option, &size, sizeof size) != 0) {
+    while (size >= BUFFER_SMALLEST && !tern_socket_set(fd, SOL_SOCKET, option, size)) {
         size /= 2;
     }
 }
 
 static size_t buffer_size(int fd, int option)
 {
-    int size = 0;
-    socklen_t len = sizeof size;
-    return getsockopt(fd, SOL_SOCKET, option, &size, &len) == 0 && size > 0 ? (size_t)size : 0;
+    int size = tern_socket_option(fd, SOL_SOCKET, option);
+    return size > 0 ? (size_t)size : 0;
 }
 
 static void enlarge_buffers(int fd)
@@ -69,31 +59,10 @@ static void enlarge_buffers(int fd)
 #endif
 }
 
-static int make_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? TERN_ERR_SYSTEM : 0;
-}
-
-static int socket_new(int family)
-{
-    int fd = socket(family, SOCK_DGRAM, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    if (make_nonblocking(fd) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-        int saved = errno;
-        (void)close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
 int tern_udp_bound_socket(const tern_addr *local, bool shared, int *family)
 {
     *family = local->family == 4 ? AF_INET : AF_INET6;
-    int fd = socket_new(*family);
+    int fd = tern_socket_open(*family);
     if (fd < 0) {
         return -1;
     }
@@ -102,12 +71,10 @@ int tern_udp_bound_socket(const tern_addr *local, bool shared, int *family)
     int v6only = !tern_sockaddr_is_any(local);
     if (*family == AF_INET6) {
         /* [::] takes IPv4 as well, whatever the system's default is. */
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+        (void)tern_socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
     }
-    if ((shared && tern_udp_share_port(fd) != 0) || bind(fd, &sa.any, len) != 0) {
-        int saved = errno;
-        (void)close(fd);
-        errno = saved;
+    if ((shared && tern_udp_share_port(fd) != 0) || tern_socket_bind(fd, &sa, len) != 0) {
+        tern_socket_close(fd);
         return -1;
     }
     return fd;
@@ -127,9 +94,8 @@ static int open_socket(struct tern_udp *udp, const tern_addr *local)
 /* What the socket is, whoever opened it. */
 static int look_at_socket(struct tern_udp *udp)
 {
-    union tern_sockaddr sa = {0};
-    socklen_t len = sizeof sa;
-    if (getsockname(udp->fd, &sa.any, &len) != 0) {
+    union tern_sockaddr sa;
+    if (tern_socket_name(udp->fd, &sa) != 0) {
         return TERN_ERR_SYSTEM;
     }
     udp->family = sa.any.sa_family;
@@ -148,10 +114,10 @@ static void udp_free(struct tern_udp *udp)
 {
     int saved = errno;
     if (udp->fd >= 0) {
-        (void)close(udp->fd);
+        tern_socket_close(udp->fd);
     }
     if (udp->roam_fd >= 0) {
-        (void)close(udp->roam_fd);
+        tern_socket_close(udp->roam_fd);
     }
     tern_udp_teardown(udp);
     tern_outbox_clear(&udp->outbox);
@@ -210,7 +176,7 @@ int tern_udp_open_fd(tern_udp **out, tern_endpoint *endpoint, int fd)
         return TERN_ERR_NOMEM;
     }
     udp->fd = fd;
-    int rc = make_nonblocking(fd);
+    int rc = tern_socket_unblock(fd);
     rc = rc == 0 ? begin(udp) : rc;
     if (rc != 0) {
         udp->fd = -1; /* it stays the caller's */
@@ -588,6 +554,7 @@ int tern_udp_resolve(tern_addr *out, const char *host, uint16_t port, int family
                                           : family == 6 ? AF_INET6
                                                         : AF_UNSPEC};
     struct addrinfo *list = NULL;
+    tern_system_start();
     int failed = getaddrinfo(host, NULL, &hints, &list);
     if (failed != 0) {
         if (reason != NULL) {

@@ -10,7 +10,9 @@ struct tern_line {
     size_t size, used;
 };
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) /* whose own vsnprintf, that of C11, this is, and not Windows' */
+__attribute__((format(gnu_printf, 2, 3)))
+#elif defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 void tern_line_add(struct tern_line *line, const char *format, ...);

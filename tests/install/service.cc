@@ -4,7 +4,9 @@
 #include "tern_sim.h"
 #include "tern_udp.h"
 #else
+#ifndef _WIN32
 #include <tern/ev.h>
+#endif
 #include <tern/sim.h>
 #include <tern/tern.h>
 #include <tern/udp.h>
