@@ -8,6 +8,8 @@
 #   sh tests/run.sh docs               the site of docs/, with its links, into build/docs/site
 #   sh tests/run.sh model [FAULTS]     every execution with so many lost, late or repeated packets (2)
 #   sh tests/run.sh fuzz [SECONDS]     each fuzz target for that long (15), and what it covers
+#   sh tests/run.sh package            Debian packages, used in a clean root; not in CI
+#   sh tests/run.sh windows            the core and the driver for Windows, under wine; not in CI
 #   sh tests/run.sh coverage           unit, sim and e2e with counters: a table, and whether its bars hold
 #   sh tests/run.sh msan               unit and sim, for memory that is read and was never written
 #   sh tests/run.sh tsan               where threads meet, for what they do to one another
@@ -34,7 +36,7 @@ usage() {
 
 case $what in
 all | lint | unit | sim | engines | docs | model | interop | e2e | install | fuzz | coverage) ;;
-msan | tsan | valgrind) ;;
+msan | tsan | valgrind | package | windows) ;;
 cross)
     shift
     exec sh tests/cross.sh "$@"
@@ -520,6 +522,7 @@ engines)
     build release-clang clang release -DTERN_WERROR=ON
     engines
     ;;
+package | windows) exec sh "tests/$what.sh" ;;
 unit | sim | interop | e2e)
     build asan-ubsan gcc asan-ubsan
     layer "$what" asan-ubsan
