@@ -17,7 +17,7 @@ static void **new_table(struct tern_slab *slab)
 }
 
 /* A root that reaches the number; the one before is its first. */
-static bool grow(struct tern_radix *r, struct tern_slab *slab, uint32_t number)
+static bool grow_levels(struct tern_radix *r, struct tern_slab *slab, uint32_t number)
 {
     while (!tern_radix_reaches(r, number)) {
         void **root = new_table(slab);
@@ -34,7 +34,7 @@ static bool grow(struct tern_radix *r, struct tern_slab *slab, uint32_t number)
 void **tern_radix_place(struct tern_radix *r, struct tern_slab *slab, uint32_t number)
 {
     tern_assert(number < NUMBER);
-    if (!grow(r, slab, number)) {
+    if (!grow_levels(r, slab, number)) {
         return NULL;
     }
     void **table = r->root;

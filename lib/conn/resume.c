@@ -435,7 +435,7 @@ int tern_resume_begin_half(struct tern_conn *conn)
 }
 
 /* Both tickets of a visit have one number: it counts once, whichever of them comes back. */
-static int give(struct tern_conn *conn, uint8_t type, tern_time proved_at, tern_time now)
+static int give_ticket(struct tern_conn *conn, uint8_t type, tern_time proved_at, tern_time now)
 {
     struct tern_tickets *tickets = conn->env->tickets;
     struct tern_ticket ticket = {.id = conn->ticket_given,
@@ -473,7 +473,7 @@ void tern_resume_give_half(struct tern_conn *conn, tern_time now)
     struct tern_early *early = conn->handshake != NULL ? conn->handshake->early_rx : NULL;
     if (conn->sends_early && early != NULL && early->wants_ticket) {
         early->wants_ticket = false;
-        (void)give(conn, MESSAGE_HALF, early->proved_at, now);
+        (void)give_ticket(conn, MESSAGE_HALF, early->proved_at, now);
     }
 }
 
@@ -485,7 +485,7 @@ int tern_resume_give(struct tern_conn *conn, tern_time now)
     if (conn->early != TERN_EARLY_ACCEPTED) {
         conn->ticket_given = tern_random_u64(conn->env->random);
     }
-    int rc = give(conn, MESSAGE_TICKET, now, now);
+    int rc = give_ticket(conn, MESSAGE_TICKET, now, now);
     tern_mem_wipe(conn->resumption, sizeof conn->resumption);
     return rc;
 }

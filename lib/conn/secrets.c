@@ -51,7 +51,8 @@ static const struct tern_key_phase *phase_of(const struct tern_conn *conn, uint8
 }
 
 /* False: there are no such keys. */
-static bool find(const struct tern_conn *conn, uint8_t packet_type, struct tern_trace_secrets *out)
+static bool find_secrets(const struct tern_conn *conn, uint8_t packet_type,
+                         struct tern_trace_secrets *out)
 {
     *out = (struct tern_trace_secrets){.packet_type = packet_type};
     if (packet_type == TERN_PACKET_ZERO_RTT) {
@@ -74,7 +75,7 @@ void tern_secrets_tell(struct tern_conn *conn, uint8_t packet_type, tern_time no
     struct tern_trace_secrets secrets;
     unsigned bit = 1u << packet_type;
     bool is_early = packet_type == TERN_PACKET_ZERO_RTT;
-    if (!find(conn, packet_type, &secrets) ||
+    if (!find_secrets(conn, packet_type, &secrets) ||
         (!is_early && (trace->told & bit) != 0 &&
          (packet_type != TERN_PACKET_ONE_RTT || trace->told_phase == secrets.key_phase))) {
         return;

@@ -5,7 +5,7 @@
 #include "trace/line.h"
 #include "trace/trace.h"
 
-static void add_hex(struct tern_line *line, const uint8_t *bytes, size_t len)
+static void add_octets(struct tern_line *line, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         tern_line_add(line, "%02x", bytes[i]);
@@ -22,8 +22,8 @@ size_t tern_trace_key_log(const tern_trace_event *event, char *buf, size_t size)
     }
     tern_line_add(&line, "%s_%s ", event->is_clients ? "CLIENT" : "SERVER",
                   levels[event->packet_type]);
-    add_hex(&line, event->connection, 8);
+    add_octets(&line, event->connection, 8);
     tern_line_add(&line, " %" PRIu32 " %04x ", event->key_phase, event->suite);
-    add_hex(&line, event->secret, TERN_SECRET_SIZE);
+    add_octets(&line, event->secret, TERN_SECRET_SIZE);
     return line.used;
 }

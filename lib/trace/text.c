@@ -149,7 +149,7 @@ static void tell_frame(struct tern_line *line, const struct tern_frame *f)
     }
 }
 
-static void add_payload(struct tern_line *line, const tern_trace_event *event)
+static void tell_payload(struct tern_line *line, const tern_trace_event *event)
 {
     struct tern_reader r;
     const char *separator = " ";
@@ -177,7 +177,7 @@ static void tell_packet(struct tern_line *line, const tern_trace_event *event, c
     tern_line_add(line, "%s %s pn=%" PRIu64 " size=%zu", verb, type_name(event->packet_type),
                   event->packet_number, event->packet_size);
     if (event->payload != NULL) {
-        add_payload(line, event);
+        tell_payload(line, event);
     }
 }
 
