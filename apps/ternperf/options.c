@@ -90,7 +90,7 @@ static const char help_options[] =
     "      --pin KEY           the server's key must be this one (tern:...)\n"
     "      --listen ADDR:PORT  serve: where; port 0 chooses one and prints it\n"
     "  -4, -6                  IPv4 or IPv6 only\n"
-    "      --qlog DIR          write traces of the first 64 connections there, for `ternperf "
+    "      --qlog DIR          write traces of 64 connections at once there, for `ternperf "
     "trace` and\n"
     "                          for viewers\n"
     "      --svg FILE          trace: draw it there, too: windows, losses, round trips and rates\n"

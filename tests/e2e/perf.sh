@@ -109,6 +109,14 @@ case_perf_trace() {
     [ "$(awk 'NR > 1 { n += $2 } END { print n }' out)" = "$sent" ] || fail "the rows have not $sent packets"
 }
 
+# Files are for 64 connections at once, not for the first 64.
+case_perf_trace_many() {
+    mkdir traces
+    expect 0 "$ternperf" handshakes --loopback -n 200 -C 4 --qlog traces
+    count=$(find traces -name 'ternperf-server-*.qlog' | wc -l)
+    [ "$count" -ge 150 ] || fail "$count traces of 200 connections"
+}
+
 # parses FILE: as XML.
 parses() {
     python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$1" || fail "$1 is no XML"
