@@ -81,6 +81,21 @@ case_push_tree() {
     same here/tree/-dash there/into/-dash
 }
 
+# As little of everything as there can be: for programs that are run by something slow (tests/run.sh valgrind).
+case_there_and_back() {
+    serve
+    mkdir -p here/tree/sub
+    random here/tree/file 30
+    random here/tree/sub/other 3
+    expect 0 "$terncp" --accept-new -r here/tree "tern://$server/tree"
+    same_tree here/tree there/tree
+    expect 0 "$terncp" --accept-new -r "tern://$server/tree" here/back
+    same_tree here/tree here/back
+    kill -TERM "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+}
+
 case_pull_tree() {
     serve
     make_tree there/tree

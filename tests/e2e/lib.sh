@@ -80,9 +80,10 @@ skip() {
 
 # --- waiting --------------------------------------------------------------------------------------
 
-# wait_for SECONDS COMMAND...: until the command succeeds; false when it does not in that time.
+# wait_for SECONDS COMMAND...: until the command succeeds; false when it does not in that time, or as many times
+# that as TERN_PATIENCE says.
 wait_for() {
-    deadline=$(($(date +%s) + $1))
+    deadline=$(($(date +%s) + $1 * ${TERN_PATIENCE:-1}))
     shift
     until "$@"; do
         [ "$(date +%s)" -le $deadline ] || return 1
