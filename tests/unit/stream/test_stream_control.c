@@ -217,7 +217,28 @@ static void receipts_of_unknown_streams_are_ignored(void **state)
     kit_side_clear(&side);
 }
 
+/* What came early is marked; of a stream that is gone there is nothing to mark. */
+static void early_bytes_are_marked_where_there_is_a_stream(void **state)
+{
+    (void)state;
+    struct kit_side side;
+    begin(&side);
+    struct tern_stream *s = peer_stream(&side, 0, 100);
+    tern_streams_on_early(&side.t, 8, 50);
+    assert_null(tern_streams_find(&side.t, 8));
+    assert_false(tern_streams_is_early(s));
+    tern_streams_on_early(&side.t, 0, 50);
+    tern_streams_on_early(&side.t, 0, 20); /* a repeat */
+    assert_true(tern_streams_is_early(s));
+    read_exactly(&side, s, 49);
+    assert_true(tern_streams_is_early(s));
+    read_exactly(&side, s, 1);
+    assert_false(tern_streams_is_early(s));
+    kit_side_clear(&side);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(early_bytes_are_marked_where_there_is_a_stream),
     cmocka_unit_test(stream_credit_is_owed_at_an_eighth),
     cmocka_unit_test(lost_credit_is_renewed_unless_stale),
     cmocka_unit_test(connection_credit_is_owed_at_an_eighth),
