@@ -49,7 +49,7 @@ hash_of() {
 unit_tests() {
     find build/windows/tests -name 'test_*.exe' | LC_ALL=C sort >"$work/programs"
     # shellcheck disable=SC2016 # the inner shell's
-    xargs -P "$jobs" -I '{}' sh -c 'name=${1##*/}; timeout 900 wine "$1" >"$2/$name.log" 2>&1; echo "$? $name"' \
+    xargs -P "$jobs" -I '{}' sh -c 'name=${1##*/}; timeout 3600 wine "$1" >"$2/$name.log" 2>&1; echo "$? $name"' \
         - '{}' "$work" <"$work/programs" >"$work/results"
     while read -r status name; do
         count "$name" "$status"
