@@ -211,7 +211,7 @@ static bool is_conn(const void *found)
 
 /* With thousands of connections nothing of theirs is in the cache. Asked for together it comes in the time
  * that it takes for one. */
-static void fetch(const struct tern_route_item *items, size_t n)
+static void fetch_ahead(const struct tern_route_item *items, size_t n)
 {
     for (unsigned step = 0; step < TERN_FETCH_STEPS; step++) {
         const void *before = NULL;
@@ -258,7 +258,7 @@ int tern_route_batch(struct tern_endpoint *ep, struct tern_route_item *items, si
     }
     if (n > 1 &&
         items[0].memo.found != items[n - 1].memo.found) { /* one alone stays in the cache */
-        fetch(items, n);
+        fetch_ahead(items, n);
     }
     for (size_t i = 0; i < n;) {
         size_t taken = route_train(ep, items + i, n - i, now);
