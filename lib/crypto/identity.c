@@ -33,7 +33,7 @@ static const char key_digits[] =
     "abcdefghijklmnopqrstuvwxyz234567"; /* RFC 4648 §6, in lower case */
 
 /* What is cut is not written. */
-static size_t put_text(char *buf, size_t size, size_t at, char c)
+static size_t put_char(char *buf, size_t size, size_t at, char c)
 {
     if (at + 1 < size) {
         buf[at] = c;
@@ -46,16 +46,16 @@ const char *tern_key_format(const uint8_t key[TERN_KEY_SIZE], char *buf, size_t 
     unsigned bits = 0, value = 0;
     size_t used = 0;
     for (const char *c = KEY_PREFIX; *c != 0; c++) {
-        used = put_text(buf, size, used, *c);
+        used = put_char(buf, size, used, *c);
     }
     for (size_t i = 0; i < TERN_KEY_SIZE; i++) {
         value = (value << 8 | key[i]) & 0xfff;
         bits += 8;
         for (; bits >= 5; bits -= 5) {
-            used = put_text(buf, size, used, key_digits[value >> (bits - 5) & 31]);
+            used = put_char(buf, size, used, key_digits[value >> (bits - 5) & 31]);
         }
     }
-    used = put_text(buf, size, used, key_digits[value << (5 - bits) & 31]);
+    used = put_char(buf, size, used, key_digits[value << (5 - bits) & 31]);
     if (size > 0) {
         buf[TERN_MIN(used, size - 1)] = 0;
     }
