@@ -40,15 +40,12 @@ static bool wants_other(const struct tern_conn *conn, const struct tern_space *s
             (messages->out != NULL || messages->fec.out != NULL || tern_messages_wants(conn)));
 }
 
+/* Early data has another header. */
 static bool is_settled(const struct tern_conn *conn)
 {
-    if (tern_conn_first_level(conn) != TERN_LEVEL_APP || !conn->path.is_validated ||
-        conn->budget.rate > 0) {
-        return false;
-    }
-    /* Early data, which has another header, is over then. */
-    tern_assert(!conn->sends_early && tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]));
-    return true;
+    return conn->life.is_confirmed && !conn->sends_early && conn->path.is_validated &&
+           conn->budget.rate == 0 && tern_conn_first_level(conn) == TERN_LEVEL_APP &&
+           tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]);
 }
 
 /* Numbers of one length, that the keys may seal, and none left out. How many there are, at most `most`. */
