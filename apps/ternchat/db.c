@@ -282,7 +282,8 @@ static enum db_opened open_file(struct db *db, const char *path, const struct db
                             : rc != SQLITE_OK                           ? what_failed(db)
                                                                         : prepare(db, path, layout);
     if (opened == DB_OPEN && !(db->has_worker = start_worker(db, path))) {
-        return stop(db, DB_FAILED, "no thread for it");
+        bool is_file = sqlite3_errcode(db->worker_db) != SQLITE_OK;
+        return stop(db, DB_FAILED, is_file ? sqlite3_errmsg(db->worker_db) : "no thread for it");
     }
     return opened;
 }

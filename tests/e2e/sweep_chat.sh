@@ -61,6 +61,9 @@ chat_serve_act() {
             --connect-timeout 5s --key alice.id --nick alice "$server" den
         input=
         rm -f guest.alice
+        if [ "$client" = 124 ] && has_line err 'not now'; then
+            client=5 # it waits until there is room again, as it should: not for ever here
+        fi
         [ "$client" != 0 ] || echo $(($(cat said) + 1)) >said
     fi
     end_serve
@@ -75,12 +78,14 @@ chat_serve_held() {
     ! grep -qv '^alice: \(one\|two\|three\)$' seen || fail_life "what nobody said: $(cat seen)"
 }
 chat_serve_done() {
-    [ "$(cat said)" -ge 1 ] || fail_life "nobody has heard it"
+    # A server whose standard output cannot be written serves all the same, at a place that we do not know.
+    [ "$(cat said)" -ge 1 ] || [ -z "$server" ] || fail_life "nobody has heard it"
     chat_serve_held
 }
 
 case_sweep_chat_serve() {
     need_history
+    patience=15
     sweep chat_serve
 }
 
