@@ -95,10 +95,14 @@ static void normalise(char *path, bool is_own)
     }
 }
 
+static bool changes(const struct names_message *ask)
+{
+    return ask->verb == NAMES_REMOVE || ask->verb == NAMES_MAKE;
+}
+
 static void begin(struct names_serve *serve)
 {
     struct names_message *ask = &serve->ask;
-    bool changes = ask->verb == NAMES_REMOVE || ask->verb == NAMES_MAKE;
     serve->is_asked = true;
     bool is_own = serve->door.root < 0;
     normalise(ask->text, is_own);
@@ -108,10 +112,8 @@ static void begin(struct names_serve *serve)
         refuse(serve, PROTO_BAD_REQUEST, "no such request");
     } else if (!is_own && strcmp(ask->text, ".") != 0 && !tree_is_safe(ask->text)) {
         refuse(serve, PROTO_REFUSED_PATH, "the path leaves the served folder");
-    } else if (changes && serve->door.is_read_only) {
+    } else if (changes(ask) && serve->door.is_read_only) {
         refuse(serve, PROTO_READ_ONLY, "this server is read-only");
-    } else if (changes && tern_stream_is_early(serve->stream)) {
-        refuse(serve, PROTO_BAD_REQUEST, "early data may be a replay and changes nothing here");
     } else {
         serve->job = names_job_new(serve->door.root, ask, wake, serve);
         if (serve->job == NULL) {
@@ -125,7 +127,9 @@ static void read_request(struct names_serve *serve)
     while (!serve->is_asked) {
         int n = names_decode(&serve->ask, serve->data, serve->used);
         if (n > 0) {
-            begin(serve);
+            if (serve->door.is_proved || !changes(&serve->ask)) {
+                begin(serve);
+            }
             return;
         }
         ptrdiff_t got = n < 0 ? -1
@@ -141,6 +145,11 @@ static void read_request(struct names_serve *serve)
         }
         serve->used += (size_t)got;
     }
+}
+
+void names_serve_prove(struct names_serve *serve)
+{
+    serve->door.is_proved = true;
 }
 
 void names_serve_pump(struct names_serve *serve)

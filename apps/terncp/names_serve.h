@@ -15,6 +15,7 @@ struct names_door {
     tern_ev *binding; /* woken when the job has something to say */
     int root;         /* -1: paths are the user's own, as in a shell */
     bool is_read_only;
+    bool is_proved; /* the client is there itself: till then nothing is changed for it */
 };
 
 /* Does the stream begin with such a request? False also when nothing has come yet. */
@@ -22,6 +23,8 @@ bool names_serve_is_asked(tern_stream *stream);
 
 /* Takes the stream. NULL: no memory. */
 struct names_serve *names_serve_new(const struct names_door *door, tern_stream *stream);
+/* The client has proved to be there; what waits for that begins with the next pump. */
+void names_serve_prove(struct names_serve *serve);
 /* Its stream is readable or writable. */
 void names_serve_pump(struct names_serve *serve);
 /* The stream is closed, or the connection. What was asked and what came of it; false: nothing was. */

@@ -450,6 +450,9 @@ static bool pump_names(struct session *s)
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "out of memory");
         }
     }
+    if (s->names != NULL && s->is_proved) {
+        names_serve_prove(s->names);
+    }
     if (s->names != NULL) {
         names_serve_pump(s->names);
     }

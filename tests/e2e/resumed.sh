@@ -167,6 +167,29 @@ case_resumed_mirror() {
     sleep 0.5
 }
 
+# Nor is a name removed or made for somebody who has a ticket and shows no key.
+case_resumed_names() {
+    serve
+    link --delay 700
+    random here/file 10
+    copy here/file "tern://$server/file"
+    for verb in "rm $link/file" "mkdir $link/folder"; do
+        expect 0 "$terncp" --accept-new here/file "tern://$link/other"
+        "$terncp" "${verb% *}" "tern://${verb#* }" 2>late.log &
+        late=$!
+        wait_for 5 no_tickets || fail "the ticket is not used"
+        sleep 0.3
+        murder $late
+        sleep 1.2
+    done
+    same here/file there/file
+    absent there/folder
+    expect 0 "$terncp" ls "tern://$link/"
+    expect 0 "$terncp" rm "tern://$link/file"
+    absent there/file
+    wait_for 5 has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
+}
+
 case_resumed_not_wanted() {
     serve --no-tickets
     random here/file 10
