@@ -34,11 +34,23 @@ static void on_room(const struct chat_packet *p, note_fn note, void *user)
     }
 }
 
+/* What is shown is pasted into a shell: nothing that means more there than itself, nor an option. */
+static bool is_code(const char *code)
+{
+    static const char signs[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:@";
+    return code[0] != '-' && code[strspn(code, signs)] == '\0';
+}
+
 /* The server does not know by what name it is reached; who invites does. */
 static void on_invited(const char *host, const struct chat_packet *p, note_fn note, void *user)
 {
     char code[2 * CHAT_TEXT_MAX], text[3 * CHAT_TEXT_MAX];
     (void)term_escape((const char *)p->text.data, p->text.len, code, sizeof code);
+    if (!is_code(code)) {
+        note(user, "WARNING: what the server calls an invitation is none, and is not shown");
+        return;
+    }
     size_t front = strcspn(code, "@");
     bool has_room = host != NULL && code[front] == '@' && code[front + 1] == ':';
     bool is_v6 = has_room && strchr(host, ':') != NULL;

@@ -277,6 +277,16 @@ static void answers_are_lines(void **state)
     answer_take(&got, model, &invited, note, NULL);
     assert_string_equal(said[1],
                         "an invitation, good for one: ternchat 1-two@chat.example.org:7439");
+    static const char *const lies[] = {"1-two;reboot@:1", "$(reboot)@:1", "1-two reboot",
+                                       "--key-log"};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0];
+         i++) { /* it would be pasted into a shell */
+        invited.text = chat_text(lies[i]);
+        said_count = 1;
+        answer_take(&got, model, &invited, note, NULL);
+        assert_string_equal(
+            said[1], "WARNING: what the server calls an invitation is none, and is not shown");
+    }
     for (uint64_t seq = 200; seq > 100; seq--) { /* too many do no harm */
         found.seq = seq;
         found.kind = seq == 200 ? CHAT_KIND_ACTION : seq == 199 ? CHAT_KIND_JOIN : CHAT_KIND_TEXT;
