@@ -20,6 +20,7 @@
 
 #define GUESTS      8
 #define PATIENCE    5.0 /* s, from the first byte to the last */
+#define PAUSE       1.0 /* s, when the process has no descriptor left for a guest */
 #define REQUEST_MAX 2048
 #define HEAD_MAX    256
 
@@ -40,6 +41,7 @@ struct metrics {
     void *user;
     int fd;
     struct ev_io io;
+    struct ev_timer pause;
     char url[80];
     struct metrics_page page;
     struct guest guests[GUESTS];
@@ -212,6 +214,11 @@ static void on_knock(struct ev_loop *loop, struct ev_io *io, int events)
     }
     int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            ev_io_stop(loop, io); /* it still knocks, and the loop would do nothing but look */
+            ev_timer_set(&m->pause, PAUSE, 0);
+            ev_timer_start(loop, &m->pause);
+        }
         return;
     }
     guest->fd = fd;
@@ -221,6 +228,13 @@ static void on_knock(struct ev_loop *loop, struct ev_io *io, int events)
     guest->io.data = guest->patience.data = guest;
     ev_io_start(loop, &guest->io);
     ev_timer_start(loop, &guest->patience);
+}
+
+static void on_pause(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct metrics *m = timer->data;
+    (void)events;
+    ev_io_start(loop, &m->io);
 }
 
 /* --- birth and death ----------------------------------------------------------------------------------- */
@@ -320,7 +334,8 @@ struct metrics *metrics_open(const char *where, struct ev_loop *loop, metrics_fi
     }
     name(m);
     ev_io_init(&m->io, on_knock, fd, EV_READ);
-    m->io.data = m;
+    ev_timer_init(&m->pause, on_pause, PAUSE, 0);
+    m->io.data = m->pause.data = m;
     ev_io_start(loop, &m->io);
     return m;
 }
@@ -336,6 +351,7 @@ void metrics_close(struct metrics *m)
         }
     }
     ev_io_stop(m->loop, &m->io);
+    ev_timer_stop(m->loop, &m->pause);
     (void)close(m->fd);
     free(m);
 }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -226,6 +227,43 @@ static void only_this_machine_is_served(void **state)
     }
 }
 
+static void on_time(struct ev_loop *l, struct ev_timer *timer, int events)
+{
+    (void)timer;
+    (void)events;
+    ev_break(l, EVBREAK_ALL);
+}
+
+/* Who knocks where there are no descriptors left waits, and does not keep the loop busy. */
+static void without_descriptors_the_loop_rests(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    struct ev_timer timer;
+    char answer[64];
+    int fd = knock();
+    turn(0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    unsigned turns = ev_iteration(loop);
+    ev_timer_init(&timer, on_time, 0.3, 0);
+    ev_timer_start(loop, &timer);
+    (void)ev_run(loop, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_in_range(ev_iteration(loop) - turns, 1, 20);
+    assert_int_equal(send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+    ssize_t n = -1;
+    for (int i = 0; i < 10000 && n < 0; i++) {
+        turn(1);
+        n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+    }
+    assert_true(n > 12);
+    assert_memory_equal(answer, "HTTP/1.1 404", 12);
+    (void)close(fd);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_scrape_has_the_text_form, setup, teardown),
     cmocka_unit_test_setup_teardown(json_is_one_object, setup, teardown),
@@ -235,6 +273,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(those_who_say_nothing_are_put_out, setup, teardown),
     cmocka_unit_test_setup_teardown(a_full_page_ends_at_a_row, setup, teardown),
     cmocka_unit_test_setup_teardown(only_this_machine_is_served, setup, teardown),
+    cmocka_unit_test_setup_teardown(without_descriptors_the_loop_rests, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)
