@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <tern/trace.h>
 #include <unistd.h>
 
@@ -34,6 +35,20 @@ static void on_event(void *user, const tern_trace_event *event)
     }
 }
 
+/* A file that was there before may be one that somebody has put there to read it. Pipes and terminals are as the
+ * user has made them. */
+static const char *why_not(int fd)
+{
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return strerror(errno);
+    }
+    return !S_ISREG(st.st_mode)      ? NULL
+           : st.st_uid != geteuid()  ? "it belongs to somebody else"
+           : (st.st_mode & 077) != 0 ? "others can read it or write to it"
+                                     : NULL;
+}
+
 struct keylog *keylog_add(const char *path, tern_config *config)
 {
     struct keylog *log = calloc(1, sizeof *log);
@@ -42,9 +57,10 @@ struct keylog *keylog_add(const char *path, tern_config *config)
         return NULL;
     }
     log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (log->fd < 0) {
-        cli_error(path, strerror(errno), "give a file that can be written for --key-log");
-        free(log);
+    const char *why = why_not(log->fd);
+    if (why != NULL) {
+        cli_error(path, why, "give a new file, or one of your own with mode 0600, for --key-log");
+        keylog_free(log);
         return NULL;
     }
     cli_verbose(CLI_WARNING,
@@ -58,7 +74,9 @@ struct keylog *keylog_add(const char *path, tern_config *config)
 void keylog_free(struct keylog *log)
 {
     if (log != NULL) {
-        (void)close(log->fd);
+        if (log->fd >= 0) {
+            (void)close(log->fd);
+        }
         free(log);
     }
 }

@@ -76,6 +76,31 @@ has() {
     grep -q "$2" "$1" || fail "${1##*/} has no $2"
 }
 
+# Keys are for one user, also when the file was there before.
+case_key_log() {
+    serve
+    random here/file 10
+    : >keys.log
+    chmod 644 keys.log
+    expect 3 "$terncp" --accept-new --key-log keys.log here/file "tern://$server/file"
+    says 'others can read it'
+    absent there/file
+    [ ! -s keys.log ] || fail "keys in a file for everybody"
+    chmod 600 keys.log
+    copy --key-log keys.log here/file "tern://$server/file"
+    has keys.log '^CLIENT_TRAFFIC '
+    mkfifo pipe
+    cat pipe >piped &
+    pids="$pids $!"
+    copy --key-log pipe here/file "tern://$server/again"
+    has piped '^CLIENT_TRAFFIC '
+    if [ "$(id -u)" = 0 ]; then
+        chown 1 keys.log
+        expect 3 "$terncp" --accept-new --key-log keys.log here/file "tern://$server/third"
+        says 'somebody else'
+    fi
+}
+
 # A real copy, captured on the loopback: tshark lists each packet, and so does the second reader.
 case_capture() {
     need tshark
