@@ -11,6 +11,7 @@
 #include "conn/handshake.h"
 #include "conn/messages.h"
 #include "conn/migrate.h"
+#include "conn/modes.h"
 #include "conn/rekey.h"
 #include "conn/rest.h"
 #include "conn/resume.h"
@@ -353,7 +354,8 @@ static void count_sent(struct tern_conn *conn, struct tern_path *path, tern_trai
 /* --- the four kinds of train ----------------------------------------------------------------- */
 
 /* Is there a message without which the peer cannot open the last words? Of a server that ends what early data
- * began, before message 2 has left, that one; of a client message 3, as long as nobody has acknowledged it. */
+ * began, before message 2 has left, that one; of a client message 3, as long as nobody has acknowledged it. Not in
+ * first contact: who does not like the server's key has not shown its own. */
 static bool owes_message(const struct tern_fill *fill)
 {
     const struct tern_conn *conn = fill->conn;
@@ -362,9 +364,9 @@ static bool owes_message(const struct tern_fill *fill)
         return fill->level == TERN_LEVEL_INITIAL && conn->early == TERN_EARLY_ACCEPTED &&
                tern_crypto_flow_wants(flow);
     }
-    return fill->level == TERN_LEVEL_HANDSHAKE && flow->out_len > 0 &&
-           !fill->space->loss.has_acked && tern_crypto_flow_on_lost(flow, 0, flow->out_len) == 0 &&
-           tern_crypto_flow_wants(flow);
+    return fill->level == TERN_LEVEL_HANDSHAKE && flow->out_len > 0 && conn->handshake != NULL &&
+           tern_mode_is_xk(conn->handshake->pattern) && !fill->space->loss.has_acked &&
+           tern_crypto_flow_on_lost(flow, 0, flow->out_len) == 0 && tern_crypto_flow_wants(flow);
 }
 
 /* What a packet of the last words holds. */

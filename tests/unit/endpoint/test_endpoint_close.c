@@ -411,6 +411,24 @@ static void an_event_not_polled_wakes_nobody(void **state)
     }
 }
 
+/* First contact, and the key is not the one that was hoped for: message 3, in which our own is, does not leave. */
+static void who_dislikes_a_key_shows_none(void **state)
+{
+    (void)state;
+    pair_open(p);
+    assert_int_equal(pair_connect(p, NULL), 0);
+    (void)pair_carry(p, PAIR_CLIENT);
+    pair_poll(server);
+    (void)pair_carry(p, PAIR_SERVER);
+    pair_poll(client);
+    assert_int_equal(client->connected, 1);
+    tern_conn_close(client->conn, 0, "");
+    pair_advance(p, TERN_SEC);
+    assert_int_equal(server->connected, 0);
+    assert_empty(client);
+    assert_empty(server);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(code_and_reason_reach_the_other_side, setup, teardown),
     cmocka_unit_test_setup_teardown(reasons_of_any_bytes_and_length, setup, teardown),
@@ -428,6 +446,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(all_whatever_they_were_doing, setup, teardown),
     cmocka_unit_test_setup_teardown(a_server_shuts_the_door_amid_handshakes, setup, teardown),
     cmocka_unit_test_setup_teardown(both_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(who_dislikes_a_key_shows_none, setup, teardown),
     cmocka_unit_test_setup_teardown(an_event_not_polled_wakes_nobody, setup, teardown),
 };
 
