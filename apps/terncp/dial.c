@@ -15,7 +15,9 @@
 #include "shared/qlog.h"
 #include "shared/term.h"
 
-#define PROBE_AFTER (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
+/* One ICMP message may be about a server that begins at this moment, or forged: RFC 9000 §21.9. */
+#define REFUSALS_ENOUGH 2
+#define PROBE_AFTER     (3 * TERN_SEC) /* a pinned server that is silent for so long is asked its key */
 
 void dial_stop(struct dial *d, enum dial_outcome outcome)
 {
@@ -44,6 +46,36 @@ static bool trusts_at_once(struct dial *d)
     return d->trust_code < 0;
 }
 
+/* Where the system cannot tell, a closed port is as silent as a dead host. */
+static void heed_refusals(struct dial *d, bool is_wanted)
+{
+    int rc = tern_udp_heed_refusals(d->transport.udp, is_wanted);
+    (void)rc;
+}
+
+/* Nothing has come, and the port is closed. */
+static bool is_refused(const struct dial *d, const tern_conn *conn)
+{
+    tern_stats stats = {.size = sizeof stats};
+    tern_addr remote = tern_conn_remote(conn);
+    tern_conn_stats(conn, &stats);
+    return stats.packets_received == 0 &&
+           tern_udp_refusals(d->transport.udp, &remote) >= REFUSALS_ENOUGH;
+}
+
+/* So is each that is still tried. */
+static bool is_nobody_there(const struct dial *d)
+{
+    unsigned refused = 0;
+    for (unsigned i = 0; i < d->addr_count; i++) {
+        if (d->racing[i] != NULL && !is_refused(d, d->racing[i])) {
+            return false;
+        }
+        refused += d->racing[i] != NULL;
+    }
+    return refused > 0;
+}
+
 static void on_connected(struct dial *d, tern_conn *conn)
 {
     if (d->is_connected) { /* another address of the same peer was faster */
@@ -52,6 +84,7 @@ static void on_connected(struct dial *d, tern_conn *conn)
     }
     d->conn = conn;
     d->is_connected = true;
+    heed_refusals(d, false); /* nobody who forges them has a say from now on */
     for (unsigned i = 0; i < d->addr_count; i++) {
         if (d->racing[i] != NULL && d->racing[i] != conn) {
             tern_conn_close(d->racing[i], 0, "");
@@ -168,6 +201,9 @@ static void on_ready(tern_ev *binding, void *user)
             d->calls->after(d->user);
         }
     }
+    if (d->outcome == DIAL_RUNNING && !d->is_connected && is_nobody_there(d)) {
+        dial_stop(d, DIAL_NOBODY);
+    }
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
@@ -246,6 +282,9 @@ static int open_attempt(struct dial *d, const uint8_t *key, tern_time timeout)
     }
     int rc = transport_open(&d->transport, d->loop, &config, NULL, on_ready, d), failed = 0;
     unsigned begun = 0;
+    if (rc == 0) {
+        heed_refusals(d, true);
+    }
     for (unsigned i = 0; i < d->addr_count && rc == 0; i++) {
         int one = connect_to(d, key, i);
         begun += one == 0 ? 1 : 0;
@@ -306,10 +345,13 @@ static enum dial_outcome attempt(struct dial *d, const uint8_t *key, bool only_k
     return d->outcome;
 }
 
-static int on_silence(const struct dial *d)
+/* is_refused: it was not even silent. A firewall can say that, too. */
+static int on_silence(const struct dial *d, bool is_refused)
 {
     char text[TERN_ADDR_TEXT_SIZE], why[160], advice[500];
-    (void)snprintf(why, sizeof why, "no answer over UDP from %s",
+    (void)snprintf(why, sizeof why,
+                   is_refused ? "nobody listens there: %s refuses UDP"
+                              : "no answer over UDP from %s",
                    tern_addr_format(&d->addrs[0], text, sizeof text));
     if (d->target.kind == TARGET_SSH) {
         (void)snprintf(
@@ -320,6 +362,8 @@ static int on_silence(const struct dial *d)
     } else if (d->code != NULL) {
         (void)snprintf(advice, sizeof advice,
                        "is terncp send still running there, and does UDP pass the firewalls?");
+    } else if (is_refused) {
+        (void)snprintf(advice, sizeof advice, "start terncp serve there, or check the port");
     } else {
         (void)snprintf(advice, sizeof advice,
                        "is terncp serve running there, and does UDP pass the firewalls? With "
@@ -346,7 +390,8 @@ int dial_explain(const struct dial *d, enum dial_outcome outcome)
                                   : "check the address");
         return CLI_IDENTITY;
     case DIAL_SILENT:
-        return on_silence(d);
+    case DIAL_NOBODY:
+        return on_silence(d, outcome == DIAL_NOBODY);
     case DIAL_SIGNAL:
         return CLI_INTERRUPTED;
     case DIAL_RUNNING:
@@ -401,7 +446,7 @@ static int open_known(struct dial *d, tern_time timeout)
         return CLI_INTERRUPTED;
     }
     tern_time rest = timeout > first ? timeout - first : 0;
-    return rest == 0 ? on_silence(d) : result(d, attempt(d, d->trust.key, false, rest));
+    return rest == 0 ? on_silence(d, false) : result(d, attempt(d, d->trust.key, false, rest));
 }
 
 int dial_open(struct dial *d)

@@ -20,6 +20,7 @@ enum dial_outcome {
     DIAL_DONE,    /* the request was worked off, with or without failures */
     DIAL_KEY,     /* first contact: the server has shown its key */
     DIAL_SILENT,  /* no answer to the handshake */
+    DIAL_NOBODY,  /* nor will there be one: its port is closed */
     DIAL_LOST,    /* the connection ended early; it was said */
     DIAL_REFUSED, /* the server does not want us */
     DIAL_SECRET,  /* it knows another code than we do */

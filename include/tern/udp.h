@@ -100,6 +100,15 @@ TERN_API void tern_udp_on_roam(tern_udp *udp);
  * stays in it. tern_udp_close waits 50 ms at most for what is on its way out. 0 · TERN_ERR_NOMEM */
 TERN_API TERN_MUST_CHECK int tern_udp_set_conditioner(tern_udp *udp, tern_conditioner *conditioner);
 
+/* For a client that waits for its first answer: the system keeps what ICMP says about closed ports, and the
+ * other call tells how often it has said so of an address since then. Anybody who guesses the ports can forge
+ * it, so it is a hint: believe it (two of them, at least) only while nothing of the handshake has come, and
+ * switch it off once the connection stands. The driver itself does nothing with it. Addresses beyond the
+ * first eight are not counted. 0 · TERN_ERR_UNSUPPORTED (not on this system)
+ * · TERN_ERR_SYSTEM */
+TERN_API TERN_MUST_CHECK int tern_udp_heed_refusals(tern_udp *udp, bool is_wanted);
+TERN_API unsigned tern_udp_refusals(const tern_udp *udp, const tern_addr *remote);
+
 /* Switches GSO and GRO off, to compare or to work around a broken device. */
 TERN_API void tern_udp_set_offload(tern_udp *udp, bool gso, bool gro);
 

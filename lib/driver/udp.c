@@ -4,6 +4,7 @@
 #include "driver/udp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +224,7 @@ void tern_udp_on_sent(struct tern_udp *udp, const struct tern_chunk *chunk)
         udp->outbox.suspect = false;
         udp->counters.has_gso = false;
     }
+    udp->is_again = false;
     tern_outbox_pop(&udp->outbox, chunk);
 }
 
@@ -254,6 +256,12 @@ int tern_udp_on_refused(struct tern_udp *udp, const struct tern_chunk *chunk, in
     if (is_fatal(error)) {
         return TERN_ERR_SYSTEM;
     }
+    if (udp->heeds_refusals && !udp->is_again) {
+        /* Then the kernel also says here what ICMP said about an earlier datagram, once. */
+        udp->is_again = true;
+        return 0;
+    }
+    udp->is_again = false;
     if (chunk->segment != 0 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
         box->single = box->suspect = true;
         return 0;
@@ -340,6 +348,47 @@ int tern_udp_on_unread(struct tern_udp *udp, int error)
     return 0;
 }
 
+int tern_udp_heed_refusals(tern_udp *udp, bool is_wanted)
+{
+    int rc = tern_udp_ask_refusals(udp, is_wanted);
+    udp->heeds_refusals = is_wanted && rc == 0;
+    memset(udp->refusals, 0, sizeof udp->refusals);
+    return rc;
+}
+
+static void count_refusal(struct tern_udp *udp, const tern_addr *remote)
+{
+    for (size_t i = 0; i < TERN_UDP_REFUSALS; i++) {
+        struct tern_udp_refusal *r = &udp->refusals[i];
+        if (r->count == 0 || tern_addr_equal(&r->remote, remote)) {
+            r->remote = *remote;
+            r->count += r->count < UINT_MAX;
+            return;
+        }
+    }
+}
+
+/* The kernel calls the socket readable until all of it is taken. */
+static void take_refusals(struct tern_udp *udp)
+{
+    tern_addr remote;
+    for (int i = 0; i < TERN_UDP_SLOTS && tern_udp_pull_refusal(udp, &remote); i++) {
+        if (remote.family != 0) {
+            count_refusal(udp, &remote);
+        }
+    }
+}
+
+unsigned tern_udp_refusals(const tern_udp *udp, const tern_addr *remote)
+{
+    for (size_t i = 0; i < TERN_UDP_REFUSALS && udp->refusals[i].count > 0; i++) {
+        if (tern_addr_equal(&udp->refusals[i].remote, remote)) {
+            return udp->refusals[i].count;
+        }
+    }
+    return 0;
+}
+
 tern_time tern_udp_deadline(const tern_udp *udp)
 {
     tern_conditioner *conditioner = udp->conditioner;
@@ -387,6 +436,9 @@ static int receive(struct tern_udp *udp, bool *any)
     tern_datagram in[TERN_UDP_SLOTS];
     *any = false;
     udp->is_drained = false;
+    if (udp->heeds_refusals) {
+        take_refusals(udp);
+    }
     size_t bytes = 0;
     for (int round = 0; round < TERN_UDP_ROUNDS && bytes < TERN_UDP_ENOUGH && !udp->is_drained;
          round++) {

@@ -12,6 +12,7 @@
 enum {
     TERN_UDP_SLOTS = 16,        /* datagrams, or GRO bundles of them, read in one call */
     TERN_UDP_SLOT_SIZE = 65536, /* a GRO bundle is an IP packet: never longer */
+    TERN_UDP_REFUSALS = 8,      /* addresses whose refusals are counted */
     TERN_UDP_ROUNDS = 4,        /* read calls before others get their turn ... */
     TERN_UDP_ENOUGH =
         256
@@ -20,6 +21,11 @@ enum {
 };
 
 struct tern_udp_platform;
+
+struct tern_udp_refusal {
+    tern_addr remote;
+    unsigned count;
+};
 
 struct tern_udp {
     tern_endpoint *endpoint;
@@ -35,6 +41,9 @@ struct tern_udp {
     bool is_drained; /* the latest pull found the end of the queue */
     bool is_behind;  /* the latest receive left something there */
     tern_time flushed_at;
+    bool heeds_refusals;
+    bool is_again; /* the first chunk was refused once, which may have been about another */
+    struct tern_udp_refusal refusals[TERN_UDP_REFUSALS];
     tern_udp_counters counters;
     struct tern_udp_platform *platform;
     tern_conditioner *conditioner; /* NULL: none */
@@ -74,6 +83,11 @@ void tern_udp_poll_device(struct tern_udp *udp, unsigned usecs);
 /* Waits until the socket is readable (or writable, when that is wanted) or `wait` has passed.
  * 1 · 0 nothing came · TERN_ERR_AGAIN a signal came · TERN_ERR_SYSTEM */
 TERN_MUST_CHECK int tern_udp_wait(struct tern_udp *udp, tern_time wait);
+
+/* Has the kernel keep what ICMP says, or forget it. 0 · TERN_ERR_UNSUPPORTED · TERN_ERR_SYSTEM */
+TERN_MUST_CHECK int tern_udp_ask_refusals(struct tern_udp *udp, bool is_wanted);
+/* The next of it: whose port is closed, or family 0 for anything else. False: there is no more. */
+bool tern_udp_pull_refusal(struct tern_udp *udp, tern_addr *out);
 
 /* Opens what tells of changed addresses. 0 · TERN_ERR_UNSUPPORTED · TERN_ERR_SYSTEM */
 TERN_MUST_CHECK int tern_udp_roam_open(int *fd);

@@ -130,6 +130,20 @@ int tern_udp_wait(struct tern_udp *udp, tern_time wait)
     return n > 0;
 }
 
+/* A socket that is not connected hears nothing of ICMP. */
+int tern_udp_ask_refusals(struct tern_udp *udp, bool is_wanted)
+{
+    (void)udp;
+    return is_wanted ? TERN_ERR_UNSUPPORTED : 0;
+}
+
+bool tern_udp_pull_refusal(struct tern_udp *udp, tern_addr *out)
+{
+    (void)udp;
+    (void)out;
+    return false;
+}
+
 /* POSIX knows no way to be told. */
 int tern_udp_roam_open(int *fd)
 {

@@ -106,6 +106,19 @@ int tern_udp_wait(struct tern_udp *udp, tern_time wait)
     return n > 0;
 }
 
+int tern_udp_ask_refusals(struct tern_udp *udp, bool is_wanted)
+{
+    (void)udp;
+    return is_wanted ? TERN_ERR_UNSUPPORTED : 0;
+}
+
+bool tern_udp_pull_refusal(struct tern_udp *udp, tern_addr *out)
+{
+    (void)udp;
+    (void)out;
+    return false;
+}
+
 int tern_udp_roam_open(int *fd)
 {
     (void)fd;

@@ -93,9 +93,92 @@ static void forged_unreachables_have_no_effect(void **state)
     carry_after(ICMP_PROT_UNREACH, 0);
 }
 
+static unsigned refusals_after(struct pair *pair, int datagrams)
+{
+    for (int i = 0; i < datagrams; i++) {
+        fake_send(&pair->a_end, &pair->b_addr, 1, 100, 100);
+        assert_int_equal(tern_udp_service(pair->a, 50 * TERN_MSEC), 0);
+    }
+    return tern_udp_refusals(pair->a, &pair->b_addr);
+}
+
+static void closed_ports_are_told_while_wanted(const char *a, const char *b)
+{
+    struct pair pair;
+    pair_open_at(&pair, a, b);
+    pair.b_addr = tern_udp_local(pair.b);
+    tern_udp_close(pair.b);
+    pair.b = NULL;
+    assert_int_equal(refusals_after(&pair, 2), 0);
+    assert_int_equal(tern_udp_heed_refusals(pair.a, true), 0);
+    assert_int_equal(refusals_after(&pair, 3), 3);
+    assert_int_equal(stats_of(pair.a).send_errors, 0);
+    assert_int_equal(tern_udp_refusals(pair.a, &pair.a_addr), 0);
+    tern_time begun = tern_udp_now(); /* nothing is left that would keep it awake */
+    assert_int_equal(tern_udp_service(pair.a, 20 * TERN_MSEC), 0);
+    assert_true(tern_udp_now() - begun >= 20 * TERN_MSEC);
+    assert_int_equal(tern_udp_heed_refusals(pair.a, false), 0);
+    assert_int_equal(refusals_after(&pair, 2), 0);
+    pair_close(&pair);
+}
+
+static bool has_ipv6(void)
+{
+    tern_udp *udp = NULL;
+    tern_endpoint end = {.deadline = TERN_TIME_NEVER};
+    tern_addr own = addr_of("[::1]:0");
+    bool is_there = tern_udp_open(&udp, &end, &own) == 0;
+    tern_udp_close(udp);
+    return is_there;
+}
+
+static void a_closed_port_is_told_while_wanted(void **state)
+{
+    (void)state;
+    closed_ports_are_told_while_wanted("127.0.0.1:0", "127.0.0.1:0");
+    closed_ports_are_told_while_wanted("[::]:0", "127.0.0.1:0");
+}
+
+static void a_closed_port_of_ipv6_is_told_while_wanted(void **state)
+{
+    (void)state;
+    if (!has_ipv6()) {
+        skip();
+    }
+    closed_ports_are_told_while_wanted("[::]:0", "[::1]:0");
+}
+
+/* What is said of one datagram comes as the error of the next, which is not lost by it. */
+static void what_is_said_of_others_costs_no_datagram(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair);
+    tern_udp *closed = NULL;
+    tern_endpoint none = {.deadline = TERN_TIME_NEVER};
+    tern_addr any = addr_of("127.0.0.1:0");
+    assert_int_equal(tern_udp_open(&closed, &none, &any), 0);
+    tern_addr nobody = tern_udp_local(closed);
+    tern_udp_close(closed);
+    assert_int_equal(tern_udp_heed_refusals(pair.a, true), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        pair.a_end.next_number = 0;
+        fake_send(&pair.a_end, &nobody, 1, 100, 100);
+        assert_int_equal(tern_udp_flush(pair.a), 0);
+        pair.a_end.next_number = 3 * i;
+        fake_send(&pair.a_end, &pair.b_addr, 3, 1200, 1200);
+        pair_carry(&pair, 3 * (i + 1));
+    }
+    assert_int_equal(stats_of(pair.a).send_errors, 0);
+    pair_close(&pair);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_forged_mtu_has_no_effect),
     cmocka_unit_test(forged_unreachables_have_no_effect),
+    cmocka_unit_test(a_closed_port_is_told_while_wanted),
+    cmocka_unit_test(a_closed_port_of_ipv6_is_told_while_wanted),
+    cmocka_unit_test(what_is_said_of_others_costs_no_datagram),
 };
 
 TERN_TEST_MAIN(tests)
