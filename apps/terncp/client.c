@@ -366,6 +366,21 @@ static void finish_if_done(void *user)
     }
 }
 
+/* The other side begins with the name there, which is said already if it is ours but for folders. */
+static const char *without_name(const char *text, const char *source)
+{
+    char base[256];
+    tree_basename(source, base, sizeof base);
+    size_t len = strlen(base);
+    for (const char *at = len == 0 ? NULL : strstr(text, base); at != NULL;
+         at = strstr(at + 1, base)) {
+        if ((at == text || at[-1] == '/') && strncmp(at + len, ": ", 2) == 0) {
+            return at + len + 2;
+        }
+    }
+    return text;
+}
+
 static void on_fail(struct client *c, const struct proto_message *m)
 {
     if (m->index == PROTO_INDEX_ALL) {
@@ -382,7 +397,8 @@ static void on_fail(struct client *c, const struct proto_message *m)
     }
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
     report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
-                  is_one ? c->sources[0] : c->dial.trust.name, m->text,
+                  is_one ? c->sources[0] : c->dial.trust.name,
+                  is_one ? without_name(m->text, c->sources[0]) : m->text,
                   NULL); /* the text says which entry */
 }
 

@@ -41,7 +41,7 @@ case_full_disk_there() {
     random here/file 4000
     random here/fits 100
     expect 6 "$terncp" --accept-new here/file "tern://$server/small/file"
-    says 'No space left'
+    says 'here/file: No space left' # the name once
     absent there/small/file
     wait_for 20 has_no_parts there || fail "a temporary file is left"
     copy here/fits "tern://$server/small/fits" # the server goes on
