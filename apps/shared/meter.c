@@ -28,8 +28,9 @@ static void format_figures(const struct meter_view *view, double rate, char *buf
     (void)cli_format_size(view->done, done, sizeof done);
     (void)cli_format_size(view->total, total, sizeof total);
     (void)cli_format_size(rate > 0 ? (uint64_t)rate : 0, speed, sizeof speed);
+    double most = view->files_done < view->files_total ? 99 : 100; /* until the last is verified */
     (void)snprintf(share, sizeof share, view->is_growing ? "   -" : "%3u%%",
-                   (unsigned)(percent > 100 ? 100 : percent));
+                   (unsigned)(percent > most ? most : percent));
     if (rate > 0 && view->done < view->total && !view->is_growing) {
         (void)cli_format_time((double)(view->total - view->done) / rate, left, sizeof left);
     }

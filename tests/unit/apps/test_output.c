@@ -248,6 +248,20 @@ static void wide_characters_take_two_columns(void **state)
     }
 }
 
+/* Of small files all bytes may have come before the last is verified. */
+static void the_meter_is_full_with_the_last_file(void **state)
+{
+    (void)state;
+    struct meter_view one = {
+        .name = "x", .done = 1 << 20, .total = 1 << 20, .files_done = 4999, .files_total = 5000};
+    char line[512];
+    meter_format(&one, 1 << 20, 100, line, sizeof line);
+    assert_non_null(strstr(line, " 99%"));
+    one.files_done = 5000;
+    meter_format(&one, 1 << 20, 100, line, sizeof line);
+    assert_non_null(strstr(line, "100%"));
+}
+
 static void a_growing_total_promises_nothing(void **state)
 {
     (void)state;
@@ -340,6 +354,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_meter_stands_odd_figures),
     cmocka_unit_test(a_name_is_not_cut_inside_a_character),
     cmocka_unit_test(wide_characters_take_two_columns),
+    cmocka_unit_test(the_meter_is_full_with_the_last_file),
     cmocka_unit_test(a_growing_total_promises_nothing),
     cmocka_unit_test(the_rate_is_that_of_the_last_seconds),
     cmocka_unit_test(rates_are_parsed),
