@@ -171,14 +171,45 @@ static bool begin_command(struct command *c, const struct options *o)
     return is_good;
 }
 
+/* For the shell there: a path with blanks and the like is one word, and ~ stays what it is. False: too long. */
+static bool quote(const char *path, char *out, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./~+@%=:,";
+    size_t used = 0, safe = strspn(path, plain), home = path[0] == '~' ? strcspn(path, "/") + 1 : 0;
+    bool is_plain = path[safe] == '\0';
+    for (const char *at = path; *at != '\0' && used + 6 < size; at++) {
+        size_t offset = (size_t)(at - path);
+        if (!is_plain && offset == (home <= safe ? home : 0)) {
+            out[used++] = '\'';
+        }
+        if (*at == '\'') { /* the quotes end for its sake */
+            memcpy(out + used, "'\\'", 3);
+            used += 3;
+        }
+        out[used++] = *at;
+        if (at[1] == '\0' && !is_plain) {
+            out[used++] = '\'';
+        }
+        if (at[1] == '\0') {
+            out[used] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool make_command(struct command *c, const struct options *o, const struct target *target)
 {
     if (!begin_command(c, o)) {
         return false;
     }
     (void)snprintf(c->login, sizeof c->login, "%s", target->login);
-    int n = snprintf(c->far, sizeof c->far, "%s --stdio --port %u-%u",
-                     o->far_program != NULL ? o->far_program : "terncp", (unsigned)o->port_first,
+    char far[900];
+    if (!quote(o->far_program != NULL ? o->far_program : "terncp", far, sizeof far)) {
+        return false;
+    }
+    int n = snprintf(c->far, sizeof c->far, "%s --stdio --port %u-%u", far, (unsigned)o->port_first,
                      (unsigned)o->port_last);
     return n > 0 && (size_t)n < sizeof c->far && add(c, "-T") && add(c, "-x") && add(c, "--") &&
            add(c, c->login) && add(c, c->far);

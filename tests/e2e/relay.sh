@@ -167,6 +167,7 @@ shift $(($# - 1))
 exec sh -c "$1"
 END
     chmod +x near
+    random here/plain 10
     random there/file 3000
     copy -e "$work/near" --terncp-path "$terncp" "localhost:$work/there/file" \
         "localhost:$work/other/"
@@ -174,6 +175,14 @@ END
     serve
     copy -e "$work/near" --terncp-path "$terncp" "localhost:$work/other/file" "tern://$server/back"
     same there/file there/back
+    # The shell there takes a path for one word, whatever is in it, but knows the home.
+    mkdir "dad's \$(x) folder"
+    ln -s "$terncp" "dad's \$(x) folder/terncp"
+    copy -e "$work/near" --terncp-path "$work/dad's \$(x) folder/terncp" here/plain "localhost:$work/other/"
+    HOME=$work copy -e "$work/near" --terncp-path "~/dad's \$(x) folder/terncp" here/plain \
+        "localhost:$work/other/again"
+    same here/plain other/plain
+    same here/plain other/again
 }
 
 run_case "$@"
