@@ -318,6 +318,31 @@ enum keyring_result keyring_authorize(const char *path, const uint8_t key[TERN_K
     return append_line(path, line);
 }
 
+static bool is_bad_line(const char *line)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    bool is_empty = line[strspn(line, BLANKS "\r\n")] == '\0';
+    return !is_empty && line[0] != '#' && !keyring_parse(line, strcspn(line, BLANKS "\r\n"), key);
+}
+
+size_t keyring_bad_line(const char *path, size_t after)
+{
+    char line[LINE_MAX_SIZE];
+    size_t number = 0, bad = 0;
+    bool is_new = true; /* what follows is the beginning of a line, not the rest of a long one */
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    while (bad == 0 && fgets(line, sizeof line, file) != NULL) {
+        number += is_new ? 1 : 0;
+        bad = is_new && number > after && is_bad_line(line) ? number : 0;
+        is_new = strchr(line, '\n') != NULL;
+    }
+    (void)fclose(file);
+    return bad;
+}
+
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE])
 {
     char comment[1];

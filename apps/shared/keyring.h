@@ -47,6 +47,8 @@ enum keyring_result keyring_remember(const char *path, const char *host,
 
 /* Is the key in the list? KEYRING_ABSENT when not. */
 enum keyring_result keyring_is_authorized(const char *path, const uint8_t key[TERN_KEY_SIZE]);
+/* The first line of the list behind line `after` that holds neither a key nor a comment; 0: none does. */
+size_t keyring_bad_line(const char *path, size_t after);
 /* Adds a key to the list. */
 enum keyring_result keyring_authorize(const char *path, const uint8_t key[TERN_KEY_SIZE]);
 /* Is it in it, with the comment behind the key; "" when there is none. */

@@ -65,6 +65,7 @@ static int choose_clients(struct serve_shared *shared)
             "write the clients' keys into it, one a line, or let everybody in with --anonymous");
         return CLI_IDENTITY;
     }
+    serve_check_list(shared);
     return -1;
 }
 

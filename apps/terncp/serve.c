@@ -13,6 +13,7 @@
 #include "terncp/log.h"
 #include "terncp/transport.h"
 
+#define BAD_LINES   5   /* of the list of keys that are told one by one */
 #define TEND_EVERY  0.5 /* seconds */
 #define COUNT_EVERY 1.0 /* s, for --metrics */
 
@@ -64,11 +65,35 @@ static int on_verify(void *user, tern_conn *conn, const uint8_t key[TERN_KEY_SIZ
     return TERN_ERR_REFUSED;
 }
 
+void serve_check_list(struct serve_shared *shared)
+{
+    struct stat now, *then = &shared->list;
+    const char *list = shared->house.authorized;
+    if (list[0] == '\0' || stat(list, &now) != 0 ||
+        (now.st_ino == then->st_ino && now.st_dev == then->st_dev && now.st_size == then->st_size &&
+         now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)) {
+        return;
+    }
+    *then = now;
+    unsigned said = 0;
+    for (size_t line = 0; (line = keyring_bad_line(list, line)) != 0 && said <= BAD_LINES; said++) {
+        if (said < BAD_LINES) {
+            cli_verbose(CLI_WARNING, "%s:%zu: no key: lets nobody in", list, line);
+        } else {
+            cli_verbose(CLI_WARNING, "%s: and more such lines", list);
+        }
+    }
+}
+
 static void on_tend(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct server *server = timer->data;
     (void)loop;
     (void)events;
+    if (server == server->shared->first) {
+        serve_check_list(server->shared);
+    }
     host_tend(&server->host);
     tern_ev_wake(server->transport.binding);
 }

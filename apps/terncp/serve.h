@@ -3,6 +3,8 @@
 #ifndef TERNCP_SERVE_H
 #define TERNCP_SERVE_H
 
+#include <sys/stat.h>
+
 #include "shared/figures.h"
 #include "terncp/session.h"
 
@@ -18,11 +20,15 @@ struct serve_shared {
     const struct options *options;
     int root; /* the served folder */
     struct house house;
-    atomic_int end; /* enum serve_end */
+    struct stat list; /* of the list of keys, when its lines were looked at */
+    atomic_int end;   /* enum serve_end */
     /* The first shard's thread has the signals, so it waits for the others, so many. */
     struct server *first;
     atomic_uint others;
 };
+
+/* Warns of lines in the list of keys that are none, if it has changed since it was looked at. */
+void serve_check_list(struct serve_shared *shared);
 
 /* On a socket of ours for `addr`, or on `fd` when that is not negative (taken over, also on failure). NULL
  * with the reason in *rc, a TERN_ERR_*; after TERN_ERR_SYSTEM errno says more. */

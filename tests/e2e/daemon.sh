@@ -35,6 +35,21 @@ case_daemon_log() {
     absent there/other
 }
 
+# A line of the list that is no key is told, at the start and when the list changes; once.
+case_daemon_list() {
+    "$terncp" keygen -f mine >out
+    { echo '# clients' && echo 'ssh-ed25519 AAAA bob'; } >allowed
+    serve --authorized-keys "$work/allowed"
+    logged "$work/allowed:2: no key: lets nobody in"
+    head -n 1 out >>allowed
+    echo 'tern:abc ann' >>allowed
+    logged "$work/allowed:4: no key"
+    random here/file 3
+    copy --key mine here/file "tern://$server/file"
+    sleep 1
+    [ "$(grep -c 'allowed:4:' "$serve_log")" = 1 ] || fail "it was said more than once"
+}
+
 case_daemon_log_json() {
     "$terncp" serve --anonymous --root there --listen 127.0.0.1:0 --json >json 2>server.log &
     server_pid=$!

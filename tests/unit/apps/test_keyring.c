@@ -47,6 +47,26 @@ static void text_form_is_base32(void **state)
     assert_string_equal(text, "tern:777777777777777777777777777777777777777777777777777q");
 }
 
+static void lines_that_are_no_keys_are_found(void **state)
+{
+    uint8_t key[TERN_KEY_SIZE];
+    char text[KEYRING_TEXT_SIZE], path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/list", (const char *)*state);
+    assert_int_equal(keyring_bad_line(path, 0), 0);
+    fill(key, 1);
+    keyring_format(key, text);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "# keys\n\n%s ann\r\nssh-ed25519 AAAA\n \n%s\n %s\n", text, text, text);
+    (void)fprintf(file, "%02000d\n%s %02000d\nlast", 0, text, 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(keyring_bad_line(path, 0), 4);
+    assert_int_equal(keyring_bad_line(path, 4), 7);
+    assert_int_equal(keyring_bad_line(path, 7), 8);
+    assert_int_equal(keyring_bad_line(path, 8), 10);
+    assert_int_equal(keyring_bad_line(path, 10), 0);
+}
+
 static void other_texts_are_no_keys(void **state)
 {
     (void)state;
@@ -309,6 +329,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_missing_newline_joins_no_lines, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(half_a_line_is_not_left, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(half_a_key_is_not_left, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(lines_that_are_no_keys_are_found, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(clients_are_let_in_by_their_keys, folder_make, folder_remove),
 };
 
