@@ -179,6 +179,7 @@ END
     mkdir "dad's \$(x) folder"
     ln -s "$terncp" "dad's \$(x) folder/terncp"
     copy -e "$work/near" --terncp-path "$work/dad's \$(x) folder/terncp" here/plain "localhost:$work/other/"
+    # shellcheck disable=SC2088 # it is for the shell there
     HOME=$work copy -e "$work/near" --terncp-path "~/dad's \$(x) folder/terncp" here/plain \
         "localhost:$work/other/again"
     same here/plain other/plain
