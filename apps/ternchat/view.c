@@ -412,9 +412,12 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
     }
 }
 
-/* What libraries and we ourselves write to standard error becomes notes, a line each. */
+/* What libraries and we ourselves write to standard error becomes notes, a line each. Our name in front
+ * would tell nothing here. */
 static void on_messages(struct ev_loop *loop, struct ev_io *io, int events)
 {
+    static const char prefix[] = "ternchat: ";
+    enum { PREFIX_SIZE = sizeof prefix - 1 };
     struct view *v = io->data;
     char text[TEXT_CLEAN(sizeof v->errors)];
     (void)loop;
@@ -424,7 +427,9 @@ static void on_messages(struct ev_loop *loop, struct ev_io *io, int events)
     for (char *end; (end = memchr(v->errors, '\n', v->errors_used)) != NULL ||
                     v->errors_used == sizeof v->errors;) {
         size_t len = end == NULL ? v->errors_used : (size_t)(end - v->errors);
-        (void)text_clean(v->errors, len, false, text, sizeof text);
+        size_t skip =
+            len > PREFIX_SIZE && memcmp(v->errors, prefix, PREFIX_SIZE) == 0 ? PREFIX_SIZE : 0;
+        (void)text_clean(v->errors + skip, len - skip, false, text, sizeof text);
         note(v, text);
         len += end == NULL ? 0 : 1;
         v->errors_used -= len;

@@ -132,7 +132,7 @@ static void on_settled(void *user, uint32_t index, enum proto_status status, con
                       status == PROTO_INTEGRITY ? REPORT_INTEGRITY
                       : by_peer                 ? REPORT_REMOTE
                                                 : REPORT_LOCAL,
-                      name, why, NULL);
+                      name, why, report_advice(status));
     }
     if (c->has_end || is_answer) { /* a worker was the last: no event will follow */
         ev_feed_event(c->loop, &c->ticker, EV_TIMER);
@@ -261,7 +261,7 @@ static void add_source(struct client *c, const char *source)
                       error == EISDIR   ? "it is a folder"
                       : error == EINVAL ? "not a file or folder"
                                         : strerror(error),
-                      error == EISDIR ? "copy it with -r" : NULL);
+                      error == EISDIR ? "copy it with -r" : report_advice(proto_status_of(error)));
     }
 }
 
@@ -385,7 +385,8 @@ static void on_fail(struct client *c, const struct proto_message *m)
 {
     if (m->index == PROTO_INDEX_ALL) {
         report_failed(&c->report, REPORT_REMOTE,
-                      c->dial.target.path[0] == '\0' ? "/" : c->dial.target.path, m->text, NULL);
+                      c->dial.target.path[0] == '\0' ? "/" : c->dial.target.path, m->text,
+                      report_advice((enum proto_status)m->status));
         tern_conn_close(c->conn, 0, "");
         dial_stop(&c->dial, DIAL_REQUEST);
         return;
@@ -398,8 +399,8 @@ static void on_fail(struct client *c, const struct proto_message *m)
     bool is_one = c->push != NULL && c->source_count == 1 && !c->options->recursive;
     report_failed(&c->report, m->status == PROTO_INTEGRITY ? REPORT_INTEGRITY : REPORT_REMOTE,
                   is_one ? c->sources[0] : c->dial.trust.name,
-                  is_one ? without_name(m->text, c->sources[0]) : m->text,
-                  NULL); /* the text says which entry */
+                  is_one ? without_name(m->text, c->sources[0]) : m->text, /* says which entry */
+                  report_advice((enum proto_status)m->status));
 }
 
 static void on_control(struct client *c)

@@ -63,7 +63,8 @@ static void fail(struct local *local, const char *name, int error)
                       : error == ENOTUNIQ ? "its name differs from another one in case only"
                                           : strerror(error);
     if (error != EINTR) {
-        report_failed(&local->report, REPORT_LOCAL, name, why, NULL);
+        report_failed(&local->report, REPORT_LOCAL, name, why,
+                      error == ENOSPC ? report_advice(PROTO_NO_SPACE) : NULL);
     }
 }
 

@@ -91,7 +91,8 @@ static void on_refused(void *user, const char *why)
 static void on_given_up(void *user, const char *name, enum proto_status status)
 {
     struct relay *r = user;
-    report_failed(&r->report, REPORT_REMOTE, name, proto_status_text(status), NULL);
+    report_failed(&r->report, REPORT_REMOTE, name, proto_status_text(status),
+                  report_advice(status));
 }
 
 /* Our limit and the destination's, for what we send there; what comes in waits for that. */
@@ -159,7 +160,7 @@ static void on_fail(struct side *s, const struct proto_message *m)
                   m->index != PROTO_INDEX_ALL ? s->dial.trust.name
                   : path[0] == '\0'           ? "/"
                                               : path,
-                  m->text, NULL);
+                  m->text, report_advice(status));
     if (m->index == PROTO_INDEX_ALL) {
         stop(r, DIAL_REQUEST);
     }

@@ -108,6 +108,16 @@ void report_done_there(struct report *report, uint32_t count)
     report->settled += count;
 }
 
+const char *report_advice(enum proto_status status)
+{
+    bool is_told =
+        status == PROTO_BAD_REQUEST || status == PROTO_REFUSED_PATH || status == PROTO_READ_ONLY;
+    return status == PROTO_NOT_FOUND  ? "check the name"
+           : status == PROTO_NO_SPACE ? "make room or lift the limit, and run the command again"
+           : is_told                  ? ""
+                                      : NULL;
+}
+
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
                    const char *advice)
 {
@@ -122,7 +132,8 @@ void report_failed(struct report *report, enum report_kind kind, const char *nam
     meter_clear(&report->meter);
     (void)term_escape(name, strlen(name), safe, sizeof safe);
     (void)term_escape(why, strlen(why), cause, sizeof cause);
-    cli_error(safe, cause, advice != NULL ? advice : usual[kind]);
+    advice = advice != NULL ? advice : usual[kind];
+    cli_error(safe, cause, advice[0] != '\0' ? advice : NULL);
     if (report->options->json) {
         (void)printf("{\"event\":\"error\",\"kind\":\"%s\",\"name\":", kinds[kind]);
         json_put(stdout, name);
@@ -231,19 +242,21 @@ void report_would(struct report *report, const char *name)
 /* "left out: 3 excluded, 2 there already; deleted: 4". Nothing when there is nothing. */
 static void tell_skips(const struct report *report)
 {
-    static const char *const few[REPORT_SKIP_REASONS] = {"excluded",
-                                                         "there already",
-                                                         "symbolic links",
-                                                         "special files",
-                                                         "loops of links",
-                                                         "links that lead out",
-                                                         "sets of extended attributes"};
+    static const char *const few[REPORT_SKIP_REASONS][2] = {
+        {"excluded", "excluded"},
+        {"there already", "there already"},
+        {"symbolic link", "symbolic links"},
+        {"special file", "special files"},
+        {"loop of links", "loops of links"},
+        {"link that leads out", "links that lead out"},
+        {"set of extended attributes", "sets of extended attributes"}};
     char line[400];
     size_t used = 0;
     for (unsigned i = 0; i < REPORT_SKIP_REASONS; i++) {
         if (report->skipped[i] > 0 && used < sizeof line) {
-            int n = snprintf(line + used, sizeof line - used, "%s%llu %s", used > 0 ? ", " : "",
-                             (unsigned long long)report->skipped[i], few[i]);
+            int n =
+                snprintf(line + used, sizeof line - used, "%s%llu %s", used > 0 ? ", " : "",
+                         (unsigned long long)report->skipped[i], few[i][report->skipped[i] != 1]);
             used += n > 0 ? (size_t)n : 0;
         }
     }

@@ -50,9 +50,10 @@ bool report_is_watched(const struct report *report);
 void report_spared(struct report *report, uint64_t kept, uint64_t copied);
 void report_done(struct report *report, const char *name);
 void report_done_there(struct report *report, uint32_t count); /* the names were not told */
-/* advice: what to do about it; NULL: what mostly helps with failures of this kind. */
+/* advice: what to do about it; NULL: what mostly helps with failures of this kind; "": the words say it already. */
 void report_failed(struct report *report, enum report_kind kind, const char *name, const char *why,
                    const char *advice);
+const char *report_advice(enum proto_status status); /* for report_failed */
 /* It changed while it was read, and is read once more. */
 void report_again(struct report *report, const char *name);
 /* Says it, but for what is told by number alone (REPORT_SKIP_EXCLUDED, _CURRENT). */

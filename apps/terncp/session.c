@@ -255,9 +255,10 @@ static bool begin_pull_for(struct session *s, const struct proto_message *m, con
         return false;
     }
     if (folder < 0 && is_into) {
-        session_refuse(s, PROTO_NOT_FOUND,
-                       errno == EMFILE || errno == ENFILE ? "the server has too many files open"
-                                                          : "the target is no folder there");
+        bool is_full = errno == EMFILE || errno == ENFILE;
+        session_refuse(s, is_full ? PROTO_IO : PROTO_NOT_FOUND,
+                       is_full ? "the server has too many files open"
+                               : "the target is no folder there");
         return false;
     }
     if (folder >= 0) {

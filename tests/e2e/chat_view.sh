@@ -19,6 +19,7 @@ case_chat_first_start() {
     shows ann '^lobby>'
     shows ann 'a key was made for you'
     shows ann 'is now trusted'
+    lacks ann 'ternchat: '
     shows ann ' ann in lobby (1)'
     types ann /quit Enter
     shows ann '^ended 0'

@@ -41,7 +41,7 @@ case_full_disk_there() {
     random here/file 4000
     random here/fits 100
     expect 6 "$terncp" --accept-new here/file "tern://$server/small/file"
-    says 'here/file: No space left' # the name once
+    says 'here/file: No space left on device; make room' # the name once
     absent there/small/file
     wait_for 20 has_no_parts there || fail "a temporary file is left"
     copy here/fits "tern://$server/small/fits" # the server goes on
@@ -53,7 +53,7 @@ case_full_disk_here() {
     serve
     random there/file 4000
     expect 5 "$terncp" --accept-new "tern://$server/file" here/small/file
-    says 'No space left'
+    says 'No space left on device; make room'
     absent here/small/file
     has_no_parts here || fail "a temporary file is left"
 }

@@ -74,6 +74,7 @@ case_links_in_tree() {
     ln -s file there/tree/link
     expect 0 "$terncp" -r "tern://$server/tree" here/back
     says 'link.*left out'
+    says 'left out: 1 symbolic link$'
     same there/tree/file here/back/file
     absent here/back/link
     expect 5 "$terncp" here/tree/pipe "tern://$server/pipe" # nothing was copied
@@ -162,7 +163,7 @@ case_folder_without_r() {
     says '-r'
     absent there/copy
     expect 6 "$terncp" "tern://$server/tree" here/copy
-    says '-r'
+    says 'use -r$'
     absent here/copy
 }
 
