@@ -202,8 +202,12 @@ int goal_finish(struct goal *goal, const struct place *place, const struct proto
         ((uint64_t)st.st_size != size && ftruncate(goal->partial.fd, (off_t)size) != 0)) {
         return errno;
     }
-    int error =
-        place_give_attributes(place, entry, xattrs, st.st_mode & 07777, goal->partial.fd, has_lost);
+    /* What is written to in place has been made by us if nothing was there. */
+    mode_t kept = goal->is_in_place && goal->was_inode == 0
+                      ? PLACE_NO_MODE
+                      : place_kept_mode(place, goal->folder, goal->last);
+    int error = place_give_attributes(place, entry, xattrs, st.st_mode & 07777, kept,
+                                      goal->partial.fd, has_lost);
     if (error != 0 || goal->is_in_place) {
         return error;
     }

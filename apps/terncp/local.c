@@ -237,12 +237,16 @@ static bool is_current(struct local *local, int at, const char *last, const stru
 static int make_file(struct local *local, int at, const char *last)
 {
     struct attrs attrs;
+    struct stat there; /* what is replaced keeps its mode, as with what comes from afar */
+    bool is_kept = !local->options->preserve &&
+                   fstatat(at, last, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(there.st_mode);
     int xattr_error = 0, error = ESTALE;
     for (unsigned attempt = 0; attempt < 2 && error == ESTALE; attempt++) {
         if (fstat(local->entry.fd, &local->entry.st) != 0) {
             return errno;
         }
         xattr_error = gather(local, local->entry.fd, &local->entry.st, &attrs);
+        attrs.mode = is_kept ? there.st_mode & 0777 : attrs.mode;
         struct local_file file = {.from = local->entry.fd,
                                   .st = &local->entry.st,
                                   .folder = at,

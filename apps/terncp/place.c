@@ -217,12 +217,23 @@ void place_attrs(const struct place *place, const struct proto_entry *entry, con
         .xattrs_len = entry->attrs};
 }
 
+mode_t place_kept_mode(const struct place *place, int folder, const char *last)
+{
+    struct stat st;
+    if ((place->flags & PROTO_FLAG_PRESERVE) != 0 || place->is_fresh ||
+        fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
+        return PLACE_NO_MODE;
+    }
+    return st.st_mode & 0777;
+}
+
 int place_give_attributes(const struct place *place, const struct proto_entry *entry,
-                          const uint8_t *xattrs, mode_t has, int fd, bool *has_lost)
+                          const uint8_t *xattrs, mode_t has, mode_t kept, int fd, bool *has_lost)
 {
     struct attrs attrs;
     int lost = 0;
     place_attrs(place, entry, xattrs, &attrs);
+    attrs.mode = kept != PLACE_NO_MODE ? kept : attrs.mode;
     attrs.has_mode = attrs.mode != has;
     int error = attrs_apply(fd, &attrs, &lost);
     if (error != 0) {
@@ -233,10 +244,10 @@ int place_give_attributes(const struct place *place, const struct proto_entry *e
 }
 
 int place_give_name(const struct place *place, const struct proto_entry *entry,
-                    const uint8_t *xattrs, mode_t has, int fd, int folder, const char *temporary,
-                    const char *last, bool *has_lost)
+                    const uint8_t *xattrs, mode_t has, mode_t kept, int fd, int folder,
+                    const char *temporary, const char *last, bool *has_lost)
 {
-    int error = place_give_attributes(place, entry, xattrs, has, fd, has_lost);
+    int error = place_give_attributes(place, entry, xattrs, has, kept, fd, has_lost);
     if (error != 0) {
         return error;
     }

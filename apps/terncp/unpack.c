@@ -52,14 +52,15 @@ static int make_file(const struct place *place, const struct parcel *parcel, int
 {
     const struct proto_entry *entry = parcel->entry;
     char temporary[PLACE_TEMPORARY_SIZE];
-    mode_t mode = (mode_t)entry->mode & 0777;
+    mode_t kept = place_kept_mode(place, folder, last);
+    mode_t mode = (mode_t)entry->mode & 0777 & (kept == PLACE_NO_MODE ? 0777 : kept);
     int fd = place_create(folder, mode, number, temporary);
     if (fd < 0) {
         return errno;
     }
     int error = work_pwrite(fd, parcel->data, (size_t)entry->size, 0);
     if (error == 0) {
-        error = place_give_name(place, entry, parcel->attrs, mode & ~place->mask, fd, folder,
+        error = place_give_name(place, entry, parcel->attrs, mode & ~place->mask, kept, fd, folder,
                                 temporary, last, has_lost);
     }
     if (error != 0) {

@@ -129,6 +129,31 @@ attributes() {
     stat -c '%a %.Y' "$@"
 }
 
+# As with cp and scp: what is replaced keeps its mode, unless the sender's is asked for.
+case_modes_of_replaced() {
+    serve
+    for size in 1 3000; do
+        for way in up down local; do
+            for options in -q --inplace -p; do
+                rm -rf here/from there/to
+                random here/from $size
+                random there/to $size
+                chmod 644 here/from
+                chmod 600 there/to
+                case $way in
+                up) copy $options here/from "tern://$server/to" ;;
+                down) mv here/from there/from && copy $options "tern://$server/from" there/to && mv there/from here/from ;;
+                local) copy $options here/from there/to ;;
+                esac
+                same here/from there/to
+                wanted=600
+                [ "$options" != -p ] || wanted=644
+                [ "$(stat -c %a there/to)" = $wanted ] || fail "$way $options $size: $(stat -c %a there/to)"
+            done
+        done
+    done
+}
+
 case_preserve() {
     serve
     mkdir here/tree
