@@ -182,13 +182,16 @@ static void limit(struct client *c, uint64_t told)
 }
 
 /* How much will there be? Whoever has the files counts. */
-static void look_ahead(struct client *c)
+static void look_ahead(struct client *c, uint64_t flags)
 {
     if (!report_is_watched(&c->report) || !c->options->recursive) {
         return;
     }
     if (c->is_push && c->survey == NULL) {
-        c->survey = survey_new(-1, c->sources, c->source_count, NULL, NULL);
+        struct tree_rules rules = {.links = (flags & PROTO_FLAG_FOLLOW) != 0 ? TREE_LINKS_FOLLOWED
+                                                                             : TREE_LINKS_LEFT_OUT,
+                                   .filter = c->options->tree.filter};
+        c->survey = survey_new(-1, c->sources, c->source_count, &rules, NULL, NULL);
     } else if (!c->is_push) {
         struct proto_message m = {.type = PROTO_TOTAL};
         if (!control_send(c->control, &m)) {
@@ -327,7 +330,7 @@ static void begin_request(void *user, tern_conn *conn, bool is_early)
         cli_error("terncp", "out of memory or file descriptors", "nothing was copied");
         dial_stop(&c->dial, DIAL_ERROR);
     }
-    look_ahead(c);
+    look_ahead(c, hello.flags);
 }
 
 static void finish_if_done(void *user)

@@ -398,6 +398,7 @@ static void on_hello(struct session *s, struct proto_message *m)
     s->host->requests++;
     s->begun = tern_udp_now();
     s->is_push = m->direction == PROTO_PUSH;
+    s->is_following = (m->flags & PROTO_FLAG_FOLLOW) != 0;
     s->is_mirror = (m->flags & PROTO_FLAG_DELETE) != 0;
     if (s->host->root < 0) {
         request_expand(path);

@@ -185,7 +185,9 @@ void session_begin_survey(struct session *s)
     ev_async_init(&s->counted, on_counted);
     s->counted.data = s;
     ev_async_start(s->host->loop, &s->counted);
-    s->survey = survey_new(s->host->root, paths, 1, wake_counted, s);
+    struct tree_rules rules = {.links = s->is_following ? TREE_LINKS_FOLLOWED : TREE_LINKS_LEFT_OUT,
+                               .filter = s->rules.filter};
+    s->survey = survey_new(s->host->root, paths, 1, &rules, wake_counted, s);
     if (s->survey == NULL) {
         ev_async_stop(s->host->loop, &s->counted);
     }

@@ -23,10 +23,11 @@ struct session {
     tern_conn *conn;
     tern_stream *control;
     struct control messages;
-    bool is_proved;  /* the client is there itself, and no recording of it */
-    bool may_answer; /* ... or has come with the latest ticket that it was given */
-    bool is_mirror;  /* it wants names removed */
-    bool is_held;    /* what came waits until the client is proved */
+    bool is_proved;    /* the client is there itself, and no recording of it */
+    bool may_answer;   /* ... or has come with the latest ticket that it was given */
+    bool is_following; /* what links lead to is copied */
+    bool is_mirror;    /* it wants names removed */
+    bool is_held;      /* what came waits until the client is proved */
     bool has_hello, has_end, end_sent;
     char partial_dir[PROTO_PATH_MAX + 1]; /* for unfinished files; empty: beside final names */
     uint32_t end_count, end_failed;

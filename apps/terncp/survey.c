@@ -21,6 +21,7 @@ struct survey {
     int root;
     char **paths;
     int count;
+    struct tree_rules rules;
     void (*wake)(void *user);
     void *user;
     uint64_t files, bytes; /* the thread's until it is done */
@@ -72,11 +73,35 @@ static void walk(struct survey *f, int fd)
     }
 }
 
+/* What rules leave out does not count, and what links lead to does: the walk of the copy itself. */
+static void walk_by_rules(struct survey *f, const char *path)
+{
+    struct tree_entry *entry = malloc(sizeof *entry);
+    struct tree_walk *walk =
+        entry == NULL ? NULL : tree_walk_new(f->root, path, "-", true, &f->rules);
+    enum tree_result found = TREE_END;
+    while (walk != NULL && !atomic_load(&f->is_stopped) &&
+           (found = tree_walk_next(walk, entry)) != TREE_END) {
+        if (found == TREE_ENTRY) {
+            count_one(f, &entry->st);
+        }
+        if (found == TREE_ENTRY && entry->fd >= 0) {
+            (void)close(entry->fd);
+        }
+    }
+    tree_walk_free(walk);
+    free(entry);
+}
+
 static void *run(void *user)
 {
     struct survey *f = user;
     for (int i = 0; i < f->count; i++) {
         struct stat st;
+        if (f->rules.filter != NULL || f->rules.links == TREE_LINKS_FOLLOWED) {
+            walk_by_rules(f, f->paths[i]);
+            continue;
+        }
         int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
         int fd = f->root >= 0 ? tree_open(f->root, f->paths[i], flags, 0)
                               : open(f->paths[i], flags | O_CLOEXEC);
@@ -106,8 +131,8 @@ static void release(struct survey *f)
     free(f);
 }
 
-struct survey *survey_new(int root, char *const *paths, int count, void (*wake)(void *user),
-                          void *user)
+struct survey *survey_new(int root, char *const *paths, int count, const struct tree_rules *rules,
+                          void (*wake)(void *user), void *user)
 {
     sigset_t all, before;
     struct survey *f = calloc(1, sizeof *f);
@@ -117,6 +142,7 @@ struct survey *survey_new(int root, char *const *paths, int count, void (*wake)(
     f->root = root < 0 ? -1 : fcntl(root, F_DUPFD_CLOEXEC, 0);
     f->paths = calloc((size_t)count, sizeof *f->paths);
     f->count = f->paths == NULL ? 0 : count;
+    f->rules = *rules;
     f->wake = wake;
     f->user = user;
     bool is_good = f->paths != NULL && (root < 0 || f->root >= 0);

@@ -7,12 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "terncp/tree.h"
+
 struct survey;
 
-/* Counts what is below each path, as the user's own (root -1) or beneath a folder. `wake` (or NULL) is called
+/* Counts what is below each path, as the user's own (root -1) or beneath a folder, as the copy will find it
+ * by these rules, whose filter must outlive it. `wake` (or NULL) is called
  * from the thread when it is done. NULL: it cannot be had. */
-struct survey *survey_new(int root, char *const *paths, int count, void (*wake)(void *user),
-                          void *user);
+struct survey *survey_new(int root, char *const *paths, int count, const struct tree_rules *rules,
+                          void (*wake)(void *user), void *user);
 /* False: not done yet. */
 bool survey_read(const struct survey *survey, uint64_t *files, uint64_t *bytes);
 void survey_free(struct survey *f); /* NULL is fine */

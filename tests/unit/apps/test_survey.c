@@ -70,6 +70,8 @@ static void wait_for(const struct survey *f, uint64_t *files, uint64_t *bytes)
     assert_true(survey_read(f, files, bytes));
 }
 
+static const struct tree_rules plain = {.links = TREE_LINKS_LEFT_OUT};
+
 static void everything_is_counted_once(void **state)
 {
     (void)state;
@@ -77,7 +79,7 @@ static void everything_is_counted_once(void **state)
     uint64_t files, bytes;
     (void)snprintf(file, sizeof file, "%s/one", folder);
     char *const paths[] = {folder, file, "/no/such/folder"};
-    struct survey *f = survey_new(-1, paths, 3, count_calls, NULL);
+    struct survey *f = survey_new(-1, paths, 3, &plain, count_calls, NULL);
     assert_non_null(f);
     wait_for(f, &files, &bytes);
     assert_int_equal(files, 4);
@@ -86,13 +88,47 @@ static void everything_is_counted_once(void **state)
     assert_int_equal(atomic_load(&calls), 1);
 }
 
+static void count_by(const struct tree_rules *rules, uint64_t *files, uint64_t *bytes)
+{
+    char *const paths[] = {folder};
+    struct survey *f = survey_new(-1, paths, 1, rules, NULL, NULL);
+    assert_non_null(f);
+    wait_for(f, files, bytes);
+    survey_free(f);
+}
+
+/* The same rules as the copy's: a bar must not wait for what does not come. */
+static void rules_are_heeded(void **state)
+{
+    (void)state;
+    uint64_t all, bytes, files, fewer;
+    struct tree_rules rules = plain;
+    count_by(&rules, &all, &bytes);
+    struct filter *filter = filter_new();
+    assert_non_null(filter);
+    assert_int_equal(filter_add(filter, false, "/sub/"), FILTER_OK);
+    rules.filter = filter;
+    count_by(&rules, &files, &fewer);
+    assert_int_equal(files, all - 2);
+    assert_int_equal(fewer, bytes - 32000);
+    filter_free(filter);
+    char link[300];
+    (void)snprintf(link, sizeof link, "%s/again", folder);
+    assert_int_equal(symlink("sub", link), 0);
+    rules = (struct tree_rules){.links = TREE_LINKS_FOLLOWED};
+    count_by(&rules, &files, &fewer);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(files, all + 2);
+    assert_int_equal(fewer, bytes + 32000);
+}
+
 static void a_root_is_not_left(void **state)
 {
     (void)state;
     uint64_t files, bytes;
     int root = open(folder, O_PATH | O_DIRECTORY);
     char *const paths[] = {"sub", "../../etc"};
-    struct survey *f = survey_new(root, paths, 2, NULL, NULL);
+    struct survey *f = survey_new(root, paths, 2, &plain, NULL, NULL);
     assert_non_null(f);
     wait_for(f, &files, &bytes);
     assert_int_equal(files, 2);
@@ -106,7 +142,7 @@ static void it_can_be_given_up(void **state)
     (void)state;
     char *const paths[] = {"/usr"};
     for (int i = 0; i < 20; i++) {
-        survey_free(survey_new(-1, paths, 1, NULL, NULL));
+        survey_free(survey_new(-1, paths, 1, &plain, NULL, NULL));
     }
     survey_free(NULL);
 }
@@ -115,6 +151,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_counted_once),
+        cmocka_unit_test(rules_are_heeded),
         cmocka_unit_test(a_root_is_not_left),
         cmocka_unit_test(it_can_be_given_up),
     };
