@@ -22,7 +22,7 @@ static const char help[] =
     "       ternperf idle [OPTIONS] HOST[:PORT] | --loopback\n"
     "       ternperf flood [OPTIONS]\n"
     "       ternperf limit [OPTIONS]\n"
-    "       ternperf trace [-i T] [-n LINES] FILE\n"
+    "       ternperf trace [-i T] [-n LINES] [--svg PICTURE] FILE\n"
     "\n"
     "Measures tern: processor time, memory and time, against a `ternperf serve`.\n"
     "\n"
