@@ -113,7 +113,9 @@ case_ssh_names() {
 case_ssh_paths() {
     ssh_server
     random here/file 10
-    far_terncp="cd '$work/home' && '$terncp'" # a home folder that is ours to fill
+    far_terncp="$work/at home" # a home folder that is ours to fill
+    printf "#!/bin/sh\ncd '%s' && exec '%s' \"\$@\"\n" "$work/home" "$terncp" >"$far_terncp"
+    chmod +x "$far_terncp"
     copy_far here/file far:
     same here/file home/file
     copy_far here/file far:renamed
