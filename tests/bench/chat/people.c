@@ -329,7 +329,9 @@ static bool are_files_right(const struct stat *sent)
     bool is_right = true;
     for (unsigned i = 0; i < files; i++) {
         struct stat st = {0};
-        (void)snprintf(number, sizeof number, i == 0 ? "" : " (%u)", i);
+        if (i > 0) {
+            (void)snprintf(number, sizeof number, " (%u)", i);
+        }
         (void)snprintf(path, sizeof path, "%s/p0-%d/%s%s", folder, options.is_backward ? 0 : 1,
                        name == NULL ? options.file : name + 1, number);
         is_right = is_right && stat(path, &st) == 0 && st.st_size == sent->st_size;
