@@ -92,6 +92,9 @@ static const char search_text[] =
 static const char old_known_text[] = "DELETE FROM known WHERE verified = 0 AND key NOT IN"
                                      " (SELECT key FROM known ORDER BY seen DESC LIMIT ?)";
 
+static const char first_words_text[] = "DELETE FROM words WHERE rowid <= " FIRST;
+static const char first_lines_text[] = "DELETE FROM lines WHERE id <= " FIRST;
+
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -132,8 +135,8 @@ static const char *const texts[STATEMENTS] = {
     [OLD_CHAINS] =
         "DELETE FROM chains WHERE used < (SELECT last FROM rooms WHERE rooms.id = chains.room) - ?",
     [OLD_KNOWN] = old_known_text,
-    [FIRST_WORDS] = "DELETE FROM words WHERE rowid <= " FIRST,
-    [FIRST_LINES] = "DELETE FROM lines WHERE id <= " FIRST,
+    [FIRST_WORDS] = first_words_text,
+    [FIRST_LINES] = first_lines_text,
     [PAGES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
               "pragma_freelist_count, pragma_page_size",
 };
