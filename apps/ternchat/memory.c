@@ -92,6 +92,9 @@ static const char search_text[] =
 static const char old_known_text[] = "DELETE FROM known WHERE verified = 0 AND key NOT IN"
                                      " (SELECT key FROM known ORDER BY seen DESC LIMIT ?)";
 
+static const char pages_text[] =
+    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+    "pragma_freelist_count, pragma_page_size";
 static const char first_words_text[] = "DELETE FROM words WHERE rowid <= " FIRST;
 static const char first_lines_text[] = "DELETE FROM lines WHERE id <= " FIRST;
 
@@ -137,8 +140,7 @@ static const char *const texts[STATEMENTS] = {
     [OLD_KNOWN] = old_known_text,
     [FIRST_WORDS] = first_words_text,
     [FIRST_LINES] = first_lines_text,
-    [PAGES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
-              "pragma_freelist_count, pragma_page_size",
+    [PAGES] = pages_text,
 };
 
 struct memory {

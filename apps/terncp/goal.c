@@ -206,8 +206,8 @@ int goal_finish(struct goal *goal, const struct place *place, const struct proto
     mode_t kept = goal->is_in_place && goal->was_inode == 0
                       ? PLACE_NO_MODE
                       : place_kept_mode(place, goal->folder, goal->last);
-    int error = place_give_attributes(place, entry, xattrs, st.st_mode & 07777, kept,
-                                      goal->partial.fd, has_lost);
+    struct place_modes modes = {.has = st.st_mode & 07777, .kept = kept};
+    int error = place_give_attributes(place, entry, xattrs, modes, goal->partial.fd, has_lost);
     if (error != 0 || goal->is_in_place) {
         return error;
     }

@@ -228,13 +228,13 @@ mode_t place_kept_mode(const struct place *place, int folder, const char *last)
 }
 
 int place_give_attributes(const struct place *place, const struct proto_entry *entry,
-                          const uint8_t *xattrs, mode_t has, mode_t kept, int fd, bool *has_lost)
+                          const uint8_t *xattrs, struct place_modes modes, int fd, bool *has_lost)
 {
     struct attrs attrs;
     int lost = 0;
     place_attrs(place, entry, xattrs, &attrs);
-    attrs.mode = kept != PLACE_NO_MODE ? kept : attrs.mode;
-    attrs.has_mode = attrs.mode != has;
+    attrs.mode = modes.kept != PLACE_NO_MODE ? modes.kept : attrs.mode;
+    attrs.has_mode = attrs.mode != modes.has;
     int error = attrs_apply(fd, &attrs, &lost);
     if (error != 0) {
         return error;
@@ -244,10 +244,10 @@ int place_give_attributes(const struct place *place, const struct proto_entry *e
 }
 
 int place_give_name(const struct place *place, const struct proto_entry *entry,
-                    const uint8_t *xattrs, mode_t has, mode_t kept, int fd, int folder,
+                    const uint8_t *xattrs, struct place_modes modes, int fd, int folder,
                     const char *temporary, const char *last, bool *has_lost)
 {
-    int error = place_give_attributes(place, entry, xattrs, has, kept, fd, has_lost);
+    int error = place_give_attributes(place, entry, xattrs, modes, fd, has_lost);
     if (error != 0) {
         return error;
     }

@@ -69,13 +69,17 @@ int place_create(int folder, mode_t mode, uint32_t *number, char temporary[PLACE
 /* The mode of the file that stands there and is to be replaced: as with cp and scp it stays, unless the sender's is
  * wanted. PLACE_NO_MODE: there is none, or it does not. */
 #define PLACE_NO_MODE ((mode_t)-1)
+/* Permissions: that the file has, and that the one in whose place it comes has (place_kept_mode). */
+struct place_modes {
+    mode_t has, kept;
+};
 mode_t place_kept_mode(const struct place *place, int folder, const char *last);
 
 /* All that stands in an entry beside its name and contents: owner, mode, extended attributes, times. `xattrs`:
- * entry->attrs bytes, valid; `has`: the permissions that the file has. With PROTO_FLAG_FSYNC, to the disk. 0
+ * entry->attrs bytes, valid. With PROTO_FLAG_FSYNC, to the disk. 0
  * or an errno; *has_lost: extended attributes could not be set. */
 int place_give_attributes(const struct place *place, const struct proto_entry *entry,
-                          const uint8_t *xattrs, mode_t has, mode_t kept, int fd, bool *has_lost);
+                          const uint8_t *xattrs, struct place_modes modes, int fd, bool *has_lost);
 /* To the final name, maybe in another folder. As renameat. */
 int place_move(const struct place *place, int from, const char *temporary, int folder,
                const char *last);
@@ -84,7 +88,7 @@ void place_flush_folder(const struct place *place, int folder);
 
 /* Attributes, and the final name. */
 int place_give_name(const struct place *place, const struct proto_entry *entry,
-                    const uint8_t *xattrs, mode_t has, mode_t kept, int fd, int folder,
+                    const uint8_t *xattrs, struct place_modes modes, int fd, int folder,
                     const char *temporary, const char *last, bool *has_lost);
 /* What an entry is to have when it is done. */
 bool place_keeps_attrs(const struct place *place);

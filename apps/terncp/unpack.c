@@ -60,8 +60,9 @@ static int make_file(const struct place *place, const struct parcel *parcel, int
     }
     int error = work_pwrite(fd, parcel->data, (size_t)entry->size, 0);
     if (error == 0) {
-        error = place_give_name(place, entry, parcel->attrs, mode & ~place->mask, kept, fd, folder,
-                                temporary, last, has_lost);
+        struct place_modes modes = {.has = mode & ~place->mask, .kept = kept};
+        error = place_give_name(place, entry, parcel->attrs, modes, fd, folder, temporary, last,
+                                has_lost);
     }
     if (error != 0) {
         (void)unlinkat(folder, temporary, 0);

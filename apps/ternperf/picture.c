@@ -222,7 +222,8 @@ static void draw_frame(FILE *out, const struct panel *panel, const char *title, 
                   LEFT, panel->top, WIDTH, HEIGHT);
     (void)fprintf(out, "<text x=\"%g\" y=\"%g\" class=\"title\">%s</text>\n", LEFT, panel->top - 10,
                   title);
-    for (double value = 0; value <= panel->most * 1.0001; value += step) {
+    for (unsigned i = 0; i * step <= panel->most * 1.0001; i++) {
+        double value = i * step;
         double y = y_of(panel, value);
         (void)fprintf(out,
                       "<path d=\"M%g %.1fh%g\" class=\"grid\"/>"
@@ -235,7 +236,8 @@ static void draw_axis(FILE *out, const struct panel *panel)
 {
     double step = round_up(panel->end / 10);
     bool is_long = panel->end >= 2000;
-    for (double ms = 0; ms <= panel->end * 1.0001; ms += step) {
+    for (unsigned i = 0; i * step <= panel->end * 1.0001; i++) {
+        double ms = i * step;
         double x = x_of(panel, ms);
         (void)fprintf(
             out,

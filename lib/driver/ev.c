@@ -252,6 +252,25 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int revents)
 
 /* --- start and stop --- */
 
+static void watchers_init(struct tern_ev *ev, const tern_udp *udp)
+{
+    ev_io_init(&ev->readable, on_readable, tern_udp_fd(udp), EV_READ);
+    ev_io_init(&ev->writable, on_writable, tern_udp_fd(udp), EV_WRITE);
+    ev_io_init(&ev->roam, on_roam, tern_udp_roam_fd(udp), EV_READ);
+    ev_io_init(&ev->alarm, on_alarm, ev->alarm_fd, EV_READ);
+    ev->readable.data = ev->writable.data = ev->alarm.data = ev->roam.data = ev;
+}
+
+static void timers_init(struct tern_ev *ev)
+{
+    ev_timer_init(&ev->timer, on_timer, 0., 0.);
+    ev_timer_init(&ev->mend, on_mend, MEND_PATIENCE, 0.);
+    ev_timer_init(&ev->again, on_again, 0., 0.);
+    ev_prepare_init(&ev->prepare, on_prepare);
+    ev_init(&ev->wake, on_wake);
+    ev->timer.data = ev->mend.data = ev->prepare.data = ev->wake.data = ev->again.data = ev;
+}
+
 int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpoint *endpoint,
                   tern_ev_fn ready, void *user)
 {
@@ -266,17 +285,8 @@ int tern_ev_start(tern_ev **out, struct ev_loop *loop, tern_udp *udp, tern_endpo
     ev->user = user;
     ev->armed = TERN_TIME_NEVER;
     ev->alarm_fd = alarm_open();
-    ev_io_init(&ev->readable, on_readable, tern_udp_fd(udp), EV_READ);
-    ev_io_init(&ev->writable, on_writable, tern_udp_fd(udp), EV_WRITE);
-    ev_io_init(&ev->roam, on_roam, tern_udp_roam_fd(udp), EV_READ);
-    ev_io_init(&ev->alarm, on_alarm, ev->alarm_fd, EV_READ);
-    ev_timer_init(&ev->timer, on_timer, 0., 0.);
-    ev_timer_init(&ev->mend, on_mend, MEND_PATIENCE, 0.);
-    ev_prepare_init(&ev->prepare, on_prepare);
-    ev_init(&ev->wake, on_wake);
-    ev_init(&ev->again, on_again);
-    ev->readable.data = ev->writable.data = ev->alarm.data = ev->roam.data = ev;
-    ev->timer.data = ev->mend.data = ev->prepare.data = ev->wake.data = ev->again.data = ev;
+    watchers_init(ev, udp);
+    timers_init(ev);
     ev_prepare_start(loop, &ev->prepare);
     watch(ev, &ev->readable, EV_READ);
     watch(ev, &ev->alarm, EV_READ);

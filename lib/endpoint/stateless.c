@@ -98,12 +98,13 @@ static void seal_initial(struct tern_writer *w, size_t header_len, const struct 
     tern_initial_secrets(client, server, dcid->bytes, dcid->len, server_public);
     int rc = tern_packet_keys_init(&keys, TERN_SUITE_CHACHA20_POLY1305, server);
     tern_assert(rc == 0); /* that suite is in every libsodium */
+    (void)rc;
     size_t len = tern_writer_used(w) - header_len;
     (void)tern_write_room(w, tern_suite_tag_size(TERN_SUITE_CHACHA20_POLY1305));
     tern_assert(!w->failed);
-    rc = tern_packet_seal(&keys, 0, 0, w->start, header_len, w->start + header_len, len);
-    tern_assert(rc == 0); /* the first under its keys */
-    (void)rc;
+    int sealed = tern_packet_seal(&keys, 0, 0, w->start, header_len, w->start + header_len, len);
+    tern_assert(sealed == 0); /* the first under its keys */
+    (void)sealed;
     tern_aead_mask(&keys.mask, w->start + header_len, mask);
     tern_header_mask(w->start, header_len - REFUSAL_PN_LEN, REFUSAL_PN_LEN, mask);
     tern_packet_keys_clear(&keys);
