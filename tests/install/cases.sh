@@ -285,7 +285,7 @@ case_core_is_plain_c11() {
     "$cc" -std=c11 -pedantic-errors -Wall -Wextra -Werror -O1 -ffreestanding -c -o "$work/tern.o" "$work/tern.c"
     nm -u "$work/tern.o" | awk '{ print $NF }' | grep -vE '^(crypto|sodium|randombytes)_' |
         LC_ALL=C sort >"$work/called"
-    for name in calloc free malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen \
+    for name in calloc free malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen strspn \
         strncmp strtoul vsnprintf cbrt __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_; do
         echo "$name"
     done | LC_ALL=C sort >"$work/allowed"
