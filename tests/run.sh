@@ -402,7 +402,7 @@ msan() {
         return
         ;;
     esac
-    targets="tests/unit/all $*"
+    targets="tests/unit/all noise_vectors $*"
     build msan clang msan -DTERN_SODIUM_ROOT=build/deps-msan
     targets=
     layer unit msan "msan unit"

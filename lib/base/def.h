@@ -37,9 +37,9 @@ static inline uint64_t tern_add_sat(uint64_t a, uint64_t b)
 static inline void tern_prefetch(const void *at, size_t len)
 {
 #if defined(__GNUC__)
-    const char *line = (const char *)at - (uintptr_t)at % 64, *end = (const char *)at + len;
+    uintptr_t line = (uintptr_t)at & ~(uintptr_t)63, end = (uintptr_t)at + len; /* NULL, too */
     for (; line < end; line += 64) {
-        __builtin_prefetch(line);
+        __builtin_prefetch((const void *)line);
     }
     __asm__ volatile("" ::"r"(line));
 #else
