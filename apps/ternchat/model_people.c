@@ -130,6 +130,10 @@ void model_people_set(struct model *model, struct model_room *room, struct chat_
         }
     }
     free(before);
+    struct model_person *we = model_person_in(room, model->key);
+    if (we != NULL) {
+        we->may = room->may; /* of the others the next status tells */
+    }
 }
 
 void model_people_tick(struct model *model, struct model_room *room)

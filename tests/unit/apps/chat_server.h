@@ -136,7 +136,8 @@ static inline void welcome_model(struct model *model)
 }
 
 /* The room's last event is `last`, and ann and bob are in it. */
-static inline void admit(struct model *model, uint16_t channel, const char *room, uint64_t last)
+static inline void admit_with(struct model *model, uint16_t channel, const char *room,
+                              uint64_t last, unsigned flags)
 {
     uint8_t list[256];
     struct chat_member ann = {.nick = chat_text("ann")}, bob = {.nick = chat_text("bob")};
@@ -146,8 +147,13 @@ static inline void admit(struct model *model, uint16_t channel, const char *room
     len += chat_member_encode(&bob, list + len, sizeof list - len);
     struct chat_packet p = {
         .type = CHAT_JOINED, .seq = last, .room = chat_text(room), .body = {list, len}};
-    p.flags = room[0] == '@' ? CHAT_FLAG_PRIVATE : CHAT_FLAG_OPEN;
+    p.flags = (uint8_t)((room[0] == '@' ? CHAT_FLAG_PRIVATE : CHAT_FLAG_OPEN) | flags);
     answer(model, channel, &p);
+}
+
+static inline void admit(struct model *model, uint16_t channel, const char *room, uint64_t last)
+{
+    admit_with(model, channel, room, last, 0);
 }
 
 static inline void catch_up(struct model *model, uint16_t channel, uint64_t seq)

@@ -190,6 +190,22 @@ static void people_come_go_and_type(void **state)
     model_free(model);
 }
 
+/* The status that tells it of everybody comes when it comes, and only the latest counts. */
+static void what_we_may_is_known_on_entering(void **state)
+{
+    (void)state;
+    struct model *model = begin_model();
+    welcome_model(model);
+    struct model_room *room = model_join(model, "lobby", CHAT_FLAG_OPEN);
+    admit_with(model, 1, "lobby", 0, CHAT_FLAG_MAY);
+    assert_true(model_person(room, "ann")->may);
+    assert_false(model_person(room, "bob")->may);
+    model_free(model);
+    model = begin_in_lobby();
+    assert_false(model_person(model_find(model, "lobby"), "ann")->may);
+    model_free(model);
+}
+
 static void away_is_said_again_after_a_loss(void **state)
 {
     (void)state;
@@ -434,6 +450,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_was_missed_is_unread),
     cmocka_unit_test(who_left_before_we_came_is_not_here),
     cmocka_unit_test(people_come_go_and_type),
+    cmocka_unit_test(what_we_may_is_known_on_entering),
     cmocka_unit_test(away_is_said_again_after_a_loss),
     cmocka_unit_test(a_nick_that_is_taken_can_be_changed),
     cmocka_unit_test(rooms_end),
