@@ -138,8 +138,8 @@ sources() {
             lib/driver/ev.c) ;; # libev has headers of its own
             *_linux.c) echo "if $file defined(__linux__)" ;;
             *_win.c) echo "if $file defined(_WIN32)" ;;
-            lib/driver/system_posix.c) echo "if $file !defined(_WIN32)" ;;
-            *_posix.c) echo "if $file !defined(__linux__) && !defined(_WIN32)" ;;
+            *_posix.c) echo "if $file !defined(_WIN32)" ;;
+            *_plain.c) echo "if $file !defined(__linux__)" ;;
             *) echo "$file" ;;
             esac
         done

@@ -20,6 +20,16 @@ bool tern_socket_set(int fd, int level, int option, int value);
 /* 0 as well where there is no such option. */
 int tern_socket_option(int fd, int level, int option);
 
+/* One datagram, whole. */
+TERN_MUST_CHECK int tern_socket_send(int fd, const uint8_t *data, size_t len,
+                                     const union tern_sockaddr *to, socklen_t to_len);
+/* How long it is; below 0: errno says why. */
+TERN_MUST_CHECK ptrdiff_t tern_socket_receive(int fd, uint8_t *buf, size_t size,
+                                              union tern_sockaddr *from);
+/* At most so many milliseconds (below 0: without end). Above 0: something has come, or, if asked, can leave; 0:
+ * neither; below 0: errno says why. */
+TERN_MUST_CHECK int tern_socket_wait(int fd, bool wants_write, int ms);
+
 /* Names may be resolved from now on. */
 void tern_system_start(void);
 

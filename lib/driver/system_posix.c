@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,4 +72,26 @@ int tern_socket_option(int fd, int level, int option)
     int value = 0;
     socklen_t len = sizeof value;
     return getsockopt(fd, level, option, &value, &len) == 0 ? value : 0;
+}
+
+int tern_socket_send(int fd, const uint8_t *data, size_t len, const union tern_sockaddr *to,
+                     socklen_t to_len)
+{
+    return sendto(fd, data, len, 0, &to->any, to_len) >= 0 ? 0 : TERN_ERR_SYSTEM;
+}
+
+ptrdiff_t tern_socket_receive(int fd, uint8_t *buf, size_t size, union tern_sockaddr *from)
+{
+    socklen_t len = sizeof *from;
+    *from = (union tern_sockaddr){0};
+    return recvfrom(fd, buf, size, 0, &from->any, &len);
+}
+
+int tern_socket_wait(int fd, bool wants_write, int ms)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    if (wants_write) {
+        pfd.events |= POLLOUT;
+    }
+    return poll(&pfd, 1, ms);
 }

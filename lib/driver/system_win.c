@@ -4,10 +4,16 @@
 
 #include <tern/udp.h>
 
-#include "driver/system_win.h"
+#include "driver/system.h"
 
 /* mstcpip.h has it in the SDK's newer releases only. */
 #define CONNRESET 0x9800000Cu /* _WSAIOW(IOC_VENDOR, 12) */
+
+/* Sockets have the numbers that the driver knows them by. */
+static SOCKET socket_of(int fd)
+{
+    return (SOCKET)(unsigned)fd;
+}
 
 tern_time tern_udp_now(void)
 {
@@ -26,7 +32,8 @@ void tern_system_start(void)
     (void)WSAStartup(MAKEWORD(2, 2), &data); /* what follows fails, if this does */
 }
 
-int tern_system_error(void)
+/* What errno would be after the latest call on a socket. */
+static int system_error(void)
 {
     static const struct {
         int theirs, ours;
@@ -57,14 +64,14 @@ static int outcome(int rc)
     if (rc == 0) {
         return 0;
     }
-    errno = tern_system_error();
+    errno = system_error();
     return TERN_ERR_SYSTEM;
 }
 
 int tern_socket_unblock(int fd)
 {
     u_long yes = 1;
-    return outcome(ioctlsocket(tern_socket_of(fd), (long)FIONBIO, &yes));
+    return outcome(ioctlsocket(socket_of(fd), (long)FIONBIO, &yes));
 }
 
 /* An ICMP message about a datagram that was sent would make the next recvfrom fail, else. */
@@ -81,7 +88,7 @@ int tern_socket_open(int family)
     SOCKET s = WSASocketW(family, SOCK_DGRAM, IPPROTO_UDP, NULL, 0,
                           WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (s == INVALID_SOCKET) {
-        errno = tern_system_error();
+        errno = system_error();
         return -1;
     }
     int fd = (int)s;
@@ -95,34 +102,59 @@ int tern_socket_open(int family)
 
 void tern_socket_close(int fd)
 {
-    (void)closesocket(tern_socket_of(fd));
+    (void)closesocket(socket_of(fd));
 }
 
 int tern_socket_bind(int fd, const union tern_sockaddr *sa, socklen_t len)
 {
-    return outcome(bind(tern_socket_of(fd), &sa->any, len));
+    return outcome(bind(socket_of(fd), &sa->any, len));
 }
 
 int tern_socket_connect(int fd, const union tern_sockaddr *sa, socklen_t len)
 {
-    return outcome(connect(tern_socket_of(fd), &sa->any, len));
+    return outcome(connect(socket_of(fd), &sa->any, len));
 }
 
 int tern_socket_name(int fd, union tern_sockaddr *out)
 {
     socklen_t len = sizeof *out;
     *out = (union tern_sockaddr){0};
-    return outcome(getsockname(tern_socket_of(fd), &out->any, &len));
+    return outcome(getsockname(socket_of(fd), &out->any, &len));
 }
 
 bool tern_socket_set(int fd, int level, int option, int value)
 {
-    return setsockopt(tern_socket_of(fd), level, option, (const char *)&value, sizeof value) == 0;
+    return setsockopt(socket_of(fd), level, option, (const char *)&value, sizeof value) == 0;
 }
 
 int tern_socket_option(int fd, int level, int option)
 {
     int value = 0;
     socklen_t len = sizeof value;
-    return getsockopt(tern_socket_of(fd), level, option, (char *)&value, &len) == 0 ? value : 0;
+    return getsockopt(socket_of(fd), level, option, (char *)&value, &len) == 0 ? value : 0;
+}
+
+int tern_socket_send(int fd, const uint8_t *data, size_t len, const union tern_sockaddr *to,
+                     socklen_t to_len)
+{
+    int sent = sendto(socket_of(fd), (const char *)data, (int)len, 0, &to->any, to_len);
+    return outcome(sent < 0 ? sent : 0);
+}
+
+ptrdiff_t tern_socket_receive(int fd, uint8_t *buf, size_t size, union tern_sockaddr *from)
+{
+    socklen_t len = sizeof *from;
+    *from = (union tern_sockaddr){0};
+    int got = recvfrom(socket_of(fd), (char *)buf, (int)size, 0, &from->any, &len);
+    return got < 0 ? outcome(got) : got;
+}
+
+int tern_socket_wait(int fd, bool wants_write, int ms)
+{
+    WSAPOLLFD pfd = {.fd = socket_of(fd), .events = POLLRDNORM};
+    if (wants_write) {
+        pfd.events |= POLLWRNORM;
+    }
+    int n = WSAPoll(&pfd, 1, ms);
+    return n < 0 ? outcome(n) : n;
 }

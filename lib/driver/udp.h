@@ -1,4 +1,4 @@
-/* The socket's state, and what a platform (udp_linux.c or udp_posix.c) does for it.
+/* The socket's state, and what a platform (udp_linux.c or udp_plain.c) does for it.
  * SPDX-License-Identifier: MIT */
 #ifndef TERN_DRIVER_UDP_H
 #define TERN_DRIVER_UDP_H

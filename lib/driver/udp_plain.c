@@ -1,4 +1,4 @@
-/* Any POSIX system: one datagram a call, no offload, no ancillary data.
+/* Any system without a faster way, by system.h: one datagram a call, no offload, no ancillary data.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #define __APPLE_USE_RFC_3542 /* IPV6_DONTFRAG */
@@ -6,9 +6,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
+
+#include "driver/system.h"
 
 struct tern_udp_platform {
     uint8_t slots[TERN_UDP_SLOTS][TERN_UDP_SLOT_SIZE];
@@ -20,7 +20,10 @@ struct tern_udp_platform {
 static const struct {
     int level, option, value;
 } whole[] = {
-#if defined(IP_PMTUDISC_PROBE) && defined(IPV6_PMTUDISC_PROBE)
+#if defined(_WIN32) /* IP_DONTFRAGMENT and IPV6_DONTFRAG, which not all of its headers have */
+    {IPPROTO_IP, 14, 1},
+    {IPPROTO_IPV6, 14, 1},
+#elif defined(IP_PMTUDISC_PROBE) && defined(IPV6_PMTUDISC_PROBE)
     {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE},
     {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE},
 #else
@@ -37,8 +40,7 @@ static const struct {
 static void forbid_fragments(int fd)
 {
     for (size_t i = 0; whole[i].level >= 0; i++) {
-        (void)setsockopt(fd, whole[i].level, whole[i].option, &whole[i].value,
-                         sizeof whole[i].value);
+        (void)tern_socket_set(fd, whole[i].level, whole[i].option, whole[i].value);
     }
 }
 
@@ -75,17 +77,12 @@ int tern_udp_push(struct tern_udp *udp)
         union tern_sockaddr sa;
         socklen_t len = tern_sockaddr_encode(&sa, &chunk.train->remote, udp->family);
         udp->counters.sendmsg_calls++;
-        ssize_t sent = -1;
-        if (len == 0) {
-            errno = EAFNOSUPPORT;
-        } else {
-            sent = sendto(udp->fd, chunk.data, chunk.len, 0, &sa.any, len);
-        }
-        if (sent >= 0) {
+        bool is_sent = len != 0 && tern_socket_send(udp->fd, chunk.data, chunk.len, &sa, len) == 0;
+        if (is_sent) {
             tern_udp_on_sent(udp, &chunk);
             continue;
         }
-        int rc = tern_udp_on_refused(udp, &chunk, errno);
+        int rc = tern_udp_on_refused(udp, &chunk, len == 0 ? EAFNOSUPPORT : errno);
         if (rc != 0) {
             return rc;
         }
@@ -97,11 +94,10 @@ int tern_udp_pull(struct tern_udp *udp, tern_datagram *out)
 {
     int n = 0;
     while (n < TERN_UDP_SLOTS) {
-        union tern_sockaddr sa = {0};
-        socklen_t len = sizeof sa;
+        union tern_sockaddr sa;
         uint8_t *slot = udp->platform->slots[n];
         udp->counters.recvmsg_calls++;
-        ssize_t got = recvfrom(udp->fd, slot, TERN_UDP_SLOT_SIZE, 0, &sa.any, &len);
+        ptrdiff_t got = tern_socket_receive(udp->fd, slot, TERN_UDP_SLOT_SIZE, &sa);
         if (got < 0) {
             int rc = tern_udp_on_unread(udp, errno);
             return rc != 0 ? rc : n;
@@ -117,13 +113,11 @@ int tern_udp_pull(struct tern_udp *udp, tern_datagram *out)
 
 int tern_udp_wait(struct tern_udp *udp, tern_time wait)
 {
-    struct pollfd pfd[2] = {{.fd = udp->fd, .events = POLLIN},
-                            {.fd = udp->roam_fd, .events = POLLIN}}; /* -1 is passed over */
-    if (udp->wants_write) {
-        pfd[0].events |= POLLOUT;
-    }
     tern_time ms = wait / TERN_MSEC + (wait % TERN_MSEC > 0 ? 1 : 0); /* never too early */
-    int n = poll(pfd, 2, wait == TERN_TIME_NEVER ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+    int n = tern_socket_wait(udp->fd, udp->wants_write,
+                             wait == TERN_TIME_NEVER ? -1
+                             : ms > INT_MAX          ? INT_MAX
+                                                     : (int)ms);
     if (n < 0) {
         return errno == EINTR ? TERN_ERR_AGAIN : TERN_ERR_SYSTEM;
     }
@@ -144,7 +138,7 @@ bool tern_udp_pull_refusal(struct tern_udp *udp, tern_addr *out)
     return false;
 }
 
-/* POSIX knows no way to be told. */
+/* There is no way to be told. */
 int tern_udp_roam_open(int *fd)
 {
     (void)fd;
