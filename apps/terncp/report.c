@@ -69,6 +69,9 @@ void report_progress(struct report *report, const struct report_view *now_at,
 {
     char safe[256];
     double at = now();
+    if (report->is_over) {
+        return;
+    }
     report->bytes = now_at->done;
     report->files = now_at->files;
     if (stats->packets_sent > 0) { /* there is a connection */
@@ -338,6 +341,13 @@ static void note_spared(const struct report *report)
     }
 }
 
+/* The connection ends after it, which looks at the progress once more. */
+static void end_meter(struct report *report)
+{
+    meter_clear(&report->meter);
+    report->is_over = true;
+}
+
 int report_end(struct report *report)
 {
     char size[24], rate[24], time[32], ratio[64];
@@ -345,7 +355,7 @@ int report_end(struct report *report)
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
     uint64_t all = report->settled + failed;
     int code = exit_code(report);
-    meter_clear(&report->meter);
+    end_meter(report);
     (void)cli_format_size(report->bytes, size, sizeof size);
     (void)cli_format_size(seconds > 0 ? (uint64_t)((double)report->bytes / seconds) : 0, rate,
                           sizeof rate);
@@ -392,5 +402,5 @@ int report_end(struct report *report)
 
 void report_abort(struct report *report)
 {
-    meter_clear(&report->meter);
+    end_meter(report);
 }

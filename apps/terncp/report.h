@@ -33,6 +33,7 @@ struct report {
     uint64_t skipped[REPORT_SKIP_REASONS], deleted;
     uint64_t left_out[2]; /* here, there: a failure only where nothing else was copied */
     bool is_push;
+    bool is_over; /* the summary is the last that is shown */
 };
 
 void report_init(struct report *report, const struct options *options, bool is_push);

@@ -59,6 +59,12 @@ case_json_progress() {
     has_line out '"event":"progress"' || fail "no progress was told"
 }
 
+# The summary: no bar is drawn over it or behind it, whatever else ends then.
+is_last_shown() {
+    tr '\r' '\n' <err | sed "s/$(printf '\033')\[K//g" | grep -v '^$' | tail -n 1 | grep -q ' verified$' ||
+        fail "something is shown after the summary"
+}
+
 case_progress_bar() {
     serve
     link --rate 40
@@ -67,6 +73,9 @@ case_progress_bar() {
     tr '\r' '\n' <err >lines
     grep -q 'file .*/2\.9 MiB *[0-9]*% .*/s  ETA' lines || fail "no progress was shown"
     says 'verified$'
+    is_last_shown
+    copy --progress bar "tern://$link/bar" here/back
+    is_last_shown
     copy here/file "tern://$link/auto" # auto: none, since standard error is no terminal
     ! grep -q "$(printf '\r')" err || fail "a bar without a terminal"
     copy --progress none here/file "tern://$link/none"
