@@ -40,12 +40,11 @@ static bool wants_other(const struct tern_conn *conn, const struct tern_space *s
             (messages->out != NULL || messages->fec.out != NULL || tern_messages_wants(conn)));
 }
 
-/* Early data has another header. */
+/* Once the levels before it are done with, early data is over, too, which has another header. */
 static bool is_settled(const struct tern_conn *conn)
 {
-    return conn->life.is_confirmed && !conn->sends_early && conn->path.is_validated &&
-           conn->budget.rate == 0 && tern_conn_first_level(conn) == TERN_LEVEL_APP &&
-           tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]);
+    return tern_conn_first_level(conn) == TERN_LEVEL_APP && conn->path.is_validated &&
+           conn->budget.rate == 0 && tern_space_is_live(&conn->spaces[TERN_LEVEL_APP]);
 }
 
 /* Numbers of one length, that the keys may seal, and none left out. How many there are, at most `most`. */

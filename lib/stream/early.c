@@ -26,12 +26,12 @@ void tern_streams_end_early(struct tern_streams *t)
     }
 }
 
-/* As it was before anything had left. */
+/* As it was before anything had left. It is one of ours, and nothing of it was acknowledged. */
 static void rewind_stream(struct tern_stream *s)
 {
     if (s->send == TERN_SEND_RESET) { /* its bytes are gone: the peer has seen none of them */
         s->out.base = s->out.sent = s->out.end = 0;
-    } else if (s->send == TERN_SEND_OPEN || s->send == TERN_SEND_FIN) {
+    } else {
         tern_outbuf_rewind(&s->out);
     }
     tern_flow_out_init(&s->out_flow, 0);

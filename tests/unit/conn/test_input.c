@@ -1,8 +1,11 @@
 /* Datagrams that a connection should not believe: forged, repeated, misdirected, late, or too many;
  * and those that it should: from a peer that moved, or ahead of its time.
  * SPDX-License-Identifier: MIT */
+#include "conn/handle.h"
+#include "conn/retry.h"
 #include "conn_kit.h"
-
+#include "crypto/token.h"
+#include "wire/encode.h"
 #include "wire/limits.h"
 
 static struct ck k;
@@ -301,7 +304,117 @@ static void early_packets_are_kept_within_a_bound(void **state)
     assert_int_equal(server->streams.bytes_received, 150);
 }
 
+/* A Retry as the server would send one in answer to the client's first packet. */
+static size_t make_retry(uint8_t *out, size_t size, struct tern_header *header)
+{
+    static const uint8_t zeros[TERN_RETRY_TAG_SIZE];
+    const struct tern_cid *odcid = &client->handshake->original_dcid;
+    struct tern_cid scid = {.len = 8, .bytes = "another"};
+    struct tern_retry_keys keys;
+    struct tern_writer w;
+    tern_writer_init(&w, out, size);
+    tern_header_encode_retry(&w, &client->handshake->client_scid, &scid, zeros, 16, zeros, 0);
+    assert_false(w.failed);
+    size_t len = tern_writer_used(&w), tag_at = len - TERN_RETRY_TAG_SIZE;
+    tern_retry_keys_init(&keys, k.side[CK_SERVER].env.public_key);
+    tern_retry_tag(out + tag_at, &keys, odcid->bytes, odcid->len, out, tag_at);
+    assert_int_equal(tern_header_decode(header, out, len, TERN_CID_SIZE), 0);
+    return len;
+}
+
+/* RFC 9000 §17.2.5.2: a client that nobody has answered yet, and nobody else. */
+static void who_does_not_wait_for_an_answer_heeds_no_retry(void **state)
+{
+    (void)state;
+    uint8_t packet[200];
+    struct tern_header header;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ck_clear(&k), 0);
+        ck_init(&k);
+        assert_int_equal(ck_connect(&k), 0);
+        client = k.side[CK_CLIENT].conn;
+        assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+        server = k.side[CK_SERVER].conn;
+        (void)make_retry(packet, sizeof packet, &header);
+        assert_false(tern_retry_on_packet(server, &header, packet, k.now));
+        assert_int_equal(server->life.state, TERN_LIFE_HANDSHAKING);
+        if (i == 0) {
+            tern_conn_close(client, 1, NULL);
+            assert_false(tern_retry_on_packet(client, &header, packet, k.now));
+        } else {
+            assert_true(tern_retry_on_packet(client, &header, packet, k.now));
+            assert_true(client->handshake->has_retry);
+        }
+    }
+    assert_int_equal(ck_clear(&k), 0);
+    ck_init(&k);
+    ck_ready(&k);
+    client = k.side[CK_CLIENT].conn;
+    assert_false(tern_retry_on_packet(client, &header, packet, k.now));
+    assert_int_equal(client->life.state, TERN_LIFE_ESTABLISHED);
+}
+
+/* RFC 9000 §6.2: the same of Version Negotiation. */
+static void who_does_not_wait_for_an_answer_needs_no_other_version(void **state)
+{
+    (void)state;
+    static const uint8_t versions[] = {0x0a, 0x0a, 0x0a, 0x0a};
+    assert_int_equal(ck_clear(&k), 0);
+    ck_init(&k);
+    assert_int_equal(ck_connect(&k), 0);
+    client = k.side[CK_CLIENT].conn;
+    assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
+    server = k.side[CK_SERVER].conn;
+    const struct tern_cid *asked = tern_cids_remote(&client->cids);
+    struct tern_header header = {.type = TERN_PACKET_VERSION_NEGOTIATION,
+                                 .raw_scid = asked->bytes,
+                                 .raw_scid_len = asked->len,
+                                 .versions = versions,
+                                 .versions_len = sizeof versions};
+    assert_false(tern_retry_on_negotiation(server, &header));
+    header.raw_scid_len--;
+    assert_false(tern_retry_on_negotiation(client, &header));
+    header.raw_scid_len++;
+    assert_true(tern_retry_on_negotiation(client, &header));
+    tern_conn_close(client, 1, NULL);
+    assert_false(tern_retry_on_negotiation(client, &header));
+}
+
+/* RFC 9000 §8.1.3: the newest counts; one that no server of ours gives, or for which there is no room, does not. */
+static void address_tokens_are_kept_as_far_as_they_are_of_use(void **state)
+{
+    (void)state;
+    static const uint8_t token[TERN_ADDRESS_TOKEN_MAX + 1] = {7, 7, 7};
+    uint8_t payload[400], kept[TERN_ADDRESS_TOKEN_MAX];
+    struct kit_heap *heap = &k.side[CK_CLIENT].heap;
+    tern_datagram in = {.local = client->path.local, .remote = client->path.remote};
+    size_t len = 0;
+    for (size_t size = 20; size < 400; size += TERN_ADDRESS_TOKEN_MAX + 1 - 20) {
+        for (int drought = 0; drought < 2; drought++) {
+            struct tern_handle handle = {.conn = client,
+                                         .level = TERN_LEVEL_APP,
+                                         .packet_type = TERN_PACKET_ONE_RTT,
+                                         .in = &in};
+            struct tern_writer w;
+            tern_writer_init(&w, payload, sizeof payload);
+            tern_frame_encode_new_token(&w, token, size - (size_t)drought);
+            heap->fail_at = drought > 0 ? heap->calls + 1 : 0;
+            assert_int_equal(tern_handle_payload(&handle, payload, tern_writer_used(&w), k.now), 0);
+            assert_int_equal(tern_conn_address_token(client, kept, sizeof kept, &len), 0);
+            assert_int_equal(len, 20);
+            assert_memory_equal(kept, token, len);
+        }
+    }
+    heap->fail_at = 0;
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(who_does_not_wait_for_an_answer_heeds_no_retry, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(who_does_not_wait_for_an_answer_needs_no_other_version, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(address_tokens_are_kept_as_far_as_they_are_of_use, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(a_close_is_repeated_ever_more_rarely, setup, teardown),
     cmocka_unit_test_setup_teardown(a_lost_close_is_told_again, setup, teardown),
     cmocka_unit_test_setup_teardown(who_drains_answers_nothing, setup, teardown),

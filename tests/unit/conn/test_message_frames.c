@@ -466,6 +466,91 @@ static void protection_is_within_its_ranges(void **state)
     assert_int_equal(tern_conn_set_fec(client, 99, TERN_LATEST, 100, true), TERN_ERR_LIMIT);
 }
 
+static void no_release(void *arg, const void *data, size_t len)
+{
+    (void)arg, (void)data, (void)len;
+    fail_msg("what was not lent is not given back");
+}
+
+static void options_are_within_their_ranges(void **state)
+{
+    tern_send_options options;
+    (void)state;
+    tern_send_options_init(&options);
+    assert_int_equal(tern_conn_send(client, NULL, 1, &options, k.now), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_send_ref(client, bytes, 1, NULL, NULL, &options, k.now),
+                     TERN_ERR_INVALID);
+    options.size--; /* as if made for another version */
+    assert_int_equal(tern_conn_send(client, bytes, 1, &options, k.now), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_send_ref(client, bytes, 1, no_release, NULL, &options, k.now),
+                     TERN_ERR_INVALID);
+    assert_null(tern_messages_out(client)); /* and nothing was made for it */
+    assert_int_equal(tern_conn_set_weight(client, TERN_CHANNELS, 1), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_weight(client, 1, 0), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_weight(client, 1, 256), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_weight(client, 1, 255), 0);
+    assert_int_equal(tern_conn_set_redundancy(client, (tern_redundancy)77, 1), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_redundancy(client, TERN_REDUNDANCY_FIXED, 9), TERN_ERR_INVALID);
+    assert_int_equal(tern_conn_set_redundancy(client, TERN_REDUNDANCY_FIXED, 8), 0);
+    assert_int_equal(tern_conn_send(client, NULL, 0, NULL, k.now), 0);
+    ck_settle(&k);
+    assert_int_equal(take_all(), 1);
+}
+
+/* Neither half is there yet, or anything in it. */
+static void where_nothing_was_sent_there_is_nothing(void **state)
+{
+    tern_time age = 5;
+    tern_message m = {.size = sizeof m};
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* the second time with what the call on the weight has made */
+        assert_int_equal(tern_conn_cancel(client, 1), 0);
+        assert_int_equal(tern_conn_cancel_channel(client, 1), 0);
+        assert_int_equal(tern_conn_cancel_channel(client, TERN_CHANNELS), 0);
+        assert_int_equal(tern_conn_queued(client, 3, &age, k.now), 0);
+        assert_int_equal(age, 0);
+        assert_int_equal(tern_conn_receive(client, &m), 0);
+        assert_int_equal(tern_conn_set_weight(client, 1, 7), 0);
+    }
+}
+
+/* Programs that were built when there was less to be told of a message, or will be when there is more. */
+static void no_more_of_a_message_is_told_than_there_is_room_for(void **state)
+{
+    struct {
+        tern_message m;
+        uint8_t more[8];
+    } bigger;
+    (void)state;
+    assert_int_equal(tern_conn_send(client, bytes, 3, NULL, k.now), 0);
+    assert_int_equal(tern_conn_send(client, bytes, 4, NULL, k.now), 0);
+    ck_settle(&k);
+    memset(&bigger, 0xaa, sizeof bigger);
+    bigger.m.size = offsetof(tern_message, channel);
+    assert_int_equal(tern_conn_receive(server, &bigger.m), 1);
+    assert_int_equal(bigger.m.len, 3);
+    assert_int_equal(bigger.m.channel, 0xaaaaaaaa);
+    memset(&bigger, 0xaa, sizeof bigger);
+    bigger.m.size = sizeof bigger;
+    assert_int_equal(tern_conn_receive(server, &bigger.m), 1);
+    assert_int_equal(bigger.m.len, 4);
+    assert_int_equal(bigger.m.number, 1);
+    assert_int_equal(bigger.more[0], 0xaa);
+}
+
+static void the_closed_send_no_messages(void **state)
+{
+    (void)state;
+    assert_int_equal(tern_conn_max_message(client), 10000);
+    tern_conn_close(client, 0, NULL);
+    assert_int_equal(tern_conn_max_message(client), 0);
+    assert_int_equal(tern_conn_send(client, bytes, 1, NULL, k.now), TERN_ERR_CLOSED);
+    assert_int_equal(tern_conn_send_ref(client, bytes, 1, no_release, NULL, NULL, k.now),
+                     TERN_ERR_CLOSED);
+    assert_int_equal(tern_conn_set_weight(client, 1, 7), TERN_ERR_CLOSED);
+    assert_int_equal(tern_conn_set_fec(client, 1, TERN_ORDERED, 20, false), TERN_ERR_CLOSED);
+}
+
 /* What does not fit, or has no room for its receipt, waits whole. */
 static void controls_wait_for_room(void **state)
 {
@@ -499,6 +584,11 @@ static void controls_wait_for_room(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(options_are_within_their_ranges, setup, teardown),
+    cmocka_unit_test_setup_teardown(where_nothing_was_sent_there_is_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_more_of_a_message_is_told_than_there_is_room_for, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(the_closed_send_no_messages, setup, teardown),
     cmocka_unit_test_setup_teardown(controls_wait_for_room, setup, teardown),
     cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, teardown),
     cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, teardown),
