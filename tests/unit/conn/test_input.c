@@ -365,14 +365,17 @@ static void who_does_not_wait_for_an_answer_needs_no_other_version(void **state)
     client = k.side[CK_CLIENT].conn;
     assert_int_equal(ck_carry(&k, CK_CLIENT), 1);
     server = k.side[CK_SERVER].conn;
-    const struct tern_cid *asked = tern_cids_remote(&client->cids);
+    const struct tern_cid *asked = tern_cids_remote(&server->cids);
     struct tern_header header = {.type = TERN_PACKET_VERSION_NEGOTIATION,
                                  .raw_scid = asked->bytes,
                                  .raw_scid_len = asked->len,
                                  .versions = versions,
                                  .versions_len = sizeof versions};
+    assert_false(server->has_peer_key);
     assert_false(tern_retry_on_negotiation(server, &header));
-    header.raw_scid_len--;
+    asked = tern_cids_remote(&client->cids);
+    header.raw_scid = asked->bytes;
+    header.raw_scid_len = (uint8_t)(asked->len - 1);
     assert_false(tern_retry_on_negotiation(client, &header));
     header.raw_scid_len++;
     assert_true(tern_retry_on_negotiation(client, &header));

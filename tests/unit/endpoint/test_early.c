@@ -330,6 +330,9 @@ static void a_refusal_takes_all_back(void **state)
     assert_int_equal(client->closed + server_closed, 0);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_REFUSED);
     early_assert_heard("hello", false);
+    /* The bytes that were reset never left, as far as anybody counts them. */
+    assert_int_equal(server->conn->streams.conn_in.received, 5);
+    assert_int_equal(client->conn->streams.conn_out.used, 5);
 }
 
 /* --- what the application may do wrong ---------------------------------------------------------------- */
