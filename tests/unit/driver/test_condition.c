@@ -63,8 +63,8 @@ static void the_delay_is_added(void **state)
     condition(pair.a, 1);
     fake_send(&pair.a_end, &pair.b_addr, 40, 1400, 700);
     fake_send(&pair.a_end, &pair.b_addr, 1, 5, 5);
-    tern_time took = serve(41, 5 * TERN_SEC);
-    assert_in_range(took, DELAY, 2 * TERN_SEC);
+    tern_time took = serve(41, 10 * TERN_SEC);
+    assert_true(took >= DELAY);
     assert_int_equal(pair.b_end.received, 41);
     assert_int_equal(pair.b_end.bad, 0);
     assert_int_equal(pair.b_end.out_of_order, 0);
@@ -79,7 +79,7 @@ static void what_comes_is_delayed_as_well(void **state)
     back.delay = DELAY;
     condition(pair.b, 1);
     fake_send(&pair.a_end, &pair.b_addr, 30, 1200, 100);
-    assert_in_range(serve(30, 5 * TERN_SEC), DELAY, 2 * TERN_SEC);
+    assert_true(serve(30, 10 * TERN_SEC) >= DELAY);
     assert_int_equal(pair.b_end.received, 30);
     assert_int_equal(pair.b_end.bad, 0);
     assert_int_equal(pair.b_end.bundles, 0);
@@ -96,8 +96,8 @@ static void service_wakes_for_what_is_due(void **state)
     condition(pair.a, 1);
     fake_send(&pair.a_end, &pair.b_addr, 1, 100, 100);
     tern_time start = tern_udp_now();
-    assert_int_equal(tern_udp_service(pair.a, 2 * TERN_SEC), 0);
-    assert_in_range(tern_udp_now() - start, DELAY, TERN_SEC);
+    assert_int_equal(tern_udp_service(pair.a, 20 * TERN_SEC), 0);
+    assert_in_range(tern_udp_now() - start, DELAY, 10 * TERN_SEC);
     assert_int_equal(stats_of(pair.a).datagrams_sent, 1);
     assert_int_equal(tern_udp_deadline(pair.a), TERN_TIME_NEVER);
 }
@@ -137,7 +137,7 @@ static void at_full_loss_nothing_comes(void **state)
     /* Taken out, everything passes again. */
     assert_int_equal(tern_udp_set_conditioner(pair.a, NULL), 0);
     fake_send(&pair.a_end, &pair.b_addr, 10, 1000, 1000);
-    (void)serve(10, TERN_SEC);
+    (void)serve(10, 10 * TERN_SEC);
     assert_int_equal(pair.b_end.received, 10);
 }
 
@@ -149,7 +149,10 @@ static void lose_some(uint64_t seed, uint8_t seen[200])
     for (int i = 0; i < 5; i++) {
         fake_send(&pair.a_end, &pair.b_addr, 40, 500, 500);
     }
-    (void)serve(200, 100 * TERN_MSEC);
+    while (counters_of(true).packets_in < 200) {
+        assert_int_equal(tern_udp_service(pair.a, 0), 0);
+    }
+    (void)serve((uint32_t)(200 - counters_of(true).lost), 10 * TERN_SEC);
     memcpy(seen, pair.b_end.seen, 200);
     assert_in_range(pair.b_end.received, 100, 180);
     assert_int_equal(teardown(NULL), 0);
@@ -178,7 +181,7 @@ static void marks_and_addresses_are_kept(void **state)
     fake_send(&pair.a_end, &pair.b_addr, 3, 100, 100);
     pair.a_end.queue[0].ecn = 1;
     pair.a_end.queue[0].local = pair.a_addr;
-    (void)serve(3, TERN_SEC);
+    (void)serve(3, 10 * TERN_SEC);
     assert_int_equal(pair.b_end.received, 3);
     assert_int_equal(pair.b_end.latest.ecn, stats_of(pair.a).has_gso ? 1 : 0);
     assert_true(tern_addr_equal(&pair.b_end.latest.remote, &pair.a_addr));
@@ -192,7 +195,7 @@ static void marks_of_the_link_arrive(void **state)
     condition(pair.b, 1);
     fake_send(&pair.a_end, &pair.b_addr, 1, 100, 100);
     pair.a_end.queue[0].ecn = 2;
-    (void)serve(1, TERN_SEC);
+    (void)serve(1, 10 * TERN_SEC);
     assert_int_equal(pair.b_end.latest.ecn, stats_of(pair.a).has_gso ? 3 : 0);
 }
 
@@ -235,7 +238,7 @@ static void close_waits_for_what_is_inside(void **state)
     tern_time start = tern_udp_now();
     tern_udp_close(pair.a);
     pair.a = NULL;
-    assert_in_range(tern_udp_now() - start, DELAY, TERN_SEC);
+    assert_true(tern_udp_now() - start >= DELAY);
     for (int i = 0; i < 100 && pair.b_end.received < 2; i++) {
         assert_int_equal(tern_udp_service(pair.b, 10 * TERN_MSEC), 0);
     }
@@ -269,7 +272,7 @@ static void the_binding_wakes_for_it(void **state)
     fake_send(&pair.b_end, &pair.a_addr, 1, 100, 100);
     assert_int_equal(tern_udp_flush(pair.a), 0);
     assert_int_equal(tern_ev_start(&binding, loop, pair.b, &pair.b_end, on_ready, NULL), 0);
-    ev_timer_init(&limit, on_limit, 0.2, 0.);
+    ev_timer_init(&limit, on_limit, 1., 0.);
     ev_timer_start(loop, &limit);
     (void)ev_run(loop, 0);
     assert_int_equal(tern_ev_error(binding), 0);

@@ -90,6 +90,25 @@ static inline void serve_for(tern_time length)
     }
 }
 
+/* Until it is so, or for a time that no machine is too slow for. */
+static inline void serve_until(const bool *is_so)
+{
+    tern_time until = tern_udp_now() + 60 * TERN_SEC;
+    while (!*is_so && tern_udp_now() < until) {
+        serve(&client);
+        serve(&server);
+    }
+}
+
+static inline void serve_until_read(size_t bytes)
+{
+    tern_time until = tern_udp_now() + 60 * TERN_SEC;
+    while (server.read < bytes && tern_udp_now() < until) {
+        serve(&client);
+        serve(&server);
+    }
+}
+
 static inline tern_stats stats_of_client(void)
 {
     tern_stats stats = {.size = sizeof stats};
