@@ -41,7 +41,7 @@ int main(void)
             tern_ev_start(&bindings[1], loop, drivers[1], server.endpoint, on_ready, NULL) == 0;
     }
     if (works) {
-        ev_timer_init(&timeout, on_timeout, 20.0, 0.0);
+        ev_timer_init(&timeout, on_timeout, 60.0, 0.0);
         ev_timer_start(loop, &timeout);
         ev_run(loop, 0);
         ev_timer_stop(loop, &timeout);

@@ -79,7 +79,7 @@ class Client:
 
     def __init__(self, address):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(5)
+        self.socket.settimeout(60)
         self.socket.connect(address)
         self.odcid, self.scid = os.urandom(8), os.urandom(8)
         self.keys = [crypto.PacketKeys(crypto.CHACHA, one) for one in crypto.initial_secrets(self.odcid, b"")]
@@ -168,7 +168,7 @@ def main():
     finally:
         server.send_signal(signal.SIGHUP)
         server.stderr.read()
-        status = server.wait(20)
+        status = server.wait(200)
     if status != 0:
         sys.exit("the server ended with %d" % status)
     files = glob.glob(os.path.join(folder, "qlog", "*.qlog"))
