@@ -416,8 +416,13 @@ coverage() {
 msan() {
     since=$(date +%s)
     rc=0
-    CC=clang CFLAGS='-O1 -g -fsanitize=memory -fno-omit-frame-pointer' \
-        sh tests/tools/newer-sodium.sh build/deps-msan --disable-asm || rc=$?
+    flags='-O2 -g -fsanitize=memory -fno-omit-frame-pointer'
+    # It cannot look into assembly. Without that libsodium does not ask for the processor's instructions either,
+    # whose intrinsics it does look into, and which make the simulator's tests many times as fast.
+    case $(uname -m) in
+    x86_64 | amd64) flags="$flags -DHAVE_CPUID=1 -DHAVE__XGETBV=1 -mxsave -include immintrin.h" ;;
+    esac
+    CC=clang CFLAGS=$flags sh tests/tools/newer-sodium.sh build/deps-msan --disable-asm || rc=$?
     case $rc in
     0) ;;
     77)
@@ -501,8 +506,10 @@ cross() {
     if sh tests/cross.sh "$@" >build/cross/log 2>&1; then
         echo "done"
         sed -n '/^machine /,$p' build/cross/log
-        count cross "$(awk '/^machine /{ on = 1; next } on && NF == 5 { n += $3 } END { print n + 0 }' build/cross/log)" \
-            0 "$(grep -c ' skipped$' build/cross/log || true)" $(($(date +%s) - since))
+        # Rows, and machines whose libraries cannot be had.
+        sums=$(awk '/^machine /{ on = 1; next } on && NF == 6 { n += $3; left += $5 } on && /skipped$/ { left++ }
+            END { print n + 0, left + 0 }' build/cross/log)
+        count cross "${sums% *}" 0 "${sums#* }" $(($(date +%s) - since))
         return
     fi
     echo FAILED

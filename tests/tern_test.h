@@ -27,6 +27,13 @@
 #define TERN_TEST_TIMES(n) (n)
 #endif
 
+/* Ends a test that cannot be done here. ctest tells it from those that passed. */
+#define skip_because(why)                                                                          \
+    do {                                                                                           \
+        print_message("skipped: %s\n", why);                                                       \
+        skip();                                                                                    \
+    } while (0)
+
 /* Use at the end of a test file: TERN_TEST_MAIN(tests) with `tests` an array of CMUnitTest whose
  * entries stand one a line, so that the build finds their names. */
 #define TERN_TEST_MAIN(tests)                                                                      \

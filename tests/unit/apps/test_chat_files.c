@@ -309,7 +309,7 @@ static void an_old_offer_is_found_in_the_history(void **state)
     struct den d;
     char path[100];
     if (!store_is_built_in()) {
-        skip();
+        skip_because("built without SQLite");
     }
     (void)snprintf(path, sizeof path, "%s/talk.db", folder->path);
     begin_at(&d, path);

@@ -253,7 +253,7 @@ static void packed_runs_come_out_as_they_went_in(void **state)
     static struct unpack out;
     static struct proto_packed head;
     if (!zip_is_there()) {
-        skip();
+        skip_because("built without libzstd");
     }
     make_source(folder);
     struct batch *batch = scan(folder, "from", PROTO_FLAG_RECURSIVE);
@@ -287,7 +287,7 @@ static void hostile_packed_runs_are_refused(void **state)
     static struct unpack out;
     static uint8_t raw[4096], packed[4096];
     if (!zip_is_there()) {
-        skip();
+        skip_because("built without libzstd");
     }
     place_at(&place, folder->fd, PROTO_FLAG_RECURSIVE);
     size_t len = 0;
@@ -438,7 +438,7 @@ static void attributes_are_of_kinds_that_are_allowed(void **state)
     bool has_xattrs = fsetxattr(fd, "user.secu.rity", "red", 3, 0) == 0;
     (void)close(fd);
     if (!has_xattrs) {
-        skip();
+        skip_because("this file system has no attributes of users");
     }
     assert_int_equal(pass_one(folder, flags, flags, make_security), PROTO_BAD_REQUEST);
     assert_int_equal(pass_one(folder, flags, flags, make_shorter), PROTO_BAD_REQUEST);

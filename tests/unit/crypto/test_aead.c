@@ -113,7 +113,7 @@ static void check_known_by(enum tern_engine engine, const struct known *known)
 static void check_known(const struct known *known)
 {
     if ((tern_suites_available(NULL) & known->suite) == 0) {
-        skip();
+        skip_because("this libsodium, or this processor, does not have the cipher");
     }
     if (tern_suite_engine(known->suite) != TERN_ENGINE_SODIUM) {
         check_known_by(tern_suite_engine(known->suite), known);

@@ -98,7 +98,7 @@ static void a_new_address_is_heard_of(void **state)
 {
     (void)state;
     if (unshare(CLONE_NEWNET) != 0) {
-        skip();
+        skip_because("no network of our own may be made here");
     }
     tern_udp *here;
     assert_int_equal(tern_udp_open(&here, &end, NULL), 0);
@@ -109,7 +109,7 @@ static void a_new_address_is_heard_of(void **state)
     tern_conn *conn = add("192.0.2.1:1", "127.0.0.1:7437");
     if (system("ip link set lo up && ip addr add 127.0.0.2/8 dev lo 2>/dev/null") != 0) {
         tern_udp_close(here);
-        skip();
+        skip_because("there is no ip(8), or it may not change that network");
     }
     assert_int_equal(tern_udp_service(here, TERN_SEC), 0);
     assert_true(conn->moves >= 1);

@@ -40,7 +40,7 @@ static void offload_saves_system_calls(void **state)
     pair_open(&pair);
     if (!stats_of(pair.a).has_gso || !stats_of(pair.b).has_gro) {
         pair_close(&pair);
-        skip(); /* an old kernel */
+        skip_because("this kernel has no GSO and GRO");
     }
     for (int i = 0; i < 10; i++) {
         fake_send(&pair.a_end, &pair.b_addr, 40, 1200, 1200);
