@@ -6,6 +6,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+
+static bool nods; /* the kernel, to any advice, and does nothing */
+
+int __real_madvise(void *page, size_t size, int advice);
+int __wrap_madvise(void *page, size_t size, int advice);
+
+int __wrap_madvise(void *page, size_t size, int advice)
+{
+    return nods ? 0 : __real_madvise(page, size, advice);
+}
+#endif
+
 static struct pair pair;
 
 static int setup(void **state)
@@ -73,10 +87,28 @@ static void a_child_can_begin_anew(void **state)
     pair_carry(&pair, 1);
 }
 
+/* As under qemu's user mode. */
+static void a_kernel_that_nods_is_not_believed(void **state)
+{
+    (void)state;
+#if defined(__linux__)
+    pair_close(&pair);
+    nods = true;
+    pair_open(&pair);
+    nods = false;
+    fake_send(&pair.a_end, &pair.b_addr, 1, 100, 100);
+    assert_int_equal(in_child(refuses), 42);
+    pair_carry(&pair, 1);
+#else
+    skip_because("the kernel is asked on Linux only");
+#endif
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_child_does_not_send, setup, teardown),
     cmocka_unit_test_setup_teardown(without_the_kernels_help_neither, setup, teardown),
     cmocka_unit_test_setup_teardown(a_child_can_begin_anew, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_kernel_that_nods_is_not_believed, setup, teardown),
 };
 
 TERN_TEST_MAIN(tests)
