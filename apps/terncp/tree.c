@@ -66,6 +66,15 @@ bool tree_is_under(const char *name, const char *top, bool is_recursive)
     return fnmatch(top, first, FNM_PERIOD) == 0;
 }
 
+/* A link that is not followed says so, also where a folder was wanted. */
+static int why_not(int folder, const char *part, int error)
+{
+    struct stat st;
+    bool is_link = error == ENOTDIR && fstatat(folder, part, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   S_ISLNK(st.st_mode);
+    return is_link ? ELOOP : error;
+}
+
 /* For kernels without openat2: one component at a time, and never through a symbolic link. */
 static int open_by_steps(int root, const char *name, int flags, mode_t mode)
 {
@@ -83,9 +92,9 @@ static int open_by_steps(int root, const char *name, int flags, mode_t mode)
         bool is_last = name[len] == '\0';
         int next = is_last ? openat(fd, part, flags | O_NOFOLLOW | O_CLOEXEC, mode)
                            : openat(fd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int saved = errno;
+        int error = next < 0 ? why_not(fd, part, errno) : 0;
         (void)close(fd);
-        errno = saved;
+        errno = error;
         if (is_last || next < 0) {
             return next;
         }

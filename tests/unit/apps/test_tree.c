@@ -4,12 +4,46 @@
 #include "terncp/tree.h"
 
 #include <errno.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 
 #include "unit/apps/folder.h"
 
 static const struct tree_rules plain = {.links = TREE_LINKS_LEFT_OUT};
 
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
+static bool is_old; /* the kernel: it has no openat2 */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* The one call of this kind that there is. */
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    va_start(arguments, number);
+    int at = va_arg(arguments, int);
+    const char *name = va_arg(arguments, const char *);
+    struct open_how *how = va_arg(arguments, struct open_how *);
+    va_end(arguments);
+    if (is_old) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return __real_syscall(number, at, name, how, sizeof *how);
+}
+
+/* Without it no link is followed, not even one that stays beneath. */
+static void need_openat2(void)
+{
+    struct open_how how = {.flags = O_PATH};
+    long fd = syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how);
+    if (fd < 0) {
+        skip_because("this kernel has no openat2");
+    }
+    (void)close((int)fd);
+}
 
 static void safe_names_are_told_from_others(void **state)
 {
@@ -108,6 +142,7 @@ static int open_root(const struct folder *folder)
 static void what_is_inside_opens(void **state)
 {
     static const char *const names[] = {"file", "folder/file", "in"};
+    need_openat2();
     int root = open_root(*state);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         int fd = tree_open(root, names[i], O_RDONLY, 0);
@@ -152,6 +187,7 @@ static void what_leaves_does_not_open(void **state)
 
 static void parents_stay_inside(void **state)
 {
+    need_openat2();
     int root = open_root(*state);
     const char *last;
     int fd = tree_open_parent(root, "folder/file", 0, &last);
@@ -174,6 +210,34 @@ static void parents_stay_inside(void **state)
     assert_int_equal(tree_open_parent(root, "../x", 0, &last), -1);
     assert_int_equal(tree_open_parent(root, "file/x", 0, &last), -1);
     assert_int_equal(errno, ENOTDIR);
+    (void)close(root);
+}
+
+static void without_openat2_no_link_is_followed(void **state)
+{
+    static const char *const links[] = {"in",     "within/file", "out/file", "outfile",
+                                        "within", "etc/passwd",  "loop",     "loop/file"};
+    const char *last;
+    int root = open_root(*state);
+    is_old = true;
+    for (size_t i = 0; i < COUNT_OF(links); i++) {
+        errno = 0;
+        assert_int_equal(tree_open(root, links[i], O_RDONLY, 0), -1);
+        assert_int_equal(errno, ELOOP);
+        assert_int_equal(tree_open(root, links[i], O_WRONLY | O_CREAT, 0644), -1);
+    }
+    assert_int_equal(tree_open_parent(root, "out/file", 0, &last), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(tree_open_parent(root, "file/x", 0, &last), -1);
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(tree_open(root, "../outside/file", O_RDONLY, 0), -1);
+    assert_int_equal(errno, EXDEV);
+    assert_int_equal(tree_open(root, "folder/none", O_RDONLY, 0), -1);
+    assert_int_equal(errno, ENOENT);
+    int fd = tree_open(root, "folder/file", O_RDONLY, 0);
+    is_old = false;
+    assert_true(fd >= 0);
+    (void)close(fd);
     (void)close(root);
 }
 
@@ -226,6 +290,7 @@ static void a_walk_starts_where_it_may(void **state)
 {
     static struct tree_entry entry;
     struct folder *folder = *state;
+    need_openat2();
     int root = open_root(folder);
     assert_null(tree_walk_new(root, "folder", "f", false, &plain));
     assert_int_equal(errno, EISDIR);
@@ -303,6 +368,7 @@ static void links_are_kept_as_they_are(void **state)
 static void followed_links_end_and_stay_beneath(void **state)
 {
     const struct folder *folder = *state;
+    need_openat2();
     int root = open_root(folder);
     struct tree_rules rules = {.links = TREE_LINKS_FOLLOWED};
     assert_int_equal(symlinkat("..", root, "folder/up"), 0);
@@ -322,6 +388,7 @@ static void followed_links_end_and_stay_beneath(void **state)
 
 static void a_filter_spares_what_it_leaves_out(void **state)
 {
+    need_openat2();
     int root = open_root(*state);
     struct filter *filter = filter_new();
     struct tree_rules rules = {.links = TREE_LINKS_FOLLOWED, .filter = filter};
@@ -362,6 +429,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(what_is_inside_opens, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(what_leaves_does_not_open, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(parents_stay_inside, make_root, folder_remove),
+    cmocka_unit_test_setup_teardown(without_openat2_no_link_is_followed, make_root, folder_remove),
     cmocka_unit_test(last_components_are_found),
     cmocka_unit_test_setup_teardown(a_walk_finds_all_and_follows_no_link, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(a_walk_starts_where_it_may, make_root, folder_remove),
