@@ -533,6 +533,7 @@ all)
         layer "$label" asan-ubsan
     done
     layer install release-clang
+    layer install asan-ubsan "install asan"
     layer fuzz asan-ubsan replay
     engines
     same_packets asan-ubsan release-clang
