@@ -206,6 +206,26 @@ static void on_ready(tern_ev *binding, void *user)
     }
 }
 
+/* Whoever has been heard by now is there, and gets all the time that a handshake may take: over a long
+ * path it is confirmed long after the answer has come. */
+static void on_silent(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct dial *d = timer->data;
+    (void)loop;
+    (void)events;
+    bool is_heard = d->is_connected;
+    for (unsigned i = 0; i < d->addr_count; i++) {
+        tern_stats stats = {.size = sizeof stats};
+        if (d->racing[i] != NULL) {
+            tern_conn_stats(d->racing[i], &stats);
+        }
+        is_heard = is_heard || stats.packets_received > 0;
+    }
+    if (!is_heard) {
+        dial_stop(d, DIAL_SILENT);
+    }
+}
+
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
 {
     struct dial *d = w->data;
@@ -321,9 +341,25 @@ static bool is_over(const struct dial *d)
     return d->is_connected && (d->outcome == DIAL_DONE || d->outcome == DIAL_REQUEST);
 }
 
-/* One attempt. DIAL_RUNNING: the connection stands, and the attempt is not ended. */
+static void run_attempt(struct dial *d, tern_time silence)
+{
+    ev_timer_init(&d->silence, on_silent, (double)silence / (double)TERN_SEC, 0);
+    d->silence.data = d;
+    if (silence > 0) {
+        ev_now_update(d->loop);
+        ev_timer_start(d->loop, &d->silence);
+    }
+    tern_ev_wake(d->transport.binding);
+    while (d->outcome == DIAL_RUNNING && !d->is_connected) {
+        (void)ev_run(d->loop, 0);
+    }
+    ev_timer_stop(d->loop, &d->silence);
+}
+
+/* One attempt, given up after so much silence; 0: not for that. DIAL_RUNNING: the connection stands, and
+ * the attempt is not ended. */
 static enum dial_outcome attempt(struct dial *d, const uint8_t *key, bool only_key,
-                                 tern_time timeout)
+                                 tern_time timeout, tern_time silence)
 {
     d->only_key = only_key;
     d->is_connected = d->is_begun = false;
@@ -331,10 +367,7 @@ static enum dial_outcome attempt(struct dial *d, const uint8_t *key, bool only_k
     if (open_attempt(d, key, timeout) != 0) {
         d->outcome = DIAL_ERROR;
     } else {
-        tern_ev_wake(d->transport.binding);
-        while (d->outcome == DIAL_RUNNING && !d->is_connected) {
-            (void)ev_run(d->loop, 0);
-        }
+        run_attempt(d, silence);
     }
     if (is_over(d)) {
         return DIAL_RUNNING;
@@ -413,7 +446,7 @@ static int result(const struct dial *d, enum dial_outcome outcome)
 static int open_unknown(struct dial *d, tern_time timeout)
 {
     resume_make(&d->resume, d->has_identity ? d->secret : NULL);
-    enum dial_outcome outcome = attempt(d, NULL, true, timeout);
+    enum dial_outcome outcome = attempt(d, NULL, true, timeout, 0);
     if (outcome != DIAL_KEY) {
         return result(d, outcome);
     }
@@ -425,38 +458,39 @@ static int open_unknown(struct dial *d, tern_time timeout)
         return code;
     }
     resume_take(&d->resume, d->trust.key, d->has_identity ? d->secret : NULL);
-    return result(d, attempt(d, d->trust.key, false, timeout));
+    return result(d, attempt(d, d->trust.key, false, timeout, 0));
 }
 
 /* A server that lost its key cannot answer those who know the old one. After a while ask who is
  * there, to tell a changed key from a dead host, then give the known key the rest of its time. */
 static int open_known(struct dial *d, tern_time timeout)
 {
-    tern_time first = timeout < PROBE_AFTER ? timeout : PROBE_AFTER;
+    tern_time first = timeout < PROBE_AFTER ? timeout : PROBE_AFTER, begun = tern_udp_now();
     resume_take(&d->resume, d->trust.key, d->has_identity ? d->secret : NULL);
-    enum dial_outcome outcome = attempt(d, d->trust.key, false, first);
+    enum dial_outcome outcome =
+        attempt(d, d->trust.key, false, timeout, first < timeout ? first : 0);
     if (outcome != DIAL_SILENT) {
         return result(d, outcome);
     }
-    outcome = attempt(d, NULL, true, first);
+    tern_time spent = tern_udp_now() - begun, rest = timeout > spent ? timeout - spent : 0;
+    outcome = attempt(d, NULL, true, first, 0);
     if (outcome == DIAL_KEY && sodium_memcmp(d->seen, d->trust.key, TERN_KEY_SIZE) != 0) {
         return trust_changed(&d->trust, d->seen);
     }
     if (outcome == DIAL_SIGNAL) {
         return CLI_INTERRUPTED;
     }
-    tern_time rest = timeout > first ? timeout - first : 0;
-    return rest == 0 ? on_silence(d, false) : result(d, attempt(d, d->trust.key, false, rest));
+    return rest == 0 ? on_silence(d, false) : result(d, attempt(d, d->trust.key, false, rest, 0));
 }
 
 int dial_open(struct dial *d)
 {
     tern_time timeout = d->options->connect_timeout;
     if (d->code != NULL) {
-        return result(d, attempt(d, NULL, false, timeout));
+        return result(d, attempt(d, NULL, false, timeout, 0));
     }
     if (d->has_psk) {
-        return result(d, attempt(d, d->trust.key, false, timeout));
+        return result(d, attempt(d, d->trust.key, false, timeout, 0));
     }
     return d->trust.has_key ? open_known(d, timeout) : open_unknown(d, timeout);
 }

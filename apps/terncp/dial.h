@@ -68,6 +68,7 @@ struct dial {
     uint8_t seen[TERN_KEY_SIZE];
     struct resume resume;
     struct ev_signal interrupted, terminated, hung_up;
+    struct ev_timer silence; /* of an attempt that is given up for it */
 };
 
 /* All three return -1 to go on, or the exit code after the error was said. */

@@ -36,6 +36,19 @@ case_rebind() {
     [ "$rebinds" -ge 3 ] || fail "only $rebinds changes of address"
 }
 
+# Where an answer takes two and a half seconds, a server whose key is known is not taken for a silent one.
+case_far_away() {
+    serve
+    link --delay 1250
+    random here/file 10
+    copy here/file "tern://$link/first"
+    rm -r "$XDG_STATE_HOME"
+    copy here/file "tern://$link/known"
+    copy here/file "tern://$link/by-ticket"
+    same here/file there/known
+    same here/file there/by-ticket
+}
+
 case_blackout() {
     serve
     link --rate 20 --blackout 1,3
