@@ -26,6 +26,10 @@ clean() {
     set +e
     for pid in $pids; do
         kill "$pid" 2>/dev/null
+        # A test that failed may have left it stopped. (A sanitizer that looks for leaks stops its process, too.)
+        case $(ps -o stat= -p "$pid") in
+        T*) kill -CONT "$pid" ;;
+        esac
     done
     for pid in $pids; do
         # A server that we stop ends well, a client says that it was stopped; one that ended by kill -9 has left the list.
@@ -80,10 +84,10 @@ skip() {
 
 # --- waiting --------------------------------------------------------------------------------------
 
-# wait_for SECONDS COMMAND...: until the command succeeds; false when it does not in that time, or as many times
-# that as TERN_PATIENCE says.
+# wait_for SECONDS COMMAND...: until the command succeeds; false when it does not in as many times that as TERN_PATIENCE
+# says. The seconds are those of a quiet machine: only what fails waits to their end.
 wait_for() {
-    deadline=$(($(date +%s) + $1 * ${TERN_PATIENCE:-1}))
+    deadline=$(($(date +%s) + $1 * ${TERN_PATIENCE:-5}))
     shift
     until "$@"; do
         [ "$(date +%s)" -le $deadline ] || return 1
@@ -104,18 +108,24 @@ is_gone() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# The size of the one unfinished file in a folder; 0 when there is none.
-part_size() {
-    find "$1" -name '.terncp-*.part' -exec stat -c %s {} + 2>/dev/null | sort -n | tail -n 1 |
-        grep . || echo 0
-}
-
+# part_has FOLDER BYTES: an unfinished file in it has come so far. As few processes as can be: it must be seen in time.
 part_has() {
-    [ "$(part_size "$1")" -ge "$2" ]
+    [ "$2" = 0 ] || [ -n "$(find "$1" -name '.terncp-*.part' -size +$(($2 - 1))c 2>/dev/null)" ]
 }
 
 has_no_parts() {
     [ -z "$(find "$1" -name '.terncp-*')" ]
+}
+
+# has_mail ADDRESS: something was sent to that port of this machine by UDP, and whoever has it has not read it.
+has_mail() {
+    awk -v port=":$(printf %04X "${1##*:}")\$" '$2 ~ port && $5 !~ /:0+$/ { found = 1 } END { exit !found }' /proc/net/udp
+}
+
+# is_bound ADDRESS: somebody has that port.
+is_bound() {
+    [ -r /proc/net/udp ] || { sleep 1; return 0; }
+    awk -v port=":$(printf %04X "${1##*:}")\$" '$2 ~ port { found = 1 } END { exit !found }' /proc/net/udp
 }
 
 # --- servers, links and clients -------------------------------------------------------------------
@@ -147,6 +157,14 @@ link() {
     wait_for 20 has_said "$link_log" 'listening on ' "$link_pid" || true
     has_line "$link_log" 'listening on ' || fail "the link does not start"
     link=$(sed -n 's/.*listening on \([0-9.]*:[0-9]*\)$/\1/p' "$link_log")
+}
+
+# own_address: sets at, an address of this machine that no other test and no client takes: a port below those which
+# the system gives away, and where all of 127.* is this machine, a number of our own.
+own_address() {
+    address_count=$((${address_count:-0} + 1))
+    at=127.0.0.1:$((20000 + ($$ + 977 * address_count) % 12000))
+    [ "$(uname -s)" != Linux ] || at=127.$((1 + $$ / 65536)).$(($$ / 256 % 256)).$((1 + $$ % 254)):${at##*:}
 }
 
 # forget PID: it has ended, or shall end, by other means.
