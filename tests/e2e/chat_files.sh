@@ -31,12 +31,17 @@ is_told_late() {
     wait_for 120 has_line "$work/$1.log" "$2" || fail "$1 is not told: $2"
 }
 
-no_parts_left() {
-    [ -z "$(find "$1" -name '.ternchat-*')" ] || fail "an unfinished file was left in $1"
+has_no_part() {
+    [ -z "$(find "$1" -name '.ternchat-*')" ]
 }
 
+no_parts_left() {
+    wait_for 5 has_no_part "$1" || fail "an unfinished file was left in $1"
+}
+
+# As few processes as can be: it must be seen in time.
 part_is() {
-    [ "$(find "$1" -name '.ternchat-*' -exec stat -c %s {} + | sort -n | tail -n 1 | grep . || echo 0)" -ge "$2" ]
+    [ -n "$(find "$1" -name '.ternchat-*' -size +$(($2 - 1))c 2>/dev/null)" ]
 }
 
 # A hundred million bytes to two people, while the three of them talk.
@@ -186,7 +191,7 @@ case_chat_file_goes_on() {
     "$ternchat" keygen -f bob.id >bob.id.log 2>&1
     bobs_key=$work/bob.id
     ann_and_bob "$server" "$link"
-    random big.bin 20000
+    random big.bin 40000
     ann_offers big.bin
     echo "/get" >&4
     wait_for 60 part_is down 3000000 || fail "nothing comes"
@@ -194,11 +199,11 @@ case_chat_file_goes_on() {
     is_told_late bob 'big.bin (1) waits at [1-9][0-9]* %: '
     wait_for 120 part_is down 8000000 || fail "it does not go on after a new start of the server"
     murder "$bob_pid"
-    person bob2 "$link" --downloads "$work/down" --nick bob --key "$bobs_key"
+    person bob2 "$server" --downloads "$work/down" --nick bob --key "$bobs_key"
     exec 4>"$work/bob2.in"
-    sees bob2 'ann offers big.bin (20 MB): /get 1'
+    sees bob2 'ann offers big.bin (41 MB): /get 1'
     echo "/get" >&4
-    is_told bob2 'getting big.bin (1; 20 MB, [1-9][0-9]* % of which is here) of ann'
+    is_told bob2 'getting big.bin (1; 41 MB, [1-9][0-9]* % of which is here) of ann'
     is_told_late bob2 'big.bin (1) is here'
     same big.bin down/big.bin
     no_parts_left down
@@ -275,7 +280,9 @@ case_chat_file_on_a_full_disk() {
     sees carl 'offers fits.bin'
     echo "/get 2" >&5
     wait_for 60 part_is down 100000 || fail "nothing comes"
+    kill -STOP "$carl_pid" # or he could have it before there is no room
     head -c 2000000 /dev/zero >down/fill || true
+    kill -CONT "$carl_pid"
     is_told carl 'fits.bin (2) did not come: No space left on device; what is here'
     rm down/fill
     echo "/get 2" >&5
@@ -376,7 +383,7 @@ case_chat_file_on_screens() {
     chat_serve
     link --rate 10
     mkdir down
-    random big.bin 4000
+    random big.bin 12000
     screen ann 100 24
     screen bob 100 24
     joins ann
@@ -387,10 +394,12 @@ case_chat_file_on_screens() {
     server=$direct
     shows ann 'bob came'
     types ann "/send $work/big.bin" Enter
-    shows bob 'ann offers big.bin (4.1 MB): /get 1'
+    shows bob 'ann offers big.bin (12 MB): /get 1'
     types bob "/get" Enter
     shows bob 'bob in lobby (2) | big.bin [0-9]* %'
+    kill -STOP "$link_pid" # both are somewhere in the middle
     shows ann 'big.bin to bob: [0-9]* %'
+    kill -CONT "$link_pid"
     types bob "still talking" Enter
     shows ann 'still talking'
     shows bob 'big.bin (1) is here'

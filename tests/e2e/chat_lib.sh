@@ -62,6 +62,13 @@ ends() {
     [ $got = "$2" ] || fail "exit code $got, not $2"
 }
 
+# listen_to NAME ROOM LINE: what they are shown of the room, into `seen`; they go once they have seen a line like that,
+# and a second later, for what should not follow. Uses the script's `talk`.
+listen_to() {
+    : >seen
+    { wait_for 30 has_line seen "$3" || true; sleep 1; } | talk "$1" "$2" >seen
+}
+
 # --- talks ----------------------------------------------------------------------------------------
 
 # talkers ADDRESS...: as many programs, p1 and so on, whose words are read from descriptors 3 and so on.
@@ -92,12 +99,16 @@ has_lines() {
     [ "$(grep -c "^$2: $2 says" "$work/$1.out")" -ge "$3" ]
 }
 
+# The last line may be written in two parts: it is looked at again until it is whole.
+has_wanted() {
+    grep "^$2: $2 says" "$work/$1.out" | diff - "$work/wanted" >"$work/difference.log"
+}
+
 # heard WHO FROM LINES: each line once, in order.
 heard() {
     wait_for 120 has_lines "$1" "$2" "$3" || fail "$1 did not hear all of $2"
     say_lines "$2" "$3" | sed "s/^/$2: /" >"$work/wanted"
-    grep "^$2: $2 says" "$work/$1.out" | diff - "$work/wanted" >"$work/difference.log" ||
-        fail "$1 heard something else of $2"
+    wait_for 1 has_wanted "$1" "$2" || fail "$1 heard something else of $2"
 }
 
 both_are_here() {
@@ -141,12 +152,14 @@ types() {
     tm send-keys -t "$to" "$@"
 }
 
-# joins NAME OPTIONS...: starts ternchat there, with the server for known, and waits for the room.
+# joins NAME OPTIONS...: starts ternchat there, with the server for known, and waits for the room. The prompt is there
+# at once, who is in the room when the server has said so.
 joins() {
     who=$1
     shift
     types "$who" "clear; $ternchat --accept-new --nick $who $* $server 2>$work/$who.log; echo ended \$?" Enter
     shows "$who" "^lobby>"
+    shows "$who" " in lobby ([1-9]"
 }
 
 has_screen() {
@@ -172,10 +185,22 @@ lacks() {
     fi
 }
 
+has_plain_screen() {
+    [ "$(tm display-message -p -t "$1" '#{alternate_on} #{cursor_flag} #{keypad_cursor_flag}')" = "0 1 0" ]
+}
+
+# By its modes as seen from outside: what is typed before the shell has them back would be lost.
+has_plain_modes() {
+    modes=$(stty -a -F "$(tm display-message -p -t "$1" '#{pane_tty}')") || return 1
+    case $modes in
+    *-icanon* | *-echo\ * | *-isig*) return 1 ;;
+    esac
+}
+
 # is_restored NAME: the terminal is as a shell wants it.
 is_restored() {
-    [ "$(tm display-message -p -t "$1" '#{alternate_on} #{cursor_flag} #{keypad_cursor_flag}')" = "0 1 0" ] ||
-        fail "$1's terminal is not restored"
+    wait_for 15 has_plain_screen "$1" || fail "$1's terminal is not restored"
+    wait_for 15 has_plain_modes "$1" || fail "$1's terminal has not its modes again"
     types "$1" "clear; stty -a | tr ' ' '\n' | grep -x -e '-*echo;*' -e '-*icanon;*' -e '-*isig;*'" Enter
     shows "$1" '^isig'
     shows "$1" '^icanon'

@@ -274,7 +274,7 @@ case_chat_rough_network() {
 # Who is there already is told that another key answers where their server was, once; and goes on with the right one.
 case_chat_tells_of_a_changed_key() {
     chat_serve
-    person ann "$server" --connect-timeout 1s
+    person ann "$server" --connect-timeout 4s
     exec 3>"$work/ann.in"
     is_told ann 'in lobby are 1'
     kill "$server_pid"
@@ -305,18 +305,18 @@ case_chat_batch_is_run_again() {
     is_told ann 'in lobby are 1'
     batch() {
         printf 'one\ntwo\n' |
-            "$ternchat" --batch --accept-new --key bot.key --nick bot --connect-timeout 2s "$server" lobby 2>bot.log
+            "$ternchat" --batch --accept-new --key bot.key --nick bot --connect-timeout "$1" "$server" lobby 2>bot.log
     }
     kill "$server_pid"
     ends "$server_pid" 0
-    ! batch || fail 'there is no server'
-    ! batch || fail 'there is no server'
+    ! batch 2s || fail 'there is no server'
+    ! batch 2s || fail 'there is no server'
     chat_listen=$server
     chat_serve
     wait_for 60 is_back || fail 'ann is not back'
-    batch || fail 'it fails with a server'
+    batch 60s || fail 'it fails with a server'
     sees ann '<bot> two'
-    batch || fail 'it fails again'
+    batch 60s || fail 'it fails again'
     wait_for 20 two_of_two || fail 'it says nothing the second time'
     [ "$(grep -c '<bot> one' "$work/ann.out")" = 2 ] || fail 'words came twice'
     [ "$(grep -c '<bot> two' "$work/ann.out")" = 2 ] || fail 'words came twice'
@@ -324,7 +324,7 @@ case_chat_batch_is_run_again() {
 }
 
 is_back() {
-    [ "$(grep -c 'in lobby are' "$work/ann.log")" = 2 ]
+    [ "$(grep -c 'in lobby are' "$work/ann.log")" -ge 2 ]
 }
 
 two_of_two() {

@@ -188,13 +188,13 @@ case_chat_interface_down() {
     ! grep -l 'connection lost' "$work"/p?.log || fail "a connection did not live through it"
 }
 
-# All is lost for a while, as in a tunnel.
+# All is lost for a while, as in a tunnel; and again later, for a machine that has missed the first one.
 case_chat_tunnel() {
     chat_serve
-    link --delay 10 --blackout 4,20
+    link --delay 10 --blackout 4,20,40
     talkers "$link" "$server"
     waits_for_each_other
-    wait_for 20 is_dark
+    wait_for 60 is_dark || fail "the link is never dark"
     say_lines p1 20 >&3
     say_lines p2 20 >&4
     ! has_lines p2 p1 1 || fail "the link is not dark"

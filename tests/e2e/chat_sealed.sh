@@ -134,6 +134,7 @@ case_chat_words_to_compare() {
     member bob
     exec 4>"$work/bob.in"
     sees ann 'bob came'
+    is_told bob 'in lobby are 2' # or he does not know her yet
     echo "/verify bob" >&3
     echo "/verify ann" >&4
     is_told ann ' bob: [a-z]'

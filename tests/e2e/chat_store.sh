@@ -12,7 +12,8 @@ start_chat() {
     "$ternchat" serve --key srv.id --listen "127.0.0.1:${port:-0}" "$@" >chat.log 2>>chat.err.log &
     server=$!
     pids="$pids $server"
-    wait_for 20 grep -q '^key ' chat.log
+    wait_for 20 has_said chat.log '^key ' "$server" || true
+    has_line chat.log '^key ' || fail 'the server does not start'
     address=$(sed -n 's/^listening on //p' chat.log)
     port=${address##*:}
 }
@@ -26,11 +27,6 @@ keys() {
 # talk NAME ROOM: says what comes in, ends once the server has all of it.
 talk() {
     "$ternchat" --batch --open --accept-new --key "$1.id" --nick "$1" "$address" "$2" 2>>"$1.log"
-}
-
-# What NAME is shown of a room within SECONDS.
-listen_to() {
-    sleep "$3" | talk "$1" "$2"
 }
 
 case_chat_survives_a_killed_server() {
@@ -52,7 +48,7 @@ case_chat_survives_a_killed_server() {
         start_chat --history talk.db
     done
     wait $talker || fail 'not all was heard'
-    listen_to bob den 3 >seen
+    listen_to bob den '^alice: line 40$'
     i=0
     while [ $i -lt 40 ]; do
         i=$((i + 1))
@@ -78,17 +74,18 @@ case_chat_waits_for_a_full_disk() {
         sleep 2
     ) | talk alice den >/dev/null &
     talker=$!
-    wait_for 20 grep -q 'not now' alice.log
-    grep -q 'make room on the disk' chat.err.log || fail 'the server does not say so'
+    wait_for 20 has_line alice.log 'not now' || fail 'alice is not told'
+    wait_for 20 has_line chat.err.log 'make room on the disk' || fail 'the server does not say so'
     mount -o remount,size=20M disk
     wait $talker || fail 'not all was heard'
-    listen_to bob den 3 | cut -d ' ' -f 1,2 >seen
+    listen_to bob den '^alice: 30 x'
+    cut -d ' ' -f 1,2 <seen >heard
     i=0
     while [ $i -lt 30 ]; do
         i=$((i + 1))
         echo "alice: $i"
     done >expected
-    cmp -s expected seen || { diff expected seen >&2; fail 'not once each, in order'; }
+    cmp -s expected heard || { diff expected heard >&2; fail 'not once each, in order'; }
     kill "$server"
     wait "$server"
     forget "$server"
@@ -114,7 +111,7 @@ case_chat_invitations_are_good_for_once() {
     keys alice bob
     : >authorized
     start_chat --no-history --authorized-keys authorized --invite
-    wait_for 20 grep -q '^code ' chat.log
+    wait_for 20 has_line chat.log '^code ' || fail 'no code'
     code=$(sed -n 's/^code //p' chat.log)
     code=${code%%@*}@127.0.0.1:${code##*:}
     ! echo hi | talk alice den || fail 'let in without a code'

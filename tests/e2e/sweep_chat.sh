@@ -19,13 +19,12 @@ need_history() {
     printf 'one\ntwo\nthree\n' >lines
 }
 
-
 # --- the server -------------------------------------------------------------------------------------
 
 # Until all that was acknowledged is seen, or never will be.
 wait_to_see() {
     tries=0
-    while [ "$(grep -c '^alice: ' seen)" -lt $((3 * $(cat said))) ] && [ $tries -lt 60 ]; do
+    while [ "$(grep -c '^alice: ' seen)" -lt $((3 * $(cat said))) ] && [ $tries -lt 2000 ]; do
         sleep 0.05
         tries=$((tries + 1))
     done
@@ -41,7 +40,7 @@ shown_of_history() {
     place=$(sed -n 's/^listening on //p' again.out)
     [ -n "$place" ] || fail_life "the history cannot be opened again: $(cat again.log)"
     : >seen
-    wait_to_see | timeout --foreground 20 "$ternchat" --batch --open --accept-new --known-hosts guest \
+    wait_to_see | timeout --foreground "$patience" "$ternchat" --batch --open --accept-new --known-hosts guest \
         --no-memory --key bob.id --nick bob "${place:-127.0.0.1:9}" den >seen 2>seen.log || true
     forget "$again"
     kill "$again"
@@ -52,18 +51,37 @@ chat_serve_reset() {
     rm -rf talk.db* config state guest said
     echo 0 >said
 }
+is_over_or_refused() {
+    is_gone "$talker" || has_line err 'not now'
+}
+
+# What alice has to say. Who is told "not now" waits until there is room again, as they should: not for ever here.
+say_to_server() {
+    "$ternchat" --batch --open --accept-new --known-hosts guest.alice --no-memory --connect-timeout 15s \
+        --key alice.id --nick alice "$server" den >out 2>err <lines &
+    talker=$!
+    wait_for 40 is_over_or_refused || { kill -9 "$talker" && fail_life "alice hangs"; }
+    tries=0
+    while ! is_gone "$talker" && [ $tries -lt 200 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    client=0
+    if is_gone "$talker"; then
+        wait "$talker" || client=$?
+    else
+        client=5
+        kill -9 "$talker" 2>/dev/null || true
+        wait "$talker" || true
+    fi
+    rm -f guest.alice
+}
+
 chat_serve_act() {
     serve_calls "$1" "$ternchat" serve --key srv.id --listen 127.0.0.1:0 --history talk.db
     client=0
     if [ -n "$server" ]; then
-        input=lines
-        ask_server "$ternchat" --batch --open --accept-new --known-hosts guest.alice --no-memory \
-            --connect-timeout 5s --key alice.id --nick alice "$server" den
-        input=
-        rm -f guest.alice
-        if [ "$client" = 124 ] && has_line err 'not now'; then
-            client=5 # it waits until there is room again, as it should: not for ever here
-        fi
+        say_to_server
         [ "$client" != 0 ] || echo $(($(cat said) + 1)) >said
     fi
     end_serve
@@ -85,7 +103,6 @@ chat_serve_done() {
 
 case_sweep_chat_serve() {
     need_history
-    patience=15
     sweep chat_serve
 }
 
@@ -96,7 +113,7 @@ chat_client_reset() {
 }
 chat_client_act() {
     input=lines
-    with_calls "$1" "$ternchat" --batch --open --accept-new --connect-timeout 5s --key alice.id \
+    with_calls "$1" "$ternchat" --batch --open --accept-new --connect-timeout 15s --key alice.id \
         --nick alice "$server" den
     input=
 }

@@ -11,7 +11,7 @@ calls=${TERN_CALLS_SHIM:-$TERN_BIN/../tests/calls.so}
 lives=0
 bad=0
 is_bad=no
-patience=40
+patience=200 # seconds, after which a program hangs; only what does takes so long
 
 # What may fail at any time, and how; the second part heals by itself: nobody may notice.
 broken='socket:EMFILE bind:EADDRINUSE sendmmsg:EPERM sendmmsg:ENOBUFS recvmmsg:ENOMEM epoll_create:EMFILE
