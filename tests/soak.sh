@@ -59,7 +59,7 @@ begin() {
     said=
     if [ -n "$pattern" ]; then
         tries=0
-        while [ -z "$said" ] && [ $tries -lt 100 ]; do
+        while [ -z "$said" ] && [ $tries -lt 1000 ]; do
             sleep 0.1
             said=$(cat "$work/$name.out" "$work/$name.log" | sed -n "s/$pattern/\\1/p" | head -n 1)
             tries=$((tries + 1))

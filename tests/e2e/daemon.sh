@@ -62,19 +62,20 @@ case_daemon_log_json() {
     wait_for 10 has_line json '"event":"request"' || fail "no line for the request"
     line=$(grep '"event":"request"' json)
     for part in '"peer":"127.0.0.1:' '"key":"tern:' '"known":false' '"request":"push"' \
-        '"path":"a\u001bb"' '"files":1' '"folders":0' '"failed":0' '"bytes":3072' '"seconds":0.' \
+        '"path":"a\u001bb"' '"files":1' '"folders":0' '"failed":0' '"bytes":3072' \
         '"result":"done"' '"time":"20'; do
         case $line in
         *"$part"*) ;;
         *) fail "no $part in $line" ;;
         esac
     done
+    has_line json '"seconds":[0-9][0-9]*\.[0-9]' || fail "no seconds in $line"
 }
 
 case_daemon_broken_off() {
     serve
     link --rate 10
-    random here/file 4000
+    random here/file 20000
     begin_copy here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
     kill "$client_pid"
@@ -103,9 +104,13 @@ case_daemon_journal() {
 
 # --- shards and limits ----------------------------------------------------------------------------
 
+has_threads() {
+    [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" -ge "$2" ]
+}
+
 case_daemon_shards() {
     serve --shards 3 --server-id 7
-    [ "$(find "/proc/$server_pid/task" -mindepth 1 -maxdepth 1 | wc -l)" -ge 9 ] ||
+    wait_for 10 has_threads "$server_pid" 9 ||
         fail "three shards have not three threads with two workers each"
     for i in 1 2 3 4 5 6; do
         random "here/file$i" 700
@@ -151,11 +156,19 @@ case_daemon_clients() {
     random here/file 3000
     begin_copy here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
-    expect 3 "$terncp" --accept-new here/file "tern://$server/other"
-    says 'too many clients at once'
+    kill -STOP "$client_pid" # still there when the other one comes
+    refused=0
+    "$terncp" --accept-new here/file "tern://$server/other" >"$work/out2" 2>"$work/err2" </dev/null || refused=$?
+    kill -CONT "$client_pid"
+    [ "$refused" = 3 ] || fail "exit code $refused, not 3"
+    has_line err2 'too many clients at once' || fail "it is not said why"
     end_copy 0
     same here/file there/file
-    copy here/file "tern://$server/other"
+    wait_for 20 may_come_in || fail "nobody else is let in"
+}
+
+may_come_in() {
+    "$terncp" --accept-new here/file "tern://$server/other" >"$work/out2" 2>"$work/err2" </dev/null
 }
 
 case_daemon_per_address() {
@@ -164,7 +177,12 @@ case_daemon_per_address() {
     random here/file 3000
     begin_copy here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
-    expect 3 "$terncp" --accept-new --connect-timeout 1s here/file "tern://$server/other"
+    kill -STOP "$client_pid" # still there when the other one comes
+    refused=0
+    "$terncp" --accept-new --connect-timeout 1s here/file "tern://$server/other" >"$work/out2" 2>"$work/err2" \
+        </dev/null || refused=$?
+    kill -CONT "$client_pid"
+    [ "$refused" = 3 ] || fail "exit code $refused, not 3"
     end_copy 0
     same here/file there/file
 }
@@ -174,41 +192,58 @@ seconds_of() {
     sed -n 's/.*"event":"summary".*"seconds":\([0-9.]*\).*/\1/p' "$1"
 }
 
-# took FILE LEAST MOST: seconds.
-took() {
-    awk -v s="$(seconds_of "$1")" -v least="$2" -v most="$3" \
-        'BEGIN { exit !(s >= least && s <= most) }' ||
-        fail "it took $(seconds_of "$1") s, not $2 to $3"
+# is_at_least A B: of two numbers.
+is_at_least() {
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a >= b) }'
 }
 
-# 4 MB at 2 MB/s are two seconds. Faster than five percent less would be a broken limit; a busy machine
-# may be slower.
+# in_seconds LEAST MOST FUNCTION...: what it does, which leaves in $took how long it took. Sooner would be a broken
+# limit. Later may be a busy machine's fault: then it is done again, and one of many times must be in time.
+in_seconds() {
+    least=$1 most=$2
+    shift 2
+    for try in 1 2 3 4 5 6 7 8; do
+        "$@"
+        is_at_least "$took" "$least" || fail "it took $took s, less than $least"
+        ! is_at_least "$most" "$took" || return 0
+        echo "try $try: $took s, not $least to $most"
+    done
+    fail "it took $took s, not $most at most"
+}
+
+# All of it anew, whatever is there.
+timed_copy() {
+    copy --json -W "$@"
+    took=$(seconds_of out)
+}
+
+# 4 MB at 2 MB/s are two seconds.
 case_daemon_bwlimit() {
     serve
     head -c 4000000 /dev/urandom >here/file
-    copy --json --bwlimit 16mbit here/file "tern://$server/file"
-    took out 1.9 2.6
-    copy --json --bwlimit 16mbit "tern://$server/file" here/back
-    took out 1.9 2.6
+    in_seconds 1.9 2.6 timed_copy --bwlimit 16mbit here/file "tern://$server/file"
+    in_seconds 1.9 2.6 timed_copy --bwlimit 16mbit "tern://$server/file" here/back
     same here/file here/back
-    copy --json "tern://$server/file" here/back
-    took out 0 1.5
+    in_seconds 0 1.5 timed_copy "tern://$server/file" here/back
     expect 2 "$terncp" --bwlimit fast a tern://h/b
+}
+
+# Two at once, from the begin of the first to the end of the last.
+timed_pair() {
+    begun=$(date +%s%3N)
+    "$terncp" --json -W "tern://$server/file" here/one >one 2>one.log &
+    other=$!
+    copy --json -W "tern://$server/file" here/two
+    wait $other || fail "the other copy failed"
+    took=$(awk -v ms=$(($(date +%s%3N) - begun)) 'BEGIN { print ms / 1000 }')
 }
 
 case_daemon_bwlimit_serve() {
     serve --bwlimit 16mbit
     head -c 4000000 /dev/urandom >here/file
-    copy --json here/file "tern://$server/file"
-    took out 1.9 2.6
-    copy --json "tern://$server/file" here/back
-    took out 1.9 2.6
-    # Two share it.
-    "$terncp" --json "tern://$server/file" here/one >one 2>one.log &
-    other=$!
-    copy --json "tern://$server/file" here/two
-    took out 3.0 5.0
-    wait $other || fail "the other copy failed"
+    in_seconds 1.9 2.6 timed_copy here/file "tern://$server/file"
+    in_seconds 1.9 2.6 timed_copy "tern://$server/file" here/back
+    in_seconds 3.8 6.0 timed_pair # they share it
     same here/file here/one
     same here/file here/two
 }
@@ -216,15 +251,19 @@ case_daemon_bwlimit_serve() {
 case_daemon_bwlimit_each() {
     serve --bwlimit-each 16mbit
     head -c 4000000 /dev/urandom >here/file
-    copy --json here/file "tern://$server/file"
-    took out 1.9 2.6
+    in_seconds 1.9 2.6 timed_copy here/file "tern://$server/file"
     # Each by itself; and the client's own limit holds as well.
-    "$terncp" --json "tern://$server/file" here/one >one 2>one.log &
+    in_seconds 3.8 4.8 timed_beside --bwlimit 8mbit
+}
+
+# What another one takes meanwhile is in $beside; both must have been in time.
+timed_beside() {
+    "$terncp" --json -W "tern://$server/file" here/one >one 2>one.log &
     other=$!
-    copy --json --bwlimit 8mbit "tern://$server/file" here/two
-    took out 3.8 4.8
+    timed_copy "$@" "tern://$server/file" here/two
     wait $other || fail "the other copy failed"
-    took one 1.9 2.8
+    is_at_least "$(seconds_of one)" 1.9 || fail "the other took $(seconds_of one) s"
+    is_at_least 2.8 "$(seconds_of one)" || took=9.9
 }
 
 has_idle_disk() {
@@ -239,10 +278,11 @@ case_daemon_background() {
     copy --background "tern://$server/file" here/back
     same here/file here/back
     command -v ionice >/dev/null || return 0
-    link --rate 5
+    link --rate 1
     begin_copy --background "tern://$link/file" here/slow
     wait_for 10 has_idle_disk "$client_pid" || fail "the disk's priority is not idle"
-    end_copy 0
+    kill -INT "$client_pid"
+    end_copy 130
 }
 
 # --- the end --------------------------------------------------------------------------------------
@@ -254,10 +294,14 @@ case_daemon_gentle_end() {
     copy here/file "tern://$server/before"
     begin_copy here/file "tern://$link/file"
     wait_for 60 part_has there 262144 || fail "no temporary file grows"
+    kill -STOP "$client_pid" # still there when the other one comes
     kill "$server_pid"
     logged 'ending when 1 copy is done'
-    expect 3 "$terncp" here/file "tern://$server/other"
-    says 'the server is ending'
+    refused=0
+    "$terncp" here/file "tern://$server/other" >"$work/out2" 2>"$work/err2" </dev/null || refused=$?
+    kill -CONT "$client_pid"
+    [ "$refused" = 3 ] || fail "exit code $refused, not 3"
+    has_line err2 'the server is ending' || fail "it is not said why"
     end_copy 0
     same here/file there/file
     wait "$server_pid" || fail "the server ended with $?"
@@ -295,17 +339,14 @@ case_daemon_end_at_once() {
 case_daemon_activation() {
     activate=$(command -v systemd-socket-activate) || skip "there is no systemd-socket-activate"
     random here/file 300
-    serve # only to learn a port that nobody has now
-    kill "$server_pid"
-    wait "$server_pid" || fail "the server ended with $?"
-    forget "$server_pid"
-    "$activate" --datagram -l "$server" -E XDG_CONFIG_HOME "$terncp" serve --anonymous \
+    own_address
+    "$activate" --datagram -l "$at" -E XDG_CONFIG_HOME "$terncp" serve --anonymous \
         --root "$work/there" --shards 2 >activated.log 2>&1 &
     pids="$pids $!"
     wait_for 20 has_line activated.log 'Listening on' || fail "systemd-socket-activate does not listen"
-    copy here/file "tern://$server/file"
+    copy --connect-timeout 60s here/file "tern://$at/file"
     same here/file there/file
-    has_line activated.log "serving .* on $server" || fail "the socket is not the one handed over"
+    has_line activated.log "serving .* on $at" || fail "the socket is not the one handed over"
     has_line activated.log 'shards is not heeded' || fail "--shards was dropped without a word"
 }
 
@@ -315,7 +356,7 @@ case_daemon_readiness() {
 import os, socket, subprocess, sys
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind("notify")
-manager.settimeout(20)
+manager.settimeout(100)
 server = subprocess.Popen(sys.argv[1:], env=dict(os.environ, NOTIFY_SOCKET=os.getcwd() + "/notify"))
 print(manager.recv(4096).decode(), flush=True)
 server.terminate()

@@ -21,15 +21,40 @@ figure() {
     sed -n "s/$2/\\1/p" "$1" | head -n 1
 }
 
-# Figures in real time are those of the machine as well: one of three runs must be as it shall.
-thrice() {
-    for try in 1 2 3; do
+# Figures in real time are those of the machine as well: one of many runs must be as it shall. Where it says of each that
+# the machine itself was late, that is nothing to judge by.
+once_of_many() {
+    was_in_time=
+    for try in 1 2 3 4 5 6 7 8 9 10; do
         if "$@"; then
             return
         fi
         echo "try $try: $(tail -n 6 out)" >&2
+        late=$(figure out '^this machine: late by \([0-9.]*\) ms.*')
+        [ -n "$late" ] && ! within "$late" 0 10 || was_in_time=yes
     done
+    [ -n "$was_in_time" ] || skip "this machine is always late, by $late ms at last"
     fail "$*"
+}
+
+# at_a_port WORD PROGRAM ARGUMENTS...: in the background, with a port that was free, until it says the word. Sets port
+# and begun; what it says is in $work/begun.log.
+at_a_port() {
+    word=$1
+    shift
+    for try in 1 2 3 4 5 6 7 8; do
+        port=$((20000 + ($$ + 977 * try) % 12000))
+        "$@" --port $port >begun.log 2>&1 &
+        begun=$!
+        wait_for 20 has_said begun.log "$word" "$begun" || true
+        if has_line begun.log "$word"; then
+            pids="$pids $begun"
+            return
+        fi
+        kill "$begun" 2>/dev/null || true
+        wait "$begun" || true
+    done
+    fail "it does not say \"$word\": $(cat begun.log)"
 }
 
 # plays LEAST_SNAPSHOTS SMOOTH DELAY OPTIONS...: four players for three seconds.
@@ -50,34 +75,33 @@ plays() {
 }
 
 case_examples_game() {
-    thrice plays 80 95 60
+    once_of_many plays 80 95 60
 }
 
 case_examples_game_network() {
-    thrice plays 65 90 130 --loss 5 --delay 20
+    once_of_many plays 65 90 130 --loss 5 --delay 20
     within "$(figure out '^player A: rtt \([0-9.]*\) ms.*')" 40 80 || fail "no delay: $(cat out)"
+}
+
+joins() {
+    expect 0 "$game" join "[::1]:$port" --headless --seconds 2
+    within "$(figure out '^you: .*, \([0-9]*\) snapshots.*')" 20 61
 }
 
 # A server and two players of its own each.
 case_examples_game_join() {
-    port=$((20000 + $$ % 20000))
-    "$game" serve --port $port --seconds 30 >game.log 2>&1 &
-    server_pid=$!
-    pids="$pids $server_pid"
-    wait_for 20 has_said game.log ' serving on ' "$server_pid" || true
-    has_line game.log ' serving on ' || skip "port $port is taken"
+    at_a_port ' serving on ' "$game" serve --seconds 3000
     "$game" join 127.0.0.1:$port --headless --seconds 3 >one.log 2>&1 &
     one=$!
     pids="$pids $one"
-    expect 0 "$game" join "[::1]:$port" --headless --seconds 2
-    within "$(figure out '^you: .*, \([0-9]*\) snapshots.*')" 20 61 || fail "no snapshots: $(cat out)"
+    once_of_many joins
     forget "$one"
     wait "$one" || fail "the other player failed"
-    forget "$server_pid"
-    kill -INT "$server_pid"
-    wait "$server_pid" || fail "the server did not end in order"
-    has_line game.log '^server: .* moves A [0-9]' || fail "no summary: $(cat game.log)"
-    expect 1 "$game" join 127.0.0.1:$port --headless --seconds 20
+    forget "$begun"
+    kill -INT "$begun"
+    wait "$begun" || fail "the server did not end in order"
+    has_line begun.log '^server: .* moves A [0-9]' || fail "no summary: $(cat begun.log)"
+    expect 1 "$game" join 127.0.0.1:$port --headless --seconds 100
     has_line out '^you: .*; ' || fail "it does not say why: $(cat out)"
 }
 
@@ -92,44 +116,45 @@ shows() {
 }
 
 case_examples_media() {
-    thrice shows 95
+    once_of_many shows 95
     within "$(figure out '^sender: .* \([0-9.]*\) Mbit.s at the end.*')" 1.5 5 || fail "the rate stays: $(cat out)"
 }
 
 case_examples_media_loss() {
-    thrice shows 95 --loss 5 --delay 20
+    once_of_many shows 95 --loss 5 --delay 20
     within "$(figure out '^receiver: .* \([0-9]*\) repaired.*')" 1 120 || fail "no repairs: $(cat out)"
     within "$(figure out '^sender: .* \([0-9]*\) lost.*')" 1 10000 || fail "no losses: $(cat out)"
 }
 
 case_examples_media_narrow() {
-    thrice shows 80 --rate 2 --delay 20
+    once_of_many shows 80 --rate 2 --delay 20
     within "$(figure out '^sender: .* \([0-9.]*\) Mbit.s at the end.*')" 0.2 2 || fail "not adapted: $(cat out)"
 }
 
 # The two halves in two processes, and one sender too many.
 case_examples_media_send() {
-    port=$((20000 + $$ % 20000))
-    "$media" receive --port $port --seconds 30 >receive.log 2>&1 &
-    receive_pid=$!
-    pids="$pids $receive_pid"
-    wait_for 20 has_said receive.log ' receiving on ' "$receive_pid" || true
-    has_line receive.log ' receiving on ' || skip "port $port is taken"
+    once_of_many is_in_time
+}
+
+is_in_time() {
+    at_a_port ' receiving on ' "$media" receive --seconds 3000
     "$media" send 127.0.0.1:$port --seconds 4 >send.log 2>&1 &
     send_pid=$!
     pids="$pids $send_pid"
-    wait_for 20 has_said receive.log ' played ' "$receive_pid" || true
-    has_line receive.log ' played ' || fail "nothing comes"
-    expect 1 "$media" send "[::1]:$port" --seconds 2
+    wait_for 20 has_said begun.log ' played ' "$begun" || true
+    has_line begun.log ' played ' || fail "nothing comes"
+    refused=0
+    "$media" send "[::1]:$port" --seconds 2 >out 2>err || refused=$?
+    [ "$refused" = 1 ] || is_gone "$send_pid" || fail "a second sender ends with $refused"
     forget "$send_pid"
     wait "$send_pid" || fail "the sender failed"
-    forget "$receive_pid"
-    kill -TERM "$receive_pid"
-    wait "$receive_pid" || fail "the receiver did not end in order"
+    forget "$begun"
+    kill -TERM "$begun"
+    wait "$begun" || fail "the receiver did not end in order"
     sent=$(figure send.log '^sender: \([0-9]*\) frames,.*')
-    within "$sent" 100 120 || fail "not sent: $(cat send.log)"
-    within "$(figure receive.log '^receiver: .* frames, \([0-9]*\) in time.*')" 80 "$sent" ||
-        fail "not in time: $(cat receive.log)"
+    [ "$refused" = 1 ] || return 1 # the first had ended before
+    within "$sent" 100 120 || return 1
+    within "$(figure begun.log '^receiver: .* frames, \([0-9]*\) in time.*')" 80 "$sent"
 }
 
 case_examples_usage() {

@@ -11,17 +11,14 @@ case_port_in_use() {
 }
 
 case_nothing_listens() {
-    serve # only to learn a port that nobody has now
-    kill "$server_pid"
-    wait "$server_pid" || fail "the server ended with $?"
-    forget "$server_pid"
+    own_address # nobody has it
     random here/file 1
     since=$(date +%s)
-    expect 3 "$terncp" --accept-new --connect-timeout 60s here/file "tern://$server/file"
+    expect 3 "$terncp" --accept-new --connect-timeout 1000s here/file "tern://$at/file"
     says 'nobody listens there'
-    expect 3 "$terncp" ls "tern://$server/"
+    expect 3 "$terncp" --connect-timeout 1000s ls "tern://$at/"
     says 'nobody listens there'
-    [ $(($(date +%s) - since)) -le 20 ] || fail "it took $(($(date +%s) - since)) s"
+    [ $(($(date +%s) - since)) -le 100 ] || fail "it took $(($(date +%s) - since)) s"
     expect 3 "$terncp" --accept-new --connect-timeout 1s here/file tern://192.0.2.1/file
     expect 3 "$terncp" --accept-new --connect-timeout 2s here/file "tern://no-such-host.invalid/x"
 }
@@ -118,7 +115,7 @@ case_socket_tiny_buffers() {
 case_interrupt_push() {
     serve
     link --rate 40
-    random here/file 8000
+    random here/file 40000
     begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     kill -INT "$client_pid"
@@ -130,7 +127,7 @@ case_interrupt_push() {
 case_interrupt_pull() {
     serve
     link --rate 40
-    random there/file 8000
+    random there/file 40000
     begin_copy --no-resume "tern://$link/file" here/file
     wait_for 60 part_has here 1048576 || fail "no temporary file grows"
     kill -INT "$client_pid"
@@ -143,7 +140,7 @@ case_interrupt_pull() {
 case_server_stops() {
     serve --stop-time 0
     link --rate 40
-    random here/file 8000
+    random here/file 40000
     begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     kill "$server_pid"
@@ -159,7 +156,7 @@ case_server_stops() {
 case_server_vanishes() {
     serve
     link --rate 40
-    random there/file 8000
+    random there/file 40000
     begin_copy --no-resume "tern://$link/file" here/file
     wait_for 60 part_has here 1048576 || fail "no temporary file grows"
     murder "$server_pid"
@@ -173,7 +170,7 @@ case_server_vanishes() {
 case_client_vanishes() {
     serve
     link --rate 40
-    random here/file 8000
+    random here/file 40000
     begin_copy --no-resume here/file "tern://$link/file"
     wait_for 60 part_has there 1048576 || fail "no temporary file grows"
     murder "$client_pid"
@@ -186,15 +183,26 @@ case_client_vanishes() {
 # --- kill -9 --------------------------------------------------------------------------------------
 
 # kill_at_points WHO DIRECTION: ten kills, each when somewhat more has come through. The name holds
-# the old contents, whole, at all times. At odd points there is no old file.
+# the old contents, whole, at all times. At odd points there is no old file. Where the machine sees most of them too
+# late, all again over a slower link.
 kill_at_points() {
     random source 6144
     random old 100
+    for rate in 120 30 8; do
+        partial=0
+        kill_ten_times "$1" "$2"
+        [ "$partial" -lt 5 ] || return 0
+        echo "only $partial of 10 copies were killed half way, at $rate Mbit/s"
+    done
+    fail "at no rate five of ten copies were killed half way"
+}
+
+kill_ten_times() {
     point=0
     while [ $point -lt 10 ]; do
         if [ "$1" = server ] || [ $point = 0 ]; then
             serve
-            link --rate 120
+            link --rate "$rate"
         fi
         if [ "$2" = push ]; then
             target=there
@@ -220,7 +228,6 @@ kill_at_points() {
         check_name $target
         point=$((point + 1))
     done
-    [ "$partial" -ge 5 ] || fail "only $partial of 10 copies were killed half way"
 }
 
 # Enough has come through, or the copy has ended already.
@@ -228,7 +235,6 @@ reached() {
     part_has "$1" "$2" || is_gone "$client_pid"
 }
 
-partial=0
 check_name() {
     has_no_parts "$1" || partial=$((partial + 1))
     if [ -e "$1/file" ]; then

@@ -22,7 +22,7 @@ struct hostile {
     struct transport transport;
     tern_conn *conn;
     tern_stream *control;
-    const char *attack;
+    const struct attack *attack;
     uint8_t in[65536];
     size_t in_used;
     uint8_t *out; /* of the stream that is being made */
@@ -373,15 +373,29 @@ static void no_plan_but_vacant(struct hostile *h)
     pull_without_plan(h, PROTO_FLAG_AHEAD);
 }
 
-static const struct {
+/* Seconds until it has waited in vain: where nothing shall come, and where a slow machine takes its time. */
+enum { IN_VAIN = 4, PATIENT = 200 };
+
+static const struct attack {
     const char *name;
     void (*run)(struct hostile *h);
+    int patience;
 } attacks[] = {
-    {"names", names},     {"links", links},     {"unasked-link", unasked_link},
-    {"steps", steps},     {"hashes", hashes},   {"garbage", garbage},
-    {"cut-off", cut_off}, {"control", control}, {"packed-garbage", packed_garbage},
-    {"hoard", hoard},     {"hole", hole},       {"folders", folders},
-    {"depth", depth},     {"no-plan", no_plan}, {"no-plan-but-vacant", no_plan_but_vacant},
+    {"names", names, PATIENT},
+    {"links", links, PATIENT},
+    {"unasked-link", unasked_link, PATIENT},
+    {"steps", steps, PATIENT},
+    {"hashes", hashes, PATIENT},
+    {"garbage", garbage, PATIENT},
+    {"cut-off", cut_off, PATIENT},
+    {"control", control, PATIENT},
+    {"packed-garbage", packed_garbage, PATIENT},
+    {"hoard", hoard, IN_VAIN},
+    {"hole", hole, IN_VAIN},
+    {"folders", folders, PATIENT},
+    {"depth", depth, PATIENT},
+    {"no-plan", no_plan, IN_VAIN},
+    {"no-plan-but-vacant", no_plan_but_vacant, PATIENT},
 };
 
 /* --- what comes back --------------------------------------------------------------------------------- */
@@ -449,13 +463,7 @@ static void begin(struct hostile *h)
     if (tern_conn_open_stream(h->conn, TERN_STREAM_BIDI, &h->control) != 0) {
         die("no control stream");
     }
-    for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
-        if (strcmp(attacks[i].name, h->attack) == 0) {
-            attacks[i].run(h);
-            return;
-        }
-    }
-    die("no such attack");
+    h->attack->run(h);
 }
 
 static void on_ready(tern_ev *binding, void *user)
@@ -501,7 +509,12 @@ int main(int argc, char **argv)
     if (argc != 3 || sodium_init() < 0 || (h.out = malloc(ROOM)) == NULL) {
         die("give HOST:PORT ATTACK");
     }
-    h.attack = argv[2];
+    for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+        h.attack = strcmp(attacks[i].name, argv[2]) == 0 ? &attacks[i] : h.attack;
+    }
+    if (h.attack == NULL) {
+        die("no such attack");
+    }
     h.loop = ev_default_loop(0);
     tern_config_init(&config);
     tern_peer_init(&peer);
@@ -511,7 +524,7 @@ int main(int argc, char **argv)
         tern_endpoint_connect(h.transport.endpoint, &peer, &h.conn, tern_udp_now()) != 0) {
         die(why);
     }
-    ev_timer_init(&timer, on_timeout, 4, 0);
+    ev_timer_init(&timer, on_timeout, h.attack->patience, 0);
     timer.data = &h;
     ev_timer_start(h.loop, &timer);
     tern_ev_wake(h.transport.binding);

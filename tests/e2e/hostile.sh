@@ -93,7 +93,7 @@ case_hostile_hole() {
     pids="$pids $hostile"
     wait_for 20 has_files there || fail "nothing has begun"
     random here/good 300
-    copy --connect-timeout 10s here/good "tern://$server/good"
+    copy --connect-timeout 60s here/good "tern://$server/good"
     same here/good there/good
     forget $hostile
     wait $hostile || fail "the attack failed"
@@ -108,7 +108,7 @@ case_hostile_folders() {
     serve
     attack folders
     ! grep -q 'no zstd' said || skip "built without zstd"
-    has_line "$serve_log" 'too many folders' || fail "it remembers all of them"
+    wait_for 20 has_line "$serve_log" 'too many folders' || fail "it remembers all of them"
     case $(ldd "$terncp") in
     *asan* | *tsan*) ;;
     *)

@@ -99,7 +99,7 @@ case_names_remove() {
     absent there/tree
     [ -s here/outside/keep ] || fail "a link was followed out of the folder"
     expect 6 "$terncp" rm "tern://$server/tree"
-    has_line "$serve_log" 'rm tree: done: 6 names' || fail "the server does not say what was removed"
+    wait_for 10 has_line "$serve_log" 'rm tree: done: 6 names' || fail "the server does not say what was removed"
 }
 
 case_names_make() {

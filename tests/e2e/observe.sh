@@ -15,9 +15,18 @@ row() {
     curl -sS -m 10 "$url" | sed -n "s/^$1 //p"
 }
 
-at_least() {
+is_at_least() {
     value=$(row "$1")
-    [ "${value:-0}" -ge "$2" ] || fail "$1 is ${value:-missing}, not $2 or more"
+    [ "${value:-0}" -ge "$2" ]
+}
+
+# The page is made anew every second.
+at_least() {
+    wait_for 10 is_at_least "$1" "$2" || fail "$1 is ${value:-missing}, not $2 or more"
+}
+
+is_idle() {
+    [ "$(row tern_copies_sending) $(row tern_copies_receiving)" = '0 0' ]
 }
 
 # Waits for the address that the server says.
@@ -33,13 +42,12 @@ case_metrics_terncp() {
     find_url "$serve_log"
     copy here/file "tern://$server/file"
     copy "tern://$server/file" back
-    sleep 1.2
     size=$(wc -c <here/file)
     at_least tern_handshakes_total 2
     at_least tern_stream_bytes_received_total "$size"
     at_least tern_stream_bytes_sent_total "$size"
     at_least tern_bytes_received_total "$size"
-    [ "$(row tern_copies_sending)" = 0 ] || fail "a copy is said to run"
+    wait_for 10 is_idle || fail "a copy is said to run"
     curl -sS -m 10 "${url%/metrics}/json" >page.json
     grep -q '^{"connections":[0-9]*,.*"clients":[0-9]*,"copies_sending":0,"copies_receiving":0}$' page.json ||
         fail "not the JSON that was meant: $(cat page.json)"
@@ -91,8 +99,9 @@ case_key_log() {
     has keys.log '^CLIENT_TRAFFIC '
     mkfifo pipe
     cat pipe >piped &
-    pids="$pids $!"
+    reader=$!
     copy --key-log pipe here/file "tern://$server/again"
+    wait $reader
     has piped '^CLIENT_TRAFFIC '
     if [ "$(id -u)" = 0 ]; then
         chown 1 keys.log
@@ -101,24 +110,38 @@ case_key_log() {
     fi
 }
 
+# has_probe TEXT PID: it was sent to nobody's port, and is in the capture with all that was sent before; or the capture
+# has ended.
+has_probe() {
+    python3 -c 'import socket, sys
+host, port = sys.argv[1].split(":")
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(sys.argv[2].encode(), (host, int(port)))' "$at" "$1"
+    grep -qa -e "$1" all.pcap 2>/dev/null || is_gone "$2"
+}
+
 # A real copy, captured on the loopback: tshark lists each packet, and so does the second reader.
 case_capture() {
     need tshark
+    need python3
+    own_address
     random here/file 100
     serve --key-log "$work/keys.log"
     port=${server##*:}
-    tshark -q -i lo -f "udp port $port" -F pcap -w capture.pcap 2>tshark.log &
+    tshark -q -i lo -f "udp port $port or udp port ${at##*:}" -F pcap -w all.pcap 2>tshark.log &
     pid=$!
-    wait_for 20 has_said tshark.log 'Capturing on' "$pid" || true
-    sleep 1 # it says so a little early
+    # It says that it captures before it does.
+    wait_for 20 has_probe 'now it captures' "$pid" || fail "nothing is captured"
     ! is_gone "$pid" || skip "this user may not capture: $(tail -n 1 tshark.log)"
     pids="$pids $pid"
     copy --key-log "$work/keys2.log" here/file "tern://$server/file"
     same here/file there/file
-    sleep 1
+    wait_for 20 has_line "$serve_log" ': disconnected' || fail "the server does not notice the end"
+    wait_for 20 has_probe 'that was all' "$pid" || fail "the end is not captured"
     forget "$pid"
     kill -INT "$pid"
     wait "$pid" || true
+    tshark -r all.pcap -Y "udp.port == $port" -F pcap -w capture.pcap 2>tshark.log ||
+        fail "tshark does not read what it wrote"
     [ "$(stat -c %a keys.log)" = 600 ] || fail "others may read the keys"
     for keys in keys.log keys2.log; do
         has "$keys" '^CLIENT_TRAFFIC [0-9a-f]\{16\} 0 000[1248] [0-9a-f]\{64\}$'

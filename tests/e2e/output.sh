@@ -67,7 +67,7 @@ is_last_shown() {
 
 case_progress_bar() {
     serve
-    link --rate 40
+    link --rate 20
     random here/file 3000
     copy --progress bar here/file "tern://$link/bar"
     tr '\r' '\n' <err >lines

@@ -85,7 +85,7 @@ case_perf_intervals() {
 
 case_perf_trace() {
     mkdir traces
-    expect 0 "$ternperf" bulk --loopback -n 200K --loss 3 --qlog traces --json
+    expect 0 "$ternperf" bulk --loopback -n 400K --loss 10 --qlog traces --json
     for end in client server; do
         find traces -name "ternperf-$end-*-1.qlog" -exec mv {} "traces/$end.qlog" \;
         [ -s "traces/$end.qlog" ] || fail "no trace of the $end: $(ls traces)"
@@ -141,7 +141,7 @@ case_perf_trace_picture() {
             printf '\036{"time":1,"name":"quic:packet_sent","data":{"raw":{"length":%s}}}\n' "$value"
         done
     } >'harm<&.qlog'
-    expect 0 timeout 20 "$ternperf" trace --svg harm.svg --json 'harm<&.qlog'
+    expect 0 timeout 200 "$ternperf" trace --svg harm.svg --json 'harm<&.qlog'
     ! grep -q '<script' harm.svg || fail "a trace has become markup"
     printf '\036{"time":0,"name":"a:b","data":{}}\n' >empty.qlog
     expect 0 "$ternperf" trace --svg empty.svg --json empty.qlog
@@ -279,6 +279,7 @@ case_perf_shards() {
     expect 0 "$ternperf" bulk -n 3M -C 6 --shards 3 --pin "$key" --json "$perf"
     has_line out '"bytes":3145728,' || fail "not all of it: $(cat out)"
     expect 0 "$ternperf" handshakes -n 20 --pin "$key" "$perf"
+    forget "$perf_pid"
     kill -TERM "$perf_pid"
     wait "$perf_pid" || fail "it did not end well"
 }

@@ -4,22 +4,49 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# A round trip so long that what programs take besides does not count as one.
-rtt_ms=600
-
 now_ms() {
     echo $(($(date +%s%N) / 1000000))
 }
 
-# round_trips MOST COMMAND...: it must go well and not take more round trips.
+# Sets rtt_ms: a round trip so long that what programs take besides does not count as one, on this machine; but not
+# so long that a server is taken for a silent one.
+measure_machine() {
+    rtt_ms=600
+    random here/measure 1
+    for _ in 1 2 3; do
+        began=$(now_ms)
+        "$terncp" --accept-new --known-hosts measured here/measure "tern://$server/measure" >out 2>err ||
+            fail "exit code $?"
+        took=$(($(now_ms) - began))
+        rm -rf "$XDG_STATE_HOME"
+        [ $((2 * took)) -le $rtt_ms ] || rtt_ms=$((2 * took))
+    done
+    [ $rtt_ms -le 2400 ] || rtt_ms=2400
+    rm -f here/measure there/measure measured
+    [ $rtt_ms = 600 ] || echo "a slow machine: a round trip is $rtt_ms ms"
+}
+
+# round_trips MOST COMMAND...: it must go well and not take more round trips. What takes longer may be a busy machine's
+# fault: one of six times must be as it shall. Adds to `tried` how often that was.
+tried=0
 round_trips() {
     most=$1
     shift
-    began=$(now_ms)
-    expect 0 "$@"
-    took=$((($(now_ms) - began) / rtt_ms))
-    [ $took -le "$most" ] || fail "$took round trips, not $most: $*"
-    [ $took -ge 1 ] || fail "the link is too fast to tell"
+    for _ in 1 2 3 4 5 6; do
+        began=$(now_ms)
+        expect 0 "$@"
+        took=$((($(now_ms) - began) / rtt_ms))
+        tried=$((tried + 1))
+        [ $took -ge 1 ] || fail "the link is too fast to tell"
+        [ $took -gt "$most" ] || return 0
+        echo "$took round trips, not $most: $*"
+        "${between:-true}"
+    done
+    fail "$took round trips, not $most: $*"
+}
+
+forget_all() {
+    rm -rf "$XDG_STATE_HOME"
 }
 
 tickets() {
@@ -27,7 +54,7 @@ tickets() {
 }
 
 tickets_used() {
-    [ "$(grep -c 'by a ticket' "${serve_log:?}")" = "$1" ]
+    [ "$(grep -c 'by a ticket' "${serve_log:?}")" -ge "$1" ]
 }
 
 no_tickets() {
@@ -36,28 +63,32 @@ no_tickets() {
 
 case_round_trips() {
     serve
+    measure_machine
     link --delay $((rtt_ms / 2))
     printf x >here/one
+    between=forget_all
     round_trips 3 "$terncp" --accept-new here/one "tern://$link/first"
+    between=
     same here/one there/first
     [ "$(tickets | wc -l)" = 1 ] || fail "no ticket was kept"
     [ "$(tickets | xargs stat -c %a)" = 600 ] || fail "others can read the ticket"
     [ "$(stat -c %a "$XDG_STATE_HOME/tern")" = 700 ] || fail "others can look into the folder"
     ! has_line "$serve_log" 'by a ticket' || fail "a ticket out of nowhere"
     # The answer comes with the server's first datagram, and a ticket for the next time with it.
+    tried=0
     for i in 1 2 3; do
         round_trips 1 "$terncp" here/one "tern://$link/again$i"
         same here/one there/again$i
-        wait_for 5 tickets_used $i || fail "the ticket was of no use"
+        wait_for 5 tickets_used $tried || fail "the ticket was of no use"
     done
     round_trips 1 "$terncp" "tern://$link/first" here/back
     same here/one here/back
     round_trips 1 "$terncp" ls "tern://$link/"
     has_line out 'again3' || fail "no list of names"
     # Without anything kept a known server takes one more.
-    rm -r "$XDG_STATE_HOME"
+    forget_all
+    between=forget_all
     round_trips 2 "$terncp" here/one "tern://$link/third"
-    sleep 0.5 # the last words are on their way
 }
 
 # More than fits into what leaves early, of both kinds of entries.
@@ -73,7 +104,7 @@ case_resumed_much() {
     same_tree here/tree there/tree
     copy -r "tern://$server/tree" here/back
     same_tree here/tree here/back
-    [ "$(grep -c 'by a ticket' "$serve_log")" = 2 ] || fail "tickets were of no use"
+    wait_for 5 tickets_used 2 || fail "tickets were of no use"
 }
 
 # What a server has given before it was started anew is worth nothing, and does no harm.
@@ -90,7 +121,7 @@ case_resumed_restart() {
     same here/file there/two
     ! has_line "$serve_log" 'by a ticket' || fail "a ticket of the server before"
     expect 0 "$terncp" --pin "$(head -n 1 host.txt)" here/file "tern://$server/three"
-    has_line "$serve_log" 'by a ticket' || fail "the new ticket was of no use"
+    wait_for 5 has_line "$serve_log" 'by a ticket' || fail "the new ticket was of no use"
 }
 
 # A ticket is no way past the list of who may come in.
@@ -100,7 +131,7 @@ case_resumed_not_authorized() {
     random here/file 10
     copy --key me here/file "tern://$server/one"
     expect 0 "$terncp" --key me here/file "tern://$server/two"
-    has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
+    wait_for 5 has_line "$serve_log" 'by a ticket' || fail "the ticket was of no use"
     echo '# nobody' >allowed
     expect 4 "$terncp" --key me here/file "tern://$server/three"
     absent there/three
@@ -135,52 +166,67 @@ case_resumed_damage() {
 case_resumed_held_back() {
     "$terncp" keygen -q -f me >me.txt
     serve
-    link --delay 700
+    link --delay 1
     printf old >here/old
     printf new >here/new
     for last in old new; do
         expect 0 "$terncp" --key me --accept-new here/old "tern://$link/first"
-        "$terncp" --key me here/old "tern://$link/$last" 2>late.log &
-        late=$!
-        wait_for 5 no_tickets || fail "the ticket is not used"
-        sleep 0.3
-        murder $late
+        held_back --key me here/old "tern://$link/$last"
         absent there/$last
         [ $last = old ] || expect 0 "$terncp" --key me --accept-new here/new "tern://$server/$last"
-        sleep 1.2
+        let_go
+        [ $last = new ] || wait_for 10 cmp -s here/old there/old || fail "the last word is not heeded"
         same here/$last there/$last
     done
+}
+
+# held_back ARGS...: somebody with a ticket, whose first flight stays at the link, and who is gone then.
+held_back() {
+    kill -STOP "$link_pid"
+    "$terncp" "$@" 2>late.log &
+    late=$!
+    wait_for 10 has_mail "$link" || fail "nothing is sent"
+    sleep 0.3 # all of it
+    no_tickets || fail "the ticket is not used"
+    murder $late
+}
+
+# let_go: the link goes on, and the server has had a second and more for what comes.
+let_go() {
+    kill -CONT "$link_pid"
+    wait_for 10 is_taken || fail "the link takes nothing"
+    sleep 1.5
+}
+
+is_taken() {
+    ! has_mail "$link" && ! has_mail "$server"
 }
 
 # What removes names waits until the client is there itself, and is done then.
 case_resumed_mirror() {
     serve
+    measure_machine
     mkdir here/tree
     printf x >here/tree/one
     printf x >here/tree/two
     copy -r here/tree "tern://$server/"
     rm here/tree/two
-    link --delay 300
+    link --delay $((rtt_ms / 2))
     expect 0 "$terncp" --accept-new here/tree/one "tern://$link/other"
     round_trips 2 "$terncp" -r --delete here/tree "tern://$link/"
     same_tree here/tree there/tree
-    sleep 0.5
 }
 
 # Nor is a name removed or made for somebody who has a ticket and shows no key.
 case_resumed_names() {
     serve
-    link --delay 700
+    link --delay 1
     random here/file 10
     copy here/file "tern://$server/file"
     for verb in "rm $link/file" "mkdir $link/folder"; do
         expect 0 "$terncp" --accept-new here/file "tern://$link/other"
-        "$terncp" "${verb% *}" "tern://${verb#* }" 2>late.log &
-        late=$!
-        wait_for 5 no_tickets || fail "the ticket is not used"
-        sleep 0.3
-        murder $late
-        sleep 1.2
+        held_back "${verb% *}" "tern://${verb#* }"
+        let_go
     done
     same here/file there/file
     absent there/folder

@@ -192,8 +192,8 @@ serve_number() {
     wait_for 20 has_line "$work/server$1.log" ' serving .* on ' || fail "server $1 does not start"
 }
 
-# Eight copies, each of which moves four times: without steering each move has an even chance to end at the
-# other server.
+# Eight copies and more, until somebody came to each server, each of which moves four times: without steering each move
+# has an even chance to end at the other server.
 case_steered_cluster() {
     trap 'code=$?; set +e; drop_cluster; (exit $code); clean' EXIT
     need_cluster
@@ -202,7 +202,9 @@ case_steered_cluster() {
     serve_number 2
     random here/file 61440
     place=1
-    for n in 1 2 3 4 5 6 7 8; do
+    n=0
+    while [ $n -lt 8 ] || { [ $n -lt 30 ] && ! has_both; }; do
+        n=$((n + 1))
         (
             for step in 1 2 3 4; do
                 sleep 0.5
@@ -216,9 +218,11 @@ case_steered_cluster() {
         place=$((place + 4))
         same here/file "there/copy$n"
     done
-    for n in 1 2; do
-        has_line "$work/server$n.log" 'copy' || fail "nobody came to server $n"
-    done
+    wait_for 5 has_both || fail "nobody came to one of the servers"
+}
+
+has_both() {
+    has_line "$work/server1.log" 'copy' && has_line "$work/server2.log" 'copy'
 }
 
 run_case "$@"

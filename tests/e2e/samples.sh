@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ -x "$TERN_BIN/tern-echo" ] || skip "built without the examples"
-at=127.0.0.1:$((20000 + $$ % 20000))
+own_address
 
 # begin NAME WORD ARGUMENTS...: one in the background, until it has said the word. Sets begun.
 begin() {
@@ -57,12 +57,20 @@ case_sample_libev() {
     ends "$begun"
 }
 
+# Its calls have a second; a busy machine may be late: one of five times must be as it shall.
+calls_well() {
+    for _ in 1 2 3 4 5; do
+        expect 0 "$TERN_BIN/tern-rpc" "$at" "wait 300" "sum 1 2 3" dance "wait 60000"
+        sort out >sorted
+        ! cmp -s wanted sorted || return 0
+    done
+    diff wanted sorted
+}
+
 case_sample_rpc() {
     begin tern-rpc '^serving' serve "$at"
-    expect 0 "$TERN_BIN/tern-rpc" "$at" "wait 300" "sum 1 2 3" dance "wait 60000"
-    sort out >sorted
     printf '%s\n' "call 1: done" "call 2: 6" "call 3: refused with code 1" "call 4: timed out" >wanted
-    diff wanted sorted || fail "the calls end otherwise"
+    calls_well || fail "the calls end otherwise"
     # The slow ones hold up none.
     [ "$(sed -n '3,4p' out)" = "call 1: done${newline}call 4: timed out" ] || fail "not in that order: $(cat out)"
     # The server is as it was.
@@ -89,21 +97,22 @@ case_sample_cat() {
     "$TERN_BIN/tern-cat" listen "$at" <small >copy 2>cat.log &
     begun=$!
     pids="$pids $begun"
-    tries=0
-    while :; do # it says nothing when it listens
-        "$TERN_BIN/tern-cat" "$at" <big >back 2>err && break
-        tries=$((tries + 1))
-        [ $tries -lt 3 ] || fail "nothing comes through: $(cat err)"
-    done
+    wait_for 20 is_bound "$at" || fail "it does not listen" # which it does not tell
+    "$TERN_BIN/tern-cat" "$at" <big >back 2>err || fail "nothing comes through: $(cat err)"
     ends "$begun"
     same big copy
     same small back
 }
 
+# In real time: one of five times the machine must have it.
 case_sample_player() {
     begin tern-player '^serving' serve "$at"
-    expect 0 "$TERN_BIN/tern-player" "$at" 2
-    awk '$1 < 60 || $1 > 140 || $3 != 1 || $6 == "0,0" { exit 1 }' out || fail "not so: $(cat out)"
+    for _ in 1 2 3 4 5; do
+        expect 0 "$TERN_BIN/tern-player" "$at" 2
+        awk '$1 < 60 || $1 > 140 || $3 != 1 || $6 == "0,0" { exit 1 }' out && return
+        echo "not so: $(cat out)"
+    done
+    fail "it never plays"
 }
 
 case_sample_memory() {

@@ -140,9 +140,9 @@ case_send_receiver_dies() {
 two_networks() {
     [ "$(id -u)" = 0 ] || skip "not root"
     unshare -n true 2>/dev/null || skip "no namespaces here"
-    unshare -n sleep 300 &
+    unshare -n sleep 3000 &
     ns_a=$!
-    unshare -n sleep 300 &
+    unshare -n sleep 3000 &
     ns_b=$!
     pids="$pids $ns_a $ns_b"
     wait_for 10 has_own_network "$ns_a" || fail "no namespace"

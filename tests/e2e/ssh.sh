@@ -64,6 +64,11 @@ copy_far() {
     expect 0 "$terncp" -e "$far_ssh" --terncp-path "$far_terncp" "$@"
 }
 
+# own_port N: one that the system gives to nobody, of the 21 that only this test takes.
+own_port() {
+    echo $((65500 - 21 * ($$ % 200) - $1))
+}
+
 no_far_side() {
     ! pgrep -f "$work/far-terncp --stdio" >/dev/null
 }
@@ -226,14 +231,15 @@ END
 
 # UDP that does not come through: what is said names the ports.
 case_ssh_udp_blocked() {
+    taken=$(own_port 0) other=$(own_port 1)
     cat >deaf <<END
 #!/bin/sh
-"$terncp" --stdio --port 61999 | sed 's/ 61999 / 61998 /;s/ -\$/ 127.0.0.1/'
+"$terncp" --stdio --port $taken | sed 's/ $taken / $other /;s/ -\$/ 127.0.0.1/'
 END
     chmod +x deaf
     random here/file 1
-    expect 3 "$terncp" -e "$work/deaf" --port 61900-61999 --connect-timeout 1s here/file localhost:file
-    says '61900-61999'
+    expect 3 "$terncp" -e "$work/deaf" --port "$other-$taken" --connect-timeout 1s here/file localhost:file
+    says "$other-$taken"
     says 'firewall'
     absent file
 }
@@ -241,11 +247,13 @@ END
 case_ssh_port_range() {
     ssh_server
     random here/file 10
-    copy_far -v --port 61234 here/file "far:$work/there/file"
-    says 'UDP port 61234'
+    port=$(own_port 2)
+    copy_far -v --port "$port" here/file "far:$work/there/file"
+    says "UDP port $port"
     same here/file there/file
-    "$terncp" --stdio --port 61235 <&- >line 2>busy.log || true # no input: it ends at once
-    grep -q '^terncp-stdio 1 61235 tern:' line || fail "no line: $(cat line)"
+    port=$(own_port 3)
+    "$terncp" --stdio --port "$port" <&- >line 2>busy.log || true # no input: it ends at once
+    grep -q "^terncp-stdio 1 $port tern:" line || fail "no line: $(cat line)"
     expect 2 "$terncp" --port 0 here/file far:file
     expect 2 "$terncp" --port 10-9 here/file far:file
     expect 2 "$terncp" --port 70000 here/file far:file
@@ -254,7 +262,7 @@ case_ssh_port_range() {
 # The secret in the line is what opens the door.
 case_ssh_secret() {
     mkfifo input
-    "$terncp" --stdio --port 61240-61260 <input >line 2>far.log &
+    "$terncp" --stdio --port "$(own_port 20)-$(own_port 0)" <input >line 2>far.log &
     far_pid=$!
     exec 9>input
     wait_for 20 has_line line terncp-stdio || fail "no line"

@@ -703,6 +703,10 @@ case_tree_interrupted() {
     absent there/tree/endless
 }
 
+has_begun() {
+    part_has there 1 || is_gone "$client_pid"
+}
+
 # What a file has when it is read is what is copied, or it is said.
 case_tree_changed() {
     mkdir here/tree
@@ -711,7 +715,7 @@ case_tree_changed() {
     "$terncp" -r --sparse here/tree there/ >out 2>err </dev/null &
     client_pid=$!
     pids="$pids $client_pid"
-    wait_for 20 part_has there 1 || true
+    wait_for 20 has_begun || true
     while kill -0 "$client_pid" 2>/dev/null; do
         echo more >>here/tree/large
         sleep 0.05

@@ -80,7 +80,7 @@ case_authorized() {
     "$terncp" keygen -q -f stranger >stranger.txt
     expect 4 "$terncp" --key stranger here/file "tern://$server/stranger"
     says 'does not know our key'
-    has_line "$serve_log" "$(head -n 1 stranger.txt)" || fail "the server does not name the key"
+    wait_for 10 has_line "$serve_log" "$(head -n 1 stranger.txt)" || fail "the server does not name the key"
     expect 4 "$terncp" here/file "tern://$server/anonymous" # no key at all
     absent there/stranger
     absent there/anonymous
