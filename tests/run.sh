@@ -14,7 +14,7 @@
 #   sh tests/run.sh msan               unit and sim, for memory that is read and was never written
 #   sh tests/run.sh tsan               where threads meet, for what they do to one another
 #   sh tests/run.sh valgrind           a copy there and back under valgrind
-#   sh tests/run.sh cross [ARCH]...    the core under qemu: s390x, arm64, i386
+#   sh tests/run.sh cross [ARCH|WHAT]...    under qemu: s390x, arm64, i386; sh tests/cross.sh -h
 set -eu
 unset CDPATH
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches libsodium, libev and cmocka for another processor into build/cross/ARCH, where .cmake/cross.cmake
-# finds them. Nothing of the system is changed: no foreign architecture is added to it.
+# Fetches libsodium, libev, cmocka, zstd and SQLite for another processor into build/cross/ARCH, where
+# .cmake/cross.cmake finds them. Nothing of the system is changed: no foreign architecture is added to it.
 # SPDX-License-Identifier: MIT
 #
 #   sh tests/tools/cross-libs.sh ARCH     Debian's name: s390x, arm64, i386; does nothing when they are there
@@ -12,14 +12,15 @@ unset CDPATH
 cd "$(dirname "$0")/../.."
 arch=${1:?usage: sh tests/tools/cross-libs.sh ARCH}
 root=$PWD/build/cross/$arch
-packages="libsodium23 libsodium-dev libev4 libev-dev libcmocka0 libcmocka-dev"
+packages="libsodium23 libsodium-dev libev4 libev-dev libcmocka0 libcmocka-dev libzstd1 libzstd-dev
+libsqlite3-0 libsqlite3-dev"
 
 skip() {
     echo "cross-libs: $*" >&2
     exit 77
 }
 
-if [ -f "$root/complete" ]; then
+if [ "$(cat "$root/complete" 2>/dev/null)" = "$packages" ]; then
     exit 0
 fi
 for command in apt-get dpkg-deb; do
@@ -35,7 +36,7 @@ apt_alone() {
         -o Acquire::Languages=none -o Acquire::Retries=2 "$@"
 }
 
-echo "fetching $packages for $arch"
+echo "fetching libraries for $arch"
 # An index that is being renewed just now is not missed, if the packages are in another. The list splits on purpose.
 # shellcheck disable=SC2086
 { apt_alone update || true; (cd "$root/apt/packages" && apt_alone download $packages); } >"$root/log" 2>&1 || {
@@ -46,4 +47,4 @@ for package in "$root"/apt/packages/*.deb; do
     dpkg-deb -x "$package" "$root"
 done
 rm -rf "$root/apt"
-: >"$root/complete"
+echo "$packages" >"$root/complete"
