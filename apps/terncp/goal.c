@@ -13,6 +13,8 @@
 
 #include "terncp/tree.h"
 
+#define MAKE_TRIES 16 /* whoever makes and removes it all the time shall not hold us up */
+
 void goal_init(struct goal *goal)
 {
     memset(goal, 0, sizeof *goal);
@@ -101,8 +103,7 @@ static int open_unfinished(struct goal *goal, const struct place *place, uint64_
 static void open_old(struct goal *goal)
 {
     struct stat st;
-    int fd =
-        openat(goal->folder, goal->last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = tree_open_regular(goal->folder, goal->last, O_RDONLY);
     if (fd < 0) {
         return;
     }
@@ -114,19 +115,33 @@ static void open_old(struct goal *goal)
     goal->old_size = (uint64_t)st.st_size;
 }
 
+/* What stands under the final name, made if nothing does. -1 with errno. */
+static int open_or_make(const struct goal *goal)
+{
+    int fd = -1;
+    errno = ENOENT;
+    for (int i = 0; i < MAKE_TRIES && fd < 0 && (errno == ENOENT || errno == EEXIST); i++) {
+        fd = tree_open_regular(goal->folder, goal->last, O_RDWR);
+        if (fd < 0 && errno == ENOENT) {
+            fd = openat(goal->folder, goal->last,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        }
+    }
+    return fd;
+}
+
 /* The file itself is what is written to, and what was there before. */
 static int open_in_place(struct goal *goal, const struct place *place, uint64_t size)
 {
     struct stat st;
-    int fd = openat(goal->folder, goal->last,
-                    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    int fd = open_or_make(goal);
     if (fd < 0) {
         return errno;
     }
     goal->partial.fd = fd;
     goal->is_in_place = true;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return EINVAL;
+    if (fstat(fd, &st) != 0) {
+        return errno;
     }
     goal->partial.device = st.st_dev;
     goal->partial.inode = st.st_ino;

@@ -45,6 +45,9 @@ const char *pull_why(enum proto_status status, int error)
     if (status == PROTO_INTEGRITY) {
         return "the hash of what arrived is not the sender's";
     }
+    if (error == TREE_NO_FILE) {
+        return "what stands there is neither file nor folder";
+    }
     if (error != 0) {
         return strerror(error);
     }

@@ -114,7 +114,8 @@ void pull_file_settle(struct pull_file *file, enum proto_status status, const ch
 void pull_file_fail(struct pull_file *file, int error)
 {
     file->may_stay = error == ECANCELED;
-    pull_file_settle(file, proto_status_of(error), strerror(error), false);
+    enum proto_status status = proto_status_of(error);
+    pull_file_settle(file, status, pull_why(status, error), false);
 }
 
 /* --- giving the name ------------------------------------------------------------------------------- */

@@ -335,9 +335,10 @@ static bool begin_push_for(struct session *s, const struct proto_message *m, con
     int error = add_source(s, m, path);
     if (error != 0) {
         (void)snprintf(why, sizeof why, "%s",
-                       error == EISDIR  ? "it is a folder; use -r"
-                       : error == EXDEV ? "the path leaves the served folder"
-                                        : strerror(error));
+                       error == EISDIR   ? "it is a folder; use -r"
+                       : error == EINVAL ? "not a file or folder"
+                       : error == EXDEV  ? "the path leaves the served folder"
+                                         : strerror(error));
         session_refuse(s, error == EISDIR ? PROTO_BAD_REQUEST : proto_status_of(error), why);
         return false;
     }

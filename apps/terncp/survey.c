@@ -93,6 +93,11 @@ static void walk_by_rules(struct survey *f, const char *path)
     free(entry);
 }
 
+static int open_top(const struct survey *f, const char *path, int flags)
+{
+    return f->root >= 0 ? tree_open(f->root, path, flags, 0) : open(path, flags | O_CLOEXEC);
+}
+
 static void *run(void *user)
 {
     struct survey *f = user;
@@ -102,14 +107,15 @@ static void *run(void *user)
             walk_by_rules(f, f->paths[i]);
             continue;
         }
-        int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-        int fd = f->root >= 0 ? tree_open(f->root, f->paths[i], flags, 0)
-                              : open(f->paths[i], flags | O_CLOEXEC);
-        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-            walk(f, fd);
-        } else if (fd >= 0) {
+        int at = open_top(f, f->paths[i], O_PATH);
+        bool is_known = at >= 0 && fstat(at, &st) == 0;
+        if (is_known && S_ISDIR(st.st_mode)) {
+            walk(f, open_top(f, f->paths[i], O_RDONLY | O_DIRECTORY));
+        } else if (is_known) {
             count_one(f, &st);
-            (void)close(fd);
+        }
+        if (at >= 0) {
+            (void)close(at);
         }
     }
     atomic_store(&f->is_done, true);

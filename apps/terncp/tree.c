@@ -185,6 +185,72 @@ bool tree_is_link(int root, const char *path)
     return answer;
 }
 
+/* --- what is opened at all ------------------------------------------------------------------------------ */
+
+#define OPEN_FLAGS                                                                                 \
+    (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* who makes it a FIFO now must not hold us up */
+
+static bool are_same(int one, int other)
+{
+    struct stat a, b;
+    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+/* The very file that `at` (O_PATH) stands for, whatever has its name by now. -1 with errno: ENOENT where there is
+ * no /proc. */
+static int reopen(int at, int flags)
+{
+    char link[32];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    return open(link, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/* What was opened by its name after all, unless it is another file by now. */
+static int keep_same(int fd, int at)
+{
+    if (fd >= 0 && !are_same(fd, at)) {
+        (void)close(fd);
+        errno = ESTALE;
+        return -1;
+    }
+    return fd;
+}
+
+static void close_quietly(int fd)
+{
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+}
+
+int tree_open_regular(int folder, const char *name, int flags)
+{
+    struct stat st;
+    int at = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (at < 0) {
+        return -1;
+    }
+    int fd = -1;
+    if (fstat(at, &st) == 0) {
+        errno = S_ISREG(st.st_mode)   ? 0
+                : S_ISDIR(st.st_mode) ? EISDIR
+                : S_ISLNK(st.st_mode) ? ELOOP
+                                      : TREE_NO_FILE;
+    }
+    if (errno == 0) {
+        fd = reopen(at, flags);
+        if (fd < 0 && errno == ENOENT) {
+            fd = openat(folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+            fd = keep_same(fd, at);
+        }
+    }
+    close_quietly(at);
+    return fd;
+}
+
+/* --- walks ------------------------------------------------------------------------------------------------ */
+
 struct level {
     DIR *dir;
     size_t name_len; /* of the folder's own name */
@@ -206,22 +272,33 @@ struct tree_walk {
     uint64_t filtered;
 };
 
-#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* a FIFO must not hold us up */
+static int open_named(const struct tree_walk *walk, const char *path, int flags)
+{
+    return walk->root >= 0 ? tree_open(walk->root, path, flags, 0) : open(path, flags | O_CLOEXEC);
+}
 
-/* O_PATH for a link that is kept: its text is all there is to it. */
+/* O_PATH for a link that is kept: its text is all there is to it. A file is opened when it is known to be one: to open
+ * a device or a FIFO is to do something to it. -1 with EINVAL: it is neither. */
 static int open_start(const struct tree_walk *walk, const char *path)
 {
-    int flags = OPEN_FLAGS;
-    if (walk->rules.links == TREE_LINKS_KEPT) {
-        struct stat st;
-        int fd = walk->root >= 0 ? tree_open(walk->root, path, O_PATH | O_NOFOLLOW, 0)
-                                 : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))) {
-            return fd;
-        }
-        (void)close(fd);
+    struct stat st;
+    int flags = walk->rules.links == TREE_LINKS_KEPT ? O_PATH | O_NOFOLLOW : O_PATH;
+    int at = open_named(walk, path, flags);
+    if (at < 0 || (fstat(at, &st) == 0 && S_ISLNK(st.st_mode))) {
+        return at;
     }
-    return walk->root >= 0 ? tree_open(walk->root, path, flags, 0) : open(path, flags | O_CLOEXEC);
+    int fd = -1;
+    errno = EINVAL;
+    if (S_ISDIR(st.st_mode)) {
+        fd = open_named(walk, path, OPEN_FLAGS | O_DIRECTORY);
+    } else if (S_ISREG(st.st_mode)) {
+        fd = reopen(at, OPEN_FLAGS);
+        if (fd < 0 && errno == ENOENT) {
+            fd = keep_same(open_named(walk, path, OPEN_FLAGS), at);
+        }
+    }
+    close_quietly(at);
+    return fd;
 }
 
 static int check_start(const struct tree_walk *walk, bool is_recursive)
@@ -347,11 +424,10 @@ static enum tree_result take_link(struct tree_walk *walk, int at, const char *na
     return TREE_ENTRY;
 }
 
-/* What a link leads to, looked at before it is opened: opening alone may rewind a tape. */
-static int open_followed(const struct tree_walk *walk, int folder, const char *last, bool looks)
+/* What a link leads to. */
+static int open_followed(const struct tree_walk *walk, int folder, const char *last, int flags)
 {
     char path[2 * PROTO_PATH_MAX + 2];
-    int flags = looks ? O_PATH : OPEN_FLAGS;
     if (walk->root < 0) {
         return openat(folder, last, flags | O_CLOEXEC);
     }
@@ -361,19 +437,11 @@ static int open_followed(const struct tree_walk *walk, int folder, const char *l
     return tree_open(walk->root, path, flags, 0);
 }
 
-static enum tree_result follow(struct tree_walk *walk, int folder, const char *last,
-                               struct tree_entry *out)
+/* Looked at (O_PATH) before it is opened: opening alone may rewind a tape. */
+static enum tree_result follow_to(struct tree_walk *walk, int folder, const char *last, int at,
+                                  struct tree_entry *out)
 {
-    int fd = open_followed(walk, folder, last, true);
-    if (fd < 0) {
-        return skip(out,
-                    errno == ELOOP   ? TREE_WHY_LOOP
-                    : errno == EXDEV ? TREE_WHY_OUTSIDE
-                                     : TREE_WHY_ERROR,
-                    errno);
-    }
-    bool is_known = fstat(fd, &out->st) == 0;
-    (void)close(fd);
+    bool is_known = fstat(at, &out->st) == 0;
     bool is_folder = is_known && S_ISDIR(out->st.st_mode);
     if (!is_folder && (!is_known || !S_ISREG(out->st.st_mode))) {
         return skip(out, TREE_WHY_SPECIAL, 0);
@@ -382,8 +450,28 @@ static enum tree_result follow(struct tree_walk *walk, int folder, const char *l
         walk->filtered++;
         return TREE_END;
     }
-    fd = open_followed(walk, folder, last, false);
+    int fd = is_folder ? open_followed(walk, folder, last, OPEN_FLAGS | O_DIRECTORY)
+                       : reopen(at, OPEN_FLAGS);
+    if (!is_folder && fd < 0 && errno == ENOENT) {
+        fd = keep_same(open_followed(walk, folder, last, OPEN_FLAGS), at);
+    }
     return fd < 0 ? skip(out, TREE_WHY_ERROR, errno) : take(walk, fd, out);
+}
+
+static enum tree_result follow(struct tree_walk *walk, int folder, const char *last,
+                               struct tree_entry *out)
+{
+    int at = open_followed(walk, folder, last, O_PATH);
+    if (at < 0) {
+        return skip(out,
+                    errno == ELOOP   ? TREE_WHY_LOOP
+                    : errno == EXDEV ? TREE_WHY_OUTSIDE
+                                     : TREE_WHY_ERROR,
+                    errno);
+    }
+    enum tree_result result = follow_to(walk, folder, last, at, out);
+    close_quietly(at);
+    return result;
 }
 
 /* The kind of a name, as the folder tells it or, where it does not, as it is. */

@@ -3,6 +3,7 @@
 #ifndef TERNCP_TREE_H
 #define TERNCP_TREE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,11 @@ int tree_open(int root, const char *name, int flags, mode_t mode);
 
 /* The folder that holds a name, and the last component. -1 with errno. */
 int tree_open_parent(int root, const char *name, int flags, const char **last);
+
+/* A regular file in an open folder. Nothing else is opened at all, since to open a device or a FIFO is to do something
+ * to it: -1 with errno, which is TREE_NO_FILE for these, ELOOP for a link, EISDIR for a folder. Never blocks. */
+#define TREE_NO_FILE EMEDIUMTYPE
+int tree_open_regular(int folder, const char *name, int flags);
 
 /* The name itself is a symbolic link, not to a folder: a file put there replaces it and never follows
  * it. */

@@ -580,6 +580,20 @@ special() {
     else
         expect_transfer 5 -a -- tree
     fi
+    says 'not a file or folder'
+    [ "$way" != local ] || return 0
+    rm -r "$from/tree" "$to/tree"
+    random "$from/tree" 400 # a smaller one takes the place of what is there
+    mkfifo "$to/tree" # nobody else opens it, and neither do we
+    if [ "$way" = pull ]; then
+        expect_transfer 5 --inplace -- tree
+    else
+        expect_transfer 6 --inplace -- tree
+    fi
+    says 'neither file nor folder'
+    [ -p "$to/tree" ] || fail "$way: the FIFO is gone"
+    transfer -- tree
+    same "$from/tree" "$to/tree"
 }
 case_tree_special() { each_way special; }
 

@@ -7,7 +7,9 @@
 #include <sodium.h>
 #include <sys/file.h>
 
+#include "terncp/tree.h"
 #include "unit/apps/folder.h"
+#include "unit/apps/untouched.h"
 
 #define SIZE ((uint64_t)3 << 20)
 
@@ -193,15 +195,36 @@ static void in_place_the_file_itself_is_written_to(void **state)
     goal_init(&goal);
     assert_int_equal(goal_open(&goal, place, "link", SIZE, true), ELOOP);
     goal_close(&goal, true);
-    assert_int_equal(mkfifoat(folder->fd, "fifo", 0600), 0);
-    goal_init(&goal);
-    assert_int_equal(goal_open(&goal, place, "fifo", SIZE, true), EINVAL);
-    goal_close(&goal, true);
     open_it(&goal, place, "new", SIZE);
     assert_int_equal(goal.old, -1);
     goal_close(&goal, false);
     assert_true(exists(folder, "new"));
     place_drop(place);
+}
+
+/* What stands where a file is to be, and is none: neither an old version nor something to write to. */
+static void what_is_no_file_is_not_touched(void **state)
+{
+    struct folder *folder = *state;
+    struct place *beside = place_for(folder, 0, NULL);
+    struct place *in_place = place_for(folder, PROTO_FLAG_IN_PLACE, NULL);
+    struct goal goal;
+    char path[128];
+    const char *const wrong[] = {"fifo", "device"};
+    pid_t writer = untouched_fifo(folder_path(folder, "fifo", path, sizeof path));
+    bool has_device = untouched_device(folder_path(folder, "device", path, sizeof path));
+    for (size_t i = 0; i < (has_device ? 2 : 1); i++) {
+        open_it(&goal, beside, wrong[i], SIZE);
+        assert_int_equal(goal.old, -1);
+        goal_close(&goal, false);
+        goal_init(&goal);
+        assert_int_equal(goal_open(&goal, in_place, wrong[i], SIZE, true), TREE_NO_FILE);
+        goal_close(&goal, true);
+        assert_true(exists(folder, wrong[i]));
+    }
+    assert_true(untouched_is_so(writer));
+    place_drop(beside);
+    place_drop(in_place);
 }
 
 static void unfinished_files_are_kept_elsewhere(void **state)
@@ -254,6 +277,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(one_copy_waits_for_another, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(in_place_the_file_itself_is_written_to, folder_make,
                                     folder_remove),
+    cmocka_unit_test_setup_teardown(what_is_no_file_is_not_touched, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(unfinished_files_are_kept_elsewhere, folder_make,
                                     folder_remove),
 };

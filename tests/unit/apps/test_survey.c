@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tern_test.h"
+#include "unit/apps/untouched.h"
 
 static char folder[] = "/tmp/tern-survey.XXXXXX";
 
@@ -137,6 +138,26 @@ static void a_root_is_not_left(void **state)
     (void)close(root);
 }
 
+static void what_is_no_file_is_not_opened(void **state)
+{
+    (void)state;
+    char path[256];
+    uint64_t files, bytes;
+    (void)snprintf(path, sizeof path, "%s/fifo", folder);
+    pid_t writer = untouched_fifo(path);
+    char *const paths[] = {path};
+    for (int links = TREE_LINKS_LEFT_OUT; links <= TREE_LINKS_FOLLOWED; links++) {
+        struct tree_rules rules = {.links = (enum tree_links)links};
+        struct survey *f = survey_new(-1, paths, 1, &rules, NULL, NULL);
+        assert_non_null(f);
+        wait_for(f, &files, &bytes);
+        assert_int_equal(files, 0);
+        survey_free(f);
+    }
+    assert_true(untouched_is_so(writer));
+    assert_int_equal(unlink(path), 0);
+}
+
 static void it_can_be_given_up(void **state)
 {
     (void)state;
@@ -153,6 +174,7 @@ int main(void)
         cmocka_unit_test(everything_is_counted_once),
         cmocka_unit_test(rules_are_heeded),
         cmocka_unit_test(a_root_is_not_left),
+        cmocka_unit_test(what_is_no_file_is_not_opened),
         cmocka_unit_test(it_can_be_given_up),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "unit/apps/folder.h"
+#include "unit/apps/untouched.h"
 
 static const struct tree_rules plain = {.links = TREE_LINKS_LEFT_OUT};
 
@@ -421,6 +422,74 @@ static void depth_has_an_end(void **state)
     assert_int_equal(found.why[TREE_WHY_DEEP], 1);
 }
 
+/* To open a device may rewind a tape, to open a FIFO lets its other side go. */
+static void what_is_no_file_is_not_opened(void **state)
+{
+    const struct folder *folder = *state;
+    char path[128], link[128];
+    const char *const wrong[] = {"fifo", "socket", "device"};
+    pid_t writer = untouched_fifo(folder_path(folder, "fifo", path, sizeof path));
+    untouched_socket(folder_path(folder, "socket", path, sizeof path));
+    bool has_device = untouched_device(folder_path(folder, "device", path, sizeof path));
+    for (size_t i = 0; i < (has_device ? 3 : 2); i++) {
+        assert_int_equal(tree_open_regular(folder->fd, wrong[i], O_RDONLY), -1);
+        assert_int_equal(errno, TREE_NO_FILE);
+        assert_int_equal(tree_open_regular(folder->fd, wrong[i], O_RDWR), -1);
+        assert_int_equal(errno, TREE_NO_FILE);
+        (void)snprintf(link, sizeof link, "link-%s", wrong[i]);
+        assert_int_equal(symlinkat(wrong[i], folder->fd, link), 0);
+        for (int links = TREE_LINKS_LEFT_OUT; links <= TREE_LINKS_FOLLOWED; links++) {
+            struct tree_rules rules = {.links = (enum tree_links)links};
+            assert_null(tree_walk_new(folder->fd, wrong[i], "x", true, &rules));
+            assert_int_equal(errno, EINVAL);
+            assert_null(tree_walk_new(-1, folder_path(folder, wrong[i], path, sizeof path), "x",
+                                      true, &rules));
+            assert_int_equal(errno, EINVAL);
+            if (links != TREE_LINKS_KEPT) {
+                assert_null(tree_walk_new(folder->fd, link, "x", true, &rules));
+                assert_int_equal(errno, EINVAL);
+            }
+        }
+    }
+    struct tree_rules follow = {.links = TREE_LINKS_FOLLOWED};
+    struct tree_walk *walk = tree_walk_new(folder->fd, ".", "x", true, &follow);
+    struct tree_entry entry;
+    enum tree_result found;
+    assert_non_null(walk);
+    while ((found = tree_walk_next(walk, &entry)) != TREE_END) {
+        assert_true(found == TREE_SKIPPED || strcmp(entry.name, "x") == 0);
+    }
+    tree_walk_free(walk);
+    assert_true(untouched_is_so(writer));
+}
+
+static void files_are_opened_as_asked(void **state)
+{
+    const struct folder *folder = *state;
+    char text[8] = "";
+    folder_write(folder, "file", "abc", 0600);
+    assert_int_equal(mkdirat(folder->fd, "folder", 0700), 0);
+    assert_int_equal(symlinkat("file", folder->fd, "link"), 0);
+    int fd = tree_open_regular(folder->fd, "file", O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, text, sizeof text), 3);
+    assert_int_equal(write(fd, "d", 1), 1);
+    assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    assert_int_equal(close(fd), 0);
+    fd = tree_open_regular(folder->fd, "file", O_RDONLY);
+    assert_int_equal(read(fd, text, sizeof text), 4);
+    assert_int_equal(write(fd, "e", 1), -1);
+    assert_int_equal(close(fd), 0);
+    static const struct {
+        const char *name;
+        int error;
+    } wrong[] = {{"folder", EISDIR}, {"link", ELOOP}, {"absent", ENOENT}};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_int_equal(tree_open_regular(folder->fd, wrong[i].name, O_RDONLY), -1);
+        assert_int_equal(errno, wrong[i].error);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_are_those_asked_for),
     cmocka_unit_test(what_a_pattern_stands_for_was_asked_for),
@@ -437,6 +506,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(followed_links_end_and_stay_beneath, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(a_filter_spares_what_it_leaves_out, make_root, folder_remove),
     cmocka_unit_test_setup_teardown(depth_has_an_end, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(what_is_no_file_is_not_opened, folder_make, folder_remove),
+    cmocka_unit_test_setup_teardown(files_are_opened_as_asked, folder_make, folder_remove),
 };
 
 TERN_TEST_MAIN(tests)
