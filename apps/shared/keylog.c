@@ -6,33 +6,58 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <tern/trace.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/cli.h"
 
+#define READER_TRIES                                                                               \
+    100 /* a hundredth of a second each: a reader that is started beside us may take so long */
+
 struct keylog {
     int fd;
+    atomic_uint
+        lost; /* lines: a full disk, or a reader that is slow or gone; none costs the connection */
     tern_trace_sink next;
 };
 
 static void on_event(void *user, const tern_trace_event *event)
 {
-    const struct keylog *log = user;
+    struct keylog *log = user;
     char line[256];
     size_t len = tern_trace_key_log(event, line, sizeof line - 1);
     if (len > 0 && len < sizeof line - 1) {
         line[len] = '\n';
-        ssize_t written = write(log->fd, line, len + 1);
-        (void)written; /* a full disk costs the log, not the connection */
+        if (write(log->fd, line, len + 1) != (ssize_t)(len + 1)) {
+            (void)atomic_fetch_add(&log->lost, 1);
+        }
         sodium_memzero(line, sizeof line);
     }
     if (log->next.event != NULL) {
         log->next.event(log->next.user, event);
     }
+}
+
+/* Never waits for the other side of a FIFO, neither now nor when it is written to: a connection has its time. -1 with
+ * errno: ENXIO, nobody reads from it. */
+static int open_log(const char *path)
+{
+    struct stat st;
+    int fd = -1;
+    for (int i = 0; i < READER_TRIES; i++) {
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        if (fd >= 0 || errno != ENXIO || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode)) {
+            break;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        errno = ENXIO;
+    }
+    return fd;
 }
 
 /* A file that was there before may be one that somebody has put there to read it. Pipes and terminals are as the
@@ -41,7 +66,7 @@ static const char *why_not(int fd)
 {
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        return strerror(errno);
+        return errno == ENXIO ? "nobody reads from it" : strerror(errno);
     }
     return !S_ISREG(st.st_mode)      ? NULL
            : st.st_uid != geteuid()  ? "it belongs to somebody else"
@@ -56,10 +81,13 @@ struct keylog *keylog_add(const char *path, tern_config *config)
         cli_error("--key-log", strerror(errno), NULL);
         return NULL;
     }
-    log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    log->fd = open_log(path);
+    bool is_alone = log->fd < 0 && errno == ENXIO;
     const char *why = why_not(log->fd);
     if (why != NULL) {
-        cli_error(path, why, "give a new file, or one of your own with mode 0600, for --key-log");
+        cli_error(path, why,
+                  is_alone ? "start the reader first"
+                           : "give a new file, or one of your own with mode 0600, for --key-log");
         keylog_free(log);
         return NULL;
     }
@@ -74,6 +102,11 @@ struct keylog *keylog_add(const char *path, tern_config *config)
 void keylog_free(struct keylog *log)
 {
     if (log != NULL) {
+        unsigned lost = atomic_load(&log->lost);
+        if (lost > 0) {
+            cli_verbose(CLI_WARNING, "%u lines of --key-log are lost: its reader was not in time",
+                        lost);
+        }
         if (log->fd >= 0) {
             (void)close(log->fd);
         }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,7 +125,51 @@ static void show(struct guest *guest, bool is_json)
            m->page.used);
 }
 
-/* The first line decides; of the rest only its end is looked for. */
+static bool is_port(const char *text, size_t len)
+{
+    return len == 0 || (text[0] == ':' && strspn(text + 1, "0123456789") >= len - 1);
+}
+
+/* An address, or localhost: whoever wrote that meant this machine. Another name may have been made to lead here, so that a
+ * page in somebody's browser could read what is answered as if it came from where the page did. */
+static bool is_here(const char *value, size_t len)
+{
+    char host[64];
+    uint8_t address[16];
+    bool is_v6 = len > 0 && value[0] == '[';
+    const char *end = is_v6 ? memchr(value, ']', len) : memchr(value, ':', len);
+    size_t host_len = end == NULL ? len : (size_t)(end - value);
+    size_t from = is_v6 ? 1 : 0, rest = host_len + from;
+    if ((is_v6 && end == NULL) || host_len - from >= sizeof host ||
+        !is_port(value + rest, len - rest)) {
+        return false;
+    }
+    memcpy(host, value + from, host_len - from);
+    host[host_len - from] = '\0';
+    return is_v6 ? inet_pton(AF_INET6, host, address) == 1
+                 : inet_pton(AF_INET, host, address) == 1 || strcasecmp(host, "localhost") == 0;
+}
+
+/* Is it us that the header means, as far as it says? `line` is what stands behind the first one. */
+static bool is_for_us(const char *line)
+{
+    for (const char *end; (end = strstr(line, "\r\n")) != NULL && end > line; line = end + 2) {
+        if (strncasecmp(line, "host:", 5) != 0) {
+            continue;
+        }
+        const char *value = line + 5 + strspn(line + 5, " \t");
+        const char *last = end;
+        while (last > value && (last[-1] == ' ' || last[-1] == '\t')) {
+            last--;
+        }
+        if (value > last || !is_here(value, (size_t)(last - value))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first line decides, and the host that was asked for. */
 static void judge(struct guest *guest)
 {
     char *line = guest->request, *end = strstr(line, "\r\n");
@@ -133,6 +178,10 @@ static void judge(struct guest *guest)
     if (end == NULL || version == NULL || version > end || strncmp(version, " HTTP/1.", 8) != 0 ||
         version + 9 != end) {
         refuse(guest, "400 Bad Request");
+        return;
+    }
+    if (!is_for_us(end + 2)) {
+        refuse(guest, "421 Misdirected Request");
         return;
     }
     *path++ = *version = '\0';

@@ -58,6 +58,10 @@ case_metrics_terncp() {
         { print "not the text form: " $0; bad = 1 }
         END { exit bad || rows < 25 }' || fail "the page is not what Prometheus reads"
     expect 22 curl -sS -f -m 10 "${url%/metrics}/"
+    port=${url##*:}
+    expect 0 curl -sS -f -m 10 --resolve "localhost:${port%/metrics}:127.0.0.1" "http://localhost:$port"
+    expect 22 curl -sS -f -m 10 --resolve "evil.example:${port%/metrics}:127.0.0.1" "http://evil.example:$port"
+    says 421
     expect 2 "$terncp" serve --anonymous --root there --metrics 0.0.0.0:9437
     says 'loopback'
 }
@@ -103,6 +107,16 @@ case_key_log() {
     copy --key-log pipe here/file "tern://$server/again"
     wait $reader
     has piped '^CLIENT_TRAFFIC '
+    mkfifo lonely
+    since=$(date +%s)
+    expect 3 "$terncp" --accept-new --key-log lonely here/file "tern://$server/third"
+    says 'nobody reads from it; start the reader first'
+    [ $(($(date +%s) - since)) -le 10 ] || fail "it waited for a reader"
+    sh -c 'exec sleep 100' <lonely & # one that takes nothing
+    pids="$pids $!"
+    for name in a b c; do
+        copy --key-log lonely here/file "tern://$server/$name"
+    done
     if [ "$(id -u)" = 0 ]; then
         chown 1 keys.log
         expect 3 "$terncp" --accept-new --key-log keys.log here/file "tern://$server/third"

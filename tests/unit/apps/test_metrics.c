@@ -104,7 +104,7 @@ static void a_scrape_has_the_text_form(void **state)
 {
     (void)state;
     char answer[4096];
-    (void)ask("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n", answer, sizeof answer);
+    (void)ask("GET /metrics HTTP/1.1\r\nHost: localhost:9437\r\n\r\n", answer, sizeof answer);
     assert_memory_equal(answer, "HTTP/1.1 200 OK\r\n", 17);
     assert_non_null(strstr(answer, "\r\nContent-Type: text/plain; version=0.0.4"));
     assert_string_equal(body_of(answer),
@@ -145,6 +145,51 @@ static void all_else_is_refused(void **state)
         assert_memory_equal(answer, "HTTP/1.1 ", 9);
         assert_memory_equal(answer + 9, cases[i].status, 3);
         assert_null(strstr(answer, "tern_"));
+    }
+}
+
+/* A name of somebody's that leads here shows nothing to the page that used it (DNS rebinding). */
+static void only_who_means_this_machine_is_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *status;
+    } cases[] = {
+        {"Host: localhost", "200"},
+        {"Host: LocalHost:80", "200"},
+        {"host:127.0.0.1:9437", "200"},
+        {"Host: \t127.0.0.1 ", "200"},
+        {"HOST: [::1]:9437", "200"},
+        {"Host: [::1]", "200"},
+        {"Host: 192.0.2.7", "200"},
+        {"Accept: */*\r\nHost: 127.0.0.1", "200"},
+        {"X-Host: evil.example", "200"},
+        {"Host: evil.example", "421"},
+        {"Host: evil.example:9437", "421"},
+        {"hOST:evil.example", "421"},
+        {"Host: localhost.evil.example", "421"},
+        {"Host: 127.0.0.1.evil.example", "421"},
+        {"Host: 127.0.0.1:evil", "421"},
+        {"Host: 127.0.0.1:80:80", "421"},
+        {"Host: 127.1", "421"},
+        {"Host: [::1", "421"},
+        {"Host: [::1]evil", "421"},
+        {"Host: []", "421"},
+        {"Host: [", "421"},
+        {"Host:", "421"},
+        {"Host: ", "421"},
+        {"Host: :80", "421"},
+        {"Host: 127.0.0.1\r\nHost: evil.example", "421"},
+        {"Host: "
+         "a.name.that.is.longer.than.any.address.could.ever.be.and.then.some.more.example",
+         "421"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[256], answer[4096];
+        (void)snprintf(request, sizeof request, "GET /json HTTP/1.1\r\n%s\r\n\r\n", cases[i].host);
+        (void)ask(request, answer, sizeof answer);
+        assert_memory_equal(answer + 9, cases[i].status, 3);
+        assert_true((strstr(answer, "rooms") != NULL) == (cases[i].status[0] == '2'));
     }
 }
 
@@ -268,6 +313,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_scrape_has_the_text_form, setup, teardown),
     cmocka_unit_test_setup_teardown(json_is_one_object, setup, teardown),
     cmocka_unit_test_setup_teardown(all_else_is_refused, setup, teardown),
+    cmocka_unit_test_setup_teardown(only_who_means_this_machine_is_answered, setup, teardown),
     cmocka_unit_test_setup_teardown(too_much_is_not_read, setup, teardown),
     cmocka_unit_test_setup_teardown(bytes_of_any_kind_do_no_harm, setup, teardown),
     cmocka_unit_test_setup_teardown(those_who_say_nothing_are_put_out, setup, teardown),
