@@ -116,7 +116,7 @@ static int add_file(struct batch *batch, struct item *item, const struct tree_en
     if ((batch->flags & PROTO_FLAG_CHECKSUM) == 0) {
         return 0;
     }
-    int error = decide_digest(item->fd, item->size, digest);
+    int error = decide_digest(item->fd, item->size, batch->stop, digest);
     return error != 0 ? error : keep(batch, digest, sizeof digest, &item->digest) ? 0 : ENOMEM;
 }
 

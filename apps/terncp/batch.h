@@ -3,6 +3,8 @@
 #ifndef TERNCP_BATCH_H
 #define TERNCP_BATCH_H
 
+#include <stdatomic.h>
+
 #include "terncp/hardlinks.h"
 #include "terncp/proto.h"
 #include "terncp/tree.h"
@@ -35,6 +37,7 @@ struct batch {
     struct batch *next;          /* its owner's */
     struct tree_walk *walk;      /* of a scan */
     struct hardlinks *hardlinks; /* of all scans; NULL: names are copied one by one */
+    const atomic_bool *stop;     /* set: nobody wants to know any more; NULL: that does not come */
     unsigned unanswered;         /* items that the receiver was asked about */
     bool is_end;                 /* the walk is over */
     uint64_t flags;

@@ -43,7 +43,13 @@ static int read_all(int fd, uint8_t *buf, size_t len, uint64_t at)
     return 0;
 }
 
-int decide_digest(int fd, uint64_t size, uint8_t out[DECIDE_DIGEST])
+/* A file of terabytes takes its time, and somebody may want none of that any more. */
+static int go_on(const atomic_bool *stop)
+{
+    return stop != NULL && atomic_load(stop) ? ECANCELED : 0;
+}
+
+int decide_digest(int fd, uint64_t size, const atomic_bool *stop, uint8_t out[DECIDE_DIGEST])
 {
     crypto_generichash_state state;
     uint8_t *buf = malloc(CHUNK);
@@ -51,7 +57,8 @@ int decide_digest(int fd, uint64_t size, uint8_t out[DECIDE_DIGEST])
     (void)crypto_generichash_init(&state, NULL, 0, DECIDE_DIGEST);
     for (uint64_t at = 0; at < size && error == 0;) {
         size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
-        error = read_all(fd, buf, n, at);
+        error = go_on(stop);
+        error = error == 0 ? read_all(fd, buf, n, at) : error;
         if (error == 0) {
             (void)crypto_generichash_update(&state, buf, n);
         }
@@ -62,13 +69,14 @@ int decide_digest(int fd, uint64_t size, uint8_t out[DECIDE_DIGEST])
     return error;
 }
 
-int decide_compare(int one, int other, uint64_t size)
+int decide_compare(int one, int other, uint64_t size, const atomic_bool *stop)
 {
     uint8_t *buf = malloc(2 * CHUNK);
     int error = buf == NULL ? ENOMEM : 0;
     for (uint64_t at = 0; at < size && error == 0;) {
         size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
-        error = read_all(one, buf, n, at);
+        error = go_on(stop);
+        error = error == 0 ? read_all(one, buf, n, at) : error;
         error = error == 0 ? read_all(other, buf + CHUNK, n, at) : error;
         if (error == 0 && memcmp(buf, buf + CHUNK, n) != 0) {
             error = ESTALE;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,12 +50,12 @@ struct local {
     char target[PROTO_PATH_MAX + 1];
 };
 
-static volatile sig_atomic_t is_stopped;
+static atomic_bool is_stopped; /* by the user: set in a signal handler */
 
 static void on_signal(int number)
 {
     (void)number;
-    is_stopped = 1;
+    atomic_store(&is_stopped, true);
 }
 
 static void fail(struct local *local, const char *name, int error)
@@ -62,7 +63,7 @@ static void fail(struct local *local, const char *name, int error)
     const char *why = error == ESTALE     ? "it changed while it was read"
                       : error == ENOTUNIQ ? "its name differs from another one in case only"
                                           : strerror(error);
-    if (error != EINTR) {
+    if (error != EINTR && error != ECANCELED) {
         report_failed(&local->report, REPORT_LOCAL, name, why,
                       error == ENOSPC ? report_advice(PROTO_NO_SPACE) : NULL);
     }
@@ -172,7 +173,7 @@ static bool on_copied(void *user, uint64_t bytes)
                                .files = local->files,
                                .is_growing = true};
     report_progress(&local->report, &view, &none);
-    return !is_stopped;
+    return !atomic_load(&is_stopped);
 }
 
 static int make_folder(struct local *local, int at, const char *last, int source)
@@ -208,8 +209,8 @@ static bool keep_contents(struct local *local, int at, const char *last)
     struct attrs attrs;
     int lost;
     uint64_t size = (uint64_t)local->entry.st.st_size;
-    int fd = openat(at, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool is_same = fd >= 0 && decide_compare(local->entry.fd, fd, size) == 0;
+    int fd = tree_open_regular(at, last, O_RDONLY);
+    bool is_same = fd >= 0 && decide_compare(local->entry.fd, fd, size, &is_stopped) == 0;
     if (is_same && local->options->preserve && !local->options->tree.dry_run) {
         (void)gather(local, -1, &local->entry.st, &attrs);
         attrs.has_xattrs = attrs.has_owner = false;
@@ -255,6 +256,7 @@ static int make_file(struct local *local, int at, const char *last)
                                   .is_sparse = local->options->tree.sparse,
                                   .is_flushed = local->options->fsync,
                                   .is_compared = !local->options->no_verify,
+                                  .stop = &is_stopped,
                                   .copied = on_copied,
                                   .user = local};
         int set_error;
@@ -321,6 +323,9 @@ static enum made make(struct local *local, struct tree_walk *walk, int at, const
                             : hardlinks_meet(local->hardlinks, st, local->target);
     if (S_ISREG(st->st_mode) && is_there && first == NULL && is_current(local, at, last, &there)) {
         report_skip(&local->report, REPORT_SKIP_CURRENT, local->entry.name);
+        return MADE_NOTHING;
+    }
+    if (atomic_load(&is_stopped)) { /* it was not asked to the end */
         return MADE_NOTHING;
     }
     if (local->options->tree.dry_run) {
@@ -433,7 +438,8 @@ static void copy_source(struct local *local, const char *source)
     bool is_top = true;
     enum tree_result result;
     local->top.st_ino = 0;
-    while (!is_stopped && (result = tree_walk_next(walk, &local->entry)) != TREE_END) {
+    while (!atomic_load(&is_stopped) &&
+           (result = tree_walk_next(walk, &local->entry)) != TREE_END) {
         if (result == TREE_SKIPPED) {
             skip_entry(local, errno);
             continue;
@@ -468,7 +474,7 @@ static void mirror(struct local *local)
 {
     uint64_t kept = 0;
     const uint64_t *failed = local->report.failed;
-    if (local->mirror == NULL || is_stopped) {
+    if (local->mirror == NULL || atomic_load(&is_stopped)) {
         return;
     }
     if (failed[REPORT_LOCAL] + failed[REPORT_REMOTE] + failed[REPORT_INTEGRITY] > 0) {
@@ -558,7 +564,7 @@ int local_copy(const struct options *options, char **sources, int count, const c
     if (error != 0) {
         fail(local, destination, error);
     }
-    for (int i = 0; i < count && error == 0 && !is_stopped; i++) {
+    for (int i = 0; i < count && error == 0 && !atomic_load(&is_stopped); i++) {
         copy_source(local, sources[i]);
     }
     mirror(local);

@@ -102,7 +102,9 @@ static int copy_contents(const struct local_file *file, int to)
 static int check(const struct local_file *file, int to)
 {
     struct stat st;
-    int error = file->is_compared ? decide_compare(file->from, to, (uint64_t)file->st->st_size) : 0;
+    int error = file->is_compared
+                    ? decide_compare(file->from, to, (uint64_t)file->st->st_size, file->stop)
+                    : 0;
     if (error == 0 && fstat(file->from, &st) != 0) {
         error = errno;
     }

@@ -3,6 +3,7 @@
 #ifndef TERNCP_LOCAL_FILE_H
 #define TERNCP_LOCAL_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -19,10 +20,11 @@ struct local_file {
     /* Told as it goes on; false: stop. */
     bool (*copied)(void *user, uint64_t bytes);
     void *user;
+    const atomic_bool *stop; /* of the comparison; NULL: nobody will */
 };
 
 /* Under a temporary name first, and under its own only when it is whole. 0 or an errno: ESTALE, it changed
- * while it was read; EINTR, it was told to stop. */
+ * while it was read; EINTR or ECANCELED, it was told to stop. */
 int local_file_copy(const struct local_file *file, int *xattr_error);
 
 #endif

@@ -288,8 +288,8 @@ static bool keep_contents(const struct place *place, const struct proto_entry *e
     uint8_t ours[DECIDE_DIGEST];
     struct attrs attrs;
     int lost;
-    int fd = openat(folder, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool is_same = fd >= 0 && decide_digest(fd, entry->size, ours) == 0 &&
+    int fd = tree_open_regular(folder, last, O_RDONLY);
+    bool is_same = fd >= 0 && decide_digest(fd, entry->size, &place->is_stopped, ours) == 0 &&
                    sodium_memcmp(ours, digest, sizeof ours) == 0;
     if (is_same && (place->flags & PROTO_FLAG_PRESERVE) != 0 &&
         (place->flags & PROTO_FLAG_DRY_RUN) == 0) {

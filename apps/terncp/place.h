@@ -1,17 +1,19 @@
 /* Where what arrives is put: names mapped beneath one root, temporary files, and final names.
  *
- * A place does not change once it stands, so worker threads may use it. Its references are counted on the
+ * A place does not change once it stands, but for its end, so worker threads may use it. Its references are counted on the
  * loop's thread alone.
  * SPDX-License-Identifier: MIT */
 #ifndef TERNCP_PLACE_H
 #define TERNCP_PLACE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "terncp/attrs.h"
 #include "terncp/fold.h"
 #include "terncp/proto.h"
+#include "terncp/visits.h"
 
 #define PLACE_TEMPORARY_SIZE 32
 
@@ -45,6 +47,12 @@ struct place {
     /* Names that came, where the target does not tell "a" from "A"; NULL where it does. Locked. */
     struct fold *fold;
     pthread_mutex_t fold_lock;
+    struct visits *visits;
+    uint8_t visitor[TERN_KEY_SIZE];
+    uint64_t visit;
+    atomic_bool is_proved;
+    /* Set by the loop when nobody waits for anything more: what takes long ends. */
+    atomic_bool is_stopped;
     /* The loop's own. */
     unsigned references;
     size_t held; /* bytes in memory for files on their way to the disk */

@@ -279,6 +279,7 @@ void pull_free(struct pull *pull)
     }
     free(pull->folders);
     pull_end_free(pull);
+    atomic_store(&pull->place->is_stopped, true); /* workers may have it still */
     place_drop(pull->place);
     free(pull);
 }

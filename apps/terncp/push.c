@@ -257,6 +257,7 @@ static void scan_more(struct push *push)
         batch->walk = push->sources[push->source];
         batch->flags = push->request.flags;
         batch->hardlinks = push->hardlinks;
+        batch->stop = &push->is_stopped; /* it stays until its jobs are back */
         batch->job = (struct work_job){.run = batch_scan, .done = on_scanned, .owner = push};
         batch->job.is_long = (push->request.flags & (PROTO_FLAG_CHECKSUM | PROTO_FLAG_RULES)) != 0;
         push->scan = batch;
@@ -459,6 +460,7 @@ void push_free(struct push *push)
         return;
     }
     push->is_dead = true;
+    atomic_store(&push->is_stopped, true);
     for (unsigned i = 0; i < PUSH_LANES; i++) {
         if (push->lanes[i].s.stream != NULL) {
             tern_stream_set_user(push->lanes[i].s.stream, NULL);

@@ -76,6 +76,7 @@ struct push {
     struct zip_gauge gauge; /* of small entries */
     unsigned out;           /* jobs of any kind with the workers: push stays until they are back */
     bool is_dead;
+    atomic_bool is_stopped; /* the same for the workers */
     char current[PROTO_PATH_MAX + 1];
 };
 

@@ -703,6 +703,23 @@ case_tree_local_full() {
     has_no_parts there || fail "a temporary file is left"
 }
 
+# A hash of all of a file may take minutes: it ends with the command.
+case_tree_checksum_interrupted() {
+    truncate -s 4T here/large there/large 2>/dev/null || skip "no such files on this file system"
+    serve
+    for to in "tern://$server/large" there/large; do
+        begin_copy --checksum here/large "$to"
+        sleep 1
+        kill -INT "$client_pid"
+        since=$(date +%s)
+        end_copy 130
+        [ $(($(date +%s) - since)) -le 10 ] || fail "it took $(($(date +%s) - since)) s to end"
+    done
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+}
+
 # A signal ends a copy within this machine cleanly.
 case_tree_interrupted() {
     mkdir here/tree
