@@ -458,7 +458,7 @@ static void show_progress(struct client *c)
     struct report_view view = {.is_growing = c->options->recursive || c->is_offer};
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
-        report_spared(&c->report, n->kept, n->copied);
+        c->report.spared = n->spared;
         view.name = push_current(c->push);
         view.done = n->bytes;
         view.total = n->total;
@@ -466,7 +466,7 @@ static void show_progress(struct client *c)
         view.is_growing = view.is_growing && !push_is_counted(c->push);
     } else if (counts_of(c) != NULL) {
         const struct pull_counts *n = counts_of(c);
-        report_spared(&c->report, n->kept, n->copied);
+        c->report.spared = n->spared;
         view.name = c->pull != NULL ? pull_current(c->pull) : c->dial.target.path;
         view.done = n->bytes;
         view.total = n->total;

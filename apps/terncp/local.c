@@ -162,11 +162,12 @@ static void leave_folders(struct local *local, const char *name)
 
 /* --- entries ------------------------------------------------------------------------------------------ */
 
-static bool on_copied(void *user, uint64_t bytes)
+static bool on_copied(void *user, uint64_t bytes, bool is_hole)
 {
     static const tern_stats none;
     struct local *local = user;
     local->bytes += bytes;
+    local->report.spared.holes += is_hole ? bytes : 0;
     struct report_view view = {.name = local->entry.name,
                                .done = local->bytes,
                                .total = local->total,
@@ -568,8 +569,9 @@ int local_copy(const struct options *options, char **sources, int count, const c
         copy_source(local, sources[i]);
     }
     mirror(local);
-    local->report.bytes = local->report.wire = local->bytes;
-    if (is_stopped) {
+    local->report.bytes = local->bytes;
+    local->report.wire = proto_moved(local->bytes, &local->report.spared);
+    if (atomic_load(&is_stopped)) {
         report_abort(&local->report);
         cli_error("interrupted", "what was copied stays", "run the command again for the rest");
         code = CLI_INTERRUPTED;

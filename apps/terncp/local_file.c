@@ -73,7 +73,7 @@ static int copy_range(const struct local_file *file, int to, uint64_t at, uint64
         }
         at += (uint64_t)n;
         len -= (uint64_t)n;
-        if (!file->copied(file->user, (uint64_t)n)) {
+        if (!file->copied(file->user, (uint64_t)n, false)) {
             return EINTR;
         }
     }
@@ -88,7 +88,7 @@ static int copy_contents(const struct local_file *file, int to)
         int error = file->is_sparse ? holes_next(file->from, at, size, &span) : 0;
         if (error == 0 && !span.is_hole) {
             error = copy_range(file, to, at, span.len);
-        } else if (error == 0 && !file->copied(file->user, span.len)) {
+        } else if (error == 0 && !file->copied(file->user, span.len, true)) {
             error = EINTR;
         }
         if (error != 0) {

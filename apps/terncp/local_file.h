@@ -18,7 +18,7 @@ struct local_file {
     const struct attrs *attrs;
     bool is_sparse, is_flushed, is_compared;
     /* Told as it goes on; false: stop. */
-    bool (*copied)(void *user, uint64_t bytes);
+    bool (*copied)(void *user, uint64_t bytes, bool is_hole);
     void *user;
     const atomic_bool *stop; /* of the comparison; NULL: nobody will */
 };

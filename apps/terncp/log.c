@@ -73,6 +73,10 @@ static void write_text(const struct log_peer *peer, const struct log_request *r)
                      is_copy ? "file" : "name", r->files == 1 ? "" : "s");
     if (is_copy && n > 0) {
         n += snprintf(amount + n, sizeof amount - (size_t)n, ", %s in %s", size, time);
+        if (r->moved != r->bytes && n > 0 && (size_t)n < sizeof amount) {
+            n += snprintf(amount + n, sizeof amount - (size_t)n, ", %s moved",
+                          cli_format_size(r->moved, size, sizeof size));
+        }
     }
     if (r->failed > 0 && n > 0 && (size_t)n < sizeof amount) {
         (void)snprintf(amount + n, sizeof amount - (size_t)n, ", %llu failed",
@@ -94,9 +98,11 @@ void log_write(const struct log_peer *peer, const struct log_request *r, bool is
     begin_json(peer, "request");
     json_field(stdout, "request", r->verb);
     json_field(stdout, "path", r->path);
-    (void)printf(",\"files\":%llu,\"folders\":%llu,\"failed\":%llu,\"bytes\":%llu,\"seconds\":%.3f",
+    (void)printf(",\"files\":%llu,\"folders\":%llu,\"failed\":%llu,\"bytes\":%llu,\"moved\":%llu,"
+                 "\"seconds\":%.3f",
                  (unsigned long long)r->files, (unsigned long long)r->folders,
-                 (unsigned long long)r->failed, (unsigned long long)r->bytes, r->seconds);
+                 (unsigned long long)r->failed, (unsigned long long)r->bytes,
+                 (unsigned long long)r->moved, r->seconds);
     json_field(stdout, "result", r->result);
     end_json(r->why);
 }

@@ -20,9 +20,9 @@ struct log_peer {
 
 /* What one of its requests came to. */
 struct log_request {
-    const char *verb; /* "push", "pull", "ls", "stat", "rm", "mkdir" */
-    const char *path; /* as asked for */
-    uint64_t files, folders, failed, bytes;
+    const char *verb;                              /* "push", "pull", "ls", "stat", "rm", "mkdir" */
+    const char *path;                              /* as asked for */
+    uint64_t files, folders, failed, bytes, moved; /* moved: of the bytes */
     double seconds;
     const char *result; /* "done", "failed in part", "failed", "refused", "broken off" */
     const char *why;    /* NULL: nothing to say */
@@ -32,8 +32,8 @@ struct log_request {
 const char *log_who(const struct log_peer *peer, char *text, unsigned size);
 
 /* At CLI_INFO on standard error; or with is_json on standard output, with keys that stay:
- * event "request", time, peer, key, name, request, path, files, folders, failed, bytes, seconds, result,
- * why. Whole lines, from any thread. */
+ * event "request", time, peer, key, name, request, path, files, folders, failed, bytes, moved, seconds,
+ * result, why. Whole lines, from any thread. */
 void log_write(const struct log_peer *peer, const struct log_request *request, bool is_json);
 
 /* Something else that happened to a connection: event "refused" or "connected" and so on. */

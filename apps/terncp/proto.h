@@ -215,4 +215,18 @@ int proto_step_decode(struct proto_step *step, const uint8_t *data, size_t len);
 enum proto_status proto_status_of(int error);
 const char *proto_status_text(enum proto_status status);
 
+/* Bytes of file contents that did not have to move. */
+struct proto_spared {
+    uint64_t kept;   /* they stood in unfinished files */
+    uint64_t copied; /* ... in old versions */
+    uint64_t holes;  /* nobody has written them, here or there */
+};
+
+/* Of so many bytes, those that did move. */
+static inline uint64_t proto_moved(uint64_t bytes, const struct proto_spared *spared)
+{
+    uint64_t rest = spared->kept + spared->copied + spared->holes;
+    return bytes > rest ? bytes - rest : 0;
+}
+
 #endif

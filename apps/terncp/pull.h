@@ -24,9 +24,9 @@ typedef void (*pull_settled_fn)(void *user, uint32_t index, enum proto_status st
 
 struct pull_counts {
     uint64_t files, folders, links, failed;
-    uint64_t bytes;        /* of file contents that arrived, or were here already */
-    uint64_t kept, copied; /* of these: out of unfinished files, out of old versions */
-    uint64_t total;        /* of the files begun so far */
+    uint64_t bytes;             /* of file contents that arrived, or did not need to */
+    struct proto_spared spared; /* of these */
+    uint64_t total;             /* of the files begun so far */
     uint64_t settled;
 };
 

@@ -396,7 +396,7 @@ static bool make_copy(struct pull_file *file)
             pull_file_settle(file, PROTO_BAD_REQUEST, "too many pieces", false);
             return true;
         }
-        file->s.pull->counts.copied += piece.len;
+        file->s.pull->counts.spared.copied += piece.len;
         file->step_left -= piece.len;
         advance(file, piece.len);
     }
@@ -427,8 +427,8 @@ static bool make_keep(struct pull_file *file)
         if (!skip_block(file, plan_maker_tag_of(&file->plan, file->made / PROTO_BLOCK))) {
             return false;
         }
-        *(file->goal.is_in_place ? &file->s.pull->counts.copied : &file->s.pull->counts.kept) +=
-            left - file->step_left;
+        struct proto_spared *spared = &file->s.pull->counts.spared;
+        *(file->goal.is_in_place ? &spared->copied : &spared->kept) += left - file->step_left;
     }
     return true;
 }
@@ -455,7 +455,7 @@ static void pause_step(struct pull_file *file)
     work_submit(file->s.pull->work, &file->pausing);
 }
 
-static bool make_hole(struct pull_file *file)
+static bool make_zeros(struct pull_file *file)
 {
     static const uint8_t zeros[PROTO_LEAF_SIZE]; /* the leaf of a block of them */
     for (unsigned i = 0; file->step_left > 0 && !file->is_settled; i++) {
@@ -484,6 +484,14 @@ static bool make_hole(struct pull_file *file)
         advance(file, n);
     }
     return true;
+}
+
+static bool make_hole(struct pull_file *file)
+{
+    uint64_t left = file->step_left;
+    bool is_made = make_zeros(file);
+    file->s.pull->counts.spared.holes += left - file->step_left;
+    return is_made;
 }
 
 static size_t take_hash(struct pull_file *file, const uint8_t *data, size_t len)

@@ -26,11 +26,10 @@ typedef void (*push_counted_fn)(void *user);
 
 struct push_counts {
     uint64_t files, folders, links, failed;
-    uint64_t bytes; /* of file contents that the peer has acknowledged */
-    uint64_t kept,
-        copied;        /* of these: what the peer had in unfinished files, and in old versions */
-    uint64_t total;    /* of the files begun so far */
-    uint64_t excluded; /* names that rules left out */
+    uint64_t bytes;             /* of file contents that the peer has acknowledged */
+    struct proto_spared spared; /* of these */
+    uint64_t total;             /* of the files begun so far */
+    uint64_t excluded;          /* names that rules left out */
     uint32_t entries;
 };
 

@@ -363,6 +363,7 @@ static void tell_hole(struct push_file *file, struct read_block *block)
     put_front(file, &step);
     unqueue(file, block);
     push->budget->released += block->work.len;
+    push->counts.spared.holes += block->work.len;
     block_free(push, block);
 }
 
@@ -404,7 +405,7 @@ static void write_run(struct push_file *file)
                               .len = file->run.len};
     put_front(file, &step);
     bool is_old = is_copy || (file->plan.flags & PLAN_IN_PLACE) != 0;
-    *(is_old ? &push->counts.copied : &push->counts.kept) += file->run.len;
+    *(is_old ? &push->counts.spared.copied : &push->counts.spared.kept) += file->run.len;
     push->budget->released += file->run.len;
     file->written += file->run.len;
     file->submitted = file->written;

@@ -314,30 +314,27 @@ static void format_ratio(const struct report *report, char *text, size_t size)
     }
 }
 
-void report_spared(struct report *report, uint64_t kept, uint64_t copied)
-{
-    report->kept = kept;
-    report->copied = copied;
-}
-
-static uint64_t moved_of(const struct report *report)
-{
-    uint64_t spared = report->kept + report->copied;
-    return report->bytes > spared ? report->bytes - spared : 0;
-}
-
 /* What did not need to move, as far as there was any. */
 static void note_spared(const struct report *report)
 {
-    char kept[24], copied[24], moved[24];
-    if (report->kept + report->copied > 0) {
-        (void)cli_format_size(report->kept, kept, sizeof kept);
-        (void)cli_format_size(report->copied, copied, sizeof copied);
-        cli_note(
-            "%s%s%s%s%s, %s new", report->kept > 0 ? kept : "", report->kept > 0 ? " resumed" : "",
-            report->kept > 0 && report->copied > 0 ? ", " : "", report->copied > 0 ? copied : "",
-            report->copied > 0 ? " taken from old versions" : "",
-            cli_format_size(moved_of(report), moved, sizeof moved));
+    const struct {
+        uint64_t bytes;
+        const char *text;
+    } parts[] = {{report->spared.kept, "resumed"},
+                 {report->spared.copied, "taken from old versions"},
+                 {report->spared.holes, "of holes"}};
+    char line[200] = "", size[24];
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && used < sizeof line; i++) {
+        if (parts[i].bytes > 0) {
+            int n = snprintf(line + used, sizeof line - used, "%s %s, ",
+                             cli_format_size(parts[i].bytes, size, sizeof size), parts[i].text);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+    if (used > 0) {
+        uint64_t moved = proto_moved(report->bytes, &report->spared);
+        cli_note("%s%s new", line, cli_format_size(moved, size, sizeof size));
     }
 }
 
@@ -389,9 +386,11 @@ int report_end(struct report *report)
         (void)printf(",\"rate\":%.0f,\"wire_bytes\":%llu,\"ratio\":%.3f",
                      seconds > 0 ? (double)report->bytes / seconds : 0,
                      (unsigned long long)report->wire, ratio_of(report));
-        (void)printf(",\"moved\":%llu,\"resumed\":%llu,\"from_old\":%llu",
-                     (unsigned long long)moved_of(report), (unsigned long long)report->kept,
-                     (unsigned long long)report->copied);
+        const struct proto_spared *spared = &report->spared;
+        (void)printf(",\"moved\":%llu,\"resumed\":%llu,\"from_old\":%llu,\"holes\":%llu",
+                     (unsigned long long)proto_moved(report->bytes, spared),
+                     (unsigned long long)spared->kept, (unsigned long long)spared->copied,
+                     (unsigned long long)spared->holes);
         (void)printf(",\"left_out\":%llu",
                      (unsigned long long)report->left_out[0] + report->left_out[1]);
         put_json_skips(report);

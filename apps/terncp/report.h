@@ -28,8 +28,8 @@ struct report {
     struct meter meter;
     double started, last_json;
     uint64_t bytes, files, settled, failed[3];
-    uint64_t wire;         /* bytes of files and what goes with them that streams have carried */
-    uint64_t kept, copied; /* of the bytes: not moved, since they were there already */
+    uint64_t wire; /* bytes of files and what goes with them that streams have carried */
+    struct proto_spared spared; /* of the bytes: not moved */
     uint64_t skipped[REPORT_SKIP_REASONS], deleted;
     uint64_t left_out[2]; /* here, there: a failure only where nothing else was copied */
     bool is_push;
@@ -47,8 +47,6 @@ void report_progress(struct report *report, const struct report_view *now_at,
                      const tern_stats *stats);
 /* Is anybody watching? Then it is worth while to find out how much there will be. */
 bool report_is_watched(const struct report *report);
-/* So many bytes stood in unfinished files, and so many in old versions. */
-void report_spared(struct report *report, uint64_t kept, uint64_t copied);
 void report_done(struct report *report, const char *name);
 void report_done_there(struct report *report, uint32_t count); /* the names were not told */
 /* advice: what to do about it; NULL: what mostly helps with failures of this kind; "": the words say it already. */

@@ -98,14 +98,20 @@ static void on_over(struct offer *o)
                   last->failed > 0 ? "see above" : "the receiver says why");
         code = CLI_PARTIAL;
     } else {
-        char size[24];
-        cli_note("%llu %s, %s sent and verified there", (unsigned long long)last->entries,
+        char size[24], moved[24] = "";
+        if (last->moved != last->bytes) {
+            (void)cli_format_size(last->moved, moved, sizeof moved);
+        }
+        cli_note("%llu %s, %s sent and verified there%s%s%s", (unsigned long long)last->entries,
                  last->entries == 1 ? "entry" : "entries",
-                 cli_format_size(last->bytes, size, sizeof size));
+                 cli_format_size(last->bytes, size, sizeof size), moved[0] == '\0' ? "" : ", ",
+                 moved, moved[0] == '\0' ? "" : " moved");
     }
     if (o->options->json) {
-        (void)printf("{\"event\":\"sent\",\"entries\":%llu,\"bytes\":%llu,\"exit\":%d}\n",
-                     (unsigned long long)last->entries, (unsigned long long)last->bytes, code);
+        (void)printf("{\"event\":\"sent\",\"entries\":%llu,\"bytes\":%llu,\"moved\":%llu,"
+                     "\"exit\":%d}\n",
+                     (unsigned long long)last->entries, (unsigned long long)last->bytes,
+                     (unsigned long long)last->moved, code);
     }
     end(o, code);
 }

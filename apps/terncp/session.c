@@ -628,6 +628,7 @@ static void note_end(struct session *s, const tern_close_info *close)
         last->entries = n->entries;
         last->failed = n->failed;
         last->bytes = close->error == 0 ? n->total : n->bytes;
+        last->moved = proto_moved(last->bytes, &n->spared);
     }
 }
 

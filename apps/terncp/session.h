@@ -20,9 +20,9 @@ struct session;
 
 /* How a session ended, for who serves only one. */
 struct host_result {
-    int error;     /* TERN_ERR_*, or 0 */
-    uint64_t code; /* the client's */
-    uint64_t entries, failed, bytes;
+    int error;                              /* TERN_ERR_*, or 0 */
+    uint64_t code;                          /* the client's */
+    uint64_t entries, failed, bytes, moved; /* moved: of the bytes */
 };
 
 /* What all endpoints of a server share, each of which may have a thread of its own. */

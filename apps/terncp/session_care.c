@@ -58,12 +58,14 @@ void session_log_copy(const struct session *s, const tern_close_info *close)
         r.folders = n->folders;
         r.failed = n->failed;
         r.bytes = n->bytes;
+        r.moved = proto_moved(n->bytes, &n->spared);
     } else if (s->push != NULL) {
         const struct push_counts *n = push_counts(s->push);
         r.files = n->files;
         r.folders = n->folders;
         r.failed = n->failed;
         r.bytes = n->bytes;
+        r.moved = proto_moved(n->bytes, &n->spared);
     }
     r.result = s->is_refused                     ? "refused"
                : !is_whole                       ? "broken off"

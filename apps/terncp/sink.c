@@ -144,6 +144,7 @@ static size_t take_bytes(struct sink *sink, const uint8_t *data, size_t len)
     sink->left -= n;
     sink->made += n;
     sink->counts.bytes += n;
+    sink->counts.spared.holes += data == NULL ? n : 0;
     if (sink->block.len == PROTO_BLOCK) {
         submit(sink);
     }

@@ -23,7 +23,7 @@ progress_line='\{"event":"progress","bytes":[0-9]+,"total":[0-9]+,"rate":[0-9]+,
 file_line='\{"event":"file","name":"([^"\\]|\\.)*","status":"verified"\}'
 left_out_line='\{"event":"left-out","name":"([^"\\]|\\.)*","why":"[a-z]+"\}'
 error_line='\{"event":"error","kind":"(local|remote|integrity)","name":"([^"\\]|\\.)*","why":"([^"\\]|\\.)*"\}'
-summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"moved":[0-9]+,"resumed":[0-9]+,"from_old":[0-9]+,"left_out":[0-9]+,"deleted":[0-9]+,"skipped":\{("[a-z]+":[0-9]+,?)+\},"exit":[0-9]+\}'
+summary_line='\{"event":"summary","entries":[0-9]+,"failed":[0-9]+,"bytes":[0-9]+,"seconds":[0-9]+\.[0-9]+,"rate":[0-9]+,"wire_bytes":[0-9]+,"ratio":[0-9.]+,"moved":[0-9]+,"resumed":[0-9]+,"from_old":[0-9]+,"holes":[0-9]+,"left_out":[0-9]+,"deleted":[0-9]+,"skipped":\{("[a-z]+":[0-9]+,?)+\},"exit":[0-9]+\}'
 
 case_json() {
     serve

@@ -181,8 +181,16 @@ sparse() {
     truncate -s 3M "$from/tree/empty"
     random "$from/tree/full" 1500
     [ "$(stat -c %b "$from/tree/hollow")" -lt 4096 ] || skip "this file system has no holes"
-    transfer -a -- tree
+    transfer -a --json -- tree
     same_tree "$from/tree" "$to/tree"
+    all=$((67 * 1048576 + 1500 * 1024)) moved=$(figure moved)
+    [ "$(figure bytes)" = $all ] || fail "$way: $(figure bytes) bytes, not $all"
+    [ "$(figure holes)" = $((all - moved)) ] || fail "$way: $moved moved, $(figure holes) of holes"
+    if [ "$moved" -lt $((2012 * 1024)) ] || [ "$moved" -gt 4194304 ]; then
+        fail "$way: $moved bytes moved" # and not the holes
+    fi
+    says 'of holes, [0-9.]* MiB new'
+    [ "$way" = local ] || has_line "$serve_log" ': done: .*, [0-9.]* MiB moved$' || fail "$way: the log counts holes"
     for file in hollow empty; do
         [ "$(stat -c %b "$to/tree/$file")" -le "$(($(stat -c %b "$from/tree/$file") + 256))" ] ||
             fail "$way: the holes of $file were filled"
