@@ -34,7 +34,6 @@ struct pull *pull_new(struct work *work, const struct place_request *request,
     pull->work = work;
     pull->settled = settled;
     pull->user = user;
-    pull->heard = ev_now(work_loop(work));
     return pull;
 }
 
@@ -224,7 +223,6 @@ void pull_on_event(const tern_event *ev)
     if (s == NULL) {
         return;
     }
-    s->pull->heard = ev_now(work_loop(s->pull->work));
     if (ev->type == TERN_EVENT_STREAM_CLOSED) {
         tern_stream_set_user(ev->stream, NULL);
         s->stream = NULL;

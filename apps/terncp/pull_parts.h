@@ -29,9 +29,10 @@ struct pull {
     struct pull_end *end; /* what the end needs */
     struct pull_folder *folders;
     size_t folder_count, folder_capacity, folder_bytes;
-    bool is_held;      /* nothing is taken for now */
-    double heard;      /* when the sender was last heard of, in the loop's time */
-    unsigned planning; /* files whose plans are being made or told */
+    bool is_held;           /* nothing is taken for now */
+    tern_time silent_since; /* as far as somebody has looked who wants its file; 0: nobody has */
+    uint64_t packets;       /* that had come then */
+    unsigned planning;      /* files whose plans are being made or told */
     char current[PROTO_PATH_MAX + 1];
 };
 

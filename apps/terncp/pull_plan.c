@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tern/udp.h>
 
 #include "terncp/pull_file.h"
 
 #define TRIES_MAX 30 /* until it is done another way */
 #define TRY_AFTER 0.1
-#define SILENCE   1.0 /* seconds, after which a sender does not keep others from its file */
+/* After so long a sender that was asked whether it is there does not keep others from its file: a second, for it is
+ * asked no earlier, and time for a few probes and their answers. */
+#define SILENCE      (1500 * TERN_MSEC)
+#define SILENCE_RTTS 6
 
 /* --- the plan --------------------------------------------------------------------------------------- */
 
@@ -186,6 +190,22 @@ static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
     pull_plan_open(timer->data);
 }
 
+/* Has nothing come from the sender for long, no acknowledgement either? One whose disk is slow, or that looks for what it
+ * need not send, says nothing for as long as it likes, but answers. */
+static bool is_gone(struct pull *pull, tern_conn *conn)
+{
+    tern_time now = tern_udp_now();
+    tern_stats stats = {.size = sizeof stats};
+    tern_conn_stats(conn, &stats);
+    if (pull->silent_since == 0 || pull->packets != stats.packets_received) {
+        pull->silent_since = now;
+        pull->packets = stats.packets_received;
+    }
+    tern_conn_probe(conn, now);
+    tern_time patience = TERN_SEC + SILENCE_RTTS * stats.smoothed_rtt;
+    return now - pull->silent_since >= (patience > SILENCE ? patience : SILENCE);
+}
+
 /* Another copy has the file: it may be over soon, or be over long since. */
 static void wait_for_other(struct pull_file *file)
 {
@@ -197,8 +217,8 @@ static void wait_for_other(struct pull_file *file)
                              other->goal.partial.device != wanted.device)) {
         other = other->other;
     }
-    if (other != NULL && other->s.pull != NULL && !other->is_settled &&
-        ev_now(file->loop) - other->s.pull->heard >= SILENCE) {
+    if (other != NULL && other->s.pull != NULL && !other->is_settled && other->s.stream != NULL &&
+        is_gone(other->s.pull, tern_stream_conn(other->s.stream))) {
         pull_file_settle(other, PROTO_IO, "another copy goes on with it", false);
         pull_file_rest(other);
     }

@@ -1,9 +1,11 @@
 /* Loaded before the C library: a disk that breaks. A file whose name contains FAULTY_NAME fails with errno
- * FAULTY_ERROR from byte FAULTY_FROM on, when it is read or (FAULTY_WRITE set) written.
+ * FAULTY_ERROR from byte FAULTY_FROM on, when it is read or (FAULTY_WRITE set) written; or, with FAULTY_SLEEP, takes
+ * so many seconds for the first such call, and goes on.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,16 @@ static bool is_broken(int fd, off_t end, bool is_write)
     return strstr(path, name) != NULL;
 }
 
+static bool is_slow(void)
+{
+    static atomic_flag was_slow = ATOMIC_FLAG_INIT;
+    const char *seconds = getenv("FAULTY_SLEEP");
+    if (seconds != NULL && !atomic_flag_test_and_set(&was_slow)) {
+        (void)sleep((unsigned)strtoul(seconds, NULL, 10));
+    }
+    return seconds != NULL;
+}
+
 static int error(void)
 {
     const char *number = getenv("FAULTY_ERROR");
@@ -48,7 +60,7 @@ ssize_t pread(int fd, void *data, size_t len, off_t offset)
 {
     pread_fn next;
     find("pread", &next);
-    if (is_broken(fd, offset + (off_t)len, false)) {
+    if (is_broken(fd, offset + (off_t)len, false) && !is_slow()) {
         errno = error();
         return -1;
     }
@@ -59,7 +71,7 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
     pwrite_fn next;
     find("pwrite", &next);
-    if (is_broken(fd, offset + (off_t)len, true)) {
+    if (is_broken(fd, offset + (off_t)len, true) && !is_slow()) {
         errno = error();
         return -1;
     }

@@ -284,6 +284,29 @@ case_resume_two_writers() {
     wait_for 20 has_no_parts there || fail "an unfinished file is left"
 }
 
+# Who has nothing to say for a while, and is there, does not lose the file to another.
+case_resume_slow_is_not_gone() {
+    serve
+    random here/one 8000
+    random here/two 8000
+    copy here/one "tern://$server/warm"
+    begin_faults 0 here/one 6000000
+    export FAULTY_SLEEP=8
+    begin_copy here/one "tern://$server/file"
+    end_faults
+    unset FAULTY_SLEEP
+    first=$client_pid
+    wait_for 60 part_has there 4194304 || fail "no unfinished file grows"
+    "$terncp" here/two "tern://$server/file" >"$work/out2" 2>"$work/err2" ||
+        fail "the second failed: $(cat "$work/err2")"
+    is_gone "$first" && fail "it was not slow"
+    same here/two there/file
+    client_pid=$first
+    end_copy 0
+    same here/one there/file # who comes last stands
+    wait_for 20 has_no_parts there || fail "an unfinished file is left"
+}
+
 case_partial_dir() {
     serve
     link --rate 40
