@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "broker_lua.h"
+#include "shared/steady.h"
 
 #define TICK      0.1 /* s */
 #define PAUSE_MIN 0.1 /* s between attempts, doubled each time */
@@ -163,7 +164,7 @@ bool broker_ask(struct broker *b, const uint8_t server[BROKER_ID], const struct 
     }
     r->broker = b;
     r->len = (size_t)len;
-    r->deadline = is_patient ? 0 : ev_now(b->loop) + BROKER_PATIENCE;
+    r->deadline = is_patient ? 0 : steady_now() + BROKER_PATIENCE;
     r->is_urgent = b->is_greeting;
     r->answer = answer;
     r->user = user;
@@ -187,7 +188,7 @@ static void down(struct line *line, const char *why)
     struct broker *b = line->broker;
     line->state = LINE_DOWN;
     line->ac = NULL;
-    line->next = ev_now(b->loop) + line->pause;
+    line->next = steady_now() + line->pause;
     line->pause = 2 * line->pause < PAUSE_MAX ? 2 * line->pause : PAUSE_MAX;
     for (struct channel *c = line->is_listening ? b->channels : NULL; c != NULL; c = c->next) {
         c->is_on = c->is_closing = false;
@@ -349,7 +350,7 @@ static void line_open(struct line *line)
     struct broker *b = line->broker;
     redisAsyncContext *ac = b->url.is_unix ? redisAsyncConnectUnix(b->url.place)
                                            : redisAsyncConnect(b->address, b->url.port);
-    line->since = ev_now(b->loop);
+    line->since = steady_now();
     if (ac == NULL || ac->err != 0) {
         down(line, ac == NULL ? "out of memory" : ac->errstr);
         if (ac != NULL) {
@@ -367,7 +368,7 @@ static void line_open(struct line *line)
 
 static void tend(struct line *line)
 {
-    ev_tstamp now = ev_now(line->broker->loop);
+    ev_tstamp now = steady_now();
     if (line->state == LINE_DOWN && now >= line->next) {
         line_open(line);
     } else if (line->state != LINE_DOWN && line->state != LINE_UP &&
@@ -388,7 +389,7 @@ static struct request *pick(const struct broker *b, bool (*is_it)(const struct r
 
 static bool is_overdue(const struct request *r)
 {
-    return r->deadline != 0 && r->deadline <= ev_now(r->broker->loop);
+    return r->deadline != 0 && r->deadline <= steady_now();
 }
 
 static bool is_unanswered(const struct request *r)

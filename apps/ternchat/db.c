@@ -118,7 +118,7 @@ static void *work(void *user)
     (void)pthread_mutex_lock(&db->mutex);
     while (!db->is_ending) {
         struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += CHECKPOINT;
         (void)pthread_cond_timedwait(&db->wake, &db->mutex, &until);
         (void)pthread_mutex_unlock(&db->mutex);
@@ -164,7 +164,11 @@ void db_init(struct db *db, const char *const *texts, size_t count, size_t begin
     db->rollback = rollback;
     db->lock = -1;
     (void)pthread_mutex_init(&db->mutex, NULL);
-    (void)pthread_cond_init(&db->wake, NULL);
+    pthread_condattr_t steady; /* by a clock that nobody sets */
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&db->wake, &steady);
+    (void)pthread_condattr_destroy(&steady);
 }
 
 void db_close(struct db *db)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/steady.h"
 #include "ternchat/files_parts.h"
 
 #define TOLD_EVERY 0.2 /* s between two words of something that moves */
@@ -103,9 +104,9 @@ static void on_idle(struct ev_loop *loop, struct ev_idle *idle, int events)
     if (!has_given && !has_gives && !has_takes) {
         ev_idle_stop(loop, idle);
     }
-    if (ev_now(loop) - f->told > TOLD_EVERY || f->told > ev_now(loop)) {
+    if (steady_now() - f->told > TOLD_EVERY || f->told > steady_now()) {
         struct files_news news = {.state = FILES_MOVED};
-        f->told = ev_now(loop);
+        f->told = steady_now();
         f->front.on_news(f->front.user, &news);
     }
     f->front.wake(f->front.user);

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "shared/steady.h"
 #include "shared/term.h"
 #include "ternchat/files_parts.h"
 
@@ -109,7 +110,7 @@ static void wait_more(struct files *f, struct take *take, const char *why)
     bool is_new = take->state == TAKE_RUNNING || take->pause < PAUSE_MIN * 2;
     let_go(take, CHAT_STOP_CANCELLED);
     take->state = TAKE_WAITING;
-    take->retry_at = ev_now(f->loop) + take->pause;
+    take->retry_at = steady_now() + take->pause;
     take->pause = take->pause * 2 < PAUSE_MAX ? take->pause * 2 : PAUSE_MAX;
     if (is_new) {
         files_tell(f, &news, take->of.room, "%s (%u) waits at %u %%: %s; it goes on by itself",
@@ -160,7 +161,7 @@ static void begin(struct files *f, struct take *take)
     struct files_news news = news_of(take, FILES_STARTED);
     (void)crypto_generichash_init(&take->hash, NULL, 0, OFFER_HASH_SIZE);
     take->state = TAKE_CHECKING;
-    take->moved_at = ev_now(f->loop);
+    take->moved_at = steady_now();
     if (!open_part(f, take)) {
         return;
     }
@@ -237,7 +238,7 @@ static void check_piece(struct files *f, struct take *take)
     take->done += len;
     if (take->done == take->there) {
         take->state = TAKE_WAITING;
-        take->moved_at = ev_now(f->loop);
+        take->moved_at = steady_now();
     }
 }
 
@@ -273,7 +274,7 @@ static bool take_chunk(struct files *f, struct take *take)
     take->has_come = true;
     take->cuts = 0;
     take->pause = PAUSE_MIN;
-    take->moved_at = ev_now(f->loop);
+    take->moved_at = steady_now();
     if (take->chunks.is_over) {
         finish(f, take);
         return false;
@@ -304,12 +305,12 @@ static void on_cut(struct files *f, struct take *take)
 }
 
 /* The server says by a packet why there is no more. */
-static void on_reset(struct files *f, struct take *take)
+static void on_reset(struct take *take)
 {
     tern_stream_set_user(take->stream, &dead);
     take->stream = NULL;
     take->state = TAKE_ASKED;
-    take->asked_at = ev_now(f->loop);
+    take->asked_at = steady_now();
 }
 
 /* Some bytes. False: nothing is there now, or it is over. */
@@ -319,7 +320,7 @@ static bool read_some(struct files *f, struct take *take)
     size_t len, need = take->has_header ? chunks_sealed(&take->chunks) : CHUNKS_HEADER;
     int rc = tern_stream_peek(take->stream, &data, &len);
     if (rc == TERN_ERR_RESET) {
-        on_reset(f, take);
+        on_reset(take);
     } else if (rc == 0 && len == 0) {
         rc = tern_stream_consume(take->stream, 0);
         on_cut(f, take);
@@ -418,7 +419,7 @@ void takes_on_stream(struct files *f, const tern_event *ev)
     if (user == NULL && ev->type != TERN_EVENT_STREAM_CLOSED) {
         on_opened(f, ev->stream);
     } else if (user != NULL && ev->type == TERN_EVENT_STREAM_CLOSED) {
-        on_reset(f, user);
+        on_reset(user);
     }
     files_work(f);
 }
@@ -465,7 +466,7 @@ void takes_tick(struct files *f)
     for (struct take *take = f->takes; take != NULL; take = next) {
         next = take->next;
         if (take->state != TAKE_QUEUED) {
-            tick(f, take, ev_now(f->loop));
+            tick(f, take, steady_now());
         } else if (count < FILES_TAKES) {
             count++;
             begin(f, take);

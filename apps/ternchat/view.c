@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shared/cli.h"
+#include "shared/steady.h"
 #include "ternchat/command.h"
 #include "ternchat/name.h"
 
@@ -348,11 +349,11 @@ static void draw(struct view *v)
     s->has_health = client_health(v->client, &s->rtt_ms, &s->loss);
     files_progress(client_files(v->client), s->files);
     v->is_old = false;
-    ev_tstamp begun = ev_time();
+    ev_tstamp begun = steady_now();
     if (frame_draw(&v->frame, s, rows, columns)) {
         screen_show(&v->frame.canvas, v->frame.cursor_row, v->frame.cursor_column);
     }
-    v->drawn = ev_time();
+    v->drawn = steady_now();
     v->pause = PAUSE_MIN + (v->drawn - begun);
     v->pause = v->pause < PAUSE_MAX ? v->pause : PAUSE_MAX;
     if (v->room->unread > 0 && is_seen(v, v->room)) {
@@ -368,8 +369,8 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int eve
     if (!v->is_old || !v->is_open || v->state == CLIENT_OVER) {
         return;
     }
-    ev_tstamp wait = v->drawn + v->pause - ev_time();
-    if (wait <= 0 || wait > v->pause) { /* or the clock was set */
+    ev_tstamp wait = v->drawn + v->pause - steady_now();
+    if (wait <= 0) {
         draw(v);
     } else if (!ev_is_active(&v->next_frame)) {
         ev_timer_set(&v->next_frame, wait, 0);

@@ -2,12 +2,14 @@
  * SPDX-License-Identifier: MIT */
 #include "ternchat/view_parts.h"
 
+#include "shared/steady.h"
+
 #define TYPING      5.0 /* s without a key after which nobody is typing any more */
 #define TYPING_MORE 2.0 /* s between two words of it to the server */
 
 static void tell_typing(struct view *v)
 {
-    ev_tstamp now = ev_now(v->loop);
+    ev_tstamp now = steady_now();
     if (v->edit.len == 0 || v->edit.text[0] == '/') {
         view_stop_typing(v);
         return;

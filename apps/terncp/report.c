@@ -5,23 +5,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shared/cli.h"
 #include "shared/json.h"
+#include "shared/steady.h"
 #include "shared/term.h"
-
-static double now(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 void report_restart(struct report *report)
 {
-    report->started = report->last_json = now();
+    report->started = report->last_json = steady_now();
 }
 
 void report_init(struct report *report, const struct options *options, bool is_push)
@@ -29,7 +22,7 @@ void report_init(struct report *report, const struct options *options, bool is_p
     memset(report, 0, sizeof *report);
     report->options = options;
     report->is_push = is_push;
-    report->started = report->last_json = now();
+    report->started = report->last_json = steady_now();
     bool is_on = options->progress == PROGRESS_BAR ||
                  (options->progress == PROGRESS_AUTO && !options->quiet && !options->json &&
                   term_is_tty(STDERR_FILENO));
@@ -68,7 +61,7 @@ void report_progress(struct report *report, const struct report_view *now_at,
                      const tern_stats *stats)
 {
     char safe[256];
-    double at = now();
+    double at = steady_now();
     if (report->is_over) {
         return;
     }
@@ -348,7 +341,7 @@ static void end_meter(struct report *report)
 int report_end(struct report *report)
 {
     char size[24], rate[24], time[32], ratio[64];
-    double seconds = now() - report->started;
+    double seconds = steady_now() - report->started;
     uint64_t failed = report->failed[0] + report->failed[1] + report->failed[2];
     uint64_t all = report->settled + failed;
     int code = exit_code(report);

@@ -46,7 +46,8 @@ TERN_API TERN_MUST_CHECK int tern_udp_open_shards(int *fds, size_t count, const 
 /* Sends what the endpoint still has to say, then closes the socket and frees. NULL is fine. */
 TERN_API void tern_udp_close(tern_udp *udp);
 
-/* The now of this driver: CLOCK_MONOTONIC in nanoseconds. */
+/* The now of this driver: CLOCK_MONOTONIC in nanoseconds. Should that step back, it goes on from where it was, for each
+ * thread that looks. */
 TERN_API tern_time tern_udp_now(void);
 
 /* One round: sends what is ready, waits until something arrives, the endpoint's deadline comes or

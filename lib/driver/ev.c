@@ -50,12 +50,15 @@ static int alarm_open(void)
     return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 }
 
+/* In so long, since our time is not the system's where that has stepped back (tern_udp_now). */
 static bool alarm_set(int fd, tern_time at)
 {
     struct itimerspec spec = {0};
-    spec.it_value.tv_sec = (time_t)(at / TERN_SEC);
-    spec.it_value.tv_nsec = (long)(at % TERN_SEC) + (at == 0); /* zero would disarm it */
-    return timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0;
+    tern_time now = tern_udp_now();
+    tern_time wait = at > now ? at - now : 1; /* zero would disarm it */
+    spec.it_value.tv_sec = (time_t)(wait / TERN_SEC);
+    spec.it_value.tv_nsec = (long)(wait % TERN_SEC);
+    return timerfd_settime(fd, 0, &spec, NULL) == 0;
 }
 #else
 static int alarm_open(void)

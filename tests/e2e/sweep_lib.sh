@@ -155,10 +155,10 @@ sweep() {
 
 # The disk fills up; many calls are disturbed, by a seed; the clocks are wrong.
 sweep_more() {
-    rooms='0 100 5000 100000' seeds='1 2 3' jumps='-5 3600' ats='40 150'
+    rooms='0 100 5000 100000' seeds='1 2 3' jumps='-3600 -5 3600' ats='40 150'
     if [ "$most" = all ]; then
         rooms='0 1 100 1000 5000 20000 100000 400000 1000000' seeds='1 2 3 4 5 6 7 8'
-        jumps='-20 -5 5 3600 100000000' ats='1 40 150 400'
+        jumps='-3600 -20 -5 5 3600 100000000' ats='1 40 150 400'
     fi
     for room in $rooms; do
         life broken "room=$room,error=ENOSPC"
@@ -169,6 +169,9 @@ sweep_more() {
     done
     for years in -30 -10 10 50; do
         life passing "wall=$((years * 31557600))"
+    done
+    for leap in -3600 3600; do
+        life passing "leap=$leap,since=3"
     done
     for jump in $jumps; do
         for at in $ats; do

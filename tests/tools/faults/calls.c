@@ -8,6 +8,7 @@
  *   room=BYTES            so much can be written to files, then the disk is full
  *   wall=SECONDS          the calendar is off by that             jump=SECONDS at=N   from the N-th look at the
  *                         monotonic clock on it is off by that, as after a pause of the machine, or a bad one
+ *   leap=SECONDS since=N  the calendar is off by that from the N-th look at it on, as when somebody sets it
  * TERN_CALLS_TELL names a file that gets, when the program ends, a line "NAME CALLS REFUSED" for each name.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
@@ -103,11 +104,11 @@ static struct {
     int error;
     bool is_short;
     bool has_room; /* a bound to it */
-    long long wall, jump;
-    unsigned long jump_at;
+    long long wall, jump, leap;
+    unsigned long jump_at, leap_since;
 } plan;
 
-static atomic_ulong calls[CALLS], met, refused[CALLS], looks;
+static atomic_ulong calls[CALLS], met, refused[CALLS], looks, dates;
 static atomic_llong room;
 
 /* --- the decision --------------------------------------------------------------------------------- */
@@ -556,10 +557,16 @@ SHOWN long syscall(long number, ...)
 
 /* --- clocks ----------------------------------------------------------------------------------------- */
 
+static long long offset_of_wall(void)
+{
+    bool is_off = plan.leap != 0 && atomic_fetch_add(&dates, 1) + 1 >= plan.leap_since;
+    return plan.wall + (is_off ? plan.leap : 0);
+}
+
 static long long offset_of(clockid_t clock)
 {
     if (clock == CLOCK_REALTIME) {
-        return plan.wall;
+        return offset_of_wall();
     }
     bool is_off = plan.jump != 0 && clock == CLOCK_MONOTONIC &&
                   atomic_fetch_add(&looks, 1) + 1 >= plan.jump_at;
@@ -583,7 +590,7 @@ SHOWN int gettimeofday(struct timeval *restrict now, void *restrict zone)
     static int (*next)(struct timeval *, void *);
     look(&next, "gettimeofday");
     int rc = next(now, zone);
-    now->tv_sec += (time_t)plan.wall;
+    now->tv_sec += (time_t)offset_of_wall();
     return rc;
 }
 
@@ -591,7 +598,7 @@ SHOWN time_t time(time_t *out)
 {
     static time_t (*next)(time_t *);
     look(&next, "time");
-    time_t now = next(NULL) + (time_t)plan.wall;
+    time_t now = next(NULL) + (time_t)offset_of_wall();
     if (out != NULL) {
         *out = now;
     }
@@ -660,6 +667,8 @@ static void take_word(const char *word, char *value)
         plan.wall = number;
     } else if (strcmp(word, "jump") == 0) {
         plan.jump = number;
+    } else if (strcmp(word, "leap") == 0) {
+        plan.leap = number;
     } else {
         unsigned long *to = strcmp(word, "nth") == 0     ? &plan.nth
                             : strcmp(word, "last") == 0  ? &plan.last
@@ -667,6 +676,7 @@ static void take_word(const char *word, char *value)
                             : strcmp(word, "seed") == 0  ? &plan.seed
                             : strcmp(word, "share") == 0 ? &plan.share
                             : strcmp(word, "at") == 0    ? &plan.jump_at
+                            : strcmp(word, "since") == 0 ? &plan.leap_since
                                                          : NULL;
         if (to == NULL) {
             abort();
