@@ -46,6 +46,11 @@ struct place *place_new(const struct place_request *request)
         return NULL;
     }
     memcpy(place->session_key, request->key, sizeof place->session_key);
+    if (request->visits != NULL) {
+        place->visits = request->visits;
+        place->visit = request->visit;
+        memcpy(place->visitor, request->visitor, sizeof place->visitor);
+    }
     place->is_into = request->is_into;
     place->is_fresh = request->is_fresh;
     place->flags = request->flags;
@@ -180,9 +185,25 @@ void place_flush_folder(const struct place *place, int folder)
     }
 }
 
+void place_prove(struct place *place)
+{
+    atomic_store(&place->is_proved, true);
+}
+
+/* Asked right before, by workers, too: what comes late must not undo what has come after it. */
+static bool may_name(const struct place *place)
+{
+    return place->visits == NULL || atomic_load(&place->is_proved) ||
+           visits_is_latest(place->visits, place->visitor, place->visit);
+}
+
 int place_move(const struct place *place, int from, const char *temporary, int folder,
                const char *last)
 {
+    if (!may_name(place)) {
+        errno = PLACE_NOT_YET;
+        return -1;
+    }
     if (!place->is_fresh) {
         return renameat(from, temporary, folder, last);
     }
@@ -275,7 +296,8 @@ int place_make_link(const struct place *place, const struct proto_entry *entry,
 {
     struct attrs attrs;
     place_attrs(place, entry, xattrs, &attrs);
-    int error = !place->is_fresh                     ? graft_symlink(folder, last, text)
+    int error = !may_name(place)                     ? PLACE_NOT_YET
+                : !place->is_fresh                   ? graft_symlink(folder, last, text)
                 : symlinkat(text, folder, last) == 0 ? 0
                                                      : errno;
     return error != 0 ? error : attrs_apply_link(folder, last, &attrs);

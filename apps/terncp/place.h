@@ -6,6 +6,7 @@
 #ifndef TERNCP_PLACE_H
 #define TERNCP_PLACE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -32,6 +33,11 @@ struct place_request {
     const char *only;
     bool is_fresh;           /* what exists is not replaced */
     const char *partial_dir; /* where unfinished files are kept; NULL: beside their final names */
+    /* Whoever sends has come with a ticket and not shown its key: nothing gets its name once that client has come again
+     * (visits.h), until place_prove(). NULL: it is there itself. */
+    struct visits *visits;
+    const uint8_t *visitor; /* TERN_KEY_SIZE bytes, copied */
+    uint64_t visit;
 };
 
 struct place {
@@ -63,6 +69,11 @@ struct place *place_new(const struct place_request *request);
 struct place *place_hold(struct place *place);
 void place_drop(struct place *place); /* NULL is fine */
 
+/* The sender is there itself. */
+void place_prove(struct place *place);
+/* Instead of a name: another visit has come first. The same call may go well when the sender has been proved. */
+#define PLACE_NOT_YET EINPROGRESS
+
 /* Where an entry goes. NULL, or why it must not. */
 const char *place_map(const struct place *place, const char *name, char target[PROTO_PATH_MAX + 1]);
 
@@ -88,7 +99,7 @@ mode_t place_kept_mode(const struct place *place, int folder, const char *last);
  * or an errno; *has_lost: extended attributes could not be set. */
 int place_give_attributes(const struct place *place, const struct proto_entry *entry,
                           const uint8_t *xattrs, struct place_modes modes, int fd, bool *has_lost);
-/* To the final name, maybe in another folder. As renameat. */
+/* To the final name, maybe in another folder. As renameat, or PLACE_NOT_YET. */
 int place_move(const struct place *place, int from, const char *temporary, int folder,
                const char *last);
 /* With PROTO_FLAG_FSYNC: the names in it to the disk. */

@@ -247,6 +247,23 @@ void pull_hold(struct pull *pull, bool is_held)
     pull_pump(pull);
 }
 
+bool pull_is_held(const struct pull *pull)
+{
+    return pull->is_held;
+}
+
+void pull_hold_unproved(struct pull *pull)
+{
+    if (!atomic_load(&pull->place->is_proved)) {
+        pull_hold(pull, true);
+    }
+}
+
+void pull_prove(struct pull *pull)
+{
+    place_prove(pull->place);
+}
+
 const struct pull_counts *pull_counts(const struct pull *pull)
 {
     return &pull->counts;

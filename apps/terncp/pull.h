@@ -40,8 +40,12 @@ void pull_on_opened(struct pull *pull, tern_stream *stream);
 void pull_on_event(const tern_event *ev);
 /* Goes on with streams that waited for the disk. */
 void pull_pump(struct pull *pull);
-/* Takes nothing from streams until it is let go. */
+/* Takes nothing from streams, and gives nothing its name, until it is let go. It may hold itself back, when the sender
+ * has come again since (place_request.visits). */
 void pull_hold(struct pull *pull, bool is_held);
+bool pull_is_held(const struct pull *pull);
+/* The sender is there itself. */
+void pull_prove(struct pull *pull);
 
 /* What is left to do when everything has come. */
 struct pull_ending {

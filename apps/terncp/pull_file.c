@@ -120,6 +120,8 @@ void pull_file_fail(struct pull_file *file, int error)
 
 /* --- giving the name ------------------------------------------------------------------------------- */
 
+static void finish(struct pull_file *file);
+
 static void run_closing(struct work_job *job)
 {
     struct pull_file *file = job->owner;
@@ -131,6 +133,12 @@ static void on_closed(struct work_job *job)
 {
     struct pull_file *file = job->owner;
     file->out--;
+    if (job->error == PLACE_NOT_YET && file->s.pull != NULL && !file->is_settled) {
+        file->is_closing = false;
+        pull_hold_unproved(file->s.pull);
+        finish(file); /* or else when it is let go */
+        return;
+    }
     if (job->error == 0) {
         if (file->has_lost && file->s.pull != NULL) {
             pull_settle(file->s.pull, &file->entry, file->target, PROTO_LOST_ATTRS,
@@ -147,10 +155,10 @@ static void finish(struct pull_file *file)
 {
     uint8_t hash[PROTO_HASH_SIZE];
     if (file->is_settled || !file->has_end || file->out > 0 || file->first != NULL ||
-        file->is_closing) {
+        file->is_closing || file->s.pull->is_held) {
         return;
     }
-    if ((file->place->flags & PROTO_FLAG_NO_HASH) == 0) {
+    if ((file->place->flags & PROTO_FLAG_NO_HASH) == 0 && !file->is_intact) {
         hash_root_final(&file->root, file->made, hash);
         if (sodium_memcmp(hash, file->hash, sizeof hash) != 0) {
             file->may_stay = false;
@@ -159,7 +167,7 @@ static void finish(struct pull_file *file)
             return;
         }
     }
-    file->is_closing = true;
+    file->is_intact = file->is_closing = true;
     file->closing = (struct work_job){.run = run_closing, .done = on_closed, .owner = file};
     file->out++;
     work_submit(file->s.pull->work, &file->closing);
@@ -685,6 +693,8 @@ void pull_file_go(struct pull_stream *s)
     }
     if (file->is_settled) {
         pull_file_rest(file);
+    } else {
+        finish(file); /* it may have been held back */
     }
 }
 

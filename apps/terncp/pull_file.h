@@ -49,7 +49,7 @@ struct pull_file {
     struct hash_root root;
     uint8_t hash[PROTO_HASH_SIZE];
     size_t hash_used;
-    bool has_end, is_closing;
+    bool has_end, is_intact, is_closing;
 };
 
 /* Once: what comes of it is told. by_peer: the sender gave it up. */

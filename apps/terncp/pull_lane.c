@@ -15,14 +15,16 @@
 struct batch {
     struct unpack unpack;
     struct lane *lane;
+    struct batch *next; /* among the late ones */
 };
 
 struct lane {
     struct pull_stream s;
     struct batch *filling;
-    size_t used;  /* of filling's data; unpack.len of them are whole entries */
-    size_t need;  /* from there to the end of the next entry; 0: its header is not whole */
-    unsigned out; /* batches with the workers */
+    size_t used;        /* of filling's data; unpack.len of them are whole entries */
+    size_t need;        /* from there to the end of the next entry; 0: its header is not whole */
+    unsigned out;       /* batches with the workers, or late */
+    struct batch *late; /* that must wait until the sender is proved */
     bool has_end, is_bad;
 };
 
@@ -132,11 +134,29 @@ static void settle(struct pull *pull, const struct unpack *unpack,
                 entry.type == PROTO_VOID);
 }
 
+static void go_on_late(struct lane *lane)
+{
+    while (lane->late != NULL) {
+        struct batch *batch = lane->late;
+        lane->late = batch->next;
+        work_submit(lane->s.pull->work, &batch->unpack.job);
+    }
+}
+
 static void on_unpacked(struct work_job *job)
 {
     struct batch *batch = job->owner;
     struct lane *lane = batch->lane;
     struct pull *pull = lane->s.pull;
+    if (job->error == PLACE_NOT_YET && pull != NULL) {
+        batch->next = lane->late;
+        lane->late = batch;
+        pull_hold_unproved(pull);
+        if (!pull->is_held) {
+            go_on_late(lane);
+        }
+        return;
+    }
     lane->out--;
     if (pull == NULL) {
         batch_free(batch);
@@ -287,6 +307,7 @@ static void submit_rest(struct lane *lane)
 void pull_lane_go(struct pull_stream *s)
 {
     struct lane *lane = (struct lane *)(void *)s;
+    go_on_late(lane);
     const uint8_t *data;
     size_t len;
     while (s->stream != NULL && !lane->has_end) {
@@ -317,6 +338,12 @@ void pull_lane_go(struct pull_stream *s)
 void pull_lane_end(struct pull_stream *s)
 {
     struct lane *lane = (struct lane *)(void *)s;
+    while (s->pull == NULL && lane->late != NULL) {
+        struct batch *batch = lane->late;
+        lane->late = batch->next;
+        lane->out--;
+        batch_free(batch);
+    }
     if (lane->out > 0) {
         return;
     }

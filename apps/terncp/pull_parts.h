@@ -59,6 +59,9 @@ bool pull_note_link(struct pull *pull, const struct proto_entry *entry, const ch
 void pull_note_name(struct pull *pull, const struct proto_entry *entry, const char *target);
 void pull_end_free(struct pull *pull);
 
+/* A worker was not to give a name (PLACE_NOT_YET): waits, unless the sender has been proved meanwhile. */
+void pull_hold_unproved(struct pull *pull);
+
 /* The peer broke the protocol: the connection ends. */
 void pull_malformed(struct pull_stream *s);
 void pull_unlink(struct pull_stream *s);

@@ -19,6 +19,8 @@
 #include "terncp/zip.h"
 
 #define HELLO_TIMEOUT (30 * TERN_SEC) /* a client that asks for nothing for so long must go */
+#define PROOF_TIMEOUT                                                                              \
+    (2 * TERN_SEC) /* one that has not shown its key by then does not keep a server that ends */
 
 static void session_free(struct session *s)
 {
@@ -86,7 +88,7 @@ static void tell_done(struct session *s)
 
 void session_answer_end(struct session *s)
 {
-    if (s->pull != NULL && s->has_end && !s->end_sent && !s->is_held &&
+    if (s->pull != NULL && s->has_end && !s->end_sent && !pull_is_held(s->pull) &&
         pull_finish(s->pull, s->end_count, s->end_failed)) {
         struct proto_message m = {.type = PROTO_END, .index = s->end_count};
         s->end_sent = true;
@@ -148,6 +150,7 @@ static void on_teller(struct ev_loop *loop, struct ev_watcher *watcher, int even
     struct session *s = watcher->data;
     (void)loop;
     (void)events;
+    session_hold_back(s);
     tell_done(s);
     session_answer_end(s);
 }
@@ -205,7 +208,10 @@ static bool begin_pull(struct session *s, const struct place_request *request)
                                  .max_delete = s->rules.max_delete,
                                  .removed = on_removed,
                                  .ended = on_ended};
-    s->pull = pull_new(s->host->work, request, on_settled, s);
+    uint8_t visitor[TERN_KEY_SIZE];
+    struct place_request place = *request;
+    session_note_visit(s, &place, visitor);
+    s->pull = pull_new(s->host->work, &place, on_settled, s);
     if (s->pull != NULL && !pull_set_ending(s->pull, &ending)) {
         pull_free(s->pull);
         s->pull = NULL;
@@ -742,8 +748,11 @@ void host_tend(struct host *host)
     for (struct session *s = host->first; s != NULL; s = s->next) {
         session_limit(s);
         session_check_limit(s);
-        if (is_idle(s) && tern_udp_now() - s->born > HELLO_TIMEOUT) {
+        tern_time age = tern_udp_now() - s->born;
+        if (is_idle(s) && age > HELLO_TIMEOUT) {
             tern_conn_close(s->conn, CLOSE_PROTOCOL, "you ask for nothing");
+        } else if (s->host->is_ending && !s->is_proved && age > PROOF_TIMEOUT) {
+            tern_conn_close(s->conn, SESSION_CLOSE_OK, "the server ends");
         }
     }
 }
@@ -756,6 +765,7 @@ void host_begin_end(struct host *host)
             tern_conn_close(s->conn, SESSION_CLOSE_OK, "the server ends");
         }
     }
+    host_tend(host);
 }
 
 bool host_sending(const struct host *host, struct host_sending *out)

@@ -19,6 +19,9 @@ void session_on_proved(struct session *s)
         visits_on_proved(&s->host->house->visits, key, tern_conn_ticket_given(s->conn));
     }
     s->is_proved = s->may_answer = true;
+    if (s->pull != NULL) {
+        pull_prove(s->pull);
+    }
     session_hold_back(s);
 }
 
@@ -32,14 +35,26 @@ static bool is_overtaken(const struct session *s)
 
 void session_hold_back(struct session *s)
 {
-    bool is_held = s->pull != NULL && !s->is_proved && (s->is_mirror || is_overtaken(s));
-    if (is_held == s->is_held) {
+    if (s->pull == NULL) {
         return;
     }
-    s->is_held = is_held;
+    bool is_held = !s->is_proved && (s->is_mirror || is_overtaken(s));
+    if (is_held == pull_is_held(s->pull)) {
+        return;
+    }
     pull_hold(s->pull, is_held);
     if (!is_held) {
         session_answer_end(s);
+    }
+}
+
+void session_note_visit(const struct session *s, struct place_request *request,
+                        uint8_t key[TERN_KEY_SIZE])
+{
+    if (!s->is_proved && tern_conn_peer_key(s->conn, key) == 0) {
+        request->visits = &s->host->house->visits;
+        request->visitor = key;
+        request->visit = tern_conn_ticket_given(s->conn);
     }
 }
 

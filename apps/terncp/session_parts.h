@@ -27,7 +27,6 @@ struct session {
     bool may_answer;   /* ... or has come with the latest ticket that it was given */
     bool is_following; /* what links lead to is copied */
     bool is_mirror;    /* it wants names removed */
-    bool is_held;      /* what came waits until the client is proved */
     bool has_hello, has_end, end_sent;
     char partial_dir[PROTO_PATH_MAX + 1]; /* for unfinished files; empty: beside final names */
     uint32_t end_count, end_failed;
@@ -75,6 +74,9 @@ void session_check_limit(struct session *s);
 /* session_early.c: a client that has come with a ticket, and its streams that came before the request. */
 void session_begin_early(struct session *s);
 void session_on_proved(struct session *s);
+/* So that nothing gets its name when the client has come again since; `key` must last until the place stands. */
+void session_note_visit(const struct session *s, struct place_request *request,
+                        uint8_t key[TERN_KEY_SIZE]);
 /* To be asked before each step that may change something. */
 void session_hold_back(struct session *s);
 void session_on_stream(struct session *s, tern_stream *stream);

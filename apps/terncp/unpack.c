@@ -201,6 +201,7 @@ static int unzip(struct unpack *unpack)
     free(unpack->data);
     unpack->data = data;
     unpack->len = head.len;
+    unpack->is_packed = false;
     return count_entries(unpack) ? 0 : EBADMSG;
 }
 
@@ -215,8 +216,8 @@ void unpack_run(struct work_job *job)
     struct open_folder open = {.fd = -1};
     struct proto_entry entry;
     uint32_t number = randombytes_random();
-    size_t at = 0;
-    for (unsigned i = 0; i < unpack->count; i++) {
+    size_t at = unpack->done_at;
+    for (unsigned i = unpack->done; i < unpack->count; i++) {
         struct unpack_result *result = &unpack->results[i];
         int n = proto_entry_decode(&entry, unpack->data + at, unpack->len - at);
         int64_t size = n > 0 ? proto_packed_size(&entry, place->flags) : -1;
@@ -233,7 +234,13 @@ void unpack_run(struct work_job *job)
             struct parcel parcel = {.entry = &entry, .attrs = attrs, .data = attrs + entry.attrs};
             settle(place, &parcel, &open, &number, result);
         }
+        if (result->error == PLACE_NOT_YET) {
+            job->error = PLACE_NOT_YET;
+            break;
+        }
         at += (size_t)n + (size_t)size;
+        unpack->done = i + 1;
+        unpack->done_at = at;
     }
     if (open.fd >= 0) {
         (void)close(open.fd);

@@ -22,12 +22,14 @@ struct unpack {
     uint8_t *data;       /* UNPACK_CAPACITY */
     size_t len;          /* of whole entries, when it is submitted */
     unsigned count;      /* of them; a packed batch: 1 until it is unpacked */
-    bool is_packed;      /* PROTO_PACKED is what it holds */
+    bool is_packed;      /* PROTO_PACKED is what it holds, until it is unpacked */
+    unsigned done;       /* entries that are settled, up to here in the data */
+    size_t done_at;
     struct unpack_result results[UNPACK_ENTRIES];
 };
 
 /* job.run of an unpack: settles all of its entries into the results. job.error: ENOMEM, or EBADMSG when it
- * was packed and makes no sense; then nothing was done. */
+ * was packed and makes no sense; then nothing was done. Or PLACE_NOT_YET: to be run again, for the rest of it. */
 void unpack_run(struct work_job *job);
 
 #endif

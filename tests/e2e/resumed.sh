@@ -50,7 +50,7 @@ forget_all() {
 }
 
 tickets() {
-    find "$XDG_STATE_HOME" -type f 2>/dev/null
+    find "$XDG_STATE_HOME/tern/resume" -type f 2>/dev/null
 }
 
 tickets_used() {
@@ -200,6 +200,64 @@ let_go() {
 
 is_taken() {
     ! has_mail "$link" && ! has_mail "$server"
+}
+
+has_parts() {
+    ! has_no_parts "$1"
+}
+
+# early_and_gone NAME: somebody with a ticket and our key asks for here/old to be put there, and is gone before he has
+# shown that he has the key.
+early_and_gone() {
+    expect 0 "$terncp" --key me --accept-new here/new "tern://$link/first"
+    "$terncp" --key me --sparse here/old "tern://$link/$1" 2>late.log &
+    late=$!
+    wait_for 5 no_tickets || fail "the ticket is not used"
+    sleep 0.3
+    murder $late
+    absent "there/$1"
+}
+
+# The same, with a disk that takes so long that the later visit is over first: what was begun gets no name any more.
+case_resumed_overtaken() {
+    "$terncp" keygen -q -f me >me.txt
+    mkdir there/slow
+    printf old >here/old
+    printf new >here/new
+    for size in 3 1048576; do # in a pack, and with a stream of its own: almost all of it a hole
+        rm -rf "$XDG_STATE_HOME"
+        begin_faults 0 /slow/ 0
+        export FAULTY_WRITE=1 FAULTY_SLEEP=6
+        serve
+        end_faults
+        unset FAULTY_WRITE FAULTY_SLEEP
+        link --delay 700
+        [ $size = 3 ] || rm here/old
+        [ $size = 3 ] || dd if=here/new of=here/old bs=1 seek=$size conv=notrunc status=none
+        early_and_gone slow/file$size
+        wait_for 5 has_parts there || fail "nothing is written for who has come with a ticket"
+        expect 0 "$terncp" --key me --accept-new here/new "tern://$server/slow/file$size"
+        same here/new there/slow/file$size
+        has_parts there || fail "the disk was not slow"
+        wait_for 30 has_no_parts there || fail "a temporary file is left"
+        same here/new there/slow/file$size
+    done
+}
+
+# A server that is to end does not wait for somebody who will never show a key.
+case_resumed_server_ends() {
+    "$terncp" keygen -q -f me >me.txt
+    serve
+    link --delay 700
+    printf old >here/old
+    printf new >here/new
+    early_and_gone file
+    wait_for 5 test -e there/file || fail "nothing was done for who has come with a ticket"
+    since=$(date +%s)
+    kill "$server_pid"
+    wait "$server_pid" || fail "the server ended with $?"
+    forget "$server_pid"
+    [ $(($(date +%s) - since)) -le 5 ] || fail "it took $(($(date +%s) - since)) s"
 }
 
 # What removes names waits until the client is there itself, and is done then.
