@@ -140,6 +140,8 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)events;
     show_progress(o);
     look_at_guesses(o);
+    host_tend(&o->host); /* who knows the code and asks for nothing does not keep us for ever */
+    tern_ev_wake(o->transport.binding);
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
