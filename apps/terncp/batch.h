@@ -5,10 +5,10 @@
 
 #include <stdatomic.h>
 
+#include "shared/work.h"
 #include "terncp/hardlinks.h"
 #include "terncp/proto.h"
 #include "terncp/tree.h"
-#include "terncp/work.h"
 #include "terncp/zip.h"
 
 #define BATCH_ENTRIES  128

@@ -5,7 +5,7 @@
 #define TERNCP_BLOCK_H
 
 #include "terncp/place.h"
-#include "terncp/work.h"
+#include "terncp/work_block.h"
 
 #define BLOCK_PIECES_MAX 1024 /* docs/terncp-protocol.md, section 5 */
 

@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "terncp/work.h"
+#include "terncp/work_block.h"
 
 /* Set from the loop's thread: whoever waits ends within a moment, with ECANCELED. */
 struct pipe_stop {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "terncp/hash.h"
+#include "terncp/work_block.h"
 
 #define PIECE ((uint64_t)PROTO_BLOCK)
 #define ROUND (8 * PIECE) /* of one job, so that other files have their turn */

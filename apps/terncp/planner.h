@@ -4,8 +4,8 @@
 #ifndef TERNCP_PLANNER_H
 #define TERNCP_PLANNER_H
 
+#include "shared/work.h"
 #include "terncp/plan.h"
-#include "terncp/work.h"
 
 struct planner_source {
     int fd; /* -1: there is none */

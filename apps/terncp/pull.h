@@ -8,10 +8,10 @@
 
 #include <tern/tern.h>
 
+#include "shared/work.h"
 #include "terncp/filter.h"
 #include "terncp/place.h"
 #include "terncp/proto.h"
-#include "terncp/work.h"
 
 struct pull;
 

@@ -6,9 +6,9 @@
 
 #include <tern/tern.h>
 
+#include "shared/work.h"
 #include "terncp/filter.h"
 #include "terncp/proto.h"
-#include "terncp/work.h"
 
 struct push;
 

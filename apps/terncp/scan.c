@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "terncp/work_block.h"
+
 #define RUNS_MAX 512 /* that may wait */
 
 _Static_assert(MATCH_BLOCK == PROTO_BLOCK, "what is kept are blocks of the hash");

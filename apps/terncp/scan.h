@@ -4,10 +4,10 @@
 #ifndef TERNCP_SCAN_H
 #define TERNCP_SCAN_H
 
+#include "shared/work.h"
 #include "terncp/hash.h"
 #include "terncp/match.h"
 #include "terncp/plan.h"
-#include "terncp/work.h"
 
 #define SCAN_BLOCKS 4 /* of one job */
 

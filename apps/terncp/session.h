@@ -9,10 +9,10 @@
 #include <tern/tern.h>
 
 #include "shared/keyring.h"
+#include "shared/work.h"
 #include "terncp/options.h"
 #include "terncp/recall.h"
 #include "terncp/visits.h"
-#include "terncp/work.h"
 
 #define SESSION_CLOSE_OK 0
 

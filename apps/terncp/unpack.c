@@ -11,6 +11,7 @@
 
 #include "terncp/hash.h"
 #include "terncp/tree.h"
+#include "terncp/work_block.h"
 #include "terncp/zip.h"
 
 _Static_assert(UNPACK_CAPACITY >= 2 * PROTO_SMALL_MAX && UNPACK_CAPACITY >= PROTO_PACKED_MAX,

@@ -3,8 +3,8 @@
 #ifndef TERNCP_UNPACK_H
 #define TERNCP_UNPACK_H
 
+#include "shared/work.h"
 #include "terncp/place.h"
-#include "terncp/work.h"
 
 #define UNPACK_ENTRIES  PROTO_UNPACKED_MANY
 #define UNPACK_CAPACITY PROTO_UNPACKED_MAX

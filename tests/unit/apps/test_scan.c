@@ -8,6 +8,7 @@
 
 #include "terncp/hash.h"
 #include "terncp/planner.h"
+#include "terncp/work_block.h"
 #include "unit/apps/bytes.h"
 #include "unit/apps/folder.h"
 

@@ -1,7 +1,7 @@
 /* The hash tree, recomputed with other means, and jobs that come back.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/work.h"
+#include "terncp/work_block.h"
 
 #include <errno.h>
 #include <pthread.h>

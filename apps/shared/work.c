@@ -1,15 +1,11 @@
 /* A queue, two threads, and a bell that wakes the loop.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "terncp/work.h"
+#include "shared/work.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "terncp/hash.h"
 
 struct queue {
     struct work_job *head, **tail;
@@ -18,7 +14,7 @@ struct queue {
 struct work {
     struct ev_loop *loop;
     struct ev_async bell;
-    pthread_mutex_t lock, writing; /* writing: held by the one that writes */
+    pthread_mutex_t lock, turn;
     pthread_cond_t has_jobs;
     struct queue waiting, patient, finished; /* patient: those that may take long */
     unsigned long_count;                     /* of such, with a thread */
@@ -42,68 +38,6 @@ static struct work_job *pop(struct queue *q)
         q->tail = q->head == NULL ? &q->head : q->tail;
     }
     return job;
-}
-
-int work_pread(int fd, uint8_t *data, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, data + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : ESTALE; /* the file shrank */
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-int work_pwrite(int fd, const uint8_t *data, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : ENOSPC;
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-static void add_leaf(struct work_block *block)
-{
-    if (!block->has_no_leaf) {
-        hash_leaf(block->key, block->offset / PROTO_BLOCK, block->data, block->len, block->leaf);
-    }
-}
-
-void work_read(struct work_job *job)
-{
-    struct work_block *block = (struct work_block *)(void *)job;
-    job->error = work_pread(block->fd, block->data, block->len, block->offset);
-    if (job->error == 0) {
-        add_leaf(block);
-    }
-}
-
-/* Writers of one file wait for each other in the kernel, at work: while one writes, the other hashes. */
-void work_write(struct work_job *job)
-{
-    struct work_block *block = (struct work_block *)(void *)job;
-    bool is_hashed = pthread_mutex_trylock(&job->work->writing) != 0;
-    if (is_hashed) {
-        add_leaf(block);
-        (void)pthread_mutex_lock(&job->work->writing);
-    }
-    job->error = work_pwrite(block->fd, block->data, block->len, block->offset);
-    (void)pthread_mutex_unlock(&job->work->writing);
-    if (!is_hashed && job->error == 0) {
-        add_leaf(block);
-    }
 }
 
 /* One thread is kept from jobs that may take long. */
@@ -189,7 +123,7 @@ struct work *work_new(struct ev_loop *loop)
     work->patient.tail = &work->patient.head;
     work->finished.tail = &work->finished.head;
     (void)pthread_mutex_init(&work->lock, NULL);
-    (void)pthread_mutex_init(&work->writing, NULL);
+    (void)pthread_mutex_init(&work->turn, NULL);
     (void)pthread_cond_init(&work->has_jobs, NULL);
     ev_async_init(&work->bell, on_bell);
     work->bell.data = work;
@@ -224,7 +158,7 @@ void work_free(struct work *work)
     ev_ref(work->loop);
     ev_async_stop(work->loop, &work->bell);
     (void)pthread_cond_destroy(&work->has_jobs);
-    (void)pthread_mutex_destroy(&work->writing);
+    (void)pthread_mutex_destroy(&work->turn);
     (void)pthread_mutex_destroy(&work->lock);
     free(work);
 }
@@ -245,4 +179,9 @@ void work_submit(struct work *work, struct work_job *job)
 struct ev_loop *work_loop(struct work *work)
 {
     return work->loop;
+}
+
+pthread_mutex_t *work_turn(struct work *work)
+{
+    return &work->turn;
 }

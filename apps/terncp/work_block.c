@@ -1,0 +1,73 @@
+/* Blocks of a file, all of each or an error.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "terncp/work_block.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "terncp/hash.h"
+
+int work_pread(int fd, uint8_t *data, size_t len, uint64_t offset)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pread(fd, data + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? errno : ESTALE; /* the file shrank */
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+int work_pwrite(int fd, const uint8_t *data, size_t len, uint64_t offset)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? errno : ENOSPC;
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static void add_leaf(struct work_block *block)
+{
+    if (!block->has_no_leaf) {
+        hash_leaf(block->key, block->offset / PROTO_BLOCK, block->data, block->len, block->leaf);
+    }
+}
+
+void work_read(struct work_job *job)
+{
+    struct work_block *block = (struct work_block *)(void *)job;
+    job->error = work_pread(block->fd, block->data, block->len, block->offset);
+    if (job->error == 0) {
+        add_leaf(block);
+    }
+}
+
+/* Writers of one file wait for each other in the kernel, at work: while one writes, the other hashes. */
+void work_write(struct work_job *job)
+{
+    struct work_block *block = (struct work_block *)(void *)job;
+    pthread_mutex_t *turn = work_turn(job->work);
+    bool is_hashed = pthread_mutex_trylock(turn) != 0;
+    if (is_hashed) {
+        add_leaf(block);
+        (void)pthread_mutex_lock(turn);
+    }
+    job->error = work_pwrite(block->fd, block->data, block->len, block->offset);
+    (void)pthread_mutex_unlock(turn);
+    if (!is_hashed && job->error == 0) {
+        add_leaf(block);
+    }
+}
