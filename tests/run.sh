@@ -442,7 +442,7 @@ msan() {
 }
 
 tsan() {
-    targets="apps/all tests/tools/all tests/e2e/all test_engine test_survey test_work"
+    targets="apps/all tests/tools/all tests/e2e/all test_engine test_survey test_work test_chat_memory"
     build tsan gcc tsan
     targets=
     layer threads tsan tsan

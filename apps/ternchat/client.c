@@ -30,6 +30,7 @@
 #define PAUSE_MAX     5.0
 #define RETRY         1.0 /* s between tries of what the server had no room for */
 #define CLOSE_BYE     1   /* the person has left */
+#define LAST          1000 /* ms that the disk has for the latest words, before it is said how it went */
 #define STREAMS       16 /* of files that come: more than come at a time, for those that are ending */
 #define STREAM_BUFFER (4u << 20) /* of a file that is sent, and not there yet */
 
@@ -563,6 +564,11 @@ void client_wake(struct client *c)
 void client_close(struct client *c)
 {
     c->is_closing = true;
+    if (c->memory != NULL) { /* should that fail, the person is still here to be told */
+        (void)model_keep(c->model);
+        memory_wait(c->memory, LAST);
+        (void)model_keep(c->model);
+    }
     ev_timer_stop(c->loop, &c->again);
     if (c->conn == NULL) {
         end(c, c->code);

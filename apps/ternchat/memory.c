@@ -1,18 +1,22 @@
-/* The file: tables, and statements over them. A transaction begins with the first write and ends in
- * memory_keep.
+/* The file: tables, and statements over them. What is written is gathered up to memory_keep and goes into the
+ * database by a thread, in transactions of all that there is by then: a file system that is busy lets a write wait
+ * for tens of milliseconds, and the talk is not to wait with it. Who reads waits for the thread.
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "ternchat/memory.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "ternchat/db.h"
+#include "ternchat/batch.h"
 
 #define APPLICATION 0x74636d65 /* "tcme", so that no other program's file is taken for ours */
 #define SCHEMA      1
+#define QUEUE       ((size_t)1 << 20) /* bytes that may wait for the disk; for more everybody waits */
 
 static const char schema[] =
     "CREATE TABLE rooms(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL,"
@@ -104,7 +108,7 @@ static const char *const texts[STATEMENTS] = {
     [ROLLBACK] = "ROLLBACK",
     [ROOM] = "SELECT id, name, title, flags, other, last, is_in FROM rooms WHERE name = ?",
     [ROOM_PUT] =
-        "INSERT INTO rooms(name, title, flags, other, last, is_in) VALUES(?, ?, ?, ?, ?, ?)",
+        "INSERT INTO rooms(id, name, title, flags, other, last, is_in) VALUES(?, ?, ?, ?, ?, ?, ?)",
     [ROOM_SET] =
         "UPDATE rooms SET title = ?, flags = ?, other = ?, last = ?, is_in = ? WHERE id = ?",
     [LAST] = "UPDATE rooms SET last = ? WHERE id = ?",
@@ -144,14 +148,306 @@ static const char *const texts[STATEMENTS] = {
 };
 
 struct memory {
+    /* The thread's when something is due or being written, else the caller's. */
     struct db db;
-    unsigned lines; /* since it was trimmed */
-    bool is_writing, has_failed, was_told;
+    bool is_writing, has_failed; /* a transaction has begun; nothing more is written */
+    /* The thread's. */
+    struct batch taken;
+    pthread_t thread;
+    /* The caller's. */
+    struct batch begun;      /* since memory_keep */
+    int64_t last_room;       /* the greatest number */
+    unsigned lines, readers; /* lines since it was trimmed; reads, one within the other */
+    bool is_uncommitted;     /* the caller has written itself, to read it */
+    bool has_thread, was_told;
+    /* Between them, under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t has_changed;
+    struct batch waiting;
+    bool is_due, is_busy, is_long, is_lost, is_ending; /* is_long: so many lines have come that it
+                                                          may be too large; is_lost: it has failed */
 };
 
 bool memory_is_built_in(void)
 {
     return true;
+}
+
+/* --- writing, whoever has the database --------------------------------------------------------------- */
+
+static void fail(struct memory *m)
+{
+    m->has_failed = true;
+    if (m->is_writing) {
+        m->is_writing = false;
+        (void)db_end(&m->db, false);
+    }
+}
+
+/* Is there a transaction to write in? */
+static bool may_write(struct memory *m)
+{
+    if (!m->has_failed && !m->is_writing) {
+        m->is_writing = db_begin(&m->db) > 0;
+        m->has_failed = !m->is_writing;
+    }
+    return !m->has_failed;
+}
+
+static bool write_it(struct memory *m, sqlite3_stmt *statement)
+{
+    if (db_run(&m->db, statement) > 0) {
+        return true;
+    }
+    fail(m);
+    return false;
+}
+
+static void write_all(struct memory *m, struct batch *batch)
+{
+    if (batch->len > 0 && may_write(m) && batch_run(batch, &m->db) < 0) {
+        fail(m);
+    }
+    if (m->has_failed) {
+        batch_free(batch);
+    }
+}
+
+static uint64_t bytes_in_use(struct memory *m)
+{
+    sqlite3_stmt *statement = db_ask(&m->db, PAGES, "");
+    int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
+    int64_t bytes = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    (void)db_finish(&m->db, statement, rc);
+    return (uint64_t)bytes;
+}
+
+static void trim(struct memory *m, uint64_t most, unsigned rounds)
+{
+    while (rounds-- > 0 && !m->has_failed && bytes_in_use(m) > most && may_write(m)) {
+        if (write_it(m, db_ask(&m->db, FIRST_WORDS, "i", (int64_t)MEMORY_TRIM - 1))) {
+            (void)write_it(m, db_ask(&m->db, FIRST_LINES, "i", (int64_t)MEMORY_TRIM - 1));
+        }
+    }
+}
+
+/* --- the thread -------------------------------------------------------------------------------------- */
+
+static void write_taken(struct memory *m, bool is_long)
+{
+    write_all(m, &m->taken);
+    if (is_long) {
+        trim(m, MEMORY_BYTES, 1);
+    }
+    if (m->is_writing) {
+        m->is_writing = false;
+        m->has_failed = db_end(&m->db, true) < 0;
+    }
+}
+
+/* What comes while it writes is the next transaction. */
+static void *work(void *user)
+{
+    struct memory *m = user;
+    (void)pthread_mutex_lock(&m->lock);
+    while (m->is_due || !m->is_ending) {
+        if (!m->is_due) {
+            (void)pthread_cond_wait(&m->has_changed, &m->lock);
+            continue;
+        }
+        struct batch empty = m->taken;
+        bool is_long = m->is_long;
+        m->taken = m->waiting;
+        m->waiting = empty;
+        m->is_due = m->is_long = false;
+        m->is_busy = true;
+        (void)pthread_mutex_unlock(&m->lock);
+        write_taken(m, is_long);
+        (void)pthread_mutex_lock(&m->lock);
+        m->is_busy = false;
+        m->is_lost = m->has_failed;
+        (void)pthread_cond_broadcast(&m->has_changed);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+/* The caller has the database, with all that was written in it, until memory_keep. */
+static void settle(struct memory *m)
+{
+    (void)pthread_mutex_lock(&m->lock);
+    while (m->is_due || m->is_busy) {
+        (void)pthread_cond_wait(&m->has_changed, &m->lock);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    write_all(m, &m->begun);
+    m->is_uncommitted = m->is_writing;
+}
+
+/* What was gathered, to the thread. */
+static void hand_over(struct memory *m)
+{
+    bool is_new = m->begun.len > 0 || m->is_uncommitted;
+    if (!is_new) {
+        return;
+    }
+    (void)pthread_mutex_lock(&m->lock);
+    while (m->is_due && m->waiting.len + m->begun.len > QUEUE) {
+        (void)pthread_cond_wait(&m->has_changed, &m->lock);
+    }
+    if (batch_move(&m->begun, &m->waiting)) {
+        m->is_long = m->is_long || m->lines >= MEMORY_TRIM / 2;
+        m->lines = m->is_long ? 0 : m->lines;
+        m->is_due = true;
+        m->is_uncommitted = false;
+        (void)pthread_cond_broadcast(&m->has_changed);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+const char *memory_keep(struct memory *m)
+{
+    if (m->readers > 0) {
+        return NULL; /* they have the database */
+    }
+    hand_over(m);
+    (void)pthread_mutex_lock(&m->lock);
+    bool is_lost = m->is_lost || (!m->is_due && !m->is_busy && m->has_failed);
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!is_lost || m->was_told) {
+        return NULL;
+    }
+    m->was_told = true;
+    return m->db.why;
+}
+
+void memory_wait(struct memory *m, int ms)
+{
+    struct timespec until;
+    int rc = 0;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    (void)pthread_mutex_lock(&m->lock);
+    while (rc == 0 && (m->is_due || m->is_busy)) {
+        rc = pthread_cond_timedwait(&m->has_changed, &m->lock, &until);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+/* --- what is written --------------------------------------------------------------------------------- */
+
+/* After each that was gathered. */
+static void check(struct memory *m, bool is_gathered)
+{
+    if (!is_gathered || m->begun.len > QUEUE) {
+        settle(m);
+    }
+    if (!is_gathered && !m->has_failed) {
+        (void)snprintf(m->db.why, sizeof m->db.why, "out of memory");
+        fail(m);
+    }
+}
+
+void memory_trim(struct memory *m, uint64_t most, unsigned rounds)
+{
+    settle(m);
+    trim(m, most, rounds);
+    m->is_uncommitted = m->is_writing;
+}
+
+void memory_room_put(struct memory *m, struct memory_room *r)
+{
+    if (m->was_told) {
+        return;
+    }
+    if (r->id != 0) {
+        check(m, batch_add(&m->begun, ROOM_SET, "tikiii", r->title, (int64_t)r->flags, r->with,
+                           (int64_t)r->last, (int64_t)r->is_in, r->id));
+    } else {
+        r->id = ++m->last_room;
+        check(m, batch_add(&m->begun, ROOM_PUT, "ittikii", r->id, r->name, r->title,
+                           (int64_t)r->flags, r->with, (int64_t)r->last, (int64_t)r->is_in));
+    }
+}
+
+void memory_last(struct memory *m, int64_t room, uint64_t last)
+{
+    check(m, batch_add(&m->begun, LAST, "ii", (int64_t)last, room));
+}
+
+void memory_leave(struct memory *m, int64_t room)
+{
+    for (unsigned which = LEFT; which <= LEFT_PEOPLE; which++) {
+        check(m, batch_add(&m->begun, which, "i", room));
+    }
+}
+
+/* A word that is in every line of the room, so that a search looks at no other room's. */
+static const char *place_word(int64_t room, char out[32])
+{
+    (void)snprintf(out, 32, "room%lld", (long long)room);
+    return out;
+}
+
+void memory_line(struct memory *m, int64_t room, const struct memory_line *l, bool is_words)
+{
+    char place[32];
+    bool is_gathered = batch_add(&m->begun, LINE, "iiiiktiit", room, (int64_t)l->seq,
+                                 (int64_t)l->time, (int64_t)l->kind, l->key, l->nick,
+                                 (int64_t)l->is_own, (int64_t)is_words, l->text);
+    check(m, is_gathered && (!is_words ||
+                             batch_add(&m->begun, WORDS, "rtt", place_word(room, place), l->text)));
+    m->lines++;
+}
+
+void memory_chain(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                  uint32_t program, uint64_t seq, struct chat_slice dump)
+{
+    check(m, batch_add(&m->begun, CHAIN, "ikiib", room, key, (int64_t)program, (int64_t)seq,
+                       dump.data, dump.len));
+}
+
+void memory_say(struct memory *m, int64_t room, uint64_t id, uint8_t kind, struct chat_slice body)
+{
+    check(m,
+          batch_add(&m->begun, SAY, "iiib", room, (int64_t)id, (int64_t)kind, body.data, body.len));
+}
+
+void memory_heard(struct memory *m, int64_t room, uint64_t id)
+{
+    check(m, batch_add(&m->begun, HEARD, "ii", room, (int64_t)id));
+}
+
+void memory_hold(struct memory *m, int64_t room, uint64_t seq, const uint8_t *packet, size_t len)
+{
+    check(m, batch_add(&m->begun, HOLD, "iib", room, (int64_t)seq, packet, len));
+}
+
+void memory_let_go(struct memory *m, int64_t room, uint64_t seq)
+{
+    check(m, batch_add(&m->begun, LET_GO, "ii", room, (int64_t)seq));
+}
+
+void memory_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
+                   const char *nick)
+{
+    check(m, batch_add(&m->begun, PERSON, "ikt", room, key, nick));
+}
+
+void memory_no_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE])
+{
+    check(m, batch_add(&m->begun, NO_PERSON, "ik", room, key));
+}
+
+void memory_known(struct memory *m, const uint8_t key[TERN_KEY_SIZE], const char *nick,
+                  bool is_verified, uint64_t seen)
+{
+    check(m, batch_add(&m->begun, KNOWN, "ktii", key, nick, (int64_t)is_verified, (int64_t)seen));
 }
 
 /* --- birth and death --------------------------------------------------------------------------------- */
@@ -202,6 +498,8 @@ struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
         (void)snprintf(about, MEMORY_WHY_SIZE, "out of memory: nothing is remembered");
         return NULL;
     }
+    (void)pthread_mutex_init(&m->lock, NULL);
+    (void)pthread_cond_init(&m->has_changed, NULL);
     enum db_opened opened = open_db(m, path);
     if (opened == DB_DAMAGED) {
         db_close(&m->db);
@@ -227,193 +525,37 @@ struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
     (void)sqlite3_exec(m->db.handle, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
     drop_old(m);
     memory_trim(m, MEMORY_BYTES, TRIMS);
+    m->last_room = db_number(&m->db, "SELECT coalesce(max(id), 0) FROM rooms");
+    m->has_thread = pthread_create(&m->thread, NULL, work, m) == 0;
+    if (m->last_room < 0 || !m->has_thread) {
+        (void)snprintf(about, MEMORY_WHY_SIZE, "%s: %s: nothing is remembered", path,
+                       m->has_thread ? "its rooms cannot be read" : "no thread for it");
+        memory_close(m);
+        return NULL;
+    }
     return m;
 }
 
 void memory_close(struct memory *m)
 {
-    if (m != NULL) {
-        (void)memory_keep(m);
-        db_close(&m->db);
-        free(m);
-    }
-}
-
-/* --- writing ----------------------------------------------------------------------------------------- */
-
-static void fail(struct memory *m)
-{
-    m->has_failed = true;
-    if (m->is_writing) {
-        m->is_writing = false;
-        (void)db_end(&m->db, false);
-    }
-}
-
-const char *memory_keep(struct memory *m)
-{
-    if (m->is_writing) {
-        m->is_writing = false;
-        m->has_failed = db_end(&m->db, true) < 0;
-    }
-    if (!m->has_failed || m->was_told) {
-        return NULL;
-    }
-    m->was_told = true;
-    return m->db.why;
-}
-
-/* Is there a transaction to write in? */
-static bool may_write(struct memory *m)
-{
-    if (!m->has_failed && !m->is_writing) {
-        m->is_writing = db_begin(&m->db) > 0;
-        m->has_failed = !m->is_writing;
-    }
-    return !m->has_failed;
-}
-
-static bool write_it(struct memory *m, sqlite3_stmt *statement)
-{
-    if (db_run(&m->db, statement) > 0) {
-        return true;
-    }
-    fail(m);
-    return false;
-}
-
-static uint64_t bytes_in_use(struct memory *m)
-{
-    sqlite3_stmt *statement = db_ask(&m->db, PAGES, "");
-    int rc = statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
-    int64_t bytes = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    (void)db_finish(&m->db, statement, rc);
-    return (uint64_t)bytes;
-}
-
-void memory_trim(struct memory *m, uint64_t most, unsigned rounds)
-{
-    m->lines = 0;
-    while (rounds-- > 0 && bytes_in_use(m) > most && may_write(m)) {
-        if (write_it(m, db_ask(&m->db, FIRST_WORDS, "i", (int64_t)MEMORY_TRIM - 1))) {
-            (void)write_it(m, db_ask(&m->db, FIRST_LINES, "i", (int64_t)MEMORY_TRIM - 1));
-        }
-    }
-}
-
-void memory_room_put(struct memory *m, struct memory_room *r)
-{
-    struct db *db = &m->db;
-    if (!may_write(m)) {
+    if (m == NULL) {
         return;
     }
-    if (r->id != 0) {
-        (void)write_it(m, db_ask(db, ROOM_SET, "tikiii", r->title, (int64_t)r->flags, r->with,
-                                 (int64_t)r->last, (int64_t)r->is_in, r->id));
-    } else if (write_it(m, db_ask(db, ROOM_PUT, "ttikii", r->name, r->title, (int64_t)r->flags,
-                                  r->with, (int64_t)r->last, (int64_t)r->is_in))) {
-        r->id = sqlite3_last_insert_rowid(db->handle);
+    if (m->has_thread) {
+        hand_over(m);
+        (void)pthread_mutex_lock(&m->lock);
+        m->is_ending = true;
+        (void)pthread_cond_broadcast(&m->has_changed);
+        (void)pthread_mutex_unlock(&m->lock);
+        (void)pthread_join(m->thread, NULL);
     }
-}
-
-void memory_last(struct memory *m, int64_t room, uint64_t last)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, LAST, "ii", (int64_t)last, room));
-    }
-}
-
-void memory_leave(struct memory *m, int64_t room)
-{
-    for (unsigned which = LEFT; which <= LEFT_PEOPLE && may_write(m); which++) {
-        (void)write_it(m, db_ask(&m->db, which, "i", room));
-    }
-}
-
-/* A word that is in every line of the room, so that a search looks at no other room's. */
-static const char *place_word(int64_t room, char out[32])
-{
-    (void)snprintf(out, 32, "room%lld", (long long)room);
-    return out;
-}
-
-void memory_line(struct memory *m, int64_t room, const struct memory_line *l, bool is_words)
-{
-    char place[32];
-    struct db *db = &m->db;
-    if (may_write(m) &&
-        write_it(m, db_ask(db, LINE, "iiiiktiit", room, (int64_t)l->seq, (int64_t)l->time,
-                           (int64_t)l->kind, l->key, l->nick, (int64_t)l->is_own, (int64_t)is_words,
-                           l->text)) &&
-        is_words) {
-        (void)write_it(m, db_ask(db, WORDS, "itt", (int64_t)sqlite3_last_insert_rowid(db->handle),
-                                 place_word(room, place), l->text));
-    }
-    if (++m->lines >= MEMORY_TRIM / 2) {
-        memory_trim(m, MEMORY_BYTES, 1);
-    }
-}
-
-void memory_chain(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
-                  uint32_t program, uint64_t seq, struct chat_slice dump)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, CHAIN, "ikiib", room, key, (int64_t)program, (int64_t)seq,
-                                 dump.data, dump.len));
-    }
-}
-
-void memory_say(struct memory *m, int64_t room, uint64_t id, uint8_t kind, struct chat_slice body)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, SAY, "iiib", room, (int64_t)id, (int64_t)kind,
-                                 body.len == 0 ? (const uint8_t *)"" : body.data, body.len));
-    }
-}
-
-void memory_heard(struct memory *m, int64_t room, uint64_t id)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, HEARD, "ii", room, (int64_t)id));
-    }
-}
-
-void memory_hold(struct memory *m, int64_t room, uint64_t seq, const uint8_t *packet, size_t len)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, HOLD, "iib", room, (int64_t)seq, packet, len));
-    }
-}
-
-void memory_let_go(struct memory *m, int64_t room, uint64_t seq)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, LET_GO, "ii", room, (int64_t)seq));
-    }
-}
-
-void memory_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE],
-                   const char *nick)
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, PERSON, "ikt", room, key, nick));
-    }
-}
-
-void memory_no_person(struct memory *m, int64_t room, const uint8_t key[TERN_KEY_SIZE])
-{
-    if (may_write(m)) {
-        (void)write_it(m, db_ask(&m->db, NO_PERSON, "ik", room, key));
-    }
-}
-
-void memory_known(struct memory *m, const uint8_t key[TERN_KEY_SIZE], const char *nick,
-                  bool is_verified, uint64_t seen)
-{
-    if (may_write(m)) {
-        (void)write_it(
-            m, db_ask(&m->db, KNOWN, "ktii", key, nick, (int64_t)is_verified, (int64_t)seen));
-    }
+    db_close(&m->db);
+    batch_free(&m->begun);
+    batch_free(&m->waiting);
+    batch_free(&m->taken);
+    (void)pthread_cond_destroy(&m->has_changed);
+    (void)pthread_mutex_destroy(&m->lock);
+    free(m);
 }
 
 /* --- reading ----------------------------------------------------------------------------------------- */
@@ -443,6 +585,14 @@ static void take_room(sqlite3_stmt *statement, struct memory_room *out)
     out->is_in = sqlite3_column_int(statement, 6) != 0;
 }
 
+/* The database with all that was written; finish gives it back. */
+static struct db *reader(struct memory *m)
+{
+    settle(m);
+    m->readers++;
+    return &m->db;
+}
+
 static int step(sqlite3_stmt *statement)
 {
     return statement == NULL ? SQLITE_ERROR : sqlite3_step(statement);
@@ -451,6 +601,7 @@ static int step(sqlite3_stmt *statement)
 /* A failure to read is one like any other: what follows is not to be built upon it. */
 static void finish(struct memory *m, sqlite3_stmt *statement, int rc)
 {
+    m->readers--;
     if (db_finish(&m->db, statement, rc) < 0) {
         fail(m);
     }
@@ -458,7 +609,7 @@ static void finish(struct memory *m, sqlite3_stmt *statement, int rc)
 
 int memory_room(struct memory *m, const char *name, struct memory_room *out)
 {
-    sqlite3_stmt *statement = db_ask(&m->db, ROOM, "t", name);
+    sqlite3_stmt *statement = db_ask(reader(m), ROOM, "t", name);
     int rc = step(statement);
     if (rc == SQLITE_ROW) {
         take_room(statement, out);
@@ -470,7 +621,7 @@ int memory_room(struct memory *m, const char *name, struct memory_room *out)
 void memory_rooms(struct memory *m, memory_room_each *each, void *user)
 {
     struct memory_room room;
-    sqlite3_stmt *statement = db_ask(&m->db, ROOMS, "");
+    sqlite3_stmt *statement = db_ask(reader(m), ROOMS, "");
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         take_room(statement, &room);
@@ -482,7 +633,7 @@ void memory_rooms(struct memory *m, memory_room_each *each, void *user)
 void memory_chains(struct memory *m, int64_t room, memory_chain_each *each, void *user)
 {
     uint8_t key[TERN_KEY_SIZE];
-    sqlite3_stmt *statement = db_ask(&m->db, CHAINS, "i", room);
+    sqlite3_stmt *statement = db_ask(reader(m), CHAINS, "i", room);
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         if (db_take_blob(statement, 0, key, sizeof key)) {
@@ -494,7 +645,7 @@ void memory_chains(struct memory *m, int64_t room, memory_chain_each *each, void
 
 void memory_unheard(struct memory *m, int64_t room, memory_unheard_each *each, void *user)
 {
-    sqlite3_stmt *statement = db_ask(&m->db, UNHEARD, "i", room);
+    sqlite3_stmt *statement = db_ask(reader(m), UNHEARD, "i", room);
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         each(user, (uint64_t)sqlite3_column_int64(statement, 0),
@@ -505,7 +656,7 @@ void memory_unheard(struct memory *m, int64_t room, memory_unheard_each *each, v
 
 void memory_held(struct memory *m, int64_t room, memory_held_each *each, void *user)
 {
-    sqlite3_stmt *statement = db_ask(&m->db, HELD, "i", room);
+    sqlite3_stmt *statement = db_ask(reader(m), HELD, "i", room);
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         each(user, take_bytes(statement, 0));
@@ -517,7 +668,7 @@ void memory_people(struct memory *m, int64_t room, memory_person_each *each, voi
 {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
-    sqlite3_stmt *statement = db_ask(&m->db, PEOPLE, "i", room);
+    sqlite3_stmt *statement = db_ask(reader(m), PEOPLE, "i", room);
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         take_text(statement, 1, nick);
@@ -532,7 +683,7 @@ void memory_all_known(struct memory *m, memory_known_each *each, void *user)
 {
     uint8_t key[TERN_KEY_SIZE];
     char nick[CHAT_NAME_MAX + 1];
-    sqlite3_stmt *statement = db_ask(&m->db, ALL_KNOWN, "");
+    sqlite3_stmt *statement = db_ask(reader(m), ALL_KNOWN, "");
     int rc;
     while ((rc = step(statement)) == SQLITE_ROW) {
         take_text(statement, 1, nick);
@@ -564,13 +715,13 @@ static void each_line(struct memory *m, sqlite3_stmt *statement, memory_line_eac
 
 void memory_lines(struct memory *m, int64_t room, size_t count, memory_line_each *each, void *user)
 {
-    each_line(m, db_ask(&m->db, LINES, "ii", room, (int64_t)count), each, user);
+    each_line(m, db_ask(reader(m), LINES, "ii", room, (int64_t)count), each, user);
 }
 
 void memory_before(struct memory *m, int64_t room, uint64_t seq, memory_line_each *each, void *user)
 {
     int64_t before = seq > INT64_MAX ? INT64_MAX : (int64_t)seq;
-    each_line(m, db_ask(&m->db, BEFORE, "iii", room, before, (int64_t)MEMORY_FOUND), each, user);
+    each_line(m, db_ask(reader(m), BEFORE, "iii", room, before, (int64_t)MEMORY_FOUND), each, user);
 }
 
 void memory_search(struct memory *m, int64_t room, struct chat_slice text, memory_line_each *each,
@@ -579,6 +730,6 @@ void memory_search(struct memory *m, int64_t room, struct chat_slice text, memor
     char query[8 * CHAT_TEXT_MAX], place[32]; /* words of one letter take the most */
     int used = snprintf(query, sizeof query, "place:%s", place_word(room, place));
     if (db_words("body", 1, text.data, text.len, query + used, sizeof query - (size_t)used)) {
-        each_line(m, db_ask(&m->db, SEARCH, "ti", query, (int64_t)MEMORY_FOUND), each, user);
+        each_line(m, db_ask(reader(m), SEARCH, "ti", query, (int64_t)MEMORY_FOUND), each, user);
     }
 }

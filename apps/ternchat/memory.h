@@ -1,7 +1,8 @@
 /* What a client remembers from one start to the next: lines, how far each room was seen, keys of others'
  * words, what was said and not heard yet, and whose words were compared.
  *
- * All that is written between two calls of memory_keep is there after a crash, or nothing of it. When a write
+ * All that is written between two calls of memory_keep is there after a crash, or nothing of it; a moment after the
+ * second it is there: a thread writes it, so that nobody waits for the disk but who reads. When a write
  * fails (a full disk), nothing more is written: what is there stays one moment of the past, from which the
  * next start goes on, with what the server has since.
  * SPDX-License-Identifier: MIT */
@@ -46,6 +47,8 @@ bool memory_is_built_in(void);
 
 /* NULL: all is well. Else what has failed, told once; from then on nothing is written. */
 const char *memory_keep(struct memory *memory);
+/* Until what was kept is in the file, but so long at most, should the disk be busy. */
+void memory_wait(struct memory *memory, int ms);
 
 /* 1: found; 0: it is not known. */
 int memory_room(struct memory *memory, const char *name, struct memory_room *out);

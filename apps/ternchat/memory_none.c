@@ -30,6 +30,12 @@ const char *memory_keep(struct memory *memory)
     return NULL;
 }
 
+void memory_wait(struct memory *memory, int ms)
+{
+    (void)memory;
+    (void)ms;
+}
+
 int memory_room(struct memory *memory, const char *name, struct memory_room *out)
 {
     (void)memory;

@@ -1,5 +1,6 @@
 /* A room is looked up when it is entered, and everything in it written as it happens, each event with all
- * that it changes between two calls of model_keep. What a person says is kept at once, before it leaves.
+ * that it changes between two calls of model_keep. What a person says is kept at once, before it leaves, unless the disk
+ * is busy.
  * SPDX-License-Identifier: MIT */
 #include "ternchat/model_memory.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "ternchat/model_seal.h"
+
+#define SAID 1 /* ms that words wait for the disk before they leave */
 
 struct place {
     struct model *model;
@@ -234,6 +237,7 @@ void model_memory_said(struct model *model, struct model_room *room, const struc
     if (m != NULL) {
         memory_say(m, room->remembered, u->id, u->kind, (struct chat_slice){u->body, u->len});
         (void)model_keep(model);
+        memory_wait(m, SAID);
     }
 }
 

@@ -3,12 +3,15 @@
 #include "ternchat/memory.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tern_test.h"
@@ -252,6 +255,7 @@ static void what_cannot_be_written_is_told_once(void **state)
 {
     char *much = malloc(60001);
     struct rlimit old, small = {.rlim_cur = (rlim_t)512 * 1024};
+    struct memory_room found;
     (void)state;
     assert_non_null(much);
     memset(much, 'x', 60000);
@@ -269,6 +273,7 @@ static void what_cannot_be_written_is_told_once(void **state)
         memory_last(m, den.id, 2 + i);
         add(m, i, much);
         why = memory_keep(m);
+        (void)memory_room(m, "den", &found); /* each is written before the next one */
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_non_null(why);
@@ -277,11 +282,90 @@ static void what_cannot_be_written_is_told_once(void **state)
     assert_null(memory_keep(m));
     memory_close(m);
     m = open_memory();
-    struct memory_room found;
     assert_int_equal(memory_room(m, "den", &found), 1);
     assert_true(found.last > 1 && found.last < 100); /* a moment of the past, whole */
     memory_close(m);
     free(much);
+}
+
+/* Whoever reads has waited for what was written, and what was not finished goes with a program that is killed. */
+static void a_killed_program_leaves_what_was_kept(void **state)
+{
+    (void)state;
+    memory_close(open_memory());
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct memory *m = open_memory();
+        struct memory_room found;
+        memory_room_put(m, &den);
+        add(m, 1, "one");
+        (void)memory_keep(m);
+        bool is_there = memory_room(m, "den", &found) == 1;
+        add(m, 2, "half of it");
+        memory_lines(m, den.id, 10, on_line, NULL);
+        _exit(is_there && got_count == 2 ? 0 : 1);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    struct memory *m = open_memory();
+    memory_lines(m, 1, 10, on_line, NULL);
+    assert_int_equal(got_count, 1);
+    assert_string_equal(got[0], "one");
+    memory_close(m);
+}
+
+/* A disk that takes no more for a while: whatever writes stands at the gate. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static ssize_t write_behind_gate(int fd, const void *data, size_t len)
+{
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+    return write(fd, data, len);
+}
+
+static ssize_t pwrite_behind_gate(int fd, const void *data, size_t len, off_t offset)
+{
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+    return pwrite(fd, data, len, offset);
+}
+
+static void set_gate(bool is_there)
+{
+    static const char *const names[] = {"write", "pwrite", "pwrite64"};
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    for (size_t i = 0; i < 3; i++) {
+        sqlite3_syscall_ptr call = i == 0 ? (sqlite3_syscall_ptr)write_behind_gate
+                                          : (sqlite3_syscall_ptr)pwrite_behind_gate;
+        (void)vfs->xSetSystemCall(vfs, names[i], is_there ? call : NULL);
+    }
+}
+
+/* With the caller's writes at the gate this would not end. */
+static void nobody_waits_for_a_busy_disk(void **state)
+{
+    (void)state;
+    set_gate(true);
+    struct memory *m = open_memory();
+    memory_room_put(m, &den);
+    assert_null(memory_keep(m));
+    (void)pthread_mutex_lock(&gate);
+    for (unsigned i = 1; i <= 80; i++) {
+        add(m, i, "number");
+        memory_last(m, den.id, i);
+        assert_null(memory_keep(m));
+        memory_wait(m, 1);
+    }
+    (void)pthread_mutex_unlock(&gate);
+    struct memory_room found;
+    assert_int_equal(memory_room(m, "den", &found), 1);
+    assert_int_equal(found.last, 80);
+    memory_lines(m, den.id, 100, on_line, NULL);
+    assert_int_equal(got_count, 80);
+    memory_close(m);
+    set_gate(false);
 }
 
 /* What grows with time is cut at the next start. */
@@ -350,6 +434,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_damaged_file_is_set_aside, begin, end),
     cmocka_unit_test_setup_teardown(another_programs_file_is_left_alone, begin, end),
     cmocka_unit_test_setup_teardown(what_cannot_be_written_is_told_once, begin, end),
+    cmocka_unit_test_setup_teardown(a_killed_program_leaves_what_was_kept, begin, end),
+    cmocka_unit_test_setup_teardown(nobody_waits_for_a_busy_disk, begin, end),
 };
 
 TERN_TEST_MAIN(tests)
