@@ -211,6 +211,10 @@ struct files *files_new(struct ev_loop *loop, struct model *model, const char *d
                         const struct files_front *front)
 {
     struct files *f = calloc(1, sizeof *f);
+    if (f != NULL && (f->work = work_new(loop)) == NULL) {
+        free(f);
+        f = NULL;
+    }
     if (f != NULL) {
         f->loop = loop;
         f->model = model;
@@ -227,6 +231,8 @@ void files_free(struct files *f)
     if (f == NULL) {
         return;
     }
+    f->is_over = true;
+    work_free(f->work);
     ev_idle_stop(f->loop, &f->idle);
     given_free(f);
     takes_free(f);

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include "shared/work.h"
 #include "ternchat/chunks.h"
 #include "ternchat/files.h"
 
@@ -38,6 +39,8 @@ struct files {
     struct given *given;
     struct give *gives;
     struct take *takes;
+    struct work *work; /* for the takes */
+    bool is_over;
     uint32_t last_fetch;
     ev_tstamp told; /* that something moves */
     uint8_t piece[FILES_PIECE];

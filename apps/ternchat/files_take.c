@@ -1,47 +1,45 @@
 /* What we get: chunks that are proved go into a hidden file beside where it will be, and under its name once the
  * hash of the whole is what was offered. What is there of it already, of this run or of one before, is not sent
- * again.
+ * again. While a worker has a chunk the next one comes; what is behind that stays in the stream.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "shared/steady.h"
 #include "shared/term.h"
 #include "ternchat/files_parts.h"
+#include "ternchat/part.h"
 
 #define PAUSE_MIN 1.0 /* s between tries, doubled each time */
 #define PAUSE_MAX 30.0
 #define ANSWER    45.0  /* s for the stream, or a refusal, to come */
 #define PATIENCE  600.0 /* s without a byte after which nothing more is expected */
 #define CUTS      3     /* ends before the end, without a chunk in between */
-#define NUMBERS   1000  /* of "name (3).txt" */
 
 enum take_state {
     TAKE_QUEUED,
     TAKE_CHECKING, /* reads what is there of it */
     TAKE_WAITING,  /* asks at retry_at */
     TAKE_ASKED,
-    TAKE_RUNNING
+    TAKE_RUNNING,
+    TAKE_ENDING /* all has come; the last of it is written, and it gets its name */
 };
 
 struct take {
-    crypto_generichash_state hash; /* of the first `done` bytes */
+    struct part part;
     struct take *next;
+    struct files *files;
+    bool is_out; /* a worker has the part, */
+    bool is_dropped,
+        is_kept; /* and nobody wants more of it when it comes back; but what is there */
     struct files_known of;
     enum take_state state;
     uint32_t fetch;
     tern_stream *stream;
-    int fd;
-    char part[FILES_PATH_MAX + 64];
-    uint64_t done, there; /* bytes proved; bytes of an earlier run */
-    bool has_come;        /* some of it, in this run */
+    uint64_t done; /* bytes proved and written */
+    bool has_come; /* some of it, in this run */
     bool has_header;
     unsigned cuts;
     struct chunks chunks;
@@ -75,6 +73,13 @@ static struct files_news news_of(const struct take *take, enum files_state state
                                .size = take->of.offer.size};
 }
 
+static void put_away(struct take *take)
+{
+    part_close(&take->part, take->is_kept);
+    sodium_memzero(take, sizeof *take);
+    free(take);
+}
+
 static void drop(struct files *f, struct take *take, bool is_kept)
 {
     struct take **at = &f->takes;
@@ -83,14 +88,11 @@ static void drop(struct files *f, struct take *take, bool is_kept)
     }
     *at = take->next;
     let_go(take, CHAT_STOP_CANCELLED);
-    if (take->fd >= 0) {
-        if (!is_kept) {
-            (void)unlink(take->part);
-        }
-        (void)close(take->fd);
+    take->is_dropped = true;
+    take->is_kept = is_kept;
+    if (!take->is_out) {
+        put_away(take);
     }
-    sodium_memzero(take, sizeof *take);
-    free(take);
 }
 
 static void fail(struct files *f, struct take *take, bool is_kept, const char *why)
@@ -121,167 +123,138 @@ static void wait_more(struct files *f, struct take *take, const char *why)
 
 /* --- the file ----------------------------------------------------------------------------------------- */
 
-/* The hidden one: by its hash, so that it is found again. False: a note says why not. */
-static bool open_part(struct files *f, struct take *take)
+static void hand(struct take *take, work_fn run, work_fn done)
 {
-    char name[2 * 8 + 1];
-    struct stat st;
-    struct statvfs fs;
-    const struct offer *offer = &take->of.offer;
-    (void)sodium_bin2hex(name, sizeof name, offer->hash, 8);
-    (void)snprintf(take->part, sizeof take->part, "%s/.ternchat-%s.part", f->downloads, name);
-    take->fd = open(take->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (take->fd < 0 || fstat(take->fd, &st) != 0 || fstatvfs(take->fd, &fs) != 0) {
-        fail(f, take, true, strerror(errno));
+    take->is_out = true;
+    take->part.job = (struct work_job){.run = run, .done = done, .owner = take};
+    work_submit(take->files->work, &take->part.job);
+}
+
+/* NULL: nothing is to be done with it any more. */
+static struct take *take_back(struct work_job *job)
+{
+    struct take *take = job->owner;
+    struct files *f = take->files;
+    take->is_out = false;
+    if (take->is_dropped) {
+        put_away(take);
+        return NULL;
+    }
+    if (f->is_over) {
+        return NULL;
+    }
+    take->done = take->part.at;
+    files_work(f);
+    return take;
+}
+
+/* Has what the worker did failed? That was the end of it. */
+static bool has_failed(struct take *take, bool is_kept)
+{
+    const struct part *part = &take->part;
+    if (part->why == NULL && part->job.error == 0) {
         return false;
     }
-    bool is_ours = S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1;
-    if (!is_ours || flock(take->fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)close(take->fd);
-        take->fd = -1;
-        fail(f, take, true, is_ours ? "it is on its way already" : "its hidden file is not ours");
-        return false;
-    }
-    take->there = (uint64_t)st.st_size < offer->size ? (uint64_t)st.st_size : offer->size;
-    take->there -= take->there % CHUNKS_PLAIN;
-    if ((uint64_t)fs.f_bavail * fs.f_frsize < offer->size - take->there) {
-        fail(f, take, st.st_size > 0, "there is not enough room for it on the disk");
-        return false;
-    }
-    /* What was cut to nothing, even if it was empty, ext4 writes out when it is closed, and the talk would wait. Less
-     * than a chunk behind what is proved does no harm: the next one is written over it. */
-    if ((uint64_t)st.st_size > offer->size && ftruncate(take->fd, (off_t)offer->size) != 0) {
-        fail(f, take, true, strerror(errno));
-        return false;
-    }
+    fail(take->files, take, is_kept, part->why != NULL ? part->why : strerror(part->job.error));
     return true;
+}
+
+/* A piece of what an earlier run has left; then the rest may be asked for. */
+static void on_checked(struct work_job *job)
+{
+    struct take *take = take_back(job);
+    if (take == NULL || has_failed(take, false)) {
+        return;
+    }
+    if (take->done < take->part.there) {
+        hand(take, part_check, on_checked);
+        return;
+    }
+    take->state = TAKE_WAITING;
+    take->moved_at = steady_now();
+    takes_tick(take->files);
+}
+
+static void on_opened_part(struct work_job *job)
+{
+    char size[OFFER_BYTES_TEXT], from[64] = "";
+    struct take *take = take_back(job);
+    if (take == NULL || has_failed(take, true)) {
+        return;
+    }
+    struct files_news news = news_of(take, FILES_STARTED);
+    const struct offer *offer = &take->of.offer;
+    if (take->part.there > 0) {
+        (void)snprintf(from, sizeof from, ", %u %% of which is here",
+                       files_percent(take->part.there, offer->size));
+    }
+    files_tell(take->files, &news, take->of.room, "getting %s (%u; %s%s) of %s", offer->name,
+               take->of.number, offer_bytes_text(offer->size, size), from, take->of.nick);
+    hand(take, part_check, on_checked);
 }
 
 static void begin(struct files *f, struct take *take)
 {
-    char size[OFFER_BYTES_TEXT], from[64] = "";
-    struct files_news news = news_of(take, FILES_STARTED);
-    (void)crypto_generichash_init(&take->hash, NULL, 0, OFFER_HASH_SIZE);
     take->state = TAKE_CHECKING;
     take->moved_at = steady_now();
-    if (!open_part(f, take)) {
-        return;
-    }
-    if (take->there > 0) {
-        (void)snprintf(from, sizeof from, ", %u %% of which is here",
-                       files_percent(take->there, take->of.offer.size));
-    }
-    files_tell(f, &news, take->of.room, "getting %s (%u; %s%s) of %s", take->of.offer.name,
-               take->of.number, offer_bytes_text(take->of.offer.size, size), from, take->of.nick);
-    files_work(f);
-}
-
-/* Under a name that is free: to take another's place, even that of an empty file, a file system may wait until
- * all of the file is on the disk, and the talk with it. Where it has no links, it does so. */
-static bool give_name(const struct files *f, const struct take *take, char *path, size_t size)
-{
-    char name[OFFER_NAME_SIZE];
-    bool has_links = true;
-    for (unsigned i = 0; i < NUMBERS; i++) {
-        offer_numbered_name(take->of.offer.name, i, name);
-        (void)snprintf(path, size, "%s/%s", f->downloads, name);
-        if (has_links && link(take->part, path) == 0) {
-            (void)unlink(take->part);
-            return true;
-        }
-        has_links = has_links && errno == EEXIST;
-        int fd = has_links ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) {
-            (void)close(fd);
-            return rename(take->part, path) == 0;
-        }
-        if (errno != EEXIST) {
-            return false;
-        }
-    }
-    return false;
+    part_init(&take->part, f->downloads, &take->of.offer);
+    hand(take, part_open, on_opened_part);
 }
 
 /* All of it is there. */
-static void finish(struct files *f, struct take *take)
+static void on_named(struct work_job *job)
 {
-    uint8_t hash[OFFER_HASH_SIZE];
-    char path[sizeof take->part + OFFER_NAME_SIZE], safe[2 * sizeof path];
+    struct take *take = take_back(job);
+    if (take == NULL || has_failed(take, take->part.why == NULL)) {
+        return;
+    }
+    const char *path = take->part.named;
+    char safe[2 * sizeof take->part.named];
     struct files_news news = news_of(take, FILES_DONE);
-    (void)crypto_generichash_final(&take->hash, hash, sizeof hash);
-    if (sodium_memcmp(hash, take->of.offer.hash, sizeof hash) != 0) {
-        fail(f, take, false, "it is not the file that was offered");
-        return;
-    }
-    if (!give_name(f, take, path, sizeof path)) {
-        fail(f, take, true, strerror(errno));
-        return;
-    }
-    if (take->stream != NULL) {
-        tern_stream_set_user(take->stream, &tail);
-        take->stream = NULL;
-    }
     news.path = path;
-    files_tell(f, &news, take->of.room, "%s (%u) is here: %s", take->of.offer.name, take->of.number,
-               term_escape(path, strlen(path), safe, sizeof safe));
-    drop(f, take, true);
+    files_tell(take->files, &news, take->of.room, "%s (%u) is here: %s", take->of.offer.name,
+               take->of.number, term_escape(path, strlen(path), safe, sizeof safe));
+    drop(take->files, take, true);
 }
 
-/* A piece of what an earlier run has left. */
-static void check_piece(struct files *f, struct take *take)
+static void on_written(struct work_job *job)
 {
-    uint64_t left = take->there - take->done;
-    size_t len = left < sizeof f->piece ? (size_t)left : sizeof f->piece;
-    if (files_read(take->fd, f->piece, len, take->done) != (ptrdiff_t)len) {
-        fail(f, take, false, "what was here of it cannot be read");
-        return;
-    }
-    (void)crypto_generichash_update(&take->hash, f->piece, len);
-    take->done += len;
-    if (take->done == take->there) {
-        take->state = TAKE_WAITING;
-        take->moved_at = steady_now();
+    struct take *take = take_back(job);
+    if (take != NULL && !has_failed(take, true) && take->state == TAKE_ENDING) {
+        hand(take, part_name, on_named);
     }
 }
 
 /* --- what comes --------------------------------------------------------------------------------------- */
 
-static bool write_all(int fd, const uint8_t *data, size_t len, uint64_t offset)
+/* Behind the last chunk there is nothing, but that has to be seen. */
+static void end(struct take *take)
 {
-    for (size_t at = 0; at < len;) {
-        ssize_t n = pwrite(fd, data + at, len - at, (off_t)(offset + at));
-        if (n <= 0 && errno != EINTR) {
-            return false;
-        }
-        at += n > 0 ? (size_t)n : 0;
+    take->state = TAKE_ENDING;
+    if (take->stream != NULL) {
+        tern_stream_set_user(take->stream, &tail);
+        take->stream = NULL;
     }
-    return true;
 }
 
-/* A chunk is whole. False: that was the end of it. */
+/* A chunk is whole, and the worker is free for it. False: that was the end of it. */
 static bool take_chunk(struct files *f, struct take *take)
 {
-    size_t len = chunks_plain(&take->chunks);
-    if (!chunks_unseal(&take->chunks, take->in, f->piece)) {
+    take->part.len = chunks_plain(&take->chunks);
+    if (!chunks_unseal(&take->chunks, take->in, take->part.data)) {
         fail(f, take, true, "it was changed on its way");
         return false;
     }
-    if (!write_all(take->fd, f->piece, len, take->done)) {
-        fail(f, take, true, strerror(errno));
-        return false;
-    }
-    (void)crypto_generichash_update(&take->hash, f->piece, len);
-    take->done += len;
     take->used = 0;
     take->has_come = true;
     take->cuts = 0;
     take->pause = PAUSE_MIN;
     take->moved_at = steady_now();
     if (take->chunks.is_over) {
-        finish(f, take);
-        return false;
+        end(take);
     }
-    return true;
+    hand(take, part_write, on_written);
+    return !take->chunks.is_over;
 }
 
 static bool take_header(struct files *f, struct take *take)
@@ -316,10 +289,10 @@ static void on_reset(struct take *take)
 }
 
 /* Some bytes. False: nothing is there now, or it is over. */
-static bool read_some(struct files *f, struct take *take)
+static bool read_some(struct files *f, struct take *take, size_t need)
 {
     const uint8_t *data;
-    size_t len, need = take->has_header ? chunks_sealed(&take->chunks) : CHUNKS_HEADER;
+    size_t len;
     int rc = tern_stream_peek(take->stream, &data, &len);
     if (rc == TERN_ERR_RESET) {
         on_reset(take);
@@ -333,36 +306,35 @@ static bool read_some(struct files *f, struct take *take)
     len = len < need - take->used ? len : need - take->used;
     memcpy(take->in + take->used, data, len);
     take->used += len;
-    rc = tern_stream_consume(take->stream, len);
-    return rc == 0 &&
-           (take->used < need || (take->has_header ? take_chunk(f, take) : take_header(f, take)));
+    return tern_stream_consume(take->stream, len) == 0;
 }
 
+/* A step further. False: it cannot be made now. */
+static bool step(struct files *f, struct take *take)
+{
+    size_t need = take->has_header ? chunks_sealed(&take->chunks) : CHUNKS_HEADER;
+    if (take->used < need) {
+        return read_some(f, take, need);
+    }
+    return take->has_header ? !take->is_out && take_chunk(f, take) : take_header(f, take);
+}
+
+/* One chunk of each. */
 bool takes_work(struct files *f)
 {
-    bool has_more = false, is_checking = false;
+    bool has_more = false;
     struct take *next;
     for (struct take *take = f->takes; take != NULL; take = next) {
         next = take->next;
-        if (take->state == TAKE_CHECKING) {
-            is_checking = true;
-            check_piece(f, take);
-            continue;
-        }
-        uint64_t first = take->done;
         bool is_on = take->state == TAKE_RUNNING;
-        while (is_on && take->done - first < FILES_PIECE) {
-            is_on = read_some(f, take);
+        for (bool was_out = take->is_out; is_on && take->is_out == was_out;) {
+            is_on = step(f, take);
         }
         has_more = has_more || is_on;
     }
-    if (is_checking) { /* what was looked at may be asked for now */
-        takes_tick(f);
-    }
-    return has_more || is_checking;
+    return has_more;
 }
 
-/* Behind the last chunk there is nothing. */
 static void read_tail(tern_stream *stream)
 {
     const uint8_t *data;
@@ -453,7 +425,7 @@ static void tick(struct files *f, struct take *take, ev_tstamp now)
         wait_more(f, take, "the server does not answer");
     } else if (take->state == TAKE_WAITING && now - take->moved_at > PATIENCE) {
         fail(f, take, true, "nothing has come for ten minutes");
-    } else if (take->state == TAKE_WAITING && now >= take->retry_at) {
+    } else if (take->state == TAKE_WAITING && !take->is_out && now >= take->retry_at) {
         ask(f, take, now);
     }
 }
@@ -494,8 +466,9 @@ void takes_add(struct files *f, const struct files_known *known)
         return;
     }
     memset(take, 0, sizeof *take);
+    take->files = f;
     take->of = *known;
-    take->fd = -1;
+    take->part.fd = -1;
     take->pause = PAUSE_MIN;
     *at = take;
     takes_tick(f);
@@ -520,7 +493,8 @@ bool takes_on_refused(struct files *f, const struct chat_packet *p)
 {
     char why[2 * CHAT_TEXT_MAX];
     struct take *take = f->takes;
-    while (take != NULL && (take->fetch != p->id || take->state < TAKE_ASKED)) {
+    while (take != NULL &&
+           (take->fetch != p->id || take->state < TAKE_ASKED || take->state == TAKE_ENDING)) {
         take = take->next;
     }
     if (take == NULL) {
@@ -539,7 +513,7 @@ bool takes_on_refused(struct files *f, const struct chat_packet *p)
 void takes_lost(struct files *f)
 {
     for (struct take *take = f->takes; take != NULL; take = take->next) {
-        if (take->state >= TAKE_ASKED) {
+        if (take->state == TAKE_ASKED || take->state == TAKE_RUNNING) {
             take->stream = NULL; /* it is gone with its connection */
             take->pause = 0;
             wait_more(f, take, "the connection is lost");
@@ -563,7 +537,7 @@ size_t takes_progress(const struct files *f, char *out, size_t size)
                                             "is asked for"};
         used += (size_t)snprintf(out + used, size - used, "%s%s ", used == 0 ? "" : ", ",
                                  take->of.offer.name);
-        if (used < size && take->state == TAKE_RUNNING) {
+        if (used < size && take->state >= TAKE_RUNNING) {
             used += (size_t)snprintf(out + used, size - used, "%u %%",
                                      files_percent(take->done, take->of.offer.size));
         } else if (used < size) {
