@@ -84,6 +84,8 @@ case_chat_client_killed_at_random() {
         exec 9>"lines$round"
         numbered $((100 * round)) $((100 * round + 5)) >&9
         sleep "$moment"
+        # On a machine that is slow enough all of them die before a word has left; one does not.
+        [ $round != 1 ] || shown "line 105"
         murder "$talker"
         exec 9>&-
         ! grep -q 'damaged\|nothing is remembered' alice.log || fail "seed $seed: the memory: $(cat alice.log)"
