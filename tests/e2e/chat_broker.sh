@@ -461,7 +461,7 @@ case_chat_broker_that_forgets_its_end() {
     sees ann 'cat came'
     echo 'for cat' >&4
     sees cat '<bob> for cat'
-    is_told bob 'events are lost'
+    is_told bob 'events are lost\|has lost what was said here before' # if the room is older than a second
     exec 3>&- 4>&- 5>&-
     ended "$ann_pid" "$bob_pid" "$person_pid"
 }

@@ -104,6 +104,8 @@ survive_all() {
             copy --json -r "tern://$server/source" here
         fi
         resumes "$there_is"
+        # What a killed process leaves of a small file has a random name, which nobody knows any more.
+        find $side/source -name '.terncp-????????.part' -delete
         same_tree source $side/source
         moment=$((moment + 1))
     done <moments
