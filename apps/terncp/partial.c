@@ -12,6 +12,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "terncp/tree.h"
+
 #define TRIES 16
 
 bool partial_is_name(const char *name)
@@ -37,16 +39,26 @@ void partial_name(char out[PARTIAL_NAME_SIZE], const char *final, const struct s
     (void)snprintf(out, PARTIAL_NAME_SIZE, ".terncp-%s.part", text);
 }
 
+/* Only ever a file: whoever else may write to the folder can have put anything under that name. -1 with errno. */
+static int open_or_make(int folder, const char *name, bool makes)
+{
+    int fd = tree_open_regular(folder, name, O_RDWR);
+    if (fd < 0 && errno == ENOENT && makes) {
+        fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }
+    return fd;
+}
+
 /* Opens and locks. -EAGAIN: it vanished or was renamed meanwhile; -EBUSY: another writes to it; -EPERM: it is not
  * plainly ours. */
-static int open_locked(int folder, const char *name, int flags, struct stat *st)
+static int open_locked(int folder, const char *name, bool makes, struct stat *st)
 {
     struct stat now;
-    int fd =
-        openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags, 0600);
+    int fd = open_or_make(folder, name, makes);
     if (fd < 0) {
-        bool is_odd = errno == ELOOP || errno == ENXIO || errno == EISDIR || errno == EACCES;
-        return is_odd ? -EPERM : -errno;
+        bool is_odd = errno == ELOOP || errno == TREE_NO_FILE || errno == EISDIR || errno == EACCES;
+        bool is_new = errno == EEXIST || errno == ESTALE; /* it was not there, or was another */
+        return is_odd ? -EPERM : is_new ? -EAGAIN : -errno;
     }
     int error = 0;
     if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode) || st->st_uid != geteuid()) {
@@ -92,7 +104,7 @@ int partial_open(struct partial *partial, int folder, const char *name, enum par
     partial->fd = -1;
     int fd = choice == PARTIAL_RANDOM ? -EPERM : -EAGAIN;
     for (int i = 0; i < TRIES && (fd == -EAGAIN || fd == -ENOENT); i++) {
-        fd = open_locked(folder, name, O_CREAT, &st);
+        fd = open_locked(folder, name, true, &st);
     }
     if (fd == -EPERM || fd == -EAGAIN || (fd == -EBUSY && choice == PARTIAL_BUSY_OK)) {
         return open_random(partial, folder);
@@ -131,7 +143,7 @@ void partial_close(struct partial *partial, int folder, bool keep)
 void partial_sweep(int folder, const char *name)
 {
     struct stat st;
-    int fd = open_locked(folder, name, 0, &st);
+    int fd = open_locked(folder, name, false, &st);
     if (fd >= 0) {
         (void)unlinkat(folder, name, 0);
         (void)close(fd);
