@@ -325,7 +325,7 @@ void memory_wait(struct memory *m, int ms)
 {
     struct timespec until;
     int rc = 0;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += ms % 1000 * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
@@ -498,8 +498,12 @@ struct memory *memory_open(const char *path, char about[MEMORY_WHY_SIZE])
         (void)snprintf(about, MEMORY_WHY_SIZE, "out of memory: nothing is remembered");
         return NULL;
     }
+    pthread_condattr_t steady; /* by a clock that nobody sets */
     (void)pthread_mutex_init(&m->lock, NULL);
-    (void)pthread_cond_init(&m->has_changed, NULL);
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&m->has_changed, &steady);
+    (void)pthread_condattr_destroy(&steady);
     enum db_opened opened = open_db(m, path);
     if (opened == DB_DAMAGED) {
         db_close(&m->db);
