@@ -16,11 +16,18 @@ static void plain(struct world *w)
     (void)w;
 }
 
-static tern_peer peer_of(struct world *w, uint8_t key[TERN_KEY_SIZE])
+/* The server, of whose key nothing is known. */
+static tern_peer stranger_of(const struct world *w)
 {
     tern_peer peer;
     tern_peer_init(&peer);
     peer.addr = w->sides[SERVER].addr;
+    return peer;
+}
+
+static tern_peer peer_of(const struct world *w, uint8_t key[TERN_KEY_SIZE])
+{
+    tern_peer peer = stranger_of(w);
     tern_endpoint_public_key(w->sides[SERVER].endpoint, key);
     peer.key = key;
     return peer;
@@ -115,6 +122,13 @@ static void talk(struct world *w)
     record_run(2 * TERN_SEC);
 }
 
+static void visit(struct world *w, const tern_peer *peer, const char *last_words)
+{
+    connect_to(w, peer);
+    talk(w);
+    leave(w, last_words);
+}
+
 void scenario_on_event(struct world *world, struct side *side, const tern_event *event)
 {
     uint8_t buf[4096];
@@ -150,20 +164,16 @@ static void aes(struct world *w)
 
 static void run_pinned(struct world *w)
 {
-    connect_pinned(w);
-    talk(w);
-    leave(w, "that was all");
+    uint8_t key[TERN_KEY_SIZE];
+    tern_peer peer = peer_of(w, key);
+    visit(w, &peer, "that was all");
 }
 
 static void run_first_contact(struct world *w)
 {
-    uint8_t key[TERN_KEY_SIZE];
-    tern_peer peer = peer_of(w, key);
-    peer.key = NULL;
+    tern_peer peer = stranger_of(w);
     peer.anonymous = true;
-    connect_to(w, &peer);
-    talk(w);
-    leave(w, "");
+    visit(w, &peer, "");
 }
 
 /* Where libsodium has none the recorder ends with 77, which says to a test that it is left out. */
@@ -201,9 +211,7 @@ static void run_hybrid(struct world *w)
     uint8_t key[TERN_KEY_SIZE];
     tern_peer peer = peer_of(w, key);
     peer.hybrid = true;
-    connect_to(w, &peer);
-    talk(w);
-    leave(w, "later, too");
+    visit(w, &peer, "later, too");
 }
 
 static void bad_road(struct world *w)
@@ -227,20 +235,14 @@ static void run_secret(struct world *w)
     uint8_t key[TERN_KEY_SIZE];
     tern_peer peer = peer_of(w, key);
     peer.secret = shared_secret;
-    connect_to(w, &peer);
-    talk(w);
-    leave(w, "both knew it");
+    visit(w, &peer, "both knew it");
 }
 
 static void run_secret_first(struct world *w)
 {
-    uint8_t key[TERN_KEY_SIZE];
-    tern_peer peer = peer_of(w, key);
-    peer.key = NULL;
+    tern_peer peer = stranger_of(w);
     peer.secret = shared_secret;
-    connect_to(w, &peer);
-    talk(w);
-    leave(w, NULL);
+    visit(w, &peer, NULL);
 }
 
 static void with_code(struct world *w)
@@ -250,13 +252,9 @@ static void with_code(struct world *w)
 
 static void run_code(struct world *w)
 {
-    uint8_t key[TERN_KEY_SIZE];
-    tern_peer peer = peer_of(w, key);
-    peer.key = NULL;
+    tern_peer peer = stranger_of(w);
     peer.code = "7-orbit-salmon";
-    connect_to(w, &peer);
-    talk(w);
-    leave(w, NULL);
+    visit(w, &peer, NULL);
 }
 
 static void with_retry(struct world *w)
@@ -276,9 +274,7 @@ static void run_early(struct world *w)
     tern_peer peer = peer_of(w, key);
     struct side *client = &w->sides[CLIENT];
     tern_stream *stream = NULL;
-    connect_pinned(w);
-    talk(w);
-    leave(w, "see you");
+    visit(w, &peer, "see you");
     if (client->ticket_len == 0) {
         record_fail("no ticket came");
     }
