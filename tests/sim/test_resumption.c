@@ -119,13 +119,22 @@ static void run(struct visit *v, size_t answer, tern_time limit)
     }
 }
 
-static void open_world(struct visit *v, const tern_link_config *link, uint64_t seed, const char *cc)
+/* Two hosts, 20 ms apart, on a road that loses so many packets, and doubles, delays and breaks others. */
+static void open_world(struct visit *v, double loss, tern_time jitter, uint64_t seed,
+                       const char *cc)
 {
     static const uint8_t client_key[TERN_KEY_SIZE] = {8}, server_key[TERN_KEY_SIZE] = {16};
     tern_config config;
+    tern_link_config link;
     tern_addr a = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1000};
     tern_addr b = {.family = 4, .ip = {10, 0, 0, 2}, .port = 4433};
     memset(v, 0, sizeof *v);
+    tern_link_config_init(&link);
+    link.delay = 20 * TERN_MSEC;
+    link.loss = loss;
+    link.duplicate = link.reorder = loss / 2;
+    link.corrupt = loss / 4;
+    link.jitter = jitter;
     assert_int_equal(tern_sim_new(&v->sim, seed), 0);
     tern_config_init(&config);
     config.cc = cc;
@@ -136,9 +145,16 @@ static void open_world(struct visit *v, const tern_link_config *link, uint64_t s
     config.secret_key = server_key;
     config.accept = config.early_data = true;
     assert_int_equal(tern_sim_add_host(v->sim, &b, &config, &v->hosts[1]), 0);
-    assert_int_equal(tern_sim_connect(v->sim, v->hosts[0], v->hosts[1], link, NULL), 0);
+    assert_int_equal(tern_sim_connect(v->sim, v->hosts[0], v->hosts[1], &link, NULL), 0);
     v->ends[0] = tern_sim_host_endpoint(v->hosts[0]);
     v->ends[1] = tern_sim_host_endpoint(v->hosts[1]);
+}
+
+/* The client goes, and whatever is still to be said has so long. */
+static void leave(struct visit *v, tern_time rest)
+{
+    tern_conn_close(v->conns[0], 0, NULL);
+    run(v, 0, rest);
 }
 
 static void connect(struct visit *v, const uint8_t *text, size_t len, tern_time age_error)
@@ -171,8 +187,7 @@ static void two_visits(struct visit *v, const uint8_t *text, size_t len, tern_ti
     assert_int_equal(v->answer_len, 9);
     assert_int_equal(v->early_len, 0);
     assert_true(v->ticket_len > 0);
-    tern_conn_close(v->conns[0], 0, NULL);
-    run(v, 0, 20 * TERN_SEC);
+    leave(v, 20 * TERN_SEC);
     connect(v, text, len, age_error);
     run(v, 9, 120 * TERN_SEC);
     assert_null(v->broken);
@@ -189,15 +204,6 @@ static void fill(uint8_t *text, size_t len, uint64_t seed)
     }
 }
 
-static void bad_link(tern_link_config *link, double loss)
-{
-    tern_link_config_init(link);
-    link->delay = 20 * TERN_MSEC;
-    link->loss = loss;
-    link->duplicate = link->reorder = loss / 2;
-    link->corrupt = loss / 4;
-}
-
 /* What the client wrote before it knew the server's answer is read half a round trip later. */
 static void zerortt(void **state)
 {
@@ -206,9 +212,7 @@ static void zerortt(void **state)
     fill(text, sizeof text, 1);
     for (size_t c = 0; c < 4; c++) {
         struct visit v;
-        tern_link_config link;
-        bad_link(&link, 0);
-        open_world(&v, &link, 1, controllers[c]);
+        open_world(&v, 0, 0, 1, controllers[c]);
         two_visits(&v, text, sizeof text, 0);
         assert_int_equal(v.outcome, TERN_EARLY_ACCEPTED);
         assert_int_equal(v.early_len, sizeof text);
@@ -224,13 +228,10 @@ static void early_data_saves_a_round_trip(void **state)
     fill(text, sizeof text, 1);
     for (int i = 0; i < 2; i++) {
         struct visit v;
-        tern_link_config link;
-        bad_link(&link, 0);
-        open_world(&v, &link, 1, "cubic");
+        open_world(&v, 0, 0, 1, "cubic");
         connect(&v, text, sizeof text, 0);
         run(&v, 9, 10 * TERN_SEC);
-        tern_conn_close(v.conns[0], 0, NULL);
-        run(&v, 0, 20 * TERN_SEC);
+        leave(&v, 20 * TERN_SEC);
         v.ticket_len = i == 0 ? 0 : v.ticket_len;
         tern_time start = tern_sim_now(v.sim);
         connect(&v, text, sizeof text, 0);
@@ -252,10 +253,8 @@ static void zerortt_under_loss(void **state)
     for (uint64_t seed = first; seed < first + replay_seed_count(100); seed++) {
         for (size_t c = 0; c < 4; c++) {
             static struct visit v;
-            tern_link_config link;
             fill(text, sizeof text, seed);
-            bad_link(&link, 0.1);
-            open_world(&v, &link, seed, controllers[c]);
+            open_world(&v, 0.1, 0, seed, controllers[c]);
             two_visits(&v, text, sizeof text, 0);
             accepted += v.outcome == TERN_EARLY_ACCEPTED ? 1 : 0;
             runs++;
@@ -273,10 +272,8 @@ static void refused_under_loss(void **state)
     (void)state;
     for (uint64_t seed = first; seed < first + replay_seed_count(100); seed++) {
         static struct visit v;
-        tern_link_config link;
         fill(text, sizeof text, seed);
-        bad_link(&link, 0.1);
-        open_world(&v, &link, seed, controllers[seed % 4]);
+        open_world(&v, 0.1, 0, seed, controllers[seed % 4]);
         two_visits(&v, text, sizeof text, 60 * TERN_SEC);
         assert_int_equal(v.outcome, TERN_EARLY_REFUSED);
         assert_int_equal(v.early_len, 0);
@@ -289,15 +286,12 @@ static void resumption(void **state)
 {
     uint8_t text[2000];
     struct visit v;
-    tern_link_config link;
     (void)state;
     fill(text, sizeof text, 3);
-    bad_link(&link, 0);
-    open_world(&v, &link, 3, "cubic");
+    open_world(&v, 0, 0, 3, "cubic");
     two_visits(&v, text, sizeof text, 0);
     for (int i = 0; i < 8; i++) {
-        tern_conn_close(v.conns[0], 0, NULL);
-        run(&v, 0, 3600 * TERN_SEC);
+        leave(&v, 3600 * TERN_SEC);
         connect(&v, text, sizeof text, 0);
         run(&v, 9, 10 * TERN_SEC);
         assert_int_equal(v.outcome, TERN_EARLY_ACCEPTED);
@@ -314,15 +308,12 @@ static void answers_at_once(void **state)
     fill(text, sizeof text, 4);
     for (size_t c = 0; c < 4; c++) {
         struct visit v;
-        tern_link_config link;
-        bad_link(&link, 0);
-        open_world(&v, &link, 3, controllers[c]);
+        open_world(&v, 0, 0, 3, controllers[c]);
         two_visits(&v, text, sizeof text, 0);
         v.is_at_once = true;
         v.answer = 1500;
         for (int i = 0; i < 4; i++) {
-            tern_conn_close(v.conns[0], 0, NULL);
-            run(&v, 0, 600 * TERN_SEC);
+            leave(&v, 600 * TERN_SEC);
             tern_time start = tern_sim_now(v.sim);
             connect(&v, text, sizeof text, 0);
             run(&v, v.answer, 10 * TERN_SEC);
@@ -343,15 +334,11 @@ static void answers_at_once_under_loss(void **state)
     (void)state;
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         static struct visit v;
-        tern_link_config link;
         fill(text, sizeof text, seed);
-        bad_link(&link, 0.1);
-        link.jitter = 15 * TERN_MSEC;
-        open_world(&v, &link, seed, controllers[seed % 4]);
+        open_world(&v, 0.1, 15 * TERN_MSEC, seed, controllers[seed % 4]);
         connect(&v, text, sizeof text, 0);
         run(&v, 9, 120 * TERN_SEC);
-        tern_conn_close(v.conns[0], 0, NULL);
-        run(&v, 0, 20 * TERN_SEC);
+        leave(&v, 20 * TERN_SEC);
         v.is_at_once = true;
         v.answer = 7000;
         connect(&v, text, sizeof text, 0);
