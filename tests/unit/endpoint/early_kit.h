@@ -3,8 +3,11 @@
 #ifndef TERN_TEST_EARLY_KIT_H
 #define TERN_TEST_EARLY_KIT_H
 
+#include "conn/handshake.h"
+#include "crypto/keys.h"
 #include "endpoint/endpoint.h"
 #include "pair_kit.h"
+#include "wire/header.h"
 
 #define EARLY_TICKET_MAX 600
 
@@ -41,86 +44,67 @@ static inline void early_read(tern_stream *stream)
     } while (n > 0);
 }
 
+static inline void early_on_server(const tern_event *ev)
+{
+    if (ev->type == TERN_EVENT_EARLY) {
+        heard.early_events++;
+        server->conn = ev->conn;
+    } else if (ev->type == TERN_EVENT_CONNECTED) {
+        server->connected++;
+        server->conn = ev->conn;
+        heard.is_connected = true;
+    } else if (ev->type == TERN_EVENT_STREAM_OPENED) {
+        heard.opened_before_connected += heard.is_connected ? 0 : 1;
+    } else if (ev->type == TERN_EVENT_CLOSED) {
+        server_closed++;
+        server_close = ev->close;
+        server->conn = NULL;
+    }
+}
+
+static inline void early_on_client(const tern_event *ev)
+{
+    if (ev->type == TERN_EVENT_TICKET) {
+        assert_true(ev->ticket_len <= sizeof ticket);
+        memcpy(ticket, ev->ticket, ev->ticket_len);
+        ticket_len = ev->ticket_len;
+        ticket_at = p->now;
+    } else if (ev->type == TERN_EVENT_CONNECTED) {
+        client->connected++;
+    } else if (ev->type == TERN_EVENT_CLOSED) {
+        client->closed++;
+        client->close = ev->close;
+        memcpy(client->reason, ev->close.reason, ev->close.reason_len);
+        client->reason[ev->close.reason_len] = '\0';
+        client->conn = NULL;
+    }
+}
+
 /* Takes all events; the server's application reads, the client's keeps tickets. */
-static inline void early_poll(void)
+static inline void early_poll(struct pair *pair)
 {
     tern_event ev;
+    (void)pair;
     while (tern_endpoint_poll(server->endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_EARLY) {
-            heard.early_events++;
-            server->conn = ev.conn;
-        } else if (ev.type == TERN_EVENT_CONNECTED) {
-            server->connected++;
-            server->conn = ev.conn;
-            heard.is_connected = true;
-        } else if (ev.type == TERN_EVENT_STREAM_READABLE) {
+        early_on_server(&ev);
+        if (ev.type == TERN_EVENT_STREAM_READABLE) {
             early_read(ev.stream);
-        } else if (ev.type == TERN_EVENT_STREAM_OPENED) {
-            heard.opened_before_connected += heard.is_connected ? 0 : 1;
-        } else if (ev.type == TERN_EVENT_CLOSED) {
-            server_closed++;
-            server_close = ev.close;
-            server->conn = NULL;
         }
     }
     while (tern_endpoint_poll(client->endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_TICKET) {
-            assert_true(ev.ticket_len <= sizeof ticket);
-            memcpy(ticket, ev.ticket, ev.ticket_len);
-            ticket_len = ev.ticket_len;
-            ticket_at = p->now;
-            assert_int_equal(ev.ticket_life, 24 * 3600 * TERN_SEC);
-        } else if (ev.type == TERN_EVENT_CONNECTED) {
-            client->connected++;
-        } else if (ev.type == TERN_EVENT_CLOSED) {
-            client->closed++;
-            client->close = ev.close;
-            client->conn = NULL;
-        }
+        early_on_client(&ev);
+        assert_true(ev.type != TERN_EVENT_TICKET || ev.ticket_life == 24 * 3600 * TERN_SEC);
     }
-}
-
-static inline void early_exchange(void)
-{
-    bool is_busy = true;
-    for (int i = 0; is_busy && i < 100; i++) {
-        is_busy = pair_carry(p, PAIR_CLIENT);
-        early_poll();
-        is_busy = pair_carry(p, PAIR_SERVER) || is_busy;
-        early_poll();
-    }
-}
-
-/* Time passes, from deadline to deadline. */
-static inline void early_advance(tern_time length)
-{
-    tern_time end = p->now + length;
-    for (int i = 0; i < 10000; i++) {
-        early_exchange();
-        tern_time at = TERN_MIN(tern_endpoint_deadline(client->endpoint),
-                                tern_endpoint_deadline(server->endpoint));
-        if (at >= end) {
-            break;
-        }
-        p->now = TERN_MAX(p->now, at);
-        tern_endpoint_tick(client->endpoint, p->now);
-        tern_endpoint_tick(server->endpoint, p->now);
-    }
-    p->now = TERN_MAX(p->now, end);
-    tern_endpoint_tick(client->endpoint, p->now);
-    tern_endpoint_tick(server->endpoint, p->now);
-    early_exchange();
 }
 
 static inline int early_setup(void **state)
 {
     (void)state;
-    pair_init(p);
     memset(&heard, 0, sizeof heard);
     ticket_len = 0;
     server_closed = 0;
-    tern_config_init(&client->config);
     pair_init(p);
+    p->poll = early_poll;
     memset(client_secret, 3, sizeof client_secret);
     memset(server_secret, 5, sizeof server_secret);
     client->config.secret_key = client_secret;
@@ -152,11 +136,11 @@ static inline void early_visit(void)
     tern_peer peer;
     early_peer(&peer);
     assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
-    early_exchange();
+    pair_exchange(p);
     assert_true(ticket_len > 0);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_NONE);
     tern_conn_close(client->conn, 0, NULL);
-    early_advance(10 * TERN_SEC);
+    pair_advance(p, 10 * TERN_SEC);
     assert_int_equal(server_closed, 1);
     memset(&heard, 0, sizeof heard);
     client->connected = server->connected = client->closed = server_closed = 0;
@@ -171,6 +155,33 @@ static inline void early_come(const char *text)
     assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
     assert_int_equal(tern_stream_set_early(client->stream), 0);
     assert_int_equal(tern_stream_write(client->stream, text, strlen(text), TERN_FIN), strlen(text));
+}
+
+/* A 0-RTT packet with these frames, as its sender's connection would seal it with the keys that it has now. */
+static inline void early_inject(int to, const uint8_t *frames, size_t frames_len)
+{
+    struct tern_conn *conn = the_pair.side[1 - to].conn;
+    struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
+    const struct tern_cid *dcid = tern_cids_remote(&conn->cids);
+    uint8_t packet[1500], mask[TERN_MASK_SIZE];
+    struct tern_writer w;
+    uint64_t pn = space->loss.sent.next_pn + 100;
+    size_t len = TERN_MAX(frames_len, (size_t)40), tag = tern_suite_tag_size(space->keys->tx.suite);
+    if (to == PAIR_SERVER) { /* who has not said yet how it wants to be called */
+        dcid = &conn->handshake->original_dcid;
+    }
+    tern_writer_init(&w, packet, sizeof packet);
+    tern_header_encode_long(&w, TERN_PACKET_ZERO_RTT, dcid, &conn->cids.local[0].cid, NULL, 0, pn,
+                            2, len + tag);
+    size_t header = tern_writer_used(&w);
+    memset(packet + header, 0, len); /* PADDING behind the frames */
+    memcpy(packet + header, frames, frames_len);
+    assert_int_equal(
+        tern_packet_seal(&space->keys->tx, 0, pn, packet, header, packet + header, len), 0);
+    tern_aead_mask(&space->keys->tx.mask, packet + header - 2 + 4, mask);
+    tern_header_mask(packet, header - 2, 2, mask);
+    assert_int_equal(pair_inject(p, to, packet, header + len + tag), 0);
+    p->poll(p);
 }
 
 static inline void early_assert_heard(const char *text, bool was_early)

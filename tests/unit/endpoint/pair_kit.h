@@ -35,7 +35,8 @@ struct pair {
     /* False: the datagram is lost. It may change the bytes. */
     bool (*wire)(struct pair *pair, int from, uint8_t *data, size_t len);
     uint64_t wire_arg;
-    uint8_t key[TERN_KEY_SIZE]; /* the server's public one */
+    void (*poll)(struct pair *pair); /* takes all events of both sides; at first pair_poll_both */
+    uint8_t key[TERN_KEY_SIZE];      /* the server's public one */
     uint8_t buffer[65536];
 };
 
@@ -48,11 +49,39 @@ static inline void pair_random(void *user, uint8_t *buf, size_t len)
     }
 }
 
+static inline void pair_poll(struct pair_side *side)
+{
+    tern_event ev;
+    while (tern_endpoint_poll(side->endpoint, &ev) == 1) {
+        if (ev.type == TERN_EVENT_CONNECTED) {
+            side->connected++;
+            side->conn = ev.conn;
+        } else if (ev.type == TERN_EVENT_CLOSED) {
+            side->closed++;
+            side->close = ev.close;
+            memcpy(side->reason, ev.close.reason, ev.close.reason_len);
+            side->reason[ev.close.reason_len] = '\0';
+            side->conn = NULL;
+            side->stream = NULL;
+        } else if (ev.type == TERN_EVENT_STREAM_OPENED) {
+            side->opened++;
+            side->stream = ev.stream;
+        }
+    }
+}
+
+static inline void pair_poll_both(struct pair *pair)
+{
+    pair_poll(&pair->side[PAIR_CLIENT]);
+    pair_poll(&pair->side[PAIR_SERVER]);
+}
+
 /* Configurations, which the test may change before pair_open. */
 static inline void pair_init(struct pair *pair)
 {
     memset(pair, 0, sizeof *pair);
     pair->now = PAIR_START;
+    pair->poll = pair_poll_both;
     for (int i = 0; i < 2; i++) {
         struct pair_side *side = &pair->side[i];
         tern_allocator hooks = {kit_alloc, kit_realloc, kit_free, &side->heap};
@@ -94,27 +123,6 @@ static inline int pair_connect(struct pair *pair, const uint8_t *key)
     peer.key = key;
     return tern_endpoint_connect(pair->side[PAIR_CLIENT].endpoint, &peer,
                                  &pair->side[PAIR_CLIENT].conn, pair->now);
-}
-
-static inline void pair_poll(struct pair_side *side)
-{
-    tern_event ev;
-    while (tern_endpoint_poll(side->endpoint, &ev) == 1) {
-        if (ev.type == TERN_EVENT_CONNECTED) {
-            side->connected++;
-            side->conn = ev.conn;
-        } else if (ev.type == TERN_EVENT_CLOSED) {
-            side->closed++;
-            side->close = ev.close;
-            memcpy(side->reason, ev.close.reason, ev.close.reason_len);
-            side->reason[ev.close.reason_len] = '\0';
-            side->conn = NULL;
-            side->stream = NULL;
-        } else if (ev.type == TERN_EVENT_STREAM_OPENED) {
-            side->opened++;
-            side->stream = ev.stream;
-        }
-    }
 }
 
 static inline tern_endpoint_counters pair_counters(const struct pair_side *side)
@@ -165,10 +173,9 @@ static inline void pair_exchange(struct pair *pair)
     bool is_busy = true;
     for (int i = 0; is_busy && i < 200; i++) {
         is_busy = pair_carry(pair, PAIR_CLIENT);
-        pair_poll(&pair->side[PAIR_SERVER]);
+        pair->poll(pair);
         is_busy = pair_carry(pair, PAIR_SERVER) || is_busy;
-        pair_poll(&pair->side[PAIR_CLIENT]);
-        pair_poll(&pair->side[PAIR_SERVER]);
+        pair->poll(pair);
     }
 }
 

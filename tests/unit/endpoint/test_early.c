@@ -15,7 +15,7 @@ static void early_data_arrives_with_the_first_datagram(void **state)
     early_come("hello");
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_PENDING);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     early_assert_heard("hello", true);
     assert_int_equal(heard.early_events, 1);
     assert_int_equal(heard.opened_before_connected, 1);
@@ -25,7 +25,7 @@ static void early_data_arrives_with_the_first_datagram(void **state)
     tern_endpoint_public_key(client->endpoint, key);
     assert_int_equal(tern_conn_peer_key(server->conn, theirs), 0);
     assert_memory_equal(key, theirs, TERN_KEY_SIZE);
-    early_exchange();
+    pair_exchange(p);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
     assert_int_equal(client->connected + server->connected, 2);
     early_assert_heard("hello", true);
@@ -44,11 +44,11 @@ static void tickets_follow_one_another(void **state)
     for (int i = 0; i < 4; i++) {
         heard.read_len = 0;
         early_come("again");
-        early_advance(2 * TERN_SEC);
+        pair_advance(p, 2 * TERN_SEC);
         assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
         early_assert_heard("again", true);
         tern_conn_close(client->conn, 0, NULL);
-        early_advance(5 * TERN_SEC);
+        pair_advance(p, 5 * TERN_SEC);
     }
 }
 
@@ -62,9 +62,9 @@ static void streams_that_did_not_ask_wait(void **state)
     assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &late), 0);
     assert_int_equal(tern_stream_write(late, "late!", 5, TERN_FIN), 5);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     early_assert_heard("early", true);
-    early_exchange();
+    pair_exchange(p);
     assert_int_equal(heard.read_len, 10);
     assert_memory_equal(heard.read + 5, "late!", 5);
     assert_false(heard.was_early[5]);
@@ -86,7 +86,7 @@ static void a_read_is_early_or_not(void **state)
     (void)pair_carry(p, PAIR_SERVER);
     assert_int_equal(tern_stream_write(client->stream, "abcdef", 6, TERN_FIN), 6);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     assert_int_equal(heard.read_len, 16);
     assert_memory_equal(heard.read, "0123456789abcdef", 16);
     for (size_t i = 0; i < 16; i++) {
@@ -104,7 +104,7 @@ static void much_early_data_is_taken(void **state)
     early_visit();
     early_come(text);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     early_assert_heard(text, true);
 }
 
@@ -125,7 +125,7 @@ static void lost_early_data_is_repaired(void **state)
     early_visit();
     p->wire = lose_early;
     early_come(text);
-    early_advance(5 * TERN_SEC);
+    pair_advance(p, 5 * TERN_SEC);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
     assert_int_equal(heard.read_len, 4000);
     assert_memory_equal(heard.read, text, 4000);
@@ -141,7 +141,7 @@ static void a_retry_repeats_early_data(void **state)
     early_visit();
     server->endpoint->config.retry_half_open = 0;
     early_come(text);
-    early_advance(3 * TERN_SEC);
+    pair_advance(p, 3 * TERN_SEC);
     assert_true(pair_counters(server).retries > 0);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
     assert_int_equal(client->connected + server->connected, 2);
@@ -158,7 +158,7 @@ static void an_early_stream_can_be_reset(void **state)
     early_visit();
     early_come("hello");
     assert_int_equal(tern_stream_reset(client->stream, 7), 0);
-    early_advance(2 * TERN_SEC);
+    pair_advance(p, 2 * TERN_SEC);
     assert_int_equal(client->connected + server->connected, 2);
     assert_int_equal(client->closed + server_closed, 0);
 }
@@ -168,7 +168,7 @@ static void an_early_stream_can_be_reset(void **state)
 static void expect_refusal(const char *text)
 {
     early_come(text);
-    early_advance(3 * TERN_SEC);
+    pair_advance(p, 3 * TERN_SEC);
     assert_int_equal(client->closed, 0);
     assert_int_equal(client->connected + server->connected, 2);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_REFUSED);
@@ -213,7 +213,7 @@ static void a_refusal_costs_no_round_trip(void **state)
     (void)pair_carry(p, PAIR_CLIENT);
     (void)pair_carry(p, PAIR_SERVER);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     early_assert_heard("hello", false);
     assert_int_equal(p->now - start, 3 * PAIR_HOP);
 }
@@ -245,7 +245,7 @@ static void a_ticket_lives_through_one_change_of_key(void **state)
     early_visit();
     p->now += 23 * 3600 * TERN_SEC;
     early_come("hello");
-    early_exchange();
+    pair_exchange(p);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
 }
 
@@ -326,7 +326,7 @@ static void a_refusal_takes_all_back(void **state)
     assert_int_equal(tern_stream_write(other, "gone", 4, 0), 4);
     (void)pair_carry(p, PAIR_CLIENT);
     assert_int_equal(tern_stream_reset(other, 9), 0);
-    early_advance(3 * TERN_SEC);
+    pair_advance(p, 3 * TERN_SEC);
     assert_int_equal(client->closed + server_closed, 0);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_REFUSED);
     early_assert_heard("hello", false);
@@ -373,6 +373,7 @@ static void only_own_streams_are_early(void **state)
 {
     (void)state;
     pair_open(p);
+    p->poll = pair_poll_both; /* nobody reads, and streams are looked at */
     assert_int_equal(pair_connect(p, p->key), 0);
     assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
     assert_int_equal(tern_stream_set_early(client->stream), 0); /* no ticket: no matter */
@@ -396,9 +397,9 @@ static void a_server_that_closes_an_early_connection_is_done(void **state)
     early_visit();
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     tern_conn_close(server->conn, 3, "no");
-    early_advance(15 * TERN_SEC);
+    pair_advance(p, 15 * TERN_SEC);
     assert_int_equal(server_closed, 1);
     assert_int_equal(client->closed, 1);
 }

@@ -41,7 +41,7 @@ static void replay(uint8_t host)
         tern_train train = {.data = p->buffer, .capacity = sizeof p->buffer};
         while (tern_endpoint_transmit(server->endpoint, &train, p->now) > 0) {
         }
-        early_poll();
+        early_poll(p);
     }
 }
 
@@ -52,7 +52,7 @@ static void record_visit(void)
     flight.count = 0;
     p->wire = record;
     early_come("pay 10");
-    early_exchange();
+    pair_exchange(p);
     p->wire = NULL;
     early_assert_heard("pay 10", true);
 }
@@ -66,11 +66,11 @@ static void a_replay_is_delivered_nowhere(void **state)
         replay((uint8_t)(50 + i));
         if (i == 30) {
             tern_conn_close(client->conn, 0, NULL);
-            early_advance(2 * TERN_SEC);
+            pair_advance(p, 2 * TERN_SEC);
         }
         p->now += 100 * TERN_MSEC;
         tern_endpoint_tick(server->endpoint, p->now);
-        early_poll();
+        early_poll(p);
     }
     early_assert_heard("pay 10", true);
     assert_int_equal(heard.early_events, 1);
@@ -135,11 +135,11 @@ static void expect(tern_early_state wanted)
 {
     unsigned connected = client->connected;
     early_come("hello");
-    early_advance(2 * TERN_SEC);
+    pair_advance(p, 2 * TERN_SEC);
     assert_int_equal(client->connected, connected + 1);
     assert_int_equal(tern_conn_early(client->conn), wanted);
     tern_conn_close(client->conn, 0, NULL);
-    early_advance(2 * TERN_SEC);
+    pair_advance(p, 2 * TERN_SEC);
 }
 
 /* Who has seen a ticket on the wire lacks its secret, and cannot even use it up. */
@@ -210,11 +210,11 @@ static void a_ticket_changed_on_the_way_is_no_message(void **state)
     meddle_change = (struct meddle_change){20, 0x01};
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     assert_true(meddled > 0);
     assert_int_equal(pair_counters(server).connections, 0);
     p->wire = NULL;
-    early_advance(3 * TERN_SEC); /* the client repeats it, and it gets through */
+    pair_advance(p, 3 * TERN_SEC); /* the client repeats it, and it gets through */
     assert_int_equal(client->connected + server->connected, 2);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
 }
@@ -247,7 +247,7 @@ static void a_stolen_ticket_does_not_make_another_client(void **state)
     tern_endpoint_public_key(client->endpoint, thief);
     memcpy(ticket + 5 + 32, thief, sizeof thief); /* so that our own side lets it pass */
     early_come("hello");
-    early_advance(2 * TERN_SEC);
+    pair_advance(p, 2 * TERN_SEC);
     assert_int_equal(server->connected, 0);
     assert_int_equal(server_closed, 1);
     assert_int_equal(server_close.error, TERN_ERR_PROTOCOL);
@@ -287,30 +287,6 @@ static void a_full_register_refuses(void **state)
 
 /* --- packets ------------------------------------------------------------------------------------------- */
 
-/* A 0-RTT packet with these frames, as the client's connection would seal it. */
-static void send_early(const uint8_t *frames, size_t frames_len)
-{
-    struct tern_conn *conn = client->conn;
-    struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
-    struct tern_handshake *hs = conn->handshake;
-    uint8_t packet[1500], mask[TERN_MASK_SIZE];
-    struct tern_writer w;
-    uint64_t pn = space->loss.sent.next_pn + 100;
-    size_t len = TERN_MAX(frames_len, (size_t)32), tag = tern_suite_tag_size(space->keys->tx.suite);
-    tern_writer_init(&w, packet, sizeof packet);
-    tern_header_encode_long(&w, TERN_PACKET_ZERO_RTT, &hs->original_dcid, &hs->client_scid, NULL, 0,
-                            pn, 2, len + tag);
-    size_t header = tern_writer_used(&w);
-    memset(packet + header, 0, len); /* PADDING behind the frames */
-    memcpy(packet + header, frames, frames_len);
-    assert_int_equal(
-        tern_packet_seal(&space->keys->tx, 0, pn, packet, header, packet + header, len), 0);
-    tern_aead_mask(&space->keys->tx.mask, packet + header - 2 + 4, mask);
-    tern_header_mask(packet, header - 2, 2, mask);
-    assert_int_equal(pair_inject(p, PAIR_SERVER, packet, header + len + tag), 0);
-    early_poll();
-}
-
 /* RFC 9000 §12.4: what can only answer has no place before an answer. */
 static void forbidden_frames_end_the_connection(void **state)
 {
@@ -334,12 +310,12 @@ static void forbidden_frames_end_the_connection(void **state)
         early_visit();
         early_come("hello");
         (void)pair_carry(p, PAIR_CLIENT);
-        early_poll();
+        early_poll(p);
         assert_int_equal(heard.early_events, 1);
-        send_early(frames[i].bytes, frames[i].len);
+        early_inject(PAIR_SERVER, frames[i].bytes, frames[i].len);
         assert_int_equal(server_closed, 1);
         assert_int_equal(server_close.error, TERN_ERR_PROTOCOL);
-        early_advance(12 * TERN_SEC);
+        pair_advance(p, 12 * TERN_SEC);
         memset(&heard, 0, sizeof heard);
         server_closed = 0;
     }
@@ -354,8 +330,8 @@ static void early_data_beyond_the_limit_ends_the_connection(void **state)
     early_visit();
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
-    send_early(frame, sizeof frame);
+    early_poll(p);
+    early_inject(PAIR_SERVER, frame, sizeof frame);
     assert_int_equal(server_closed, 1);
     assert_int_equal(server_close.error, TERN_ERR_FLOW_CONTROL);
 }
@@ -368,7 +344,7 @@ static void junk_is_dropped(void **state)
     early_visit();
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     struct tern_handshake *hs = client->conn->handshake;
     for (uint64_t i = 0; i < 1000; i++) {
         uint8_t packet[200];
@@ -380,7 +356,7 @@ static void junk_is_dropped(void **state)
         memset(packet + header, (int)i, 100);
         assert_int_equal(pair_inject(p, PAIR_SERVER, packet, header + 100), 0);
     }
-    early_exchange();
+    pair_exchange(p);
     early_assert_heard("hello", true);
     assert_int_equal(client->connected + server->connected, 2);
 }
@@ -428,12 +404,12 @@ static void no_memory_costs_no_more_than_the_connection(void **state)
                 ptrdiff_t taken = tern_stream_write(stream, "hello", 5, TERN_FIN);
                 assert_true(taken == 5 || taken == TERN_ERR_NOMEM);
                 (void)pair_carry(p, PAIR_CLIENT);
-                early_poll();
+                early_poll(p);
             }
             heap->fail_at = 0;
-            early_advance(12 * TERN_SEC);
+            pair_advance(p, 12 * TERN_SEC);
             tern_endpoint_close_all(client->endpoint, 0, NULL);
-            early_advance(12 * TERN_SEC);
+            pair_advance(p, 12 * TERN_SEC);
             heard.read_len = 0;
             server_closed = 0;
         }

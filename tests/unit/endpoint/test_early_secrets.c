@@ -34,7 +34,7 @@ static void an_early_answer_has_a_secret_of_its_own(void **state)
     half_begin(5000); /* some packets */
     forget();
     early_come("what time is it?");
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     for (int side = 0; side < 2; side++) {
         assert_int_equal(told_early(side, CLIENTS), 1);
@@ -59,7 +59,7 @@ static void an_early_acknowledgement_is_sealed_like_an_answer(void **state)
     half.is_early = false;
     forget();
     early_come("what time is it?");
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     for (int side = 0; side < 2; side++) {
         assert_int_equal(told_early(side, CLIENTS), 1);
@@ -86,14 +86,14 @@ static void a_server_that_may_not_answer_tells_one(void **state)
         assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
         assert_int_equal(tern_stream_set_early(client->stream), 0);
         assert_int_equal(tern_stream_write(client->stream, "x", 1, TERN_FIN), 1);
-        half_exchange();
+        pair_exchange(p);
         for (int side = 0; side < 2; side++) {
             assert_int_equal(told_early(side, CLIENTS), visit);
             assert_int_equal(told_early(side, SERVERS), 0);
             assert_int_equal(ears[side].too_late, 0);
         }
         tern_conn_close(client->conn, 0, NULL);
-        half_advance(TERN_SEC);
+        pair_advance(p, TERN_SEC);
     }
 }
 
@@ -105,7 +105,7 @@ static void what_a_server_refuses_it_cannot_tell(void **state)
     assert_int_equal(tern_endpoint_new(&server->endpoint, &server->config, p->now), 0);
     forget();
     early_come("what time is it?");
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_REFUSED);
     assert_int_equal(told_early(PAIR_CLIENT, CLIENTS), 1);
@@ -124,7 +124,7 @@ static void a_retry_has_secrets_of_its_own(void **state)
     server->endpoint->config.retry_half_open = 0;
     forget();
     early_come("what time is it?");
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     assert_true(pair_counters(server).retries > 0);
     assert_int_equal(ear_told(PAIR_CLIENT, TERN_PACKET_INITIAL, 0, CLIENTS), 2);

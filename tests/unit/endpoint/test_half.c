@@ -22,17 +22,17 @@ static void the_answer_comes_with_message_2(void **state)
     early_come("what time is it?");
     tern_time began = p->now;
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     assert_int_equal(heard.early_events, 1);
     assert_false(tern_conn_is_established(server->conn));
     (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_poll(p);
     half_assert_answered();
     assert_int_equal(p->now - began, 2 * PAIR_HOP);
     assert_false(half.was_proved);
     assert_int_equal(client->connected, 1);
     assert_int_equal(half.tickets, 1);
-    half_exchange();
+    pair_exchange(p);
     assert_int_equal(server->connected, 1);
     assert_int_equal(half.tickets, 2); /* the better one follows */
     tern_stats stats = {.size = sizeof stats};
@@ -51,13 +51,10 @@ static void streams_that_were_not_named_wait(void **state)
     half_begin(40);
     half.is_early = false;
     early_come("what time is it?");
-    (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
-    (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_round_trip();
     assert_int_equal(client->connected, 1);
     assert_int_equal(half.read_len + half.tickets, 0);
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     assert_true(half.was_proved);
     assert_int_equal(half.tickets, 1);
@@ -71,7 +68,7 @@ static void a_server_may_open_streams(void **state)
     half_begin(1);
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     half.answer = 11; /* two streams by now */
     for (int i = 0; i < 2; i++) {
         assert_int_equal(tern_conn_open_stream(server->conn, TERN_STREAM_UNI, &stream), 0);
@@ -81,9 +78,9 @@ static void a_server_may_open_streams(void **state)
         }
     }
     (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_poll(p);
     assert_int_equal(half.read_len, 11);
-    half_exchange();
+    pair_exchange(p);
     assert_int_equal(half.read_len, 21);
 }
 
@@ -97,93 +94,82 @@ static void whatever_else_there_is_waits(void **state)
     half_begin(40);
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     tern_send_options_init(&options);
     assert_int_equal(tern_conn_send(server->conn, "now", 3, &options, p->now), TERN_ERR_STATE);
     tern_path_on_challenge(&server->conn->path, question + 1);
     (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_poll(p);
     half_assert_answered();
     assert_int_equal(client->closed, 0);
     assert_int_equal(server->conn->path.response_count, 1);
-    half_exchange();
+    pair_exchange(p);
     assert_int_equal(server->conn->path.response_count, 0);
     assert_int_equal(client->closed + server_closed, 0);
+}
+
+/* Two visits to a server that wants something which it learns from message 3: nothing leaves before. */
+static void visit_twice(void (*equip)(tern_peer *peer))
+{
+    tern_peer peer;
+    half_open(10);
+    for (int visit = 0; visit < 2; visit++) {
+        early_peer(&peer);
+        equip(&peer);
+        half.read_len = 0;
+        assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
+        assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
+        assert_int_equal(tern_stream_set_early(client->stream), 0);
+        assert_int_equal(tern_stream_write(client->stream, "x", 1, TERN_FIN), 1);
+        half_round_trip();
+        assert_int_equal(half.read_len, 0);
+        pair_exchange(p);
+        half_assert_answered();
+        assert_int_equal(tern_conn_early(client->conn),
+                         visit == 0 ? TERN_EARLY_NONE : TERN_EARLY_ACCEPTED);
+        tern_conn_close(client->conn, 0, NULL);
+        pair_advance(p, TERN_SEC);
+    }
+}
+
+static const uint8_t psk[TERN_SECRET_SIZE] = {4, 2};
+
+static void with_psk(tern_peer *peer)
+{
+    peer->secret = psk;
 }
 
 /* The psk goes into message 3: nothing leaves before somebody has shown that he knows it. */
 static void with_a_secret_nothing_leaves_early(void **state)
 {
-    static const uint8_t secret[TERN_SECRET_SIZE] = {4, 2};
-    tern_peer peer;
     (void)state;
-    server->config.secret = secret;
-    memset(&half, 0, sizeof half);
-    half.answer = 10;
-    half.is_early = true;
-    pair_open(p);
-    for (int visit = 0; visit < 2; visit++) {
-        early_peer(&peer);
-        peer.secret = secret;
-        half.read_len = 0;
-        assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
-        assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
-        assert_int_equal(tern_stream_set_early(client->stream), 0);
-        assert_int_equal(tern_stream_write(client->stream, "x", 1, TERN_FIN), 1);
-        (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
-        (void)pair_carry(p, PAIR_SERVER);
-        half_poll();
-        assert_int_equal(half.read_len, 0);
-        half_exchange();
-        half_assert_answered();
-        assert_int_equal(tern_conn_early(client->conn),
-                         visit == 0 ? TERN_EARLY_NONE : TERN_EARLY_ACCEPTED);
-        tern_conn_close(client->conn, 0, NULL);
-        half_advance(TERN_SEC);
-    }
+    server->config.secret = psk;
+    visit_twice(with_psk);
+}
+
+static const uint8_t token_key[TERN_CONNECT_KEY_SIZE] = {4, 5, 6};
+
+static void with_token(tern_peer *peer)
+{
+    static uint8_t token[TERN_CONNECT_TOKEN_MAX];
+    tern_connect_grant grant;
+    tern_connect_grant_init(&grant);
+    grant.issued = 1001;
+    grant.expires = 1600;
+    tern_endpoint_public_key(client->endpoint, grant.client_key);
+    assert_int_equal(
+        tern_connect_token_seal(token, sizeof token, &peer->connect_token_len, token_key, &grant),
+        0);
+    peer->connect_token = token;
 }
 
 /* A connect token is used up by message 3: until then it is not known whether it counts. */
 static void with_connect_tokens_nothing_leaves_early(void **state)
 {
-    static const uint8_t key[TERN_CONNECT_KEY_SIZE] = {4, 5, 6};
-    uint8_t token[TERN_CONNECT_TOKEN_MAX];
-    tern_connect_grant grant;
-    tern_peer peer;
     (void)state;
-    server->config.connect_token_key = key;
+    server->config.connect_token_key = token_key;
     server->config.unix_time = 1000;
-    memset(&half, 0, sizeof half);
-    half.answer = 10;
-    half.is_early = true;
-    pair_open(p);
-    for (int visit = 0; visit < 2; visit++) {
-        tern_connect_grant_init(&grant);
-        grant.issued = 1001;
-        grant.expires = 1600;
-        tern_endpoint_public_key(client->endpoint, grant.client_key);
-        early_peer(&peer);
-        assert_int_equal(
-            tern_connect_token_seal(token, sizeof token, &peer.connect_token_len, key, &grant), 0);
-        peer.connect_token = token;
-        half.read_len = 0;
-        assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
-        assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
-        assert_int_equal(tern_stream_set_early(client->stream), 0);
-        assert_int_equal(tern_stream_write(client->stream, "x", 1, TERN_FIN), 1);
-        (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
-        (void)pair_carry(p, PAIR_SERVER);
-        half_poll();
-        assert_int_equal(half.read_len, 0);
-        half_exchange();
-        half_assert_answered();
-        assert_int_equal(tern_conn_early(client->conn),
-                         visit == 0 ? TERN_EARLY_NONE : TERN_EARLY_ACCEPTED);
-        tern_conn_close(client->conn, 0, NULL);
-        half_advance(TERN_SEC);
-    }
+    visit_twice(with_token);
 }
 
 /* --- what may get lost, and overtake -------------------------------------------------------------- */
@@ -213,11 +199,11 @@ static void what_is_lost_comes_again(void **state)
         half.read_len = 0;
         half.has_end = false;
         early_come("hello");
-        half_advance(4 * TERN_SEC);
+        pair_advance(p, 4 * TERN_SEC);
         half_assert_answered();
         assert_int_equal(client->closed + server_closed, 0);
         tern_conn_close(client->conn, 0, NULL);
-        half_advance(2 * TERN_SEC);
+        pair_advance(p, 2 * TERN_SEC);
         server_closed = client->closed = 0;
     }
 }
@@ -229,12 +215,9 @@ static void message_3_lost_holds_nothing_up(void **state)
     p->wire = lose_message_3;
     p->wire_arg = 2;
     early_come("hello");
-    (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
-    (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_round_trip();
     assert_true(half.read_len > 2000);
-    half_advance(5 * TERN_SEC);
+    pair_advance(p, 5 * TERN_SEC);
     half_assert_answered();
     assert_int_equal(server->connected, 1);
 }
@@ -248,7 +231,7 @@ static void early_answers_may_overtake_message_2(void **state)
     half_begin(2500);
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     tern_train train = {.data = p->buffer, .capacity = sizeof p->buffer};
     while (tern_endpoint_transmit(server->endpoint, &train, p->now) > 0) {
         assert_true(count < 8 && train.len <= sizeof flight[0]);
@@ -259,10 +242,10 @@ static void early_answers_may_overtake_message_2(void **state)
     for (size_t i = count; i-- > 0;) {
         assert_int_equal(half.read_len, 0);
         assert_int_equal(pair_inject(p, PAIR_CLIENT, flight[i], lens[i]), 0);
-        half_poll();
+        half_poll(p);
     }
     half_assert_answered();
-    half_exchange();
+    pair_exchange(p);
     tern_stats stats = {.size = sizeof stats};
     tern_conn_stats(server->conn, &stats);
     assert_int_equal(stats.stream_bytes_resent, 0);
@@ -281,20 +264,20 @@ static void a_client_may_go_with_its_answer(void **state)
         uint64_t before = half.given;
         early_come("hello");
         (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
+        half_poll(p);
         assert_true(before == 0 || half.used == before); /* the latest that was given */
         (void)pair_carry(p, PAIR_SERVER);
-        half_poll();
+        half_poll(p);
         half_assert_answered();
         assert_int_equal(half.tickets, i);
         tern_conn_close(client->conn, 5, "thanks");
         (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
+        half_poll(p);
         assert_int_equal(server->connected, i);
         assert_int_equal(server_closed, i);
         assert_int_equal(server_close.error, 0);
         assert_int_equal(server_close.code, 5);
-        half_advance(2 * TERN_SEC);
+        pair_advance(p, 2 * TERN_SEC);
         assert_int_equal(half.tickets, i);
     }
 }
@@ -319,20 +302,20 @@ static void the_last_words_are_said_again(void **state)
     half_begin(40);
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     kept_len = 0;
     p->wire = keep;
     (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_poll(p);
     tern_conn_close(client->conn, 5, "thanks");
     p->wire = lose_message_3;
     p->wire_arg = 1;
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     assert_int_equal(p->wire_arg + server->connected, 0);
     assert_int_equal(pair_inject(p, PAIR_CLIENT, kept, kept_len), 0);
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     assert_int_equal(server->connected, 1);
     assert_int_equal(server_close.error, 0);
     assert_int_equal(server_close.code, 5);
@@ -345,10 +328,7 @@ static void a_server_can_refuse_at_once(void **state)
     half_begin(0);
     half.server_closes = true;
     early_come("hello");
-    (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
-    (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_round_trip();
     assert_int_equal(client->closed, 1);
     assert_int_equal(client->close.by, TERN_CLOSED_PEER);
     assert_int_equal(client->close.code, 9);
@@ -369,15 +349,12 @@ static void half_tickets_do_not_outlive_the_proof(void **state)
         tern_endpoint_tick(client->endpoint, p->now);
         tern_endpoint_tick(server->endpoint, p->now);
         early_come("hello");
-        (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
-        (void)pair_carry(p, PAIR_SERVER);
-        half_poll();
+        half_round_trip();
         outcome = tern_conn_early(client->conn);
         tern_conn_close(client->conn, 0, NULL);
         pair_carry(p, PAIR_CLIENT);
-        half_poll();
-        half_advance(2 * TERN_SEC);
+        half_poll(p);
+        pair_advance(p, 2 * TERN_SEC);
     }
     assert_int_equal(visits, 5);
     assert_true(p->now - proved > TERN_TICKET_LIFE);
@@ -391,26 +368,26 @@ static void both_tickets_of_a_visit_count_once(void **state)
     half_begin(40);
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     uint64_t given = half.given;
     (void)pair_carry(p, PAIR_SERVER);
-    half_poll();
+    half_poll(p);
     assert_int_equal(half.tickets, 1);
     memcpy(first, ticket, sizeof first);
     tern_time first_at = ticket_at;
-    half_exchange();
+    pair_exchange(p);
     assert_int_equal(half.tickets, 2);
     assert_int_equal(half.given, given);
     tern_conn_close(client->conn, 0, NULL);
-    half_advance(TERN_SEC);
+    pair_advance(p, TERN_SEC);
     for (int i = 0; i < 2; i++) {
         early_come("hello");
-        half_exchange();
+        pair_exchange(p);
         assert_int_equal(tern_conn_early(client->conn),
                          i == 0 ? TERN_EARLY_ACCEPTED : TERN_EARLY_REFUSED);
         assert_true(i == 1 || half.used == given);
         tern_conn_close(client->conn, 0, NULL);
-        half_advance(TERN_SEC);
+        pair_advance(p, TERN_SEC);
         memcpy(ticket, first, sizeof first);
         ticket_at = first_at;
     }
@@ -426,7 +403,7 @@ static void an_unproved_address_gets_three_times_as_much(void **state)
     uint64_t sent = server->bytes, received = client->bytes;
     early_come("hello");
     (void)pair_carry(p, PAIR_CLIENT);
-    half_poll();
+    half_poll(p);
     for (int i = 0; i < 60; i++) { /* timers included, and the client is silent */
         p->now = TERN_MAX(
             p->now, TERN_MIN(tern_endpoint_deadline(server->endpoint), p->now + 20 * TERN_MSEC));
@@ -435,7 +412,7 @@ static void an_unproved_address_gets_three_times_as_much(void **state)
         assert_true(server->bytes - sent <= 3 * (client->bytes - received));
     }
     assert_true(server->bytes - sent > 2 * (client->bytes - received));
-    half_advance(3 * TERN_SEC);
+    pair_advance(p, 3 * TERN_SEC);
     half_assert_answered();
 }
 
@@ -454,13 +431,13 @@ static uint64_t play(uint8_t host)
     in.remote.ip[3] = host;
     memcpy(copy, first_flight.data, first_flight.len);
     assert_int_equal(tern_endpoint_receive(server->endpoint, &in, 1, p->now), 0);
-    half_poll();
+    half_poll(p);
     tern_train train = {.data = p->buffer, .capacity = sizeof p->buffer};
     while (tern_endpoint_transmit(server->endpoint, &train, p->now) > 0) {
         bytes += tern_addr_equal(&train.remote, &in.remote) ? train.len : 0;
         early += is_early_packet(train.data) ? train.len : 0;
     }
-    half_poll();
+    half_poll(p);
     assert_true(early <= bytes && bytes <= 3 * first_flight.len);
     return bytes;
 }
@@ -478,12 +455,12 @@ static void a_replay_is_answered_once_at_most(void **state)
     assert_true(play(50) > 3000);
     for (uint8_t i = 51; i < 90; i++) {
         assert_true(play(i) <= 1200);
-        half_poll();
+        half_poll(p);
     }
     assert_int_equal(heard.early_events, 1);
     p->now += 60 * TERN_SEC;
     tern_endpoint_tick(server->endpoint, p->now);
-    half_poll();
+    half_poll(p);
     assert_int_equal(server->connected, 0);
     assert_int_equal(server_closed, 1);
     assert_int_equal(server_close.by, TERN_CLOSED_TIMEOUT);
@@ -506,33 +483,9 @@ static void junk_ahead_of_message_2_is_bounded(void **state)
         assert_int_equal(pair_inject(p, PAIR_CLIENT, packet, tern_writer_used(&w) + 1100), 0);
     }
     assert_true(client->heap.bytes - before <= TERN_EARLY_BYTES_MAX + 1000);
-    half_exchange();
+    pair_exchange(p);
     half_assert_answered();
     assert_int_equal(client->closed, 0);
-}
-
-/* A packet with these frames, as the server would seal it before message 3. */
-static void send_half(const uint8_t *frames, size_t frames_len)
-{
-    struct tern_conn *conn = server->conn;
-    struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
-    uint8_t packet[1500], mask[TERN_MASK_SIZE];
-    struct tern_writer w;
-    uint64_t pn = space->loss.sent.next_pn + 100;
-    size_t len = TERN_MAX(frames_len, (size_t)40), tag = tern_suite_tag_size(space->keys->tx.suite);
-    assert_true(conn->sends_early);
-    tern_writer_init(&w, packet, sizeof packet);
-    tern_header_encode_long(&w, TERN_PACKET_ZERO_RTT, tern_cids_remote(&conn->cids),
-                            &conn->cids.local[0].cid, NULL, 0, pn, 2, len + tag);
-    size_t header = tern_writer_used(&w);
-    memset(packet + header, 0, len); /* PADDING behind the frames */
-    memcpy(packet + header, frames, frames_len);
-    assert_int_equal(
-        tern_packet_seal(&space->keys->tx, 0, pn, packet, header, packet + header, len), 0);
-    tern_aead_mask(&space->keys->tx.mask, packet + header - 2 + 4, mask);
-    tern_header_mask(packet, header - 2, 2, mask);
-    assert_int_equal(pair_inject(p, PAIR_CLIENT, packet, header + len + tag), 0);
-    half_poll();
 }
 
 /* Every frame in an early packet of a server's: [P §6.2]. */
@@ -569,18 +522,16 @@ static void frames_keep_to_their_place(void **state)
     for (size_t i = 0; i < TERN_COUNT_OF(frames); i++) {
         client->closed = server_closed = 0;
         early_come("hello");
-        (void)pair_carry(p, PAIR_CLIENT);
-        half_poll();
-        (void)pair_carry(p, PAIR_SERVER);
-        half_poll();
+        half_round_trip();
         assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
-        send_half(frames[i].bytes, frames[i].len);
+        assert_true(server->conn->sends_early);
+        early_inject(PAIR_CLIENT, frames[i].bytes, frames[i].len);
         if (frames[i].is_taken != (client->closed == 0)) {
             print_message("frame %02x\n", frames[i].bytes[0]);
         }
         assert_int_equal(client->closed, frames[i].is_taken ? 0 : 1);
         assert_true(frames[i].is_taken || client->close.error == TERN_ERR_PROTOCOL);
-        half_advance(12 * TERN_SEC); /* the server never sent what the client acknowledges */
+        pair_advance(p, 12 * TERN_SEC); /* the server never sent what the client acknowledges */
         ticket_len = 0;
         memset(&heard, 0, sizeof heard);
         client->connected = server->connected = client->closed = server_closed = 0;
@@ -610,12 +561,12 @@ static void no_memory_costs_no_more_than_the_connection(void **state)
                 tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &stream) == 0) {
                 assert_int_equal(tern_stream_set_early(stream), 0);
                 (void)!tern_stream_write(stream, "hello", 5, TERN_FIN);
-                half_exchange();
+                pair_exchange(p);
             }
             heap->fail_at = 0;
-            half_advance(12 * TERN_SEC);
+            pair_advance(p, 12 * TERN_SEC);
             tern_endpoint_close_all(client->endpoint, 0, NULL);
-            half_advance(60 * TERN_SEC);
+            pair_advance(p, 60 * TERN_SEC);
             half.read_len = 0;
         }
     }

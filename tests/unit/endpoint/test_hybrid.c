@@ -33,7 +33,7 @@ static int connect_hybrid(const uint8_t *key, const uint8_t *secret, const char 
 static void expect(int outcome)
 {
     unsigned connected = client->connected, accepted = server->connected, closed = client->closed;
-    early_advance(12 * TERN_SEC);
+    pair_advance(p, 12 * TERN_SEC);
     assert_int_equal(client->connected, connected + (outcome == 0 ? 1 : 0));
     assert_int_equal(server->connected, accepted + (outcome == 0 ? 1 : 0));
     if (outcome != 0) {
@@ -71,7 +71,7 @@ static void a_hybrid_costs_no_round_trip(void **state)
     (void)pair_carry(p, PAIR_CLIENT);
     (void)pair_carry(p, PAIR_SERVER);
     (void)pair_carry(p, PAIR_CLIENT);
-    early_poll();
+    early_poll(p);
     assert_int_equal(server->connected, 1);
     assert_int_equal(p->now - start, 3 * PAIR_HOP);
 }
@@ -131,7 +131,7 @@ static void any_of_the_first_datagrams_may_be_lost(void **state)
         p->wire = drop_masked;
         p->wire_arg = mask;
         assert_int_equal(connect_hybrid(mask % 2 == 0 ? p->key : NULL, NULL, NULL), 0);
-        early_advance(50 * TERN_SEC);
+        pair_advance(p, 50 * TERN_SEC);
         assert_int_equal(client->connected + server->connected, 2);
         pair_close(p);
     }
@@ -170,7 +170,7 @@ static void halves_hold_no_place_for_long(void **state)
     assert_int_equal(pair_counters(server).half_open, 20);
     p->now += 11 * TERN_SEC;
     tern_endpoint_tick(server->endpoint, p->now);
-    early_poll();
+    early_poll(p);
     tern_train train = {.data = p->buffer, .capacity = sizeof p->buffer};
     while (tern_endpoint_transmit(server->endpoint, &train, p->now) > 0) {
     }
@@ -207,7 +207,7 @@ static void forged_pieces_only_delay(void **state)
     tern_aead_mask(&keys.mask, packet + header + 2, mask);
     tern_header_mask(packet, header - 2, 2, mask);
     assert_int_equal(pair_inject(p, PAIR_SERVER, packet, header + body + 16), 0);
-    early_advance(8 * TERN_SEC);
+    pair_advance(p, 8 * TERN_SEC);
     assert_int_equal(client->connected + server->connected, 2);
 }
 
@@ -219,10 +219,10 @@ static void early_data_goes_with_it(void **state)
     early_peer(&peer);
     peer.hybrid = true;
     assert_int_equal(tern_endpoint_connect(client->endpoint, &peer, &client->conn, p->now), 0);
-    early_advance(TERN_SEC);
+    pair_advance(p, TERN_SEC);
     assert_true(ticket_len > 0);
     tern_conn_close(client->conn, 0, NULL);
-    early_advance(5 * TERN_SEC);
+    pair_advance(p, 5 * TERN_SEC);
     memset(&heard, 0, sizeof heard);
     early_peer(&peer);
     peer.hybrid = true;
@@ -230,7 +230,7 @@ static void early_data_goes_with_it(void **state)
     assert_int_equal(tern_conn_open_stream(client->conn, TERN_STREAM_BIDI, &client->stream), 0);
     assert_int_equal(tern_stream_set_early(client->stream), 0);
     assert_int_equal(tern_stream_write(client->stream, "hello", 5, TERN_FIN), 5);
-    early_advance(2 * TERN_SEC);
+    pair_advance(p, 2 * TERN_SEC);
     assert_int_equal(tern_conn_early(client->conn), TERN_EARLY_ACCEPTED);
     assert_int_equal(heard.read_len, 5);
 }
