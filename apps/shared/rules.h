@@ -78,6 +78,14 @@ struct rules {
     size_t help_lines;
 };
 
+/* Of a program: its table, and what is in its made header. */
+#define RULES(its_table)                                                                           \
+    {                                                                                              \
+        .table = its_table, .shorts = cli_shorts, .letters = cli_letters, .longs = cli_longs,      \
+        .first_long = CLI_LONG, .help = cli_help,                                                  \
+        .help_lines = sizeof cli_help / sizeof cli_help[0]                                         \
+    }
+
 /* All options among the arguments; optind is then the first that is none. -1: fine; else the exit code. The
  * program's name is that of cli_init. */
 int rules_parse(const struct rules *rules, struct options *o, int argc, char **argv);

@@ -181,15 +181,7 @@ static const struct rule table[OPT_COUNT] = {
     [OPT_VERSION] = PRINTS(RULE_VERSION),
 };
 
-static const struct rules rules = {
-    .table = table,
-    .shorts = cli_shorts,
-    .letters = cli_letters,
-    .longs = cli_longs,
-    .first_long = CLI_LONG,
-    .help = cli_help,
-    .help_lines = sizeof cli_help / sizeof cli_help[0],
-};
+static const struct rules rules = RULES(table);
 
 static int no_arguments(const char *what, const char *advice)
 {
