@@ -10,25 +10,20 @@
 set -eu
 unset CDPATH
 cd "$(dirname "$0")/../.."
+. tests/tools/sources.sh
 arch=${1:?usage: sh tests/tools/cross-libs.sh ARCH}
 root=$PWD/build/cross/$arch
 packages="libsodium23 libsodium-dev libev4 libev-dev libcmocka0 libcmocka-dev libzstd1 libzstd-dev
 libsqlite3-0 libsqlite3-dev"
 
-skip() {
-    echo "cross-libs: $*" >&2
-    exit 77
-}
-
 if [ "$(cat "$root/complete" 2>/dev/null)" = "$packages" ]; then
     exit 0
 fi
-for command in apt-get dpkg-deb; do
-    command -v "$command" >/dev/null 2>&1 || skip "there is no $command here"
-done
+source_need apt-get dpkg-deb
 rm -rf "$root"
 mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial" "$root/apt/packages"
 : >"$root/apt/status"
+source_log=$root/log
 
 apt_alone() {
     apt-get -q -o APT::Architecture="$arch" -o APT::Architectures::="$arch" -o Dir::State::status="$root/apt/status" \
@@ -39,10 +34,8 @@ apt_alone() {
 echo "fetching libraries for $arch"
 # An index that is being renewed just now is not missed, if the packages are in another. The list splits on purpose.
 # shellcheck disable=SC2086
-{ apt_alone update || true; (cd "$root/apt/packages" && apt_alone download $packages); } >"$root/log" 2>&1 || {
-    tail -n 5 "$root/log" >&2
-    skip "they could not be fetched for $arch"
-}
+{ apt_alone update || true; (cd "$root/apt/packages" && apt_alone download $packages); } >"$source_log" 2>&1 ||
+    source_skip "they could not be fetched for $arch"
 for package in "$root"/apt/packages/*.deb; do
     dpkg-deb -x "$package" "$root"
 done

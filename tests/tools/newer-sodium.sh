@@ -19,38 +19,23 @@ mkdir -p "$root"
 root=$(cd "$root" && pwd)
 work=$root/libsodium
 
-skip() {
-    echo "newer-sodium: $*" >&2
-    exit 77
-}
-
-fail() {
-    tail -n 15 "$work/log" >&2
-    echo "newer-sodium: $*; the whole log is $work/log" >&2
-    exit 1
-}
-
 if [ -f "$root/lib/pkgconfig/libsodium.pc" ]; then
     echo "libsodium $(sed -n 's/^Version: *//p' "$root/lib/pkgconfig/libsodium.pc") is in $root"
     exit 0
 fi
-for command in apt-get cc make tar; do
-    command -v "$command" >/dev/null 2>&1 || skip "there is no $command here"
-done
-
-suite=$(source_newest) || skip "this is neither Debian nor Ubuntu"
+source_need apt-get cc make tar
+suite=$(source_newest) || source_skip "this is neither Debian nor Ubuntu"
 rm -rf "$work"
 mkdir -p "$work"
-source_open "$work" "$suite" || skip "apt has no entry for the main archive"
+source_open "$work" "$suite" || source_skip "apt has no entry for the main archive"
 echo "fetching libsodium from $(source_id) $suite"
-source_fetch "$work" libsodium "$work/code" >"$work/log" 2>&1 || {
-    tail -n 5 "$work/log" >&2
-    skip "its source package could not be fetched"
-}
+source_log=$work/log
+source_fetch "$work" libsodium "$work/code" >"$source_log" 2>&1 ||
+    source_skip "its source package could not be fetched"
 echo "building it"
 # Not shared: programs that are built with it run without being told where it is.
 (cd "$work/code" && ./configure --prefix="$root" --disable-shared --with-pic "$@" &&
-    make -j "$(nproc 2>/dev/null || echo 2)" && make install) >>"$work/log" 2>&1 ||
-    fail "it does not build"
+    make -j "$(nproc 2>/dev/null || echo 2)" && make install) >>"$source_log" 2>&1 ||
+    source_fail "it does not build"
 rm -rf "$work/code" "$work/lists" "$work/cache"
 echo "libsodium $(sed -n 's/^Version: *//p' "$root/lib/pkgconfig/libsodium.pc") is in $root"

@@ -1,12 +1,36 @@
-# Debian's and Ubuntu's source packages, by apt, from where the machine has its own; sourced by scripts that build a
-# library. Nothing of the system is changed, and apt checks the signatures.
+# What the scripts that bring a library share: how they give up, and Debian's and Ubuntu's source packages, by apt,
+# from where the machine has its own. Nothing of the system is changed, and apt checks the signatures.
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
+#     source_log=FILE                    its last lines are shown by whoever gives up
+#     source_skip WHY                    the library cannot be had here: exit status 77
+#     source_fail WHY                    it can, and does not build: exit status 1
+#     source_need COMMAND...             skips where one of them is missing
 #     source_id                          debian, ubuntu or nothing
 #     source_newest                      its suite of the newest packages; 1: it is neither
 #     source_open FOLDER SUITE           prepares apt in FOLDER; 1: it has no entry for the main archive
 #     source_fetch FOLDER PACKAGE TO     unpacks what its authors have released into TO; 1: it cannot be had
+
+source_log=/dev/null
+
+source_skip() {
+    tail -n 5 "$source_log" >&2
+    echo "$(basename "$0" .sh): $*" >&2
+    exit 77
+}
+
+source_fail() {
+    tail -n 15 "$source_log" >&2
+    echo "$(basename "$0" .sh): $*; the whole log is $source_log" >&2
+    exit 1
+}
+
+source_need() {
+    for source_command in "$@"; do
+        command -v "$source_command" >/dev/null 2>&1 || source_skip "there is no $source_command here"
+    done
+}
 
 source_id() {
     sed -n 's/^ID=//p' /etc/os-release 2>/dev/null || true
