@@ -2,18 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "ternchat/hub.h"
 
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ternchat/hub_parts.h"
 #include "ternchat/name.h"
-
-#define ASKS        300.0 /* joins and questions at once: a client comes back to its rooms */
-#define ASK_RATE    5.0   /* and a second */
-#define RESTING     10000 /* who have gone, and whose limits are remembered */
-#define FIRST_SHIFT 10    /* the first number of a room: ms since 1970, and this to its left */
 
 struct hub *hub_new(const struct hub_port *port, const struct hub_config *config,
                     char why[HUB_WHY_SIZE])
@@ -58,118 +52,6 @@ void hub_on_store_failure(struct hub *hub)
     hub_note(hub, "history-failed", NULL, store_why(hub->store));
 }
 
-bool hub_may(struct hub *hub, struct allowance *a, double burst, double rate)
-{
-    a->left = a->filled == 0 ? burst : a->left + (double)(hub->now - a->filled) / 1e9 * rate;
-    a->left = a->left < burst ? a->left : burst;
-    a->filled = hub->now > 0 ? hub->now : 1;
-    if (a->left < 1) {
-        return false;
-    }
-    a->left -= 1;
-    return true;
-}
-
-static bool is_used(const struct hub *hub, const struct allowance *a, double burst, double rate)
-{
-    return a->filled != 0 && a->left + (double)(hub->now - a->filled) / 1e9 * rate < burst;
-}
-
-bool hub_may_ask(struct hub_session *s, const struct chat_packet *p)
-{
-    if (hub_may(s->hub, &s->person->dear, ASKS, ASK_RATE)) {
-        return true;
-    }
-    struct chat_packet answer = {.channel = p->channel, .id = p->id, .room = p->room};
-    session_refuse(s, &answer, CHAT_REFUSED_RATE, "too much at once; wait a little");
-    return false;
-}
-
-/* --- finding ----------------------------------------------------------------------------------------- */
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct person *p = a, *q = b;
-    return memcmp(p->key, q->key, TERN_KEY_SIZE);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct room *p = a, *q = b;
-    return strcmp(p->name, q->name);
-}
-
-/* What the tree holds and `like` equals; NULL: nothing. */
-static void *find(void *const *tree, const void *like, int (*compare)(const void *, const void *))
-{
-    void **node = tfind(like, tree, compare);
-    return node == NULL ? NULL : *node;
-}
-
-struct person *hub_find_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
-{
-    struct person like;
-    memcpy(like.key, key, sizeof like.key);
-    return find(&hub->by_key, &like, compare_keys);
-}
-
-struct person *hub_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE])
-{
-    struct person *p = hub_find_person(hub, key);
-    if (p != NULL || (p = calloc(1, sizeof *p)) == NULL) {
-        return p;
-    }
-    memcpy(p->key, key, TERN_KEY_SIZE);
-    if (tsearch(p, &hub->by_key, compare_keys) == NULL) {
-        free(p);
-        return NULL;
-    }
-    p->next = hub->persons;
-    p->link = &hub->persons;
-    if (p->next != NULL) {
-        p->next->link = &p->next;
-    }
-    hub->persons = p;
-    return p;
-}
-
-static void forget(struct hub *hub, struct person *p)
-{
-    hub_nick_release(hub, p);
-    hub->resting_count -= p->is_resting ? 1 : 0;
-    (void)tdelete(p, &hub->by_key, compare_keys);
-    *p->link = p->next;
-    if (p->next != NULL) {
-        p->next->link = p->link;
-    }
-    free(p);
-}
-
-/* Who has used up much is remembered until it would be theirs again: or they would have it by coming anew. */
-static bool must_rest(const struct hub *hub, const struct person *p)
-{
-    return (p->is_resting || hub->resting_count < RESTING) &&
-           (is_used(hub, &p->dear, ASKS, ASK_RATE) ||
-            is_used(hub, &p->makes, HUB_MAKES, HUB_MAKE_RATE) ||
-            is_used(hub, &p->names, HUB_RENAMES, HUB_RENAME_RATE) ||
-            is_used(hub, &p->states, HUB_STATES, HUB_STATE_RATE));
-}
-
-void hub_forget_if_idle(struct hub *hub, struct person *p)
-{
-    if (p->members != NULL || p->sessions != NULL) {
-        return;
-    }
-    if (!must_rest(hub, p)) {
-        forget(hub, p);
-    } else if (!p->is_resting) {
-        hub_nick_release(hub, p);
-        p->nick[0] = '\0';
-        p->is_resting = true;
-        hub->resting_count++;
-    }
-}
-
 /* --- coming ------------------------------------------------------------------------------------------ */
 
 struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN_KEY_SIZE],
@@ -199,55 +81,7 @@ struct hub_session *hub_came(struct hub *hub, void *conn, const uint8_t key[TERN
     return s;
 }
 
-/* --- rooms ------------------------------------------------------------------------------------------- */
-
-void hub_mark(struct room *room)
-{
-    if (!room->has_news) {
-        room->has_news = true;
-        room->next_news = room->hub->news;
-        room->hub->news = room;
-    }
-}
-
-uint64_t hub_announce(struct member *m, enum chat_kind kind, struct chat_slice body)
-{
-    struct chat_packet p = {
-        .kind = (uint8_t)kind, .nick = chat_text(m->person->nick), .body = body};
-    memcpy(p.key, m->person->key, sizeof p.key);
-    return room_say(m->room, &p);
-}
-
-void hub_remove_room(struct room *room)
-{
-    struct hub *hub = room->hub;
-    for (struct room **at = &hub->news; *at != NULL; at = &(*at)->next_news) {
-        if (*at == room) {
-            *at = room->next_news;
-            break;
-        }
-    }
-    (void)tdelete(room, &hub->by_name, compare_names);
-    *room->link = room->next;
-    if (room->next != NULL) {
-        room->next->link = room->link;
-    }
-    hub->trimmed = hub->trimmed == room ? room->next : hub->trimmed;
-    hub->room_count--;
-    room_free(room);
-}
-
-/* Room by room the older half goes, so that nobody can push the others' words out by their own alone. Once
- * around is enough. */
-void hub_trim_logs(struct hub *hub, size_t more)
-{
-    size_t rooms = hub->room_count;
-    while (hub->log_bytes + more > hub->log_limit && rooms-- > 0) {
-        struct room *room = hub->trimmed == NULL ? hub->rooms : hub->trimmed;
-        log_trim(&room->log, (size_t)(room->log.next - room->log.first) / 2);
-        hub->trimmed = room->next;
-    }
-}
+/* --- joining and leaving ----------------------------------------------------------------------------- */
 
 /* The member, who has no seats, leaves; the room goes with the last of them. A leave that cannot be stored
  * now is told later, by the sweep. */
@@ -266,91 +100,6 @@ static void part(struct member *m, const char *why, tern_time now)
     if (room->member_count == 0) {
         hub_remove_room(room);
     }
-}
-
-/* A number that no room of this name had before, even if its history was lost: so a client sees that it
- * has missed something, and never takes new words for old ones. */
-static uint64_t first_number(const struct hub *hub)
-{
-    uint64_t first = hub_wall(hub) << FIRST_SHIFT;
-    return first == 0 ? 1 : first;
-}
-
-static struct room *make_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
-                              enum chat_refusal *code, const char **why)
-{
-    struct store_room stored = {.flags = flags, .next = first_number(hub)};
-    if (!hub_may(hub, &by->makes, HUB_MAKES, HUB_MAKE_RATE)) {
-        *code = CHAT_REFUSED_RATE;
-        *why = "too many new rooms; wait a little";
-        return NULL;
-    }
-    memcpy(stored.creator, by->key, sizeof stored.creator);
-    if (hub->store != NULL && store_room_make(hub->store, name, &stored) < 0) {
-        hub_on_store_failure(hub);
-        *code = CHAT_REFUSED_HISTORY;
-        *why = "the server cannot store a room now";
-        return NULL;
-    }
-    struct room *room = room_new(hub, name, flags, stored.next);
-    if (room != NULL) {
-        room->stored = stored.id;
-        memcpy(room->creator, by->key, sizeof room->creator);
-    }
-    return room;
-}
-
-static struct room *load_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
-                              enum chat_refusal *code, const char **why)
-{
-    struct store_room stored;
-    int found = hub->store == NULL ? 0 : store_room_find(hub->store, name, &stored);
-    if (found < 0) {
-        hub_on_store_failure(hub);
-        *code = CHAT_REFUSED_HISTORY;
-        *why = "the server cannot read its history now";
-        return NULL;
-    }
-    return found == 1 ? room_load(hub, name, &stored) : make_room(hub, name, flags, by, code, why);
-}
-
-struct room *hub_find_room(struct hub *hub, const char *name)
-{
-    struct room like;
-    (void)memccpy(like.name, name, '\0', sizeof like.name);
-    return find(&hub->by_name, &like, compare_names);
-}
-
-bool hub_add_room(struct hub *hub, struct room *room)
-{
-    if (tsearch(room, &hub->by_name, compare_names) == NULL) {
-        return false;
-    }
-    room->next = hub->rooms;
-    room->link = &hub->rooms;
-    if (room->next != NULL) {
-        room->next->link = &room->next;
-    }
-    hub->rooms = room;
-    hub->room_count++;
-    return true;
-}
-
-struct room *hub_room(struct hub *hub, const char *name, uint8_t flags, struct person *by,
-                      enum chat_refusal *code, const char **why)
-{
-    struct room *room = hub_find_room(hub, name);
-    *code = CHAT_REFUSED_FULL;
-    *why = "the server has no room for it";
-    if (room != NULL || hub->room_count == HUB_ROOMS ||
-        (room = load_room(hub, name, flags, by, code, why)) == NULL) {
-        return room;
-    }
-    if (!hub_add_room(hub, room)) {
-        room_free(room);
-        return NULL;
-    }
-    return room;
 }
 
 static void tell_joined(struct hub_session *s, const struct seat *seat, uint64_t last)
@@ -796,7 +545,7 @@ void hub_free(struct hub *hub)
             session_free(s);
         }
         person->sessions = NULL;
-        forget(hub, person);
+        hub_forget(hub, person);
     }
     store_close(hub->store);
     free(hub);

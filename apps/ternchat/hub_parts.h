@@ -51,6 +51,7 @@ void hub_nick_release(struct hub *hub, struct person *person);
 struct person *hub_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]); /* NULL: no memory */
 struct person *hub_find_person(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]); /* or NULL */
 void hub_forget_if_idle(struct hub *hub, struct person *person);
+void hub_forget(struct hub *hub, struct person *person);
 
 void hub_mark(struct room *room); /* its status has news */
 /* What the server says of somebody. 0: it could not be stored. */
