@@ -1,8 +1,4 @@
-/* Rooms as the packets tell of them, and words on their way until the server has put them in order.
- *
- * What a person says bears a number: which program said it, and its how manieth words they are. The server
- * takes each number once. So after a lost connection everything that did not come back as an event is said
- * again, and is there once.
+/* Rooms as the packets tell of them, from when a person wishes to be in one until it is left.
  * SPDX-License-Identifier: MIT */
 #include "ternchat/model.h"
 
@@ -17,8 +13,7 @@
 #include "ternchat/model_seal.h"
 #include "ternchat/name.h"
 
-#define MODEL_NEW_ROOM 1000000 /* a gap of so many is a new room */
-#define NICK_TRIES     9
+#define NICK_TRIES 9
 
 struct model *model_new(const struct model_front *front, const char *nick)
 {
@@ -41,31 +36,10 @@ void model_identify(struct model *model, const uint8_t secret[TERN_KEY_SIZE])
     (void)crypto_scalarmult_base(model->key, secret);
 }
 
-static struct unheard **find_unheard(struct model_room *room, uint64_t id)
-{
-    struct unheard **at = &room->unheard;
-    while (*at != NULL && (*at)->id != id) {
-        at = &(*at)->next;
-    }
-    return at;
-}
-
-static void drop_unheard(struct model_room *room, struct unheard **at)
-{
-    struct unheard *u = *at;
-    *at = u->next;
-    room->unheard_tail = *at == NULL ? at : room->unheard_tail;
-    room->unsent = room->unsent == u ? u->next : room->unsent;
-    room->unheard_count--;
-    sodium_memzero(u->body, u->len);
-    free(u->sealed);
-    free(u);
-}
-
 static void room_clear(struct model_room *room)
 {
     while (room->unheard != NULL) {
-        drop_unheard(room, &room->unheard);
+        model_said_drop(room, &room->unheard);
     }
     model_seal_clear(room);
     for (size_t i = 0; i < MODEL_LINES; i++) {
@@ -133,34 +107,6 @@ struct model_room *model_console(struct model *model)
     return &model->console;
 }
 
-bool model_waiting(const struct model_room *room, size_t i, enum line_kind *kind,
-                   struct chat_slice *text)
-{
-    const struct unheard *u = room->unheard; /* as they were typed; what leaves is beside it */
-    while (u != NULL && i > 0) {
-        u = u->next;
-        i--;
-    }
-    if (u != NULL) {
-        *kind = u->kind == CHAT_KIND_TEXT     ? LINE_TEXT
-                : u->kind == CHAT_KIND_ACTION ? LINE_ACTION
-                : u->kind == CHAT_KIND_FILE   ? LINE_FILE
-                                              : LINE_NOTE;
-        *text = u->kind == CHAT_KIND_FILE ? chat_text("offers a file")
-                                          : (struct chat_slice){u->body, u->len};
-    }
-    return u != NULL;
-}
-
-size_t model_unheard(const struct model *model)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < model->room_count; i++) {
-        n += model->rooms[i]->unheard_count;
-    }
-    return n;
-}
-
 void model_tell(struct model *model, const char *text)
 {
     model->front.on_note(model->front.user, text);
@@ -173,19 +119,6 @@ bool model_send(struct model *model, uint16_t channel, const struct chat_packet 
     uint8_t buf[CHAT_PACKET_MAX];
     size_t len = chat_encode(p, buf, sizeof buf);
     return len > 0 && model->front.send(model->front.user, channel, buf, len, is_latest);
-}
-
-void model_send_unsent(struct model *model, struct model_room *room)
-{
-    while (room->channel != 0 && room->unsent != NULL && !room->is_held) {
-        struct unheard *u = room->unsent;
-        struct chat_packet p = {.type = CHAT_SAY, .id = u->id, .kind = u->kind};
-        if (!model_seal_word(model, room, u, &p.body) ||
-            !model_send(model, room->channel, &p, false)) {
-            return;
-        }
-        room->unsent = u->next;
-    }
 }
 
 static void send_join(struct model *model, struct model_room *room)
@@ -370,40 +303,6 @@ static void go(struct model *model, struct model_room *room)
     remove_room(model, room);
 }
 
-struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
-                            const void *body, size_t len)
-{
-    struct unheard *u = len > CHAT_WORDS_MAX || room->unheard_count >= MODEL_UNHEARD
-                            ? NULL
-                            : malloc(sizeof *u + len);
-    if (u == NULL) {
-        return NULL;
-    }
-    *u = (struct unheard){.id = id, .kind = (uint8_t)kind, .len = len};
-    if (len > 0) {
-        memcpy(u->body, body, len);
-    }
-    *room->unheard_tail = u;
-    room->unheard_tail = &u->next;
-    room->unheard_count++;
-    room->unsent = room->unsent == NULL ? u : room->unsent;
-    return u;
-}
-
-bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
-               size_t len, uint64_t *id)
-{
-    struct unheard *u = model_queue(room, model->next_id, kind, body, len);
-    if (u == NULL) {
-        return false;
-    }
-    *id = model->next_id++;
-    room->is_called = false;
-    model_memory_said(model, room, u);
-    model_send_unsent(model, room);
-    return true;
-}
-
 void model_read(struct model *model, struct model_room *room)
 {
     struct chat_packet p = {.type = CHAT_READ, .seq = room->last};
@@ -418,148 +317,6 @@ void model_type(struct model *model, struct model_room *room, bool is_typing)
     struct chat_packet p = {.type = CHAT_TYPE, .code = is_typing ? 1 : 0};
     if (room->channel != 0) {
         (void)model_send(model, room->channel, &p, true);
-    }
-}
-
-/* --- what happens ------------------------------------------------------------------------------------- */
-
-static void set_topic(struct model_room *room, struct chat_slice topic)
-{
-    size_t len = topic.len < sizeof room->topic ? topic.len : sizeof room->topic - 1;
-    if (len > 0) {
-        memcpy(room->topic, topic.data, len);
-    }
-    room->topic[len] = '\0';
-}
-
-static void on_kicked(struct model *model, struct model_room *room, const struct chat_packet *p,
-                      struct line *about)
-{
-    const struct model_person *who =
-        p->body.len == TERN_KEY_SIZE ? model_person_in(room, p->body.data) : NULL;
-    char nick[CHAT_NAME_MAX + 1];
-    (void)snprintf(nick, sizeof nick, "%s", who == NULL ? "somebody" : who->nick);
-    if (p->body.len == TERN_KEY_SIZE) {
-        model_person_left(model, room, p->body.data, p->seq);
-    }
-    model_happening(model, room, about, " put out ", nick);
-}
-
-/* What the server itself has to say of somebody. */
-static void on_happening(struct model *model, struct model_room *room, const struct chat_packet *p,
-                         struct line *about)
-{
-    char more[CHAT_TEXT_MAX];
-    (void)snprintf(more, sizeof more, "%.*s", (int)(p->body.len < 500 ? p->body.len : 500),
-                   p->body.len == 0 ? "" : (const char *)p->body.data);
-    switch (p->kind) {
-    case CHAT_KIND_JOIN:
-        model_person_came(model, room, p);
-        model_happening(model, room, about, " came", "");
-        model_seal_on_came(model, room, p->key);
-        break;
-    case CHAT_KIND_LEAVE:
-        model_person_left(model, room, p->key, p->seq);
-        model_happening(model, room, about, strcmp(more, "lost") == 0 ? " was lost" : " left", "");
-        break;
-    case CHAT_KIND_NICK:
-        if (model_person_in(room, p->key) != NULL) { /* or nobody would see them come */
-            model_person_add(model, room, p->key, p->nick, CHAT_HERE);
-        }
-        if (memcmp(p->key, model->key, sizeof p->key) == 0 && !room->is_replay) {
-            (void)name_take(p->nick, NAME_NICK, model->nick);
-        }
-        model_happening(model, room, about, " was called ", more);
-        break;
-    case CHAT_KIND_KICK:
-        on_kicked(model, room, p, about);
-        break;
-    case CHAT_KIND_TOPIC:
-        set_topic(room, p->body);
-        model_happening(model, room, about, " set the topic: ", more);
-        break;
-    default:
-        break; /* of a later version: its number counts all the same */
-    }
-}
-
-void model_show(struct model *model, struct model_room *room, const struct chat_packet *p,
-                struct line *about)
-{
-    if (p->kind == CHAT_KIND_TEXT || p->kind == CHAT_KIND_ACTION) {
-        about->kind = p->kind == CHAT_KIND_TEXT ? LINE_TEXT : LINE_ACTION;
-        model_line(model, room, about, p->body);
-    } else if (p->kind == CHAT_KIND_FILE) {
-        model_offer(model, room, p, about);
-    } else {
-        on_happening(model, room, p, about);
-    }
-}
-
-/* One of ours has come back: what it says we know. False: another program of ours has said it. */
-static bool on_own(struct model *model, struct model_room *room, const struct chat_packet *p,
-                   struct line *about)
-{
-    struct unheard **at = find_unheard(room, p->id);
-    struct chat_packet said = *p;
-    if (*at == NULL) {
-        return false;
-    }
-    said.kind = (*at)->kind;
-    said.body = (struct chat_slice){(*at)->body, (*at)->len};
-    model_seal_on_heard(room, *at);
-    model_memory_heard(model, room, p->id);
-    model_show(model, room, &said, about);
-    drop_unheard(room, at);
-    model->front.on_heard(model->front.user, room, p->id);
-    return true;
-}
-
-static bool is_open(const struct model_room *room)
-{
-    return room != NULL && (room->flags & CHAT_FLAG_OPEN) != 0;
-}
-
-/* In a sealed room words go by their key, and the nick is the one under which that is in the room: or a server
- * could show the words of one as those of another. */
-static void name_writer(const struct model_room *room, const struct chat_packet *p,
-                        char nick[CHAT_NAME_MAX + 1])
-{
-    const struct model_person *person = model_person_in(room, p->key);
-    if (person != NULL && p->kind < CHAT_KIND_TOPIC && !is_open(room)) {
-        memcpy(nick, person->nick, sizeof person->nick);
-    } else if (!name_take(p->nick, NAME_NICK, nick)) {
-        (void)snprintf(nick, CHAT_NAME_MAX + 1, "?");
-    }
-}
-
-static void on_event(struct model *model, struct model_room *room, const struct chat_packet *p)
-{
-    struct line about = {.seq = p->seq, .time = p->time, .is_replay = room->is_replay};
-    about.is_missed = room->is_replay && room->is_missed;
-    if (p->seq <= room->last) {
-        return;
-    }
-    memcpy(about.key, p->key, sizeof about.key);
-    name_writer(room, p, about.nick);
-    if (room->last != 0 && p->seq != room->last + 1) {
-        struct line gap = {.kind = LINE_GAP, .seq = p->seq - 1, .time = p->time};
-        char text[100];
-        uint64_t lost = p->seq - room->last - 1;
-        (void)snprintf(text, sizeof text, "%llu events are lost: the server no longer has them",
-                       (unsigned long long)lost);
-        if (lost > MODEL_NEW_ROOM) { /* numbers begin at the time at which a room is made */
-            (void)snprintf(text, sizeof text, "the server has lost what was said here before");
-        }
-        model_line(model, room, &gap, chat_text(text));
-        model_seal_on_gap(room);
-    }
-    room->last = p->seq;
-    model_memory_last(model, room);
-    about.is_own = memcmp(p->key, model->key, sizeof p->key) == 0;
-    if (!(about.is_own && on_own(model, room, p, &about)) &&
-        !model_seal_take(model, room, p, &about)) {
-        model_show(model, room, p, &about);
     }
 }
 
@@ -612,11 +369,8 @@ static bool is_as_before(struct model *model, struct model_room *room, bool is_o
         model_note(model, room, "this room is open: the server can read what is said here");
     }
     while (is_surprise && room->unheard != NULL) {
-        uint64_t id = room->unheard->id;
         model_tell(model, "words for a sealed room were not said: say them again if you will");
-        drop_unheard(room, &room->unheard);
-        model_memory_heard(model, room, id);
-        model->front.on_refused(model->front.user, room, id);
+        model_said_in_vain(model, room, &room->unheard);
     }
     room->is_known = true;
     return true;
@@ -644,7 +398,7 @@ static void on_joined(struct model *model, uint16_t channel, const struct chat_p
     /* What we saw before does not come again; and of a private conversation all was said to us. */
     room->is_missed = room->last != 0 || (room->flags & CHAT_FLAG_PRIVATE) != 0;
     room->listed = p->seq;
-    set_topic(room, p->text);
+    model_set_topic(room, p->text);
     model_people_set(model, room, p->body, was_known);
     if (p->seq < room->last) {
         room->last = room->asked = 0; /* the server has lost its memory: all is new */
@@ -669,20 +423,6 @@ static bool try_nick(struct model *model)
     model_tell(model, text);
     model_hello(model);
     return true;
-}
-
-/* Words that the server takes later wait; others it will never take. */
-static void on_words_refused(struct model *model, struct model_room *room, uint64_t id,
-                             bool is_later)
-{
-    struct unheard **at = find_unheard(room, id);
-    if (*at == NULL || is_later) {
-        room->is_held = *at != NULL || model_seal_is_keys(room, id);
-        return;
-    }
-    drop_unheard(room, at);
-    model_memory_heard(model, room, id);
-    model->front.on_refused(model->front.user, room, id);
 }
 
 static struct model_room *find_pair(struct model *model, const uint8_t key[TERN_KEY_SIZE])
@@ -760,7 +500,7 @@ static void on_refused(struct model *model, const struct chat_packet *p)
     }
     model_tell(model, text); /* not before: it would go with the room */
     if (is_of_words) {
-        on_words_refused(model, said, p->id, is_later);
+        model_said_refused(model, said, p->id, is_later);
     }
 }
 
@@ -768,7 +508,7 @@ static void on_room_packet(struct model *model, struct model_room *room,
                            const struct chat_packet *p)
 {
     if (p->type == CHAT_EVENT) {
-        on_event(model, room, p);
+        model_on_event(model, room, p);
     } else if (p->type == CHAT_STATUS) {
         model_on_status(room, p->body);
     } else if (p->type == CHAT_PARTED) {
@@ -784,6 +524,11 @@ static void on_room_packet(struct model *model, struct model_room *room,
         model_seal_on_caught_up(model, room);
         model_send_unsent(model, room);
     }
+}
+
+static bool is_open(const struct model_room *room)
+{
+    return room != NULL && (room->flags & CHAT_FLAG_OPEN) != 0;
 }
 
 void model_receive(struct model *model, uint16_t channel, const uint8_t *data, size_t len)

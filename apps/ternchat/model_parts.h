@@ -99,13 +99,24 @@ void model_known_name(struct known *k, const char *nick);
 struct known *model_known_add(struct model *model, const uint8_t key[TERN_KEY_SIZE]);
 struct model_person *model_person_in(const struct model_room *room,
                                      const uint8_t key[TERN_KEY_SIZE]);
-/* Adds it to what is to be said. NULL: no memory, or too much waits. */
-struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
-                            const void *body, size_t len);
 /* A private conversation that was here before, even if we are not welcome yet. */
 struct model_room *model_reopen(struct model *model, const char *name, const char *title,
                                 const uint8_t key[TERN_KEY_SIZE]);
+
+/* --- model_said.c, model_event.c ---------------------------------------------------------------------- */
+
+/* Adds it to what is to be said. NULL: no memory, or too much waits. */
+struct unheard *model_queue(struct model_room *room, uint64_t id, enum chat_kind kind,
+                            const void *body, size_t len);
 /* As much as there is room for of what was said in the room. */
 void model_send_unsent(struct model *model, struct model_room *room);
+struct unheard **model_said_find(struct model_room *room, uint64_t id); /* or at NULL */
+void model_said_drop(struct model_room *room, struct unheard **at);
+/* It will never be heard: it goes, and the front end is told. */
+void model_said_in_vain(struct model *model, struct model_room *room, struct unheard **at);
+/* Words that the server takes later wait; others it will never take. */
+void model_said_refused(struct model *model, struct model_room *room, uint64_t id, bool is_later);
+void model_on_event(struct model *model, struct model_room *room, const struct chat_packet *p);
+void model_set_topic(struct model_room *room, struct chat_slice topic);
 
 #endif
