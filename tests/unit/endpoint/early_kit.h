@@ -6,7 +6,7 @@
 #include "conn/handshake.h"
 #include "crypto/keys.h"
 #include "endpoint/endpoint.h"
-#include "pair_kit.h"
+#include "one_pair.h"
 #include "wire/header.h"
 
 #define EARLY_TICKET_MAX 600
@@ -19,10 +19,6 @@ struct early_side {
     bool is_connected;
 };
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t ticket[EARLY_TICKET_MAX];
 static size_t ticket_len;
 static tern_time ticket_at;
@@ -110,13 +106,6 @@ static inline int early_setup(void **state)
     client->config.secret_key = client_secret;
     server->config.secret_key = server_secret;
     server->config.early_data = true;
-    return 0;
-}
-
-static inline int early_teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 

@@ -1,11 +1,8 @@
 /* NEW_TOKEN: kept by the application, shown again, good for one address and one day.
  * SPDX-License-Identifier: MIT */
 #include "door_kit.h"
+#include "one_pair.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t token[TERN_ADDRESS_TOKEN_MAX];
 static size_t token_len;
 
@@ -14,13 +11,6 @@ static int setup(void **state)
     (void)state;
     pair_init(p);
     server->config.retry_half_open = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -243,17 +233,17 @@ static void too_long_ones_are_refused_by_the_call(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_token_spares_the_retry, setup, teardown),
-    cmocka_unit_test_setup_teardown(bad_ones_are_as_good_as_none, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_is_for_one_address, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_is_for_one_day, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_wrong_clock_shuts_nobody_out, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_outlives_the_server_s_process, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_3x_limit_stays_without_proof, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_do_bad_ones_lift_it, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_token_shown_before_proves_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_does_it_spare_a_retry_twice, setup, teardown),
-    cmocka_unit_test_setup_teardown(too_long_ones_are_refused_by_the_call, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_token_spares_the_retry, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(bad_ones_are_as_good_as_none, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_is_for_one_address, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_is_for_one_day, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_wrong_clock_shuts_nobody_out, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_outlives_the_server_s_process, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_3x_limit_stays_without_proof, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_do_bad_ones_lift_it, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_token_shown_before_proves_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_does_it_spare_a_retry_twice, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(too_long_ones_are_refused_by_the_call, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -2,26 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/input.h"
 #include "crypto/keys.h"
-#include "pair_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 static tern_endpoint_counters counters(const struct pair_side *side)
 {
@@ -289,16 +270,16 @@ static void all_connections_are_bounded(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(silent_servers_know_their_friends, setup, teardown),
-    cmocka_unit_test_setup_teardown(clients_accept_nobody, setup, teardown),
-    cmocka_unit_test_setup_teardown(junk_takes_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(one_flipped_bit_takes_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(only_first_packets_begin_one, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_sealed_ping_takes_no_place, setup, teardown),
-    cmocka_unit_test_setup_teardown(short_datagrams_and_amplification, setup, teardown),
-    cmocka_unit_test_setup_teardown(half_open_ones_are_bounded, setup, teardown),
-    cmocka_unit_test_setup_teardown(established_ones_are_not_half_open, setup, teardown),
-    cmocka_unit_test_setup_teardown(all_connections_are_bounded, setup, teardown),
+    cmocka_unit_test_setup_teardown(silent_servers_know_their_friends, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(clients_accept_nobody, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(junk_takes_nothing, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(one_flipped_bit_takes_nothing, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(only_first_packets_begin_one, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_sealed_ping_takes_no_place, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(short_datagrams_and_amplification, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(half_open_ones_are_bounded, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(established_ones_are_not_half_open, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(all_connections_are_bounded, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

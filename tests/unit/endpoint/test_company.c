@@ -1,28 +1,9 @@
 /* Many connections between two hosts: their acknowledgements have one size, so that they share a send.
  * SPDX-License-Identifier: MIT */
-#include "pair_kit.h"
+#include "one_pair.h"
 
 #define CROWD 20u
 #define STEP  64u
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
 
 /* Connections, all of them quiet. */
 static void gather(unsigned count)
@@ -144,11 +125,12 @@ static void nor_do_those_of_several_hosts(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(acks_of_many_to_one_host_have_one_size, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_padding_of_an_ack_does_not_fill_the_window, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(one_alone_pads_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_do_those_of_several_hosts, setup, teardown),
+    cmocka_unit_test_setup_teardown(acks_of_many_to_one_host_have_one_size, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(the_padding_of_an_ack_does_not_fill_the_window, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(one_alone_pads_nothing, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_do_those_of_several_hosts, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

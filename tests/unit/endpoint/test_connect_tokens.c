@@ -4,13 +4,10 @@
 
 #include "door_kit.h"
 #include "endpoint/endpoint.h"
+#include "one_pair.h"
 
 #define BIRTH 1700000000
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static const uint8_t key[TERN_CONNECT_KEY_SIZE] = {4, 5, 6};
 static uint8_t token[TERN_CONNECT_TOKEN_MAX];
 static size_t token_len;
@@ -29,13 +26,6 @@ static int setup(void **state)
     grant.expires = BIRTH + 60;
     grant.data = words;
     grant.data_len = 7;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -289,18 +279,18 @@ static void settings_are_checked(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_token_admits_and_brings_its_words, setup, teardown),
-    cmocka_unit_test_setup_teardown(nobody_else_comes_in, setup, teardown),
-    cmocka_unit_test_setup_teardown(once_and_not_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_twice_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_stolen_token_is_worth_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(late_early_and_foreign_ones_are_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_server_may_have_another_name, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_restarted_server_takes_only_new_ones, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_survives_a_retry, setup, teardown),
-    cmocka_unit_test_setup_teardown(half_open_ones_stay_small, setup, teardown),
-    cmocka_unit_test_setup_teardown(silent_servers_stay_silent, setup, teardown),
-    cmocka_unit_test_setup_teardown(settings_are_checked, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_token_admits_and_brings_its_words, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nobody_else_comes_in, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(once_and_not_again, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_twice_at_once, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_stolen_token_is_worth_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(late_early_and_foreign_ones_are_refused, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_server_may_have_another_name, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_restarted_server_takes_only_new_ones, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_survives_a_retry, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(half_open_ones_stay_small, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(silent_servers_stay_silent, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(settings_are_checked, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

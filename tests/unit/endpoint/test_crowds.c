@@ -1,25 +1,7 @@
 /* A full house: limits by address and in all, refusals with a reason, and no way to shut others out.
  * SPDX-License-Identifier: MIT */
 #include "door_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 static void a_full_server_says_so(void **state)
 {
@@ -183,13 +165,16 @@ static void every_answer_is_small(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_full_server_says_so, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_silent_full_server_says_so_to_friends, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_address_has_so_many_places, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_crowd_at_the_door_is_counted_again_inside, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_spoofer_cannot_use_up_another_s_places, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_busy_network_has_to_show_itself, setup, teardown),
-    cmocka_unit_test_setup_teardown(every_answer_is_small, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_full_server_says_so, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_silent_full_server_says_so_to_friends, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(an_address_has_so_many_places, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_crowd_at_the_door_is_counted_again_inside, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_spoofer_cannot_use_up_another_s_places, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_busy_network_has_to_show_itself, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(every_answer_is_small, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -140,12 +140,12 @@ static void a_retry_has_secrets_of_its_own(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(an_early_answer_has_a_secret_of_its_own, setup, early_teardown),
+    cmocka_unit_test_setup_teardown(an_early_answer_has_a_secret_of_its_own, setup, pair_teardown),
     cmocka_unit_test_setup_teardown(an_early_acknowledgement_is_sealed_like_an_answer, setup,
-                                    early_teardown),
-    cmocka_unit_test_setup_teardown(a_server_that_may_not_answer_tells_one, setup, early_teardown),
-    cmocka_unit_test_setup_teardown(what_a_server_refuses_it_cannot_tell, setup, early_teardown),
-    cmocka_unit_test_setup_teardown(a_retry_has_secrets_of_its_own, setup, early_teardown),
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_server_that_may_not_answer_tells_one, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(what_a_server_refuses_it_cannot_tell, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_retry_has_secrets_of_its_own, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

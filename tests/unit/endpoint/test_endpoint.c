@@ -1,25 +1,6 @@
 /* Two endpoints over the public calls: handshakes, refusals, streams both ways, timers, settings.
  * SPDX-License-Identifier: MIT */
-#include "pair_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 static void say(tern_conn *conn, const char *text)
 {
@@ -482,25 +463,26 @@ static void connections_have_a_limit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(pinned_key_connects, setup, teardown),
-    cmocka_unit_test_setup_teardown(first_contact_connects, setup, teardown),
-    cmocka_unit_test_setup_teardown(each_suite_connects, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_server_may_refuse_a_client, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_may_refuse_a_server, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_wrong_key_is_silence, setup, teardown),
-    cmocka_unit_test_setup_teardown(any_lost_datagram_is_made_up, setup, teardown),
-    cmocka_unit_test_setup_teardown(changed_datagrams_only_delay, setup, teardown),
-    cmocka_unit_test_setup_teardown(keepalive_holds_an_idle_connection, setup, teardown),
-    cmocka_unit_test_setup_teardown(settings_are_checked, setup, teardown),
-    cmocka_unit_test_setup_teardown(each_setting_has_its_range, setup, teardown),
-    cmocka_unit_test_setup_teardown(peers_are_checked, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_mapped_address_is_ipv4, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_given_identity_is_kept, setup, teardown),
-    cmocka_unit_test_setup_teardown(nobody_is_kept_waiting, setup, teardown),
-    cmocka_unit_test_setup_teardown(all_is_counted, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_short_visit_counts, setup, teardown),
-    cmocka_unit_test_setup_teardown(keys_of_small_order_cannot_be_pinned, setup, teardown),
-    cmocka_unit_test_setup_teardown(connections_have_a_limit, setup, teardown),
+    cmocka_unit_test_setup_teardown(pinned_key_connects, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(first_contact_connects, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(each_suite_connects, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_server_may_refuse_a_client, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_client_may_refuse_a_server, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_wrong_key_is_silence, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(any_lost_datagram_is_made_up, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(changed_datagrams_only_delay, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keepalive_holds_an_idle_connection, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(settings_are_checked, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(each_setting_has_its_range, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(peers_are_checked, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_mapped_address_is_ipv4, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_given_identity_is_kept, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nobody_is_kept_waiting, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(all_is_counted, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_short_visit_counts, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keys_of_small_order_cannot_be_pinned, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(connections_have_a_limit, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

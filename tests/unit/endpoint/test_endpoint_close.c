@@ -1,25 +1,6 @@
 /* How connections end: codes and reasons, timeouts, lost closes, and that nothing is left behind.
  * SPDX-License-Identifier: MIT */
-#include "pair_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 static void assert_empty(const struct pair_side *side)
 {
@@ -430,24 +411,29 @@ static void who_dislikes_a_key_shows_none(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(code_and_reason_reach_the_other_side, setup, teardown),
-    cmocka_unit_test_setup_teardown(reasons_of_any_bytes_and_length, setup, teardown),
-    cmocka_unit_test_setup_teardown(before_the_handshake_ends, setup, teardown),
-    cmocka_unit_test_setup_teardown(all_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(idleness_ends_it_in_time, setup, teardown),
-    cmocka_unit_test_setup_teardown(silence_ends_a_handshake_in_time, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_lost_close_is_repeated_when_asked_for, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_closing_server_answers_a_flood_seldom, setup, teardown),
-    cmocka_unit_test_setup_teardown(unread_streams_die_with_it, setup, teardown),
-    cmocka_unit_test_setup_teardown(idleness_ends_it_to_the_nanosecond, setup, teardown),
-    cmocka_unit_test_setup_teardown(idleness_is_never_shorter_than_three_probes, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_idle_timeout_at_all, setup, teardown),
-    cmocka_unit_test_setup_teardown(amid_the_handshake, setup, teardown),
-    cmocka_unit_test_setup_teardown(all_whatever_they_were_doing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_server_shuts_the_door_amid_handshakes, setup, teardown),
-    cmocka_unit_test_setup_teardown(both_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(who_dislikes_a_key_shows_none, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_event_not_polled_wakes_nobody, setup, teardown),
+    cmocka_unit_test_setup_teardown(code_and_reason_reach_the_other_side, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(reasons_of_any_bytes_and_length, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(before_the_handshake_ends, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(all_at_once, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(idleness_ends_it_in_time, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(silence_ends_a_handshake_in_time, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_lost_close_is_repeated_when_asked_for, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_closing_server_answers_a_flood_seldom, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(unread_streams_die_with_it, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(idleness_ends_it_to_the_nanosecond, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(idleness_is_never_shorter_than_three_probes, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(no_idle_timeout_at_all, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(amid_the_handshake, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(all_whatever_they_were_doing, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_server_shuts_the_door_amid_handshakes, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(both_at_once, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(who_dislikes_a_key_shows_none, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(an_event_not_polled_wakes_nobody, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

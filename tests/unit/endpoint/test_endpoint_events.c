@@ -1,25 +1,6 @@
 /* What an application is told, in which order, and how long its handles, pointers and lent bytes live.
  * SPDX-License-Identifier: MIT */
-#include "pair_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 static tern_stream *say(tern_conn *conn, tern_stream_kind kind, const char *text, unsigned flags)
 {
@@ -250,12 +231,12 @@ static void room_for_streams_is_told(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(connected_opened_readable_closed, setup, teardown),
-    cmocka_unit_test_setup_teardown(early_bytes_ride_on_message_3, setup, teardown),
-    cmocka_unit_test_setup_teardown(pointers_ride_to_the_end, setup, teardown),
-    cmocka_unit_test_setup_teardown(handles_live_until_the_next_poll, setup, teardown),
-    cmocka_unit_test_setup_teardown(lent_bytes_come_back_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(room_for_streams_is_told, setup, teardown),
+    cmocka_unit_test_setup_teardown(connected_opened_readable_closed, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(early_bytes_ride_on_message_3, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(pointers_ride_to_the_end, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(handles_live_until_the_next_poll, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(lent_bytes_come_back_once, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(room_for_streams_is_told, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

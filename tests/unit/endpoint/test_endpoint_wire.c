@@ -2,14 +2,9 @@
  * forged datagrams may do to a connection: nothing.
  * SPDX-License-Identifier: MIT */
 #include "crypto/token.h"
-#include "pair_kit.h"
+#include "one_pair.h"
 
 #define KEPT 64
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 
 static uint8_t kept[2][KEPT][1500];
 static size_t kept_len[2][KEPT], kept_count[2];
@@ -23,13 +18,6 @@ static int setup(void **state)
     for (size_t i = 0; i < sizeof much; i++) {
         much[i] = (uint8_t)(i * 31 + i / 251);
     }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -262,11 +250,11 @@ static void there_are_no_stateless_resets(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(bytes_survive_a_rough_wire, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_clock_may_step_back, setup, teardown),
-    cmocka_unit_test_setup_teardown(junk_does_nothing_to_a_connection, setup, teardown),
-    cmocka_unit_test_setup_teardown(old_datagrams_come_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(there_are_no_stateless_resets, setup, teardown),
+    cmocka_unit_test_setup_teardown(bytes_survive_a_rough_wire, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_clock_may_step_back, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(junk_does_nothing_to_a_connection, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(old_datagrams_come_again, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(there_are_no_stateless_resets, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

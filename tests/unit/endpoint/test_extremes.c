@@ -5,14 +5,9 @@
 #include <tern/conn.h>
 #include <tern/stream.h>
 
-#include "pair_kit.h"
+#include "one_pair.h"
 #include "trace/trace.h"
 #include "wire/params.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 
 /* What takes the place of one parameter of one end. */
 static struct change {

@@ -3,30 +3,12 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/input.h"
 #include "crypto/keys.h"
-#include "pair_kit.h"
+#include "one_pair.h"
 #include "wire/header.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t first[2000];
 static size_t first_len;
 static struct tern_header seen; /* of the client's first packet */
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
 
 static void begin(const uint8_t *key)
 {
@@ -181,11 +163,11 @@ static void a_true_close_is_believed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_forger_does_not_disturb_a_client, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_in_first_contact, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_forger_does_not_disturb_a_server, setup, teardown),
-    cmocka_unit_test_setup_teardown(nor_one_that_is_earlier, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_true_close_is_believed, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_forger_does_not_disturb_a_client, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_in_first_contact, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_forger_does_not_disturb_a_server, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nor_one_that_is_earlier, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_true_close_is_believed, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

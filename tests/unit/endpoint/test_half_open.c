@@ -6,13 +6,10 @@
 #include "crypto/keys.h"
 #include "door_kit.h"
 #include "endpoint/endpoint.h"
+#include "one_pair.h"
 
 #define MANY 2000
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t message[1200]; /* frames of a client's first packet */
 static size_t message_len;
 static struct tern_cid message_scid;
@@ -23,13 +20,6 @@ static int setup(void **state)
     pair_init(p);
     server->config.retry_half_open = SIZE_MAX;
     server->config.initial_rate = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -420,18 +410,20 @@ static void closing_all_ends_them(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(each_costs_two_kilobytes, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_flood_is_gone_in_ten_seconds, setup, teardown),
-    cmocka_unit_test_setup_teardown(from_a_thousand_on_each_is_asked, setup, teardown),
-    cmocka_unit_test_setup_teardown(senseless_ones_leave_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_small_allowance_makes_no_haste, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, teardown),
-    cmocka_unit_test_setup_teardown(message_2_is_said_again_with_other_numbers, setup, teardown),
-    cmocka_unit_test_setup_teardown(forged_handshake_packets_change_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_ping_in_place_of_message_3, setup, teardown),
-    cmocka_unit_test_setup_teardown(early_packets_are_kept_within_bounds, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_failed_allocation_costs_a_retransmission, setup, teardown),
-    cmocka_unit_test_setup_teardown(closing_all_ends_them, setup, teardown),
+    cmocka_unit_test_setup_teardown(each_costs_two_kilobytes, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_flood_is_gone_in_ten_seconds, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(from_a_thousand_on_each_is_asked, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(senseless_ones_leave_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_small_allowance_makes_no_haste, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_wakes_for_message_3, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(message_2_is_said_again_with_other_numbers, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(forged_handshake_packets_change_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_ping_in_place_of_message_3, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(early_packets_are_kept_within_bounds, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_failed_allocation_costs_a_retransmission, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(closing_all_ends_them, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

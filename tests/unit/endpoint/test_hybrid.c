@@ -236,16 +236,16 @@ static void early_data_goes_with_it(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(hybrids_connect, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(a_hybrid_costs_no_round_trip, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(both_ends_must_want_it, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(a_build_without_it_says_so, early_setup, early_teardown),
+    cmocka_unit_test_setup_teardown(hybrids_connect, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_hybrid_costs_no_round_trip, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(both_ends_must_want_it, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_build_without_it_says_so, early_setup, pair_teardown),
     cmocka_unit_test_setup_teardown(any_of_the_first_datagrams_may_be_lost, early_setup,
-                                    early_teardown),
-    cmocka_unit_test_setup_teardown(the_amplification_limit_holds, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(halves_hold_no_place_for_long, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(forged_pieces_only_delay, early_setup, early_teardown),
-    cmocka_unit_test_setup_teardown(early_data_goes_with_it, early_setup, early_teardown),
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(the_amplification_limit_holds, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(halves_hold_no_place_for_long, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(forged_pieces_only_delay, early_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(early_data_goes_with_it, early_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

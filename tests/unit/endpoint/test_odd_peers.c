@@ -5,25 +5,7 @@
 #include "conn/input.h"
 #include "crypto/keys.h"
 #include "door_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
+#include "one_pair.h"
 
 /* --- twins ---------------------------------------------------------------------------------------- */
 
@@ -263,10 +245,13 @@ static void the_application_ends_one_that_is_kept_alive(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(twins_do_not_hear_each_other, setup, teardown),
-    cmocka_unit_test_setup_teardown(keys_of_small_order_are_dropped_alike, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_window_of_a_byte_ends_with_idleness, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_application_ends_one_that_is_kept_alive, setup, teardown),
+    cmocka_unit_test_setup_teardown(twins_do_not_hear_each_other, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keys_of_small_order_are_dropped_alike, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_window_of_a_byte_ends_with_idleness, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(the_application_ends_one_that_is_kept_alive, pair_setup,
+                                    pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -3,11 +3,8 @@
 #include "crypto/token.h"
 #include "door_kit.h"
 #include "endpoint/endpoint.h"
+#include "one_pair.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static const uint8_t secret[TERN_KEY_SIZE] = {3, 1, 4};
 
 static int setup(void **state)
@@ -15,13 +12,6 @@ static int setup(void **state)
     (void)state;
     pair_init(p);
     server->config.secret_key = secret;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -311,16 +301,17 @@ static void one_token_for_two_is_kept_once(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_restarted_server_is_noticed_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(another_key_resets_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(silent_servers_and_clients_send_none, setup, teardown),
-    cmocka_unit_test_setup_teardown(only_the_token_in_use_counts, setup, teardown),
-    cmocka_unit_test_setup_teardown(tokens_go_with_their_identifiers, setup, teardown),
-    cmocka_unit_test_setup_teardown(resets_are_shorter_than_their_cause, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_flood_has_few_resets_and_takes_no_memory, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_oracle_for_live_identifiers, setup, teardown),
-    cmocka_unit_test_setup_teardown(nobody_answers_for_another_server, setup, teardown),
-    cmocka_unit_test_setup_teardown(one_token_for_two_is_kept_once, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_restarted_server_is_noticed_at_once, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(another_key_resets_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(silent_servers_and_clients_send_none, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(only_the_token_in_use_counts, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(tokens_go_with_their_identifiers, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(resets_are_shorter_than_their_cause, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_flood_has_few_resets_and_takes_no_memory, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(no_oracle_for_live_identifiers, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(nobody_answers_for_another_server, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(one_token_for_two_is_kept_once, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -2,15 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/rest.h"
 #include "endpoint/endpoint.h"
-#include "pair_kit.h"
+#include "one_pair.h"
 
 #define MANY       500
 #define REST_BOUND 4096 /* [P §12.6] */
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 
 static int setup(void **state)
 {
@@ -19,13 +14,6 @@ static int setup(void **state)
     for (int i = 0; i < 2; i++) {
         p->side[i].config.idle_timeout = 600 * TERN_SEC;
     }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -385,21 +373,21 @@ static void a_path_is_recalled_at_rest(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(each_holds_little, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_takes_a_second, setup, teardown),
-    cmocka_unit_test_setup_teardown(either_side_wakes_the_other, setup, teardown),
-    cmocka_unit_test_setup_teardown(keys_go_on, setup, teardown),
-    cmocka_unit_test_setup_teardown(keepalives_leave_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(keepalives_wake_for_a_moment, setup, teardown),
-    cmocka_unit_test_setup_teardown(keepalives_of_many_go_together, setup, teardown),
-    cmocka_unit_test_setup_teardown(streams_stay, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_was_learnt_stays, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_burst_follows, setup, teardown),
-    cmocka_unit_test_setup_teardown(another_controller_waits, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_open_question_keeps_it_awake, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_wakes_when_it_can, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_end_comes_at_rest, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_path_is_recalled_at_rest, setup, teardown),
+    cmocka_unit_test_setup_teardown(each_holds_little, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_takes_a_second, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(either_side_wakes_the_other, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keys_go_on, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keepalives_leave_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keepalives_wake_for_a_moment, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(keepalives_of_many_go_together, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(streams_stay, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(what_was_learnt_stays, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(no_burst_follows, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(another_controller_waits, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(an_open_question_keeps_it_awake, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_wakes_when_it_can, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_end_comes_at_rest, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_path_is_recalled_at_rest, setup, pair_teardown),
 };
 /* clang-format on */
 

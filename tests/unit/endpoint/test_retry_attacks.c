@@ -4,11 +4,8 @@
 #include "conn/proofs.h"
 #include "crypto/keys.h"
 #include "door_kit.h"
+#include "one_pair.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t first[2000], retry[2000], second[2000];
 static size_t first_len, retry_len, second_len;
 
@@ -17,13 +14,6 @@ static int setup(void **state)
     (void)state;
     pair_init(p);
     server->config.retry_half_open = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -398,21 +388,24 @@ static void any_order_around_a_retry(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_retry_leads_to_a_connection, setup, teardown),
-    cmocka_unit_test_setup_teardown(in_first_contact_too, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_server_forgets_whom_it_asked, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_second_retry_is_ignored, setup, teardown),
-    cmocka_unit_test_setup_teardown(none_is_heeded_after_the_server_has_spoken, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_damaged_retry_is_ignored, setup, teardown),
-    cmocka_unit_test_setup_teardown(retries_with_odd_identifiers_are_ignored, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_forged_retry_blocks_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_second_message_has_another_key_and_number, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_token_is_good_for_one_place, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_late_token_opens_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_replayed_token_makes_no_second_connection, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_invalid_token_is_told_to_the_client, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_silent_server_asks_its_friends_alone, setup, teardown),
-    cmocka_unit_test_setup_teardown(any_order_around_a_retry, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_retry_leads_to_a_connection, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(in_first_contact_too, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_server_forgets_whom_it_asked, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_second_retry_is_ignored, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(none_is_heeded_after_the_server_has_spoken, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_damaged_retry_is_ignored, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(retries_with_odd_identifiers_are_ignored, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_forged_retry_blocks_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_second_message_has_another_key_and_number, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_token_is_good_for_one_place, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_late_token_opens_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_replayed_token_makes_no_second_connection, setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(an_invalid_token_is_told_to_the_client, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_silent_server_asks_its_friends_alone, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(any_order_around_a_retry, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,27 +1,8 @@
 /* Which connection a datagram belongs to: by identifier, from any address, many at once.
  * SPDX-License-Identifier: MIT */
-#include "pair_kit.h"
+#include "one_pair.h"
 
 #define MANY 100
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
 
 static void say_number(tern_conn *conn, uint8_t number)
 {
@@ -148,11 +129,14 @@ static void two_first_packets_with_one_identifier(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(many_share_one_address, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_identifier_is_found_from_another_address, setup, teardown),
-    cmocka_unit_test_setup_teardown(unknown_identifiers_are_counted_and_dropped, setup, teardown),
-    cmocka_unit_test_setup_teardown(segments_are_taken_apart, setup, teardown),
-    cmocka_unit_test_setup_teardown(two_first_packets_with_one_identifier, setup, teardown),
+    cmocka_unit_test_setup_teardown(many_share_one_address, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(an_identifier_is_found_from_another_address, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(unknown_identifiers_are_counted_and_dropped, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(segments_are_taken_apart, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(two_first_packets_with_one_identifier, pair_setup,
+                                    pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,24 +1,13 @@
 /* Secrets, one-time codes and anonymous clients, from end to end.
  * SPDX-License-Identifier: MIT */
 #include "mode_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
+#include "one_pair.h"
 
 static int setup(void **state)
 {
     (void)state;
     pair_init(p);
     client->config.idle_timeout = server->config.idle_timeout = 0; /* tests take their time */
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -274,22 +263,22 @@ static void anonymous_clients_cannot_be_linked(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_shared_secret_lets_in, setup, teardown),
-    cmocka_unit_test_setup_teardown(secrets_that_differ_are_told, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_wrong_secret_is_told_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_secret_on_one_side_only_is_told, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_server_without_a_secret_says_so, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_shared_secret_lets_in, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(secrets_that_differ_are_told, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_wrong_secret_is_told_at_once, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_secret_on_one_side_only_is_told, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_server_without_a_secret_says_so, setup, pair_teardown),
     cmocka_unit_test_setup_teardown(a_client_is_not_connected_before_the_server_proves_itself,
-                                    setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_without_proof_gives_up_in_time, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_code_lets_one_in, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_code_costs_no_round_trip, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_wrong_code_is_told, setup, teardown),
-    cmocka_unit_test_setup_teardown(another_number_is_told_and_no_guess, setup, teardown),
-    cmocka_unit_test_setup_teardown(codes_have_conditions, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_is_asked_after_the_proof, setup, teardown),
-    cmocka_unit_test_setup_teardown(secrets_and_codes_outlive_a_retry, setup, teardown),
-    cmocka_unit_test_setup_teardown(anonymous_clients_cannot_be_linked, setup, teardown),
+                                    setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_client_without_proof_gives_up_in_time, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_code_lets_one_in, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_code_costs_no_round_trip, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_wrong_code_is_told, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(another_number_is_told_and_no_guess, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(codes_have_conditions, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_client_is_asked_after_the_proof, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(secrets_and_codes_outlive_a_retry, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(anonymous_clients_cannot_be_linked, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -2,24 +2,13 @@
  * SPDX-License-Identifier: MIT */
 #include "meddle_kit.h"
 #include "mode_kit.h"
-
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
+#include "one_pair.h"
 
 static int setup(void **state)
 {
     (void)state;
     pair_init(p);
     client->config.idle_timeout = server->config.idle_timeout = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
     return 0;
 }
 
@@ -222,16 +211,16 @@ static void ones_own_key_is_welcome_at_a_server(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(the_third_wrong_guess_burns_a_code, setup, teardown),
-    cmocka_unit_test_setup_teardown(guessing_at_once_gains_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(half_a_handshake_is_no_guess, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_repeated_guess_counts_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_changed_envelope_connects_nobody, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_mode_is_not_cut_down_on_the_way, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_changed_code_message_is_no_guess, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_false_server_is_not_believed, setup, teardown),
-    cmocka_unit_test_setup_teardown(ones_own_words_connect_nobody, setup, teardown),
-    cmocka_unit_test_setup_teardown(ones_own_key_is_welcome_at_a_server, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_third_wrong_guess_burns_a_code, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(guessing_at_once_gains_nothing, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(half_a_handshake_is_no_guess, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_repeated_guess_counts_once, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_changed_envelope_connects_nobody, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_mode_is_not_cut_down_on_the_way, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_changed_code_message_is_no_guess, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_false_server_is_not_believed, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(ones_own_words_connect_nobody, setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(ones_own_key_is_welcome_at_a_server, setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

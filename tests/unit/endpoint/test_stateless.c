@@ -1,27 +1,11 @@
 /* Version Negotiation: when it is sent, what it says, and that it is no amplifier.
  * SPDX-License-Identifier: MIT */
 #include "endpoint/endpoint.h"
-#include "pair_kit.h"
+#include "one_pair.h"
 #include "wire/limits.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
 static uint8_t ask[1500];
 static uint8_t answer[1500];
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
 
 /* A long header of some version: RFC 8999 §5.1. */
 static void make_ask(uint32_t version)
@@ -213,14 +197,16 @@ static void a_full_ring_takes_no_more(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_full_ring_takes_no_more, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_unknown_version_is_told_ours, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_longest_identifiers_are_returned, setup, teardown),
-    cmocka_unit_test_setup_teardown(negotiation_is_never_answered, setup, teardown),
-    cmocka_unit_test_setup_teardown(small_datagrams_get_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(silent_servers_and_clients_say_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_flood_is_answered_by_a_few, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_does_not_heed_it, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_full_ring_takes_no_more, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(an_unknown_version_is_told_ours, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(the_longest_identifiers_are_returned, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(negotiation_is_never_answered, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(small_datagrams_get_nothing, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(silent_servers_and_clients_say_nothing, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(a_flood_is_answered_by_a_few, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_client_does_not_heed_it, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,27 +1,10 @@
 /* Version Negotiation in every state, and first flights of which any bit was changed.
  * SPDX-License-Identifier: MIT */
 #include "door_kit.h"
+#include "one_pair.h"
 
-static struct pair the_pair;
-static struct pair *const p = &the_pair;
-static struct pair_side *const client = &the_pair.side[PAIR_CLIENT];
-static struct pair_side *const server = &the_pair.side[PAIR_SERVER];
 static uint8_t first[2000];
 static size_t first_len;
-
-static int setup(void **state)
-{
-    (void)state;
-    pair_init(p);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pair_close(p);
-    return 0;
-}
 
 static void begin(void)
 {
@@ -142,11 +125,11 @@ static void a_changed_bit_changes_no_agreement(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(it_is_told_as_the_cause_when_nothing_else_comes, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(senseless_ones_are_ignored, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_has_no_effect_in_any_other_state, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_changed_bit_changes_no_agreement, setup, teardown),
+    cmocka_unit_test_setup_teardown(it_is_told_as_the_cause_when_nothing_else_comes, pair_setup,
+                                    pair_teardown),
+    cmocka_unit_test_setup_teardown(senseless_ones_are_ignored, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(it_has_no_effect_in_any_other_state, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown(a_changed_bit_changes_no_agreement, pair_setup, pair_teardown),
 };
 
 TERN_TEST_MAIN(tests)
