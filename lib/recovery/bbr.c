@@ -153,7 +153,7 @@ static void guess_pacing(struct tern_cc *cc, tern_time rtt)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     uint64_t window = tern_bbr_scale(bbr->initial_cwnd, TRAIN_PACING);
-    bbr->pacing_rate = window * 1000000 / TERN_MAX(rtt / 1000, (tern_time)1);
+    bbr->pacing_rate = tern_cc_rate_of(window, rtt);
 }
 
 static uint64_t bbr_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
@@ -518,10 +518,9 @@ static void bbr_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_ti
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
     uint64_t delivered = run->rate->delivered;
-    uint64_t usecs = TERN_MAX(run->rtt->smoothed / TERN_USEC, (tern_time)1);
     bbr->has_rtt = true;
     bbr->min_rtt = bbr->probe_rtt_min = run->rtt->min;
-    bbr->bw = bbr->max_bw[1] = cc->cwnd * 1000000 / usecs;
+    bbr->bw = bbr->max_bw[1] = tern_cc_rate_of(cc->cwnd, run->rtt->smoothed);
     bbr->loss_round_delivered = delivered + cc->bytes_in_flight;
     tern_bbr_begin_round(bbr, delivered);
     if (run->is_starting) {
@@ -545,11 +544,10 @@ static uint64_t bbr_window(const struct tern_cc *cc)
 static void bbr_resume(struct tern_cc *cc, uint64_t volume, const struct tern_cc_ack *ack)
 {
     struct tern_bbr *bbr = tern_bbr_of(cc);
-    uint64_t usecs = TERN_MAX(ack->rtt->smoothed / TERN_USEC, (tern_time)1);
     if (bbr->phase != TERN_BBR_STARTUP) {
         return;
     }
-    bbr->resume_rate = volume * 1000000 / usecs;
+    bbr->resume_rate = tern_cc_rate_of(volume, ack->rtt->smoothed);
     bbr->recalled_rate = 2 * bbr->resume_rate; /* tern_recall gives half */
     bbr->resume_until = bbr->round_count + RESUME_ROUNDS;
     bbr->resume_bw = tern_bbr_max_bw(bbr);

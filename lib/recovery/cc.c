@@ -47,7 +47,7 @@ uint64_t tern_cc_pace(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     uint64_t rate = cc->ops->pacing_rate(cc, rtt);
     if (cc->state->recall.phase == TERN_RECALL_JUMPED) {
-        rate = TERN_MIN(rate, cc->cwnd * 1000000 / TERN_MAX(rtt->smoothed / 1000, (tern_time)1));
+        rate = TERN_MIN(rate, tern_cc_rate_of(cc->cwnd, rtt->smoothed));
     }
     /* A window of two datagrams over a round trip of an hour is no byte a second; but 0 is no pace at all. */
     return TERN_MAX(rate, (uint64_t)cc->datagram);

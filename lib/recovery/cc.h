@@ -155,6 +155,13 @@ uint64_t tern_cc_pace(const struct tern_cc *cc, const struct tern_rtt *rtt);
 
 /* Bytes that may be sent now. */
 uint64_t tern_cc_room(const struct tern_cc *cc);
+
+/* Bytes a second: so many in that time. */
+static inline uint64_t tern_cc_rate_of(uint64_t bytes, tern_time time)
+{
+    return bytes * 1000000 / TERN_MAX(time / TERN_USEC, (tern_time)1);
+}
+
 static inline uint64_t tern_cc_min_window(const struct tern_cc *cc)
 {
     return 2 * (uint64_t)cc->datagram; /* RFC 9002 §7.2 */

@@ -216,7 +216,7 @@ static void cubic_on_spurious(struct tern_cc *cc, tern_time now)
 static uint64_t cubic_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     uint64_t gain = cc->cwnd < cc->ssthresh ? 200 : 125; /* RFC 9002 §7.7 */
-    return cc->cwnd * gain / 100 * 1000000 / TERN_MAX(rtt->smoothed / 1000, (tern_time)1);
+    return tern_cc_rate_of(cc->cwnd * gain / 100, rtt->smoothed);
 }
 
 const struct tern_cc_ops tern_cc_cubic = {

@@ -391,7 +391,7 @@ static uint64_t ledbat_pacing_rate(const struct tern_cc *cc, const struct tern_r
     if (state->base > 0) {
         trip = TERN_MIN(trip, state->base + state->delay);
     }
-    return cc->cwnd * gain / 100 * 1000000 / TERN_MAX(trip / 1000, (tern_time)1);
+    return tern_cc_rate_of(cc->cwnd * gain / 100, trip);
 }
 
 const struct tern_cc_ops tern_cc_ledbat = {

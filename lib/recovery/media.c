@@ -105,11 +105,6 @@ static uint64_t bytes_within(uint64_t rate, tern_time time)
     return TERN_MIN(rate, UINT64_C(1) << 40) * usecs / 1000000;
 }
 
-static uint64_t per_second(uint64_t bytes, tern_time time)
-{
-    return bytes * 1000000 / TERN_MAX(time / TERN_USEC, (tern_time)1);
-}
-
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void forget_delay(struct media *state, tern_time base)
@@ -135,7 +130,7 @@ static void media_adopt(struct tern_cc *cc, const struct tern_cc_run *run, tern_
 {
     struct media *state = media_of(cc);
     forget_delay(state, run->rtt->min);
-    state->rate = per_second(cc->cwnd, run->rtt->smoothed);
+    state->rate = tern_cc_rate_of(cc->cwnd, run->rtt->smoothed);
     state->phase = run->is_starting ? PHASE_START : PHASE_FOLLOW;
     state->full = run->is_starting ? 0 : state->rate;
     state->supply[0] = state->rate;
@@ -235,7 +230,7 @@ static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, te
     uint64_t bytes = tern_sub_sat(ack->rate->delivered, state->round_delivered);
     state->supply_at = (state->supply_at + 1) % ROUNDS;
     state->supply[state->supply_at] =
-        TERN_MAX(per_second(bytes, state->round_length), ack->sample->rate);
+        TERN_MAX(tern_cc_rate_of(bytes, state->round_length), ack->sample->rate);
     state->round_end = ack->next_pn;
     state->round_delivered = ack->rate->delivered;
     state->round_at = now;
@@ -252,7 +247,8 @@ static bool round_is_over(struct media *state, const struct tern_cc_ack *ack, te
 
 static void set_rate(struct tern_cc *cc, uint64_t rate, const struct tern_rtt *rtt)
 {
-    uint64_t least = per_second(tern_cc_min_window(cc), TERN_MAX(rtt->smoothed, 100 * TERN_MSEC));
+    uint64_t least =
+        tern_cc_rate_of(tern_cc_min_window(cc), TERN_MAX(rtt->smoothed, 100 * TERN_MSEC));
     media_of(cc)->rate = TERN_MAX(rate, least);
 }
 
@@ -295,7 +291,7 @@ static uint64_t within_wish(const struct tern_cc *cc, uint64_t rate)
 static uint64_t media_pacing_rate(const struct tern_cc *cc, const struct tern_rtt *rtt)
 {
     const struct media *state = media_in(cc);
-    uint64_t rate = state->rate > 0 ? state->rate : 2 * per_second(cc->cwnd, rtt->smoothed);
+    uint64_t rate = state->rate > 0 ? state->rate : 2 * tern_cc_rate_of(cc->cwnd, rtt->smoothed);
     if (state->phase == PHASE_DRAIN) {
         uint64_t less = state->queue * 100 / DRAIN_TIME;
         less = TERN_MAX(TERN_MIN(less, (uint64_t)DRAIN_MOST), (uint64_t)DRAIN_LEAST);
@@ -427,7 +423,7 @@ static void compete(struct tern_cc *cc, const struct tern_rtt *rtt, tern_time no
     } else if (now >= state->watch_at + TEST_EVERY) {
         begin_watch(state, PHASE_TEST, now);
     } else if (is_proved(state)) {
-        uint64_t more = per_second(cc->datagram, rtt->smoothed);
+        uint64_t more = tern_cc_rate_of(cc->datagram, rtt->smoothed);
         tern_time trips = state->round_length / TERN_MAX(rtt->smoothed / 16, (tern_time)1);
         set_rate(cc, state->rate + more * TERN_MIN(trips, (tern_time)64) / 16, rtt);
     }
@@ -579,7 +575,7 @@ static void media_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, tern
         return;
     }
     if (state->rate == 0) {
-        state->rate = per_second(cc->cwnd, ack->rtt->smoothed);
+        state->rate = tern_cc_rate_of(cc->cwnd, ack->rtt->smoothed);
     }
     stop_start(cc, ack, now);
     if (round_is_over(state, ack, now)) {

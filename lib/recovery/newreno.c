@@ -81,7 +81,7 @@ static uint64_t newreno_pacing_rate(const struct tern_cc *cc, const struct tern_
 {
     /* RFC 9002 §7.7: a little above the window's own pace, twice in slow start. */
     uint64_t gain = cc->cwnd < cc->ssthresh ? 200 : 125;
-    return cc->cwnd * gain / 100 * 1000000 / TERN_MAX(rtt->smoothed / 1000, (tern_time)1);
+    return tern_cc_rate_of(cc->cwnd * gain / 100, rtt->smoothed);
 }
 
 const struct tern_cc_ops tern_cc_newreno = {
