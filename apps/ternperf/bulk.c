@@ -397,10 +397,7 @@ int bulk_run(const struct options *o)
     report_init(&report, o);
     int code = o->shards > 1 ? crowd_measure(o, &report) : bulk_measure(o, &report);
     if (code == CLI_OK) {
-        tell(&report);
-    }
-    if (code == CLI_OK && o->json) {
-        report_print(&report);
+        report_say(&report, o, tell);
     }
     return code;
 }

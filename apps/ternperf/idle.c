@@ -112,16 +112,10 @@ int idle_run(const struct options *o)
     config.idle_timeout = TERN_SEC * 10 > 3 * o->keepalive ? TERN_SEC * 10 : 3 * o->keepalive;
     int code = lab_open(&run.lab, o, &config, on_event, &run);
     if (code < 0) {
-        tern_stats stats = {.size = sizeof stats};
-        tern_conn_stats(run.lab.control, &stats);
-        report.cipher = tern_suite_name(stats.suite);
-        report.datagram_bytes = (double)stats.datagram_size;
+        report_path(&report, run.lab.control);
         code = measure(&run, o, &report);
         if (code <= CLI_PARTIAL) {
-            tell(&report);
-        }
-        if (code <= CLI_PARTIAL && o->json) {
-            report_print(&report);
+            report_say(&report, o, tell);
         }
     }
     lab_close(&run.lab);

@@ -272,10 +272,7 @@ int messages_run(const struct options *o)
     code = code < 0 ? begin(&run) : code;
     code = code < 0 ? measure(&run, &report) : code;
     if (code == CLI_OK) {
-        tell(&report);
-    }
-    if (code == CLI_OK && o->json) {
-        report_print(&report);
+        report_say(&report, o, tell);
     }
     lab_close(&run.lab);
     return code;

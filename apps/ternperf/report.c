@@ -51,6 +51,14 @@ void report_init(struct report *r, const struct options *o)
     }
 }
 
+void report_path(struct report *r, const tern_conn *conn)
+{
+    tern_stats stats = {.size = sizeof stats};
+    tern_conn_stats(conn, &stats);
+    r->cipher = tern_suite_name(stats.suite);
+    r->datagram_bytes = (double)stats.datagram_size;
+}
+
 static int compare(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
@@ -153,4 +161,13 @@ void report_print(const struct report *r)
     print_number("allocations", r->allocations);
     print_number("heap_bytes_per_half_open", r->heap_bytes_per_half_open);
     (void)puts("}");
+}
+
+void report_say(const struct report *r, const struct options *o,
+                void (*tell)(const struct report *report))
+{
+    tell(r);
+    if (o->json) {
+        report_print(r);
+    }
 }

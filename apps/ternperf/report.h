@@ -4,6 +4,7 @@
 #define TERNPERF_REPORT_H
 
 #include <math.h>
+#include <tern/conn.h>
 
 #include "ternperf/options.h"
 
@@ -27,13 +28,19 @@ struct report {
     double cpu_us_each, x25519_us;          /* handshakes: of the server's processor */
     double client_heap_bytes_per_conn;      /* idle */
     double sender_cpu_share, receiver_cpu_share;
-    double junk_per_second, retry_per_second, allocations; /* flood */
+    double junk_per_second, retry_per_second; /* flood */
+    double allocations;                       /* flood, messages */
     double heap_bytes_per_half_open;
 };
 
 void report_init(struct report *report, const struct options *options);
 /* Sorts the samples (nanoseconds). */
 void report_quantiles(struct report_quantiles *out, uint64_t *samples, size_t count);
+/* The suite and the size of datagrams that a connection has. */
+void report_path(struct report *report, const tern_conn *conn);
 void report_print(const struct report *report); /* JSON */
+/* To people as the mode tells it, and as JSON if that is wanted. */
+void report_say(const struct report *report, const struct options *options,
+                void (*tell)(const struct report *report));
 
 #endif
