@@ -9,6 +9,21 @@
 
 #include "shared/net.h"
 
+/* The end of an opening, which has come so far: 0, or what failed, and all goes. */
+static int bind_loop(struct transport *t, struct ev_loop *loop, int rc, tern_ev_fn ready,
+                     void *user)
+{
+    if (rc == 0) {
+        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
+    }
+    if (rc != 0) {
+        int saved = errno;
+        transport_close(t);
+        errno = saved;
+    }
+    return rc;
+}
+
 int transport_open(struct transport *t, struct ev_loop *loop, const tern_config *config,
                    const tern_addr *local, tern_ev_fn ready, void *user)
 {
@@ -26,15 +41,7 @@ int transport_open(struct transport *t, struct ev_loop *loop, const tern_config 
         int roams = tern_udp_roam(t->udp);
         (void)roams; /* where nobody tells of new addresses the server's eyes must do */
     }
-    if (rc == 0) {
-        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
-    }
-    if (rc != 0) {
-        int saved = errno;
-        transport_close(t);
-        errno = saved;
-    }
-    return rc;
+    return bind_loop(t, loop, rc, ready, user);
 }
 
 int transport_open_fd(struct transport *t, struct ev_loop *loop, const tern_config *config, int fd,
@@ -49,15 +56,8 @@ int transport_open_fd(struct transport *t, struct ev_loop *loop, const tern_conf
         int saved = errno;
         (void)close(fd);
         errno = saved;
-    } else {
-        rc = tern_ev_start(&t->binding, loop, t->udp, t->endpoint, ready, user);
     }
-    if (rc != 0) {
-        int saved = errno;
-        transport_close(t);
-        errno = saved;
-    }
-    return rc;
+    return bind_loop(t, loop, rc, ready, user);
 }
 
 void transport_close(struct transport *t)
