@@ -50,7 +50,7 @@ typedef int (*tern_verify_fn)(void *user, tern_conn *conn, const uint8_t key[TER
 
 /* Fill with tern_config_init, then change what you need. */
 typedef struct tern_config {
-    size_t size; /* set by tern_config_init; lets the structure grow */
+    size_t size; /* set by tern_config_init; another is of another soname, and refused */
 
     /* Identity. NULL: a fresh throw-away key, which is what an anonymous client wants. */
     const uint8_t *secret_key; /* TERN_KEY_SIZE bytes, copied */

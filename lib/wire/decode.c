@@ -261,6 +261,13 @@ static void decode_repair(struct tern_frame *out, struct tern_reader *r)
     }
 }
 
+static void decode_reset_stream(struct tern_frame *out, struct tern_reader *r)
+{
+    out->u.reset_stream.id = tern_read_varint(r);
+    out->u.reset_stream.code = tern_read_varint(r);
+    out->u.reset_stream.final_size = tern_read_varint(r);
+}
+
 /* Frames of one or two numbers. */
 static void decode_limit(struct tern_frame *out, struct tern_reader *r, bool has_id,
                          uint64_t largest)
@@ -296,9 +303,7 @@ static void decode_body(struct tern_frame *out, struct tern_reader *r, uint64_t 
         decode_ack(out, r);
         break;
     case TERN_FRAME_RESET_STREAM:
-        out->u.reset_stream.id = tern_read_varint(r);
-        out->u.reset_stream.code = tern_read_varint(r);
-        out->u.reset_stream.final_size = tern_read_varint(r);
+        decode_reset_stream(out, r);
         break;
     case TERN_FRAME_STOP_SENDING:
         out->u.stop_sending.id = tern_read_varint(r);
