@@ -51,6 +51,12 @@ static inline tern_send_options kit_options(tern_reliability reliability, tern_o
     return o;
 }
 
+static inline tern_send_options kit_with_priority(tern_send_options o, unsigned priority)
+{
+    o.priority = priority;
+    return o;
+}
+
 #define RELIABLE   kit_options(TERN_RELIABLE, TERN_UNORDERED, 0)
 #define UNRELIABLE kit_options(TERN_UNRELIABLE, TERN_UNORDERED, 0)
 #define ORDERED    kit_options(TERN_RELIABLE, TERN_ORDERED, 0)
