@@ -4,12 +4,10 @@
 #include "conn/handle.h"
 #include "conn/receipts.h"
 #include "conn/recover.h"
-#include "conn_kit.h"
+#include "one_ck.h"
 #include "wire/decode.h"
 #include "wire/encode.h"
 
-static struct ck k;
-static struct tern_conn *client, *server;
 static struct tern_handle handle;
 
 /* Frames of the two kinds that a client said. */
@@ -48,17 +46,9 @@ static int setup(void **state)
     (void)state;
     ck_init(&k);
     k.side[CK_CLIENT].config.trace.event = listen;
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
+    one_ready();
     memset(&heard, 0, sizeof heard);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
 }
 
 static struct tern_acks *acks_of(struct tern_conn *conn)
@@ -247,16 +237,16 @@ static void a_lost_wish_is_said_again(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(both_ends_can_be_asked, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_we_say_of_the_two_delays_agrees, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_wish_is_followed, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_delay_out_of_range_is_a_violation, setup, teardown),
-    cmocka_unit_test_setup_teardown(they_stand_in_1rtt_alone, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_plea_is_heard_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_last_probe_asks_for_its_ack, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_peer_that_does_not_know_them_is_spared, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_large_window_asks, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_lost_wish_is_said_again, setup, teardown),
+    cmocka_unit_test_setup_teardown(both_ends_can_be_asked, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(what_we_say_of_the_two_delays_agrees, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_wish_is_followed, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_delay_out_of_range_is_a_violation, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(they_stand_in_1rtt_alone, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_plea_is_heard_at_once, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(the_last_probe_asks_for_its_ack, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_peer_that_does_not_know_them_is_spared, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_large_window_asks, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_lost_wish_is_said_again, setup, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,30 +1,7 @@
 /* Birth and death of a connection: with every allocation failing in turn, and with a peer that promises
  * the moon.
  * SPDX-License-Identifier: MIT */
-#include "conn_kit.h"
-
-static struct ck k;
-static struct tern_conn *client, *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
-
-static void ready(void)
-{
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
-}
+#include "one_ck.h"
 
 /* Memory may end anywhere. */
 static void a_client_is_born_whole_or_not_at_all(void **state)
@@ -127,7 +104,7 @@ static void an_unknown_controller_is_refused(void **state)
 static void boundless_promises_bind_nothing(void **state)
 {
     (void)state;
-    ready();
+    one_ready();
     const uint64_t top = (UINT64_C(1) << 62) - 1;
     struct tern_params params;
     tern_params_init(&params);
@@ -199,7 +176,7 @@ static void a_discarded_level_leaves_flight(void **state)
 static void the_flight_is_what_the_levels_say(void **state)
 {
     (void)state;
-    ready();
+    one_ready();
     for (int i = 0; i < 2; i++) {
         const struct tern_conn *conn = k.side[i].conn;
         assert_true(conn->spaces[TERN_LEVEL_INITIAL].is_discarded);
@@ -214,7 +191,7 @@ static void the_flight_is_what_the_levels_say(void **state)
 static void an_error_ends_it_once(void **state)
 {
     (void)state;
-    ready();
+    one_ready();
     tern_conn_fail(server, TERN_ERR_FINAL_SIZE, 8, "first", k.now);
     tern_conn_fail(server, TERN_ERR_PROTOCOL, 9, "second", k.now);
     assert_int_equal(server->life.code, 6);
@@ -231,7 +208,7 @@ static void the_dead_do_not_open_streams(void **state)
 {
     (void)state;
     tern_stream *stream;
-    ready();
+    one_ready();
     assert_int_equal(tern_conn_open_stream(client, (tern_stream_kind)7, &stream), TERN_ERR_INVALID);
     tern_conn_close(client, UINT64_MAX, NULL);
     assert_int_equal(client->life.code, (UINT64_C(1) << 62) - 1); /* what a frame can say */
@@ -244,13 +221,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_client_is_born_whole_or_not_at_all),
     cmocka_unit_test(a_server_is_born_whole_or_not_at_all),
     cmocka_unit_test(memory_may_end_at_any_call),
-    cmocka_unit_test_setup_teardown(an_unknown_controller_is_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(boundless_promises_bind_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(each_end_says_what_is_its_to_say, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_discarded_level_leaves_flight, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_flight_is_what_the_levels_say, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_error_ends_it_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_dead_do_not_open_streams, setup, teardown),
+    cmocka_unit_test_setup_teardown(an_unknown_controller_is_refused, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(boundless_promises_bind_nothing, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(each_end_says_what_is_its_to_say, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_discarded_level_leaves_flight, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(the_flight_is_what_the_levels_say, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_error_ends_it_once, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(the_dead_do_not_open_streams, one_setup, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

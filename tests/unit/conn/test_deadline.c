@@ -2,30 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/migrate.h"
 #include "conn/recover.h"
-#include "conn_kit.h"
+#include "one_ck.h"
 #include "wire/encode.h"
-
-static struct ck k;
-static struct tern_conn *client, *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
 
 static void ready(void)
 {
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
+    one_ready();
     (void)ck_poll(&k, CK_CLIENT, TERN_EVENT_CONNECTED);
     (void)ck_poll(&k, CK_SERVER, TERN_EVENT_CONNECTED);
 }
@@ -529,29 +511,35 @@ static void the_earliest_counts(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, setup, teardown),
-    cmocka_unit_test_setup_teardown(probes_that_hurry_have_a_budget, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_loss_to_come_replaces_the_probe, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_claimed_delay_counts_up_to_the_longest, setup, teardown),
-    cmocka_unit_test_setup_teardown(probes_of_a_handshake_keep_coming, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_slow_handshake_is_not_hurried, setup, teardown),
-    cmocka_unit_test_setup_teardown(acks_of_a_first_message_hurry_nobody, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_unconfirmed_handshake_ends, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_acknowledged_message_3_needs_no_probes, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_handshake_ends_in_silence, setup, teardown),
-    cmocka_unit_test_setup_teardown(idleness_counts_from_the_last_word_heard, setup, teardown),
+    cmocka_unit_test_setup_teardown(probes_leave_ever_more_rarely, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(probes_that_hurry_have_a_budget, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_loss_to_come_replaces_the_probe, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_claimed_delay_counts_up_to_the_longest, one_setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(probes_of_a_handshake_keep_coming, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_slow_handshake_is_not_hurried, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(acks_of_a_first_message_hurry_nobody, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_unconfirmed_handshake_ends, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_acknowledged_message_3_needs_no_probes, one_setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_handshake_ends_in_silence, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(idleness_counts_from_the_last_word_heard, one_setup,
+                                    one_teardown),
     cmocka_unit_test(the_smaller_idle_timeout_counts),
-    cmocka_unit_test_setup_teardown(no_idle_timeout_is_shorter_than_three_pto, setup, teardown),
-    cmocka_unit_test_setup_teardown(our_own_words_extend_it_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(keepalive_speaks_in_time, setup, teardown),
-    cmocka_unit_test_setup_teardown(closing_ends_three_pto_after_the_close_left, setup, teardown),
-    cmocka_unit_test_setup_teardown(draining_is_silent_for_three_pto, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_allowance_no_alarm, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_ack_is_late_by_its_delay_and_no_more, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_path_is_asked_again_and_given_up, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_old_key_goes_in_time, setup, teardown),
-    cmocka_unit_test_setup_teardown(time_may_step_back, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_earliest_counts, setup, teardown),
+    cmocka_unit_test_setup_teardown(no_idle_timeout_is_shorter_than_three_pto, one_setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(our_own_words_extend_it_once, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(keepalive_speaks_in_time, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(closing_ends_three_pto_after_the_close_left, one_setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(draining_is_silent_for_three_pto, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(no_allowance_no_alarm, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_ack_is_late_by_its_delay_and_no_more, one_setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_path_is_asked_again_and_given_up, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_old_key_goes_in_time, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(time_may_step_back, one_setup, one_teardown),
+    cmocka_unit_test_setup_teardown(the_earliest_counts, one_setup, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

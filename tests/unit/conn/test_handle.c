@@ -2,30 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/handle.h"
 
-#include "conn_kit.h"
+#include "one_ck.h"
 #include "wire/encode.h"
 #include "wire/frame.h"
 
-static struct ck k;
-static struct tern_conn *client, *server;
 static struct tern_handle handle;
 static tern_datagram in;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
 
 static int give(struct tern_conn *conn, const uint8_t *payload, size_t len)
 {
@@ -284,19 +266,26 @@ static void an_identifier_does_not_retire_itself(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(a_packet_without_frames_is_a_violation, setup, teardown),
-    cmocka_unit_test_setup_teardown(unknown_frames_do_not_decode, setup, teardown),
-    cmocka_unit_test_setup_teardown(frames_stay_in_their_packets, setup, teardown),
-    cmocka_unit_test_setup_teardown(holes_beyond_the_bound_are_as_good_as_lost, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_does_not_speak_as_a_server, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_ack_for_what_was_never_sent_is_a_violation, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_a_payload_asks_for, setup, teardown),
-    cmocka_unit_test_setup_teardown(work_stops_at_the_first_error, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_packet_of_challenges_makes_four_answers, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_flood_of_identifiers_ends_it, setup, teardown),
-    cmocka_unit_test_setup_teardown(crypto_without_end_has_one, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_was_never_said_is_not_retired, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_identifier_does_not_retire_itself, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_packet_without_frames_is_a_violation, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(unknown_frames_do_not_decode, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(frames_stay_in_their_packets, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(holes_beyond_the_bound_are_as_good_as_lost, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_client_does_not_speak_as_a_server, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(an_ack_for_what_was_never_sent_is_a_violation, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(what_a_payload_asks_for, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(work_stops_at_the_first_error, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(a_packet_of_challenges_makes_four_answers, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_flood_of_identifiers_ends_it, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(crypto_without_end_has_one, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(what_was_never_said_is_not_retired, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(an_identifier_does_not_retire_itself, one_setup_ready,
+                                    one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

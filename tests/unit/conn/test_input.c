@@ -3,13 +3,11 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/handle.h"
 #include "conn/retry.h"
-#include "conn_kit.h"
 #include "crypto/token.h"
+#include "one_ck.h"
 #include "wire/encode.h"
 #include "wire/limits.h"
 
-static struct ck k;
-static struct tern_conn *client, *server;
 static struct ck_flight flight;
 static tern_addr elsewhere, third;
 
@@ -19,16 +17,8 @@ static int setup(void **state)
     ck_init(&k);
     assert_int_equal(tern_addr_parse(&elsewhere, "203.0.113.1:5"), 0);
     assert_int_equal(tern_addr_parse(&third, "203.0.113.2:5"), 0);
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
+    one_ready();
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
 }
 
 /* One small datagram of the client's. */
@@ -413,26 +403,27 @@ static void address_tokens_are_kept_as_far_as_they_are_of_use(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(who_does_not_wait_for_an_answer_heeds_no_retry, setup,
-                                    teardown),
+                                    one_teardown),
     cmocka_unit_test_setup_teardown(who_does_not_wait_for_an_answer_needs_no_other_version, setup,
-                                    teardown),
+                                    one_teardown),
     cmocka_unit_test_setup_teardown(address_tokens_are_kept_as_far_as_they_are_of_use, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(a_close_is_repeated_ever_more_rarely, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_lost_close_is_told_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(who_drains_answers_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_close_needs_no_window, setup, teardown),
-    cmocka_unit_test_setup_teardown(noise_changes_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(every_flipped_bit_is_noticed, setup, teardown),
-    cmocka_unit_test_setup_teardown(every_cut_is_noticed, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_replay_is_dropped, setup, teardown),
-    cmocka_unit_test_setup_teardown(others_packets_in_the_datagram_are_dropped, setup, teardown),
-    cmocka_unit_test_setup_teardown(the_newest_packet_says_where_the_peer_is, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_probe_moves_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_client_stays_with_its_server, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_unproved_address_gets_little, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_proved_address_gets_all, setup, teardown),
-    cmocka_unit_test_setup_teardown(early_packets_are_kept_within_a_bound, setup, teardown),
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_close_is_repeated_ever_more_rarely, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_lost_close_is_told_again, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(who_drains_answers_nothing, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_close_needs_no_window, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(noise_changes_nothing, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(every_flipped_bit_is_noticed, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(every_cut_is_noticed, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_replay_is_dropped, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(others_packets_in_the_datagram_are_dropped, setup,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(the_newest_packet_says_where_the_peer_is, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_probe_moves_nothing, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_client_stays_with_its_server, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_unproved_address_gets_little, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_proved_address_gets_all, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(early_packets_are_kept_within_a_bound, setup, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -5,11 +5,9 @@
 #include "conn/handle.h"
 #include "conn/messages.h"
 #include "conn/receipts.h"
-#include "conn_kit.h"
+#include "one_ck.h"
 #include "wire/encode.h"
 
-static struct ck k;
-static struct tern_conn *client, *server;
 static struct tern_handle handle;
 
 static int setup(void **state)
@@ -20,9 +18,7 @@ static int setup(void **state)
     k.side[CK_SERVER].config.max_channels = 100;
     k.side[CK_SERVER].config.message_window = 20000;
     k.side[CK_SERVER].config.message_queue = 20000;
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
+    one_ready();
     return 0;
 }
 
@@ -32,16 +28,8 @@ static int setup_deaf(void **state)
     (void)state;
     ck_init(&k);
     k.side[CK_SERVER].config.max_message = 0;
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
+    one_ready();
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
 }
 
 static int give(struct tern_conn *conn, const uint8_t *payload, size_t len)
@@ -584,36 +572,38 @@ static void controls_wait_for_room(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(options_are_within_their_ranges, setup, teardown),
-    cmocka_unit_test_setup_teardown(where_nothing_was_sent_there_is_nothing, setup, teardown),
+    cmocka_unit_test_setup_teardown(options_are_within_their_ranges, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(where_nothing_was_sent_there_is_nothing, setup, one_teardown),
     cmocka_unit_test_setup_teardown(no_more_of_a_message_is_told_than_there_is_room_for, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(the_closed_send_no_messages, setup, teardown),
-    cmocka_unit_test_setup_teardown(controls_wait_for_room, setup, teardown),
-    cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, teardown),
-    cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, teardown),
-    cmocka_unit_test_setup_teardown(skips_cannot_wrap_the_credit, setup, teardown),
-    cmocka_unit_test_setup_teardown(channels_beyond_the_last_are_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(messages_over_the_limit_are_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(totals_do_not_change, setup, teardown),
-    cmocka_unit_test_setup_teardown(credit_bits_do_not_change, setup, teardown),
-    cmocka_unit_test_setup_teardown(fragments_may_overlap, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_more_is_written_than_the_caller_has, setup, teardown),
-    cmocka_unit_test_setup_teardown(fragments_that_never_finish_are_bounded, setup, teardown),
-    cmocka_unit_test_setup_teardown(gaps_beyond_the_bound_are_as_good_as_lost, setup, teardown),
-    cmocka_unit_test_setup_teardown(skips_of_what_was_delivered_do_nothing, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_was_skipped_does_not_come, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_receiver_that_never_reads_is_bounded, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_end_that_takes_none_refuses_them, setup_deaf, teardown),
-    cmocka_unit_test_setup_teardown(credit_from_who_takes_none_is_refused, setup_deaf, teardown),
-    cmocka_unit_test_setup_teardown(a_violation_ends_the_connection, setup, teardown),
-    cmocka_unit_test_setup_teardown(receipts_hold_all_of_a_part, setup, teardown),
-    cmocka_unit_test_setup_teardown(lost_credit_is_given_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_repair_brings_back_a_part, setup, teardown),
-    cmocka_unit_test_setup_teardown(repairs_that_contradict_are_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(repairs_do_not_go_round_credit, setup, teardown),
-    cmocka_unit_test_setup_teardown(repairs_to_who_takes_none_are_refused, setup_deaf, teardown),
-    cmocka_unit_test_setup_teardown(protection_is_within_its_ranges, setup, teardown),
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(the_closed_send_no_messages, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(controls_wait_for_room, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(credit_is_not_overrun, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(skips_count_for_credit, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(skips_cannot_wrap_the_credit, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(channels_beyond_the_last_are_refused, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(messages_over_the_limit_are_refused, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(totals_do_not_change, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(credit_bits_do_not_change, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(fragments_may_overlap, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(no_more_is_written_than_the_caller_has, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(fragments_that_never_finish_are_bounded, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(gaps_beyond_the_bound_are_as_good_as_lost, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(skips_of_what_was_delivered_do_nothing, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(what_was_skipped_does_not_come, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_receiver_that_never_reads_is_bounded, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(an_end_that_takes_none_refuses_them, setup_deaf, one_teardown),
+    cmocka_unit_test_setup_teardown(credit_from_who_takes_none_is_refused, setup_deaf,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_violation_ends_the_connection, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(receipts_hold_all_of_a_part, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(lost_credit_is_given_again, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(a_repair_brings_back_a_part, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(repairs_that_contradict_are_refused, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(repairs_do_not_go_round_credit, setup, one_teardown),
+    cmocka_unit_test_setup_teardown(repairs_to_who_takes_none_are_refused, setup_deaf,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(protection_is_within_its_ranges, setup, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -2,28 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "conn/receipts.h"
 
-#include "conn_kit.h"
+#include "one_ck.h"
 
 #define FULL 1452u
-
-static struct ck k;
-static struct tern_conn *client, *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    ck_ready(&k);
-    client = k.side[CK_CLIENT].conn;
-    server = k.side[CK_SERVER].conn;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
 
 static struct tern_sent *sent_of(struct tern_conn *conn)
 {
@@ -307,18 +288,26 @@ static void full_size_that_arrives_is_no_black_hole(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(handshake_done_leaves_until_it_is_heard, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_identifier_is_told_again_while_it_is_one, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_retirement_is_owed_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(handshake_bytes_leave_again_unless_they_came, setup, teardown),
-    cmocka_unit_test_setup_teardown(stream_bytes_and_their_end_leave_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_reset_is_said_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_is_not_repeated, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_ack_that_came_shortens_the_next, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_black_hole_is_told_to_the_window, setup, teardown),
-    cmocka_unit_test_setup_teardown(without_memory_the_loss_is_reported, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_end_is_lost_by_itself, setup, teardown),
-    cmocka_unit_test_setup_teardown(full_size_that_arrives_is_no_black_hole, setup, teardown),
+    cmocka_unit_test_setup_teardown(handshake_done_leaves_until_it_is_heard, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(an_identifier_is_told_again_while_it_is_one, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_retirement_is_owed_again, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(handshake_bytes_leave_again_unless_they_came, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(stream_bytes_and_their_end_leave_again, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_reset_is_said_again, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(what_is_not_repeated, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(an_ack_that_came_shortens_the_next, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(a_black_hole_is_told_to_the_window, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(without_memory_the_loss_is_reported, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(an_end_is_lost_by_itself, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(full_size_that_arrives_is_no_black_hole, one_setup_ready,
+                                    one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -3,26 +3,10 @@
 #include "conn/rekey.h"
 
 #include "conn/handle.h"
-#include "conn_kit.h"
+#include "one_ck.h"
 
 #define CLIENT (k.side[CK_CLIENT].conn)
 #define SERVER (k.side[CK_SERVER].conn)
-
-static struct ck k;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    ck_ready(&k);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
 
 static struct tern_key_phase *keys_of(struct tern_conn *conn)
 {
@@ -195,15 +179,18 @@ static void memory_may_run_out(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(fresh_keys_owe_nothing_to_the_old, setup, teardown),
-    cmocka_unit_test_setup_teardown(many_in_turn, setup, teardown),
-    cmocka_unit_test_setup_teardown(it_happens_by_itself, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_is_lost_is_said_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_update_may_cross_the_question, setup, teardown),
-    cmocka_unit_test_setup_teardown(while_it_waits_nobody_updates, setup, teardown),
-    cmocka_unit_test_setup_teardown(out_of_turn_is_a_violation, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_point_of_small_order_is_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(memory_may_run_out, setup, teardown),
+    cmocka_unit_test_setup_teardown(fresh_keys_owe_nothing_to_the_old, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(many_in_turn, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(it_happens_by_itself, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(what_is_lost_is_said_again, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(an_update_may_cross_the_question, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(while_it_waits_nobody_updates, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(out_of_turn_is_a_violation, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(a_point_of_small_order_is_refused, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(memory_may_run_out, one_setup_ready, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)

@@ -1,26 +1,10 @@
 /* Keys that wear out, and whoever would wear them out: limits, forgeries and updates as a whole connection sees
  * them. RFC 9001 §6
  * SPDX-License-Identifier: MIT */
-#include "conn_kit.h"
+#include "one_ck.h"
 
 #define CLIENT (k.side[CK_CLIENT].conn)
 #define SERVER (k.side[CK_SERVER].conn)
-
-static struct ck k;
-
-static int setup(void **state)
-{
-    (void)state;
-    ck_init(&k);
-    ck_ready(&k);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return ck_clear(&k);
-}
 
 static struct tern_key_phase *keys_of(const struct tern_conn *conn)
 {
@@ -196,14 +180,15 @@ static void an_update_too_early_is_an_error(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(one_trial_a_forgery_and_no_new_keys, setup, teardown),
-    cmocka_unit_test_setup_teardown(too_many_forgeries_end_it, setup, teardown),
-    cmocka_unit_test_setup_teardown(an_update_forgives_no_forgeries, setup, teardown),
-    cmocka_unit_test_setup_teardown(worn_keys_are_changed, setup, teardown),
-    cmocka_unit_test_setup_teardown(keys_that_are_worn_out_end_it, setup, teardown),
-    cmocka_unit_test_setup_teardown(no_key_changes_before_the_handshake_is_confirmed, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(an_update_too_early_is_an_error, setup, teardown),
+    cmocka_unit_test_setup_teardown(one_trial_a_forgery_and_no_new_keys, one_setup_ready,
+                                    one_teardown),
+    cmocka_unit_test_setup_teardown(too_many_forgeries_end_it, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(an_update_forgives_no_forgeries, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(worn_keys_are_changed, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(keys_that_are_worn_out_end_it, one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(no_key_changes_before_the_handshake_is_confirmed,
+                                    one_setup_ready, one_teardown),
+    cmocka_unit_test_setup_teardown(an_update_too_early_is_an_error, one_setup_ready, one_teardown),
 };
 
 TERN_TEST_MAIN(tests)
