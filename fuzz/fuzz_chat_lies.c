@@ -152,8 +152,8 @@ static void make_up(struct world *w, uint8_t how)
         seal_open(w->reader, keys[0], w->id, CHAT_KIND_TEXT, body, out, &opened);
     FUZZ_CHECK(result != SEAL_DONE);
     FUZZ_CHECK(seal_take_keys(w->reader, keys[0], w->id, body) != SEAL_DONE);
-    (void)seal_load(w->reader, keys[2], 7,
-                    body); /* a file about somebody whose words must not open either */
+    /* A file about somebody whose words must not open either. */
+    (void)seal_load(w->reader, keys[2], 7, body);
 }
 
 /* The reader's program ends and begins again, with what it had kept, or with a damaged piece of it. */

@@ -109,6 +109,14 @@ static void rewrite_limit(struct tern_writer *w, enum tern_frame_type type,
     }
 }
 
+static void rewrite_close(struct tern_writer *w, const struct tern_frame *f)
+{
+    tern_frame_encode_connection_close(w, f->u.connection_close.is_application,
+                                       f->u.connection_close.code, f->u.connection_close.frame_type,
+                                       f->u.connection_close.reason,
+                                       f->u.connection_close.reason_len);
+}
+
 /* False when the frame cannot be written again as it was. */
 static bool rewrite(struct tern_writer *w, const struct tern_frame *f)
 {
@@ -155,10 +163,7 @@ static bool rewrite(struct tern_writer *w, const struct tern_frame *f)
         break;
     case TERN_FRAME_CONNECTION_CLOSE:
     case TERN_FRAME_CONNECTION_CLOSE_APP:
-        tern_frame_encode_connection_close(
-            w, f->u.connection_close.is_application, f->u.connection_close.code,
-            f->u.connection_close.frame_type, f->u.connection_close.reason,
-            f->u.connection_close.reason_len);
+        rewrite_close(w, f);
         break;
     case TERN_FRAME_HANDSHAKE_DONE:
         tern_frame_encode_handshake_done(w);

@@ -25,8 +25,8 @@ struct world {
     struct tern_mem mem;
     struct tern_pool pool;
     struct tern_outbuf b;
-    uint8_t
-        fate[SPAN]; /* of each byte, by its best packet: ACKED for good, OUT if one is on the way */
+    /* Of each byte, by its best packet: ACKED for good, OUT if one is on the way. */
+    uint8_t fate[SPAN];
     struct packet packets[PACKETS];
     size_t count;
     uint64_t end, sent;
