@@ -257,8 +257,8 @@ static void on_knock(struct ev_loop *loop, struct ev_io *io, int events)
         guest++;
     }
     if (guest == m->guests + GUESTS) {
-        ev_io_stop(loop,
-                   io); /* who comes now waits in the kernel's queue until somebody has left */
+        /* Who comes now waits in the kernel's queue until somebody has left. */
+        ev_io_stop(loop, io);
         return;
     }
     int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -21,9 +21,9 @@ bool net_is_controller(const char *name);
 /* Tells people of socket buffers below `least` bytes, which lose bursts, and what to do about it; once for each
  * process. */
 void net_warn_buffers(const tern_udp_counters *counters, size_t least);
-#define NET_BUFFER_TINY                                                                            \
-    ((size_t)256 * 1024) /* a few hundred packets: less than any Linux has by default */
-#define NET_BUFFER_FAIR                                                                            \
-    ((size_t)2 * 1024 * 1024) /* what a fast path fills while an application is busy */
+/* A few hundred packets: less than any Linux has by default. */
+#define NET_BUFFER_TINY ((size_t)256 * 1024)
+/* What a fast path fills while an application is busy. */
+#define NET_BUFFER_FAIR ((size_t)2 * 1024 * 1024)
 
 #endif

@@ -42,12 +42,12 @@ struct client {
     struct memory *memory;
     bool has_key; /* one that stays */
     struct places places;
-    const struct place
-        *asks; /* the known server that did not answer: the next attempt there asks for its key */
+    /* The known server that did not answer: the next attempt there asks for its key. */
+    const struct place *asks;
     uint8_t strange[TERN_KEY_SIZE]; /* the wrong key that the person was told of last */
     struct place *rival_at;
-    tern_conn
-        *rival; /* an attempt at another server, while this one is silent, or to learn its key */
+    /* An attempt at another server, while this one is silent, or to learn its key. */
+    tern_conn *rival;
     uint64_t received; /* packets on this one, when that was last asked */
     tern_time heard;
     size_t failed; /* places in a row, before the first success */

@@ -42,9 +42,8 @@ enum edit_act {
 void edit_init(struct edit *e);
 void edit_clear(struct edit *e); /* frees */
 
-/* False: nothing happened, for there is no room, or nothing there. */
-bool edit_insert(struct edit *e, const char *text,
-                 size_t len); /* what is no clean text is cleaned */
+/* False: nothing happened, for there is no room, or nothing there. What is no clean text is cleaned. */
+bool edit_insert(struct edit *e, const char *text, size_t len);
 bool edit_replace(struct edit *e, size_t from, size_t to, const char *text);
 bool edit_insert_code(struct edit *e, uint32_t code); /* a character */
 bool edit_do(struct edit *e, enum edit_act act);

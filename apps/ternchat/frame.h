@@ -20,8 +20,8 @@ struct scene {
     bool has_members;       /* the list is wanted, where there is room */
     char files[FILES_LINE]; /* what is on its way; "": nothing */
     const char *hint;       /* instead of the status, or NULL */
-    uint64_t
-        own_last; /* frame_draw finds it: the number of what we said last, if nobody answered */
+    /* frame_draw finds it: the number of what we said last, if nobody answered. */
+    uint64_t own_last;
 };
 
 struct frame {

@@ -75,8 +75,8 @@ void hub_free(struct hub *hub);
 struct ev_loop;
 bool hub_spread(struct hub *hub, struct ev_loop *loop, const char *url, uint64_t age,
                 char why[HUB_WHY_SIZE]);
-void hub_end(struct hub *hub,
-             struct ev_loop *loop); /* tells the others that it ends; may take a second */
+/* Tells the others that it ends; may take a second. */
+void hub_end(struct hub *hub, struct ev_loop *loop);
 /* Keys that were let in by a code, at this server or another. */
 bool hub_is_guest(const struct hub *hub, const uint8_t key[TERN_KEY_SIZE]);
 void hub_add_guest(struct hub *hub, const uint8_t key[TERN_KEY_SIZE]);

@@ -25,8 +25,8 @@ struct hub {
     struct room *rooms;
     size_t room_count, session_count, resting_count;
     size_t log_bytes, log_limit; /* of what all rooms have in memory */
-    struct room
-        *trimmed; /* before that one the logs were made shorter last; NULL: the first is next */
+    /* Before that one the logs were made shorter last; NULL: the first is next. */
+    struct room *trimmed;
     struct room *news; /* rooms whose status has changed */
     tern_time swept, now;
     uint64_t events, refusals, store_failures;

@@ -14,8 +14,8 @@
 #define MEMORY_WHY_SIZE 4600
 #define MEMORY_FOUND    50     /* lines that one search brings */
 #define MEMORY_LINES    200000 /* that are kept in all; the oldest go at the next start */
-#define MEMORY_BYTES                                                                               \
-    ((uint64_t)512 << 20)    /* that the file may have in use; the oldest lines go at once */
+/* That the file may have in use; the oldest lines go at once. */
+#define MEMORY_BYTES  ((uint64_t)512 << 20)
 #define MEMORY_KNOWN  10000  /* keys that are kept whose words were not compared */
 #define MEMORY_EVENTS 100000 /* of a room, after which a chain that was not used is forgotten */
 
@@ -52,8 +52,8 @@ void memory_wait(struct memory *memory, int ms);
 
 /* 1: found; 0: it is not known. */
 int memory_room(struct memory *memory, const char *name, struct memory_room *out);
-void memory_room_put(struct memory *memory,
-                     struct memory_room *room); /* id 0: a new one gets one */
+/* id 0: a new one gets one. */
+void memory_room_put(struct memory *memory, struct memory_room *room);
 void memory_last(struct memory *memory, int64_t room, uint64_t last);
 /* While more bytes are in use the oldest lines go, so many at a time; at most so often. */
 #define MEMORY_TRIM 500

@@ -8,14 +8,14 @@
 #include "ternchat/words.h"
 
 #define MODEL_ROOMS 64
-#define MODEL_CALLS                                                                                \
-    16 /* conversations that others have begun, and that we have said nothing in yet */
+/* Conversations that others have begun, and that we have said nothing in yet. */
+#define MODEL_CALLS  16
 #define MODEL_PEOPLE 2048 /* of a room: twice what a server takes, for those who are absent */
 #define MODEL_LINES  2000 /* kept of a room, to scroll back in */
-#define MODEL_LINE_BYTES                                                                           \
-    ((size_t)4 << 20) /* and of them; then the oldest long ones lose their ends */
-#define MODEL_FETCH                                                                                \
-    1024 /* fetches have numbers from this on, questions below, words beyond 32 bits */
+/* And of them; then the oldest long ones lose their ends. */
+#define MODEL_LINE_BYTES ((size_t)4 << 20)
+/* Fetches have numbers from this on, questions below, words beyond 32 bits. */
+#define MODEL_FETCH   1024
 #define MODEL_UNHEARD 1024 /* said, but not acknowledged, in a room: then model_say says no */
 
 enum line_kind {
@@ -47,8 +47,8 @@ struct model_person {
     bool is_typing;
     bool may;       /* kick here, and set the topic */
     bool is_unseen; /* nobody has told of their coming yet */
-    unsigned
-        absent; /* seconds for which the server has not known them, and told of no leave; 0: it does */
+    /* Seconds for which the server has not known them, and told of no leave; 0: it does. */
+    unsigned absent;
     unsigned asked; /* seconds that their asking for keys has used up */
     uint64_t read;
 };
@@ -101,8 +101,8 @@ struct model_front {
     /* Something about no room: welcome, refusals. Safe to print. */
     void (*on_note)(void *user, const char *text);
     void (*on_joined)(void *user, struct model_room *room); /* also after a new connection */
-    void (*on_heard)(void *user, struct model_room *room,
-                     uint64_t id); /* the server has what we said */
+    /* The server has what we said. */
+    void (*on_heard)(void *user, struct model_room *room, uint64_t id);
     /* It will never take it; a note said why. */
     void (*on_refused)(void *user, struct model_room *room, uint64_t id);
     /* ROOMS, FOUND, INVITED, WANTED, or REFUSED of a fetch: answers to what we asked, all foreign bytes. */
@@ -134,8 +134,8 @@ bool model_leave(struct model *model, struct model_room *room);
 /* id: of the words, for on_heard. False: too long, or too much waits already. */
 bool model_say(struct model *model, struct model_room *room, enum chat_kind kind, const void *body,
                size_t len, uint64_t *id);
-void model_read(struct model *model,
-                struct model_room *room); /* the person looks at the end of it */
+/* The person looks at the end of it. */
+void model_read(struct model *model, struct model_room *room);
 void model_type(struct model *model, struct model_room *room, bool is_typing);
 void model_nick(struct model *model, const char *nick);
 void model_presence(struct model *model, enum chat_presence presence); /* here or away */
@@ -178,8 +178,8 @@ bool model_is_verified(const struct model *model, const uint8_t key[TERN_KEY_SIZ
 /* Somebody in the room by nick; NULL: nobody. */
 struct model_person *model_person(struct model_room *room, const char *nick);
 
-struct model_room *model_room_at(struct model *model,
-                                 size_t i); /* the i-th, NULL behind the last */
+/* The i-th, NULL behind the last. */
+struct model_room *model_room_at(struct model *model, size_t i);
 struct model_room *model_find(struct model *model, const char *name);
 struct model_room *model_on(struct model *model, uint16_t channel); /* NULL: none sits there */
 const char *model_nick_now(const struct model *model);

@@ -40,8 +40,8 @@ struct model {
     uint64_t next_id, next_keys_id; /* KEYS are numbered by themselves */
     struct model_room *rooms[MODEL_ROOMS];
     size_t room_count;
-    uint16_t
-        owed[MODEL_OWED]; /* channels on which LEAVE is to be said, once there is room for it */
+    /* Channels on which LEAVE is to be said, once there is room for it. */
+    uint16_t owed[MODEL_OWED];
     size_t owed_count;
     uint64_t called; /* when the person was last told that strangers call; ms since 1970 */
     enum chat_presence presence;

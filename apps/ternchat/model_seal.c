@@ -16,12 +16,12 @@
 
 #define GIVEN_AT_ONCE 1000 /* to so many in one event */
 #define CHAIN_WORDS   1000 /* then a new one is begun */
-#define PAIR_EVENTS                                                                                \
-    50               /* of a private room, after which it is given again, so that who comes late and
-                               is shown the last CHAT_REPLAY can read them */
-#define ASK_PAUSE 30 /* seconds */
-#define ASK_COST  10 /* of one ask of somebody's: they are answered at once while they have */
-#define ASK_MOST  30 /* used up no more than this; their programs ask every ASK_PAUSE */
+/* Of a private room, after which it is given again, so that who comes late and is shown the last
+ * CHAT_REPLAY can read them. */
+#define PAIR_EVENTS 50
+#define ASK_PAUSE   30 /* seconds */
+#define ASK_COST    10 /* of one ask of somebody's: they are answered at once while they have */
+#define ASK_MOST    30 /* used up no more than this; their programs ask every ASK_PAUSE */
 
 _Static_assert(CHAIN_WORDS <= SEAL_JUMP, "all words of a chain but the last may be lost");
 

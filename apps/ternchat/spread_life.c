@@ -153,8 +153,8 @@ static void listen_to_own(struct spread *spread, const uint8_t *before)
         broker_unlisten(spread->broker, channel);
     }
     spread_files_channel(spread->id, channel);
-    (void)broker_listen(spread->broker,
-                        channel); /* without it files of other servers do not come */
+    /* Without it files of other servers do not come. */
+    (void)broker_listen(spread->broker, channel);
 }
 
 /* What we knew under the number before is told once more, under a new one; then the one before ends. */

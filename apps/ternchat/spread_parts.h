@@ -31,8 +31,8 @@ struct ask {
     unsigned tries;
     tern_time since;
     bool is_told; /* that it takes long */
-    uint64_t before,
-        until; /* JOIN: the room's last before it; until the picture has that one, it waits */
+    /* JOIN: the room's last before it; until the picture has that one, it waits. */
+    uint64_t before, until;
     struct ask *next_waiting;
     uint16_t channel;
     size_t len;

@@ -52,8 +52,8 @@ int store_append(struct store *store, int64_t room, const struct chat_packet *p,
 typedef bool store_each(void *user, uint64_t seq, const uint8_t *packet, size_t len);
 int store_replay(struct store *store, int64_t room, uint64_t from, uint64_t before,
                  store_each *each, void *user); /* upwards */
-int store_before(struct store *store, int64_t room, uint64_t seq, store_each *each,
-                 void *user); /* the last STORE_FOUND before that, downwards */
+/* The last STORE_FOUND before that, downwards. */
+int store_before(struct store *store, int64_t room, uint64_t seq, store_each *each, void *user);
 int store_search(struct store *store, int64_t room, struct chat_slice text, store_each *each,
                  void *user); /* those with all these words, the newest first */
 

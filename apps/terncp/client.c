@@ -496,8 +496,8 @@ static void end_transfer(void *user)
     show_progress(c);
     if (c->push != NULL) {
         const struct push_counts *n = push_counts(c->push);
-        bool is_whole =
-            c->dial.outcome == DIAL_DONE && n->failed == 0; /* the last ACK may be under way */
+        /* The last ACK may be under way. */
+        bool is_whole = c->dial.outcome == DIAL_DONE && n->failed == 0;
         c->report.bytes = is_whole ? n->total : n->bytes;
     } else if (counts_of(c) != NULL) {
         c->report.bytes = counts_of(c)->bytes;

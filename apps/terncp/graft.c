@@ -73,8 +73,8 @@ int graft_link(int root, const char *existing, int flags, int folder, const char
     if (fstatat(from, name, &first, AT_SYMLINK_NOFOLLOW) != 0) {
         error = errno;
     } else if (has && first.st_ino == st.st_ino && first.st_dev == st.st_dev) {
-        error =
-            -1; /* it is that file already; renaming one name of it to another would do nothing */
+        /* It is that file already; renaming one name of it to another would do nothing. */
+        error = -1;
     }
     while (error == 0) {
         graft_temporary(temporary);

@@ -7,8 +7,8 @@
 #include "terncp/signs.h"
 
 #define MATCH_BLOCK ((uint64_t)1 << 20) /* what is kept is kept by whole blocks of the hash tree */
-#define MATCH_RUN_MAX                                                                              \
-    ((uint64_t)4 << 20) /* a longer run is told in parts, so that none holds up work */
+/* A longer run is told in parts, so that none holds up work. */
+#define MATCH_RUN_MAX ((uint64_t)4 << 20)
 
 enum match_kind {
     MATCH_SEND = 1, /* the bytes */

@@ -73,12 +73,12 @@ enum proto_direction { PROTO_PUSH = 1, PROTO_PULL = 2 };
 #define PROTO_FLAG_DRY_RUN     (1ull << 39) /* everything is only asked about */
 #define PROTO_FLAG_DELETE      (1ull << 40) /* what the sender does not name is removed */
 #define PROTO_FLAG_RULES       (1ull << 41) /* rules follow, and the request begins behind them */
-#define PROTO_FLAG_AHEAD                                                                           \
-    (1ull << 42) /* pull: there is nothing here yet; plans need not be waited for */
+/* Pull: there is nothing here yet; plans need not be waited for. */
+#define PROTO_FLAG_AHEAD   (1ull << 42)
 #define PROTO_FLAGS_WISHES ((uint64_t)PROTO_FLAG_ZSTD)
 #define PROTO_FILES_SHIFT  16 /* a byte: larger files in flight at once; 0: the sender's choice */
-#define PROTO_LEVEL_SHIFT                                                                          \
-    24 /* the highest byte: the level of compression; 0: the sender's choice */
+/* The highest byte: the level of compression; 0: the sender's choice. */
+#define PROTO_LEVEL_SHIFT 24
 #define PROTO_FLAGS_ATTRS (PROTO_FLAG_XATTRS | PROTO_FLAG_OWNER)
 #define PROTO_FLAGS_ASK   (PROTO_FLAG_UPDATE | PROTO_FLAG_CHECKSUM | PROTO_FLAG_DRY_RUN)
 

@@ -8,9 +8,9 @@
 #include "terncp/unpack.h"
 #include "terncp/zip.h"
 
-#define BATCH_FULL                                                                                 \
-    ((size_t)192 << 10) /* so much makes a batch; less does when nothing else is to do */
-#define JOBS_MAX 4      /* of one lane */
+/* So much makes a batch; less does when nothing else is to do. */
+#define BATCH_FULL ((size_t)192 << 10)
+#define JOBS_MAX   4 /* of one lane */
 
 struct batch {
     struct unpack unpack;

@@ -6,8 +6,8 @@
 
 #include "terncp/pull.h"
 
-#define PULL_MEMORY                                                                                \
-    ((size_t)32 << 20)    /* for what is with the workers; a stream has one block more */
+/* For what is with the workers; a stream has one block more. */
+#define PULL_MEMORY     ((size_t)32 << 20)
 #define PULL_PLANS      4 /* made or told at once: up to 25 MiB each, for the largest of files */
 #define CLOSE_MALFORMED 1 /* docs/terncp-protocol.md, section 2 */
 

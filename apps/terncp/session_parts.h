@@ -51,8 +51,8 @@ struct session {
     struct survey *survey; /* while it counts for the client's bar */
     struct ev_async counted;
     struct session *next, **link; /* in the host */
-    tern_path_memory
-        known; /* of the path, from earlier sessions of this client; volume 0: nothing */
+    /* Of the path, from earlier sessions of this client; volume 0: nothing. */
+    tern_path_memory known;
 };
 
 /* An answer that cannot be given must not be missed: the connection ends instead, and this is false. */

@@ -20,8 +20,8 @@ enum target_kind {
 
 struct target {
     enum target_kind kind;
-    char
-        login[TARGET_HOST_SIZE]; /* SSH: "user@host" or "host", as ssh wants it, without brackets */
+    /* SSH: "user@host" or "host", as ssh wants it, without brackets. */
+    char login[TARGET_HOST_SIZE];
     char host[TARGET_HOST_SIZE];
     uint16_t port;                 /* TERN */
     char path[PROTO_PATH_MAX + 1]; /* as the other side shall read it; LOCAL: as typed */

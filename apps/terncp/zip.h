@@ -22,8 +22,8 @@ bool zip_unpack(const uint8_t *packed, size_t packed_len, uint8_t *out, size_t l
 /* Whether packing is worth it: what does not shrink is not tried again for a while, and a wire that idles
  * gets its bytes as they are. */
 struct zip_gauge {
-    unsigned skip,
-        pause; /* blocks that are still not to be tried, and how many it was the last time */
+    /* Blocks that are still not to be tried, and how many it was the last time. */
+    unsigned skip, pause;
 };
 bool zip_gauge_wants(struct zip_gauge *gauge);
 void zip_gauge_note(struct zip_gauge *gauge, bool has_shrunk);

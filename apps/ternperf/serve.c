@@ -20,9 +20,9 @@
 #include "ternperf/system.h"
 #include "ternperf/tally.h"
 
-#define MESSAGE_QUEUE                                                                              \
-    ((uint64_t)32 * 1024 * 1024) /* what the socket holds when we were not looking */
-#define TURN (100 * TERN_MSEC)   /* how soon a signal is noticed when nothing else happens */
+/* What the socket holds when we were not looking. */
+#define MESSAGE_QUEUE ((uint64_t)32 * 1024 * 1024)
+#define TURN          (100 * TERN_MSEC) /* how soon a signal is noticed when nothing else happens */
 
 static atomic_bool is_stopped; /* by a signal, or by a shard that cannot go on */
 

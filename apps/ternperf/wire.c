@@ -134,8 +134,9 @@ struct sender {
     int fd;
     size_t datagram, bundle;
     uint64_t number, sent;
-    size_t
-        from; /* in the application's buffer, as large as `bulk` writes: what a packet holds has to be read */
+    /* In the application's buffer, as large as `bulk` writes: what a packet holds has to be
+     * read. */
+    size_t from;
 };
 
 /* Every packet has bytes of its own, a number and a nonce of its own. */

@@ -60,9 +60,8 @@ typedef struct tern_config {
     void *verify_user;
 
     /* As a server: what clients must know besides. With both, either will do. */
-    const uint8_t
-        *secret;      /* TERN_SECRET_SIZE bytes that no stranger can guess, copied; NULL: none */
-    const char *code; /* a one-time code, see tern_endpoint_set_code; NULL: none */
+    const uint8_t *secret; /* TERN_SECRET_SIZE bytes, not to be guessed, copied; NULL: none */
+    const char *code;      /* a one-time code, see tern_endpoint_set_code; NULL: none */
 
     /* As a server: take only handshakes that mix in ML-KEM-768, which a quantum computer does not open
      * later; false: only those without. TERN_ERR_UNSUPPORTED where libsodium has none (before 1.0.22). */
@@ -105,19 +104,19 @@ typedef struct tern_config {
     uint64_t stream_send_buffer;
     uint64_t max_streams_bidi; /* that the peer may have open at once; default 128 */
     uint64_t max_streams_uni;  /* the same; default 128 */
-    size_t
-        max_message; /* the longest message to take, at most TERN_MESSAGE_MAX; default 1 MiB; 0: take none */
-    uint32_t
-        max_channels; /* channels that the peer may use: those below; default, and most: 65536 */
-    uint64_t
-        message_window; /* reliable and other kept messages that may have come and not been received,
-                                each counting TERN_MESSAGE_EXTRA bytes more; at least as large as one of
-                                max_message needs; default 4 MiB */
-    uint64_t
-        message_queue; /* the same of unreliable ones; then the oldest are dropped; default 2 MiB */
-    uint32_t
-        fec_window; /* symbols (of about a packet) kept of each channel and order that the peer protects by
-                                forward error correction, at most 64, the default; 0: take no repairs */
+    /* The longest message to take, at most TERN_MESSAGE_MAX; default 1 MiB; 0: take none. */
+    size_t max_message;
+    /* Channels that the peer may use: those below; default, and most: 65536. */
+    uint32_t max_channels;
+    /* Reliable and other kept messages that may have come and not been received, each counting
+     * TERN_MESSAGE_EXTRA bytes more; at least as large as one of max_message needs; default 4
+     * MiB. */
+    uint64_t message_window;
+    /* The same of unreliable ones; then the oldest are dropped; default 2 MiB. */
+    uint64_t message_queue;
+    /* Symbols (of about a packet) kept of each channel and order that the peer protects by
+     * forward error correction, at most 64, the default; 0: take no repairs. */
+    uint32_t fec_window;
     uint64_t message_buffer; /* messages to send that are not yet acknowledged; default 16 MiB */
     size_t max_connections;  /* in this endpoint; default 65536 */
     size_t max_half_open;    /* handshakes in progress as a server; default 16384 */

@@ -61,16 +61,16 @@ typedef struct tern_send_options {
     tern_reliability reliability;
     tern_order order;
     uint32_t channel; /* below TERN_CHANNELS, and below what the peer takes */
-    unsigned
-        priority; /* 0 first; strict against messages and streams (urgency) of another; inside one,
-                             by tern_conn_set_weight. An ordered message is not sent before those that
-                             its channel holds already, whatever its priority */
-    tern_time
-        lifetime; /* from now, for UNTIL_DEADLINE: more than 0. With the other kinds 0 (none), or
-                             a time after which an unacknowledged one expires as well */
+    /* 0 first; strict against messages and streams (urgency) of another; inside one, by
+     * tern_conn_set_weight. An ordered message is not sent before those that its channel holds
+     * already, whatever its priority. */
+    unsigned priority;
+    /* From now, for UNTIL_DEADLINE: more than 0. With the other kinds 0 (none), or a time after
+     * which an unacknowledged one expires as well. */
+    tern_time lifetime;
     unsigned retransmits; /* for LIMITED */
-    bool
-        immediate_ack; /* the peer shall acknowledge it at once: quicker news of loss, more packets */
+    /* The peer shall acknowledge it at once: quicker news of loss, more packets. */
+    bool immediate_ack;
     bool wants_outcome; /* TERN_EVENT_MESSAGE_OUTCOME with `tag` will come, once */
     uint64_t tag;       /* yours: for the outcome, `depends` and tern_conn_cancel */
     bool has_depends; /* it is useless without the message of this channel with the tag `depends` */

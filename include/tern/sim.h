@@ -220,8 +220,8 @@ typedef struct tern_nat_config {
     size_t size;
     tern_addr outside; /* with the first of the ports that it hands out */
     size_t ports;      /* how many, one after the other; 0: 256 */
-    tern_time
-        timeout;   /* a mapping is forgotten when nothing has left by it for so long; 0: never */
+    /* A mapping is forgotten when nothing has left by it for so long; 0: never. */
+    tern_time timeout;
     bool per_peer; /* a port for each peer of a host, by which only that peer's packets enter;
                         * else one for all of them, by which anyone's do */
     bool steals;   /* no port is free: the mapping that was quiet the longest gives way; else

@@ -35,10 +35,9 @@ typedef struct tern_trace_event {
     uint64_t cwnd, bytes_in_flight; /* METRICS */
     tern_time smoothed_rtt, latest_rtt;
     /* SECRET, of packets of packet_type. It comes before the first packet that it seals or opens. */
-    const uint8_t
-        *connection;       /* the first 8 bytes of the identifier that the client first sent to */
-    const uint8_t *secret; /* TERN_SECRET_SIZE bytes */
-    bool is_clients;       /* of what the client seals; else the server */
+    const uint8_t *connection; /* the first 8 bytes of the client's first destination identifier */
+    const uint8_t *secret;     /* TERN_SECRET_SIZE bytes */
+    bool is_clients;           /* of what the client seals; else the server */
     unsigned suite;
     uint32_t key_phase; /* key updates before it */
 } tern_trace_event;

@@ -4,8 +4,8 @@
 
 #define TABLE (TERN_RADIX_SIZE * sizeof(void *))
 #define MASK  (TERN_RADIX_SIZE - 1)
-#define NUMBER                                                                                     \
-    ((uint32_t)1 << 4 * TERN_RADIX_BITS) /* below: a shift never reaches a number's width */
+/* Below: a shift never reaches a number's width. */
+#define NUMBER ((uint32_t)1 << 4 * TERN_RADIX_BITS)
 
 static void **new_table(struct tern_slab *slab)
 {

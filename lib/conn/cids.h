@@ -44,8 +44,8 @@ struct tern_cids {
     struct tern_cid_shape shape;
     struct tern_map *routes; /* the endpoint's, from identifier to connection */
     void *owner;             /* what the routes point to */
-    struct tern_cid
-        original; /* the destination that the client chose at first; routed on servers */
+    /* The destination that the client chose at first; routed on servers. */
+    struct tern_cid original;
     bool original_is_routed;
     struct tern_cid_local local[TERN_CIDS_LIMIT];
     uint64_t next_sequence;

@@ -84,8 +84,8 @@ struct tern_conn_env {
     struct tern_heap *timers;
     struct tern_map *routes;
     const struct tern_proofs *proofs; /* how a server knows addresses again */
-    struct tern_space
-        resting[TERN_LEVELS]; /* discarded ones, for whoever looks and never written */
+    /* Discarded ones, for whoever looks and never written. */
+    struct tern_space resting[TERN_LEVELS];
     uint64_t next_number;
     bool has_company;   /* what leaves next leaves right behind another's train to the same host */
     size_t early_bytes; /* held for handshakes in progress, all together */
@@ -164,8 +164,8 @@ struct tern_conn {
     struct tern_awake *awake;
     struct tern_space *spaces; /* those of awake; while it rests, of env */
     struct tern_rest *rest;    /* what both were folded into, or NULL */
-    struct tern_handshake
-        *handshake; /* NULL once it is confirmed: the levels before 1-RTT are gone then */
+    /* NULL once it is confirmed: the levels before 1-RTT are gone then. */
+    struct tern_handshake *handshake;
     struct tern_messages *messages; /* conn/messages.h; NULL: none so far, or none any more */
     struct tern_conn_clock *clock;  /* conn/clock.h; NULL: not wanted by both */
     struct tern_path *others[TERN_OTHERS];

@@ -4,8 +4,8 @@
 
 #define INTERVAL (200 * TERN_MSEC) /* between two events, at least */
 #define CHANGE   20                /* one part in so many of the estimate is news */
-#define QUEUE_STEP                                                                                 \
-    (5 * TERN_MSEC) /* ... and so much of the queue's delay, or half of it if that is more */
+/* ... and so much of the queue's delay, or half of it if that is more. */
+#define QUEUE_STEP  (5 * TERN_MSEC)
 #define LOSS_WINDOW TERN_SEC
 
 static uint64_t estimate_of(const struct tern_path *path)

@@ -41,8 +41,8 @@ struct tern_handshake_work {
 
 struct tern_handshake {
     struct tern_noise noise;
-    struct tern_handshake_work
-        *work; /* a client's own; lent to a server while it answers message 1 */
+    /* A client's own; lent to a server while it answers message 1. */
+    struct tern_handshake_work *work;
     bool has_noise;
     uint8_t pattern;
     bool is_partial;  /* the message is longer than a packet, and some of it is here */
@@ -68,8 +68,8 @@ struct tern_handshake {
 /* 0 · TERN_ERR_NOMEM */
 TERN_MUST_CHECK int tern_handshake_new(struct tern_handshake **out,
                                        const struct tern_conn_env *env);
-void tern_handshake_free(struct tern_handshake *hs,
-                         struct tern_conn_env *env); /* wipes; NULL is fine */
+/* Wipes; NULL is fine. */
+void tern_handshake_free(struct tern_handshake *hs, struct tern_conn_env *env);
 
 /* A client's choice of mode, from whom it wants to reach.
  * 0 · TERN_ERR_INVALID · TERN_ERR_UNSUPPORTED (hybrid) · TERN_ERR_NOMEM */

@@ -241,8 +241,8 @@ static int finish_all(struct tern_plan *plans, size_t n, size_t *total, tern_tim
 struct leave {
     size_t full; /* a datagram of the path's size */
     size_t size; /* 0: nothing */
-    bool
-        is_small; /* not a whole datagram: messages alone, which cannot be cut and should not wait */
+    /* Not a whole datagram: messages alone, which cannot be cut and should not wait. */
+    bool is_small;
 };
 
 /* Builds one datagram of at most `limit` bytes at `at`. *size is 0 when nothing wants to leave.

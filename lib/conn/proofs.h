@@ -10,8 +10,8 @@
 #include "crypto/token.h"
 #include "wire/header.h"
 
-#define TERN_ITEM_RETRY                                                                            \
-    0x01u /* from a Retry: as long as a handshake may take, one address and port */
+/* From a Retry: as long as a handshake may take, one address and port. */
+#define TERN_ITEM_RETRY   0x01u
 #define TERN_ITEM_ADDRESS 0x02u /* from NEW_TOKEN: a day, one address */
 #define TERN_ITEM_CONNECT 0x03u /* from a matchmaker: whom to admit */
 

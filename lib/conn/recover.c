@@ -12,13 +12,13 @@
 #define PTO_BACKOFF_MAX   16 /* doublings, for longer paths than the next two allow for */
 #define PTO_MAX           (5 * TERN_SEC)
 #define HANDSHAKE_PTO_MAX (1500 * TERN_MSEC)
-#define THIN_FLIGHT                                                                                \
-    65536u /* an initial window (RFC 9002 §7.2), and what so many probes add to it */
-#define THIN_PTOS  64u
-#define UNHURRIED  TERN_SEC /* between probes of who wants more than all may have */
-#define PROBE_ROOM 1000     /* of a probe of 1200 bytes */
-#define HOLD_RATE  12500u   /* bytes a microsecond: 100 Gbit/s */
-#define HOLD_LEAST (2u << 20)
+/* An initial window (RFC 9002 §7.2), and what so many probes add to it. */
+#define THIN_FLIGHT 65536u
+#define THIN_PTOS   64u
+#define UNHURRIED   TERN_SEC /* between probes of who wants more than all may have */
+#define PROBE_ROOM  1000     /* of a probe of 1200 bytes */
+#define HOLD_RATE   12500u   /* bytes a microsecond: 100 Gbit/s */
+#define HOLD_LEAST  (2u << 20)
 
 /* Loss facts of one ACK or timer go to the controller, then the lost frames are queued again. */
 static int settle_lost(struct tern_conn *conn, enum tern_level level,

@@ -26,8 +26,8 @@ void tern_sha256_final(struct tern_sha256 *hash, uint8_t out[TERN_SHA256_SIZE])
 
 void tern_hmac_init(struct tern_hmac *hmac, const uint8_t *key, size_t key_len)
 {
-    struct sha256_ctx
-        kept; /* Nettle's own state of HMAC would begin anew by itself, at half as much again */
+    /* Nettle's own state of HMAC would begin anew by itself, at half as much again. */
+    struct sha256_ctx kept;
     hmac_set_key(&hmac->outer, &kept, &hmac->inner, &nettle_sha256, key_len, key);
     tern_mem_wipe(&kept, sizeof kept);
 }

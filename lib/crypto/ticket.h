@@ -5,8 +5,8 @@
 
 #include "base/random.h"
 
-#define TERN_TICKET_LIFE                                                                           \
-    (24 * 3600 * TERN_SEC) /* also that of a key, which outlives it by one more */
+/* Also that of a key, which outlives it by one more. */
+#define TERN_TICKET_LIFE        (24 * 3600 * TERN_SEC)
 #define TERN_TICKET_LIMITS      6
 #define TERN_TICKET_SECRET_SIZE 32
 #define TERN_TICKET_NONCE_SIZE  24

@@ -16,11 +16,11 @@
 #define QUANTUM_MAX        65536
 #define EXTRA_HALF_ROUNDS  5
 #define GUESSED_RTT        TERN_MSEC
-#define MATCH_PART                                                                                 \
-    64 /* an RTT within this part of the least is as good; within half of it, too, for the margin */
+/* An RTT within this part of the least is as good; within half of it, too, for the margin. */
+#define MATCH_PART 64
 #define TRAIN_PART 8 /* a train's least length in round trips, and its most delay */
-#define TRAIN_DATAGRAMS                                                                            \
-    6 /* a first window is ten small ones, or eight large, and one ACK is its beginning */
+/* A first window is ten small ones, or eight large, and one ACK is its beginning. */
+#define TRAIN_DATAGRAMS 6
 #define TRAIN_PACING    400 /* in hundredths */
 #define RESUME_ROUNDS   2
 #define FIRST_DATAGRAMS 24

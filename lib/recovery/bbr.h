@@ -76,8 +76,8 @@ struct tern_bbr {
     uint64_t resume_bw;     /* what was known before */
     uint64_t recalled_rate; /* what the path carried then, to be found again; 0: nothing to find */
     bool has_retreated;     /* ... and from too much of it, a moment ago */
-    uint64_t
-        tainted_until; /* `delivered` mark: what left before it was lost in part, and took too much */
+    /* `delivered` mark: what left before it was lost in part, and took too much. */
+    uint64_t tainted_until;
     uint64_t train_seen; /* the best of all, of those that came delayed, too */
 
     /* Is the pipe full? */

@@ -8,8 +8,8 @@
 
 #include "base/def.h"
 
-#define TERN_BUDGET_RATE_MAX                                                                       \
-    (UINT64_C(1) << 33) /* bytes a second: more is no limit worth keeping */
+/* Bytes a second: more is no limit worth keeping. */
+#define TERN_BUDGET_RATE_MAX (UINT64_C(1) << 33)
 
 struct tern_budget {
     uint64_t rate;     /* bytes a second; 0: none */

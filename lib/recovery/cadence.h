@@ -22,8 +22,8 @@ struct tern_cadence {
     struct tern_cadence_terms wanted; /* what the next frame says */
     uint64_t sequence;                /* of the next frame */
     tern_time least_delay, most_delay; /* the peer's min_ack_delay and max_ack_delay */
-    tern_time
-        in_force; /* the longest that the peer may wait by anything it has or may have heard */
+    /* The longest that the peer may wait by anything it has or may have heard. */
+    tern_time in_force;
 };
 
 /* The peer's parameters: without min_ack_delay it is not to be asked. */

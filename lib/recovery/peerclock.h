@@ -15,9 +15,9 @@
 enum { TERN_PEERCLOCK_POINTS = 32 };
 
 #define TERN_PEERCLOCK_SLOT (2 * TERN_SEC) /* of which one sample is kept */
-#define TERN_PEERCLOCK_DELAY_MAX                                                                   \
-    (2 * TERN_SEC)                       /* a longer round trip tells nothing worth knowing */
-#define TERN_PEERCLOCK_DRIFT_MAX  500000 /* parts per billion, as RFC 5905 §11 has it */
+/* A longer round trip tells nothing worth knowing. */
+#define TERN_PEERCLOCK_DELAY_MAX  (2 * TERN_SEC)
+#define TERN_PEERCLOCK_DRIFT_MAX  500000          /* parts per billion, as RFC 5905 §11 has it */
 #define TERN_PEERCLOCK_DRIFT_SPAN (10 * TERN_SEC) /* shorter ones tell jitter for drift */
 
 struct tern_peerclock_point {

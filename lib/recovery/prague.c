@@ -132,8 +132,8 @@ static void prague_on_ack(struct tern_cc *cc, const struct tern_cc_ack *ack, ter
  * them nothing. */
 static bool is_classic(const struct tern_cc *cc, struct prague *state)
 {
-    tern_time two =
-        2 * cc->datagram * state->smoothed / cc->cwnd; /* a slow link's, even if short */
+    /* A slow link's queue, even if it is short. */
+    tern_time two = 2 * cc->datagram * state->smoothed / cc->cwnd;
     if (state->queue > TERN_MAX(two, CLASSIC_QUEUE)) {
         state->classic = TERN_MIN(state->classic + 1, (unsigned)CLASSIC_MOST);
     } else if (state->classic > 0) {

@@ -41,8 +41,8 @@ struct tern_sent_packet {
     };
     uint64_t delivered;   /* of the delivery rate, when it was sent */
     uint32_t lost_before; /* ... modulo 2^32 */
-    uint32_t
-        in_flight_before; /* bytes in flight just before it was sent, UINT32_MAX: or more; BBR wants it */
+    /* Bytes in flight just before it was sent, UINT32_MAX: or more; BBR wants it. */
+    uint32_t in_flight_before;
     uint32_t receipts; /* absolute index of the first one, modulo 2^32 */
     int32_t next;      /* distance to the next in the acked or lost queue; 0: last */
     uint16_t size;

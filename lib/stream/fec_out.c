@@ -30,8 +30,8 @@ struct outlane {
     uint32_t earned, due, unreleased; /* thousandths of a repair; repairs; symbols since */
     struct {
         uint32_t parts, lost, bursts;
-        uint64_t
-            next; /* the symbol behind the last lost one: if that is lost too, it is one burst */
+        /* The symbol behind the last lost one: if that is lost too, it is one burst. */
+        uint64_t next;
     } seen;
     struct symbol ring[TERN_FEC_WINDOW];
     uint8_t *bytes; /* of the ring's symbols */

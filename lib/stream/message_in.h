@@ -50,8 +50,8 @@ bool tern_msgin_has_event(const struct tern_msgin *m);
 /* A MAX_MESSAGE_DATA frame is owed: its limit, which is then told. */
 bool tern_msgin_wants_limit(const struct tern_msgin *m);
 uint64_t tern_msgin_take_limit(struct tern_msgin *m);
-void tern_msgin_on_limit_lost(struct tern_msgin *m,
-                              uint64_t limit); /* owes it again if it is the latest */
+/* Owes it again if it is the latest. */
+void tern_msgin_on_limit_lost(struct tern_msgin *m, uint64_t limit);
 
 const struct tern_msgin_counters *tern_msgin_counters(const struct tern_msgin *m);
 uint64_t tern_msgin_held(

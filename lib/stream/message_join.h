@@ -15,8 +15,8 @@ struct tern_incoming {
         struct tern_list link;   /* whole: in a chain of its lane, or ready */
         struct tern_runs pieces; /* unfinished: what has come behind the first gap */
     } u;
-    struct tern_list
-        aged; /* without credit: among the unfinished or the ready ones, oldest first */
+    /* Without credit: among the unfinished or the ready ones, oldest first. */
+    struct tern_list aged;
     struct tern_inlane *lane;
     uint64_t number;
     uint32_t total, have; /* all below `have` has come */

@@ -24,8 +24,8 @@
 #define TERN_LANE_SLOTS_MAX  ((uint64_t)1 << 21) /* a ring of 16 MiB */
 #define TERN_CHANNEL_DEAD    16                  /* dead tags that a channel remembers */
 #define TERN_OUTCOMES_MAX    ((size_t)1 << 20)
-#define TERN_DEPENDENTS                                                                            \
-    4096 /* lists: whoever ends looks for those of its tag, and most have none */
+/* Lists: whoever ends looks for those of its tag, and most have none. */
+#define TERN_DEPENDENTS 4096
 
 /* Where a message is linked by `link`. */
 enum tern_sending_place {
@@ -245,8 +245,8 @@ void tern_msgqueue_push(struct tern_msgout *m, struct tern_channel *c,
 void tern_msgqueue_push_again(struct tern_msgout *m, struct tern_message_sending *s);
 /* From TWICE: the second time is due. */
 void tern_msgqueue_insist(struct tern_msgout *m, struct tern_message_sending *s);
-void tern_msgqueue_drop(struct tern_msgout *m,
-                        struct tern_message_sending *s); /* out of its place */
+/* Out of its place. */
+void tern_msgqueue_drop(struct tern_msgout *m, struct tern_message_sending *s);
 /* Its first byte is sent: it does not wait any more (but a long one stays in its queue). */
 void tern_msgqueue_start(struct tern_msgout *m, struct tern_message_sending *s);
 struct tern_message_sending *tern_msgqueue_pick(struct tern_msgout *m); /* whose turn it is */
@@ -264,8 +264,8 @@ void tern_parts_init(struct tern_sending_parts *p, size_t len);
 /* What to send next: the first lost piece, or else what was never sent. False: nothing. */
 bool tern_parts_next(struct tern_sending_parts *p, uint32_t len, uint32_t *start, uint32_t *end);
 void tern_parts_on_sent(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);
-bool tern_parts_on_acked(struct tern_sending_parts *p, uint32_t len, uint32_t start,
-                         uint32_t end); /* true: all of the message is */
+/* True: all of the message is. */
+bool tern_parts_on_acked(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);
 /* True: something of it has to be sent again. */
 bool tern_parts_on_lost(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);
 void tern_parts_repeat(struct tern_sending_parts *p, uint32_t len, uint32_t start, uint32_t end);

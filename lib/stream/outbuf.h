@@ -33,8 +33,8 @@ struct tern_outbuf {
     uint64_t head, tail; /* numbers of the first span and of the one after the last */
     uint64_t cursor;     /* number of the span used last */
     bool fin, fin_sent, fin_acked, fin_lost;
-    struct tern_range
-        vague; /* all in here counts as lost: what `acked` and `lost` could not hold */
+    /* All in here counts as lost: what `acked` and `lost` could not hold. */
+    struct tern_range vague;
     struct tern_ranges lost;
     struct tern_ranges acked; /* above base */
     struct tern_outbuf_span inline_ring[TERN_OUTBUF_INLINE];

@@ -4,8 +4,8 @@
 
 #include "stream/table.h"
 
-#define WRITABLE_ENOUGH                                                                            \
-    (64 * 1024u) /* room worth an event, unless a quarter of the buffer is less */
+/* Room worth an event, unless a quarter of the buffer is less. */
+#define WRITABLE_ENOUGH (64 * 1024u)
 
 #define BIT(n) (1u << (n))
 

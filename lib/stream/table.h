@@ -23,8 +23,8 @@ struct tern_streams_config {
     uint64_t conn_window, conn_window_max;
     uint64_t send_buffer;       /* bytes that a stream holds unacknowledged */
     uint64_t max_bidi, max_uni; /* that the peer may have open at once */
-    struct tern_pool
-        *pages; /* shared with other connections: the page just emptied is in the cache */
+    /* Shared with other connections: the page just emptied is in the cache. */
+    struct tern_pool *pages;
 };
 
 /* What frames of streams that are open want comes first, up to TERN_STREAMS_HOT bytes: conn/conn.h says why. */
@@ -226,8 +226,9 @@ bool tern_streams_next_event(struct tern_streams *t, struct tern_stream **stream
 void tern_streams_bury(struct tern_streams *t);
 
 /* --- inside the room -------------------------------------------------------------------------- */
-struct tern_stream *tern_streams_find(struct tern_streams *t,
-                                      uint64_t id); /* NULL: none, or gone */
+
+/* NULL: none, or gone. */
+struct tern_stream *tern_streams_find(struct tern_streams *t, uint64_t id);
 /* Finds or opens the stream that a frame of the peer is about. to_send: it is about our sending
  * half. 0 (and *out NULL when the stream has ended) · TERN_ERR_STREAM_STATE ·
  * TERN_ERR_STREAM_LIMIT · TERN_ERR_NOMEM */

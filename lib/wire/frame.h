@@ -113,8 +113,8 @@ struct tern_frame_ack_frequency {
     uint64_t sequence;
     uint64_t threshold; /* an ACK after more ack-eliciting packets than this */
     uint64_t max_delay; /* microseconds */
-    uint64_t
-        reordering; /* an ACK at once when a missing number lies so far back; 0: never for that */
+    /* An ACK at once when a missing number lies so far back; 0: never for that. */
+    uint64_t reordering;
 };
 
 /* One half of a fresh Diffie-Hellman: the client's asks, the server's answers. */

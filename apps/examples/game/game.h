@@ -62,8 +62,8 @@ struct player {
     uint32_t applied; /* frame of the latest input that moved it */
     struct input inputs[INPUT_RING];
     uint32_t newest; /* of them */
-    uint32_t
-        credit; /* moves that it may make: one a frame, so that nobody is faster by sending more */
+    /* Moves that it may make: one a frame, so that nobody is faster by sending more. */
+    uint32_t credit;
     uint64_t moves;
 };
 
