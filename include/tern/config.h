@@ -18,7 +18,7 @@ extern "C" {
 #define TERN_SUITE_ANY               0xffffu
 
 /* Suites that this build offers on this machine, fastest first when `ranked` is not NULL
- * (four entries, zero-padded). tern_init is called for you. */
+ * (four entries, zero-padded). Starts libsodium, if nobody has. */
 TERN_API unsigned tern_suites_available(unsigned ranked[4]);
 
 /* "aes-256-gcm" and so on; NULL for an unknown bit. */
