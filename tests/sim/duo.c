@@ -158,6 +158,15 @@ void duo_write(struct duo *duo, int from, uint64_t bytes)
     write_some(&duo->side[from]);
 }
 
+void duo_set_loss(struct duo *duo, double loss)
+{
+    for (int i = 0; i < 2; i++) {
+        duo->link[i].loss = loss;
+        tern_link_set(tern_sim_link(duo->sim, duo->side[i].host, duo->side[1 - i].host),
+                      &duo->link[i]);
+    }
+}
+
 void duo_run(struct duo *duo, tern_time length)
 {
     tern_time until = tern_sim_now(duo->sim) + length;

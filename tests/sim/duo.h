@@ -51,6 +51,9 @@ void duo_close(struct duo *duo);
 /* So many more bytes are to be sent. */
 void duo_write(struct duo *duo, int from, uint64_t bytes);
 
+/* Both links lose so much from now on, and are otherwise as they are set up now. */
+void duo_set_loss(struct duo *duo, double loss);
+
 void duo_run(struct duo *duo, tern_time length);
 
 /* Until all that was written has been read; fails after `limit`. Returns how long it took. */

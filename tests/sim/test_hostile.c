@@ -83,6 +83,22 @@ static void switch_path(tern_time before, tern_time after)
     duo_close(&d);
 }
 
+/* A transfer to the client that has filled a link of 20 Mbit/s for two seconds. */
+static void begin_at_full_rate(const char *cc)
+{
+    duo_init(&d, cc);
+    for (int k = 0; k < 2; k++) {
+        d.link[k].rate = 20 * MBIT;
+        d.link[k].queue = 200000;
+        d.side[k].config.keepalive = 50 * TERN_MSEC;
+    }
+    duo_open(&d, 1);
+    duo_write(&d, DUO_CLIENT, 1);
+    duo_run(&d, 100 * TERN_MSEC);
+    duo_write(&d, DUO_SERVER, 100000000);
+    duo_run(&d, 2 * TERN_SEC);
+}
+
 /* RFC 9000 §9.4: a client that moves to another host in the midst of a transfer loses what was on its
  * way, and nothing of that slows the new path down: as fast as a new connection it is at full rate. */
 static void what_the_old_path_lost_does_not_slow_the_new_one(void **state)
@@ -91,17 +107,7 @@ static void what_the_old_path_lost_does_not_slow_the_new_one(void **state)
     (void)state;
     for (size_t i = 0; i < TERN_COUNT_OF(names); i++) {
         tern_addr elsewhere = {.family = 4, .ip = {10, 9, 9, 9}, .port = 5000};
-        duo_init(&d, names[i]);
-        for (int k = 0; k < 2; k++) {
-            d.link[k].rate = 20 * MBIT;
-            d.link[k].queue = 200000;
-            d.side[k].config.keepalive = 50 * TERN_MSEC;
-        }
-        duo_open(&d, 1);
-        duo_write(&d, DUO_CLIENT, 1);
-        duo_run(&d, 100 * TERN_MSEC);
-        duo_write(&d, DUO_SERVER, 100000000);
-        duo_run(&d, 2 * TERN_SEC);
+        begin_at_full_rate(names[i]);
         assert_int_equal(tern_sim_rebind(d.sim, d.side[DUO_CLIENT].host, &elsewhere), 0);
         tern_time at = tern_sim_now(d.sim);
         while (tern_conn_remote(conn_of(DUO_SERVER)).port != 5000) {
@@ -127,17 +133,7 @@ static void marks_lost_at_the_old_port_fail_nothing(void **state)
 {
     tern_addr elsewhere = {.family = 4, .ip = {10, 0, 0, 1}, .port = 5000};
     (void)state;
-    duo_init(&d, "cubic");
-    for (int k = 0; k < 2; k++) {
-        d.link[k].rate = 20 * MBIT;
-        d.link[k].queue = 200000;
-        d.side[k].config.keepalive = 50 * TERN_MSEC;
-    }
-    duo_open(&d, 1);
-    duo_write(&d, DUO_CLIENT, 1);
-    duo_run(&d, 100 * TERN_MSEC);
-    duo_write(&d, DUO_SERVER, 100000000);
-    duo_run(&d, 2 * TERN_SEC);
+    begin_at_full_rate("cubic");
     assert_int_equal(tern_sim_rebind(d.sim, d.side[DUO_CLIENT].host, &elsewhere), 0);
     duo_run(&d, 2 * TERN_SEC);
     assert_int_equal(tern_conn_remote(conn_of(DUO_SERVER)).port, 5000);

@@ -5,6 +5,7 @@
 
 #include "conn/messages.h"
 #include "sim/post.h"
+#include "unit/heap_kit.h"
 
 #define FIFTY_MS 62500             /* of queue at ten megabits */
 #define DEEP     ((size_t)4 << 20) /* loses nothing */
@@ -314,24 +315,6 @@ static void cancelled_ones_do_not_leave(void **state)
 
 /* --- memory --------------------------------------------------------------------------------------- */
 
-static void *count_alloc(void *user, size_t size)
-{
-    ++*(uint64_t *)user;
-    return malloc(size);
-}
-
-static void *count_realloc(void *user, void *ptr, size_t size)
-{
-    ++*(uint64_t *)user;
-    return realloc(ptr, size);
-}
-
-static void just_free(void *user, void *ptr)
-{
-    (void)user;
-    free(ptr);
-}
-
 /* Of every kind in turn, in both directions. */
 static void exchange(size_t count)
 {
@@ -348,34 +331,25 @@ static void exchange(size_t count)
     }
 }
 
-static void set_loss(double loss)
-{
-    for (int i = 0; i < 2; i++) {
-        p.duo.link[i].loss = loss;
-        tern_link_set(tern_sim_link(p.duo.sim, p.duo.side[i].host, p.duo.side[1 - i].host),
-                      &p.duo.link[i]);
-    }
-}
-
 static void warm_messages_allocate_nothing(void **state)
 {
     (void)state;
-    static uint64_t allocations;
-    const tern_allocator counting = {count_alloc, count_realloc, just_free, &allocations};
+    static struct kit_heap heap;
+    const tern_allocator counting = {kit_alloc, kit_realloc, kit_free, &heap};
     post_init(&p, "cubic");
-    allocations = 0;
+    heap = (struct kit_heap){0};
     for (int i = 0; i < 2; i++) {
         p.duo.side[i].config.allocator = counting;
         p.duo.link[i].loss = 0.04; /* more is held up than later, when it is warm */
     }
     post_open(&p, 1);
     exchange(5000);
-    set_loss(0.005);
-    uint64_t warm = allocations;
+    duo_set_loss(&p.duo, 0.005);
+    uint64_t warm = heap.calls;
     exchange(10000);
     print_message("%llu allocations to get warm, %llu for 10000 messages then\n",
-                  (unsigned long long)warm, (unsigned long long)(allocations - warm));
-    assert_int_equal(allocations - warm, 0);
+                  (unsigned long long)warm, (unsigned long long)(heap.calls - warm));
+    assert_int_equal(heap.calls - warm, 0);
     post_close(&p);
 }
 

@@ -31,15 +31,6 @@ static void open(tern_time interval, tern_time keepalive)
     open_both(interval, 0, keepalive);
 }
 
-static void set_loss(double loss)
-{
-    for (int i = 0; i < 2; i++) {
-        tern_link_config link = p.duo.link[i];
-        link.loss = loss;
-        tern_link_set(tern_sim_link(p.duo.sim, p.duo.side[i].host, p.duo.side[1 - i].host), &link);
-    }
-}
-
 static uint64_t datagrams(int from)
 {
     return duo_counters(&p.duo, from).packets_in;
@@ -65,13 +56,13 @@ static void talk(void)
 /* Three things are said into a blackout, which ends so much later than it would. */
 static void black_out(int from, tern_time longer)
 {
-    set_loss(1);
+    duo_set_loss(&p.duo, 1);
     for (unsigned i = 0; i < 3; i++) {
         post_run(&p, BLACKOUT / 4);
         say(from);
     }
     post_run(&p, BLACKOUT / 4 + longer);
-    set_loss(0);
+    duo_set_loss(&p.duo, 0);
 }
 
 /* From now until all has come. */

@@ -3,9 +3,9 @@
 #include "tern_test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "sim/kit.h"
+#include "unit/heap_kit.h"
 
 #define MIB  ((uint64_t)1 << 20)
 #define RATE ((uint64_t)100000000)
@@ -85,29 +85,11 @@ static void survives_a_great_overshoot(void **state)
 
 /* --- no allocation per packet ------------------------------------------------------------------------- */
 
-static void *count_alloc(void *user, size_t size)
-{
-    ++*(uint64_t *)user;
-    return malloc(size);
-}
-
-static void *count_realloc(void *user, void *ptr, size_t size)
-{
-    ++*(uint64_t *)user;
-    return realloc(ptr, size);
-}
-
-static void count_free(void *user, void *ptr)
-{
-    (void)user;
-    free(ptr);
-}
-
 static void warm_connection_allocates_nothing(void **state)
 {
     struct kit_plan plan;
     struct kit_result result;
-    uint64_t allocations = 0;
+    struct kit_heap heap = {0};
     (void)state;
     kit_plan_init(&plan, "sim.speed.warm_connection_allocates_nothing", replay_first_seed());
     plan.up.rate = plan.down.rate = RATE;
@@ -116,17 +98,15 @@ static void warm_connection_allocates_nothing(void **state)
     plan.up_bytes = 48 * MIB;
     plan.down_bytes = 0;
     plan.check = false;
-    plan.client.allocator.alloc = plan.server.allocator.alloc = count_alloc;
-    plan.client.allocator.realloc = plan.server.allocator.realloc = count_realloc;
-    plan.client.allocator.free = plan.server.allocator.free = count_free;
-    plan.client.allocator.user = plan.server.allocator.user = &allocations;
-    plan.allocations = &allocations;
+    plan.client.allocator = plan.server.allocator =
+        (tern_allocator){kit_alloc, kit_realloc, kit_free, &heap};
+    plan.allocations = &heap.calls;
     plan.warm_bytes = 24 * MIB;
     plan.still_bytes = 46 * MIB;
     kit_run(&plan, &result);
     assert_true(result.is_done && result.counted);
     print_message("%llu allocations in all, %llu while 22 MiB crossed\n",
-                  (unsigned long long)allocations, (unsigned long long)result.late_allocations);
+                  (unsigned long long)heap.calls, (unsigned long long)result.late_allocations);
     assert_int_equal(result.late_allocations, 0);
 }
 

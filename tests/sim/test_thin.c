@@ -28,11 +28,9 @@ static void open(const char *cc, tern_time delay, uint64_t seed)
 static void set_links(double loss, tern_time delay)
 {
     for (int i = 0; i < 2; i++) {
-        tern_link_config link = p.duo.link[i];
-        link.loss = loss;
-        link.delay = delay;
-        tern_link_set(tern_sim_link(p.duo.sim, p.duo.side[i].host, p.duo.side[1 - i].host), &link);
+        p.duo.link[i].delay = delay;
     }
+    duo_set_loss(&p.duo, loss);
 }
 
 static uint64_t datagrams(int from)

@@ -213,6 +213,21 @@ static inline void path_run(struct path *path, tern_time length)
     }
 }
 
+/* Two over one bottleneck, behind one queue, in turns of 50 us. Who is first in a turn has the place
+ * that became free in a full queue, so chance decides. */
+static inline void path_run_both(struct path *one, struct path *other, tern_time length)
+{
+    tern_time end = one->now + length;
+    while (one->now < end) {
+        bool is_first = one->now / (50 * TERN_USEC) * UINT64_C(0x9e3779b97f4a7c15) >> 63 != 0;
+        struct path *first = is_first ? one : other, *second = is_first ? other : one;
+        first->free_at = TERN_MAX(one->free_at, other->free_at);
+        path_run(first, 50 * TERN_USEC);
+        second->free_at = first->free_at;
+        path_run(second, 50 * TERN_USEC);
+    }
+}
+
 /* Forgets the delays so far, so that a percentile leaves slow start out. */
 static inline void path_forget_delays(struct path *path)
 {

@@ -12,21 +12,6 @@ static struct path *const p = &the_path;
 static struct path *const other = &the_other;
 static struct bench b;
 
-/* Both over one bottleneck, behind one queue, in turns of 50 us. Who is first in a turn has the place
- * that became free in a full queue, so chance decides. */
-static void run_both(tern_time length)
-{
-    tern_time end = p->now + length;
-    while (p->now < end) {
-        bool is_first = p->now / (50 * TERN_USEC) * UINT64_C(0x9e3779b97f4a7c15) >> 63 != 0;
-        struct path *first = is_first ? p : other, *second = is_first ? other : p;
-        first->free_at = TERN_MAX(p->free_at, other->free_at);
-        path_run(first, 50 * TERN_USEC);
-        second->free_at = first->free_at;
-        path_run(second, 50 * TERN_USEC);
-    }
-}
-
 static void init_both(const char *rival, uint64_t rate, double queue_bdp)
 {
     path_init(p, "ledbat", 0, 1);
@@ -39,7 +24,7 @@ static void init_both(const char *rival, uint64_t rate, double queue_bdp)
 static unsigned share_of_both(tern_time length, unsigned *link)
 {
     uint64_t mine = p->rate.delivered, theirs = other->rate.delivered;
-    run_both(length);
+    path_run_both(p, other, length);
     mine = p->rate.delivered - mine;
     theirs = other->rate.delivered - theirs;
     *link = (unsigned)((mine + theirs) * 100 / (p->bottleneck * (length / TERN_SEC)));
@@ -128,9 +113,9 @@ static void leaves_the_path_to_cubic(void **state)
                 init_both("cubic", rates[r], queues[q]);
                 p->limit = order == 1 ? 0 : UINT64_MAX;
                 other->limit = order == 2 ? 0 : UINT64_MAX;
-                run_both(20 * TERN_SEC);
+                path_run_both(p, other, 20 * TERN_SEC);
                 p->limit = other->limit = UINT64_MAX;
-                run_both(order == 0 ? 0 : 20 * TERN_SEC);
+                path_run_both(p, other, order == 0 ? 0 : 20 * TERN_SEC);
                 shares[order] = share_of_both(80 * TERN_SEC, &link);
                 assert_true(link >= 95);
                 assert_true(shares[order] <= 100);
@@ -152,7 +137,7 @@ static void leaves_the_path_to_a_constant_rate(void **state)
     path_init(other, "newreno", 0, 2);
     p->bottleneck = other->bottleneck = 10 * MBIT;
     p->queue = other->queue = 10 * MBIT / 4;
-    run_both(60 * TERN_SEC);
+    path_run_both(p, other, 60 * TERN_SEC);
     other->limit = other->next; /* it stops; in its stead 6 Mbit/s in datagrams */
     other->rate.delivered = 0;
     uint64_t mine = 0, offered = 0, dropped = 0;
@@ -161,7 +146,7 @@ static void leaves_the_path_to_a_constant_rate(void **state)
             mine = p->rate.delivered;
             offered = dropped = 0;
         }
-        run_both(TERN_MSEC);
+        path_run_both(p, other, TERN_MSEC);
         for (; offered * PATH_MDS < (uint64_t)(ms < 30000 ? ms : ms - 30000) * 750; offered++) {
             p->free_at = TERN_MAX(p->free_at, p->now);
             if ((p->free_at - p->now) / TERN_USEC * (p->bottleneck / 1000) / 1000 > p->queue) {
@@ -185,18 +170,18 @@ static void a_latecomer_learns_the_true_base_and_shares(void **state)
     (void)state;
     init_both("ledbat", 10 * MBIT, 4);
     p->limit = 0;
-    run_both(20 * TERN_SEC);
+    path_run_both(p, other, 20 * TERN_SEC);
     p->limit = UINT64_MAX;
-    run_both(TERN_SEC);
+    path_run_both(p, other, TERN_SEC);
     assert_true(p->rtt.min >= p->delay + 50 * TERN_MSEC); /* as far as it knows */
-    run_both(60 * TERN_SEC);
+    path_run_both(p, other, 60 * TERN_SEC);
     assert_true(p->rtt.min <= p->delay + 2 * TERN_MSEC);
     unsigned share = share_of_both(120 * TERN_SEC, &link);
     print_message("the latecomer has %.1f %%, the link carries %u %%\n", share / 10.0, link);
     assert_in_range(share, 400, 600);
     assert_true(link >= 90);
     path_forget_delays(p);
-    run_both(60 * TERN_SEC);
+    path_run_both(p, other, 60 * TERN_SEC);
     assert_true(path_delay_ms(p, 95) <= 70);
 }
 

@@ -221,20 +221,6 @@ static void a_longer_path_is_learnt(void **state)
     assert_true(path_delay_ms(p, 95) <= 60);
 }
 
-/* Both over one bottleneck, behind one queue, in turns of 50 us by chance. */
-static void run_both(tern_time length)
-{
-    tern_time end = p->now + length;
-    while (p->now < end) {
-        bool is_first = p->now / (50 * TERN_USEC) * UINT64_C(0x9e3779b97f4a7c15) >> 63 != 0;
-        struct path *first = is_first ? p : other, *second = is_first ? other : p;
-        first->free_at = TERN_MAX(p->free_at, other->free_at);
-        path_run(first, 50 * TERN_USEC);
-        second->free_at = first->free_at;
-        path_run(second, 50 * TERN_USEC);
-    }
-}
-
 /* A flow that fills the queue does not starve it, and when it goes the queue does, too. */
 static void holds_its_own_beside_cubic(void **state)
 {
@@ -246,9 +232,9 @@ static void holds_its_own_beside_cubic(void **state)
         other->bottleneck = p->bottleneck;
         other->delay = p->delay;
         other->queue = p->queue;
-        run_both(10 * TERN_SEC);
+        path_run_both(p, other, 10 * TERN_SEC);
         uint64_t mine = p->rate.delivered, theirs = other->rate.delivered;
-        run_both(60 * TERN_SEC);
+        path_run_both(p, other, 60 * TERN_SEC);
         mine = p->rate.delivered - mine;
         theirs = other->rate.delivered - theirs;
         unsigned percent = (unsigned)(mine * 100 / (mine + theirs));
