@@ -4,10 +4,9 @@
 #define TERN_TEST_EARLY_KIT_H
 
 #include "conn/handshake.h"
-#include "crypto/keys.h"
 #include "endpoint/endpoint.h"
 #include "one_pair.h"
-#include "wire/header.h"
+#include "seal_kit.h"
 
 #define EARLY_TICKET_MAX 600
 
@@ -152,24 +151,15 @@ static inline void early_inject(int to, const uint8_t *frames, size_t frames_len
     struct tern_conn *conn = the_pair.side[1 - to].conn;
     struct tern_space *space = &conn->spaces[TERN_LEVEL_APP];
     const struct tern_cid *dcid = tern_cids_remote(&conn->cids);
-    uint8_t packet[1500], mask[TERN_MASK_SIZE];
-    struct tern_writer w;
-    uint64_t pn = space->loss.sent.next_pn + 100;
-    size_t len = TERN_MAX(frames_len, (size_t)40), tag = tern_suite_tag_size(space->keys->tx.suite);
+    uint8_t packet[SEAL_MAX];
     if (to == PAIR_SERVER) { /* who has not said yet how it wants to be called */
         dcid = &conn->handshake->original_dcid;
     }
-    tern_writer_init(&w, packet, sizeof packet);
-    tern_header_encode_long(&w, TERN_PACKET_ZERO_RTT, dcid, &conn->cids.local[0].cid, NULL, 0, pn,
-                            2, len + tag);
-    size_t header = tern_writer_used(&w);
-    memset(packet + header, 0, len); /* PADDING behind the frames */
-    memcpy(packet + header, frames, frames_len);
-    assert_int_equal(
-        tern_packet_seal(&space->keys->tx, 0, pn, packet, header, packet + header, len), 0);
-    tern_aead_mask(&space->keys->tx.mask, packet + header - 2 + 4, mask);
-    tern_header_mask(packet, header - 2, 2, mask);
-    assert_int_equal(pair_inject(p, to, packet, header + len + tag), 0);
+    struct seal_head head = {TERN_PACKET_ZERO_RTT, dcid, &conn->cids.local[0].cid,
+                             space->loss.sent.next_pn + 100};
+    size_t len = seal_long(packet, &head, &space->keys->tx, frames, frames_len,
+                           TERN_MAX(frames_len, (size_t)40));
+    assert_int_equal(pair_inject(p, to, packet, len), 0);
     p->poll(p);
 }
 

@@ -1,8 +1,7 @@
 /* The door: who may take our memory, how many, and what they get for their bytes.
  * SPDX-License-Identifier: MIT */
-#include "conn/input.h"
-#include "crypto/keys.h"
 #include "one_pair.h"
+#include "seal_kit.h"
 
 static tern_endpoint_counters counters(const struct pair_side *side)
 {
@@ -100,36 +99,14 @@ static void one_flipped_bit_takes_nothing(void **state)
     assert_int_equal(counters(server).connections, 1);
 }
 
-static uint8_t message[1200]; /* frames of a client's first packet */
-static size_t message_len;
-static struct tern_cid message_scid;
+static struct seal_message message;
 static uint64_t knock_calls; /* of the server's allocator, by the last knock */
 
-static void initial_keys(struct tern_packet_keys *keys, const struct tern_cid *dcid)
-{
-    uint8_t secrets[2][32];
-    tern_initial_secrets(secrets[0], secrets[1], dcid->bytes, dcid->len, NULL);
-    assert_int_equal(tern_packet_keys_init(keys, TERN_SUITE_CHACHA20_POLY1305, secrets[0]), 0);
-}
-
-/* In first contact message 1 does not depend on the identifier that it is sent to. */
 static void take_message_1(void)
 {
     uint8_t first[2000];
-    struct tern_header header;
-    struct tern_packet_keys keys;
-    struct tern_opened opened;
     size_t len = first_datagram(first, sizeof first, NULL);
-    assert_int_equal(tern_header_decode(&header, first, len, 8), 0);
-    initial_keys(&keys, &header.dcid);
-    assert_int_equal(tern_packet_unseal(&opened, &header, first, &keys, 0), 0);
-    tern_packet_keys_clear(&keys);
-    message_scid = header.scid;
-    message_len = opened.payload_len;
-    while (opened.payload[message_len - 1] == 0) { /* PADDING */
-        message_len--;
-    }
-    memcpy(message, opened.payload, message_len);
+    seal_take_message_1(&message, first, len);
 }
 
 /* Sends it in a packet of this kind. How many connections does the server make of it? */
@@ -137,20 +114,12 @@ static uint64_t knock(enum tern_packet_type type, uint8_t dcid_len, size_t datag
 {
     static uint8_t number;
     struct tern_cid dcid = {.len = dcid_len, .bytes = {++number}};
-    uint8_t packet[1300] = {0}, mask[TERN_MASK_SIZE];
+    uint8_t packet[SEAL_MAX];
     struct tern_packet_keys keys;
-    struct tern_writer w;
-    size_t body = datagram - 60;
-    assert_true(message_len < body);
-    tern_writer_init(&w, packet, sizeof packet);
-    tern_header_encode_long(&w, type, &dcid, &message_scid, NULL, 0, 0, 2, body + 16);
-    size_t header = tern_writer_used(&w);
-    assert_true(header + body + 16 <= datagram);
-    memcpy(packet + header, message, message_len);
-    initial_keys(&keys, &dcid);
-    assert_int_equal(tern_packet_seal(&keys, 0, 0, packet, header, packet + header, body), 0);
-    tern_aead_mask(&keys.mask, packet + header - 2 + 4, mask);
-    tern_header_mask(packet, header - 2, 2, mask);
+    struct seal_head head = {type, &dcid, &message.scid, 0};
+    seal_initial_keys(&keys, PAIR_CLIENT, &dcid, NULL);
+    size_t len = seal_long(packet, &head, &keys, message.frames, message.len, datagram - 60);
+    assert_true(len <= datagram);
     tern_packet_keys_clear(&keys);
     tern_endpoint_counters before = counters(server);
     knock_calls = server->heap.calls;
@@ -187,8 +156,8 @@ static void a_sealed_ping_takes_no_place(void **state)
     pair_open(p);
     take_message_1();
     uint64_t blocks = 0;
-    message[0] = 1; /* PING, then PADDING */
-    message_len = 1;
+    message.frames[0] = 1; /* PING, then PADDING */
+    message.len = 1;
     for (int i = 0; i < 50; i++) {
         assert_int_equal(knock(TERN_PACKET_INITIAL, 8, 1200), 0);
         blocks = i == 0 ? server->heap.blocks : blocks; /* the endpoint's tables stay */

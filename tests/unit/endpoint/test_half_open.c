@@ -7,12 +7,11 @@
 #include "door_kit.h"
 #include "endpoint/endpoint.h"
 #include "one_pair.h"
+#include "seal_kit.h"
 
 #define MANY 2000
 
-static uint8_t message[1200]; /* frames of a client's first packet */
-static size_t message_len;
-static struct tern_cid message_scid;
+static struct seal_message message;
 
 static int setup(void **state)
 {
@@ -23,31 +22,12 @@ static int setup(void **state)
     return 0;
 }
 
-static void initial_keys(struct tern_packet_keys *keys, const struct tern_cid *dcid)
-{
-    uint8_t secrets[2][32];
-    tern_initial_secrets(secrets[0], secrets[1], dcid->bytes, dcid->len, NULL);
-    assert_int_equal(tern_packet_keys_init(keys, TERN_SUITE_CHACHA20_POLY1305, secrets[0]), 0);
-}
-
-/* In first contact message 1 does not depend on the identifier that it is sent to. */
 static void take_message_1(void)
 {
     uint8_t first[2000];
-    struct tern_packet_keys keys;
-    struct tern_opened opened;
     assert_int_equal(pair_connect(p, NULL), 0);
     size_t len = door_say(p, PAIR_CLIENT, first);
-    struct tern_header header = door_header(first, len);
-    initial_keys(&keys, &header.dcid);
-    assert_int_equal(tern_packet_unseal(&opened, &header, first, &keys, 0), 0);
-    tern_packet_keys_clear(&keys);
-    message_scid = header.scid;
-    message_len = opened.payload_len;
-    while (opened.payload[message_len - 1] == 0) { /* PADDING */
-        message_len--;
-    }
-    memcpy(message, opened.payload, message_len);
+    seal_take_message_1(&message, first, len);
 }
 
 /* Handshake number n, from an address of its own. */
@@ -55,19 +35,11 @@ static void knock_with(unsigned n, size_t len)
 {
     struct tern_cid dcid = {.len = 8,
                             .bytes = {(uint8_t)n, (uint8_t)(n >> 8), 3, (uint8_t)(n >> 16)}};
-    uint8_t packet[1300] = {0}, mask[TERN_MASK_SIZE];
+    uint8_t packet[SEAL_MAX];
     struct tern_packet_keys keys;
-    struct tern_writer w;
-    size_t body = 1200 - 80;
-    tern_writer_init(&w, packet, sizeof packet);
-    tern_header_encode_long(&w, TERN_PACKET_INITIAL, &dcid, &message_scid, NULL, 0, 0, 2,
-                            body + 16);
-    size_t header = tern_writer_used(&w);
-    memcpy(packet + header, message, message_len);
-    initial_keys(&keys, &dcid);
-    assert_int_equal(tern_packet_seal(&keys, 0, 0, packet, header, packet + header, body), 0);
-    tern_aead_mask(&keys.mask, packet + header - 2 + 4, mask);
-    tern_header_mask(packet, header - 2, 2, mask);
+    struct seal_head head = {TERN_PACKET_INITIAL, &dcid, &message.scid, 0};
+    seal_initial_keys(&keys, PAIR_CLIENT, &dcid, NULL);
+    (void)seal_long(packet, &head, &keys, message.frames, message.len, 1200 - 80);
     tern_packet_keys_clear(&keys);
     tern_addr from = door_addr("10.0.0.0:5");
     from.ip[1] = (uint8_t)(n >> 16);
@@ -181,8 +153,8 @@ static void senseless_ones_leave_nothing(void **state)
                                                       1,    0,    0,    0,    0, 32, 9};
     pair_open(p);
     take_message_1();
-    memcpy(message, no_parameters, sizeof no_parameters);
-    message_len = sizeof no_parameters;
+    memcpy(message.frames, no_parameters, sizeof no_parameters);
+    message.len = sizeof no_parameters;
     uint64_t before = 0;
     for (unsigned n = 0; n < 200; n++) {
         knock(n);
@@ -200,9 +172,9 @@ static void a_small_allowance_makes_no_haste(void **state)
     static const uint8_t long_identifier[4 + 9 + 32 + 22] = {
         0x06, 0x00, 0x40, 0x3f, 1, 1, 0, 1, 0, 0, 0, 0, 54, 9, [45] = 0x0f, 20, 7};
     pair_open(p);
-    memcpy(message, long_identifier, sizeof long_identifier);
-    message_len = sizeof long_identifier;
-    message_scid = (struct tern_cid){.len = 20, .bytes = {7}};
+    memcpy(message.frames, long_identifier, sizeof long_identifier);
+    message.len = sizeof long_identifier;
+    message.scid = (struct tern_cid){.len = 20, .bytes = {7}};
     for (size_t len = 1200; len < 1260; len++) { /* 3 * 1223 is 69 more than three full datagrams */
         knock_with((unsigned)len, len);
         assert_int_equal(pair_counters(server).half_open, 1);
