@@ -3,13 +3,6 @@
 #include "one_pair.h"
 #include "seal_kit.h"
 
-static tern_endpoint_counters counters(const struct pair_side *side)
-{
-    tern_endpoint_counters c = {.size = sizeof c};
-    tern_endpoint_stats(side->endpoint, &c);
-    return c;
-}
-
 /* The client's first datagram, which is not sent. */
 static size_t first_datagram(uint8_t *out, size_t capacity, const uint8_t *key)
 {
@@ -53,7 +46,7 @@ static void clients_accept_nobody(void **state)
     assert_int_equal(pair_connect(p, p->key), 0);
     pair_advance(p, 20 * TERN_SEC);
     assert_int_equal(server->datagrams, 0);
-    assert_int_equal(counters(server).connections, 0);
+    assert_int_equal(pair_counters(server).connections, 0);
 }
 
 /* Nothing but a packet that opens takes memory, whatever its length. */
@@ -76,7 +69,7 @@ static void junk_takes_nothing(void **state)
         }
     }
     assert_int_equal(server->heap.blocks, blocks);
-    assert_int_equal(counters(server).connections, 0);
+    assert_int_equal(pair_counters(server).connections, 0);
 }
 
 /* A true first packet with one bit flipped anywhere is no first packet. */
@@ -91,12 +84,12 @@ static void one_flipped_bit_takes_nothing(void **state)
         memcpy(copy, first, len);
         copy[bit / 8] ^= (uint8_t)(1u << (bit % 8));
         assert_int_equal(pair_inject(p, PAIR_SERVER, copy, len), 0);
-        assert_int_equal(counters(server).connections, 0);
+        assert_int_equal(pair_counters(server).connections, 0);
         assert_true(answer_bytes() <= 3 * len); /* a changed version is answered */
     }
     assert_int_equal(server->heap.blocks, blocks);
     assert_int_equal(pair_inject(p, PAIR_SERVER, first, len), 0);
-    assert_int_equal(counters(server).connections, 1);
+    assert_int_equal(pair_counters(server).connections, 1);
 }
 
 static struct seal_message message;
@@ -121,12 +114,12 @@ static uint64_t knock(enum tern_packet_type type, uint8_t dcid_len, size_t datag
     size_t len = seal_long(packet, &head, &keys, message.frames, message.len, datagram - 60);
     assert_true(len <= datagram);
     tern_packet_keys_clear(&keys);
-    tern_endpoint_counters before = counters(server);
+    tern_endpoint_counters before = pair_counters(server);
     knock_calls = server->heap.calls;
     assert_int_equal(pair_inject(p, PAIR_SERVER, packet, datagram), 0);
     knock_calls = server->heap.calls - knock_calls;
-    uint64_t made = counters(server).connections - before.connections;
-    assert_int_equal(counters(server).dropped_unknown - before.dropped_unknown, 1 - made);
+    uint64_t made = pair_counters(server).connections - before.connections;
+    assert_int_equal(pair_counters(server).dropped_unknown - before.dropped_unknown, 1 - made);
     return made;
 }
 
@@ -161,7 +154,7 @@ static void a_sealed_ping_takes_no_place(void **state)
     for (int i = 0; i < 50; i++) {
         assert_int_equal(knock(TERN_PACKET_INITIAL, 8, 1200), 0);
         blocks = i == 0 ? server->heap.blocks : blocks; /* the endpoint's tables stay */
-        assert_int_equal(counters(server).half_open, 0);
+        assert_int_equal(pair_counters(server).half_open, 0);
         assert_int_equal(server->heap.blocks, blocks);
         assert_int_equal(answer_bytes(), 0);
     }
@@ -180,7 +173,7 @@ static void short_datagrams_and_amplification(void **state)
     for (size_t cut = 0; cut < 1200; cut += 7) {
         memcpy(copy, first, cut);
         assert_int_equal(pair_inject(p, PAIR_SERVER, copy, cut), 0);
-        assert_int_equal(counters(server).connections, 0);
+        assert_int_equal(pair_counters(server).connections, 0);
     }
     assert_int_equal(pair_inject(p, PAIR_SERVER, first, len), 0);
     size_t answered = answer_bytes();
@@ -191,7 +184,8 @@ static void short_datagrams_and_amplification(void **state)
         answered += answer_bytes();
     }
     assert_in_range(answered, 200, 3 * len);
-    assert_int_equal(counters(server).connections, 0); /* and the handshake's timeout freed it */
+    assert_int_equal(pair_counters(server).connections,
+                     0); /* and the handshake's timeout freed it */
 }
 
 static void half_open_ones_are_bounded(void **state)
@@ -203,12 +197,12 @@ static void half_open_ones_are_bounded(void **state)
     for (int i = 0; i < 50; i++) {
         size_t len = first_datagram(first, sizeof first, p->key);
         assert_int_equal(pair_inject(p, PAIR_SERVER, first, len), 0);
-        assert_true(counters(server).half_open <= 10);
+        assert_true(pair_counters(server).half_open <= 10);
     }
-    assert_int_equal(counters(server).half_open, 10);
-    assert_int_equal(counters(server).dropped_refused, 40);
+    assert_int_equal(pair_counters(server).half_open, 10);
+    assert_int_equal(pair_counters(server).dropped_refused, 40);
     pair_advance(p, 60 * TERN_SEC);
-    assert_int_equal(counters(server).half_open, 0);
+    assert_int_equal(pair_counters(server).half_open, 0);
 }
 
 static void established_ones_are_not_half_open(void **state)
@@ -221,8 +215,8 @@ static void established_ones_are_not_half_open(void **state)
         pair_exchange(p);
         assert_int_equal(server->connected, i);
     }
-    assert_int_equal(counters(server).half_open, 0);
-    assert_int_equal(counters(server).accepted, 5);
+    assert_int_equal(pair_counters(server).half_open, 0);
+    assert_int_equal(pair_counters(server).accepted, 5);
 }
 
 static void all_connections_are_bounded(void **state)
@@ -235,7 +229,7 @@ static void all_connections_are_bounded(void **state)
         pair_exchange(p);
     }
     assert_int_equal(server->connected, 3);
-    assert_true(counters(server).dropped_refused > 0);
+    assert_true(pair_counters(server).dropped_refused > 0);
 }
 
 static const struct CMUnitTest tests[] = {
