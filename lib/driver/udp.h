@@ -14,10 +14,8 @@ enum {
     TERN_UDP_SLOT_SIZE = 65536, /* a GRO bundle is an IP packet: never longer */
     TERN_UDP_REFUSALS = 8,      /* addresses whose refusals are counted */
     TERN_UDP_ROUNDS = 4,        /* read calls before others get their turn ... */
-    TERN_UDP_ENOUGH =
-        256
-        << 10 /* ... if they bring less than so many bytes, which is what a cache may keep until the
-                                 * application has its turn */
+    /* ... if they bring less than so many bytes, which is what a cache may keep until the application has its turn. */
+    TERN_UDP_ENOUGH = 256 << 10
 };
 
 struct tern_udp_platform;
@@ -77,6 +75,8 @@ TERN_MUST_CHECK int tern_udp_push(struct tern_udp *udp);
  * many, or TERN_ERR_SYSTEM. */
 TERN_MUST_CHECK int tern_udp_pull(struct tern_udp *udp, tern_datagram *out);
 
+/* Whether trains and bundles are left to the kernel, where it can. */
+void tern_udp_switch_offload(struct tern_udp *udp, bool gso, bool gro);
 /* Lets the kernel ask the device itself for `usecs`, if it can. */
 void tern_udp_poll_device(struct tern_udp *udp, unsigned usecs);
 
@@ -118,7 +118,5 @@ TERN_MUST_CHECK int tern_udp_condition_deliver(struct tern_udp *udp, tern_time n
 
 /* Moves whom the system would send from elsewhere. True: one of them has to be asked again. */
 bool tern_udp_move_all(struct tern_udp *udp);
-
-void tern_udp_switch_offload(struct tern_udp *udp, bool gso, bool gro);
 
 #endif
