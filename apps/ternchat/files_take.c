@@ -73,9 +73,10 @@ static struct files_news news_of(const struct take *take, enum files_state state
                                .size = take->of.offer.size};
 }
 
+/* What is kept is what there is by now, of this run or of one before; an empty file is not. */
 static void put_away(struct take *take)
 {
-    part_close(&take->part, take->is_kept);
+    part_close(&take->part, take->is_kept && (take->part.at > 0 || take->part.there > 0));
     sodium_memzero(take, sizeof *take);
     free(take);
 }
@@ -98,10 +99,10 @@ static void drop(struct files *f, struct take *take, bool is_kept)
 static void fail(struct files *f, struct take *take, bool is_kept, const char *why)
 {
     struct files_news news = news_of(take, FILES_FAILED);
-    is_kept = is_kept && take->done > 0;
+    bool is_begun = take->done > 0 || take->part.there > 0;
     files_tell(f, &news, take->of.room, "%s (%u) did not come: %s%s", take->of.offer.name,
                take->of.number, why,
-               is_kept ? "; what is here of it is kept: /get goes on from there" : "");
+               is_kept && is_begun ? "; what is here of it is kept: /get goes on from there" : "");
     drop(f, take, is_kept);
 }
 
@@ -309,14 +310,18 @@ static bool read_some(struct files *f, struct take *take, size_t need)
     return tern_stream_consume(take->stream, len) == 0;
 }
 
-/* A step further. False: it cannot be made now. */
+/* A step further. False: it cannot be made now. Where the next chunk belongs is known when the worker is back with the
+ * one before it, also if that came on a stream that the server has reset. */
 static bool step(struct files *f, struct take *take)
 {
     size_t need = take->has_header ? chunks_sealed(&take->chunks) : CHUNKS_HEADER;
     if (take->used < need) {
         return read_some(f, take, need);
     }
-    return take->has_header ? !take->is_out && take_chunk(f, take) : take_header(f, take);
+    if (take->is_out) {
+        return false;
+    }
+    return take->has_header ? take_chunk(f, take) : take_header(f, take);
 }
 
 /* One chunk of each. */
@@ -525,7 +530,7 @@ void takes_lost(struct files *f)
 void takes_free(struct files *f)
 {
     while (f->takes != NULL) {
-        drop(f, f->takes, f->takes->done > 0);
+        drop(f, f->takes, true);
     }
 }
 

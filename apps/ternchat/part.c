@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define NUMBERS 1000 /* of "name (3).txt" */
+#define TRIES   16   /* to open what others remove */
 #define PIECES  16   /* of CHUNKS_PLAIN bytes, that are checked at once */
 
 static struct part *part_of(struct work_job *job)
@@ -55,28 +56,47 @@ static void leave(struct part *part, const char *why)
     part->why = why;
 }
 
+/* The file of that name, for us alone. Whoever had it may have removed it before it was ours: then there is another one
+ * to be had. False: no file is open. */
+static bool open_alone(struct part *part, struct stat *st)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        part->fd = open(part->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (part->fd < 0 || fstat(part->fd, st) != 0) {
+            part->job.error = errno;
+            leave(part, NULL);
+            return false;
+        }
+        if (!S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink > 1) {
+            leave(part, "its hidden file is not ours");
+            return false;
+        }
+        if (flock(part->fd, LOCK_EX | LOCK_NB) != 0) {
+            break;
+        }
+        if (fstat(part->fd, st) == 0 && st->st_nlink == 1) {
+            return true;
+        }
+        leave(part, NULL);
+    }
+    leave(part, "it is on its way already");
+    return false;
+}
+
 void part_open(struct work_job *job)
 {
     struct part *part = part_of(job);
     struct stat st;
     struct statvfs fs;
     uint64_t size = part->offer->size;
-    part->fd = open(part->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (part->fd < 0 || fstat(part->fd, &st) != 0 || fstatvfs(part->fd, &fs) != 0) {
-        job->error = errno;
-        return;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1) {
-        leave(part, "its hidden file is not ours");
-        return;
-    }
-    if (flock(part->fd, LOCK_EX | LOCK_NB) != 0) {
-        leave(part, "it is on its way already");
+    if (!open_alone(part, &st)) {
         return;
     }
     part->there = (uint64_t)st.st_size < size ? (uint64_t)st.st_size : size;
     part->there -= part->there % CHUNKS_PLAIN;
-    if ((uint64_t)fs.f_bavail * fs.f_frsize < size - part->there) {
+    if (fstatvfs(part->fd, &fs) != 0) {
+        job->error = errno;
+    } else if ((uint64_t)fs.f_bavail * fs.f_frsize < size - part->there) {
         part->why = "there is not enough room for it on the disk";
     } else if ((uint64_t)st.st_size > size && ftruncate(part->fd, (off_t)size) != 0) {
         /* What was cut to nothing, even if it was empty, ext4 writes out when it is closed. Less than a chunk behind
@@ -119,8 +139,8 @@ void part_write(struct work_job *job)
     struct part *part = part_of(job);
     for (size_t done = 0; done < part->len;) {
         ssize_t n = pwrite(part->fd, part->data + done, part->len - done, (off_t)(part->at + done));
-        if (n <= 0 && errno != EINTR) {
-            job->error = errno;
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            job->error = n == 0 ? ENOSPC : errno;
             return;
         }
         done += n > 0 ? (size_t)n : 0;
@@ -130,6 +150,18 @@ void part_write(struct work_job *job)
 }
 
 /* --- its name ----------------------------------------------------------------------------------------- */
+
+/* Of the empty file that we have made under that name; it does not stay there for nothing. */
+static bool take_place(const struct part *part)
+{
+    if (rename(part->path, part->named) == 0) {
+        return true;
+    }
+    int error = errno;
+    (void)unlink(part->named);
+    errno = error;
+    return false;
+}
 
 /* Under a name that is free: to take another's place, even that of an empty file, a file system may wait until
  * all of the file is on the disk, and the other writers with it. Where it has no links, it does so. */
@@ -148,7 +180,7 @@ static bool give_name(struct part *part)
         int fd = has_links ? -1 : open(part->named, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) {
             (void)close(fd);
-            return rename(part->path, part->named) == 0;
+            return take_place(part);
         }
         if (errno != EEXIST) {
             return false;

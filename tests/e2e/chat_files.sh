@@ -284,6 +284,9 @@ case_chat_file_on_a_full_disk() {
     head -c 2000000 /dev/zero >down/fill || true
     kill -CONT "$carl_pid"
     is_told carl 'fits.bin (2) did not come: No space left on device; what is here'
+    echo "/get 2" >&5
+    is_told carl 'fits.bin (2) did not come: there is not enough room for it on the disk; what is here'
+    part_is down 100000 || fail "what was there is gone"
     rm down/fill
     echo "/get 2" >&5
     is_told carl 'is here) of ann'
