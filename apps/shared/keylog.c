@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,7 +61,21 @@ static int open_log(const char *path)
     return fd;
 }
 
-/* A file that was there before may be one that somebody has put there to read it. Pipes and terminals are as the
+/* Is it a pipe as a shell makes them, which nobody can have put anywhere? */
+static bool is_nameless(const struct stat *st)
+{
+    int ends[2];
+    struct stat ours;
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    bool is_like_ours = fstat(ends[0], &ours) == 0 && ours.st_dev == st->st_dev;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return is_like_ours;
+}
+
+/* A file or FIFO that was there before may be one that somebody has put there to read it. Pipes and terminals are as the
  * user has made them. */
 static const char *why_not(int fd)
 {
@@ -68,10 +83,11 @@ static const char *why_not(int fd)
     if (fd < 0 || fstat(fd, &st) != 0) {
         return errno == ENXIO ? "nobody reads from it" : strerror(errno);
     }
-    return !S_ISREG(st.st_mode)      ? NULL
-           : st.st_uid != geteuid()  ? "it belongs to somebody else"
-           : (st.st_mode & 077) != 0 ? "others can read it or write to it"
-                                     : NULL;
+    bool is_file = S_ISREG(st.st_mode);
+    bool may_be_a_trap = is_file || (S_ISFIFO(st.st_mode) && !is_nameless(&st));
+    return may_be_a_trap && st.st_uid != geteuid() ? "it belongs to somebody else"
+           : is_file && (st.st_mode & 077) != 0    ? "others can read it or write to it"
+                                                   : NULL;
 }
 
 struct keylog *keylog_add(const char *path, tern_config *config)

@@ -121,6 +121,22 @@ case_key_log() {
         chown 1 keys.log
         expect 3 "$terncp" --accept-new --key-log keys.log here/file "tern://$server/third"
         says 'somebody else'
+        mkfifo -m 666 trap
+        chown 1 trap
+        timeout 20 cat trap >stolen &
+        pids="$pids $!"
+        expect 3 "$terncp" --accept-new --key-log trap here/file "tern://$server/third"
+        says 'somebody else'
+        [ ! -s stolen ] || fail "keys for whoever made the FIFO"
+        # A pipe of the shell from which root was made of somebody.
+        python3 -c 'import os, subprocess, sys
+out, to = os.pipe()
+os.fchown(to, 1, 1)
+code = subprocess.call(sys.argv[1:4] + ["/dev/fd/%d" % to] + sys.argv[4:], pass_fds=[to])
+os.close(to)
+sys.exit(code or not os.read(out, 4096).startswith(b"CLIENT"))' \
+            "$terncp" --accept-new --key-log here/file "tern://$server/fourth" ||
+            fail "a pipe of the shell was not written to"
     fi
 }
 
