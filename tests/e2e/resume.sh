@@ -293,7 +293,7 @@ case_resume_slow_is_not_gone() {
     random here/two 8000
     copy here/one "tern://$server/warm"
     begin_faults 0 here/one 6000000
-    export FAULTY_SLEEP=8
+    export FAULTY_SLEEP=$((8 * ${TERN_PATIENCE:-1}))
     begin_copy here/one "tern://$server/file"
     end_faults
     unset FAULTY_SLEEP

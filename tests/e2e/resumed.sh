@@ -210,7 +210,7 @@ has_parts() {
 # shown that he has the key.
 early_and_gone() {
     expect 0 "$terncp" --key me --accept-new here/new "tern://$link/first"
-    "$terncp" --key me --sparse here/old "tern://$link/$1" 2>late.log &
+    "$terncp" --key me here/old "tern://$link/$1" 2>late.log &
     late=$!
     wait_for 5 no_tickets || fail "the ticket is not used"
     sleep 0.3
@@ -224,24 +224,19 @@ case_resumed_overtaken() {
     mkdir there/slow
     printf old >here/old
     printf new >here/new
-    for size in 3 1048576; do # in a pack, and with a stream of its own: almost all of it a hole
-        rm -rf "$XDG_STATE_HOME"
-        begin_faults 0 /slow/ 0
-        export FAULTY_WRITE=1 FAULTY_SLEEP=6
-        serve
-        end_faults
-        unset FAULTY_WRITE FAULTY_SLEEP
-        link --delay 700
-        [ $size = 3 ] || rm here/old
-        [ $size = 3 ] || dd if=here/new of=here/old bs=1 seek=$size conv=notrunc status=none
-        early_and_gone slow/file$size
-        wait_for 5 has_parts there || fail "nothing is written for who has come with a ticket"
-        expect 0 "$terncp" --key me --accept-new here/new "tern://$server/slow/file$size"
-        same here/new there/slow/file$size
-        has_parts there || fail "the disk was not slow"
-        wait_for 30 has_no_parts there || fail "a temporary file is left"
-        same here/new there/slow/file$size
-    done
+    begin_faults 0 /slow/ 0
+    export FAULTY_WRITE=1 FAULTY_SLEEP=$((6 * ${TERN_PATIENCE:-1}))
+    serve
+    end_faults
+    unset FAULTY_WRITE FAULTY_SLEEP
+    link --delay 700
+    early_and_gone slow/file
+    wait_for 5 has_parts there || fail "nothing is written for who has come with a ticket"
+    expect 0 "$terncp" --key me --accept-new here/new "tern://$server/slow/file"
+    same here/new there/slow/file
+    has_parts there || fail "the disk was not slow"
+    wait_for 30 has_no_parts there || fail "a temporary file is left"
+    same here/new there/slow/file
 }
 
 # A server that is to end does not wait for somebody who will never show a key.
@@ -257,7 +252,7 @@ case_resumed_server_ends() {
     kill "$server_pid"
     wait "$server_pid" || fail "the server ended with $?"
     forget "$server_pid"
-    [ $(($(date +%s) - since)) -le 5 ] || fail "it took $(($(date +%s) - since)) s"
+    [ $(($(date +%s) - since)) -le 7 ] || fail "it took $(($(date +%s) - since)) s"
 }
 
 # What removes names waits until the client is there itself, and is done then.

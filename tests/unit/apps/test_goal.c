@@ -202,6 +202,39 @@ static void in_place_the_file_itself_is_written_to(void **state)
     place_drop(place);
 }
 
+/* The client has come again, and nobody knows yet whether this is the client at all. */
+static void what_was_overtaken_gets_its_name_later(void **state)
+{
+    struct folder *folder = *state;
+    static struct visits visits;
+    static const uint8_t visitor[TERN_KEY_SIZE] = {1};
+    struct place_request request = {.root = folder->fd,
+                                    .target = ".",
+                                    .is_into = true,
+                                    .key = key,
+                                    .visits = &visits,
+                                    .visitor = visitor,
+                                    .visit = 7};
+    struct goal goal;
+    visits_init(&visits);
+    visits_on_proved(&visits, visitor, 7);
+    struct place *place = place_new(&request);
+    assert_non_null(place);
+    open_it(&goal, place, "first", SIZE);
+    assert_int_equal(finish(&goal, place, SIZE), 0);
+    goal_close(&goal, true);
+    open_it(&goal, place, "second", SIZE);
+    visits_on_proved(&visits, visitor, 8);
+    assert_int_equal(finish(&goal, place, SIZE), PLACE_NOT_YET);
+    assert_int_equal(finish(&goal, place, SIZE), PLACE_NOT_YET);
+    assert_false(exists(folder, "second"));
+    place_prove(place);
+    assert_int_equal(finish(&goal, place, SIZE), 0);
+    assert_true(exists(folder, "second"));
+    goal_close(&goal, true);
+    place_drop(place);
+}
+
 /* What stands where a file is to be, and is none: neither an old version nor something to write to. */
 static void what_is_no_file_is_not_touched(void **state)
 {
@@ -276,6 +309,8 @@ static const struct CMUnitTest tests[] = {
                                     folder_remove),
     cmocka_unit_test_setup_teardown(one_copy_waits_for_another, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(in_place_the_file_itself_is_written_to, folder_make,
+                                    folder_remove),
+    cmocka_unit_test_setup_teardown(what_was_overtaken_gets_its_name_later, folder_make,
                                     folder_remove),
     cmocka_unit_test_setup_teardown(what_is_no_file_is_not_touched, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(unfinished_files_are_kept_elsewhere, folder_make,

@@ -88,6 +88,51 @@ static void make_source(const struct folder *folder)
     assert_int_equal(symlinkat("../a", folder->fd, "from/sub/link"), 0);
 }
 
+/* Of somebody who has come with a ticket and not shown a key, and who has come again since: what was named before stays,
+ * the rest waits until he is proved, and is then made as if nothing had been. */
+static void what_was_overtaken_gets_its_name_later(void **state)
+{
+    struct folder *folder = *state;
+    static struct visits visits;
+    static struct unpack out;
+    struct place place;
+    static const uint8_t visitor[TERN_KEY_SIZE] = {1};
+    make_source(folder);
+    uint64_t flags = PROTO_FLAG_RECURSIVE | PROTO_FLAG_LINKS;
+    struct batch *batch = scan(folder, "from", flags);
+    batch_fill(&batch->job);
+    place_at(&place, folder->fd, flags);
+    visits_init(&visits);
+    visits_on_proved(&visits, visitor, 7);
+    place.visits = &visits;
+    memcpy(place.visitor, visitor, sizeof visitor);
+    place.visit = 7;
+    unsigned count = 0;
+    for (unsigned i = 0; i < 2; i++) { /* overtaken: nothing but folders is made */
+        visits_on_proved(&visits, visitor, 8);
+        if (i == 0) {
+            unpack(&out, &place, batch->data, batch->len);
+            count = out.count;
+        } else {
+            unpack_run(&out.job);
+        }
+        assert_int_equal(out.job.error, PLACE_NOT_YET);
+        assert_true(out.done < count);
+        assert_int_equal(faccessat(folder->fd, "to/top/a", F_OK, 0), -1);
+        assert_int_equal(faccessat(folder->fd, "to/top/sub/b", F_OK, 0), -1);
+    }
+    place_prove(&place);
+    unpack_run(&out.job);
+    assert_int_equal(out.job.error, 0);
+    assert_int_equal(out.done, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(out.results[i].status, PROTO_OK);
+    }
+    check_file(folder, "to/top/a", "the contents of a");
+    check_file(folder, "to/top/sub/b", "the contents of b");
+    batch_free(batch);
+}
+
 static void entries_come_out_as_they_went_in(void **state)
 {
     struct folder *folder = *state;
@@ -519,6 +564,8 @@ static void other_names_are_told_and_wait(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(what_was_overtaken_gets_its_name_later, folder_make,
+                                    folder_remove),
     cmocka_unit_test_setup_teardown(entries_come_out_as_they_went_in, folder_make, folder_remove),
     cmocka_unit_test_setup_teardown(links_are_left_out_unless_asked_for, folder_make,
                                     folder_remove),
