@@ -29,8 +29,8 @@ struct run {
     const struct options *options;
     tern_conn **conns; /* -C of them */
     uint64_t connected;
-    bool is_lost, is_up; /* is_up: the time */
-    struct pipe *pipes;  /* -P for each connection */
+    bool is_up;         /* the time */
+    struct pipe *pipes; /* -P for each connection */
     uint64_t open;
     uint64_t bytes, written; /* that have gone or come; of them gone */
     tern_time start;
@@ -107,7 +107,7 @@ static void on_event(void *user, const tern_event *event)
         run->connected++;
     } else if (event->type == TERN_EVENT_CLOSED) {
         cli_error("the connection", tern_strerror(event->close.error), NULL);
-        run->is_lost = true;
+        run->lab.is_lost = true;
     } else if (event->type == TERN_EVENT_STREAM_READABLE) {
         read_on(run, event->stream, pipe != NULL && pipe->is_reverse);
     } else if (event->type == TERN_EVENT_STREAM_WRITABLE && pipe != NULL) {
@@ -243,18 +243,17 @@ static int transfer(struct run *run)
     tern_stats told = look_at_all(run);
     uint64_t told_bytes = 0;
     int code = -1;
-    while (code < 0 && run->open > 0 && !run->is_lost) {
-        code = lab_turn(&run->lab, turn);
+    while (run->open > 0 && (code = lab_turn(&run->lab, turn)) < 0) {
         write_more(run);
         tern_time now = tern_udp_now();
         if (now >= until && !run->is_up) {
             end(run);
         }
-        if (now - sampled_at >= TERN_MSEC && !run->is_lost) {
+        if (now - sampled_at >= TERN_MSEC) {
             sampled_at = now;
             take_sample(run);
         }
-        if (o->interval != 0 && now - told_at >= o->interval && !run->is_lost) {
+        if (o->interval != 0 && now - told_at >= o->interval) {
             tern_stats latest = look_at_all(run);
             tell_interval(run, &told, &latest, told_bytes, (double)(now - told_at) / 1e9);
             told = latest;
@@ -262,7 +261,7 @@ static int transfer(struct run *run)
             told_at = now;
         }
     }
-    return run->is_lost ? CLI_CONNECT : code;
+    return code;
 }
 
 static int measure(struct run *run, struct report *r)
@@ -323,17 +322,17 @@ static int connect_all(struct run *run)
     int code = -1;
     for (uint64_t i = 0; i < o->connections && code < 0; i++) {
         code = lab_connect(&run->lab, &run->conns[i]) == 0 ? -1 : CLI_CONNECT;
-        while (code < 0 && i >= run->connected + AT_ONCE && !run->is_lost) {
+        while (code < 0 && i >= run->connected + AT_ONCE) {
             code = lab_turn(&run->lab, TERN_SEC);
         }
     }
-    while (code < 0 && run->connected < o->connections && !run->is_lost) {
+    while (code < 0 && run->connected < o->connections) {
         code = lab_turn(&run->lab, TERN_SEC);
     }
-    while (code < 0 && !crowd_is_met(run->connected == o->connections) && !run->is_lost) {
+    while (code < 0 && !crowd_is_met(run->connected == o->connections)) {
         code = lab_turn(&run->lab, TERN_MSEC);
     }
-    return run->is_lost ? CLI_CONNECT : code;
+    return code;
 }
 
 /* The kernel chooses a shard by our port: another one until it is the shard of our seat. */

@@ -178,7 +178,7 @@ int lab_turn(struct lab *lab, tern_time timeout)
         cli_error("the network", rc == TERN_ERR_SYSTEM ? strerror(errno) : tern_strerror(rc), NULL);
         return CLI_LOCAL;
     }
-    return lab->control == NULL ? CLI_CONNECT : -1;
+    return lab->control == NULL || lab->is_lost ? CLI_CONNECT : -1;
 }
 
 int lab_start(struct lab *lab, const struct options *o)

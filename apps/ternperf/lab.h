@@ -21,6 +21,7 @@ struct lab {
     size_t have; /* octets of the answer */
     uint8_t answer[PROTO_FIGURES_SIZE];
     bool is_connected, is_answered;
+    bool is_lost;           /* what is measured by has ended: set by whoever is told so */
     node_event_fn on_event; /* for all other connections */
     void *user;
     bool is_stopped; /* by a signal */

@@ -48,7 +48,7 @@ static void on_event(void *user, const tern_event *event)
         run->is_connected = true;
     } else if (event->type == TERN_EVENT_CLOSED) {
         cli_error("the connection", tern_strerror(event->close.error), NULL);
-        run->is_lost = true;
+        run->is_lost = run->lab.is_lost = true;
     } else if (event->type == TERN_EVENT_STREAM_READABLE && event->stream == run->stream) {
         read_answer(run);
     }

@@ -83,7 +83,7 @@ static void on_event(void *user, const tern_event *event)
         run->is_connected = true;
     } else if (event->type == TERN_EVENT_CLOSED) {
         cli_error("the connection", tern_strerror(event->close.error), NULL);
-        run->is_lost = true;
+        run->is_lost = run->lab.is_lost = true;
     } else if (event->type == TERN_EVENT_STREAM_READABLE && event->stream == run->stream) {
         on_readable(run);
     } else if (event->type == TERN_EVENT_STREAM_WRITABLE && event->stream == run->stream) {
@@ -109,14 +109,15 @@ static int measure(struct run *run, struct report *r)
     tern_time start = tern_udp_now();
     run->until = start + (o->time == 0 ? 5 * TERN_SEC : o->time);
     run->most = o->count == 0 ? UINT64_MAX : o->count;
-    ask(run);
-    while (code < 0 && !run->is_over && !run->is_lost) {
+    if (code < 0) {
+        ask(run);
+    }
+    while (code < 0 && !run->is_over) {
         code = lab_turn(&run->lab, TERN_SEC);
     }
     r->seconds = (double)(tern_udp_now() - start) / 1e9;
     r->sender_cpu_s = (double)(system_cpu() - cpu) / 1e9;
     r->syscalls = (double)(node_syscalls(&run->lab.node) - calls);
-    code = code < 0 && run->is_lost ? CLI_CONNECT : code;
     code = code < 0 ? lab_ask(&run->lab, false, &after) : code;
     if (code >= 0) {
         return code;

@@ -284,6 +284,41 @@ case_perf_shards() {
     wait "$perf_pid" || fail "it did not end well"
 }
 
+# perf_at ADDRESS: a server there, of one key at each start. Sets perf_pid.
+perf_at() {
+    starts=$((${starts:-0} + 1))
+    "$ternperf" serve --listen "$1" --key keys/tern/id >"perf$starts.log" 2>&1 &
+    perf_pid=$!
+    pids="$pids $perf_pid"
+    wait_for 20 has_said "perf$starts.log" 'serving on ' "$perf_pid" || true
+    has_line "perf$starts.log" 'serving on ' || fail "the server does not start"
+}
+
+# A server that has forgotten its clients ends what they do, with a word and an exit code.
+case_perf_server_restarts() {
+    own_address
+    XDG_CONFIG_HOME=$work/keys "$terncp" keygen >/dev/null 2>&1 || fail "no key"
+    perf_at "$at"
+    for mode in 'bulk -b 4M' bulk 'bulk -R' rr messages; do
+        # shellcheck disable=SC2086
+        "$ternperf" $mode -t 3000s "$at" >out 2>err &
+        client_pid=$!
+        pids="$pids $client_pid"
+        wait_for 20 is_ended_by_a_restart || fail "$mode goes on"
+        end_copy 3
+        says 'the peer has lost the connection'
+    done
+}
+
+# Whoever was not connected yet stays for the next one.
+is_ended_by_a_restart() {
+    sleep 1
+    murder "$perf_pid"
+    perf_at "$at"
+    sleep 1
+    is_gone "$client_pid"
+}
+
 case_perf_usage() {
     for arguments in '' 'nonsense' 'handshakes' 'handshakes --loopback host' 'idle' 'flood host' \
         'serve host' 'serve --loopback' 'handshakes --loopback -t never' 'idle --loopback -n 0' \
