@@ -304,17 +304,23 @@ case_chat_suspended() {
 case_chat_reconnects() {
     need_screens
     chat_serve
+    link
+    direct=$server
     screen ann 90 20
+    server=$link
     joins ann
     types ann "before" Enter
     shows ann 'ann  before'
     murder "$server_pid"
-    chat_listen=$server
     types ann "meanwhile" Enter
     shows ann '\.\.\.  *ann  meanwhile'
+    kill -STOP "$link_pid" # bob comes first: what was said before he could not read
+    chat_listen=$direct
     chat_serve
     person bob "$server" --plain
     exec 3>"$work/bob.in"
+    is_told bob 'in lobby are 1'
+    kill -CONT "$link_pid"
     wait_for 120 has_line "$work/bob.out" '<ann> meanwhile' || fail "it did not come back"
     shows ann '[0-9]  *ann  meanwhile'
     shows ann 'ms, .* % lost'

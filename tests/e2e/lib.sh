@@ -65,6 +65,7 @@ run_case() {
     trap clean EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
+    trap 'echo "who was written to has ended" >&2; exit 141' PIPE
     cd "$work"
     export XDG_CONFIG_HOME="$work/config" XDG_STATE_HOME="$work/state"
     mkdir there here

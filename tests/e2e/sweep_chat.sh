@@ -130,7 +130,14 @@ case_sweep_chat_client() {
     pids="$pids $!"
     wait_for 20 grep -q '^key ' serve.out || fail "the server does not start"
     server=$(sed -n 's/^listening on //p' serve.out)
+    # Somebody stays in the room, or it is made anew each time: more often than one person may.
+    mkfifo bob.in
+    "$ternchat" --batch --open --accept-new --known-hosts guest --no-memory --key bob.id --nick bob "$server" den \
+        <bob.in >bob.out 2>bob.log &
+    pids="$pids $!"
+    exec 9>bob.in
     sweep chat_client
+    exec 9>&-
 }
 
 # --- ternperf ----------------------------------------------------------------------------------------
