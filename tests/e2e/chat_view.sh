@@ -304,7 +304,7 @@ case_chat_suspended() {
 case_chat_reconnects() {
     need_screens
     chat_serve
-    link
+    link --delay 1
     direct=$server
     screen ann 90 20
     server=$link

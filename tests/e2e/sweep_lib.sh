@@ -155,7 +155,8 @@ sweep() {
 
 # The disk fills up; many calls are disturbed, by a seed; the clocks are wrong.
 sweep_more() {
-    rooms='0 100 5000 100000' seeds='1 2 3' jumps='-3600 -5 3600' ats='40 150'
+    rooms='0 100 5000 100000' seeds='1 2 3' jumps='-5 3600' ats='40 150'
+    # A steady clock that goes back by an hour is for `all`: whatever timer of libev was set before waits for that hour.
     if [ "$most" = all ]; then
         rooms='0 1 100 1000 5000 20000 100000 400000 1000000' seeds='1 2 3 4 5 6 7 8'
         jumps='-3600 -20 -5 5 3600 100000000' ats='1 40 150 400'
