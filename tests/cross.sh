@@ -15,8 +15,8 @@
 #
 # TERN_PATIENCE=N: tests may take N times as long (10). OMP_NUM_THREADS=N: so many at a time (the processors).
 # Debian's cross compilers and qemu come by apt-get, the libraries by tests/tools/cross-libs.sh. i386 runs on the
-# machine itself, where that can. A test that finds out that qemu's user mode cannot do what it needs (some
-# ancillary data of datagrams) is skipped, and says so.
+# machine itself, where that can. A test that finds out that qemu's user mode cannot do what it needs (openat2,
+# to steer datagrams) is skipped, and says so; numbers in ancillary data are turned by tests/tools/emulated.
 set -eu
 unset CDPATH
 cd "$(dirname "$0")/.."

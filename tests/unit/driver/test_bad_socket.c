@@ -34,17 +34,28 @@ static void open_both(void)
     }
 }
 
-/* Connects and carries it all under the faults. */
-static void carry(void)
+/* Connects and carries it all under the faults, which pass, if they do, when the client has met one. */
+static void carry_while(bool passes)
 {
     static uint8_t zeros[BYTES];
     tern_stream *stream;
     open_both();
     assert_int_equal(tern_conn_open_stream(client.conn, TERN_STREAM_UNI, &stream), 0);
     assert_int_equal(tern_stream_write(stream, zeros, BYTES, TERN_FIN), (ptrdiff_t)BYTES);
+    tern_time until = tern_udp_now() + 60 * TERN_SEC;
+    while (passes && counters_of(&client).send_errors == 0 && tern_udp_now() < until) {
+        serve(&client);
+        serve(&server);
+    }
+    faults.error = passes ? 0 : faults.error;
     serve_until_read(BYTES);
     assert_int_equal(server.read, BYTES);
     assert_false(client.is_closed || server.is_closed);
+}
+
+static void carry(void)
+{
+    carry_while(false);
 }
 
 static void close_both(void)
@@ -135,9 +146,8 @@ static void an_interface_goes_down(void **state)
     for (size_t i = 0; i < 2; i++) {
         memset(&faults, 0, sizeof faults);
         faults.error = errors[i];
-        faults.first = 25;
-        faults.last = 32;
-        carry();
+        faults.first = 12;
+        carry_while(true);
         assert_true(faults.refused > 0 && counters_of(&client).send_errors > 0);
         assert_int_equal(counters_of(&client).last_error, errors[i]);
         close_both();
