@@ -397,9 +397,9 @@ fuzz() {
 coverage() {
     targets="apps/all tests/unit/all tests/vectors/all tests/sim/all tests/e2e/all tests/tools/all"
     targets="$targets tests/soak/all tests/bench/chat/all"
+    rm -rf build/coverage # what it made of other sources would be counted, too
     build coverage gcc coverage
     targets=
-    find build/coverage -name '*.gcda' -exec rm -f {} +
     # Where the counters cannot be written, by a program that may not, say, its own words are all that it says.
     export GCOV_ERROR_FILE="$PWD/build/coverage/gcov.log"
     layer unit coverage
