@@ -443,10 +443,16 @@ static void on_hello(struct session *s, struct proto_message *m)
     session_take_streams(s);
 }
 
+/* Nothing has come yet: what comes next is a first byte, and not one from the middle of a rule, say. */
+static bool is_untouched(const struct session *s)
+{
+    return !s->has_hello && s->held == NULL && s->messages.used == 0;
+}
+
 /* Is the stream one of requests about names? Then it is worked off there. */
 static bool pump_names(struct session *s)
 {
-    if (s->names == NULL && !s->has_hello && s->host->offers == NULL &&
+    if (s->names == NULL && is_untouched(s) && s->host->offers == NULL &&
         names_serve_is_asked(s->control)) {
         struct names_door door = {.loop = s->host->loop,
                                   .binding = s->host->binding,

@@ -27,7 +27,9 @@ struct hostile {
     size_t in_used;
     uint8_t *out; /* of the stream that is being made */
     size_t len;
-    size_t unplanned; /* bytes of a file that came although no plan was sent */
+    size_t unplanned;     /* bytes of a file that came although no plan was sent */
+    struct ev_timer drip; /* what is in `out` leaves byte by byte, with time between */
+    size_t dripped;
 };
 
 static const uint8_t key[PROTO_KEY_SIZE] = {7};
@@ -373,6 +375,45 @@ static void no_plan_but_vacant(struct hostile *h)
     pull_without_plan(h, PROTO_FLAG_AHEAD);
 }
 
+static void on_drip(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct hostile *h = timer->data;
+    (void)events;
+    if (h->dripped == h->len || tern_stream_write(h->control, h->out + h->dripped, 1, 0) != 1) {
+        ev_timer_stop(loop, timer);
+        return;
+    }
+    h->dripped++;
+    tern_ev_wake(h->transport.binding);
+}
+
+static void put_message(struct hostile *h, const struct proto_message *m)
+{
+    h->len += proto_encode(m, h->out + h->len, ROOM - h->len);
+}
+
+/* A request with a rule, of which each byte comes alone: a blank in the middle of a rule begins nothing. */
+static void drips(struct hostile *h)
+{
+    static struct proto_message m;
+    m = (struct proto_message){.type = PROTO_HELLO,
+                               .version = PROTO_VERSION,
+                               .direction = PROTO_PUSH,
+                               .flags = PROTO_FLAG_INTO | PROTO_FLAG_RECURSIVE | PROTO_FLAG_RULES};
+    memcpy(m.key, key, sizeof m.key);
+    put_message(h, &m);
+    m = (struct proto_message){.type = PROTO_RULE};
+    (void)snprintf(m.text, sizeof m.text, "- a name with blanks");
+    put_message(h, &m);
+    m = (struct proto_message){.type = PROTO_RULE};
+    put_message(h, &m);
+    m = (struct proto_message){.type = PROTO_END};
+    put_message(h, &m);
+    ev_timer_init(&h->drip, on_drip, 0, 0.004);
+    h->drip.data = h;
+    ev_timer_start(h->loop, &h->drip);
+}
+
 /* Seconds until it has waited in vain: where nothing shall come, and where a slow machine takes its time. */
 enum { IN_VAIN = 4, PATIENT = 200 };
 
@@ -396,6 +437,7 @@ static const struct attack {
     {"depth", depth, PATIENT},
     {"no-plan", no_plan, IN_VAIN},
     {"no-plan-but-vacant", no_plan_but_vacant, PATIENT},
+    {"drips", drips, 20},
 };
 
 /* --- what comes back --------------------------------------------------------------------------------- */

@@ -141,6 +141,14 @@ case_hostile_no_plan() {
     survives
 }
 
+# However a request is cut into packets, it is one.
+case_hostile_drips() {
+    serve
+    attack drips
+    said 'END 0'
+    survives
+}
+
 # Streams that never end take memory, but no more than there is room for; and it comes back.
 case_hostile_hoard() {
     serve
