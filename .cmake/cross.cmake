@@ -37,7 +37,7 @@ execute_process(COMMAND ${cross_loader} --version RESULT_VARIABLE cross_rc OUTPU
 if(cross_rc EQUAL 0 AND cross_loader)
     set(CMAKE_CROSSCOMPILING_EMULATOR
         ${cross_loader} --library-path /usr/${cross_cpu}-linux-gnu/lib:${cross_libraries})
-else() # qemu does not know all ancillary data
+else() # qemu does not know all ancillary data, and locales have an order of octets, too
     set(cross_source ${CMAKE_CURRENT_LIST_DIR}/../tests/tools/emulated/ancillary.c)
     set(cross_shim ${cross_root}/ancillary.so)
     if(${cross_source} IS_NEWER_THAN ${cross_shim})
@@ -45,7 +45,8 @@ else() # qemu does not know all ancillary data
         execute_process(COMMAND ${CMAKE_C_COMPILER} -std=c11 -O2 -shared -fPIC -o ${cross_shim} ${cross_source} -ldl
             COMMAND_ERROR_IS_FATAL ANY)
     endif()
-    list(APPEND CMAKE_CROSSCOMPILING_EMULATOR -E LD_PRELOAD=${cross_shim})
+    list(APPEND CMAKE_CROSSCOMPILING_EMULATOR -E LD_PRELOAD=${cross_shim}
+        -E LOCPATH=${cross_root}/usr/lib/locale)
 endif()
 string(JOIN " " cross_emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
 file(WRITE ${CMAKE_BINARY_DIR}/emulator "${cross_emulator}\n") # for scripts

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches libsodium, libev, cmocka, zstd and SQLite for another processor into build/cross/ARCH, where
+# Fetches libsodium, libev, cmocka, zstd, SQLite and locales for another processor into build/cross/ARCH, where
 # .cmake/cross.cmake finds them. Nothing of the system is changed: no foreign architecture is added to it.
 # SPDX-License-Identifier: MIT
 #
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 arch=${1:?usage: sh tests/tools/cross-libs.sh ARCH}
 root=$PWD/build/cross/$arch
 packages="libsodium23 libsodium-dev libev4 libev-dev libcmocka0 libcmocka-dev libzstd1 libzstd-dev
-libsqlite3-0 libsqlite3-dev"
+libsqlite3-0 libsqlite3-dev libc-bin"
 
 if [ "$(cat "$root/complete" 2>/dev/null)" = "$packages" ]; then
     exit 0

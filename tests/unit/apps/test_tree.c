@@ -36,14 +36,18 @@ long __wrap_syscall(long number, ...)
 }
 
 /* Without it no link is followed, not even one that stays beneath. */
-static void need_openat2(void)
+static bool has_openat2(void)
 {
     struct open_how how = {.flags = O_PATH};
     long fd = syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how);
-    if (fd < 0) {
+    return fd >= 0 && close((int)fd) == 0;
+}
+
+static void need_openat2(void)
+{
+    if (!has_openat2()) {
         skip_because("this kernel has no openat2");
     }
-    (void)close((int)fd);
 }
 
 static void safe_names_are_told_from_others(void **state)
@@ -447,7 +451,7 @@ static void what_is_no_file_is_not_opened(void **state)
             assert_int_equal(errno, EINVAL);
             if (links != TREE_LINKS_KEPT) {
                 assert_null(tree_walk_new(folder->fd, link, "x", true, &rules));
-                assert_int_equal(errno, EINVAL);
+                assert_int_equal(errno, has_openat2() ? EINVAL : ELOOP);
             }
         }
     }

@@ -42,6 +42,7 @@ static inline pid_t untouched_fifo(const char *path)
     pid_t writer = fork();
     assert_true(writer >= 0);
     if (writer == 0) {
+        (void)alarm(300); /* nobody waits for the child of a test that has failed */
         _exit(open(path, O_WRONLY | O_CLOEXEC) >= 0 ? 0 : 1);
     }
     for (int i = 0; i < 2000 && untouched_state(writer) != 'S'; i++) {
