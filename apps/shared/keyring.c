@@ -257,10 +257,14 @@ static void cut_half_line(int fd, off_t size)
     int saved = errno;
     char last = '\n';
     off_t end = lseek(fd, 0, SEEK_END);
+    if (end <= size) { /* not a byte of it was written */
+        errno = saved;
+        return;
+    }
     while (end > size && pread(fd, &last, 1, end - 1) == 1 && last != '\n') {
         end--;
     }
-    if (end >= size && ftruncate(fd, end) != 0) {
+    if (ftruncate(fd, end) != 0) {
         (void)write_all(fd, "\n", 1); /* at least the next one begins anew */
     }
     errno = saved;

@@ -75,6 +75,19 @@ static int why_not(int folder, const char *part, int error)
     return is_link ? ELOOP : error;
 }
 
+/* O_PATH with O_NOFOLLOW opens the link itself, which is not what was asked for. */
+static int no_link(int fd, int flags)
+{
+    struct stat st;
+    if (fd < 0 || (flags & O_PATH) == 0 || (flags & O_NOFOLLOW) != 0 ||
+        (fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode))) {
+        return fd;
+    }
+    (void)close(fd);
+    errno = ELOOP;
+    return -1;
+}
+
 /* For kernels without openat2: one component at a time, and never through a symbolic link. */
 static int open_by_steps(int root, const char *name, int flags, mode_t mode)
 {
@@ -96,7 +109,7 @@ static int open_by_steps(int root, const char *name, int flags, mode_t mode)
         (void)close(fd);
         errno = error;
         if (is_last || next < 0) {
-            return next;
+            return no_link(next, flags);
         }
         fd = next;
         name += len + 1;

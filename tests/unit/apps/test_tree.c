@@ -230,9 +230,14 @@ static void without_openat2_no_link_is_followed(void **state)
         assert_int_equal(tree_open(root, links[i], O_RDONLY, 0), -1);
         assert_int_equal(errno, ELOOP);
         assert_int_equal(tree_open(root, links[i], O_WRONLY | O_CREAT, 0644), -1);
+        assert_int_equal(tree_open(root, links[i], O_PATH, 0), -1);
+        assert_int_equal(errno, ELOOP);
     }
     assert_int_equal(tree_open_parent(root, "out/file", 0, &last), -1);
     assert_int_equal(errno, ELOOP);
+    int link = tree_open(root, "in", O_PATH | O_NOFOLLOW, 0);
+    assert_true(link >= 0);
+    (void)close(link);
     assert_int_equal(tree_open_parent(root, "file/x", 0, &last), -1);
     assert_int_equal(errno, ENOTDIR);
     assert_int_equal(tree_open(root, "../outside/file", O_RDONLY, 0), -1);
