@@ -443,7 +443,7 @@ msan() {
 }
 
 tsan() {
-    targets="apps/all tests/tools/all tests/e2e/all test_engine test_survey test_work test_chat_memory"
+    targets="apps/all tests/tools/all tests/e2e/all test_engine test_survey test_work test_chat_memory test_chat_takes"
     build tsan gcc tsan
     targets=
     layer threads tsan tsan
