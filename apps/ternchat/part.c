@@ -13,6 +13,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "shared/whole.h"
+
 #define NUMBERS 1000 /* of "name (3).txt" */
 #define TRIES   16   /* to open what others remove */
 #define PIECES  16   /* of CHUNKS_PLAIN bytes, that are checked at once */
@@ -107,25 +109,13 @@ void part_open(struct work_job *job)
 
 /* --- bytes -------------------------------------------------------------------------------------------- */
 
-static bool read_all(struct part *part, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(part->fd, part->data + done, len - done, (off_t)(part->at + done));
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            return false;
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
 void part_check(struct work_job *job)
 {
     struct part *part = part_of(job);
     for (unsigned i = 0; i < PIECES && part->at < part->there; i++) {
         uint64_t left = part->there - part->at;
         size_t len = left < sizeof part->data ? (size_t)left : sizeof part->data;
-        if (!read_all(part, len)) {
+        if (whole_pread(part->fd, part->data, len, part->at) != 0) {
             part->why = "what was here of it cannot be read";
             return;
         }
@@ -137,13 +127,9 @@ void part_check(struct work_job *job)
 void part_write(struct work_job *job)
 {
     struct part *part = part_of(job);
-    for (size_t done = 0; done < part->len;) {
-        ssize_t n = pwrite(part->fd, part->data + done, part->len - done, (off_t)(part->at + done));
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            job->error = n == 0 ? ENOSPC : errno;
-            return;
-        }
-        done += n > 0 ? (size_t)n : 0;
+    job->error = whole_pwrite(part->fd, part->data, part->len, part->at);
+    if (job->error != 0) {
+        return;
     }
     (void)crypto_generichash_update(&part->hash, part->data, part->len);
     part->at += part->len;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/whole.h"
 #include "terncp/hash.h"
 #include "terncp/zip.h"
 
@@ -79,7 +80,7 @@ static int fill_piece(const struct block *block, const struct piece *piece)
     if (piece->packed != NULL) {
         return zip_unpack(piece->packed, piece->packed_len, to, piece->len) ? 0 : EBADMSG;
     }
-    return work_pread(block->base, to, piece->len, piece->offset);
+    return whole_pread(block->base, to, piece->len, piece->offset);
 }
 
 static int write_sparse(const struct work_block *work)
@@ -95,7 +96,7 @@ static int write_sparse(const struct work_block *work)
             }
         }
         int error =
-            is_zero ? 0 : work_pwrite(work->fd, work->data + at, end - at, work->offset + at);
+            is_zero ? 0 : whole_pwrite(work->fd, work->data + at, end - at, work->offset + at);
         if (error != 0) {
             return error;
         }
@@ -146,7 +147,7 @@ void block_run(struct work_job *job)
     struct block *block = (struct block *)(void *)job;
     struct work_block *work = &block->work;
     if (share(block)) { /* hashed is what stands in the file, even if the base changes meanwhile */
-        job->error = work_pread(work->fd, work->data, work->len, work->offset);
+        job->error = whole_pread(work->fd, work->data, work->len, work->offset);
         add_leaf(work);
         return;
     }

@@ -9,27 +9,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "shared/whole.h"
 #include "terncp/decide.h"
 #include "terncp/graft.h"
 #include "terncp/holes.h"
 
 #define STRIDE ((size_t)8 << 20) /* between two looks at whether to go on */
-
-static int write_all(int fd, const char *data, size_t len, off_t at)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, data, len, at);
-        if (n <= 0 && (n == 0 || errno != EINTR)) {
-            return n == 0 ? ENOSPC : errno;
-        }
-        if (n > 0) {
-            data += n;
-            at += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
 
 /* One stride by hand. Bytes copied, 0 at the end of the file, or -1 with errno. */
 static ssize_t copy_by_hand(int from, int to, off_t at, size_t len)
@@ -39,7 +24,7 @@ static ssize_t copy_by_hand(int from, int to, off_t at, size_t len)
     do {
         n = pread(from, buf, len < sizeof buf ? len : sizeof buf, at);
     } while (n < 0 && errno == EINTR);
-    int error = n > 0 ? write_all(to, buf, (size_t)n, at) : 0;
+    int error = n > 0 ? whole_pwrite(to, (const uint8_t *)buf, (size_t)n, (uint64_t)at) : 0;
     errno = error != 0 ? error : errno;
     return error != 0 ? -1 : n;
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/whole.h"
 #include "terncp/hash.h"
-#include "terncp/work_block.h"
 
 #define PIECE ((uint64_t)PROTO_BLOCK)
 #define ROUND (8 * PIECE) /* of one job, so that other files have their turn */
@@ -51,7 +51,7 @@ static size_t tag_one(struct planner *planner)
     uint64_t n = planner->size - at < PIECE ? planner->size - at : PIECE;
     if (planner->unfinished.fd < 0 || n == 0 || planner->unfinished.size < at + n ||
         at / PIECE >= PLAN_TAGS_MAX ||
-        work_pread(planner->unfinished.fd, planner->buf, (size_t)n, at) != 0) {
+        whole_pread(planner->unfinished.fd, planner->buf, (size_t)n, at) != 0) {
         return 0;
     }
     hash_leaf(planner->key, at / PIECE, planner->buf, (size_t)n, tag);
@@ -67,7 +67,7 @@ static size_t cut_one(struct planner *planner)
     uint64_t left = planner->old.fd < 0 ? 0 : planner->old.size - planner->cut;
     size_t len = left < PIECE ? (size_t)left : (size_t)PIECE;
     if (len == 0 || planner->maker.chunks == CHUNK_COUNT_MAX ||
-        work_pread(planner->old.fd, planner->buf, len, planner->cut) != 0) {
+        whole_pread(planner->old.fd, planner->buf, len, planner->cut) != 0) {
         return 0;
     }
     for (size_t at = 0; at < len && planner->job.error == 0;) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terncp/work_block.h"
+#include "shared/whole.h"
 
 #define RUNS_MAX 512 /* that may wait */
 
@@ -91,7 +91,7 @@ void scan_run(struct work_job *job)
         uint64_t left = scan->end - scan->at, block = scan->at / PROTO_BLOCK;
         size_t n = left < PROTO_BLOCK ? (size_t)left : PROTO_BLOCK;
         uint8_t *leaf = scan->leaves[scan->leaf_count];
-        job->error = work_pread(scan->fd, scan->buf, n, scan->at);
+        job->error = whole_pread(scan->fd, scan->buf, n, scan->at);
         if (job->error != 0) {
             return;
         }

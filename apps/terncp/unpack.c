@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/whole.h"
 #include "terncp/hash.h"
 #include "terncp/tree.h"
-#include "terncp/work_block.h"
 #include "terncp/zip.h"
 
 _Static_assert(UNPACK_CAPACITY >= 2 * PROTO_SMALL_MAX && UNPACK_CAPACITY >= PROTO_PACKED_MAX,
@@ -59,7 +59,7 @@ static int make_file(const struct place *place, const struct parcel *parcel, int
     if (fd < 0) {
         return errno;
     }
-    int error = work_pwrite(fd, parcel->data, (size_t)entry->size, 0);
+    int error = whole_pwrite(fd, parcel->data, (size_t)entry->size, 0);
     if (error == 0) {
         struct place_modes modes = {.has = mode & ~place->mask, .kept = kept};
         error = place_give_name(place, entry, parcel->attrs, modes, fd, folder, temporary, last,

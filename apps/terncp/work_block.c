@@ -3,41 +3,10 @@
 #define _GNU_SOURCE
 #include "terncp/work_block.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <unistd.h>
 
+#include "shared/whole.h"
 #include "terncp/hash.h"
-
-int work_pread(int fd, uint8_t *data, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, data + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : ESTALE; /* the file shrank */
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-int work_pwrite(int fd, const uint8_t *data, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : ENOSPC;
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
 
 static void add_leaf(struct work_block *block)
 {
@@ -49,7 +18,7 @@ static void add_leaf(struct work_block *block)
 void work_read(struct work_job *job)
 {
     struct work_block *block = (struct work_block *)(void *)job;
-    job->error = work_pread(block->fd, block->data, block->len, block->offset);
+    job->error = whole_pread(block->fd, block->data, block->len, block->offset);
     if (job->error == 0) {
         add_leaf(block);
     }
@@ -65,7 +34,7 @@ void work_write(struct work_job *job)
         add_leaf(block);
         (void)pthread_mutex_lock(turn);
     }
-    job->error = work_pwrite(block->fd, block->data, block->len, block->offset);
+    job->error = whole_pwrite(block->fd, block->data, block->len, block->offset);
     (void)pthread_mutex_unlock(turn);
     if (!is_hashed && job->error == 0) {
         add_leaf(block);

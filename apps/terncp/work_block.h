@@ -25,8 +25,4 @@ struct work_block {
 void work_read(struct work_job *job);
 void work_write(struct work_job *job);
 
-/* All of a part of a file, or an errno. */
-int work_pread(int fd, uint8_t *data, size_t len, uint64_t offset);
-int work_pwrite(int fd, const uint8_t *data, size_t len, uint64_t offset);
-
 #endif

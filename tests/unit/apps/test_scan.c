@@ -6,9 +6,9 @@
 
 #include <errno.h>
 
+#include "shared/whole.h"
 #include "terncp/hash.h"
 #include "terncp/planner.h"
-#include "terncp/work_block.h"
 #include "unit/apps/bytes.h"
 #include "unit/apps/folder.h"
 
@@ -27,7 +27,7 @@ static int put(const struct folder *folder, const char *name, const uint8_t *dat
 {
     int fd = openat(folder->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(work_pwrite(fd, data, len, 0), 0);
+    assert_int_equal(whole_pwrite(fd, data, len, 0), 0);
     return fd;
 }
 
@@ -89,8 +89,8 @@ static struct tally scan_all(const struct planner *planner, int fd, const uint8_
                 is_copy
                     ? plan_maker_allows_copy(&planner->maker, size, run.offset, run.from, run.len)
                     : plan_maker_allows_keep(&planner->maker, size, run.offset, run.len));
-            assert_int_equal(work_pread(is_copy ? planner->old.fd : planner->unfinished.fd, bytes,
-                                        run.len, is_copy ? run.from : run.offset),
+            assert_int_equal(whole_pread(is_copy ? planner->old.fd : planner->unfinished.fd, bytes,
+                                         run.len, is_copy ? run.from : run.offset),
                              0);
             assert_memory_equal(bytes, fresh + run.offset, run.len);
             *(is_copy ? &tally.copied : &tally.kept) += run.len;
@@ -126,7 +126,7 @@ static void an_unfinished_file_is_gone_on_with(void **state)
     assert_int_equal(scanned, 5 * BLOCK); /* behind that nobody need look */
     assert_int_equal(tally.kept, 5 * BLOCK);
     assert_int_equal(tally.sent, 0);
-    assert_int_equal(work_pwrite(unfinished, (const uint8_t *)"x", 1, 2 * BLOCK + 9), 0);
+    assert_int_equal(whole_pwrite(unfinished, (const uint8_t *)"x", 1, 2 * BLOCK + 9), 0);
     tally = try(folder, data, BYTES, unfinished, -1, &scanned);
     assert_int_equal(tally.kept, 4 * BLOCK);
     assert_int_equal(tally.sent, BLOCK);
