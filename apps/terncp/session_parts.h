@@ -1,4 +1,4 @@
-/* A session from within, for the files that make it up: session.c and session_care.c.
+/* A session from within, for the files that make it up: session.c and session_*.c.
  * SPDX-License-Identifier: MIT */
 #ifndef TERNCP_SESSION_PARTS_H
 #define TERNCP_SESSION_PARTS_H
